@@ -1,0 +1,94 @@
+"""What an input means: the promises every kind of input keeps, and how several inputs travel together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError
+
+EMPTY: Mapping[str, Tensor] = MappingProxyType({})
+
+
+class InputSpec(ABC):
+    """What one input means to a person. Final kinds: ``ImageSpec``, ``TabularSpec``.
+
+    A spec never changes a network's input by itself; it says how to read it, which of its parts can be
+    taken away, and what stands in their place.
+    """
+
+    @property
+    @abstractmethod
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of one input, without the row axis: ``("C", "H", "W")``, ``("D",)``."""
+
+    @abstractmethod
+    def check(self, x: Tensor) -> None:
+        """Raise :class:`InputError` unless ``x`` [N, *shape] is what this spec describes."""
+
+    @abstractmethod
+    def groups(self, x: Tensor) -> Tensor:
+        """Number of the removable part that each element belongs to: int64 ``[*shape]``, or ``[N, *shape]``
+        where parts differ by row (superpixels). Numbers run from 0 without holes."""
+
+    @abstractmethod
+    def absent(self, x: Tensor) -> Tensor:
+        """``x`` with every part taken away: a tensor of the shape of ``x``."""
+
+    @abstractmethod
+    def group_names(self, x: Tensor) -> tuple[str, ...]:
+        """What a person calls each part, in the order of :meth:`groups`."""
+
+
+def finite(x: Tensor, what: str) -> None:
+    """Raise :class:`InputError` where a floating tensor has NaN or infinite elements, saying where."""
+    if not x.is_floating_point() or bool(torch.isfinite(x).all()):
+        return
+    rows = (~torch.isfinite(x)).flatten(1).any(1).nonzero().flatten().tolist() if x.ndim > 1 else []
+    where = f" in row {rows[0]}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "") if rows else ""
+    raise InputError(f"{what}: expected finite numbers, got NaN or infinity{where}. Clean or impute them first.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Several named inputs of one network, given to it as keyword arguments.
+
+    Args:
+        varied: the inputs that are explained, each ``[N, …]``; values come back under the same names.
+        held: tensors ``[N, …]`` that go along row by row and are not explained (masks, lengths).
+        shared: anything the network needs that does not belong to a row.
+
+    Raises:
+        InputError: if nothing is varied, names collide, or row counts differ.
+
+    Example:
+        >>> batch = Batch({"numbers": torch.zeros(4, 3)}, held={"mask": torch.ones(4, 2)})
+        >>> batch.rows
+        4
+    """
+
+    varied: Mapping[str, Tensor]
+    held: Mapping[str, Tensor] = EMPTY
+    shared: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def __post_init__(self) -> None:
+        """Refuse parts that cannot be one batch."""
+        if not self.varied:
+            raise InputError("A Batch needs at least one varied input, got none.")
+        names = [*self.varied, *self.held, *self.shared]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(f"Each input of a Batch has one role; named twice: {', '.join(twice)}.")
+        counts = {name: len(part) for name, part in {**self.varied, **self.held}.items()}
+        if len(set(counts.values())) > 1:
+            raise InputError(f"All parts of a Batch need the same number of rows, got {counts}.")
+
+    @property
+    def rows(self) -> int:
+        """Number of rows N."""
+        return len(next(iter(self.varied.values())))
