@@ -1,0 +1,139 @@
+"""The answer to a question, with all that is needed to draw, check and replay it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from pellucid._core._evidence import Card
+from pellucid._core._fingerprint import Fingerprint, short
+from pellucid._core._spec import InputSpec
+from pellucid.errors import InputError
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Param = Json | Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How an explanation came about: enough to replay it.
+
+    Args:
+        method: name of the function that made it.
+        params: every argument that shapes the numbers, by name.
+        target: what was explained, in words.
+        at: site whose activation was explained; ``None`` is the input.
+        model, inputs: SHA-256 of the network's parameters and buffers, and of the inputs.
+        seed: the only source of chance.
+        forward, backward: rows that went through the network in each direction.
+        seconds: wall time.
+        versions: of pellucid and torch.
+    """
+
+    method: str
+    params: Mapping[str, Param]
+    target: str
+    at: str | None
+    model: Fingerprint
+    inputs: Fingerprint
+    seed: int
+    forward: int
+    backward: int
+    seconds: float
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """Why a network gave its scores: one number for each element of each input.
+
+    Args:
+        values: ``[N, *shape]`` in units of the target (per unit of input for plain gradients); a mapping
+            of such tensors where a :class:`~pellucid.inputs.Batch` was explained.
+        inputs: what was explained, as ``values``: inputs, or the activation at ``at``.
+        scores: ``[N]``, the target's value for each row.
+        gap: ``[N]``, ``score - score(reference) - sum(values)``: what completeness leaves unexplained;
+            ``None`` for methods that promise no completeness.
+        reference: ``[N]``, the target's value at the method's own reference input.
+        stderr: standard error of ``values`` where they are sampled.
+        spec: what the inputs mean.
+        provenance: how it came about.
+        cards: evidence per row, filled by :func:`pellucid.explain`; empty when nothing was tested.
+        note: what the reader must know, such as why this method was chosen.
+        classes: class numbers explained per row, ``-1`` where the target is not a class.
+    """
+
+    values: Tensor | Mapping[str, Tensor]
+    inputs: Tensor | Mapping[str, Tensor]
+    scores: Tensor
+    provenance: Provenance
+    gap: Tensor | None = None
+    reference: Tensor | None = None
+    stderr: Tensor | Mapping[str, Tensor] | None = None
+    spec: InputSpec | None = None
+    cards: tuple[Card, ...] = ()
+    note: str = ""
+    classes: Tensor | None = None
+    class_names: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.scores)
+
+    @property
+    def map(self) -> Tensor:
+        """``values`` where one input was explained; raises where there are several."""
+        if isinstance(self.values, Tensor):
+            return self.values
+        raise InputError(f"Several inputs were explained; take one of values[{', '.join(map(repr, self.values))}].")
+
+    @property
+    def point(self) -> Tensor:
+        """``inputs`` where one input was explained; raises where there are several."""
+        if isinstance(self.inputs, Tensor):
+            return self.inputs
+        raise InputError(f"Several inputs were explained; take one of inputs[{', '.join(map(repr, self.inputs))}].")
+
+    def row(self, index: int) -> Explanation:
+        """The explanation of one row, still with a row axis of length 1."""
+        return self.rows(torch.tensor([index]))
+
+    def rows(self, index: Tensor) -> Explanation:
+        """The explanations that an int64 index names."""
+        if len(index) and not -len(self) <= int(index.min()) <= int(index.max()) < len(self):
+            raise InputError(f"Rows run from 0 to {len(self) - 1}, got {index.tolist()}.")
+
+        def take(part: Tensor | Mapping[str, Tensor] | None) -> Tensor | Mapping[str, Tensor] | None:
+            if part is None or isinstance(part, Tensor):
+                return None if part is None else part[index]
+            return {name: tensor[index] for name, tensor in part.items()}
+
+        cards = tuple(self.cards[i] for i in index.tolist()) if self.cards else ()
+        return dataclasses.replace(
+            self,
+            values=take(self.values),
+            inputs=take(self.inputs),
+            scores=self.scores[index],
+            gap=take(self.gap),
+            reference=take(self.reference),
+            stderr=take(self.stderr),
+            cards=cards,
+            classes=take(self.classes),
+        )
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws; the one look upwards that the layers allow."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
+    def __repr__(self) -> str:
+        made = self.provenance
+        return (
+            f"Explanation({made.method} of {made.target}, {len(self)} row{'s' if len(self) != 1 else ''}, "
+            f"model {short(made.model, 8)})"
+        )
