@@ -99,7 +99,9 @@ class Dataset:
         return self.rows(self.parts == PARTS.index(name))
 
 
-def split(answers: Tensor, *, classes: bool, seed: int = 0, shares: tuple[float, float] = (0.15, 0.15)) -> Tensor:
+def split(
+    answers: Tensor, *, classes: bool, seed: int = 0, shares: tuple[float, float] = (0.15, 0.15)
+) -> Tensor:
     """Parts int8 ``[N]`` with the given validation and test shares, each class split alike.
 
     Example:
@@ -108,7 +110,9 @@ def split(answers: Tensor, *, classes: bool, seed: int = 0, shares: tuple[float,
     """
     generator = torch.Generator().manual_seed(seed)
     parts = torch.zeros(len(answers), dtype=torch.int8)
-    strata = [answers == c for c in answers.unique()] if classes else [torch.ones(len(answers), dtype=torch.bool)]
+    strata = (
+        [answers == c for c in answers.unique()] if classes else [torch.ones(len(answers), dtype=torch.bool)]
+    )
     for stratum in strata:
         index = stratum.nonzero().flatten()
         index = index[torch.randperm(len(index), generator=generator)]

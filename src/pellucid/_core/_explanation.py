@@ -89,14 +89,18 @@ class Explanation:
         """``values`` where one input was explained; raises where there are several."""
         if isinstance(self.values, Tensor):
             return self.values
-        raise InputError(f"Several inputs were explained; take one of values[{', '.join(map(repr, self.values))}].")
+        raise InputError(
+            f"Several inputs were explained; take one of values[{', '.join(map(repr, self.values))}]."
+        )
 
     @property
     def point(self) -> Tensor:
         """``inputs`` where one input was explained; raises where there are several."""
         if isinstance(self.inputs, Tensor):
             return self.inputs
-        raise InputError(f"Several inputs were explained; take one of inputs[{', '.join(map(repr, self.inputs))}].")
+        raise InputError(
+            f"Several inputs were explained; take one of inputs[{', '.join(map(repr, self.inputs))}]."
+        )
 
     def row(self, index: int) -> Explanation:
         """The explanation of one row, still with a row axis of length 1."""

@@ -37,7 +37,9 @@ class Fingerprint:
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._digest: str | None = None
-        self._tensors = {name: (weakref.ref(t), t._version) for name, t in tensors.items() if not t.is_inference()}
+        self._tensors = {
+            name: (weakref.ref(t), t._version) for name, t in tensors.items() if not t.is_inference()
+        }
 
     @classmethod
     def of_model(cls, model: nn.Module) -> Fingerprint:
@@ -54,7 +56,9 @@ class Fingerprint:
     def __str__(self) -> str:
         if self._digest is None:
             held = {name: (ref(), version) for name, (ref, version) in self._tensors.items()}
-            alive = {name: t for name, (t, version) in held.items() if t is not None and t._version == version}
+            alive = {
+                name: t for name, (t, version) in held.items() if t is not None and t._version == version
+            }
             self._digest = sha256(alive) if len(alive) == len(self._tensors) else CHANGED
             self._tensors = {}
         return self._digest

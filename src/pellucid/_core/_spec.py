@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-
-EMPTY: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class InputSpec(ABC):
@@ -51,7 +48,9 @@ def finite(x: Tensor, what: str) -> None:
         return
     rows = (~torch.isfinite(x)).flatten(1).any(1).nonzero().flatten().tolist() if x.ndim > 1 else []
     where = f" in row {rows[0]}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "") if rows else ""
-    raise InputError(f"{what}: expected finite numbers, got NaN or infinity{where}. Clean or impute them first.")
+    raise InputError(
+        f"{what}: expected finite numbers, got NaN or infinity{where}. Clean or impute them first."
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +72,7 @@ class Batch:
     """
 
     varied: Mapping[str, Tensor]
-    held: Mapping[str, Tensor] = EMPTY
+    held: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     shared: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def __post_init__(self) -> None:

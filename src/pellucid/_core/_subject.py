@@ -48,7 +48,9 @@ class Subject:
     def needs_data(self, verb: str) -> Dataset:
         """The data, or an error that says how to give some."""
         if self.data is None:
-            raise InputError(f"{verb} needs data, this subject has none. Open it with data=(inputs, answers).")
+            raise InputError(
+                f"{verb} needs data, this subject has none. Open it with data=(inputs, answers)."
+            )
         return self.data
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
