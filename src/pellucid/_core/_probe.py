@@ -1,0 +1,189 @@
+"""Reading, overwriting and differentiating sites in one pass; hooks live only inside the ``with``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import cast
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from pellucid._core._site import Side, Site, named
+from pellucid.errors import SiteError
+
+Write = Callable[[Tensor], Tensor]
+
+
+class _StopPassError(BaseException):
+    """Ends a pass early. Not an Exception, so that no ``except Exception`` of a network swallows it."""
+
+
+class Probe:
+    """What was seen in the last pass.
+
+    ``probe["conv1"]`` is the activation of that pass with its graph, so it can be differentiated; operations
+    that change it in place afterwards do not reach it.
+    """
+
+    def __init__(self, wanted: Iterable[Site], model: nn.Module) -> None:
+        self._wanted = tuple(wanted)
+        self._model = type(model).__name__
+        self._seen: dict[Site, dict[int, Tensor]] = {}
+        self._calls: dict[tuple[str, Side], int] = {}
+
+    def __getitem__(self, site: str) -> Tensor:
+        """The activation at a site; raises :class:`SiteError` where it is unread, unreached or ambiguous."""
+        address = Site.parse(site)
+        if address not in self._wanted:
+            read = ", ".join(map(str, self._wanted)) or "nothing"
+            raise SiteError(f"{site!r} was not read in this pass; read were: {read}. Name it in read=[…].")
+        seen = self._seen.get(address, {})
+        if not seen:
+            raise SiteError(self._unreached(address))
+        if len(seen) > 1:
+            options = ", ".join(repr(str(Site(address.module, address.side, c, address.item))) for c in seen)
+            raise SiteError(f"{site!r} was called {len(seen)} times in this pass; say which call: {options}.")
+        return next(iter(seen.values()))
+
+    def _unreached(self, address: Site) -> str:
+        count = self._calls.get((address.module, address.side), 0)
+        if address.call is not None and count:
+            return f"{address.module!r} was called {count} times in this pass; there is no call #{address.call}."
+        return (
+            f"The pass through {self._model} never reached {str(address)!r}: the layer exists, "
+            "but this network's forward does not call it for these inputs."
+        )
+
+    def _begin(self) -> None:
+        self._seen.clear()
+        self._calls.clear()
+
+    def _count(self, module: str, side: Side) -> int:
+        call = self._calls.get((module, side), 0)
+        self._calls[module, side] = call + 1
+        return call
+
+
+def pick(value: object, site: Site) -> Tensor:
+    """The tensor that ``site.item`` names in what a module took or gave."""
+    if isinstance(value, Tensor) and site.item is None:
+        return value
+    whole = cast("Mapping[object, object] | tuple[object, ...] | object", value)
+    if isinstance(whole, tuple | list) and isinstance(site.item, int) and site.item < len(whole):
+        value = whole[site.item]
+    elif isinstance(whole, Mapping) and site.item in whole:
+        value = whole[site.item]
+    elif isinstance(whole, tuple | list) and len(whole) == 1 and site.item is None:
+        value = whole[0]
+    if isinstance(value, Tensor):
+        return value
+    raise SiteError(f"{str(site)!r} is not one tensor but {_described(whole)}; name an item, such as '{site}[0]'.")
+
+
+def _described(value: object) -> str:
+    if isinstance(value, Tensor):
+        return "a plain tensor without items"
+    if isinstance(value, Mapping):
+        return f"a mapping with {', '.join(map(repr, value))}"
+    if isinstance(value, tuple | list):
+        return f"{len(value)} items ({', '.join(type(item).__name__ for item in value)})"
+    return f"a {type(value).__name__}"
+
+
+def _put(value: object, site: Site, tensor: Tensor) -> object:
+    """``value`` with the tensor that ``site`` names exchanged."""
+    if isinstance(value, Tensor):
+        return tensor
+    index = site.item if site.item is not None else 0
+    if isinstance(value, tuple):
+        items = [tensor if i == index else item for i, item in enumerate(value)]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    if isinstance(value, list):
+        return [tensor if i == index else item for i, item in enumerate(value)]
+    changed = dict(cast("Mapping[object, object]", value))
+    changed[index] = tensor
+    if type(value) is dict:
+        return changed
+    return type(value)(**cast("dict[str, object]", changed))  # pyright: ignore[reportCallIssue]
+
+
+class _Hooks:
+    """The hooks of one probe on one side of one module."""
+
+    def __init__(self, seen: Probe, read: set[Site], write: Mapping[Site, Write], stop: Site | None) -> None:
+        self.seen, self.read, self.write, self.stop = seen, read, write, stop
+
+    def visit(self, module: str, side: Side, value: object) -> object:
+        call = self.seen._count(module, side)
+        for site, change in self.write.items():
+            if site.matches(module, side, call):
+                value = _put(value, site, change(pick(value, site)))
+        for site in self.read:
+            if site.matches(module, side, call):
+                tensor = pick(value, site)
+                self.seen._seen.setdefault(site, {})[call] = tensor
+                # what follows may change its input in place: it gets a copy
+                value = _put(value, site, tensor.clone()) if site != self.stop else value
+        if self.stop is not None and self.stop.matches(module, side, call):
+            raise _StopPassError
+        return value
+
+
+@contextmanager
+def probe(
+    model: nn.Module,
+    *,
+    read: Iterable[str] = (),
+    write: Mapping[str, Write] | None = None,
+    stop: str | None = None,
+) -> Iterator[Probe]:
+    """Read and overwrite activations of any network in one pass.
+
+    Args:
+        model: any module; hooks are on it only inside the ``with``.
+        read: sites whose activation is kept.
+        write: for each site, what its activation is replaced by; applied before reading.
+        stop: site at which the pass ends. Nothing in the ``with`` body after that pass runs.
+
+    Yields:
+        A :class:`Probe`, still readable after the ``with``.
+
+    Raises:
+        SiteError: if a layer does not exist; on reading, if it was not reached or is ambiguous.
+
+    Cost:
+        One forward pass, cut short by ``stop``; one copy of each activation read.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(inplace=True), nn.Linear(3, 1))
+        >>> with probe(net, read=["0"], stop="1") as seen:
+        ...     net(torch.ones(4, 2))
+        >>> seen["0"].shape
+        torch.Size([4, 3])
+    """
+    reads = {Site.parse(site) for site in read}
+    writes = {Site.parse(site): change for site, change in (write or {}).items()}
+    last = None if stop is None else Site.parse(stop)
+    seen = Probe(reads, model)
+    hooks = _Hooks(seen, reads, writes, last)
+    touched = {(site.module, site.side) for site in [*reads, *writes, *([last] if last else [])]}
+    with ExitStack() as stack:
+        stack.callback(model.register_forward_pre_hook(lambda _, __: seen._begin(), prepend=True).remove)
+        for module, side in sorted(touched):
+            stack.callback(_attach(named(model, module), module, side, hooks).remove)
+        try:
+            yield seen
+        except _StopPassError:
+            return
+
+
+def _attach(target: nn.Module, module: str, side: Side, hooks: _Hooks) -> RemovableHandle:
+    if side == "out":
+        return target.register_forward_hook(lambda _, __, output: hooks.visit(module, side, output))
+
+    def entering(_: nn.Module, args: tuple[object, ...]) -> object:
+        return hooks.visit(module, side, args)
+
+    return target.register_forward_pre_hook(entering)
