@@ -5,8 +5,28 @@ from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
 from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
+from pellucid._core._guard import untouched
+from pellucid._core._outputs import activations, predict
+from pellucid._core._probe import Probe, probe
+from pellucid._core._question import Question, Variants
+from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._spec import Batch, InputSpec, finite
+from pellucid._core._store import load, save
 from pellucid._core._subject import Subject
+from pellucid._core._target import (
+    Target,
+    TargetLike,
+    as_target,
+    log_odds,
+    logit,
+    logits,
+    margin,
+    probability,
+    the_output,
+    top,
+    unit,
+)
+from pellucid._core._twin import untrained
 
 __all__ = [
     "PARTS",
@@ -21,16 +41,42 @@ __all__ = [
     "Json",
     "Param",
     "Part",
+    "Probe",
     "Progress",
     "Provenance",
+    "Question",
+    "Reached",
+    "Site",
     "Subject",
+    "Target",
+    "TargetLike",
     "Task",
+    "Variants",
     "Verdict",
     "Word",
+    "activations",
+    "as_target",
     "finite",
     "inputs_hash",
+    "load",
+    "log_odds",
+    "logit",
+    "logits",
+    "margin",
     "model_hash",
+    "named",
+    "names_of",
+    "predict",
+    "probability",
+    "probe",
+    "save",
     "short",
     "silent",
+    "sites",
     "split",
+    "the_output",
+    "top",
+    "unit",
+    "untouched",
+    "untrained",
 ]

@@ -49,7 +49,9 @@ class Probe:
     def _unreached(self, address: Site) -> str:
         count = self._calls.get((address.module, address.side), 0)
         if address.call is not None and count:
-            return f"{address.module!r} was called {count} times in this pass; there is no call #{address.call}."
+            return (
+                f"{address.module!r} was called {count} times in this pass; there is no call #{address.call}."
+            )
         return (
             f"The pass through {self._model} never reached {str(address)!r}: the layer exists, "
             "but this network's forward does not call it for these inputs."
@@ -70,15 +72,15 @@ def pick(value: object, site: Site) -> Tensor:
     if isinstance(value, Tensor) and site.item is None:
         return value
     whole = cast("Mapping[object, object] | tuple[object, ...] | object", value)
-    if isinstance(whole, tuple | list) and isinstance(site.item, int) and site.item < len(whole):
-        value = whole[site.item]
-    elif isinstance(whole, Mapping) and site.item in whole:
+    if (isinstance(whole, tuple | list) and isinstance(site.item, int) and site.item < len(whole)) or (isinstance(whole, Mapping) and site.item in whole):
         value = whole[site.item]
     elif isinstance(whole, tuple | list) and len(whole) == 1 and site.item is None:
         value = whole[0]
     if isinstance(value, Tensor):
         return value
-    raise SiteError(f"{str(site)!r} is not one tensor but {_described(whole)}; name an item, such as '{site}[0]'.")
+    raise SiteError(
+        f"{str(site)!r} is not one tensor but {_described(whole)}; name an item, such as '{site}[0]'."
+    )
 
 
 def _described(value: object) -> str:
@@ -126,7 +128,7 @@ class _Hooks:
                 # what follows may change its input in place: it gets a copy
                 value = _put(value, site, tensor.clone()) if site != self.stop else value
         if self.stop is not None and self.stop.matches(module, side, call):
-            raise _StopPassError
+            raise _StopPassError(self.seen)
         return value
 
 
@@ -175,8 +177,9 @@ def probe(
             stack.callback(_attach(named(model, module), module, side, hooks).remove)
         try:
             yield seen
-        except _StopPassError:
-            return
+        except _StopPassError as ended:
+            if ended.args[0] is not seen:
+                raise
 
 
 def _attach(target: nn.Module, module: str, side: Side, hooks: _Hooks) -> RemovableHandle:

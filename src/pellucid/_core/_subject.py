@@ -26,8 +26,9 @@ class Subject:
         origin: where it came from: a run folder, ``module:attr``, or words.
 
     Example:
-        >>> import pellucid
-        >>> subject = pellucid.open(torch.nn.Linear(2, 2), data=(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])))
+        >>> import pellucid, torch
+        >>> x, y = torch.rand(8, 2), torch.tensor([0, 1] * 4)
+        >>> subject = pellucid.open(torch.nn.Linear(2, 2), data=(x, y))
         >>> subject.classes
         ('0', '1')
     """

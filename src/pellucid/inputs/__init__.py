@@ -1,1 +1,7 @@
-"""inputs."""
+"""What an input means: its units, its removable parts, and what stands in the place of a part taken away."""
+
+from pellucid.inputs._image import ImageSpec
+from pellucid.inputs._superpixels import superpixels
+from pellucid.inputs._tabular import MISSING, Column, TabularSpec
+
+__all__ = ["MISSING", "Column", "ImageSpec", "TabularSpec", "superpixels"]

@@ -1,0 +1,165 @@
+"""How rows reach a network: one tensor, or several named ones; checked once, cut into chunks often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core._compute import Compute
+from pellucid._core._spec import Batch, InputSpec, finite
+from pellucid.errors import CancelledError, InputError, MethodError, PellucidError
+
+Inputs = Tensor | Batch
+MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that the chunk was too large."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in MEMORY)
+
+
+def place_of(model: nn.Module) -> tuple[torch.device | None, torch.dtype | None]:
+    """Device and floating type in which a network computes; ``None`` where it has no parameters."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point():
+            return tensor.device, tensor.dtype
+    return None, None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Inputs of one question: what varies, packed into one tensor, and what goes along."""
+
+    model: nn.Module
+    packed: Tensor
+    names: tuple[str, ...]
+    shapes: tuple[torch.Size, ...]
+    dtypes: tuple[torch.dtype, ...]
+    held: Mapping[str, Tensor]
+    shared: Mapping[str, object]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows N."""
+        return len(self.packed)
+
+    @property
+    def single(self) -> bool:
+        """Whether one plain tensor goes in."""
+        return not self.names
+
+    def unpack(self, packed: Tensor) -> Tensor | dict[str, Tensor]:
+        """The named tensors inside a packed one."""
+        if self.single:
+            return packed
+        parts = packed.split([shape.numel() for shape in self.shapes], dim=1)
+        described = zip(self.names, parts, self.shapes, self.dtypes, strict=True)
+        return {name: part.reshape(-1, *shape).to(dtype) for name, part, shape, dtype in described}
+
+    def run(self, points: Tensor, rows: slice, copies: int) -> object:
+        """Pass points ``[copies * n, …]`` through the network, with what goes along row by row."""
+        varied = self.unpack(points)
+        try:
+            if isinstance(varied, Tensor):
+                return self.model(varied)
+            held = {name: _repeated(part[rows], copies) for name, part in self.held.items()}
+            return self.model(**varied, **held, **self.shared)
+        except (PellucidError, CancelledError):
+            raise
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            shapes = (
+                tuple(points.shape)
+                if isinstance(varied, Tensor)
+                else {n: tuple(v.shape) for n, v in varied.items()}
+            )
+            raise MethodError(
+                f"{type(self.model).__name__} raised {type(error).__name__} when given {shapes}: {error}"
+            ) from error
+
+
+def _repeated(part: Tensor, copies: int) -> Tensor:
+    return part if copies == 1 else part.repeat(copies, *[1] * (part.ndim - 1))
+
+
+def feed(model: nn.Module, inputs: Inputs, *, spec: InputSpec | None = None, compute: Compute) -> Feed:
+    """Check inputs against the network and the spec, once."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"Expected a torch.nn.Module, got {type(model).__name__}.")
+    device, dtype = place_of(model)
+    if compute.device is not None:
+        if device is not None and torch.device(compute.device).type != device.type:
+            raise InputError(
+                f"The network lies on {device}, the computation was asked for on {compute.device}. "
+                f"Move it there first: model.to({str(compute.device)!r})."
+            )
+        inputs = _moved(inputs, device or torch.device(compute.device))
+    if isinstance(inputs, Tensor):
+        x = _plain(inputs)
+        _fits("inputs", x, device, dtype)
+        if spec is not None:
+            spec.check(x)
+        return Feed(model, x, (), (), (), {}, {})
+    if not isinstance(inputs, Batch):
+        raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
+    return _several(model, inputs, device, dtype)
+
+
+def _several(model: nn.Module, batch: Batch, device: torch.device | None, dtype: torch.dtype | None) -> Feed:
+    varied = {name: _plain(part) for name, part in batch.varied.items()}
+    for name, part in varied.items():
+        _fits(name, part, device, dtype)
+        if not part.is_floating_point() and len(varied) > 1:
+            raise InputError(
+                f"Input {name!r} holds whole numbers ({part.dtype}), which cannot be varied smoothly. "
+                "Name it in held= and explain its embedding with at=."
+            )
+    flat = [part.flatten(1) for part in varied.values()]
+    return Feed(
+        model,
+        torch.cat(flat, 1),
+        tuple(varied),
+        tuple(part.shape[1:] for part in varied.values()),
+        tuple(part.dtype for part in varied.values()),
+        batch.held,
+        batch.shared,
+    )
+
+
+def _plain(x: Tensor) -> Tensor:
+    """A tensor that autograd may use, apart from the caller's graph."""
+    return x.clone() if x.is_inference() else x.detach()
+
+
+def _moved(inputs: Inputs, device: torch.device) -> Inputs:
+    if isinstance(inputs, Tensor):
+        return inputs.to(device)
+    varied = {name: part.to(device) for name, part in inputs.varied.items()}
+    return Batch(varied, {name: part.to(device) for name, part in inputs.held.items()}, inputs.shared)
+
+
+def _fits(what: str, x: Tensor, device: torch.device | None, dtype: torch.dtype | None) -> None:
+    if x.ndim < 1 or len(x) == 0:
+        raise InputError(f"{what}: expected at least one row [N, …], got the shape {tuple(x.shape)}.")
+    if device is not None and x.device != device:
+        raise InputError(
+            f"{what} lie on {x.device}, the network on {device}. "
+            f"Move them with .to({str(device)!r}) or say Compute(device={str(device)!r})."
+        )
+    if (
+        dtype is not None
+        and x.is_floating_point()
+        and x.dtype != dtype
+        and not torch.is_autocast_enabled(x.device.type)
+    ):
+        raise InputError(
+            f"{what} are {x.dtype}, the network computes in {dtype}. "
+            f"Convert the inputs with .to({dtype}), or the network."
+        )
+    finite(x, what)

@@ -1,0 +1,75 @@
+"""Plain passes over many rows: outputs and activations, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core._compute import Compute
+from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
+from pellucid._core._guard import untouched
+from pellucid._core._probe import Probe, probe
+from pellucid._core._target import the_output
+from pellucid.errors import MethodError
+
+
+def stream(
+    fed: Feed, compute: Compute, *, read: Sequence[str] = (), stop: str | None = None
+) -> Iterator[tuple[slice, object, Probe]]:
+    """Pass all rows through in chunks: ``(rows, what the network returned, what was read)``.
+
+    What was returned is ``None`` where ``stop`` ended the pass.
+    """
+    size, start = compute.batch_size, 0
+    while start < fed.rows:
+        rows = slice(start, min(start + size, fed.rows))
+        raw: object = None
+        try:
+            with untouched(fed.model, seed=compute.seed), torch.inference_mode(mode=False), torch.no_grad():
+                with probe(fed.model, read=read, stop=stop) as seen:
+                    raw = fed.run(fed.packed[rows], rows, 1)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            if size == 1:
+                raise MethodError(f"Memory does not suffice for a single row: {error}") from error
+            size = max(1, size // 2)
+            continue
+        yield rows, raw, seen
+        start = rows.stop
+        compute.progress(start, fed.rows)
+
+
+def predict(
+    model: nn.Module, inputs: Inputs, *, output: int | str | None = None, compute: Compute | None = None
+) -> Tensor:
+    """The network's outputs ``[N, …]`` in evaluation mode, without gradients, in chunks.
+
+    Example:
+        >>> predict(nn.Linear(2, 3), torch.zeros(5, 2)).shape
+        torch.Size([5, 3])
+    """
+    how = compute or Compute(batch_size=256)
+    return torch.cat([the_output(raw, output) for _, raw, _ in stream(feed(model, inputs, compute=how), how)])
+
+
+def activations(
+    model: nn.Module,
+    inputs: Inputs,
+    read: Sequence[str],
+    *,
+    stop: str | None = None,
+    compute: Compute | None = None,
+) -> Iterator[tuple[slice, Probe]]:
+    """Activations at several sites, chunk by chunk and never all at once: ``(rows, what was seen)``.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> [seen["0"].shape for _, seen in activations(net, torch.zeros(5, 2), ["0"])]
+        [torch.Size([5, 3])]
+    """
+    how = compute or Compute(batch_size=256)
+    for rows, _, seen in stream(feed(model, inputs, compute=how), how, read=read, stop=stop):
+        yield rows, seen

@@ -1,0 +1,87 @@
+"""The same network, untrained: the control that stands beside every claim about a layer."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.errors import MethodError
+
+
+def untrained(model: nn.Module, *, seed: int = 0, calibrate: Tensor | None = None) -> nn.Module:
+    """A copy with the same architecture and freshly drawn weights, in evaluation mode.
+
+    Modules with ``reset_parameters`` are drawn anew by it; parameters of other modules are shuffled element
+    by element, which keeps their distribution and destroys what was learned.
+
+    Args:
+        model: any network; it stays as it is.
+        seed: of the draw.
+        calibrate: inputs ``[N, *shape]`` from which batch-norm statistics are taken anew; without them such
+            layers start from mean 0 and variance 1.
+
+    Raises:
+        MethodError: where the network cannot be copied.
+
+    Limits:
+        An untrained network is one draw; claims should rest on several seeds. Constant initial values
+        (biases at zero, norm weights at one) stay what ``reset_parameters`` makes of them.
+
+    Source:
+        Adebayo et al. 2018, Sanity Checks for Saliency Maps, arXiv 1810.03292.
+
+    Example:
+        >>> net = nn.Linear(2, 2)
+        >>> bool((untrained(net, seed=1).weight != net.weight).all())
+        True
+    """
+    try:
+        twin = copy.deepcopy(model)
+    except Exception as error:
+        raise MethodError(
+            f"{type(model).__name__} cannot be copied, so it has no untrained twin "
+            f"({type(error).__name__}: {error})."
+        ) from error
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.default_generator.manual_seed(seed)
+        _draw(twin)
+        if calibrate is not None:
+            _take_statistics(twin, calibrate)
+    return twin.eval()
+
+
+def _draw(twin: nn.Module) -> None:
+    drawn: set[int] = set()
+    for module in twin.modules():
+        reset = getattr(module, "reset_parameters", None)
+        if callable(reset):
+            cast("Callable[[], object]", reset)()
+            drawn |= {id(p) for p in module.parameters(recurse=False)}
+    for parameter in twin.parameters():
+        if id(parameter) not in drawn:
+            order = torch.randperm(parameter.numel()).to(parameter.device)
+            parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
+
+
+def _take_statistics(twin: nn.Module, inputs: Tensor) -> None:
+    norms = [m for m in twin.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    if not norms or len(inputs) < 2:
+        return
+    kept = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        # None averages over all batches alike
+        norm.momentum = None
+    twin.eval()
+    for norm in norms:
+        norm.train()
+    for batch in itertools.islice(inputs.split(64), 8):
+        if len(batch) > 1:
+            twin(batch)
+    for norm, momentum in zip(norms, kept, strict=True):
+        norm.momentum = momentum

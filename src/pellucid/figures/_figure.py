@@ -1,0 +1,187 @@
+"""A figure as a value: a chart or a picture, what it says in words, and its numbers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from html import escape
+from typing import cast
+
+from pellucid.figures._numbers import number
+from pellucid.figures._theme import SCHEMA, THEME, Spec, look
+
+Cell = str | float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of evidence in a table cell; drawn with its shape and colour."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The numbers behind a figure.
+
+    Args:
+        columns: headings.
+        rows: as many cells each; numbers stay numbers.
+        note: one line below, such as how many rows of how many are shown.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell | Word, ...], ...]
+    note: str = ""
+
+    def texts(self) -> list[list[str]]:
+        """Every cell as people read it."""
+        return [[cell_text(cell) for cell in row] for row in self.rows]
+
+    def html(self) -> str:
+        """An HTML table whose looks lie in the cells, so that it survives an untrusted notebook."""
+        head = "".join(f'<th scope="col" style="{_cell_style(head=True)}">{escape(c)}</th>' for c in self.columns)
+        body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in self.rows)
+        note = f'<p style="margin:.4em 0;opacity:.75">{escape(self.note)}</p>' if self.note else ""
+        return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
+
+    def text(self) -> str:
+        """Columns of plain text."""
+        lines = [list(self.columns), *self.texts()]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        drawn = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+        return "\n".join([*drawn, *([self.note] if self.note else [])])
+
+
+def cell_text(cell: Cell | Word) -> str:
+    """A cell as people read it."""
+    if isinstance(cell, Word):
+        return f"{look(cell.text).sign} {cell.text}"
+    return cell if isinstance(cell, str) else number(cell)
+
+
+def _cell_style(*, head: bool = False, right: bool = False) -> str:
+    line = "border-bottom:1px solid rgba(128,128,128,.35)"
+    return f"padding:.3em .9em .3em 0;text-align:{'right' if right else 'left'};vertical-align:top;{line}" + (
+        ";font-weight:600" if head else ""
+    )
+
+
+def _cell(cell: Cell | Word) -> str:
+    style = _cell_style(right=isinstance(cell, int | float))
+    if isinstance(cell, Word):
+        return f'<td style="{style};white-space:nowrap">{word_html(cell.text)}</td>'
+    return f'<td style="{style}">{escape(cell_text(cell))}</td>'
+
+
+def word_html(word: str) -> str:
+    """A word of evidence with its shape, as inline HTML."""
+    shown = look(word)
+    return f'<span style="color:{shown.colour}" aria-hidden="true">{shown.sign}</span> {escape(word)}'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figure:
+    """A chart or picture with its words and numbers.
+
+    Args:
+        title: a short heading.
+        alt: what it shows, in one or two sentences computed from its data.
+        chart: Vega-Lite specification without configuration; a top-level ``concat`` is a row of panels
+            that wrap where the page is narrow. ``None`` where ``raster`` is the figure.
+        raster: PNG bytes; ``None`` where ``chart`` is the figure.
+        table: the numbers.
+        note: what the reader must know.
+
+    Example:
+        >>> Figure("Counts", "One bar.", None, None, Table(("n",), ((3,),))).table.text()
+        'n\\n3'
+    """
+
+    title: str
+    alt: str
+    chart: Spec | None
+    raster: bytes | None
+    table: Table
+    note: str = field(default="")
+
+    def spec(self, *, background: str | None = None) -> Spec:
+        """The complete Vega-Lite specification; a table where the figure is nothing but a table."""
+        from pellucid.figures._marks import table_chart
+
+        chart = self.chart if self.chart is not None else table_chart(self.table)
+        return {"$schema": SCHEMA, **chart, "background": background, "padding": 4, "config": THEME.config()}
+
+    def svg(self) -> str:
+        """Vector drawing without background, its ink ``currentColor``."""
+        if self.raster is not None:
+            return _svg_around(self.raster, self.alt)
+        return _drawn(self.spec(), self.alt)
+
+    def png(self, *, scale: float = 2.0) -> bytes:
+        """Pixels on white paper."""
+        if self.raster is not None:
+            return self.raster
+        import vl_convert
+
+        return vl_convert.vegalite_to_png(json.dumps(self.spec(background=THEME.paper)), scale=scale)
+
+    def panels(self) -> tuple[str, ...]:
+        """The drawing as SVGs that may stand side by side or below each other."""
+        parts = (self.chart or {}).get("concat")
+        if self.raster is not None or not isinstance(parts, list):
+            return (self.svg(),)
+        base = {"$schema": SCHEMA, "background": None, "padding": 4, "config": THEME.config()}
+        return tuple(_drawn({**base, **part}, "") for part in cast("list[Spec]", parts))
+
+    def html(self, *, heading: bool = True, table: bool = True) -> str:
+        """A ``<figure>`` for a page of ours: drawing, note, numbers."""
+        title = f'<figcaption class="title">{escape(self.title)}</figcaption>' if heading and self.title else ""
+        note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
+        numbers = self.table.html()
+        if self.chart is None and self.raster is None:
+            return f'<figure class="fig">{title}<div class="scroll">{numbers}</div>{note}</figure>'
+        shown = f'<details><summary>Show as table</summary><div class="scroll">{numbers}</div></details>' if table else ""
+        drawing = "".join(f'<div class="panel">{panel}</div>' for panel in self.panels())
+        body = f'<div class="panels" role="img" aria-label="{escape(self.alt)}">{drawing}</div>'
+        return f'<figure class="fig">{title}{body}{note}{shown}</figure>'
+
+    def static(self) -> str:
+        """HTML that survives an untrusted notebook: a PNG with alternative text, then the numbers."""
+        numbers = self.table.html()
+        heading = f'<p style="font-weight:600;margin:.4em 0">{escape(self.title)}</p>' if self.title else ""
+        note = f'<p style="opacity:.75;margin:.4em 0">{escape(self.note)}</p>' if self.note else ""
+        if self.chart is None and self.raster is None:
+            return f"{heading}{numbers}{note}"
+        code = base64.b64encode(self.png(scale=1.5)).decode()
+        image = f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{code}" style="max-width:100%">'
+        return f"{heading}{image}{note}<details><summary>Show as table</summary>{numbers}</details>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        return {"text/plain": f"{self.title}\n{self.alt}\n{self.table.text()}", "text/html": self.static()}
+
+
+def _drawn(spec: Spec, alt: str) -> str:
+    import vl_convert
+
+    svg = vl_convert.vegalite_to_svg(json.dumps(spec))
+    role = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
+    svg = svg.replace("<svg ", f"<svg {role} ", 1).replace(' class="marks"', "")
+    svg = svg.replace(THEME.ink, "currentColor")
+    return svg.replace(f'font-family="{THEME.drawn}"', 'font-family="inherit"')
+
+
+def _svg_around(png: bytes, alt: str) -> str:
+    import io
+
+    from PIL import Image
+
+    width, height = Image.open(io.BytesIO(png)).size
+    code = base64.b64encode(png).decode()
+    return (
+        f'<svg role="img" aria-label="{escape(alt)}" xmlns="http://www.w3.org/2000/svg" width="{width}" '
+        f'height="{height}" viewBox="0 0 {width} {height}"><image width="{width}" height="{height}" '
+        f'href="data:image/png;base64,{code}"/></svg>'
+    )

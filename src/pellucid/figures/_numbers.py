@@ -1,0 +1,82 @@
+"""How numbers are written for people: three digits that matter, a real minus, never a bare NaN."""
+
+from __future__ import annotations
+
+import math
+
+GAP = "\u00a0"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with ``digits`` significant digits; whole numbers in full, with thousands marked.
+
+    Example:
+        >>> number(0.98234), number(-12345), number(0.0000312), number(None)
+        ('0.982', '−12,345', '3.12e−5', '–')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
+        written = f"{int(value):,}"
+    elif 1e-3 <= abs(value) < 1e6:
+        written = _plain(value, digits)
+    else:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        written = f"{mantissa}e{int(exponent)}"
+    return written.replace("-", "−")
+
+
+def _plain(value: float, digits: int) -> str:
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{places}f}"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """As :func:`number`, with a plus where it is positive.
+
+    Example:
+        >>> signed(0.5), signed(-0.5), signed(0.0)
+        ('+0.500', '−0.500', '0')
+    """
+    return ("+" if value > 0 else "") + number(value, digits)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share as per cent; without decimals where they would only be zeros.
+
+    Example:
+        >>> percent(0.972), percent(1.0), percent(None)
+        ('97.2\\xa0%', '100\\xa0%', '–')
+    """
+    if share is None or math.isnan(share):
+        return "–"
+    written = f"{100 * share:.{digits}f}"
+    whole = written.split(".")[0]
+    return f"{whole if float(written) == float(whole) else written}{GAP}%".replace("-", "−")
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """The ends of an interval in brackets; empty where there is none.
+
+    Example:
+        >>> interval(0.1, 0.25)
+        '[0.100, 0.250]'
+    """
+    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+
+
+def measured(value: float | None, low: float | None, high: float | None) -> str:
+    """A number with its interval."""
+    return f"{number(value)} {interval(low, high)}".strip()
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """A count with its noun.
+
+    Example:
+        >>> counted(1, "row"), counted(1797, "row"), counted(2, "class", "classes")
+        ('1 row', '1,797 rows', '2 classes')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

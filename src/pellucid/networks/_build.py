@@ -1,0 +1,94 @@
+"""From an architecture, or from data, to a network."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import MappingProxyType
+
+from pellucid._core import Dataset
+from pellucid.errors import InputError, near_misses
+from pellucid.networks._architecture import Architecture
+from pellucid.networks._plain import Plain, cnn, mlp
+
+_KINDS: MappingProxyType[str, Callable[..., Plain]] = MappingProxyType({"mlp": mlp, "cnn": cnn})
+
+
+def build(architecture: Architecture) -> Plain:
+    """The network that ``architecture`` describes, with the weights of its seed.
+
+    Args:
+        architecture: kind and parameters, as ``network.architecture`` holds them.
+
+    Returns:
+        A fresh network, equal to the bit to the one that the architecture came from when that was new.
+
+    Raises:
+        InputError: if the kind or a parameter is unknown, or a needed one is missing.
+
+    Example:
+        >>> import torch
+        >>> network = mlp(3, 2)
+        >>> torch.equal(build(network.architecture).output.weight, network.output.weight)
+        True
+    """
+    if architecture.kind not in _KINDS:
+        raise InputError(
+            f"No network is of kind {architecture.kind!r}. {near_misses(architecture.kind, _KINDS)}"
+        )
+    make = _KINDS[architecture.kind]
+    known = inspect.signature(make).parameters
+    for name in architecture.params:
+        if name not in known:
+            raise InputError(f"{architecture.kind} has no parameter {name!r}. {near_misses(name, known)}")
+    missing = [n for n, p in known.items() if p.default is p.empty and n not in architecture.params]
+    if missing:
+        raise InputError(f"{architecture.kind} needs {', '.join(missing)}; the architecture does not say.")
+    given: dict[str, Any] = {
+        n: tuple(v) if isinstance(v, list) else v for n, v in architecture.params.items()
+    }
+    return make(**given)
+
+
+def default_network(dataset: Dataset, *, seed: int = 0) -> Plain:
+    """A plain network that suits ``dataset``: :func:`mlp` for tables, :func:`cnn` for pictures.
+
+    Pictures are halved until at most 8 pixels a side remain, at least twice where 4 pixels allow it, with
+    16, 32, 64, 64, … channels. Regression gets the mean and sd of the training answers as its last layer.
+
+    Args:
+        dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures.
+        seed: decides the weights.
+
+    Returns:
+        An untrained network with ``dataset.outputs`` outputs.
+
+    Raises:
+        InputError: if the inputs are neither, or nothing can be learned from the answers.
+    """
+    axes, shape = dataset.spec.axes, dataset.inputs.shape[1:]
+    answers = _answer_scale(dataset) if dataset.task == "regression" else None
+    if axes == ("D",) and len(shape) == 1:
+        return mlp(shape[0], dataset.outputs, seed=seed, answers=answers)
+    if axes == ("C", "H", "W") and len(shape) == 3:
+        channels, height, width = shape
+        widths = _widths(min(height, width))
+        return cnn(channels, (height, width), dataset.outputs, widths=widths, seed=seed, answers=answers)
+    raise InputError(
+        f"{dataset.name}: a default network needs rows [N, D] or pictures [N, C, H, W], got "
+        f"{tuple(dataset.inputs.shape)} with axes {axes}. Build a network and give it to train()."
+    )
+
+
+def _widths(side: int) -> tuple[int, ...]:
+    pools = 0
+    while side >= 2 and (side > 8 or pools < 2):
+        side, pools = side // 2, pools + 1
+    return (16, 32, 64, 64, 64, 64, 64, 64, 64)[:pools]
+
+
+def _answer_scale(dataset: Dataset) -> tuple[float, float]:
+    answers = dataset.part("train").answers.double()
+    if len(answers) < 2 or not float(answers.std()) > 0:
+        raise InputError(f"{dataset.name}: all training answers are the same, there is nothing to learn.")
+    return float(answers.mean()), float(answers.std())
