@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 
 
 @contextmanager
-def untouched(model: nn.Module, *, seed: int = 0) -> Iterator[None]:
+def untouched(model: nn.Module, *, seed: int = 0) -> Generator[None]:
     """Evaluation mode inside; afterwards every flag and random state is as before, also when it raises.
 
     Restored are the training flag of every module, ``requires_grad`` of every parameter, and the random

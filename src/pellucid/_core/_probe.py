@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import cast
 
@@ -72,10 +72,11 @@ def pick(value: object, site: Site) -> Tensor:
     if isinstance(value, Tensor) and site.item is None:
         return value
     whole = cast("Mapping[object, object] | tuple[object, ...] | object", value)
-    if (isinstance(whole, tuple | list) and isinstance(site.item, int) and site.item < len(whole)) or (isinstance(whole, Mapping) and site.item in whole):
-        value = whole[site.item]
-    elif isinstance(whole, tuple | list) and len(whole) == 1 and site.item is None:
-        value = whole[0]
+    if isinstance(whole, Mapping):
+        value = whole.get(site.item)
+    elif isinstance(whole, tuple | list):
+        index = 0 if site.item is None and len(whole) == 1 else site.item
+        value = whole[index] if isinstance(index, int) and index < len(whole) else None
     if isinstance(value, Tensor):
         return value
     raise SiteError(
@@ -139,7 +140,7 @@ def probe(
     read: Iterable[str] = (),
     write: Mapping[str, Write] | None = None,
     stop: str | None = None,
-) -> Iterator[Probe]:
+) -> Generator[Probe]:
     """Read and overwrite activations of any network in one pass.
 
     Args:
@@ -170,7 +171,9 @@ def probe(
     last = None if stop is None else Site.parse(stop)
     seen = Probe(reads, model)
     hooks = _Hooks(seen, reads, writes, last)
-    touched = {(site.module, site.side) for site in [*reads, *writes, *([last] if last else [])]}
+    touched: set[tuple[str, Side]] = {
+        (s.module, s.side) for s in [*reads, *writes, *([last] if last else [])]
+    }
     with ExitStack() as stack:
         stack.callback(model.register_forward_pre_hook(lambda _, __: seen._begin(), prepend=True).remove)
         for module, side in sorted(touched):

@@ -73,7 +73,9 @@ class ImageSpec(InputSpec):
             if given and len(given) != self.channels:
                 raise InputError(f"ImageSpec: {self.channels} channels, but {name} has {len(given)} entries.")
         if any(not math.isfinite(v) or v <= 0 for v in self.std) or not all(map(math.isfinite, self.mean)):
-            raise InputError(f"ImageSpec: std must be above 0 and mean finite, got {self.std} and {self.mean}.")
+            raise InputError(
+                f"ImageSpec: std must be above 0 and mean finite, got {self.std} and {self.mean}."
+            )
         for name, given, known in (
             ("absence", self.absence, ("zero", "mean", "blur")),
             ("parts", self.parts, ("cells", "superpixels")),
