@@ -1,0 +1,44 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint types bench docs clean
+
+demo: $(VENV)/.demo
+	$(RUN)/pellucid demo --out out
+
+test: $(VENV)/.dev
+	$(RUN)/python -m pytest -q
+
+lint: $(VENV)/.dev
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+
+types: $(VENV)/.dev
+	$(RUN)/basedpyright
+
+bench: $(VENV)/.dev
+	$(RUN)/python benchmarks/run.py
+
+docs: $(VENV)/.demo
+	$(RUN)/python docs/pictures.py
+
+clean:
+	rm -rf $(VENV) out
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "pellucid needs Python 3.11 or newer: make PYTHON=python3.12 demo")'
+	$(PYTHON) -m venv $(VENV)
+
+# the torch of constraints.txt first: whatever else asks for torch is then content with it
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) …"
+	$(PIP) torch
+	$(PIP) --editable '.[demo]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo pyproject.toml
+	$(PIP) --editable '.[demo,parquet,peers,dev]'
+	touch $@
