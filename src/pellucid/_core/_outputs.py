@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,13 @@ from pellucid._core._guard import untouched
 from pellucid._core._probe import Probe, probe
 from pellucid._core._target import the_output
 from pellucid.errors import MethodError
+
+
+@contextmanager
+def _quiet(model: nn.Module, seed: int) -> Generator[None]:
+    """No trace on the network and no graph; not inference mode, whose tensors a network could keep."""
+    with untouched(model, seed=seed), torch.inference_mode(mode=False), torch.no_grad():
+        yield
 
 
 def stream(
@@ -27,9 +35,8 @@ def stream(
         rows = slice(start, min(start + size, fed.rows))
         raw: object = None
         try:
-            with untouched(fed.model, seed=compute.seed), torch.inference_mode(mode=False), torch.no_grad():
-                with probe(fed.model, read=read, stop=stop) as seen:
-                    raw = fed.run(fed.packed[rows], rows, 1)
+            with _quiet(fed.model, compute.seed), probe(fed.model, read=read, stop=stop) as seen:
+                raw = fed.run(fed.packed[rows], rows, 1)
         except Exception as error:
             if not out_of_memory(error):
                 raise

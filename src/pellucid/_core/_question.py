@@ -99,7 +99,7 @@ class Question:
     def gradient(
         self, variants: Variants | None = None, count: int = 1, weight: Tensor | None = None
     ) -> Tensor:
-        """``sum_k weight_k · d score / d point`` ``[N, *shape]``; without ``weight`` the mean over variants."""
+        """``sum_k weight_k · d score / d point`` ``[N, *shape]``; unweighted: the mean."""
         weights = torch.full((count,), 1 / count, dtype=torch.float64) if weight is None else weight
         total: Tensor | None = None
         for ks, rows, grad, score in self._chunks(variants, count, weights, gradients=True):
@@ -241,8 +241,8 @@ class Question:
             score = self._score(points, rows, c)
             if not score.requires_grad:
                 raise MethodError(
-                    f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way. "
-                    "Use a method that only needs scores, such as occlusion."
+                    f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable "
+                    "way. Use a method that only needs scores, such as occlusion."
                 )
             outer = torch.ones_like(score) if weights is None else weights[ks].to(score).repeat_interleave(n)
             (grad,) = torch.autograd.grad(score, points, outer, materialize_grads=True)
