@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid._core import InputSpec, finite
@@ -95,8 +94,10 @@ class ImageSpec(InputSpec):
         size = ("H", "W") if self.size is None else self.size
         wanted = f"[N, {self.channels}, {size[0]}, {size[1]}]"
         if x.ndim == 3:
-            raise InputError(f"Expected pictures {wanted}, got {list(x.shape)}. Add the missing axis: x[None] "
-                             "for a single picture, x[:, None] for grey pictures without a channel axis.")  # fmt: skip
+            raise InputError(
+                f"Expected pictures {wanted}, got {list(x.shape)}. Add the missing axis: x[None] for one "
+                "picture, x[:, None] for grey pictures without a channel axis."
+            )
         if x.ndim != 4 or x.shape[1] != self.channels or (self.size and tuple(x.shape[2:]) != self.size):
             turned = x.ndim == 4 and x.shape[-1] == self.channels
             hint = " The channels stand last: x.permute(0, 3, 1, 2) brings them forward." if turned else ""
@@ -116,11 +117,11 @@ class ImageSpec(InputSpec):
         hint = (
             "These look like raw values 0..255: use spec.from_pixels(x / 255)."
             if raw
-            else "Give the mean and std that the network was trained with, or spec.from_pixels(values in 0..1)."
+            else "Give the mean and std the network was trained with, or use spec.from_pixels(0..1 values)."
         )
         raise InputError(
-            f"Pixels should decode to 0..1, these decode to {low:.3g}..{high:.3g} under mean {_few(self.mean)} "
-            f"and std {_few(self.std)}. {hint}"
+            f"Pixels should decode to 0..1, these decode to {low:.3g}..{high:.3g} under mean "
+            f"{_few(self.mean)} and std {_few(self.std)}. {hint}"
         )
 
     def groups(self, x: Tensor) -> Tensor:
@@ -190,15 +191,12 @@ def _span(axis: str, start: int, cell: int, end: int) -> str:
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
-    """``x`` under a Gaussian of ``sigma`` pixels; edges are continued outwards."""
+    """``x`` under a Gaussian of ``sigma`` pixels; near the edge only what lies inside is averaged."""
     x = _blurred_rows(x, sigma)
     return _blurred_rows(x.transpose(-1, -2), sigma).transpose(-1, -2)
 
 
 def _blurred_rows(x: Tensor, sigma: float) -> Tensor:
-    reach = max(1, math.ceil(3 * sigma))
-    place = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
-    weight = torch.exp(-0.5 * (place / sigma).square())
-    weight = (weight / weight.sum()).view(1, 1, 1, -1)
-    flat = F.pad(x.reshape(-1, 1, *x.shape[-2:]), (reach, reach, 0, 0), mode="replicate")
-    return F.conv2d(flat, weight).view_as(x)
+    place = torch.arange(x.shape[-1], device=x.device, dtype=torch.float64)
+    weight = torch.exp(-0.5 * ((place[:, None] - place) / sigma).square())
+    return x @ (weight / weight.sum(0)).to(x.dtype)
