@@ -44,10 +44,11 @@ def build(architecture: Architecture) -> Plain:
     missing = [n for n, p in known.items() if p.default is p.empty and n not in architecture.params]
     if missing:
         raise InputError(f"{architecture.kind} needs {', '.join(missing)}; the architecture does not say.")
-    given: dict[str, Any] = {
-        n: tuple(v) if isinstance(v, list) else v for n, v in architecture.params.items()
-    }
-    return make(**given)
+    given = {n: tuple(v) if isinstance(v, list) else v for n, v in architecture.params.items()}
+    try:
+        return make(**given)
+    except TypeError as error:
+        raise InputError(f"A parameter of {architecture.kind} has the wrong type: {error}.") from error
 
 
 def default_network(dataset: Dataset, *, seed: int = 0) -> Plain:

@@ -1,1 +1,17 @@
-"""training."""
+"""Training a network and watching its layers while it learns."""
+
+from pellucid.training._train import collect, train
+from pellucid.training._training import Training
+from pellucid.training._values import Epoch, LayerHealth, TrainingRecord
+from pellucid.training._watch import Watch, watch
+
+__all__ = [
+    "Epoch",
+    "LayerHealth",
+    "Training",
+    "TrainingRecord",
+    "Watch",
+    "collect",
+    "train",
+    "watch",
+]
