@@ -7,8 +7,9 @@ from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
 from pellucid._core._guard import untouched
 from pellucid._core._outputs import activations, predict
+from pellucid._core._pass import Variants
 from pellucid._core._probe import Probe, probe
-from pellucid._core._question import Question, Variants
+from pellucid._core._question import Question
 from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._store import load, save

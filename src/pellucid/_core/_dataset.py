@@ -106,7 +106,7 @@ def split(
 
     Example:
         >>> split(torch.tensor([0, 1] * 50), classes=True).bincount().tolist()
-        [70, 16, 14]
+        [68, 16, 16]
     """
     generator = torch.Generator().manual_seed(seed)
     parts = torch.zeros(len(answers), dtype=torch.int8)

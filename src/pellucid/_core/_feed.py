@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core._compute import Compute
+from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._spec import Batch, InputSpec, finite
-from pellucid.errors import CancelledError, InputError, MethodError, PellucidError
+from pellucid.errors import CancelledError, InputError, MethodError, PellucidError, near_misses
 
 Inputs = Tensor | Batch
+Fill = float | Tensor | Mapping[str, float | Tensor] | None
 MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -57,9 +60,41 @@ class Feed:
         """The named tensors inside a packed one."""
         if self.single:
             return packed
-        parts = packed.split([shape.numel() for shape in self.shapes], dim=1)
-        described = zip(self.names, parts, self.shapes, self.dtypes, strict=True)
-        return {name: part.reshape(-1, *shape).to(dtype) for name, part, shape, dtype in described}
+        # slices and not split(), whose parts must not be changed in place
+        described = zip(self.names, self.slices, self.shapes, self.dtypes, strict=True)
+        return {name: packed[:, part].reshape(-1, *shape).to(dtype) for name, part, shape, dtype in described}
+
+    def pack(self, value: float | Tensor | Mapping[str, float | Tensor]) -> Tensor:
+        """One tensor like the packed inputs from a number, a tensor, or one of them for each name."""
+        if not isinstance(value, Mapping):
+            return like(self.packed, value, "for the inputs")
+        if self.single:
+            raise InputError(
+                "Expected a number or a tensor like the inputs, got a mapping for a single input."
+            )
+        for name in value:
+            if name not in self.names:
+                raise InputError(f"No varied input is called {name!r}. {near_misses(name, self.names)}")
+        parts: list[Tensor] = []
+        for name, shape, part in zip(self.names, self.shapes, self.slices, strict=True):
+            if name not in value:
+                raise InputError(f"Expected a value for each varied input, got none for {name!r}.")
+            rows = self.packed[:, part].reshape(-1, *shape)
+            parts.append(like(rows, value[name], f"for {name!r}").reshape(self.rows, -1))
+        return torch.cat(parts, 1)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """Which elements of a packed row belong to each input."""
+        if self.single:
+            return (slice(None),)
+        ends = list(itertools.accumulate(shape.numel() for shape in self.shapes))
+        return tuple(slice(end - shape.numel(), end) for end, shape in zip(ends, self.shapes, strict=True))
+
+    def fingerprint(self) -> Fingerprint:
+        """Hash of everything that goes in row by row."""
+        held = {f"held {name}": part for name, part in self.held.items()}
+        return Fingerprint({"inputs": self.packed, **held}, keep=True)
 
     def run(self, points: Tensor, rows: slice, copies: int) -> object:
         """Pass points ``[copies * n, …]`` through the network, with what goes along row by row."""
@@ -85,7 +120,8 @@ class Feed:
 
 
 def _repeated(part: Tensor, copies: int) -> Tensor:
-    return part if copies == 1 else part.repeat(copies, *[1] * (part.ndim - 1))
+    # always a copy: networks may write into what they are given
+    return part.repeat(copies, *[1] * (part.ndim - 1))
 
 
 def feed(model: nn.Module, inputs: Inputs, *, spec: InputSpec | None = None, compute: Compute) -> Feed:
@@ -120,7 +156,7 @@ def _several(model: nn.Module, batch: Batch, device: torch.device | None, dtype:
                 f"Input {name!r} holds whole numbers ({part.dtype}), which cannot be varied smoothly. "
                 "Name it in held= and explain its embedding with at=."
             )
-    flat = [part.flatten(1) for part in varied.values()]
+    flat = [part.reshape(len(part), -1) for part in varied.values()]
     return Feed(
         model,
         torch.cat(flat, 1),
@@ -132,9 +168,27 @@ def _several(model: nn.Module, batch: Batch, device: torch.device | None, dtype:
     )
 
 
+def like(place: Tensor, value: float | Tensor | object, what: str) -> Tensor:
+    """``value`` broadcast to the shape of ``place``."""
+    if not isinstance(value, int | float | Tensor):
+        raise InputError(f"Expected a number or a tensor {what}, got {type(value).__name__}.")
+    filled = torch.as_tensor(value).detach().to(place)
+    try:
+        filled = filled.expand(place.shape)
+    except RuntimeError:
+        raise InputError(
+            f"Expected a number or a tensor {what} that fits {list(place.shape)}, got {list(filled.shape)}."
+        ) from None
+    finite(filled, f"The value {what}")
+    return filled
+
+
 def _plain(x: Tensor) -> Tensor:
     """A tensor that autograd may use, apart from the caller's graph."""
-    return x.clone() if x.is_inference() else x.detach()
+    if not x.is_inference():
+        return x.detach()
+    with torch.inference_mode(mode=False):
+        return x.clone()
 
 
 def _moved(inputs: Inputs, device: torch.device) -> Inputs:

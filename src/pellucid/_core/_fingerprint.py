@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -29,17 +30,25 @@ def _state(model: nn.Module) -> dict[str, Tensor]:
 class Fingerprint:
     """A hash taken when it is first asked for, because hashing can cost more than the explanation.
 
-    It holds the tensors weakly and notices when one was changed or dropped meanwhile; then it says so
+    It notices when a tensor was changed meanwhile, or dropped where it holds them weakly; then it says so
     instead of giving the hash of something else.
+
+    Args:
+        tensors: what is hashed, by name.
+        keep: whether the tensors stay alive until the hash is taken.
     """
 
     __slots__ = ("_digest", "_tensors")
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor], *, keep: bool = False) -> None:
         self._digest: str | None = None
-        self._tensors = {
-            name: (weakref.ref(t), t._version) for name, t in tensors.items() if not t.is_inference()
-        }
+        self._tensors: dict[str, tuple[Callable[[], Tensor | None], int]] = {}
+        if any(t.is_inference() for t in tensors.values()):
+            # inference tensors do not count their changes
+            self._digest = sha256(tensors)
+            return
+        for name, tensor in tensors.items():
+            self._tensors[name] = (partial(_same, tensor) if keep else weakref.ref(tensor), tensor._version)
 
     @classmethod
     def of_model(cls, model: nn.Module) -> Fingerprint:
@@ -64,13 +73,20 @@ class Fingerprint:
         return self._digest
 
     def __eq__(self, other: object) -> bool:
-        return str(self) == str(other)
+        return self is other or (str(self) == str(other) and str(self) != CHANGED)
+
+    def __reduce__(self) -> tuple[Callable[[str], Fingerprint], tuple[str]]:
+        return Fingerprint.known, (str(self),)
 
     def __hash__(self) -> int:
         return hash(str(self))
 
     def __repr__(self) -> str:
         return f"Fingerprint({str(self)[:12]})"
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def short(digest: object, letters: int = 12) -> str:

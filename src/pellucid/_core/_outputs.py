@@ -36,7 +36,7 @@ def stream(
         raw: object = None
         try:
             with _quiet(fed.model, compute.seed), probe(fed.model, read=read, stop=stop) as seen:
-                raw = fed.run(fed.packed[rows], rows, 1)
+                raw = fed.run(fed.packed[rows].clone(), rows, 1)
         except Exception as error:
             if not out_of_memory(error):
                 raise

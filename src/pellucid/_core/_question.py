@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._chunk import chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._explanation import Explanation, Param, Provenance
-from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
+from pellucid._core._feed import Feed, Fill, Inputs, feed, like, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import untouched
 from pellucid._core._outputs import stream
-from pellucid._core._probe import probe
+from pellucid._core._pass import Pass, Variants
+from pellucid._core._site import Site
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
 from pellucid._version import __version__
-from pellucid.errors import InputError, MethodError, TargetError
-
-Variants = Callable[[Tensor, slice], Tensor]
+from pellucid.errors import InputError, TargetError
 
 
 class Question:
@@ -61,18 +62,38 @@ class Question:
         self.compute = compute or Compute()
         self._forward = self._backward = 0
         self._feed: Feed = feed(model, inputs, spec=spec, compute=self.compute)
-        self._fingerprints = (Fingerprint.of_model(model), Fingerprint({"inputs": self._feed.packed}))
+        self._fingerprints = (Fingerprint.of_model(model), self._feed.fingerprint())
         self.rows: int = self._feed.rows
         self.point: Tensor = self._feed.packed if at is None else self._activation(at)
         self._base: Tensor | None = None
         self.target: Target = self._settled(as_target(target))
+        self._pass = Pass(self._feed, self.target, at)
+
+    @property
+    def given(self) -> Tensor | dict[str, Tensor]:
+        """The inputs as they came: one tensor, or one for each name of a :class:`Batch`."""
+        return self._feed.unpack(self._feed.packed)
+
+    @property
+    def parts(self) -> tuple[slice, ...]:
+        """Which elements of the point belong to each input, along its second axis; one where all do."""
+        return self._feed.slices if self.at is None else (slice(None),)
+
+    @property
+    def described(self) -> InputSpec | None:
+        """The spec where it speaks of the point: one plain input, no hidden activation."""
+        return self.spec if self.at is None and self._feed.single else None
 
     @property
     def absent(self) -> Tensor:
         """The point with everything taken away: as the spec says, else zeros."""
-        if self.spec is not None and self.at is None and self._feed.single:
-            return self.spec.absent(self.point)
-        return torch.zeros_like(self.point)
+        return torch.zeros_like(self.point) if self.described is None else self.described.absent(self.point)
+
+    def filled(self, value: Fill) -> Tensor:
+        """``value`` in the shape of the point: ``None`` is :attr:`absent`, a mapping goes by input name."""
+        if value is None:
+            return self.absent
+        return self._feed.pack(value) if self.at is None else like(self.point, value, f"for {self.at!r}")
 
     def noise(self, ks: Tensor) -> Tensor:
         """Standard normal ``[c, 1, *shape]``: draw ``k`` is the same for every row and any batch size."""
@@ -99,7 +120,10 @@ class Question:
     def gradient(
         self, variants: Variants | None = None, count: int = 1, weight: Tensor | None = None
     ) -> Tensor:
-        """``sum_k weight_k · d score / d point`` ``[N, *shape]``; unweighted: the mean."""
+        """``sum_k weight_k · d score / d point`` ``[N, *shape]``; without ``weight`` the mean over variants.
+
+        Half precision is summed in single precision.
+        """
         weights = torch.full((count,), 1 / count, dtype=torch.float64) if weight is None else weight
         total: Tensor | None = None
         for ks, rows, grad, score in self._chunks(variants, count, weights, gradients=True):
@@ -132,18 +156,30 @@ class Question:
         reference: Tensor | None = None,
         stderr: Tensor | None = None,
         note: str = "",
+        over: Literal["point", "inputs"] = "point",
     ) -> Explanation:
-        """The finished :class:`Explanation`; ``reference`` [N] are the scores that the values add up from."""
+        """The finished :class:`Explanation`.
+
+        Args:
+            method, params: name of the method, and every argument that shaped the numbers.
+            values, stderr: like the point, or like the inputs where ``over`` says so.
+            reference: ``[N]``, the scores that the values add up from.
+            note: what the reader must know.
+            over: ``"inputs"`` where a map made at a hidden site was laid over the inputs.
+        """
         scores = self.scores()[0] if self._base is None else self._base
         gap = None
         if reference is not None:
-            gap = scores - reference - values.to(scores.dtype).flatten(1).sum(1)
-        unpack = self._feed.unpack if self.at is None else _same
+            gap = (
+                scores.double() - reference - values.reshape(self.rows, -1).sum(1, dtype=torch.float64)
+            ).to(scores.dtype)
+        hidden = self.at is not None and over == "point"
+        unpack = _same if hidden else self._feed.unpack
         provenance = Provenance(
             method,
             dict(params),
             self.target.label,
-            self.at,
+            self.at if hidden else None,
             *self._fingerprints,
             self.compute.seed,
             self._forward,
@@ -153,13 +189,13 @@ class Question:
         )
         return Explanation(
             unpack(values),
-            unpack(self.point),
+            unpack(self.point if hidden else self._feed.packed),
             scores,
             provenance,
             gap=gap,
             reference=reference,
             stderr=None if stderr is None else unpack(stderr),
-            spec=self.spec if self.at is None else None,
+            spec=None if hidden else self.spec,
             note=note,
             classes=self._classes(),
         )
@@ -173,6 +209,8 @@ class Question:
     def _settled(self, target: Target) -> Target:
         if isinstance(target.classes, Tensor) and len(target.classes) != self.rows:
             raise TargetError(f"Expected one class for each of {self.rows} rows, got {len(target.classes)}.")
+        if target.site is not None:
+            self._called_once(target.site)
         if target.settle is None:
             return target
         found = [the_output(raw, target.output) for _, raw in self._passes()]
@@ -183,7 +221,16 @@ class Question:
             self._forward += rows.stop - rows.start
             yield rows, raw
 
+    def _called_once(self, site: str) -> None:
+        """Raise where an address covers several calls; a pass that stops at the first would not see that."""
+        if Site.parse(site).call is None:
+            for _, _, seen in stream(self._feed, Compute(batch_size=1, seed=self.compute.seed), read=[site]):
+                self._forward += 1
+                seen[site]
+                return
+
     def _activation(self, at: str) -> Tensor:
+        self._called_once(at)
         parts: list[Tensor] = []
         for rows, _, seen in stream(self._feed, self.compute, read=[at], stop=at):
             self._forward += rows.stop - rows.start
@@ -204,77 +251,30 @@ class Question:
     def _chunks(
         self, variants: Variants | None, count: int, weights: Tensor | None, *, gradients: bool
     ) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
-        """Cut variants × rows into rectangles, run each, and go on with halves where memory runs out."""
+        """Cut variants × rows into chunks, run each, and go on with halves where memory runs out."""
         if gradients and not self.point.is_floating_point():
             raise InputError(self._whole_numbers())
-        total, done = count * self.rows, 0
-        waiting = list(reversed(_rectangles(count, self.rows, self.compute.batch_size)))
+        total, done, size = count * self.rows, 0, self.compute.batch_size
+        waiting = chunks(count, self.rows, size)[::-1]
         while waiting:
-            k0, k1, r0, r1 = waiting.pop()
-            ks, rows = torch.arange(k0, k1), slice(r0, r1)
+            chunk = waiting.pop()
+            if chunk.size > size:
+                waiting.extend(chunk.halves()[::-1])
+                continue
             try:
                 with untouched(self.model, seed=self.compute.seed), torch.inference_mode(mode=False):
-                    grad, score = self._chunk(variants, ks, rows, weights, gradients=gradients)
+                    grad, score = self._pass.run(self.point, variants, chunk, weights, gradients=gradients)
             except Exception as error:
                 if not out_of_memory(error):
                     raise
-                waiting.extend(_halves(k0, k1, r0, r1, error))
+                size = smaller(chunk, error)
+                waiting.append(chunk)
                 continue
-            done += (k1 - k0) * (r1 - r0)
-            yield ks, rows, grad, score
+            done += chunk.size
+            self._forward += chunk.size
+            self._backward += chunk.size if gradients else 0
+            yield torch.arange(chunk.k0, chunk.k1), chunk.rows, grad, score
             self.compute.progress(done, total)
-
-    def _chunk(
-        self, variants: Variants | None, ks: Tensor, rows: slice, weights: Tensor | None, *, gradients: bool
-    ) -> tuple[Tensor | None, Tensor]:
-        c, n, shape = len(ks), rows.stop - rows.start, self.point.shape[1:]
-        with torch.no_grad():
-            made = self.point[rows] if variants is None else variants(ks, rows)
-            points = made.expand(c, n, *shape).reshape(c * n, *shape)
-        self._forward += c * n
-        if not gradients:
-            with torch.no_grad():
-                return None, self._score(points, rows, c).reshape(c, n)
-        self._backward += c * n
-        with torch.enable_grad():
-            points = points.detach().requires_grad_()
-            score = self._score(points, rows, c)
-            if not score.requires_grad:
-                raise MethodError(
-                    f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable "
-                    "way. Use a method that only needs scores, such as occlusion."
-                )
-            outer = torch.ones_like(score) if weights is None else weights[ks].to(score).repeat_interleave(n)
-            (grad,) = torch.autograd.grad(score, points, outer, materialize_grads=True)
-        return grad.reshape(c, n, *shape), score.detach().reshape(c, n)
-
-    def _score(self, points: Tensor, rows: slice, copies: int) -> Tensor:
-        target, place = self.target, points.device
-        if self.at is None and target.site is None:
-            output = the_output(self._feed.run(points, rows, copies), target.output)
-        else:
-            output = self._probed(points, rows, copies)
-        index = torch.arange(rows.start, rows.stop, device=place).repeat(copies)
-        score = target.score(output, index)
-        if score.shape != (len(points),):
-            raise TargetError(
-                f"{target.label} must give one number per row: expected the shape ({len(points)},), "
-                f"got {tuple(score.shape)}."
-            )
-        return score
-
-    def _probed(self, points: Tensor, rows: slice, copies: int) -> Tensor:
-        target, raw = self.target, None
-        write = {} if self.at is None else {self.at: lambda _: points}
-        fed = (
-            points
-            if self.at is None
-            else self._feed.packed[rows].repeat(copies, *[1] * (self._feed.packed.ndim - 1))
-        )
-        read = [] if target.site is None else [target.site]
-        with probe(self.model, read=read, write=write, stop=target.site) as seen:
-            raw = self._feed.run(fed, rows, copies)
-        return the_output(raw, target.output) if target.site is None else seen[target.site]
 
     def _whole_numbers(self) -> str:
         embeddings = [
@@ -289,23 +289,3 @@ class Question:
 
 def _same(tensor: Tensor) -> Tensor:
     return tensor
-
-
-def _rectangles(count: int, rows: int, size: int) -> list[tuple[int, int, int, int]]:
-    n = min(rows, size)
-    c = max(1, size // n)
-    return [
-        (k, min(k + c, count), r, min(r + n, rows)) for r in range(0, rows, n) for k in range(0, count, c)
-    ]
-
-
-def _halves(k0: int, k1: int, r0: int, r1: int, error: Exception) -> list[tuple[int, int, int, int]]:
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-    if k1 - k0 > 1:
-        middle = (k0 + k1) // 2
-        return [(middle, k1, r0, r1), (k0, middle, r0, r1)]
-    if r1 - r0 > 1:
-        middle = (r0 + r1) // 2
-        return [(k0, k1, middle, r1), (k0, k1, r0, middle)]
-    raise MethodError(f"Memory does not suffice for a single row: {error}") from error

@@ -1,0 +1,62 @@
+"""How variants × rows are cut into pieces that fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from pellucid.errors import MethodError
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Variants ``k0 … k1 - 1`` of rows ``r0 … r1 - 1``."""
+
+    k0: int
+    k1: int
+    r0: int
+    r1: int
+
+    @property
+    def size(self) -> int:
+        """Rows that go through the network."""
+        return (self.k1 - self.k0) * (self.r1 - self.r0)
+
+    @property
+    def rows(self) -> slice:
+        """Which rows of the question."""
+        return slice(self.r0, self.r1)
+
+    def halves(self) -> list[Chunk]:
+        """Two chunks of about half the size, in order: variants are parted before rows."""
+        if self.k1 - self.k0 > 1:
+            middle = (self.k0 + self.k1) // 2
+            return [Chunk(self.k0, middle, self.r0, self.r1), Chunk(middle, self.k1, self.r0, self.r1)]
+        middle = (self.r0 + self.r1) // 2
+        return [Chunk(self.k0, self.k1, self.r0, middle), Chunk(self.k0, self.k1, middle, self.r1)]
+
+
+def chunks(count: int, rows: int, size: int) -> list[Chunk]:
+    """All variants of some rows, then of the next; none larger than ``size``.
+
+    Example:
+        >>> [(c.k0, c.k1, c.r0, c.r1) for c in chunks(3, 2, 4)]
+        [(0, 2, 0, 2), (2, 3, 0, 2)]
+    """
+    n = min(rows, size)
+    c = max(1, size // n)
+    return [
+        Chunk(k, min(k + c, count), r, min(r + n, rows))
+        for r in range(0, rows, n)
+        for k in range(0, count, c)
+    ]
+
+
+def smaller(chunk: Chunk, error: Exception) -> int:
+    """The size to go on with after memory ran out; raises where not even one row fits."""
+    if chunk.size == 1:
+        raise MethodError(f"Memory does not suffice for a single row: {error}") from error
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    return max(part.size for part in chunk.halves())

@@ -1,0 +1,114 @@
+"""One chunk of points through a network: its scores and their slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid._core._chunk import Chunk
+from pellucid._core._feed import Feed
+from pellucid._core._probe import probe
+from pellucid._core._target import Target, the_output
+from pellucid.errors import MethodError, SiteError, TargetError
+
+Variants = Callable[[Tensor, slice], Tensor]
+HALF = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How points become scores: what goes along, what is explained, and where the points are put."""
+
+    feed: Feed
+    target: Target
+    at: str | None
+
+    def run(
+        self,
+        point: Tensor,
+        variants: Variants | None,
+        chunk: Chunk,
+        weights: Tensor | None,
+        *,
+        gradients: bool,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Gradient ``[c, n, *shape]`` (times ``weights[k]`` where given) and scores ``[c, n]`` of a chunk."""
+        ks, rows, shape = torch.arange(chunk.k0, chunk.k1), chunk.rows, point.shape[1:]
+        c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
+        with torch.no_grad():
+            made = point[rows] if variants is None else variants(ks, rows)
+            points = made.expand(c, n, *shape).reshape(c * n, *shape)
+            if not gradients:
+                return None, self.score(_own(points, made), rows, c).reshape(c, n)
+        weight = None if weights is None else weights[ks]
+        grad, score = self.slope(points, rows, c, weight)
+        return grad.reshape(c, n, *shape), score.reshape(c, n)
+
+    def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
+        with torch.enable_grad():
+            leaf = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
+            # a leaf must not be changed in place, and networks may do that to what they are given
+            score = self.score(leaf.clone(), rows, copies)
+            outer = torch.ones_like(score)
+            each = None if weight is None else weight.to(score.device).repeat_interleave(len(score) // copies)
+            if each is not None and score.dtype not in HALF:
+                outer, each = each.to(score), None
+            grad = None
+            if score.requires_grad:
+                (grad,) = torch.autograd.grad(score, leaf, outer, allow_unused=True)
+        if grad is None:
+            raise MethodError(
+                f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way. "
+                "Use a method that only needs scores, such as occlusion."
+            )
+        grad = grad.float() if grad.dtype in HALF else grad
+        if each is not None:
+            grad = grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))
+        return grad, score.detach()
+
+    def score(self, points: Tensor, rows: slice, copies: int) -> Tensor:
+        """The target's value for points ``[copies * n, *shape]``."""
+        if self.at is None and self.target.site is None:
+            output = the_output(self.feed.run(points, rows, copies), self.target.output)
+        else:
+            output = self._probed(points, rows, copies)
+        index = torch.arange(rows.start, rows.stop, device=points.device).repeat(copies)
+        score = self.target.score(output, index)
+        if score.shape != (len(points),):
+            raise TargetError(
+                f"{self.target.label} must give one number per row: expected the shape ({len(points)},), "
+                f"got {tuple(score.shape)}."
+            )
+        return score
+
+    def _probed(self, points: Tensor, rows: slice, copies: int) -> Tensor:
+        target, raw, written = self.target, None, False
+
+        def put(_: Tensor) -> Tensor:
+            nonlocal written
+            written = True
+            return points
+
+        fed = points
+        if self.at is not None:
+            fed = self.feed.packed[rows].repeat(copies, *[1] * (self.feed.packed.ndim - 1))
+        write = {} if self.at is None else {self.at: put}
+        read = [] if target.site is None else [target.site]
+        with probe(self.feed.model, read=read, write=write, stop=target.site) as seen:
+            raw = self.feed.run(fed, rows, copies)
+        if self.at is not None and not written:
+            raise SiteError(
+                f"{target.label} is settled before the pass reaches {self.at!r}; explain an earlier layer."
+            )
+        return the_output(raw, target.output) if target.site is None else seen[target.site]
+
+
+def _own(points: Tensor, made: Tensor) -> Tensor:
+    """``points`` apart from the caller's memory, because networks may write into what they are given."""
+    if points.is_inference() or points.untyped_storage().data_ptr() == made.untyped_storage().data_ptr():
+        return points.clone()
+    return points
