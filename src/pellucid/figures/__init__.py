@@ -1,1 +1,55 @@
-"""figures."""
+"""Values as figures: a chart or a picture with words and numbers computed from its data."""
+
+from pellucid.figures._bars import bars
+from pellucid.figures._confusion import confusion
+from pellucid.figures._evidence import cards_html, check_table, evidence
+from pellucid.figures._features import exemplars, feature_tiles
+from pellucid.figures._figure import Figure, Table, Word, word_html
+from pellucid.figures._layers import layer_strip
+from pellucid.figures._mimebundle import mimebundle, text
+from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
+from pellucid.figures._picture import picture
+from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
+from pellucid.figures._saliency import saliency
+from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
+from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._value import explanations
+from pellucid.figures._words import words
+
+__all__ = [
+    "Figure",
+    "Look",
+    "THEME",
+    "Table",
+    "Theme",
+    "Word",
+    "bars",
+    "cards_html",
+    "check_table",
+    "confusion",
+    "counted",
+    "evidence",
+    "exemplars",
+    "explanations",
+    "feature_tiles",
+    "fidelity_words",
+    "interval",
+    "layer_strip",
+    "look",
+    "measured",
+    "mimebundle",
+    "number",
+    "percent",
+    "picture",
+    "rule_text",
+    "rules_table",
+    "saliency",
+    "signed",
+    "text",
+    "training_curves",
+    "training_health",
+    "tree",
+    "word_html",
+    "word_rank",
+    "words",
+]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from typing import cast
 
+from pellucid._core._store import write_bytes
+from pellucid.errors import StoreError
 from pellucid.figures._numbers import number
 from pellucid.figures._theme import SCHEMA, THEME, Spec, look
 
@@ -41,16 +45,22 @@ class Table:
 
     def html(self) -> str:
         """An HTML table whose looks lie in the cells, so that it survives an untrusted notebook."""
-        head = "".join(f'<th scope="col" style="{_cell_style(head=True)}">{escape(c)}</th>' for c in self.columns)
+        head = "".join(
+            f'<th scope="col" style="{_cell_style(head=True)}">{escape(c)}</th>' for c in self.columns
+        )
         body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in self.rows)
         note = f'<p style="margin:.4em 0;opacity:.75">{escape(self.note)}</p>' if self.note else ""
-        return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
+        whole = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        return f'<table style="border-collapse:collapse">{whole}</table>{note}'
 
     def text(self) -> str:
         """Columns of plain text."""
         lines = [list(self.columns), *self.texts()]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        drawn = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+        drawn = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ]
         return "\n".join([*drawn, *([self.note] if self.note else [])])
 
 
@@ -137,12 +147,18 @@ class Figure:
 
     def html(self, *, heading: bool = True, table: bool = True) -> str:
         """A ``<figure>`` for a page of ours: drawing, note, numbers."""
-        title = f'<figcaption class="title">{escape(self.title)}</figcaption>' if heading and self.title else ""
+        title = (
+            f'<figcaption class="title">{escape(self.title)}</figcaption>' if heading and self.title else ""
+        )
         note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
         numbers = self.table.html()
         if self.chart is None and self.raster is None:
             return f'<figure class="fig">{title}<div class="scroll">{numbers}</div>{note}</figure>'
-        shown = f'<details><summary>Show as table</summary><div class="scroll">{numbers}</div></details>' if table else ""
+        shown = (
+            f'<details><summary>Show as table</summary><div class="scroll">{numbers}</div></details>'
+            if table
+            else ""
+        )
         drawing = "".join(f'<div class="panel">{panel}</div>' for panel in self.panels())
         body = f'<div class="panels" role="img" aria-label="{escape(self.alt)}">{drawing}</div>'
         return f'<figure class="fig">{title}{body}{note}{shown}</figure>'
@@ -157,6 +173,27 @@ class Figure:
         code = base64.b64encode(self.png(scale=1.5)).decode()
         image = f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{code}" style="max-width:100%">'
         return f"{heading}{image}{note}<details><summary>Show as table</summary>{numbers}</details>"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the figure as its ending says: ``.svg``, ``.png``, ``.html`` or ``.json`` (Vega-Lite).
+
+        Raises:
+            StoreError: if the ending is another one, or the file cannot be written.
+        """
+        made: dict[str, Callable[[], str | bytes]] = {
+            ".svg": self.svg,
+            ".png": self.png,
+            ".html": lambda: (
+                f'<!doctype html><meta charset="utf-8"><title>{escape(self.title)}</title>{self.static()}'
+            ),
+            ".json": lambda: json.dumps(self.spec(), indent=1),
+        }
+        to = Path(path)
+        if to.suffix.lower() not in made:
+            raise StoreError(f"A figure is written as {', '.join(made)}; got {to.name}.")
+        content = made[to.suffix.lower()]()
+        write_bytes(content if isinstance(content, bytes) else content.encode(), to)
+        return to
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -38,7 +38,16 @@ def image(png: bytes, x: float, y: float, width: float, height: float) -> Spec:
     return {"data": ONE, "mark": mark, "encoding": {"x": {"value": x}, "y": {"value": y}}}
 
 
-def line(x: float, y: float, x2: float, y2: float, *, opacity: float = 0.2, colour: str = THEME.ink, width: float = 1.0) -> Spec:
+def line(
+    x: float,
+    y: float,
+    x2: float,
+    y2: float,
+    *,
+    opacity: float = 0.2,
+    colour: str = THEME.ink,
+    width: float = 1.0,
+) -> Spec:
     """A straight line between two pixels."""
     mark: Spec = {"type": "rule", "color": colour, "opacity": opacity, "strokeWidth": width}
     at: Spec = {"x": {"value": x}, "y": {"value": y}, "x2": {"value": x2}, "y2": {"value": y2}}
@@ -49,13 +58,27 @@ def word(x: float, y: float, name: str, *, limit: float | None = None) -> list[S
     """A word of evidence with its shape: full, half, hollow or dash."""
     shown = look(name)
     at: Spec = {"x": {"value": x + 5}, "y": {"value": y + 5.5}}
-    ring: Spec = {"type": "point", "shape": "circle", "size": 70, "stroke": shown.colour, "strokeWidth": 1.6, "filled": False}
+    ring: Spec = {
+        "type": "point",
+        "shape": "circle",
+        "size": 70,
+        "stroke": shown.colour,
+        "strokeWidth": 1.6,
+        "filled": False,
+    }
     ring["fill"] = shown.colour if shown.shape == "full" else "transparent"
     if shown.shape == "dash":
         ring = {"type": "point", "shape": "stroke", "size": 80, "stroke": shown.colour, "strokeWidth": 2}
     marks: list[Spec] = [{"data": ONE, "mark": {**ring, "opacity": 1}, "encoding": at}]
     if shown.shape == "half":
-        half: Spec = {"type": "arc", "innerRadius": 0, "outerRadius": 4.7, "theta": -3.14159, "theta2": 0, "color": shown.colour}
+        half: Spec = {
+            "type": "arc",
+            "innerRadius": 0,
+            "outerRadius": 4.7,
+            "theta": -3.14159,
+            "theta2": 0,
+            "color": shown.colour,
+        }
         marks.append({"data": ONE, "mark": half, "encoding": at})
     return [*marks, text(x + 15, y, name, limit=limit)]
 

@@ -29,7 +29,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def _plain(value: float, digits: int) -> str:
-    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # of the rounded number: 0.00999999 is 0.0100
+    places = max(0, digits - 1 - exponent)
     return f"{value:,.{places}f}"
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 from torch import Tensor
 
 from pellucid._core import InputSpec
-from pellucid.figures._colour import Numbers, Pixels, paint, paint_signed
+from pellucid.figures._colour import Numbers, Pixels, paint_signed
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_LARGE = 12_000  # bytes: below this a picture is kept exactly
 
 
 @runtime_checkable
@@ -27,7 +32,7 @@ def array(x: Tensor) -> Numbers:
 
 
 def is_picture(x: Tensor, spec: InputSpec | None) -> bool:
-    """Whether rows of ``x`` are pictures: the spec says so, or there is no spec and they have 1 or 3 channels."""
+    """Whether rows of ``x`` are pictures: the spec says so; without one, 1 or 3 channels do."""
     if spec is not None:
         return isinstance(spec, Pictured) and x.ndim == 4
     return x.ndim == 4 and x.shape[1] in (1, 3)
@@ -52,7 +57,7 @@ def seen(x: Tensor, spec: InputSpec | None) -> Numbers:
 
 
 def limit_of(values: Numbers) -> float:
-    """Where the colour scale ends: the 99.5 % quantile of the magnitudes, so that one pixel cannot pale all."""
+    """Where the colour scale ends: the 99.5 % quantile of the magnitudes, so one pixel cannot pale it."""
     finite = np.abs(values[np.isfinite(values)])
     if not finite.size:
         return 1.0
@@ -100,25 +105,29 @@ def fit(picture: Numbers, size: int) -> Pixels:
 
 
 def png(pixels: Pixels) -> bytes:
-    """PNG bytes; exact where there are at most 256 colours, else the 256 that fit best."""
+    """PNG bytes of grey, RGB or RGBA pixels; photographs are cut to the 256 colours that fit best."""
     from PIL import Image
 
     made = Image.fromarray(np.ascontiguousarray(pixels))
-    if made.mode == "RGB":
-        if bool((pixels == pixels[..., :1]).all()):
-            made = made.convert("L")
-        else:
-            made = made.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    if np.array_equal(pixels[..., :1].repeat(2, axis=-1), pixels[..., 1:3]):
+        made = made.convert("LA" if made.mode == "RGBA" else "L")
+    exact = _encoded(made)
+    if len(exact) < _LARGE or made.mode != "RGB":
+        return exact
+    return min(exact, _encoded(made.quantize(256, dither=Image.Dither.NONE)), key=len)
+
+
+def _encoded(made: Image.Image) -> bytes:
     stream = io.BytesIO()
     made.save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
 def sheet(tiles: list[Numbers], size: int, *, columns: int, gap: int = 3) -> Pixels:
-    """Tiles in rows, on transparent-looking mid grey seams left out: gaps are white and then cut by the page."""
+    """Tiles in rows, RGBA, with transparent seams so that the page shows between them."""
     height = max(1, -(-len(tiles) // columns))
     wide = min(columns, max(1, len(tiles)))
-    canvas = np.full((height * (size + gap) - gap, wide * (size + gap) - gap, 4), 0, dtype=np.uint8)
+    canvas = np.zeros((height * (size + gap) - gap, wide * (size + gap) - gap, 4), dtype=np.uint8)
     for i, tile in enumerate(tiles):
         small = fit(tile, size)
         top = (i // columns) * (size + gap) + (size - small.shape[0]) // 2
@@ -132,9 +141,3 @@ def colour_bar(width: int = 128, height: int = 6) -> bytes:
     """The signed scale from ``-limit`` to ``+limit``."""
     ramp = np.repeat(np.linspace(-1.0, 1.0, width)[None], height, axis=0)
     return png(np.round(paint_signed(ramp, 1.0) * 255).astype(np.uint8))
-
-
-def magnitude_bar(width: int = 128, height: int = 6) -> bytes:
-    """The scale of magnitudes from 0 to ``limit``."""
-    ramp = np.repeat(np.linspace(0.0, 1.0, width)[None], height, axis=0)
-    return png(np.round(paint(ramp, "cividis") * 255).astype(np.uint8))

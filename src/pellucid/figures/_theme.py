@@ -70,7 +70,13 @@ class Theme:
             "view": {"stroke": None},
             "axis": axis,
             "legend": legend,
-            "title": {"color": self.ink, "fontSize": self.title, "fontWeight": 600, "anchor": "start", "offset": 10},
+            "title": {
+                "color": self.ink,
+                "fontSize": self.title,
+                "fontWeight": 600,
+                "anchor": "start",
+                "offset": 10,
+            },
             "text": {"color": self.ink, "fontSize": self.label},
             "rule": {"color": self.ink},
         }

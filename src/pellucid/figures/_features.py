@@ -1,0 +1,313 @@
+"""What units of a layer respond to: made pictures beside real ones and the untrained control."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from pellucid._core import Dataset, InputSpec
+from pellucid.errors import InputError
+from pellucid.figures._colour import Numbers, scale
+from pellucid.figures._figure import Figure, Table, Word
+from pellucid.figures._marks import image, panel, panels, text, word
+from pellucid.figures._numbers import counted, number
+from pellucid.figures._pixels import is_picture, png, seen, sheet
+from pellucid.figures._theme import Spec
+
+if TYPE_CHECKING:
+    from pellucid.features import FeaturePictures
+    from pellucid.layers import Exemplars
+
+WIDTH = 320
+GAP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Real:
+    """The real inputs beside the made ones; either may be absent."""
+
+    exemplars: Exemplars | None
+    data: Dataset | None
+    spec: InputSpec | None
+
+    def place(self, unit: int) -> int | None:
+        """Where a unit stands among the exemplars."""
+        if self.exemplars is None:
+            return None
+        units = self.exemplars.units.tolist()
+        return units.index(unit) if unit in units else None
+
+    def tiles(self, unit: int, k: int) -> list[Numbers]:
+        """The strongest real inputs of a unit, cut to what it sees."""
+        at = self.place(unit)
+        if at is None or self.exemplars is None or self.data is None:
+            return []
+        made: list[Numbers] = []
+        for j, row in enumerate(self.exemplars.rows[at, :k].tolist()):
+            if row < 0:
+                continue
+            boxes = self.exemplars.boxes
+            box = None if boxes is None else [int(edge) for edge in boxes[at, j].tolist()]
+            made.append(_cut(seen(self.data.inputs[row], self.spec), box))
+        return made
+
+
+def _cut(whole: Numbers, box: list[int] | None) -> Numbers:
+    if box is None:
+        return whole
+    top, left, bottom, right = (max(0, edge) for edge in box)
+    part = whole[top:bottom, left:right]
+    return part if part.size else whole
+
+
+def feature_tiles(
+    pictures: FeaturePictures,
+    exemplars: Exemplars | None = None,
+    dataset: Dataset | None = None,
+    *,
+    limit: int = 12,
+    k: int = 5,
+    width: int = WIDTH,
+) -> Figure:
+    """One card per unit: what was made to excite it, what really excites it, and whether that means anything.
+
+    "Reached" is the activation of the best made input ÷ the largest on real data. Beside it stands the same
+    number from an untrained copy of the network: where the two are alike, the picture shows the recipe
+    rather than the network.
+
+    Args:
+        pictures: from :func:`pellucid.features.feature_pictures`.
+        exemplars: strongest real inputs, from :func:`pellucid.layers.exemplars`.
+        dataset: the data that ``exemplars`` names rows of.
+        limit: how many units are shown; the note says of how many.
+        k: real inputs per unit.
+        width: of one card in pixels.
+
+    Returns:
+        Figure; for tables of columns a map of which columns were raised or lowered.
+
+    Raises:
+        InputError: if the exemplars belong to another layer.
+
+    Example:
+        >>> feature_tiles.__name__
+        'feature_tiles'
+    """
+    if exemplars is not None and exemplars.site != pictures.site:
+        raise InputError(
+            f"Exemplars of {exemplars.site} cannot stand beside pictures of {pictures.site}; "
+            "make both for one layer."
+        )
+    spec = pictures.spec
+    shown = min(limit, len(pictures.units))
+    real = _Real(exemplars, dataset, spec)
+    note = f"{shown} of {counted(len(pictures.units), 'unit')} shown."
+    if is_picture(pictures.pictures[:, 0], spec):
+        cards = [_card(pictures, real, i, k, width) for i in range(shown)]
+        chart, note = (
+            panels(cards, columns=3),
+            f"{note} Left: made, one per seed. Right: the strongest real inputs.",
+        )
+    else:
+        chart = _columns(pictures, shown)
+        note = f"{note} Brown: raised above the typical row; blue: lowered. Mean over seeds."
+    return Figure(
+        f"What units of {pictures.site} respond to", _alt(pictures), chart, None, _table(pictures), note
+    )
+
+
+def _card(pictures: FeaturePictures, real: _Real, i: int, k: int, width: int) -> Spec:
+    unit = int(pictures.units[i])
+    made = [seen(each, pictures.spec) for each in pictures.pictures[i][:3]]
+    found = real.tiles(unit, k)
+    tile = max(16, (width - 12) // max(1, len(made) + len(found)) - GAP)
+    layers = [
+        text(0, 0, f"unit {unit}", size=12, bold=True),
+        *word(70, 0, pictures.words[i], limit=width - 90),
+    ]
+    layers += _strip(made, tile, 0)
+    layers += _strip(found, tile, len(made) * (tile + GAP) + 10)
+    first, second = _facts(pictures, i)
+    layers += [
+        text(0, 20 + tile + 6, first, faint=True, limit=width),
+        text(0, 20 + tile + 22, second, faint=True, limit=width),
+    ]
+    return panel(width, 20 + tile + 40, layers)
+
+
+def _strip(tiles: list[Numbers], tile: int, left: float) -> list[Spec]:
+    if not tiles:
+        return []
+    across = len(tiles) * (tile + GAP) - GAP
+    return [image(png(sheet([*tiles], 2 * tile, columns=len(tiles), gap=2 * GAP)), left, 20, across, tile)]
+
+
+def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
+    if not bool(pictures.started[i]):
+        return ("no start excited this unit", "")
+    ratio, untrained = float(pictures.ratio[i]), float(pictures.untrained_ratio[i])
+    first = f"reached {number(ratio, 2)} × the largest real · untrained {number(untrained, 2)} ×"
+    distance, agree = number(float(pictures.distance[i]), 2), number(float(pictures.agreement[i]), 2)
+    second = f"distance to data {distance} · seeds agree {agree}"
+    return first, second
+
+
+def _columns(pictures: FeaturePictures, shown: int) -> Spec:
+    """Units down, slots across, the made value in standard deviations from the typical row."""
+    means = pictures.pictures[:shown].double().mean(1).flatten(1)
+    names = _slots(pictures.spec, means.shape[1])
+    strongest = means.abs().amax(0).argsort(descending=True)[:24].tolist()
+    order = [names[j] for j in strongest]
+    end = float(means.abs().max()) or 1.0
+    cells = [
+        {"unit": f"unit {int(pictures.units[i])}", "column": names[j], "value": float(means[i, j])}
+        for i in range(shown)
+        for j in strongest
+    ]
+    units = [f"unit {int(unit)}" for unit in pictures.units[:shown]]
+    colour: Spec = {
+        "field": "value",
+        "type": "quantitative",
+        "title": "standard deviations from the typical row",
+    }
+    colour["scale"] = {"domain": [-end, end], "range": scale("vik", 17), "interpolate": "rgb"}
+    colour["legend"] = {"orient": "bottom", "gradientLength": 160}
+    x: Spec = {
+        "field": "unit",
+        "type": "nominal",
+        "sort": units,
+        "title": None,
+        "axis": {"orient": "top", "labelAngle": -45},
+    }
+    y: Spec = {
+        "field": "column",
+        "type": "nominal",
+        "sort": order,
+        "title": None,
+        "axis": {"labelLimit": 170},
+    }
+    return {
+        "width": {"step": 24},
+        "height": {"step": 18},
+        "data": {"values": cells},
+        "mark": {"type": "rect", "cornerRadius": 1},
+        "encoding": {"x": x, "y": y, "color": colour},
+    }
+
+
+def _slots(spec: InputSpec | None, width: int) -> list[str]:
+    named = getattr(spec, "slots", None)
+    return list(named) if named is not None and len(named) == width else [f"input {i}" for i in range(width)]
+
+
+def _alt(pictures: FeaturePictures) -> str:
+    if not len(pictures.units):
+        return f"No unit of {pictures.site} was examined."
+    counts = {name: pictures.words.count(name) for name in dict.fromkeys(pictures.words)}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    started = pictures.ratio[pictures.started.bool()].double()
+    middle = ""
+    if len(started):
+        times = number(float(started.median()), 2)
+        middle = f" The median made input reaches {times} times the largest real activation."
+    return f"{counted(len(pictures.units), 'unit')} of {pictures.site}: {said}.{middle}"
+
+
+def _table(pictures: FeaturePictures) -> Table:
+    columns = (
+        "unit",
+        "evidence",
+        "reached ÷ largest real",
+        "untrained",
+        "distance to data",
+        "untrained distance",
+        "seeds agree",
+    )
+    body = tuple(
+        (
+            int(pictures.units[i]),
+            Word(pictures.words[i]),
+            *(
+                _finite(part[i])
+                for part in (
+                    pictures.ratio,
+                    pictures.untrained_ratio,
+                    pictures.distance,
+                    pictures.untrained_distance,
+                    pictures.agreement,
+                )
+            ),
+        )
+        for i in range(len(pictures.units))
+    )
+    return Table(columns, body, f"Made in {number(pictures.seconds)} s.")
+
+
+def _finite(value: Tensor) -> float | None:
+    return float(value) if math.isfinite(float(value)) else None
+
+
+def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9, tile: int = 44) -> Figure:
+    """The real inputs that excite each unit most, cut to what the unit sees.
+
+    Args:
+        found: from :func:`pellucid.layers.exemplars`.
+        dataset: the data that it names rows of.
+        limit: how many units are shown.
+        k: inputs per unit.
+        tile: width of one in pixels.
+
+    Returns:
+        Figure; for columns a table of rows.
+
+    Example:
+        >>> exemplars.__name__
+        'exemplars'
+    """
+    shown = min(limit, len(found.units))
+    real = _Real(found, dataset, dataset.spec)
+    pictured = is_picture(dataset.inputs[:1], dataset.spec)
+    chart = (
+        panels([_real_card(real, found, i, k, tile) for i in range(shown)], columns=2)
+        if pictured and shown
+        else None
+    )
+    body = tuple(
+        (
+            int(found.units[i]),
+            j + 1,
+            int(found.rows[i, j]),
+            _answer(dataset, int(found.rows[i, j])),
+            float(found.values[i, j]),
+        )
+        for i in range(shown)
+        for j in range(min(k, found.rows.shape[1]))
+        if int(found.rows[i, j]) >= 0
+    )
+    table = Table(("unit", "place", "row", dataset.answer, "activation"), body)
+    inputs = counted(min(k, found.rows.shape[1]), "strongest input")
+    alt = f"The {inputs} of {counted(shown, 'unit')} of {found.site}."
+    note = f"{shown} of {counted(len(found.units), 'unit')} shown."
+    return Figure(f"Real inputs that excite {found.site}", alt, chart, None, table, note)
+
+
+def _real_card(real: _Real, found: Exemplars, i: int, k: int, tile: int) -> Spec:
+    unit = int(found.units[i])
+    tiles = real.tiles(unit, k)
+    across = max(1, len(tiles)) * (tile + GAP) - GAP
+    largest = f"largest {number(float(found.values[i].max()))}"
+    layers = [
+        text(0, 0, f"unit {unit}", size=12, bold=True),
+        text(across, 0, largest, faint=True, align="right"),
+    ]
+    return panel(across, 20 + tile, [*layers, *_strip(tiles, tile, 0)])
+
+
+def _answer(dataset: Dataset, row: int) -> str:
+    answer = dataset.answers[row]
+    return (
+        dataset.classes[int(answer)] if dataset.classes else f"{number(float(answer))} {dataset.unit}".strip()
+    )

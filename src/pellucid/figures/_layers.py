@@ -1,0 +1,169 @@
+"""What each layer is like, beside the same layer before training."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import panels
+from pellucid.figures._numbers import counted, number, percent
+from pellucid.figures._theme import THEME, Spec
+
+if TYPE_CHECKING:
+    from pellucid.layers import LayerRow, LayerSummary
+
+
+def layer_strip(summary: LayerSummary) -> Figure:
+    """One line per layer, in the order of execution: effective rank, dead and saturated units, activations.
+
+    A tick beside a bar is the same number on an untrained copy: what training did is the distance between
+    the two.
+
+    Args:
+        summary: what :func:`pellucid.layers.summarise` measured.
+
+    Returns:
+        Figure with one panel per quantity.
+
+    Example:
+        >>> layer_strip.__name__
+        'layer_strip'
+    """
+    rows = [_datum(row) for row in summary.rows]
+    sites = [row.site for row in summary.rows]
+    wanted = [
+        _bars(rows, sites, "rank", "effective rank ÷ units", OKABE_ITO[0]),
+        _bars(rows, sites, "dead", "dead units", OKABE_ITO[5]),
+        _bars(rows, sites, "saturated", "saturated units", OKABE_ITO[1]),
+        _spread(rows, sites),
+    ]
+    measured = [any(row[what] is not None for row in rows) for what in ("rank", "dead", "saturated", "mean")]
+    parts = [part for part, there in zip(wanted, measured, strict=True) if there]
+    return Figure(
+        "Inside, layer by layer",
+        _alt(summary),
+        panels(parts, columns=2) if parts else None,
+        None,
+        _table(summary),
+        f"Bar: this network, on {counted(summary.n, 'row')}. Tick: an untrained copy. {summary.note}".strip(),
+    )
+
+
+def _share(part: float | None, whole: int) -> float | None:
+    return None if part is None or not math.isfinite(part) or whole < 1 else part / whole
+
+
+def _datum(row: LayerRow) -> Spec:
+    return {
+        "site": row.site,
+        "rank": _share(row.rank, row.units),
+        "rank0": _share(row.untrained_rank, row.units),
+        "dead": _share(row.dead, 1),
+        "dead0": _share(getattr(row, "untrained_dead", None), 1),
+        "saturated": _share(row.saturated, 1),
+        "saturated0": _share(getattr(row, "untrained_saturated", None), 1),
+        "mean": _share(row.mean, 1),
+        "low": row.mean - row.sd,
+        "high": row.mean + row.sd,
+    }
+
+
+def _y(sites: list[str]) -> Spec:
+    axis: Spec = {"labelLimit": 96, "grid": False, "minExtent": 60}
+    return {"field": "site", "type": "nominal", "sort": sites, "title": None, "axis": axis}
+
+
+def _bars(rows: list[Spec], sites: list[str], what: str, title: str, colour: str) -> Spec:
+    scale: Spec = {"domain": [0, 1]}
+    x: Spec = {"field": what, "type": "quantitative", "title": None, "scale": scale}
+    x["axis"] = {"format": "%", "tickCount": 3}
+    bar: Spec = {"mark": {"type": "bar", "height": 11, "cornerRadiusEnd": 2, "color": colour}}
+    bar["encoding"] = {"x": x, "y": _y(sites)}
+    twin: Spec = {"mark": {"type": "tick", "color": THEME.ink, "thickness": 2, "size": 19, "opacity": 0.85}}
+    twin |= {"transform": [{"filter": f"isValid(datum.{what}0)"}]}
+    twin["encoding"] = {"x": {**x, "field": f"{what}0"}, "y": _y(sites)}
+    empty: Spec = {"mark": {"type": "text", "align": "left", "dx": 4, "opacity": 0.6, "text": "–"}}
+    empty |= {
+        "transform": [{"filter": f"!isValid(datum.{what})"}],
+        "encoding": {"x": {"value": 0}, "y": _y(sites)},
+    }
+    return {
+        "width": 210,
+        "height": {"step": 26},
+        "title": title,
+        "data": {"values": rows},
+        "layer": [bar, twin, empty],
+    }
+
+
+def _spread(rows: list[Spec], sites: list[str]) -> Spec:
+    x: Spec = {
+        "field": "low",
+        "type": "quantitative",
+        "title": None,
+        "axis": {"tickCount": 4},
+        "scale": {"zero": True},
+    }
+    line: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.45}}
+    line["encoding"] = {"x": x, "x2": {"field": "high"}, "y": _y(sites)}
+    dot: Spec = {"mark": {"type": "point", "filled": True, "size": 55, "color": OKABE_ITO[0], "opacity": 1}}
+    dot["encoding"] = {"x": {**x, "field": "mean"}, "y": _y(sites)}
+    title = "activation, mean ± sd"
+    return {
+        "width": 210,
+        "height": {"step": 26},
+        "title": title,
+        "data": {"values": rows},
+        "layer": [line, dot],
+    }
+
+
+def _alt(summary: LayerSummary) -> str:
+    if not summary.rows:
+        return "No layer was reached."
+    dead = max(summary.rows, key=lambda row: row.dead or 0.0)
+    low = min(summary.rows, key=lambda row: _share(row.rank, row.units) or math.inf)
+    most = (
+        f"{dead.site} has the most dead units ({percent(dead.dead)})"
+        if dead.dead
+        else "no layer has dead units"
+    )
+    return (
+        f"{counted(len(summary.rows), 'layer')} over {counted(summary.n, 'row')}; {most}; the lowest "
+        f"effective rank is {number(low.rank)} of {low.units} in {low.site} ({number(low.untrained_rank)} untrained)."
+    )
+
+
+def _table(summary: LayerSummary) -> Table:
+    columns = (
+        "layer",
+        "kind",
+        "shape",
+        "parameters",
+        "sees",
+        "mean",
+        "sd",
+        "dead",
+        "saturated",
+        "rank",
+        "rank, untrained",
+    )
+    body = tuple(
+        (
+            row.site,
+            row.kind,
+            " × ".join(map(str, row.shape)),
+            row.parameters,
+            "all" if row.field is None else " × ".join(map(str, row.field)),
+            row.mean,
+            row.sd,
+            percent(row.dead),
+            percent(row.saturated),
+            row.rank,
+            row.untrained_rank,
+        )
+        for row in summary.rows
+    )
+    return Table(columns, body, "“sees”: receptive field in pixels of the input.")

@@ -1,0 +1,96 @@
+"""What a notebook and a terminal show for a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid.figures._figure import Figure, Table, Word, cell_text
+from pellucid.figures._numbers import counted
+from pellucid.figures._theme import look
+from pellucid.figures._value import figures_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table as RichTable
+
+LINES = 24
+
+
+def mimebundle(value: object) -> dict[str, object]:
+    """What a notebook draws for a value: text, and HTML that needs no script and survives distrust.
+
+    Pictures are PNG with alternative text; the numbers stand below in a table to unfold. Nothing in it is
+    executed, so that it shows in untrusted notebooks, on hosting sites and in exports alike.
+
+    Args:
+        value: an explanation, subject, card, layer summary, feature pictures, rules, training record, figure.
+
+    Returns:
+        ``text/plain`` and ``text/html``; only text for what is no value of ours.
+
+    Example:
+        >>> sorted(mimebundle(Figure("n", "Three.", None, None, Table(("n",), ((3,),)))))
+        ['text/html', 'text/plain']
+    """
+    drawn = figures_of(value)
+    if not drawn:
+        return {"text/plain": repr(value)}
+    plain = (
+        [] if isinstance(value, Figure) else [repr(value) if len(repr(value)) < 200 else type(value).__name__]
+    )
+    plain += [
+        "\n".join(part for part in (each.title, each.alt, each.table.text(), each.note) if part)
+        for each in drawn
+    ]
+    return {"text/plain": "\n\n".join(plain), "text/html": "".join(each.static() for each in drawn)}
+
+
+def text(value: object) -> RenderableType:
+    """What a terminal shows for a value: words, then compact tables as rich draws them.
+
+    Args:
+        value: as for :func:`mimebundle`.
+
+    Returns:
+        Something that a ``rich.console.Console`` prints; ``repr`` for what is no value of ours.
+
+    Example:
+        >>> text(3)
+        '3'
+    """
+    drawn = figures_of(value)
+    if not drawn:
+        return repr(value)
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for each in drawn:
+        parts += [Text(each.title, style="bold"), Text(each.alt)] if each.title else [Text(each.alt)]
+        parts.append(Padding(_rich(each.table), (0, 0, 1, 0)))
+        if each.note:
+            parts.append(Text(each.note, style="dim"))
+    return Group(*parts)
+
+
+def _rich(table: Table) -> RichTable:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = table.rows[:LINES]
+    cut = (
+        "" if len(shown) == len(table.rows) else f"{len(shown)} of {counted(len(table.rows), 'line')} shown. "
+    )
+    made = RichTable(
+        box=SIMPLE_HEAD, pad_edge=False, caption=(cut + table.note) or None, caption_justify="left"
+    )
+    for i, column in enumerate(table.columns):
+        numeric = all(isinstance(row[i], int | float) or row[i] is None for row in shown)
+        made.add_column(Text(column), justify="right" if numeric and shown else "left")
+    for row in shown:
+        made.add_row(
+            *[Text(cell_text(c), style=look(c.text).colour if isinstance(c, Word) else "") for c in row]
+        )
+    return made

@@ -1,0 +1,105 @@
+"""What one explanation says about each part of one input, in the words people use for the parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Explanation
+from pellucid.errors import InputError
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A spec that can put an input into words."""
+
+    def describe(self, x: Tensor) -> list[tuple[str, str]]:
+        """Name and value with unit, one pair per column."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one part of the input contributed.
+
+    Args:
+        name: the part's name.
+        text: its value in human units; empty where it cannot be said.
+        value: its contribution in units of the target.
+        stderr: standard error, where contributions are sampled.
+    """
+
+    name: str
+    text: str
+    value: float
+    stderr: float | None = None
+
+    @property
+    def label(self) -> str:
+        """Name and value."""
+        return f"{self.name} = {self.text}" if self.text else self.name
+
+
+def check_row(explanation: Explanation, row: int) -> None:
+    """Raise unless the explanation has this row."""
+    if not 0 <= row < len(explanation):
+        raise InputError(f"row must be 0 to {len(explanation) - 1}, got {row}.")
+
+
+def method(explanation: Explanation) -> str:
+    """The method's name as words: ``integrated gradients``."""
+    return explanation.provenance.method.replace("_", " ")
+
+
+def target(explanation: Explanation, row: int) -> str:
+    """What is explained in a row: the class's name where it has one."""
+    if explanation.classes is None or int(explanation.classes[row]) < 0:
+        return explanation.provenance.target
+    index = int(explanation.classes[row])
+    return explanation.class_names[index] if index < len(explanation.class_names) else f"class {index}"
+
+
+def shares(explanation: Explanation, row: int) -> tuple[Share, ...]:
+    """Contributions of the parts of one row, in the order of the parts; they sum to the sum of the values."""
+    check_row(explanation, row)
+    if isinstance(explanation.values, Mapping):
+        inputs = cast("Mapping[str, Tensor]", explanation.inputs)
+        return tuple(
+            Share(f"{name}[{i}]", f"{float(inputs[name][row].flatten()[i]):.4g}", value)
+            for name, tensor in explanation.values.items()
+            for i, value in enumerate(tensor[row].flatten().tolist())
+        )
+    values, point = explanation.map[row].flatten().double(), explanation.point[row]
+    stderr = explanation.stderr[row].flatten().double() if isinstance(explanation.stderr, Tensor) else None
+    spec = explanation.spec
+    if spec is None or explanation.provenance.at is not None:
+        kind = "input" if explanation.provenance.at is None else "unit"
+        given = point.flatten().tolist()
+        errors = [None] * len(values) if stderr is None else stderr.tolist()
+        return tuple(
+            Share(f"{kind} {i}", f"{given[i]:.4g}", v, e)
+            for i, (v, e) in enumerate(zip(values.tolist(), errors, strict=True))
+        )
+    groups = spec.groups(point[None])
+    groups = (groups[0] if groups.ndim > point.ndim else groups).flatten().to(values.device)
+    names = spec.group_names(point[None])
+    texts = dict(spec.describe(point)) if isinstance(spec, Described) else {}
+    sums = _grouped(values, groups, len(names))
+    errors = (
+        [None] * len(names)
+        if stderr is None
+        else [math.sqrt(e) for e in _grouped(stderr**2, groups, len(names))]
+    )
+    return tuple(
+        Share(name, texts.get(name, ""), value, error)
+        for name, value, error in zip(names, sums, errors, strict=True)
+    )
+
+
+def _grouped(values: Tensor, groups: Tensor, count: int) -> list[float]:
+    return torch.zeros(count, dtype=values.dtype, device=values.device).index_add(0, groups, values).tolist()

@@ -1,0 +1,186 @@
+"""Rules that stand for a network, with how often they agree with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pellucid.figures._colour import class_colour
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import line, panel, text
+from pellucid.figures._numbers import counted, interval, percent
+from pellucid.figures._theme import THEME, Spec
+
+if TYPE_CHECKING:
+    from pellucid.rules import Condition, Rule, RuleSet
+
+WIDTH, ROW = 560, 46
+
+
+def rules_table(rules: RuleSet, *, limit: int = 12) -> Figure:
+    """The rules, the largest first: how many rows each covers and how often it says what the network says.
+
+    Args:
+        rules: from :func:`pellucid.rules.surrogate`.
+        limit: how many rules are drawn; the table has all.
+
+    Returns:
+        Figure.
+
+    Example:
+        >>> rules_table.__name__
+        'rules_table'
+    """
+    order = sorted(rules.rules, key=lambda rule: -rule.support)
+    outcomes = list(dict.fromkeys(rule.outcome for rule in order))
+    most = max((rule.support for rule in order), default=1)
+    marks: list[Spec] = []
+    for i, rule in enumerate(order[:limit]):
+        marks += _rule(rule, i * ROW, most, class_colour(outcomes.index(rule.outcome)))
+    chart = panel(WIDTH, max(1, min(limit, len(order))) * ROW, marks) if marks else None
+    body = tuple(
+        (rule_text(rule), str(rule.outcome), rule.support, percent(rule.precision)) for rule in order
+    )
+    note = (
+        "" if len(order) <= limit else f"{limit} of {counted(len(order), 'rule')} drawn; the table has all."
+    )
+    table = Table(("if", "then", "rows", "agrees with the network"), body)
+    return Figure("Rules", fidelity_words(rules), chart, None, table, note)
+
+
+def fidelity_words(rules: RuleSet) -> str:
+    """How far the rules can stand for the network, beside what costs nothing."""
+    held = counted(rules.n_test, "held-out row")
+    regression = getattr(rules, "task", "classification") == "regression"
+    does = "explain {} of the network's variance on" if regression else "agree with the network on {} of"
+    said = f"{counted(len(rules.rules), 'rule')} {does.format(percent(rules.fidelity))} {held}"
+    ends = interval(rules.fidelity_low, rules.fidelity_high)
+    beside: list[str] = []
+    if rules.majority is not None:
+        beside.append(f"always giving the commonest answer: {percent(rules.majority)}")
+    if rules.null_fidelity is not None:
+        beside.append(f"a tree of that size that never saw the network: {percent(rules.null_fidelity)}")
+    if rules.coverage is not None and rules.coverage < 1:
+        beside.append(f"no rule speaks for {percent(1 - rules.coverage)}")
+    return f"{said} {ends}".strip() + (f" ({'; '.join(beside)})." if beside else ".")
+
+
+def rule_text(rule: Rule) -> str:
+    """The conditions in words."""
+    return " and ".join(condition_text(each) for each in rule.conditions) or "always"
+
+
+def condition_text(condition: Condition) -> str:
+    """One condition in words."""
+    sign = {"<=": "≤", ">=": "≥"}.get(condition.op, condition.op)
+    value = condition.value
+    if isinstance(value, str):
+        written = value
+    elif isinstance(value, tuple | list | set | frozenset):
+        written = " or ".join(map(str, value))
+        sign = "is" if condition.op == "in" else sign
+    else:
+        written = f"{float(value):.4g}".replace("-", "−")
+    return f"{getattr(condition.column, 'name', condition.column)} {sign} {written}"
+
+
+def _rule(rule: Rule, top: float, most: int, colour: str) -> list[Spec]:
+    across = max(2.0, 150 * rule.support / most)
+    bar: Spec = {"type": "rect", "color": colour, "cornerRadius": 2}
+    at: Spec = {
+        "x": {"value": 0},
+        "x2": {"value": across},
+        "y": {"value": top + 20},
+        "y2": {"value": top + 28},
+    }
+    said = f"{counted(rule.support, 'row')} · agrees {percent(rule.precision)}"
+    return [
+        text(0, top, f"if {rule_text(rule)}", limit=WIDTH - 150),
+        text(WIDTH, top, f"→ {rule.outcome}", bold=True, align="right", limit=145),
+        {
+            "data": {"values": [{"support": rule.support, "precision": rule.precision}]},
+            "mark": bar,
+            "encoding": at,
+        },
+        text(across + 8, top + 18, said, size=10, faint=True),
+        line(0, top + 38, WIDTH, top + 38, opacity=0.1),
+    ]
+
+
+@dataclass(slots=True)
+class _Node:
+    """A branching of the tree, put together from the rules' common beginnings."""
+
+    label: str = ""
+    branches: dict[str, _Node] = field(default_factory=dict)
+    rules: list[Rule] = field(default_factory=list)
+
+
+def tree(rules: RuleSet, *, limit: int = 24) -> Figure:
+    """The rules as a tree that is read from left to right: common first conditions are drawn once.
+
+    Args:
+        rules: from :func:`pellucid.rules.surrogate`.
+        limit: how many leaves are drawn; the note says of how many.
+
+    Returns:
+        Figure.
+
+    Example:
+        >>> tree.__name__
+        'tree'
+    """
+    root = _Node()
+    for rule in rules.rules[:limit]:
+        node = root
+        for condition in rule.conditions:
+            said = condition_text(condition)
+            node = node.branches.setdefault(said, _Node(said))
+        node.rules.append(rule)
+    marks: list[Spec] = []
+    outcomes = list(dict.fromkeys(rule.outcome for rule in rules.rules))
+    height = _draw(root, 0, 0, marks, outcomes)
+    width = 24 * max((len(rule.conditions) for rule in rules.rules[:limit]), default=0) + 380
+    note = (
+        ""
+        if len(rules.rules) <= limit
+        else f"{limit} of {counted(len(rules.rules), 'leaf', 'leaves')} drawn."
+    )
+    return Figure(
+        "The rules as a tree",
+        fidelity_words(rules),
+        panel(width, max(20, height), marks) if marks else None,
+        None,
+        rules_table(rules).table,
+        note,
+    )
+
+
+def _draw(node: _Node, depth: int, top: float, marks: list[Spec], outcomes: list[str]) -> float:
+    """Draw a node's label, leaves and branches below each other; returns where the next may start."""
+    left = 24.0 * max(0, depth - 1)
+    if node.label:
+        leaf = node.rules[0] if node.rules and not node.branches else None
+        marks.append(text(left, top, node.label, limit=330))
+        if leaf is not None:
+            marks.append(
+                text(left + 16 + 6.2 * len(node.label), top, f"→ {leaf.outcome} ({leaf.support})", bold=True)
+            )
+            marks.append(
+                line(
+                    left - 8,
+                    top + 6,
+                    left - 4,
+                    top + 6,
+                    opacity=1,
+                    colour=class_colour(outcomes.index(leaf.outcome)),
+                    width=8,
+                )
+            )
+        top += 20
+    start = top
+    for branch in node.branches.values():
+        top = _draw(branch, depth + 1, top, marks, outcomes)
+    if node.label and node.branches:
+        marks.append(line(left + 4, start - 4, left + 4, top - 12, opacity=0.25, colour=THEME.ink))
+    return top

@@ -1,0 +1,176 @@
+"""Pictures with what speaks for and against the answer painted over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from pellucid._core import Explanation
+from pellucid.errors import InputError
+from pellucid.figures._colour import Numbers
+from pellucid.figures._figure import Figure, Table, Word
+from pellucid.figures._marks import image, panel, panels, text, word
+from pellucid.figures._numbers import number
+from pellucid.figures._parts import check_row, method, target
+from pellucid.figures._pixels import colour_bar, fit, hatch, is_picture, limit_of, overlay, png, seen
+from pellucid.figures._theme import THEME, Spec
+from pellucid.figures._words import flat, picture_like, where
+
+Limits = Literal["shared", "own"]
+
+
+def saliency(
+    explanations: Explanation | Sequence[Explanation],
+    *,
+    row: int = 0,
+    limits: Limits = "shared",
+    show_input: bool = True,
+    control: bool = True,
+    size: int = THEME.panel,
+) -> Figure:
+    """An input beside maps of what speaks for (brown) and against (blue) its target.
+
+    One number of a map is the explanation's value summed over channels, in units of the target. Zero is the
+    middle of the scale; the ends are printed below each panel, with ``≥`` where 0.5 % of the pixels lie
+    beyond. A map whose evidence failed is hatched and stands last; the control is the first map put at a
+    random place (same values, same smoothness), so a pattern that impresses there too means nothing.
+
+    Args:
+        explanations: one or several of the same input; several are shown side by side.
+        row: which row of them.
+        limits: one scale for all panels, or each its own.
+        show_input: the input as the first panel.
+        control: the random control as the last panel.
+        size: width of a panel in pixels.
+
+    Returns:
+        Figure with one panel per picture; the table has limits, sums and gaps.
+
+    Raises:
+        InputError: if there is nothing to show, no such row, or the values are no maps.
+
+    Example:
+        >>> import torch
+        >>> from pellucid.attribution import saliency as gradient
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+        >>> figure = saliency(gradient(net, torch.rand(1, 1, 4, 4), 0))
+        >>> len(figure.chart["concat"])
+        3
+    """
+    shown = _checked(explanations, row)
+    maps = [flat(each, row) for each in shown]
+    together = max(limit_of(each) for each in maps)
+    ends = [together if limits == "shared" else limit_of(each) for each in maps]
+    base = _base(shown[0], row)
+    parts: list[Spec] = []
+    if show_input and base is not None:
+        parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {target(shown[0], row)}?"))
+    for each, values, end in zip(shown, maps, ends, strict=True):
+        parts.append(_map_panel(method(each), values, end, base, size, verdict=_verdict(each, row)))
+    if control:
+        moved = displaced(maps[0], seed=shown[0].provenance.seed)
+        parts.append(_map_panel("control: map at random", moved, ends[0], base, size, verdict=""))
+    return Figure(
+        f"Why {target(shown[0], row)}",
+        _alt(shown, maps, row),
+        panels(parts, columns=5),
+        None,
+        _table(shown, maps, ends, row),
+        " ".join(dict.fromkeys(each.note for each in shown if each.note)),
+    )
+
+
+def _checked(explanations: Explanation | Sequence[Explanation], row: int) -> list[Explanation]:
+    shown = [explanations] if isinstance(explanations, Explanation) else list(explanations)
+    if not shown:
+        raise InputError("There is no explanation to show. Give at least one.")
+    for each in shown:
+        check_row(each, row)
+        if not picture_like(each):
+            raise InputError(f"{method(each)} explains no picture. Use bars() for columns.")
+    return sorted(shown, key=lambda each: _failed(_verdict(each, row)))
+
+
+def _verdict(explanation: Explanation, row: int) -> str:
+    return explanation.cards[row].verdict if row < len(explanation.cards) else ""
+
+
+def _failed(verdict: str) -> bool:
+    return verdict in ("not supported", "contradicted")
+
+
+def _base(explanation: Explanation, row: int) -> Numbers | None:
+    if explanation.provenance.at is not None or not is_picture(explanation.point, explanation.spec):
+        return None
+    return seen(explanation.point[row], explanation.spec)
+
+
+def displaced(values: Numbers, *, seed: int) -> Numbers:
+    """The map flipped and moved around the torus by chance: same values, same smoothness, no meaning."""
+    chance = np.random.default_rng(seed)
+    turned = values[:: -1 if chance.random() < 0.5 else 1, :: -1 if chance.random() < 0.5 else 1]
+    down, right = (int(chance.integers(n // 4, n - n // 4 + 1)) if n > 1 else 0 for n in values.shape)
+    return np.roll(turned, (down, right), axis=(0, 1))
+
+
+def _panel(
+    title: str, picture: bytes, size: int, *, caption: str = "", verdict: str = "", below: Sequence[Spec] = ()
+) -> Spec:
+    layers = [text(0, 0, title, size=12, bold=True, limit=size)]
+    if verdict:
+        layers += word(0, 19, verdict, limit=size - 15)
+    elif caption:
+        layers.append(text(0, 19, caption, faint=True, limit=size))
+    return panel(size, 38 + size + 26, [*layers, image(picture, 0, 38, size, size), *below])
+
+
+def _map_panel(
+    title: str, values: Numbers, end: float, base: Numbers | None, size: int, *, verdict: str
+) -> Spec:
+    painted = overlay(values, end, base)
+    drawn = fit(painted, size)
+    if _failed(verdict):
+        drawn = np.round(hatch(drawn / 255.0) * 255).astype(np.uint8)
+    low, high = float(values.min()), float(values.max())
+    below = [
+        image(colour_bar(), 0, 38 + size + 5, size, 5),
+        text(0, 38 + size + 14, ("≤ " if low < -end else "") + number(-end), faint=True, size=10),
+        text(size / 2, 38 + size + 14, "0", faint=True, size=10, align="center"),
+        text(
+            size,
+            38 + size + 14,
+            ("≥ " if high > end else "") + number(end),
+            faint=True,
+            size=10,
+            align="right",
+        ),
+    ]
+    return _panel(title, png(drawn), size, verdict=verdict, below=below)
+
+
+def _alt(shown: list[Explanation], maps: list[Numbers], row: int) -> str:
+    said = []
+    for each, values in zip(shown, maps, strict=True):
+        verdict = _verdict(each, row)
+        evidence = f" Evidence: {verdict}." if verdict else ""
+        said.append(f"{method(each).capitalize()}: {where(values, target(each, row))}{evidence}")
+    return " ".join(said)
+
+
+def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row: int) -> Table:
+    columns = ("method", "evidence", "scale ends at ±", "sum for", "sum against", "score", "gap")
+    rows = tuple(
+        (
+            method(each),
+            Word(_verdict(each, row) or "not run"),
+            end,
+            float(np.clip(values, 0, None).sum()),
+            float(np.clip(values, None, 0).sum()),
+            float(each.scores[row]),
+            None if each.gap is None else float(each.gap[row]),
+        )
+        for each, values, end in zip(shown, maps, ends, strict=True)
+    )
+    return Table(columns, rows, "Values are summed over channels, in units of the target.")

@@ -1,0 +1,139 @@
+"""From any value of ours to its figures; the notebook's, the terminal's and the page's common way in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pellucid._core import Check, Explanation, Subject
+from pellucid.errors import InputError
+from pellucid.figures._bars import bars
+from pellucid.figures._evidence import check_table, evidence
+from pellucid.figures._features import feature_tiles
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._layers import layer_strip
+from pellucid.figures._marks import panels
+from pellucid.figures._numbers import counted
+from pellucid.figures._parts import method, target
+from pellucid.figures._rules import rules_table
+from pellucid.figures._saliency import Limits, saliency
+from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._words import picture_like
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ROWS = 4
+
+
+def explanations(
+    explained: Explanation | Sequence[Explanation], *, row: int = 0, limits: Limits = "own"
+) -> Figure:
+    """Explanations of one input side by side: maps for pictures, bars for columns.
+
+    Args:
+        explained: one or several of the same input.
+        row: which row of them.
+        limits: one scale for all panels, or each its own.
+
+    Returns:
+        Figure.
+
+    Raises:
+        InputError: if there is none, or no such row.
+
+    Example:
+        >>> explanations.__name__
+        'explanations'
+    """
+    several = [explained] if isinstance(explained, Explanation) else list(explained)
+    if not several:
+        raise InputError("There is no explanation to show. Give at least one.")
+    if all(picture_like(each) for each in several):
+        return saliency(several, row=row, limits=limits)
+    drawn = [bars(each, row=row) for each in several]
+    if len(drawn) == 1:
+        return drawn[0]
+    charts = [each.chart for each in drawn if each.chart is not None]
+    body = tuple(
+        (method(each), *line)
+        for each, figure in zip(several, drawn, strict=True)
+        for line in figure.table.rows
+    )
+    table = Table(("method", *drawn[0].table.columns), body)
+    alt = " ".join(each.alt for each in drawn)
+    return Figure(f"Why {target(several[0], row)}", alt, panels(charts, columns=3), None, table)
+
+
+def figures_of(value: object) -> list[Figure]:
+    """All figures that show a value; empty for what is no value of ours."""
+    if isinstance(value, Figure):
+        return [value]
+    for kind in type(value).__mro__:
+        if kind.__name__ in _FIGURES and kind.__module__.startswith("pellucid"):
+            return _FIGURES[kind.__name__](value)
+    return []
+
+
+def _of_explanation(explanation: Explanation) -> list[Figure]:
+    drawn: list[Figure] = []
+    for row in range(min(ROWS, len(explanation))):
+        drawn.append(explanations(explanation, row=row))
+        if row < len(explanation.cards):
+            drawn.append(evidence(explanation.cards[row]))
+    if len(explanation) > ROWS:
+        left = Table(
+            ("rows",), ((f"{ROWS} of {counted(len(explanation), 'row')} shown; take .row(i) for one.",),)
+        )
+        drawn.append(Figure("", f"{ROWS} of {counted(len(explanation), 'row')} shown.", None, None, left))
+    return drawn
+
+
+def _of_subject(subject: Subject) -> list[Figure]:
+    data = subject.data
+    facts: list[tuple[str, str]] = [
+        ("network", type(subject.model).__name__),
+        ("task", subject.task),
+        ("parameters", f"{sum(p.numel() for p in subject.model.parameters()):,}"),
+        ("answers", _few(subject.classes) if subject.classes else "a number"),
+        ("data", "none" if data is None else f"{data.name}, {counted(len(data), 'row')}"),
+        ("input", type(subject.spec).__name__),
+        ("from", subject.origin or "this session"),
+    ]
+    alt = f"{subject.name}: a network for {subject.task}."
+    about = Figure(subject.name, alt, None, None, Table(("", ""), tuple(facts)))
+    return [about, _modules(subject.model)]
+
+
+def _few(names: Sequence[str], limit: int = 10) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def _modules(model: nn.Module) -> Figure:
+    leaves = [(name, part) for name, part in model.named_modules() if name and not list(part.children())]
+    body = tuple(
+        (name, type(part).__name__, sum(p.numel() for p in part.parameters(recurse=False)))
+        for name, part in leaves
+    )
+    alt = f"{counted(len(body), 'layer')}."
+    return Figure("Layers", alt, None, None, Table(("layer", "kind", "parameters"), body))
+
+
+def _of_check(check: Check) -> list[Figure]:
+    alt = f"{check.question} {check.word}."
+    return [Figure(check.question, alt, None, None, check_table([check]))]
+
+
+_FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
+    {
+        "Explanation": _of_explanation,
+        "Subject": _of_subject,
+        "Card": lambda card: [evidence(card)],
+        "Check": _of_check,
+        "LayerSummary": lambda summary: [layer_strip(summary)],
+        "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
+        "RuleSet": lambda rules: [rules_table(rules)],
+        "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
+    }
+)
