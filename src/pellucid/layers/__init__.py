@@ -1,1 +1,16 @@
-"""layers."""
+"""Inside a hidden layer: what it is, what it sees, which real inputs move its units."""
+
+from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of
+from pellucid.layers._selectivity import Selectivity, selectivity
+from pellucid.layers._summary import LayerRow, LayerSummary, summary
+
+__all__ = [
+    "Exemplars",
+    "LayerRow",
+    "LayerSummary",
+    "Selectivity",
+    "exemplars",
+    "exemplars_of",
+    "selectivity",
+    "summary",
+]

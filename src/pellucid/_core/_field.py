@@ -1,0 +1,163 @@
+"""Receptive fields, measured: which pixels can change which positions of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core._compute import Compute
+from pellucid._core._guard import untouched
+from pellucid._core._probe import probe
+from pellucid.errors import CancelledError, PellucidError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """The part of the input that each position of a layer can see, axis by axis.
+
+    Args:
+        spans: for each spatial axis of the input, int64 ``[positions, 2]``: first input index seen and one
+            past the last, for every position of the layer along that axis; clipped at the input's border.
+        placed: whether the layer has positions of its own; else each axis has one span for the whole layer.
+    """
+
+    spans: tuple[Tensor, ...]
+    placed: bool
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Receptive field in input pixels along each axis: the widest over all positions."""
+        return tuple(int((span[:, 1] - span[:, 0]).max()) for span in self.spans)
+
+    @property
+    def stride(self) -> tuple[int, ...] | None:
+        """Input pixels between neighbouring positions; ``None`` for a layer with less than two positions."""
+        if not self.placed or any(len(span) < 2 for span in self.spans):
+            return None
+        return tuple(int(span.diff(dim=0).max()) for span in self.spans)
+
+    @property
+    def centre(self) -> tuple[int, ...]:
+        """The most central position whose field is the widest: the one least clipped by the border."""
+        return tuple(_central(span) for span in self.spans)
+
+    def boxes(self, positions: Tensor) -> Tensor:
+        """Where positions ``[…, axes]`` look: ``[…, 2 · axes]``, all starts and then all ends."""
+        if not self.placed:
+            whole = torch.cat(
+                [torch.stack([s[0, 0] for s in self.spans]), torch.stack([s[0, 1] for s in self.spans])]
+            )
+            return whole.expand(*positions.shape[:-1], len(whole))
+        ends = [span[positions[..., k]] for k, span in enumerate(self.spans)]
+        return torch.cat([torch.stack([e[..., side] for e in ends], -1) for side in (0, 1)], -1)
+
+
+def _central(span: Tensor) -> int:
+    width = span[:, 1] - span[:, 0]
+    widest = (width == width.max()).nonzero().flatten()
+    return int(widest[(widest - (len(span) - 1) / 2).abs().argmin()])
+
+
+def fields(
+    model: nn.Module, example: Tensor, sites: Sequence[str], *, compute: Compute | None = None
+) -> dict[str, Field | None]:
+    """Receptive field of every position of several layers, whatever lies in between.
+
+    One row, then one column of the input after the other is made NaN; a position sees it if it turns NaN.
+    Unlike a gradient this does not stop at a dead ReLU or at the pixel that a pool did not choose.
+
+    Args:
+        model: any network.
+        example: one input ``[1, C, *space]``.
+        sites: layers.
+        compute: how to run.
+
+    Returns:
+        A field per site; ``None`` where the input has no spatial axes, where the layer is not reached by any
+        pixel, or where the network stops NaN on its way or refuses it.
+
+    Cost:
+        One row through the network per index of each spatial axis: H + W for pictures.
+
+    Limits:
+        A function that replaces NaN (``torch.where``, ``nan_to_num``) hides what lies behind it. Fields of
+        layers that mix axes are boxes around what is seen.
+    """
+    how = compute or Compute()
+    if example.ndim < 3 or not example.is_floating_point():
+        return dict.fromkeys(sites)
+    hits: dict[str, list[Tensor]] = {site: [] for site in sites}
+    try:
+        with (
+            _exact(model),
+            untouched(model, seed=how.seed),
+            torch.inference_mode(mode=False),
+            torch.no_grad(),
+        ):
+            for axis in range(2, example.ndim):
+                for site, hit in _poisoned(model, example[:1], sites, axis, how.batch_size).items():
+                    hits[site].append(hit)
+    except (PellucidError, CancelledError):
+        raise
+    except Exception:
+        # a network may refuse NaN: then nothing can be said, and the field is None
+        return dict.fromkeys(sites)
+    return {site: _field(found) for site, found in hits.items()}
+
+
+def _poisoned(
+    model: nn.Module, example: Tensor, sites: Sequence[str], axis: int, chunk: int
+) -> dict[str, Tensor]:
+    """For each site bool ``[input indices, positions along the axis]``: what turns NaN."""
+    found: dict[str, list[Tensor]] = {site: [] for site in sites}
+    for index in torch.arange(example.shape[axis]).split(chunk):
+        x = example.repeat(len(index), *[1] * (example.ndim - 1))
+        x.movedim(axis, 1)[torch.arange(len(index)), index.to(x.device)] = float("nan")
+        with probe(model, read=sites) as seen:
+            model(x)
+        for site in sites:
+            found[site].append(_turned(seen[site], len(index), example.ndim, axis))
+    return {site: torch.cat(parts) for site, parts in found.items()}
+
+
+def _turned(activation: Tensor, rows: int, ndim: int, axis: int) -> Tensor:
+    if len(activation) != rows or not activation.is_floating_point():
+        return torch.zeros(rows, 1, dtype=torch.bool)
+    bad = activation.isnan()
+    if bad.ndim != ndim:
+        return bad.flatten(1).any(1, keepdim=True).cpu()
+    return bad.movedim(axis, 1).flatten(2).any(2).cpu()
+
+
+def _field(hits: list[Tensor]) -> Field | None:
+    if any(not bool(hit.any(0).all()) for hit in hits):
+        return None
+    spans: list[Tensor] = []
+    for hit in hits:
+        first = hit.int().argmax(0)
+        last = len(hit) - hit.flip(0).int().argmax(0)
+        spans.append(torch.stack([first, last], 1))
+    return Field(tuple(spans), placed=any(len(span) > 1 for span in spans))
+
+
+@contextmanager
+def _exact(model: nn.Module) -> Generator[None]:
+    """Kernels that mix no neighbours in between (Winograd does), and buffers put back as they were."""
+    kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    with ExitStack() as stack:
+        stack.enter_context(torch.backends.nnpack.flags(enabled=False))
+        if torch.cuda.is_initialized():
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for buffer, before in kept:
+                    buffer.copy_(before)
+
+
+__all__ = ["Field", "fields"]

@@ -1,0 +1,116 @@
+"""The real inputs that move each unit most, and where in them it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute
+from pellucid._core._feed import feed
+from pellucid._core._field import Field, fields
+from pellucid._core._strongest import Strongest, strongest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exemplars:
+    """Per unit the real inputs with its largest values, strongest first.
+
+    Args:
+        site: the layer.
+        units: int64 ``[U]``, unit numbers.
+        values: ``[U, k]``, the unit's largest value over the positions of a row, as the layer gives it.
+        rows: int64 ``[U, k]``, which inputs.
+        boxes: int64 ``[U, k, 4]``, the part of the picture that the unit saw there: top, left, and one past
+            bottom and right, clipped at the border; ``[U, k, 2]`` for signals; ``None`` where inputs have no
+            positions.
+        total: units of the layer, of which ``units`` may be a part.
+        n: inputs looked at.
+    """
+
+    site: str
+    units: Tensor
+    values: Tensor
+    rows: Tensor
+    boxes: Tensor | None
+    total: int
+    n: int
+
+
+def exemplars(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    site: str,
+    *,
+    k: int = 9,
+    units: Sequence[int] | Tensor | None = None,
+    compute: Compute | None = None,
+) -> Exemplars:
+    """The ``k`` inputs with the largest value of each unit of a layer; a channel's value is its largest one.
+
+    Args:
+        model: any network; it comes back as it was.
+        inputs: ``[N, *shape]`` as the network takes them, or a :class:`~pellucid._core.Batch`.
+        site: the layer.
+        k: how many; all N where there are fewer.
+        units: which units; ``None`` for all.
+        compute: how to run.
+
+    Returns:
+        :class:`Exemplars`. Of equal values the earlier row comes first.
+
+    Raises:
+        SiteError: if the layer does not exist or the pass does not reach it.
+        TargetError: if a unit does not exist.
+        InputError: if the inputs do not fit the network.
+
+    Cost:
+        One pass, ended at the layer, and H + W rows for the boxes. Kept are ``k`` values and row numbers per
+        unit, whatever N is.
+
+    Limits:
+        The strongest inputs show the top of a unit's range only; what it answers in between may be another
+        thing. For a dead unit all values are equal and the rows say nothing.
+
+    Source:
+        Borowski et al. 2021, Exemplary natural images explain CNN activations better than state-of-the-art
+        feature visualization, arXiv 2010.12606: people predict a unit from them better than from pictures
+        made by maximization.
+
+    Example:
+        >>> import torch
+        >>> exemplars(nn.ReLU(), torch.tensor([[1.0], [3.0], [2.0]]), ".", k=2).rows.tolist()
+        [[1, 2]]
+    """
+    return exemplars_of(model, inputs, [site], k=k, units=units, compute=compute)[0]
+
+
+def exemplars_of(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    sites: Sequence[str],
+    *,
+    k: int = 9,
+    units: Sequence[int] | Tensor | None = None,
+    compute: Compute | None = None,
+) -> tuple[Exemplars, ...]:
+    """As :func:`exemplars` for several layers in one pass; ``units`` are then taken of each.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> [len(found.units) for found in exemplars_of(net, torch.zeros(5, 2), ["0", "1"])]
+        [3, 3]
+    """
+    how = compute or Compute()
+    names = list(dict.fromkeys(sites))
+    found = strongest(model, inputs, names, k=k, units=units, compute=how)
+    fed = feed(model, inputs, compute=how)
+    seen = fields(model, fed.packed[:1], names, compute=how) if fed.single else dict.fromkeys(names)
+    return tuple(_exemplars(site, found[site], seen[site]) for site in sites)
+
+
+def _exemplars(site: str, found: Strongest, field: Field | None) -> Exemplars:
+    boxes = None if field is None else field.boxes(found.positions)
+    return Exemplars(site, found.units, found.values, found.rows, boxes, found.total, found.n)

@@ -1,0 +1,122 @@
+"""Which class each unit tells from the rest, and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, activations
+from pellucid._core._strongest import chosen_units
+from pellucid._core._units import by_unit
+from pellucid.errors import InputError
+
+Z95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selectivity:
+    """Per unit the class that it answers to most.
+
+    Args:
+        site: the layer.
+        units: int64 ``[U]``.
+        classes: int64 ``[U]``, the class with the largest area.
+        auc: ``[U]``, chance that a random input of that class moves the unit more than one of another: 0.5 is
+            no difference, 1 is perfect.
+        low, high: ``[U]``, its 95 % interval for that class taken as given.
+        n: inputs.
+    """
+
+    site: str
+    units: Tensor
+    classes: Tensor
+    auc: Tensor
+    low: Tensor
+    high: Tensor
+    n: int
+
+
+def selectivity(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    answers: Tensor,
+    site: str,
+    *,
+    units: Sequence[int] | Tensor | None = None,
+    compute: Compute | None = None,
+) -> Selectivity:
+    """The area under the ROC curve of each unit for the class that it tells best from all others.
+
+    ``AUC = (R − n₁(n₁+1)/2) / (n₁ n₀)`` with ``R`` the sum of ranks of the class; ties share their rank. A
+    channel's value for an input is its largest one over positions.
+
+    Args:
+        model: any network; it comes back as it was.
+        inputs: ``[N, *shape]``.
+        answers: class numbers int64 ``[N]``.
+        site: the layer.
+        units: which units; ``None`` for all.
+        compute: how to run.
+
+    Returns:
+        :class:`Selectivity`.
+
+    Raises:
+        InputError: if there are not two classes or the lengths differ.
+
+    Cost:
+        One pass, ended at the layer. Kept is one number per row and unit.
+
+    Limits:
+        The best of many classes is above 0.5 by chance alone; the interval does not correct for the choice.
+        Compare with the same on an untrained network.
+
+    Source:
+        Hanley & McNeil 1982, The meaning and use of the area under a ROC curve (the interval).
+
+    Example:
+        >>> rows = torch.tensor([[1.0], [2.0], [3.0]])
+        >>> found = selectivity(nn.Identity(), rows, torch.tensor([0, 0, 1]), ".")
+        >>> found.classes.tolist(), found.auc.tolist()
+        ([1], [1.0])
+    """
+    count = inputs.rows if isinstance(inputs, Batch) else len(inputs)
+    if answers.is_floating_point() or answers.shape != (count,):
+        raise InputError(
+            f"answers: expected class numbers int64 [{count}], got {answers.dtype} {list(answers.shape)}."
+        )
+    present = answers.unique()
+    if len(present) < 2:
+        raise InputError(f"answers: expected at least two classes, got {len(present)}.")
+    parts = [
+        by_unit(model, seen[site]).amax(2).cpu()
+        for _, seen in activations(model, inputs, [site], stop=site, compute=compute)
+    ]
+    picked = chosen_units(units, parts[0].shape[1], site)
+    values = torch.cat([part[:, picked] for part in parts]).T.contiguous().double()
+    member = (answers.cpu()[:, None] == present.cpu()).double()
+    areas = _areas(values, member)
+    best = areas.argmax(1)
+    auc, size = areas.gather(1, best[:, None])[:, 0], member.sum(0)[best]
+    error = _standard_error(auc, size, count - size)
+    low, high = (auc - Z95 * error).clamp_min(0), (auc + Z95 * error).clamp_max(1)
+    return Selectivity(site, picked, present.cpu()[best], auc, low, high, count)
+
+
+def _areas(values: Tensor, member: Tensor) -> Tensor:
+    """AUC ``[U, K]`` of values ``[U, N]`` for classes ``[N, K]``."""
+    order = values.sort(dim=1).values
+    below = torch.searchsorted(order, values, right=False)
+    upto = torch.searchsorted(order, values, right=True)
+    ranks = (below + upto + 1).double() / 2
+    own = member.sum(0)
+    return (ranks @ member - own * (own + 1) / 2) / (own * (len(member) - own))
+
+
+def _standard_error(auc: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = auc * (1 - auc) + (own - 1) * (q1 - auc**2) + (other - 1) * (q2 - auc**2)
+    return (spread / (own * other)).clamp_min(0).sqrt()

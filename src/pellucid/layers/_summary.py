@@ -1,0 +1,231 @@
+"""One row per call of each layer: what it is, what it sees, what it does over the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, Reached, activations, sites, untouched, untrained
+from pellucid._core._feed import feed
+from pellucid._core._field import Field, fields
+from pellucid.errors import InputError, MethodError
+from pellucid.layers._tally import RANK_UNITS, Measures, Tally
+
+ENOUGH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One call of one layer.
+
+    Args:
+        site: its address.
+        kind: class of the module.
+        shape: of what comes out for one input.
+        parameters: learned numbers of the module; the same again for each further call of it.
+        field: receptive field in input pixels along each axis; ``None`` where there is none.
+        stride: input pixels between neighbouring positions; ``None`` where it has no positions.
+        mean, sd: over all rows, units and positions.
+        dead: share of units, 0 to 1, that give the same number for every row and position.
+        saturated: share of values, 0 to 1, close to the bounds of a bounded activation (beyond ±0.97 for
+            tanh, outside 0.03 to 0.97 for sigmoid); ``None`` for others.
+        rank: effective rank, from 1 (all units say one thing) to ``rank_units``.
+        units: channels of a map, features of a token, numbers of a row.
+        rank_units: units that the rank rests on: all, or a random sample where there are many.
+        untrained_mean, untrained_sd, untrained_dead, untrained_saturated, untrained_rank: the same on an
+            untrained twin of the network; ``None`` where none was run.
+    """
+
+    site: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    field: tuple[int, ...] | None
+    stride: tuple[int, ...] | None
+    mean: float
+    sd: float
+    dead: float
+    saturated: float | None
+    rank: float
+    units: int
+    rank_units: int
+    untrained_mean: float | None = None
+    untrained_sd: float | None = None
+    untrained_dead: float | None = None
+    untrained_saturated: float | None = None
+    untrained_rank: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSummary:
+    """Every layer of a network over some data.
+
+    Args:
+        rows: one per call, in order of execution.
+        n: inputs that the numbers rest on.
+        note: what was sampled, left out or could not be measured; empty where nothing was.
+    """
+
+    rows: tuple[LayerRow, ...]
+    n: int
+    note: str = ""
+
+
+def summary(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    *,
+    compute: Compute | None = None,
+    untrained_copy: bool = True,
+) -> LayerSummary:
+    """What every layer is, sees and does, beside the same numbers on an untrained twin.
+
+    ``dead`` is the share of units whose largest and smallest value over all rows and positions differ by at
+    most 1e-6 of the layer's largest absolute value: for a ReLU, units that are never active. ``rank`` is
+    ``exp(-Σ p log p)`` with ``p`` the eigenvalues of the covariance of the units (centred, over rows and at
+    most 64 evenly spaced positions) divided by their sum.
+
+    Args:
+        model: any network; it comes back as it was.
+        inputs: ``[N, *shape]`` as the network takes them, or a :class:`~pellucid._core.Batch`.
+        compute: how to run.
+        untrained_copy: whether to measure the same on a twin with fresh weights.
+
+    Returns:
+        A :class:`LayerSummary`; layers are modules that call no other module.
+
+    Raises:
+        InputError: if the inputs do not fit the network.
+
+    Cost:
+        One pass over the inputs, a second one on the twin, and H + W rows for the receptive fields of
+        pictures. Kept are sums, one number per unit and one covariance of at most 256 units per layer.
+
+    Limits:
+        Operations that are no modules (``F.relu`` in a ``forward``) have no row of their own. With few inputs
+        a rarely active unit looks dead. A rank above the untrained one is not better by itself, nor is a lower
+        one.
+
+    Source:
+        Roy & Vetterli 2007, The effective rank, EUSIPCO (there of singular values, here of the covariance).
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> [(row.site, row.kind, row.shape) for row in summary(net, torch.randn(10, 2)).rows]
+        [('0', 'Linear', (3,)), ('1', 'ReLU', (3,))]
+    """
+    how = compute or Compute()
+    fed = feed(model, inputs, compute=how)
+    leaves, notes = _leaves(_calls(model, inputs, how))
+    names = [leaf.site for leaf in leaves]
+    twin = _twin(model, inputs, how, notes) if untrained_copy else None
+    passes = 2 if twin is not None else 1
+    own = _measured(model, inputs, leaves, _part(how, 0, passes))
+    control = None if twin is None else _measured(twin, inputs, leaves, _part(how, 1, passes))
+    seen = fields(model, fed.packed[:1], names, compute=how) if fed.single else dict.fromkeys(names)
+    rows = tuple(
+        _row(leaf, seen[leaf.site], own[leaf.site], control[leaf.site] if control else None)
+        for leaf in leaves
+    )
+    if any(row.units > row.rank_units for row in rows):
+        notes.append(
+            f"The effective rank of layers with more units rests on {RANK_UNITS} of them, drawn at random."
+        )
+    if fed.rows < ENOUGH:
+        notes.append(
+            f"With {fed.rows} inputs a rarely active unit may look dead; {ENOUGH} or more tell better."
+        )
+    return LayerSummary(rows, fed.rows, " ".join(notes))
+
+
+def _calls(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> tuple[Reached, ...]:
+    """Every call while two rows pass; their number tells the row axis."""
+    few = _first(inputs, 2)
+
+    def run() -> None:
+        for _ in activations(model, few, (), compute=Compute(2, how.seed, how.device)):
+            pass
+
+    with untouched(model):
+        return sites(model, run)
+
+
+def _first(inputs: Tensor | Batch, count: int) -> Tensor | Batch:
+    if isinstance(inputs, Tensor):
+        return inputs[:count]
+    return Batch(
+        {name: part[:count] for name, part in inputs.varied.items()},
+        {name: part[:count] for name, part in inputs.held.items()},
+        inputs.shared,
+    )
+
+
+def _leaves(calls: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
+    """Calls of modules that call no other; and a sentence about those whose output is not one tensor."""
+    reached = {id(call.module) for call in calls}
+    leaves = [
+        call
+        for call in calls
+        if not any(id(m) in reached for m in call.module.modules() if m is not call.module)
+    ]
+    # rows of measures need a row axis and at least one number per row
+    plain = [call for call in leaves if call.shape and math.prod(call.shape)]
+    other = sorted({call.site for call in leaves} - {call.site for call in plain})
+    if not plain:
+        raise InputError("The network has no layer that gives one tensor: there is nothing to sum up.")
+    notes = [f"Not listed, for they give more than one tensor: {', '.join(other)}."] if other else []
+    return plain, notes
+
+
+def _twin(model: nn.Module, inputs: Tensor | Batch, how: Compute, notes: list[str]) -> nn.Module | None:
+    calibrate = inputs[:ENOUGH].to(_device(model)) if isinstance(inputs, Tensor) else None
+    try:
+        return untrained(model, seed=how.seed, calibrate=calibrate)
+    except MethodError as error:
+        notes.append(f"No untrained twin: {error}")
+        return None
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
+def _part(how: Compute, number: int, of: int) -> Compute:
+    return replace(how, progress=lambda done, total: how.progress(number * total + done, of * total))
+
+
+def _measured(
+    model: nn.Module, inputs: Tensor | Batch, leaves: Sequence[Reached], how: Compute
+) -> dict[str, Measures]:
+    tallies = {leaf.site: Tally(model, leaf.module, how.seed) for leaf in leaves}
+    for _, seen in activations(model, inputs, list(tallies), compute=how):
+        for site, tally in tallies.items():
+            tally.add(seen[site])
+    return {site: tally.result() for site, tally in tallies.items()}
+
+
+def _row(leaf: Reached, field: Field | None, own: Measures, control: Measures | None) -> LayerRow:
+    return LayerRow(
+        leaf.site,
+        type(leaf.module).__name__,
+        (leaf.shape or ())[1:],
+        sum(p.numel() for p in leaf.module.parameters()),
+        None if field is None else field.size,
+        None if field is None else field.stride,
+        own.mean,
+        own.sd,
+        own.dead,
+        own.saturated,
+        own.rank,
+        own.units,
+        own.rank_units,
+        *(
+            ()
+            if control is None
+            else (control.mean, control.sd, control.dead, control.saturated, control.rank)
+        ),
+    )

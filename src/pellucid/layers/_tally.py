@@ -1,0 +1,125 @@
+"""What one layer does over the data, added up chunk by chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core._units import by_unit
+
+RANK_UNITS = 256
+RANK_POSITIONS = 64
+STILL = 1e-6
+EDGE = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Numbers of one layer over the data."""
+
+    mean: float
+    sd: float
+    dead: float
+    saturated: float | None
+    rank: float
+    units: int
+    rank_units: int
+
+
+class Tally:
+    """Streaming sums of one layer; keeps one number per unit and one small covariance."""
+
+    def __init__(self, model: nn.Module, module: nn.Module, seed: int) -> None:
+        self._model, self._seed = model, seed
+        self._bounds = _bounds(module)
+        self._count = self._mean = self._squares = self._outside = 0.0
+        self._low = self._high = self._picked = self._shift = self._total = self._cross = torch.empty(0)
+        self._points = 0
+
+    def add(self, activation: Tensor) -> None:
+        """Take in the activation ``[b, …]`` of one chunk."""
+        found = by_unit(self._model, activation.detach())
+        found = found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
+        found = found if found.is_floating_point() else found.double()
+        if not self._count:
+            self._begin(found)
+        self._spread(found)
+        self._low = torch.minimum(self._low, found.amin((0, 2)))
+        self._high = torch.maximum(self._high, found.amax((0, 2)))
+        if self._bounds is not None:
+            low, high = self._bounds
+            self._outside += float(((found <= low) | (found >= high)).sum())
+        self._covary(found)
+
+    def _begin(self, found: Tensor) -> None:
+        units = found.shape[1]
+        self._low, self._high = found.amin((0, 2)), found.amax((0, 2))
+        generator = torch.Generator().manual_seed(self._seed)
+        picked = torch.randperm(units, generator=generator)[:RANK_UNITS].sort().values
+        self._picked = picked.to(found.device)
+        self._shift = found[:, self._picked].mean((0, 2)).double()
+        self._total = torch.zeros_like(self._shift)
+        self._cross = self._shift.new_zeros(len(picked), len(picked))
+
+    def _spread(self, found: Tensor) -> None:
+        mean = float(found.mean())
+        away = (found - mean).flatten()
+        squares = float(away @ away)
+        count = self._count + found.numel()
+        step = mean - self._mean
+        # chunks are merged by their means, so that no digits are lost in large sums
+        self._squares += squares + step**2 * found.numel() * self._count / count
+        self._mean += step * found.numel() / count
+        self._count = count
+
+    def _covary(self, found: Tensor) -> None:
+        places = found.shape[2]
+        if places > RANK_POSITIONS:
+            found = found[:, :, torch.linspace(0, places - 1, RANK_POSITIONS).long().to(found.device)]
+        if found.shape[1] > len(self._picked):
+            found = found[:, self._picked]
+        points = found.movedim(1, 2).flatten(0, 1).double() - self._shift
+        self._total += points.sum(0)
+        self._cross += points.T @ points
+        self._points += len(points)
+
+    def result(self) -> Measures:
+        """All numbers over what was added."""
+        largest = torch.maximum(self._high.abs().max(), self._low.abs().max())
+        still = (self._high - self._low) <= STILL * largest
+        centre = self._total / self._points
+        covariance = self._cross / self._points - centre[:, None] * centre
+        return Measures(
+            self._mean,
+            (self._squares / self._count) ** 0.5,
+            float(still.double().mean()),
+            None if self._bounds is None else self._outside / self._count,
+            effective_rank(covariance),
+            len(self._low),
+            len(self._picked),
+        )
+
+
+def effective_rank(covariance: Tensor) -> float:
+    """``exp`` of the entropy of the eigenvalues' shares: 1 for one direction, n for n equal ones, 0 for none.
+
+    Example:
+        >>> round(effective_rank(torch.eye(4)), 6)
+        4.0
+    """
+    values = torch.linalg.eigvalsh(covariance.double()).clamp_min(0)
+    total = values.sum()
+    if not float(total) > 0:
+        return 0.0
+    share = values / total
+    return float(torch.special.entr(share).sum().exp())
+
+
+def _bounds(module: nn.Module) -> tuple[float, float] | None:
+    if isinstance(module, nn.Tanh | nn.Hardtanh | nn.Softsign) and not isinstance(module, nn.ReLU6):
+        return -EDGE, EDGE
+    if isinstance(module, nn.Sigmoid | nn.Hardsigmoid):
+        return 1 - EDGE, EDGE
+    return None
