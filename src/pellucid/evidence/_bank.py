@@ -1,0 +1,160 @@
+"""What is taken away: random masks of equal size, drawn once and shared by every map, null and method."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid._core import InputSpec
+from pellucid.errors import InputError
+
+SHARE = 0.25  # of the parts that every mask removes
+FINEST = 64  # units along the shorter side of a picture; larger pictures are handled in blocks of pixels
+SIDES = (8, 4)  # cells along the shorter side: two sizes, since no single size suits every map
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bank:
+    """Random masks that each remove the same number of units, so that a constant map scores exactly 0.
+
+    Args:
+        masks: bool ``[M, U]``, true where a unit is removed; ``removed`` of them in every mask.
+        units: int64 ``[*shape]``, the unit of each element of one input.
+        grid: rows and columns of the units of a picture; ``None`` where units have no places (columns).
+        seed: of the draw.
+    """
+
+    masks: Tensor
+    units: Tensor
+    grid: tuple[int, int] | None
+    seed: int
+
+    @property
+    def removed(self) -> int:
+        """Units that each mask removes."""
+        return int(self.masks[0].sum())
+
+    @property
+    def different(self) -> int:
+        """How many of the masks differ from each other."""
+        return len(torch.unique(self.masks, dim=0))
+
+    def reduce(self, values: Tensor) -> Tensor:
+        """Sum of ``values`` ``[N, *shape]`` over each unit: float ``[N, U]``."""
+        flat = values.flatten(1)
+        if flat.shape[1] != self.units.numel():
+            raise InputError(
+                f"Expected values of the shape {tuple(self.units.shape)} per row, "
+                f"got {tuple(values.shape[1:])}."
+            )
+        summed = flat.new_zeros(len(flat), self.masks.shape[1])
+        return summed.index_add_(1, self.units.flatten(), flat)
+
+    def elements(self, ks: Tensor) -> Tensor:
+        """Masks ``ks`` over the elements of an input: bool ``[c, 1, *shape]``."""
+        return self.masks[ks.to(self.masks.device)][:, self.units][:, None]
+
+
+def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed: int = 0) -> Bank:
+    """Masks that fit these inputs.
+
+    Pictures lose contiguous square cells of two sizes at random phases, exactly a quarter of their area.
+    Other inputs lose random subsets of equal size of the parts that ``spec.groups`` names, so that the
+    one-hot slots of a column go together: about a quarter of them, more where there are so few parts that a
+    quarter would not give ``masks`` different subsets.
+
+    Args:
+        inputs: ``[N, *shape]``; only the shape matters, and the parts where a spec names them.
+        spec: what an input means; without it inputs ``[N, C, H, W]`` are pictures, and every element of
+            any other input is a part of its own.
+        masks: M, how many; fewer where not so many different ones exist.
+        seed: of the draw.
+
+    Returns:
+        The masks, shared by all rows.
+
+    Raises:
+        InputError: where there is nothing to remove.
+
+    Cost:
+        No passes.
+
+    Example:
+        >>> drawn = bank(torch.zeros(1, 1, 16, 16), masks=8)
+        >>> drawn.masks.shape, drawn.masks.sum(1).tolist()
+        (torch.Size([8, 256]), [64, 64, 64, 64, 64, 64, 64, 64])
+    """
+    if masks < 2 or inputs.ndim < 2 or inputs[0].numel() < 2:
+        raise InputError(
+            f"Expected inputs [N, …] of at least two elements and at least two masks, "
+            f"got {list(inputs.shape)} and {masks} masks."
+        )
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 7_919)
+    pictures = inputs.ndim == 4 if spec is None else tuple(spec.axes) == ("C", "H", "W")
+    if pictures:
+        units, grid = _blocks(inputs.shape[2], inputs.shape[3])
+        drawn = torch.stack(list(itertools.islice(_cells(grid, generator), masks)))
+        units = units.expand(*inputs.shape[1:])
+    else:
+        units, grid = _parts(inputs, spec), None
+        drawn = _subsets(int(units.max()) + 1, masks, generator)
+    place = inputs.device
+    return Bank(drawn.to(place), units.to(place), grid, seed)
+
+
+def _blocks(height: int, width: int) -> tuple[Tensor, tuple[int, int]]:
+    side = math.ceil(min(height, width) / FINEST)
+    down, across = torch.arange(height) // side, torch.arange(width) // side
+    grid = (int(down[-1]) + 1, int(across[-1]) + 1)
+    return down[:, None] * grid[1] + across, grid
+
+
+def _cells(grid: tuple[int, int], generator: torch.Generator) -> Iterator[Tensor]:
+    height, width = grid
+    quarter = max(1, round(SHARE * height * width))
+    for count in itertools.cycle(SIDES):
+        side = max(1, round(min(grid) / count))
+        top, left = (int(torch.randint(side, (), generator=generator)) for _ in range(2))
+        down, across = (torch.arange(height) + top) // side, (torch.arange(width) + left) // side
+        cell = (down[:, None] * (int(across[-1]) + 1) + across).flatten()
+        turn = torch.rand(int(cell[-1]) + 1, generator=generator)[cell]
+        mask = torch.zeros(height * width, dtype=torch.bool)
+        # whole cells in random order until the area is used up; the last one is cut so that it fits exactly
+        mask[torch.argsort(turn, stable=True)[:quarter]] = True
+        yield mask
+
+
+def _parts(inputs: Tensor, spec: InputSpec | None) -> Tensor:
+    shape = inputs.shape[1:]
+    if spec is None:
+        return torch.arange(shape.numel()).reshape(shape)
+    found = spec.groups(inputs).cpu()
+    if found.shape != shape:
+        raise InputError(
+            f"Expected parts that are the same for every row, of the shape {tuple(shape)}, "
+            f"got {tuple(found.shape)}."
+        )
+    return found
+
+
+def _subsets(parts: int, masks: int, generator: torch.Generator) -> Tensor:
+    if parts < 2:
+        raise InputError(f"Expected at least two removable parts, got {parts}.")
+    size = max(1, round(SHARE * parts))
+    while math.comb(parts, size) < masks and size < parts // 2:
+        size += 1
+    if math.comb(parts, size) <= 4 * masks:
+        every = torch.tensor(list(itertools.combinations(range(parts), size)))
+        chosen = every[torch.randperm(len(every), generator=generator)[:masks]]
+    else:
+        found: dict[tuple[int, ...], None] = {}
+        while len(found) < masks:
+            draw = torch.randperm(parts, generator=generator)[:size].sort().values
+            found[tuple(draw.tolist())] = None
+        chosen = torch.tensor(list(found))
+    return torch.zeros(len(chosen), parts, dtype=torch.bool).scatter_(1, chosen, value=True)

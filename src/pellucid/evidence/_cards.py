@@ -1,0 +1,192 @@
+"""The evidence card: all that is tested about one explanation, for many rows at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Card, Compute, Explanation, InputSpec, TargetLike
+from pellucid.errors import InputError
+from pellucid.evidence._about import class_checks, training_checks, twin_maps
+from pellucid.evidence._adds_up import completeness_checks
+from pellucid.evidence._bank import Bank
+from pellucid.evidence._case import Case, Method, case_of, out_of_reach, pool
+from pellucid.evidence._fill import own_reference
+from pellucid.evidence._free import free_maps
+from pellucid.evidence._matters import (
+    MATTERS,
+    agreement_checks,
+    constants,
+    examined,
+    fill_checks,
+    margin_checks,
+    not_run,
+    obstacles,
+)
+from pellucid.evidence._responses import Responses, responses
+from pellucid.evidence._stable import stability_checks
+from pellucid.evidence._verdict import verdict
+
+SAME = 1e-3  # relative difference of scores below which the network is the one that was explained
+
+
+def cards(
+    model: nn.Module,
+    explanation: Explanation,
+    method: Method,
+    *,
+    target: TargetLike | None = None,
+    spec: InputSpec | None = None,
+    others: Tensor | None = None,
+    fills: Sequence[str] = ("own",),
+    masks: int = 64,
+    draws: int = 499,
+    twins: int = 2,
+    seen: Responses | None = None,
+    compute: Compute | None = None,
+) -> tuple[Card, ...]:
+    """How far each row of an explanation can be believed: one card per row, never one score.
+
+    The questions, each with its number, control and word:
+
+    - *Does it matter to the model?* :func:`agreement` T of the map with the drops of the score when random
+      quarters of the input are removed, with a bootstrap interval over the masks. Passed where p <= .05
+      against the map laid elsewhere **and** the maps of other inputs (and, with 19 twins or more, the maps
+      of untrained copies): the largest p counts.
+    - *Does it beat a map made without the model?* T minus that of ``|x - reference|`` (for pictures also
+      edges). Passed where its interval lies above 0.
+    - *Does it hold for another kind of absence?* T under each further fill. Passed with the same sign and
+      p <= .05.
+    - *Is it about this model?* 1 - |rank correlation| with the maps of untrained copies, passed from .5;
+      1 - rank correlation with the map of the next class, passed above .1.
+    - *Is it stable?* Worst rank correlation with the maps under 4 noises of .05 standard deviations that
+      keep the class, passed from .5.
+    - *Does it add up?* Completeness gap relative to the change of the score, passed up to 5 %.
+
+    *supported*: all that applies is passed. *partly supported*: the first is, another is not. *not
+    supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or of another sign under
+    another fill. *not testable*: a constant map, a score that no mask moves, or fewer than 32 masks.
+
+    Args:
+        model: the network that was explained.
+        explanation: N rows; explained inputs, one tensor.
+        method: makes the explanation again, ``(model, inputs, target, *, spec, compute) -> Explanation``.
+        target: what was explained; by default as the explanation names it. The test is about exactly that
+            number: a logit is tested as a logit, log-odds as log-odds.
+        spec: what the inputs mean; by default the explanation's.
+        others: further inputs ``[P, *shape]``, for maps of other inputs where there are fewer than 32 rows,
+            and for fills.
+        fills: what replaces removed parts, :func:`responses` has the names; the first is the main one.
+        masks: M.
+        draws: placements, and bootstrap samples.
+        twins: untrained copies; 19 or more also make them a null of the test.
+        seen: what the network did, where it was measured before for these rows (shared between methods).
+        compute: how to run.
+
+    Returns:
+        N cards.
+
+    Raises:
+        InputError: where the explanation is not of this network, or nothing fits.
+        TargetError: where the target cannot be asked again from its name; give ``target``.
+
+    Cost:
+        Per input M + 7 times the method + 6 forward passes: 77 for a one-gradient method. For fewer than 32
+        rows also one map of each further input. Each further fill costs M + 1.
+
+    Limits:
+        "Supported" means: it predicts what the model does when parts are replaced by this fill, better than
+        chance. Not that it is causal, complete, or useful to people.
+
+    Source:
+        Adebayo et al. 2018, arXiv 1810.03292 (untrained copies); Bhatt et al. 2020, arXiv 2005.00631;
+        Yeh et al. 2019, arXiv 1901.09392 (stability).
+
+    Example:
+        >>> from pellucid._core import Question
+        >>> def slope(model, inputs, target, *, spec=None, compute=None):
+        ...     q = Question(model, inputs, target, spec=spec, compute=compute)
+        ...     return q.answer("input_x_gradient", q.gradient() * q.point, {})
+        >>> x, net = torch.randn(40, 9), nn.Linear(9, 2)
+        >>> cards(net, slope(net, x, 0), slope)[0].checks[0].value > 0.99
+        True
+    """
+    how = compute or Compute(batch_size=256)
+    spec = explanation.spec if spec is None else spec
+    hidden = out_of_reach(explanation)
+    if hidden:
+        check = not_run(MATTERS, "agreement with what the model does when parts are removed", "", hidden)
+        return (Card("not testable", f"Not testable: {hidden}.", (check,), "", 0),) * len(explanation)
+    case = case_of(model, explanation, method, target=target, spec=spec, others=others, compute=how)
+    main = _measured(case, explanation, fills[0], masks) if seen is None else seen
+    _same_network(explanation, main)
+    further = [_measured(case, explanation, fill, main.bank) for fill in fills[1:]]
+    return _answered(case, explanation, main, further, draws, twins)
+
+
+def _measured(case: Case, explanation: Explanation, fill: str, masks: int | Bank) -> Responses:
+    reference, words = own_reference(explanation, case.spec)
+    found = responses(
+        case.model,
+        case.x,
+        case.scalar.target,
+        spec=case.spec,
+        fill=reference if fill == "own" else fill,
+        masks=masks,
+        others=case.others,
+        compute=case.compute,
+    )
+    return dataclasses.replace(found, fill=words) if fill == "own" else found
+
+
+def _same_network(explanation: Explanation, main: Responses) -> None:
+    if len(main) != len(explanation):
+        raise InputError(f"Expected responses of {len(explanation)} rows, got {len(main)}.")
+    before, now = explanation.scores.to(main.scores), main.scores
+    far = (before - now).abs() > SAME * torch.maximum(before.abs(), now.abs()).clamp(min=SAME)
+    if bool(far.any()):
+        row = int(far.nonzero()[0])
+        raise InputError(
+            f"The explanation is of another network or target: row {row} scored {float(before[row]):.4g} "
+            f"then and {float(now[row]):.4g} ({main.target}) now. Explain again, or give the target= "
+            "that it was made with."
+        )
+
+
+def _answered(
+    case: Case,
+    explanation: Explanation,
+    main: Responses,
+    further: Sequence[Responses],
+    draws: int,
+    twins: int,
+) -> tuple[Card, ...]:
+    others = pool(case, main)
+    copies, twin_rows, why = twin_maps(case, main, twins)
+    units, seed = main.bank.reduce(case.maps), case.compute.seed
+    blocked, constant = obstacles(main, case.maps), constants(case.maps)
+    found, *rest = [examined(one, units, others, copies, draws=draws, seed=seed) for one in (main, *further)]
+    reference, _ = own_reference(explanation, case.spec)
+    free = free_maps(case.x, reference, pictures=main.bank.grid is not None)
+    steady, steady_rows = stability_checks(case, main, others, constant)
+    classed, class_rows = class_checks(case, main, constant)
+    columns = [
+        agreement_checks(found, blocked),
+        margin_checks(found, free, blocked),
+        *(fill_checks(found, one, blocked) for one in rest),
+        training_checks(units, copies, why, constant),
+        classed,
+        steady,
+        completeness_checks(explanation),
+    ]
+    spent = len(case.x) + others.rows + twin_rows + steady_rows + class_rows
+    rows = math.ceil((spent + sum(one.rows for one in (main, *further))) / len(case.x))
+    left = found.left.tolist()
+    return tuple(
+        Card(*verdict(checks, blocked[i], left[i]), checks, main.fill, rows)
+        for i, checks in enumerate(zip(*columns, strict=True))
+    )

@@ -1,0 +1,101 @@
+"""What stands in the place of parts that were taken away."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Explanation, InputSpec, Variants
+from pellucid.errors import InputError, near_misses
+from pellucid.evidence._bank import Bank
+from pellucid.evidence._statistics import differ
+from pellucid.inputs import ImageSpec
+
+FILLS = ("own", "zero", "mean", "blur", "swap", "nearest")
+WORDS = {
+    "zero": "zeros",
+    "mean": "the mean input",
+    "blur": "the blurred picture",
+    "swap": "parts of other inputs, drawn at random",
+    "nearest": "parts of the input most alike in what is kept",
+}
+POOL = 512  # other inputs that are looked at
+
+
+def own_reference(explanation: Explanation, spec: InputSpec | None) -> tuple[Tensor, str]:
+    """The reference of the explanation's own method: its baseline, else what the spec calls absent."""
+    x = explanation.point
+    given = explanation.provenance.params.get("baseline")
+    if isinstance(given, Tensor) and given.ndim <= x.ndim:
+        try:
+            return given.to(x).expand_as(x), "the method's own baseline"
+        except RuntimeError:
+            pass  # a baseline of several draws is no single input
+    return absent(x, spec)
+
+
+def absent(x: Tensor, spec: InputSpec | None) -> tuple[Tensor, str]:
+    """What the spec calls absent, else zeros; with its name."""
+    if spec is None:
+        return torch.zeros_like(x), WORDS["zero"]
+    how = str(getattr(spec, "absence", ""))
+    return spec.absent(x), f"what the spec calls absent{f' ({how})' if how else ''}"
+
+
+def filling(
+    name: str, x: Tensor, drawn: Bank, *, spec: InputSpec | None, others: Tensor | None, seed: int
+) -> tuple[Variants, str]:
+    """The contents ``(ks, rows) -> [c, n, *shape]`` that a fill puts into removed parts, and its name."""
+    if name == "own":
+        content, words = absent(x, spec)
+        return constant(content), words
+    if name not in FILLS:
+        raise InputError(f"No fill is called {name!r}. {near_misses(name, FILLS)}")
+    if name == "zero":
+        return constant(torch.zeros_like(x)), WORDS[name]
+    if name == "blur":
+        return constant(_blurred(x, spec)), WORDS[name]
+    pool = _pool(name, x, others)
+    if name == "mean":
+        return constant(pool.mean(0, keepdim=True).expand_as(x)), WORDS[name]
+    chosen = _random(x, pool, drawn, seed) if name == "swap" else _nearest(x, pool, drawn)
+    return (lambda ks, rows: pool[chosen[ks.to(chosen.device)][:, rows]]), WORDS[name]
+
+
+def constant(content: Tensor) -> Variants:
+    """The same content under every mask."""
+    return lambda ks, rows: content[rows][None]
+
+
+def _pool(name: str, x: Tensor, others: Tensor | None) -> Tensor:
+    pool = x if others is None else others.to(x)
+    if name != "mean" and len(pool) < 2:
+        raise InputError(f"The fill {name!r} takes parts from other inputs: give others=, at least two rows.")
+    return pool[:POOL]
+
+
+def _blurred(x: Tensor, spec: InputSpec | None) -> Tensor:
+    if x.ndim != 4:
+        raise InputError(
+            f"The fill 'blur' is for pictures [N, C, H, W], got {list(x.shape)}. Use 'nearest' instead."
+        )
+    picture = spec if isinstance(spec, ImageSpec) else ImageSpec(channels=x.shape[1])
+    return dataclasses.replace(picture, absence="blur").absent(x)
+
+
+def _random(x: Tensor, pool: Tensor, drawn: Bank, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 32_452_843)
+    lots = torch.rand(len(drawn.masks), len(x), len(pool), generator=generator).to(x.device)
+    return lots.masked_fill(~differ(x, pool)[None], -1.0).argmax(-1)
+
+
+def _nearest(x: Tensor, pool: Tensor, drawn: Bank) -> Tensor:
+    kept = (~drawn.masks).to(x.dtype)
+    alien = differ(x, pool)
+    chosen = [
+        (kept @ drawn.reduce((pool - row).square()).T).masked_fill(~others[None], torch.inf).argmin(-1)
+        for row, others in zip(x, alien, strict=True)
+    ]
+    return torch.stack(chosen, 1)

@@ -1,0 +1,164 @@
+"""Does it matter to the model? The agreement test, its margin over model-free maps, and other fills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Check, Word
+from pellucid.evidence._case import LEAST, Pool
+from pellucid.evidence._nulls import Null, agreement, bootstrap, joint, placement, specificity, training
+from pellucid.evidence._responses import Responses
+from pellucid.evidence._statistics import flat, interval
+
+MATTERS = "Does it matter to the model?"
+BEATS = "Does it beat a map made without the model?"
+HOLDS = "Does it hold for another kind of absence?"
+LEVEL = 0.05
+FEWEST = 32  # masks below which an agreement is too loose to test
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Agreement:
+    """The agreement test of N maps under one fill.
+
+    Args:
+        value: ``[N]``, T.
+        draws: ``[N, B]``, T under resampled masks.
+        nulls: those that were run.
+        p, left: ``[N]``, the largest p over the nulls, in either direction.
+        seen: what the network did.
+        seed: of the resampled masks.
+    """
+
+    value: Tensor
+    draws: Tensor
+    nulls: tuple[Null, ...]
+    p: Tensor
+    left: Tensor
+    seen: Responses
+    seed: int
+
+
+def examined(
+    seen: Responses, maps: Tensor, others: Pool, twins: Tensor | None, *, draws: int, seed: int
+) -> Agreement:
+    """T with its nulls: placement always, specificity and training where there are enough controls."""
+    nulls = [placement(seen, maps, draws=draws, seed=seed)]
+    if others.enough:
+        nulls.append(specificity(seen, maps, others.units, others.strangers))
+    if twins is not None and len(twins) >= LEAST:
+        nulls.append(training(seen, maps, twins))
+    left = torch.stack([null.left for null in nulls]).amax(0)
+    sampled = bootstrap(seen, maps, draws=draws, seed=seed)
+    return Agreement(agreement(seen, maps), sampled, tuple(nulls), joint(*nulls), left, seen, seed)
+
+
+def constants(maps: Tensor) -> list[str]:
+    """Why a row's map says nothing, ``""`` where it differs from place to place."""
+    same = flat(maps.flatten(1)).tolist()
+    return ["the map is the same number everywhere" if alike else "" for alike in same]
+
+
+def obstacles(seen: Responses, maps: Tensor) -> list[str]:
+    """Why a row cannot be tested, ``""`` where it can."""
+    if seen.bank.different < FEWEST:
+        few = f"only {seen.bank.different} different masks exist for these inputs; {FEWEST} are needed"
+        return [few] * len(maps)
+    dead = "no mask changes the score: it is saturated or ignores what is removed"
+    still = seen.still.tolist()
+    return [why or (dead if rigid else "") for why, rigid in zip(constants(maps), still, strict=True)]
+
+
+def agreement_checks(found: Agreement, blocked: Sequence[str]) -> list[Check]:
+    """The first question, row by row."""
+    low, high = interval(found.draws)
+    columns = (found.value, low, high, found.p, found.nulls[0].centre)
+    name = "agreement of the map with what the model does when parts are removed; null: " + ", ".join(
+        NULLS[null.name] for null in found.nulls
+    )
+    control, masks, rows = "the same map laid elsewhere", found.seen.drops.shape[1], found.seen.drops.shape[1]
+    checks: list[Check] = []
+    for i, (value, down, up, p, centre) in enumerate(_rows(*columns)):
+        if blocked[i]:
+            checks.append(not_run(MATTERS, name, control, blocked[i], rows=rows))
+            continue
+        complete = len(found.nulls) > 1
+        word: Word = "failed" if p > LEVEL else "passed" if complete else "mixed"
+        note = _note(found, i) + ("" if complete else f" {SINGLE}")
+        checks.append(
+            Check(MATTERS, name, word, value, centre, control, masks, down, up, p=p, rows=rows, note=note)
+        )
+    return checks
+
+
+def margin_checks(found: Agreement, free: Mapping[str, Tensor], blocked: Sequence[str]) -> list[Check]:
+    """T minus the best T of the maps made without the model, on the same resampled masks."""
+    values = torch.stack([agreement(found.seen, one) for one in free.values()])
+    count = found.draws.shape[1]
+    sampled = [bootstrap(found.seen, one, draws=count, seed=found.seed) for one in free.values()]
+    best = values.amax(0)
+    low, high = interval(found.draws - torch.stack(sampled).amax(0))
+    names = [list(free)[k] for k in values.argmax(0).tolist()]
+    test = "agreement minus that of the best map made without the model"
+    checks: list[Check] = []
+    for i, (margin, down, up, control) in enumerate(_rows(found.value - best, low, high, best)):
+        if blocked[i]:
+            checks.append(not_run(BEATS, test, names[i], blocked[i]))
+            continue
+        word: Word = "passed" if down > 0 else "mixed" if margin > 0 else "failed"
+        note = "" if down > 0 else f"{names[i]} alone agrees with the model {AS_WELL[margin > 0]}."
+        n = found.seen.drops.shape[1]
+        checks.append(Check(BEATS, test, word, margin, control, names[i], n, down, up, note=note))
+    return checks
+
+
+def fill_checks(own: Agreement, other: Agreement, blocked: Sequence[str]) -> list[Check]:
+    """T under a second fill: the same sign, and better than chance."""
+    low, high = interval(other.draws)
+    test = f"agreement with removed parts replaced by {other.seen.fill}"
+    columns = (own.value, other.value, low, high, other.p)
+    n, rows = other.seen.drops.shape[1], other.seen.drops.shape[1]
+    checks: list[Check] = []
+    for i, (first, value, down, up, p) in enumerate(_rows(*columns)):
+        if blocked[i]:
+            checks.append(not_run(HOLDS, test, own.seen.fill, blocked[i], rows=rows))
+            continue
+        word: Word = "failed" if (value > 0) != (first > 0) else "passed" if p <= LEVEL else "mixed"
+        note = "" if word == "passed" else "What the map says depends on what absence means."
+        checks.append(
+            Check(HOLDS, test, word, value, first, own.seen.fill, n, down, up, p=p, rows=rows, note=note)
+        )
+    return checks
+
+
+def not_run(question: str, test: str, control: str, why: str, *, rows: int = 0) -> Check:
+    """A test that did not take place, with the reason as a sentence."""
+    note = f"{why[:1].upper()}{why[1:]}."
+    return Check(question, test, "not run", None, None, control, 0, rows=rows, note=note)
+
+
+NULLS = {
+    "placement": "the map laid elsewhere",
+    "specificity": "the maps of other inputs",
+    "training": "the maps of untrained copies",
+}
+COUNTED = {
+    "placement": "other placements of the map",
+    "specificity": "maps of other inputs",
+    "training": "maps of untrained copies",
+}
+AS_WELL = {True: "nearly as well", False: "as well or better"}
+SINGLE = f"Not compared with maps of other inputs: at least {LEAST} others are needed."
+
+
+def _note(found: Agreement, row: int) -> str:
+    parts = [f"p {null.p[row]:.3f} against {int(null.n[row])} {COUNTED[null.name]}" for null in found.nulls]
+    return f"{'; '.join(parts)}."
+
+
+def _rows(*columns: Tensor) -> zip[tuple[float, ...]]:
+    return zip(*(column.tolist() for column in columns), strict=True)

@@ -1,0 +1,130 @@
+"""What the network does when parts are taken away: measured once, then compared with any number of maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Compute, InputSpec, Question, TargetLike, Variants
+from pellucid.errors import InputError
+from pellucid.evidence._bank import Bank, bank
+from pellucid.evidence._fill import constant, filling
+from pellucid.evidence._statistics import FLAT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Responses:
+    """The drop of the explained number under each mask of a bank.
+
+    Args:
+        bank: the masks.
+        drops: ``[N, M]``, score of the input minus score with the mask's parts replaced, in units of the
+            target.
+        scores: ``[N]``, the score of the input.
+        fill: what stood in the place of removed parts, in words.
+        target: what was scored, in words.
+        rows: rows that went through the network in all.
+    """
+
+    bank: Bank
+    drops: Tensor
+    scores: Tensor
+    fill: str
+    target: str
+    rows: int
+
+    def __len__(self) -> int:
+        """Number of inputs N."""
+        return len(self.scores)
+
+    @property
+    def still(self) -> Tensor:
+        """Rows whose score no mask changes, so that no map can be tested on them: bool ``[N]``."""
+        low, high = torch.aminmax(self.drops, dim=1)
+        size = (self.scores[:, None] - self.drops).abs().amax(1)
+        return high - low <= FLAT * size
+
+
+def responses(
+    model: nn.Module,
+    inputs: Tensor,
+    target: TargetLike,
+    *,
+    spec: InputSpec | None = None,
+    fill: str | Tensor = "own",
+    masks: int | Bank = 64,
+    others: Tensor | None = None,
+    compute: Compute | None = None,
+) -> Responses:
+    """How much the explained number drops under each random mask; one number is in units of the target.
+
+    ``drops[i, j] = f(x_i) - f(x_i with the parts of mask j replaced)``.
+
+    Args:
+        model: any network.
+        inputs: ``[N, *shape]``.
+        target: the number that was explained; test exactly that one.
+        spec: what an input means; it names the removable parts and what absent is.
+        fill: ``"own"`` (what the spec calls absent, else zeros), ``"zero"``, ``"mean"``, ``"blur"``
+            (pictures), ``"swap"`` (parts of random other inputs), ``"nearest"`` (for each mask, parts of the
+            other input most alike in what is kept, which stays closest to real data), or contents
+            ``[N, *shape]``.
+        masks: how many, or a bank drawn before.
+        others: inputs ``[P, *shape]`` that fills may take from; without them the inputs themselves.
+        compute: how to run; ``seed`` draws the masks.
+
+    Returns:
+        The drops with their masks, to be compared with any number of maps.
+
+    Raises:
+        InputError: for a fill that does not exist or does not suit these inputs.
+
+    Cost:
+        M + 1 forward passes per input.
+
+    Limits:
+        The answer depends on the fill; so does every test built on it. A quarter of the parts is removed at
+        once: what the network does with all parts but a few missing is not seen.
+
+    Source:
+        Bhatt et al. 2020, Evaluating and Aggregating Feature-based Model Explanations, arXiv 2005.00631
+        (random subsets of equal size); Ancona et al. 2018, arXiv 1711.06104 (sensitivity-n).
+
+    Example:
+        >>> seen = responses(nn.Linear(8, 2), torch.randn(3, 8), 1, masks=40)
+        >>> seen.drops.shape
+        torch.Size([3, 40])
+    """
+    how = compute or Compute(batch_size=256)
+    question = Question(model, inputs, target, spec=spec, compute=how)
+    x = question.point
+    drawn = masks if isinstance(masks, Bank) else bank(x, spec, masks=masks, seed=how.seed)
+    if isinstance(fill, Tensor):
+        content, words = constant(_contents(fill, x)), "the contents given"
+    else:
+        content, words = filling(fill, x, drawn, spec=spec, others=others, seed=how.seed)
+    scores = question.scores()[0]
+    masked = question.scores(_masked(x, drawn, content), len(drawn.masks))
+    # half precision would leave the correlations too few digits
+    exact = torch.promote_types(scores.dtype, torch.float32)
+    drops = (scores.to(exact) - masked.to(exact)).T.contiguous()
+    rows = drops.numel() + len(x)
+    return Responses(drawn, drops, scores.to(exact), words, question.target.label, rows)
+
+
+def _contents(fill: Tensor, x: Tensor) -> Tensor:
+    try:
+        return fill.to(x).expand_as(x)
+    except RuntimeError:
+        raise InputError(
+            f"Expected fill contents that broadcast to {list(x.shape)}, got {list(fill.shape)}."
+        ) from None
+
+
+def _masked(x: Tensor, drawn: Bank, content: Variants) -> Variants:
+    def variants(ks: Tensor, rows: slice) -> Tensor:
+        return torch.where(drawn.elements(ks), content(ks, rows), x[rows])
+
+    return variants

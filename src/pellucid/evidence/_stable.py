@@ -1,0 +1,90 @@
+"""Is it stable? The same explanation of nearly the same input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Check, Word, predict
+from pellucid.evidence._case import Case, Pool
+from pellucid.evidence._matters import not_run
+from pellucid.evidence._responses import Responses
+from pellucid.evidence._statistics import rank_correlation, ranks, standardised
+from pellucid.inputs import ImageSpec
+
+STABLE = "Is it stable?"
+TEST = "worst rank correlation with the map of the input under slight noise, class kept"
+CONTROL = "the same method's map of another input"
+NOISES, SIZE = 4, 0.05  # how many, and their standard deviation in those of the inputs
+LEAST = 0.5
+
+
+def stability_checks(
+    case: Case, seen: Responses, others: Pool, blocked: Sequence[str]
+) -> tuple[list[Check], int]:
+    """Worst rank correlation over the noises that keep the class, and the rows of the network it cost."""
+    rounds, n = NOISES, len(case.x)
+    noisy = torch.cat([_noisy(case, k) for k in range(rounds)])
+    maps, rows = case.again(case.model, noisy, case.scalar.repeated())
+    units = seen.bank.reduce(case.maps)
+    rho = rank_correlation(seen.bank.reduce(maps).view(rounds, n, -1), units)
+    kept = _kept(case, noisy).view(rounds, n)
+    rows += len(noisy)
+    floor, more = _floor(case, units, seen)
+    control = _between(units, others)
+    checks = [
+        not_run(STABLE, TEST, CONTROL, blocked[i])
+        if blocked[i]
+        else _check(rho[:, i][kept[:, i]], float(control[i]), floor[i])
+        for i in range(n)
+    ]
+    return checks, rows + more
+
+
+def _check(rho: Tensor, control: float, floor: float | None) -> Check:
+    if not len(rho):
+        why = f"all {NOISES} noises of {SIZE:g} standard deviations changed the class"
+        return not_run(STABLE, TEST, CONTROL, why)
+    worst, middle = float(rho.min()), float(rho.quantile(0.5))
+    word: Word = "passed" if worst >= LEAST else "mixed" if middle >= LEAST else "failed"
+    dropped = NOISES - len(rho)
+    note = f"Median {middle:.2f}; {dropped} of {NOISES} noises changed the class and were left out."
+    if floor is not None:
+        note += f" Another seed alone gives {floor:.2f}."
+        word = word if floor >= LEAST else "failed"
+    known = None if control != control else control
+    return Check(STABLE, TEST, word, worst, known, CONTROL, len(rho), rows=2 * NOISES, note=note)
+
+
+def _noisy(case: Case, k: int) -> Tensor:
+    """The inputs under noise ``k``, the same for every row so that a row's answer is its own."""
+    x, sample = case.x, case.sample
+    generator = torch.Generator().manual_seed(case.compute.seed * 1_000_003 + 49_979_687 + k)
+    draw = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64).to(x)
+    alone = torch.ones_like(x[0]) if len(sample) < 2 else sample.std(0)
+    spread = sample.std() if x.ndim == 4 else alone
+    moved = x + SIZE * spread * draw
+    # black must not become blacker than black
+    return case.spec.from_pixels(case.spec.to_pixels(moved)) if isinstance(case.spec, ImageSpec) else moved
+
+
+def _kept(case: Case, noisy: Tensor) -> Tensor:
+    if case.outputs.ndim != 2 or case.outputs.shape[1] < 2:
+        return torch.ones(len(noisy), dtype=torch.bool)
+    found = predict(case.model, noisy, output=case.scalar.target.output, compute=case.compute).argmax(1)
+    return (found == case.outputs.argmax(1).repeat(NOISES)).cpu()
+
+
+def _floor(case: Case, units: Tensor, seen: Responses) -> tuple[list[float | None], int]:
+    """Rank correlation with the map of another seed, for methods that draw at random."""
+    if not case.sampled:
+        return [None] * len(units), 0
+    maps, rows = case.reseeded().again(case.model, case.x, case.scalar.target)
+    return list(rank_correlation(seen.bank.reduce(maps), units).tolist()), rows
+
+
+def _between(units: Tensor, others: Pool) -> Tensor:
+    table = standardised(ranks(units)) @ standardised(ranks(others.units)).T
+    return torch.where(others.strangers, table, torch.nan).nanmedian(1).values

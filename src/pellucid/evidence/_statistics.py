@@ -1,0 +1,134 @@
+"""The arithmetic of the tests: correlations by row, resampling, ranks, intervals of shares."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+FLAT = 1e-6  # relative spread below which numbers count as all alike
+
+
+def standardised(x: Tensor) -> Tensor:
+    """``x`` with mean 0 and length 1 along the last axis; zeros where it has no spread."""
+    centred = x - x.mean(-1, keepdim=True)
+    length = centred.norm(dim=-1, keepdim=True)
+    alike = length <= FLAT * x.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
+    return torch.where(alike, 0.0, centred / length.masked_fill(alike, 1.0))
+
+
+def correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's r along the last axis; 0 where one of both has no spread."""
+    return (standardised(a) * standardised(b)).sum(-1)
+
+
+def ranks(x: Tensor) -> Tensor:
+    """Ranks from 1 along the last axis, ties sharing their mean rank."""
+    ordered = x.sort(-1).values.contiguous()
+    below = torch.searchsorted(ordered, x.contiguous(), right=False)
+    up_to = torch.searchsorted(ordered, x.contiguous(), right=True)
+    return (below + up_to + 1).to(torch.promote_types(x.dtype, torch.float32)) / 2
+
+
+def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Spearman's rho along the last axis, ties sharing their mean rank."""
+    return correlation(ranks(a), ranks(b))
+
+
+def flat(x: Tensor) -> Tensor:
+    """Whether the last axis holds the same number throughout: bool ``[…]``."""
+    low, high = torch.aminmax(x, dim=-1)
+    return high - low <= FLAT * torch.maximum(low.abs(), high.abs())
+
+
+def differ(a: Tensor, b: Tensor) -> Tensor:
+    """Which rows of ``a`` are another input than which rows of ``b``: bool ``[N, P]``."""
+    return torch.cdist(a.flatten(1).double(), b.flatten(1).double(), p=float("inf")) > 0
+
+
+def resamples(n: int, draws: int, seed: int) -> Tensor:
+    """How often each of ``n`` things is drawn in each bootstrap sample, as shares: ``[draws, n]``."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 104_729)
+    picked = torch.randint(n, (draws, n), generator=generator)
+    return torch.zeros(draws, n).scatter_add_(1, picked, torch.ones(draws, n)) / n
+
+
+def resampled_correlation(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
+    """Pearson's r of ``a`` and ``b`` ``[N, M]`` in each bootstrap sample: ``[N, draws]``."""
+    # unit length over M would leave squares of the order 1/M, which float32 cannot subtract well
+    a, b = (standardised(x) * math.sqrt(x.shape[-1]) for x in (a, b))
+    weights = shares.to(a).T
+    mean_a, mean_b = a @ weights, b @ weights
+    spread_a = (a * a) @ weights - mean_a.square()
+    spread_b = (b * b) @ weights - mean_b.square()
+    both = (a * b) @ weights - mean_a * mean_b
+    scale = (spread_a * spread_b).clamp(min=0).sqrt()
+    return torch.where(scale > FLAT, both / scale.clamp(min=FLAT), 0.0).clamp(-1, 1)
+
+
+def interval(draws: Tensor) -> tuple[Tensor, Tensor]:
+    """The middle 95 % along the last axis."""
+    ends = torch.quantile(draws, torch.tensor([0.025, 0.975]).to(draws), dim=-1)
+    return ends[0], ends[1]
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share.
+
+    Example:
+        >>> [round(end, 3) for end in wilson(0, 10)]
+        [0.0, 0.278]
+    """
+    if n == 0:
+        return 0.0, 1.0
+    z = 1.959963984540054
+    share = hits / n
+    middle = share + z * z / (2 * n)
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low, high = ((middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1))
+    return max(0.0, low if hits else 0.0), min(1.0, high if hits < n else 1.0)
+
+
+def discoveries(p: Tensor, q: float) -> Tensor:
+    """Benjamini and Hochberg's choice of small p-values with a false discovery rate of ``q``: bool ``[N]``.
+
+    Example:
+        >>> discoveries(torch.tensor([0.01, 0.04, 0.2, 0.9]), 0.1).tolist()
+        [True, True, False, False]
+    """
+    ordered, order = p.sort()
+    limit = q * torch.arange(1, len(p) + 1).to(p) / max(1, len(p))
+    passing = (ordered <= limit).nonzero().flatten()
+    count = int(passing[-1]) + 1 if len(passing) else 0
+    chosen = torch.zeros(len(p), dtype=torch.bool, device=p.device)
+    chosen[order[:count]] = True
+    return chosen
+
+
+def holm(p: Tensor) -> Tensor:
+    """Holm's adjusted p-values ``[K]``: the chance of any false claim among all K stays below each.
+
+    Example:
+        >>> [round(v, 3) for v in holm(torch.tensor([0.01, 0.04, 0.03])).tolist()]
+        [0.03, 0.06, 0.06]
+    """
+    ordered, order = p.sort()
+    factor = torch.arange(len(p), 0, -1).to(p)
+    adjusted = torch.empty_like(p)
+    adjusted[order] = (ordered * factor).clamp(max=1).cummax(0).values if len(p) else ordered
+    return adjusted
+
+
+def sign_flip(differences: Tensor, *, draws: int = 9_999, seed: int = 0) -> float:
+    """Two-sided p of a mean difference when each pair could as well be the other way round.
+
+    Example:
+        >>> sign_flip(torch.ones(20), draws=999)
+        0.001
+    """
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 15_485_863)
+    signs = torch.randint(2, (draws, len(differences)), generator=generator) * 2.0 - 1
+    null = (signs.to(differences) @ differences).abs()
+    seen = differences.sum().abs()
+    return (1 + int((null >= seen * (1 - 1e-6)).sum())) / (draws + 1)

@@ -1,0 +1,285 @@
+"""Which method to believe on this network and these inputs: the same test for all of them at once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Compute, InputSpec, Target, TargetLike, as_target, log_odds, logit, predict
+from pellucid.errors import InputError
+from pellucid.evidence._about import twin_maps
+from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
+from pellucid.evidence._fill import absent
+from pellucid.evidence._free import free_maps
+from pellucid.evidence._matters import examined
+from pellucid.evidence._nulls import agreement
+from pellucid.evidence._responses import Responses, responses
+from pellucid.evidence._scalar import of_target
+from pellucid.evidence._statistics import differ, discoveries, holm, interval, resamples, sign_flip, wilson
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodEvidence:
+    """How one method did over a data set.
+
+    Args:
+        method: its name.
+        model_free: whether its maps are made without the network; such maps are never supported, because
+            they are the same for an untrained copy.
+        supported: bool ``[N]``, rows whose joint p is a discovery at the survey's rate.
+        share: of the tested rows that are supported, with ``low`` and ``high``, Wilson's 95 % interval.
+        agreement: ``[N]``, T of each row; ``median`` over the tested rows.
+        p: ``[N]``, joint p of each row.
+        p_training: rank of the mean agreement among those of untrained copies, as a p-value; ``None`` without
+            copies. Its least value is ``1 / (copies + 1)``.
+        rows: rows of the network per input that its maps cost.
+    """
+
+    method: str
+    model_free: bool
+    supported: Tensor
+    share: float
+    low: float
+    high: float
+    agreement: Tensor
+    median: float
+    p: Tensor
+    p_training: float | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two methods on the same inputs and masks.
+
+    Args:
+        first, second: their names.
+        difference: mean agreement of the first minus that of the second, with its 95 % bootstrap interval.
+        p: two-sided sign-flip p; ``p_holm`` corrected for all pairs of the survey.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """The evidence table of a data set: methods, their differences, and the one best supported.
+
+    Args:
+        methods: best first, maps made without the model always among them.
+        pairs: every two of them, unless both are model-free.
+        best: name of the method best supported; ``reason`` says why in one sentence.
+        n: inputs given; ``tested`` of them react to the masks at all.
+        fill, target: what replaced removed parts and what was scored, in words.
+        masks, draws, twins, q: settings.
+        rows: rows of the network per input, all told.
+    """
+
+    methods: tuple[MethodEvidence, ...]
+    pairs: tuple[Pair, ...]
+    best: str
+    reason: str
+    n: int
+    tested: int
+    fill: str
+    target: str
+    masks: int
+    draws: int
+    twins: int
+    q: float
+    rows: int
+
+
+def survey(
+    model: nn.Module,
+    inputs: Tensor,
+    target: TargetLike | None,
+    methods: Mapping[str, Method],
+    *,
+    spec: InputSpec | None = None,
+    fill: str = "own",
+    masks: int = 64,
+    draws: int = 499,
+    twins: int = 0,
+    q: float = 0.1,
+    compute: Compute | None = None,
+) -> Survey:
+    """Share of inputs on which each method tells what the model does better than chance.
+
+    All methods meet the same masks. A row's p is the largest over the map laid elsewhere, the method's maps
+    of the other inputs and, from 19 twins on, those of untrained copies; rows are chosen by Benjamini and
+    Hochberg's rule at the false discovery rate ``q``. Methods are compared in pairs on the same rows (sign
+    flips, Holm's correction).
+
+    Args:
+        model: any network.
+        inputs: ``[N, *shape]``, at least 20 different ones; 100 and more give useful intervals.
+        target: what is explained; ``None`` is the log-odds of each row's predicted class, or the prediction
+            itself where there is one output.
+        methods: name to ``(model, inputs, target, *, spec, compute) -> Explanation``.
+        spec: what the inputs mean.
+        fill: what replaces removed parts, as in :func:`responses`.
+        masks: M.
+        draws: placements per row.
+        twins: untrained copies.
+        q: false discovery rate.
+        compute: how to run.
+
+    Returns:
+        The table, best method first.
+
+    Raises:
+        InputError: for fewer than 20 inputs, no methods, or methods that do not explain the inputs.
+
+    Cost:
+        Per input M + 2 forward passes, plus ``1 + twins`` times each method.
+
+    Limits:
+        "Best" is for this network, these inputs and this fill. With several twins their number, not that of
+        the inputs, limits what can be said of training.
+
+    Source:
+        Benjamini and Hochberg 1995; Wilson 1927; Holm 1979.
+
+    Example:
+        >>> from pellucid._core import Question
+        >>> def contribution(model, inputs, target, *, spec=None, compute=None):
+        ...     q = Question(model, inputs, target, spec=spec, compute=compute)
+        ...     return q.answer("input_x_gradient", q.gradient() * q.point, {})
+        >>> table = survey(nn.Linear(9, 2), torch.randn(40, 9), 0, {"input_x_gradient": contribution})
+        >>> table.best, table.methods[0].share
+        ('input_x_gradient', 1.0)
+    """
+    how = compute or Compute(batch_size=256)
+    if not methods or len(inputs) <= LEAST:
+        raise InputError(
+            f"Expected at least one method and {LEAST + 1} inputs, got {len(methods)} and {len(inputs)}."
+        )
+    what = _settled(model, inputs, target, how)
+    drawn: dict[str, tuple[Case, int]] = {}
+    for name, method in methods.items():
+        made = method(model, inputs, what, spec=spec, compute=how)
+        why = out_of_reach(made)
+        if why:
+            raise InputError(f"{name} cannot be surveyed: {why}.")
+        maps = fitted(made.map.detach(), made.point)
+        about = of_target(what, len(inputs))
+        case = Case(model, method, spec, how, made.point, maps, about, made.scores, None, sampled=False)
+        drawn[name] = case, made.provenance.forward
+    # the masks are drawn only now that the maps are fixed
+    seen = responses(model, inputs, what, spec=spec, fill=fill, masks=masks, others=inputs, compute=how)
+    rows = [_row(name, case, cost, seen, draws, twins, q) for name, (case, cost) in drawn.items()]
+    return _table(rows + _model_free(inputs, seen, spec), seen, draws, twins, q)
+
+
+def _settled(model: nn.Module, inputs: Tensor, target: TargetLike | None, how: Compute) -> Target:
+    given = None if target is None else as_target(target)
+    if given is not None and given.settle is None:
+        return given
+    outputs = predict(model, inputs, output=None if given is None else given.output, compute=how)
+    if given is not None and given.settle is not None:
+        return given.settle(outputs)
+    if outputs.ndim == 2 and outputs.shape[1] > 1:
+        return log_odds(outputs.argmax(1).cpu())
+    return logit(0)
+
+
+def _row(
+    name: str, case: Case, cost: int, seen: Responses, draws: int, twins: int, q: float
+) -> MethodEvidence:
+    units = seen.bank.reduce(case.maps)
+    copies, more, _ = twin_maps(case, seen, twins)
+    others = Pool(units, differ(case.x, case.x), 0)
+    if not others.enough:
+        raise InputError(f"Expected at least {LEAST + 1} different inputs; many of these are equal.")
+    found = examined(seen, units, others, copies, draws=draws, seed=case.compute.seed)
+    level = None
+    if copies is not None:
+        null = torch.stack([agreement(seen, one).mean() for one in copies])
+        level = (1 + int((null >= found.value.mean()).sum())) / (len(copies) + 1)
+    rows = -(-(cost + more) // len(units))
+    return _evidence(name, found.value, found.p, seen, q, level, rows)
+
+
+def _model_free(inputs: Tensor, seen: Responses, spec: InputSpec | None) -> list[MethodEvidence]:
+    maps = free_maps(inputs, absent(inputs, spec)[0], pictures=seen.bank.grid is not None)
+    rows: list[MethodEvidence] = []
+    for name, one in maps.items():
+        value = agreement(seen, one)
+        rows.append(_evidence(name, value, torch.ones_like(value), seen, 0.0, 1.0, 0, model_free=True))
+    return rows
+
+
+def _evidence(
+    name: str,
+    value: Tensor,
+    p: Tensor,
+    seen: Responses,
+    q: float,
+    p_training: float | None,
+    rows: int,
+    *,
+    model_free: bool = False,
+) -> MethodEvidence:
+    alive = ~seen.still
+    supported = torch.zeros_like(alive)
+    supported[alive] = discoveries(p[alive], q)
+    count, n = int(supported.sum()), int(alive.sum())
+    low, high = wilson(count, n)
+    median = float(value[alive].median()) if n else 0.0
+    share = count / max(1, n)
+    return MethodEvidence(name, model_free, supported, share, low, high, value, median, p, p_training, rows)
+
+
+def _table(rows: Sequence[MethodEvidence], seen: Responses, draws: int, twins: int, q: float) -> Survey:
+    ordered = sorted(rows, key=lambda row: (row.model_free, -row.share, -float(row.agreement.mean())))
+    pairs = _pairs(ordered, ~seen.still)
+    n, count = len(seen), int((~seen.still).sum())
+    spent = seen.rows // n + 1 + sum(row.rows for row in rows)
+    best, why = ordered[0].method, _reason(ordered, pairs, count)
+    masks = seen.drops.shape[1]
+    return Survey(
+        tuple(ordered), pairs, best, why, n, count, seen.fill, seen.target, masks, draws, twins, q, spent
+    )
+
+
+def _pairs(rows: Sequence[MethodEvidence], alive: Tensor) -> tuple[Pair, ...]:
+    couples = [(a, b) for a, b in itertools.combinations(rows, 2) if not (a.model_free and b.model_free)]
+    apart = [(a.agreement - b.agreement)[alive] for a, b in couples]
+    if not couples or not int(alive.sum()):
+        return ()
+    p = [sign_flip(one) for one in apart]
+    adjusted = holm(torch.tensor(p, dtype=torch.float64)).tolist()
+    shares = resamples(int(alive.sum()), 999, 0).to(apart[0])
+    found: list[Pair] = []
+    for (a, b), one, raw, fixed in zip(couples, apart, p, adjusted, strict=True):
+        low, high = interval(shares @ one)
+        found.append(Pair(a.method, b.method, float(one.mean()), float(low), float(high), raw, fixed))
+    return tuple(found)
+
+
+def _reason(rows: Sequence[MethodEvidence], pairs: Sequence[Pair], n: int) -> str:
+    best, count = rows[0], int(rows[0].supported.sum())
+    if not n:
+        return "Nothing could be tested: no mask changes any score."
+    if not count:
+        return (
+            f"No method is supported on any of {n} inputs; {best.method} agrees best with the model "
+            f"(median {best.median:+.2f}) and is shown for want of a better one."
+        )
+    said = (
+        f"{best.method} is supported on {count} of {n} inputs ({best.share:.0%}, 95 % interval "
+        f"{best.low:.0%} to {best.high:.0%}) with a median agreement of {best.median:+.2f}"
+    )
+    rival = next(pair for pair in pairs if pair.first == best.method)
+    return f"{said}; next is {rival.second}, {rival.difference:.2f} lower (p = {rival.p_holm:.2g})."

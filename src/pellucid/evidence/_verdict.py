@@ -1,0 +1,67 @@
+"""Five words for a whole card, and the gate that decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pellucid._core import Check, Verdict
+from pellucid.evidence._about import ABOUT, TRAINED
+from pellucid.evidence._matters import HOLDS, LEVEL, MATTERS, SINGLE
+
+GATES = {
+    "Does it beat a map made without the model?": "a map made without the model agrees about as well",
+    HOLDS: "it depends on what stands in the place of removed parts",
+    ABOUT: "it hardly changes",
+    "Is it stable?": "slight noise changes it",
+    "Does it add up?": "its values do not sum to what they should explain",
+}
+
+
+def verdict(checks: Sequence[Check], blocked: str, left: float) -> tuple[Verdict, str]:
+    """The word for a card, with one sentence.
+
+    Args:
+        checks: all of one card.
+        blocked: why the agreement cannot be tested; ``""`` where it can.
+        left: p of an agreement this low, over all nulls.
+    """
+    first = next(check for check in checks if check.question == MATTERS)
+    value = first.value
+    if blocked or value is None or first.p is None:
+        return "not testable", f"Not testable: {blocked}."
+    if value < 0 and left <= LEVEL:
+        return "contradicted", (
+            f"The model does the opposite of what the map says: agreement {value:+.2f}, "
+            f"lower than chance (p = {left:.3f})."
+        )
+    apart = next((c for c in checks if c.question == HOLDS and c.word == "failed"), None)
+    if apart is not None and apart.value is not None:
+        return "contradicted", (
+            f"Agreement is {value:+.2f} with removed parts replaced by {apart.control_name}, "
+            f"but {apart.value:+.2f} under another fill: what the map says does not carry over."
+        )
+    if first.word == "failed":
+        return "not supported", f"Not told apart from chance: agreement {value:+.2f}, p = {first.p:.3f}."
+    wrong = _wrong(checks)
+    told = f"It tells what the model does better than chance (agreement {value:+.2f}, p = {first.p:.3f})"
+    if wrong:
+        return "partly supported", f"{told}, but {'; '.join(wrong)}."
+    return "supported", f"{told}, and every other gate that applies is passed."
+
+
+def _wrong(checks: Sequence[Check]) -> list[str]:
+    found: list[str] = []
+    for check in checks:
+        if check.question == MATTERS and check.word == "mixed":
+            found.append(SINGLE.rstrip(".")[:1].lower() + SINGLE.rstrip(".")[1:])
+        elif check.test == TRAINED and check.word == "not run":
+            found.append("dependence on training was not tested")
+        elif check.word in ("mixed", "failed") and check.question != MATTERS:
+            found.append(_gate(check))
+    return found
+
+
+def _gate(check: Check) -> str:
+    if check.question == ABOUT:
+        return f"{GATES[ABOUT]} {'without training' if check.test == TRAINED else 'for the next class'}"
+    return GATES[check.question]
