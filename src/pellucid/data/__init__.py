@@ -1,1 +1,32 @@
-"""data."""
+"""Data sets: bundled real ones, files of the user's own, and planted tasks whose true reasons are known."""
+
+from pellucid.data._arrays import arrays
+from pellucid.data._bundled import breast_cancer, diabetes, digits, wine
+from pellucid.data._names import by_name, from_path, names
+from pellucid.data._npz import npz
+from pellucid.data._packaged import german_credit, mnist
+from pellucid.data._pictures import pictures
+from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
+from pellucid.data._table import frame, table
+
+__all__ = [
+    "PlantReport",
+    "Planted",
+    "arrays",
+    "breast_cancer",
+    "by_name",
+    "diabetes",
+    "digits",
+    "frame",
+    "from_path",
+    "german_credit",
+    "mnist",
+    "names",
+    "npz",
+    "pictures",
+    "planted_patch",
+    "planted_table",
+    "table",
+    "verify_plant",
+    "wine",
+]

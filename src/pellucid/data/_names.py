@@ -1,0 +1,94 @@
+"""From a name or a path to a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pellucid._core import Dataset
+from pellucid.data import _bundled, _packaged, _planted
+from pellucid.data._npz import npz
+from pellucid.data._paths import existing, names_in
+from pellucid.data._pictures import pictures
+from pellucid.data._table import table
+from pellucid.errors import InputError, LoadError, near_misses
+
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet", ".pq")
+
+
+def _makers() -> Mapping[str, Callable[[], Dataset]]:
+    return {
+        "mnist": _packaged.mnist,
+        "digits": _bundled.digits,
+        "breast-cancer": _bundled.breast_cancer,
+        "wine": _bundled.wine,
+        "diabetes": _bundled.diabetes,
+        "german-credit": _packaged.german_credit,
+        "planted-table": lambda: _planted.planted_table().dataset,
+        "planted-patch": lambda: _planted.planted_patch().dataset,
+    }
+
+
+def names() -> tuple[str, ...]:
+    """Names that :func:`by_name` knows.
+
+    Example:
+        >>> "breast-cancer" in names()
+        True
+    """
+    return tuple(_makers())
+
+
+def by_name(name: str) -> Dataset:
+    """The data set of a name such as ``"digits"`` or ``"breast-cancer"``; case and ``_`` do not matter.
+
+    Raises:
+        LoadError: if no data set has that name (near misses are listed), or its package is not installed.
+
+    Example:
+        >>> by_name("Breast_Cancer").classes
+        ('benign', 'malignant')
+    """
+    makers = _makers()
+    key = name.strip().lower().replace("_", "-").replace(" ", "-")
+    if key not in makers:
+        raise LoadError(f"No data set is called {name!r}. {near_misses(key, makers)}")
+    return makers[key]()
+
+
+def from_path(path: str | Path, target: str | None = None, *, seed: int = 0) -> Dataset:
+    """Read a table, an ``.npz`` file or a folder of pictures, by what lies at the path.
+
+    Args:
+        path: ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.npz``, or a folder per class.
+        target: the column to learn; for tables, and for nothing else.
+        seed: of the split.
+
+    Raises:
+        LoadError: if nothing is there, or it is of no known kind.
+        InputError: if a table comes without ``target``, or something else with one; and as the reader raises.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "points.csv"
+        >>> _ = file.write_text("x,side\\n" + "1,left\\n-2,right\\n" * 10)
+        >>> from_path(file, "side").classes
+        ('left', 'right')
+    """
+    place = existing(path)
+    ending = place.name.lower()
+    if place.is_file() and ending.endswith(TABLES):
+        if target is None:
+            raise InputError(f"{place.name} is a table: say which column is to be learned, target='…'.")
+        return table(place, target, seed=seed)
+    if target is not None:
+        raise InputError(f"target={target!r} belongs to tables; {place.name} brings its answers with it.")
+    if place.is_dir():
+        return pictures(place, seed=seed)
+    if ending.endswith(".npz"):
+        return npz(place, seed=seed)
+    readable = [name for name in names_in(place.parent) if name.lower().endswith((*TABLES, ".npz"))]
+    raise LoadError(
+        f"{place.name} is of no kind that can be read; expected {', '.join(TABLES)}, .npz or a folder of "
+        f"pictures. {near_misses(place.name, readable)}"
+    )
