@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from pellucid.errors import SiteError, near_misses
+from pellucid.errors import InputError, SiteError, near_misses
 
 Side = Literal["in", "out"]
 GRAMMAR = re.compile(r"(?P<module>[^:#\[\]]*)(?::(?P<side>in|out))?(?:#(?P<call>\d+))?(?:\[(?P<item>\w+)\])?")
@@ -81,9 +81,15 @@ def names_of(model: nn.Module) -> dict[str, nn.Module]:
     return {name or ROOT: module for name, module in model.named_modules(remove_duplicate=False)}
 
 
+def _module(model: object) -> nn.Module:
+    if isinstance(model, nn.Module):
+        return model
+    raise InputError(f"Expected a torch.nn.Module, got {type(model).__name__}.")
+
+
 def named(model: nn.Module, name: str) -> nn.Module:
     """The module of that name; raises :class:`SiteError` with near misses."""
-    known = names_of(model)
+    known = names_of(_module(model))
     if name not in known:
         raise SiteError(f"{type(model).__name__} has no layer {name!r}. {near_misses(name, list(known)[1:])}")
     return known[name]
@@ -101,6 +107,7 @@ def sites(model: nn.Module, run: Callable[[], object]) -> tuple[Reached, ...]:
         >>> [(r.site, r.shape) for r in sites(net, lambda: net(torch.zeros(1, 2)))]
         [('0', (1, 3)), ('1', (1, 3)), ('.', (1, 3))]
     """
+    _module(model)
     calls: list[tuple[str, nn.Module, tuple[int, ...] | None]] = []
 
     def note(name: str) -> Callable[[nn.Module, object, object], None]:
