@@ -1,5 +1,120 @@
-"""See what a network learned, why it decided, and how far to believe each explanation."""
+"""See what a network learned, why it decided, and how far to believe each explanation.
+
+The verbs are here, everything they stand on is in the folders below::
+
+    import pellucid
+    subject = pellucid.open(model, data=(x, y))
+    why = pellucid.explain(subject, x[:1])
+
+    from pellucid.attribution import integrated_gradients
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from pellucid._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from pellucid import attribution, data, errors, evidence, figures, inputs, loading, networks, training
+    from pellucid._core import (
+        Batch,
+        Compute,
+        Dataset,
+        Explanation,
+        Subject,
+        Target,
+        load,
+        log_odds,
+        logit,
+        margin,
+        probability,
+        save,
+        top,
+        unit,
+    )
+    from pellucid.report import report
+    from pellucid.tasks import explain, features, layers, open, open_run, rules, save_run, train  # noqa: A004
+
+__all__ = [
+    "__version__",
+    # the verbs
+    "open",
+    "train",
+    "explain",
+    "layers",
+    "features",
+    "rules",
+    "report",
+    "save_run",
+    "open_run",
+    # values and targets
+    "Batch",
+    "Compute",
+    "Dataset",
+    "Explanation",
+    "Subject",
+    "Target",
+    "load",
+    "save",
+    "log_odds",
+    "logit",
+    "margin",
+    "probability",
+    "top",
+    "unit",
+    # the folders below
+    "attribution",
+    "data",
+    "errors",
+    "evidence",
+    "figures",
+    "inputs",
+    "loading",
+    "networks",
+    "training",
+]
+
+_VERBS = ("open", "train", "explain", "layers", "features", "rules", "save_run", "open_run")
+_FOLDERS = (
+    "attribution",
+    "data",
+    "errors",
+    "evidence",
+    "figures",
+    "inputs",
+    "loading",
+    "networks",
+    "training",
+)
+
+
+class _Package(ModuleType):
+    """Keeps ``pellucid.features`` the verb when ``pellucid.features``, the folder, is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in {"layers", "features", "rules", "report"} and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: ``import pellucid`` stays fast."""
+    if name not in __all__:
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+    if name in _FOLDERS:
+        return importlib.import_module(f"pellucid.{name}")
+    home = "report" if name == "report" else "tasks" if name in _VERBS else "_core"
+    found = getattr(importlib.import_module(f"pellucid.{home}"), name)
+    setattr(sys.modules[__name__], name, found)
+    return found
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,1 +1,38 @@
-"""tasks."""
+"""The verbs: a subject in, a value out."""
+
+from pellucid.tasks._explain import best_method, explain, method_named, methods, survey, usual_target
+from pellucid.tasks._features import FeaturePage, feature_sites, features
+from pellucid.tasks._layers import layers
+from pellucid.tasks._open import open
+from pellucid.tasks._performance import Performance, answers_of, performance, wilson
+from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._rules import rules
+from pellucid.tasks._runs import open_run, save_run
+from pellucid.tasks._train import dataset_of, network_for, parsed_types, train
+
+__all__ = [
+    "FeaturePage",
+    "Performance",
+    "answers_of",
+    "best_method",
+    "dataset_of",
+    "explain",
+    "feature_sites",
+    "features",
+    "held_out",
+    "layers",
+    "method_named",
+    "methods",
+    "network_for",
+    "open",
+    "open_run",
+    "parsed_types",
+    "performance",
+    "rules",
+    "sample",
+    "save_run",
+    "survey",
+    "train",
+    "usual_target",
+    "wilson",
+]

@@ -1,0 +1,79 @@
+"""The commands, and the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pellucid._version import __version__
+from pellucid.cli import _demo, _explain, _inside, _report, _train
+from pellucid.cli._say import EXIT, exit_code, narrate
+from pellucid.errors import PellucidError
+
+HELP = """See what a network learned, why it decided, and how far to believe each explanation.
+
+  pellucid demo                                       trains two networks, explains them, writes two dossiers
+  pellucid train data.csv --target outcome --out run/  a network for your table (or a folder of pictures)
+  pellucid explain run/ --input 3                      why one answer came out, with evidence
+
+MODEL is a run folder that training left, or package.module:attr / file.py:attr naming your own network
+(a torch.nn.Module, or a function of no arguments that returns one).
+
+Results go to stdout, narration to stderr; --json gives one document. Exit codes: 0 done, 1 a bug of ours,
+2 wrong usage or inputs, 3 network or data cannot be loaded, 4 method not applicable, 7 result cannot be
+written, 8 training broke, 130 interrupted.
+"""
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+app.command("demo")(_demo.demo)
+app.command("train")(_train.train)
+app.command("explain")(_explain.explain)
+app.command("layers")(_inside.layers)
+app.command("features")(_inside.features)
+app.command("rules")(_inside.rules)
+app.command("report")(_report.report)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pellucid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; every foreseen failure ends in one sentence and its documented exit code."""
+    try:
+        app()
+    except PellucidError as error:
+        narrate(f"pellucid: {error}")
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        narrate("pellucid: interrupted; what was finished before is kept.")
+        sys.exit(EXIT["interrupted"])
+    except BrokenPipeError:
+        # whoever read us has seen enough
+        sys.stderr.close()
+        sys.exit(EXIT["done"])
+    except Exception as error:
+        narrate(
+            f"pellucid: this is a bug of ours, please report it with the command you ran: "
+            f"{type(error).__name__}: {error}"
+        )
+        if "--trace" in sys.argv or __debug__ and sys.flags.dev_mode:
+            raise
+        sys.exit(EXIT["bug"])

@@ -1,0 +1,48 @@
+"""Options that several commands share, worded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.errors import InputError
+
+if TYPE_CHECKING:
+    from pellucid._core import Subject
+
+Model = Annotated[str, typer.Argument(help="A run folder, or package.module:attr / file.py:attr.", metavar="MODEL")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="Data to examine on: a path or a bundled name. A run folder brings its own.", metavar="DATA"),
+]
+Answer = Annotated[str | None, typer.Option(help="Column to predict, where --data is a table.", metavar="COLUMN")]
+Weights = Annotated[
+    Path | None, typer.Option(help="Weights to load: safetensors, or a checkpoint without code.", metavar="FILE")
+]
+Seed = Annotated[int, typer.Option(help="The only source of chance.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+BatchSize = Annotated[int, typer.Option(help="Most rows through the network at once.")]
+
+
+def subject_of(model: str, data: str | None, answer: str | None, weights: Path | None) -> Subject:
+    """Open what the command line names."""
+    from pellucid.tasks import open as open_subject
+
+    return open_subject(model, data=data, answer=answer, weights=weights)
+
+
+def numbers(text: str | None, what: str) -> list[int] | None:
+    """``"3,5"`` as numbers.
+
+    Example:
+        >>> numbers("3,5", "--input")
+        [3, 5]
+    """
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(f"{what} takes whole numbers with commas between them, such as 3,5; got {text!r}.") from None

@@ -1,0 +1,101 @@
+"""``pellucid layers``, ``features`` and ``rules``."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, numbers, subject_of
+from pellucid.cli._say import document, narrate, progress, result, show
+
+
+def layers(
+    model: Model,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 512,
+    batch_size: BatchSize = 128,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """What every layer is like: shape, receptive field, dead units, rank, beside an untrained copy."""
+    from pellucid import tasks
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    with progress("layers", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        summary = tasks.layers(subject, rows=rows, compute=compute)
+    if as_json:
+        document("layers", {"model": model, "rows": rows}, summary, seconds=time.perf_counter() - began, seed=seed)
+    else:
+        from pellucid import figures
+
+        show(figures.text(summary))
+
+
+def features(
+    model: Model,
+    site: Annotated[str | None, typer.Argument(help="Layer, as `pellucid layers` names it.")] = None,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    units: Annotated[str | None, typer.Option(help="Units, such as 0,3,7; left out, all.", metavar="LIST")] = None,
+    steps: Annotated[int, typer.Option(help="Steps of activation maximization.")] = 256,
+    out: Annotated[Path | None, typer.Option(help="Write the pictures to this .png or .svg.", metavar="FILE")] = None,
+    batch_size: BatchSize = 128,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """What units of a layer respond to most, beside real inputs and an untrained control."""
+    from pellucid import figures, tasks
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    with progress("features", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        page = tasks.features(subject, site, units=numbers(units, "--units"), steps=steps, compute=compute)
+    if out is not None:
+        figures.feature_tiles(page.pictures, page.exemplars, subject.data).save(out)
+        narrate(f"Pictures written to {out}")
+    if as_json:
+        inputs = {"model": model, "site": site, "units": units, "steps": steps}
+        document("features", dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
+    else:
+        show(figures.text(page.pictures))
+
+
+class Form(StrEnum):
+    """How rules are written."""
+
+    text = "text"
+    python = "python"
+    json = "json"
+
+
+def rules(
+    model: Model,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    leaves: Annotated[int, typer.Option(help="Most rules.")] = 8,
+    form: Annotated[Form, typer.Option("--as", help="How to write them.")] = Form.text,
+    batch_size: BatchSize = 256,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """The network's behaviour as decision rules, with held-out fidelity."""
+    from pellucid import tasks
+    from pellucid._core import Compute
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    found = tasks.rules(subject, leaves=leaves, compute=Compute(batch_size=batch_size, seed=seed))
+    if as_json or form is Form.json:
+        inputs = {"model": model, "leaves": leaves}
+        document("rules", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+    else:
+        result(found.to_python() if form is Form.python else found.to_text())

@@ -1,0 +1,37 @@
+"""``pellucid report``: the dossier."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
+from pellucid.cli._say import document, narrate, progress, result
+
+
+def report(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Where to write the page.", metavar="FILE")] = Path("dossier.html"),
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    batch_size: BatchSize = 128,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write the dossier: one HTML file that needs no network and no JavaScript."""
+    from pellucid.report import report as write_report
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    with progress("report", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        path = write_report(subject, out, compute=compute)
+    if as_json:
+        results = {"path": str(path), "bytes": path.stat().st_size}
+        document("report", {"model": model}, results, seconds=time.perf_counter() - began, seed=seed)
+    else:
+        narrate(f"Dossier of {subject.name}, {path.stat().st_size / 1e6:.1f} MB:")
+        result(str(path))

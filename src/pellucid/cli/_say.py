@@ -1,0 +1,139 @@
+"""Results go to stdout, narration to stderr; bars only where someone is watching."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from pellucid._version import __version__
+from pellucid.errors import PellucidError
+
+if TYPE_CHECKING:
+    from pellucid._core import Compute, Json
+
+# documented in the README and in `pellucid --help`
+EXIT = {
+    "done": 0,
+    "bug": 1,
+    "usage": 2,
+    "load": 3,
+    "method": 4,
+    "store": 7,
+    "training": 8,
+    "interrupted": 130,
+}
+_BY_ERROR = {
+    "LoadError": "load",
+    "MethodError": "method",
+    "StoreError": "store",
+    "TrainingError": "training",
+    "CancelledError": "interrupted",
+}
+
+
+def exit_code(error: BaseException) -> int:
+    """The documented exit code for an error.
+
+    Example:
+        >>> from pellucid.errors import LoadError
+        >>> exit_code(LoadError("no such file"))
+        3
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT["interrupted"]
+    if not isinstance(error, PellucidError):
+        return EXIT["bug"]
+    return EXIT[_BY_ERROR.get(type(error).__name__, "usage")]
+
+
+def narrate(text: str) -> None:
+    """One line on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def result(text: str) -> None:
+    """One line on stdout."""
+    print(text, flush=True)  # noqa: T201
+
+
+def show(value: object) -> None:
+    """A value on stdout as rich tables, as wide as the terminal."""
+    from rich.console import Console
+
+    Console().print(value)
+
+
+def document(command: str, inputs: dict[str, Json], results: object, *, seconds: float, seed: int = 0) -> None:
+    """Exactly one JSON document on stdout."""
+    import torch
+
+    from pellucid.cli._json import to_json
+
+    whole = {
+        "schema": "pellucid/1",
+        "command": command,
+        "inputs": inputs,
+        "results": to_json(results),
+        "seed": seed,
+        "seconds": round(seconds, 3),
+        "versions": {"pellucid": __version__, "torch": torch.__version__, "python": platform.python_version()},
+    }
+    result(json.dumps(whole, ensure_ascii=False, allow_nan=False))
+
+
+@contextmanager
+def progress(title: str, *, quiet: bool = False, batch_size: int = 64, seed: int = 0) -> Generator[Compute]:
+    """A :class:`Compute` whose progress is drawn: a bar on a terminal, else a line per tenth."""
+    from pellucid._core import Compute
+
+    if quiet:
+        yield Compute(batch_size=batch_size, seed=seed)
+        return
+    if not sys.stderr.isatty():
+        yield Compute(batch_size=batch_size, seed=seed, progress=_Lines(title))
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title)
+        yield Compute(
+            batch_size=batch_size, seed=seed, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+
+
+class _Lines:
+    """A line for each tenth of long work, none for short work."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._told, self._began = title, 0, time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if done == total:
+            self._told = 0
+        elif tenth > self._told and time.monotonic() - self._began > 2:
+            self._told = tenth
+            narrate(f"{self._title}: {10 * tenth} %")
+
+
+def plural(count: int, noun: str) -> str:
+    """``3 rules``, ``1 rule``.
+
+    Example:
+        >>> plural(1, "rule"), plural(3, "rule")
+        ('1 rule', '3 rules')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def as_text(value: object) -> str:
+    """What a value is in plain text."""
+    return cast("str", value) if isinstance(value, str) else repr(value)

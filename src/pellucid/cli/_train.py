@@ -1,0 +1,85 @@
+"""``pellucid train``: from a file or a folder to a run folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli._arguments import AsJson, Seed, numbers
+from pellucid.cli._say import document, narrate, plural, result
+from pellucid.cli._watch import watching
+
+if TYPE_CHECKING:
+    from pellucid._core import Dataset
+
+
+def train(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A table (.csv, .csv.gz, .parquet), pictures (a folder per class), an .npz, or a bundled name.",
+            metavar="DATA",
+        ),
+    ],
+    target: Annotated[str | None, typer.Option(help="Column to predict, where DATA is a table.", metavar="COLUMN")] = None,
+    out: Annotated[Path, typer.Option(help="Run folder to leave behind.", metavar="FOLDER")] = Path("run"),
+    epochs: Annotated[int, typer.Option(help="Most passes over the training rows.")] = 20,
+    batch_size: Annotated[int, typer.Option(help="Rows per step.")] = 64,
+    learning_rate: Annotated[float | None, typer.Option(help="Step size; left out, one that suits the optimizer.")] = None,
+    optimizer: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
+    hidden: Annotated[
+        str | None, typer.Option(help="Widths of the hidden dense layers, such as 64,64.", metavar="LIST")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="relu, leaky_relu, gelu, silu, tanh or sigmoid.")
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Override an inferred type: zip=category or age=number.", metavar="COLUMN=TYPE"),
+    ] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network while its inner workings are watched, and leave a run folder.
+
+    A run that was killed resumes where it stopped when the same command is given again.
+    """
+    from pellucid import tasks
+
+    began = time.perf_counter()
+    dataset = tasks.dataset_of(data, answer=target, types=tasks.parsed_types(types or []))
+    if not as_json:
+        _describe(dataset)
+    widths = numbers(hidden, "--hidden")
+    network = tasks.network_for(dataset, hidden=widths, activation=activation, seed=seed)
+    with watching(quiet=as_json) as watch:
+        subject = tasks.train(
+            dataset,
+            network=network,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            seed=seed,
+            out=out,
+            watch=watch,
+        )
+    score = tasks.performance(subject)
+    if as_json:
+        results = {"run": str(out), "performance": score, "record": subject.record, "notes": dataset.notes}
+        document("train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed)
+        return
+    narrate(str(score))
+    narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
+    result(str(out))
+
+
+def _describe(dataset: Dataset) -> None:
+    shape = " × ".join(map(str, dataset.inputs.shape[1:]))
+    kind = f"{plural(len(dataset.classes), 'class')}" if dataset.classes else f"a number{f' in {dataset.unit}' if dataset.unit else ''}"
+    narrate(f"{dataset.name}: {plural(len(dataset), 'row')} of {shape}, predicting {dataset.answer} ({kind})")
+    for note in dataset.notes:
+        narrate(f"  · {note}")

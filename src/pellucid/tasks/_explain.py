@@ -1,0 +1,143 @@
+"""The verb ``explain``: why these answers, with evidence beside each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from pellucid import attribution, evidence
+from pellucid._core import Compute, Dataset, Explanation, Subject, TargetLike, log_odds, logit, predict
+from pellucid.errors import InputError, MethodError, near_misses
+from pellucid.tasks._rows import held_out, sample
+
+Method = Callable[..., Explanation]
+
+
+def methods() -> dict[str, Method]:
+    """Every published attribution method by name.
+
+    Example:
+        >>> "integrated_gradients" in methods()
+        True
+    """
+    return {name: getattr(attribution, name) for name in attribution.__all__}
+
+
+def method_named(name: str) -> Method:
+    """The attribution method of that name; raises :class:`MethodError` with near misses."""
+    known = methods()
+    if name not in known:
+        raise MethodError(f"There is no attribution method {name!r}. {near_misses(name, known)}")
+    return known[name]
+
+
+def usual_target(subject: Subject, inputs: Tensor) -> TargetLike:
+    """What is explained when nobody says: the log-odds of each row's own top class; the output in regression."""
+    if subject.task == "regression":
+        return logit(0)
+    outputs = predict(subject.model, inputs)
+    return log_odds(0) if outputs.ndim == 1 or outputs.shape[1] == 1 else log_odds(outputs.argmax(1))
+
+
+def explain(
+    subject: Subject,
+    x: Tensor | int | Sequence[int] | None = None,
+    *,
+    target: TargetLike | None = None,
+    method: str | Method | None = None,
+    cards: bool = True,
+    compute: Compute | None = None,
+) -> Explanation:
+    """Why the network gave its answers for some rows, with the evidence for the explanation.
+
+    One number of ``values`` is what that element contributed to the target, in the target's unit, as the
+    method defines it (see the method's own page).
+
+    Args:
+        subject: a network, best with data.
+        x: inputs ``[N, *shape]``; or numbers of held-out rows; ``None`` takes the first held-out row.
+        target: a class number, a target or a function; left out, the log-odds of each row's top class (the
+            output itself in regression).
+        method: name or function; left out, the method that evidence supports best on this subject, which the
+            explanation's ``note`` names with the reason.
+        cards: whether to test the explanation.
+        compute: how to run.
+
+    Returns:
+        An :class:`Explanation` whose ``cards`` hold the evidence, one per row.
+
+    Raises:
+        MethodError: where there is no such method, or it does not fit this network.
+        InputError, TargetError: where rows or target do not fit.
+
+    Cost:
+        The method's own, about 78 rows per input for the evidence of a one-gradient method, and, where the
+        method is left out, as much for each method on up to 32 held-out rows.
+
+    Limits:
+        Evidence says how well a map predicts the network's response to taking parts away, under the fill that
+        the card names; it does not prove a map right.
+
+    Example:
+        >>> import pellucid, torch
+        >>> network = torch.nn.Linear(4, 2)
+        >>> data = (torch.rand(80, 4), torch.tensor([0, 1] * 40))
+        >>> subject = pellucid.open(network, data=data)
+        >>> pellucid.explain(subject, 0, method="integrated_gradients").values.shape
+        torch.Size([1, 4])
+    """
+    inputs = _inputs(subject, x)
+    wanted = usual_target(subject, inputs) if target is None else target
+    note, chosen = "", method
+    if chosen is None:
+        chosen, note = best_method(subject, compute=compute)
+    function = method_named(chosen) if isinstance(chosen, str) else chosen
+    why = function(subject.model, inputs, wanted, spec=subject.spec, compute=compute)
+    found = dataclasses.replace(why, note=" ".join(filter(None, [note, why.note])), class_names=subject.classes)
+    if not cards:
+        return found
+    others = None if subject.data is None else _others(held_out(subject.data), 32)
+    tested = evidence.cards(
+        subject.model, found, function, spec=subject.spec, others=others, compute=compute
+    )
+    return dataclasses.replace(found, cards=tested)
+
+
+def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[str, str]:
+    """Name of the method that evidence supports best on held-out rows of this subject, and why, in words."""
+    if subject.data is None:
+        raise InputError(
+            "Without data the best supported method cannot be found. Open the subject with data=(inputs, answers), "
+            f"or name a method: {', '.join(methods())}."
+        )
+    found = survey(subject, compute=compute)
+    return found.best, found.reason
+
+
+def survey(subject: Subject, *, rows: int = 32, compute: Compute | None = None) -> evidence.Survey:
+    """Every method that fits the network, tested on the same rows, masks and nulls.
+
+    Cost:
+        About 78 rows per input and one-gradient method; more for methods of many passes.
+    """
+    data = held_out(subject.needs_data("survey"))
+    inputs = data.inputs[sample(len(data), rows)]
+    target = usual_target(subject, inputs)
+    return evidence.survey(subject.model, inputs, target, methods(), spec=subject.spec, compute=compute)
+
+
+def _others(data: Dataset, most: int) -> Tensor:
+    return data.inputs[sample(len(data), most)]
+
+
+def _inputs(subject: Subject, x: Tensor | int | Sequence[int] | None) -> Tensor:
+    if isinstance(x, Tensor) and (x.is_floating_point() or subject.data is None):
+        return x
+    data = held_out(subject.needs_data("Naming rows by number"))
+    wanted = torch.as_tensor(0 if x is None else x).flatten()
+    if not len(wanted) or not 0 <= int(wanted.min()) <= int(wanted.max()) < len(data):
+        raise InputError(f"Held-out rows are numbered 0 to {len(data) - 1}, got {wanted.tolist()}.")
+    return data.inputs[wanted]

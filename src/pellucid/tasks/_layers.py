@@ -1,0 +1,39 @@
+"""The verb ``layers``: every hidden layer in one table."""
+
+from __future__ import annotations
+
+from pellucid import layers as inside
+from pellucid._core import Compute, Subject
+from pellucid.tasks._rows import held_out, sample
+
+LayerSummary = inside.LayerSummary
+
+
+def layers(subject: Subject, *, rows: int = 512, compute: Compute | None = None) -> LayerSummary:
+    """What every layer is like on real data, beside the same numbers of an untrained copy.
+
+    Args:
+        subject: a network with data.
+        rows: most held-out rows to look at.
+        compute: how to run.
+
+    Returns:
+        One row per call of each layer: shape, parameters, receptive field, activation mean and sd, shares of
+        dead and saturated units, effective rank.
+
+    Raises:
+        InputError: where the subject has no data.
+
+    Cost:
+        Two forward passes of ``rows`` rows (the network and its untrained copy), one backward pass per layer.
+
+    Example:
+        >>> import pellucid, torch
+        >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+        >>> subject = pellucid.open(network, data=(torch.rand(40, 3), torch.tensor([0, 1] * 20)))
+        >>> [row.site for row in pellucid.layers(subject).rows]
+        ['0', '1', '2']
+    """
+    data = held_out(subject.needs_data("layers"))
+    seed = (compute or Compute()).seed
+    return inside.summary(subject.model, data.inputs[sample(len(data), rows, seed=seed)], compute=compute)

@@ -1,0 +1,141 @@
+"""From a network, a run folder or a name to a subject."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from pellucid import loading
+from pellucid._core import Dataset, InputSpec, Subject, predict
+from pellucid.data import arrays
+from pellucid.errors import InputError, LoadError, near_misses
+from pellucid.tasks._runs import open_run
+from pellucid.tasks._train import dataset_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    Pair = tuple[Tensor | ArrayLike, Tensor | ArrayLike]
+
+
+def open(  # noqa: A001
+    model: nn.Module | str | Path,
+    *,
+    data: Dataset | Pair | Tensor | str | Path | None = None,
+    spec: InputSpec | None = None,
+    classes: Sequence[str] = (),
+    answer: str | None = None,
+    weights: str | Path | None = None,
+    name: str = "",
+) -> Subject:
+    """Put a trained network under examination.
+
+    Args:
+        model: a module; a run folder that training left; or ``"package.module:attr"`` / ``"file.py:attr"``,
+            which names a module or a function of no arguments that returns one.
+        data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path or the name of a bundled
+            data set. A run folder brings its own.
+        spec: what an input means; guessed from the shape of the data where it is left out.
+        classes: names of the outputs; numbers where left out.
+        answer: the column to predict, where ``data`` is a table's path.
+        weights: a safetensors file or a ``weights_only`` checkpoint that is loaded into the network.
+        name: short name for people.
+
+    Returns:
+        A frozen :class:`Subject`. The network is never changed.
+
+    Raises:
+        LoadError: where the network, its weights or its data cannot be opened.
+        InputError: where network, data, spec and class names do not fit each other.
+
+    Cost:
+        One forward pass of two rows, to see that network and data fit.
+
+    Example:
+        >>> import pellucid, torch
+        >>> network = torch.nn.Sequential(torch.nn.Linear(3, 2))
+        >>> pellucid.open(network, data=(torch.rand(8, 3), torch.tensor([0, 1] * 4)), classes=["no", "yes"])
+        Subject(Sequential: Sequential, classification, 8 rows)
+    """
+    if isinstance(model, str | Path) and Path(model).is_dir():
+        subject = open_run(model)
+        return subject if data is None else _with_data(subject, data, spec, classes, answer)
+    network = _network(model, weights)
+    found = _dataset(data, spec, tuple(classes), answer)
+    means = spec or (found.spec if found is not None else None)
+    if means is None:
+        raise InputError("What do the inputs mean? Give data=(inputs, answers), or spec=ImageSpec(…) or TabularSpec(…).")
+    labels = tuple(classes) or (found.classes if found is not None else ())
+    origin = model if isinstance(model, str) else f"a {type(network).__name__} given in Python"
+    title = name or (found.name if found is not None and found.name else type(network).__name__)
+    subject = Subject(network, found, means, labels, title, None, str(origin))
+    _fits(subject)
+    return subject
+
+
+def _network(model: nn.Module | str | Path, weights: str | Path | None) -> nn.Module:
+    if isinstance(model, nn.Module):
+        network = model
+    elif isinstance(model, str | Path) and ":" in str(model):
+        network = loading.module_attr(str(model))
+    elif isinstance(model, str | Path):
+        near = near_misses(Path(model).name, _beside(Path(model)))
+        raise LoadError(
+            f"{model} is neither a run folder nor names a network as package.module:attr or file.py:attr. {near}"
+        )
+    else:
+        raise InputError(f"Expected a torch.nn.Module, a run folder or 'module:attr', got {type(model).__name__}.")
+    if weights is not None:
+        loading.load_weights(network, weights)
+    return network
+
+
+def _beside(place: Path) -> list[str]:
+    return sorted(p.name for p in place.parent.iterdir()) if place.parent.is_dir() else []
+
+
+def _dataset(
+    data: Dataset | Pair | Tensor | str | Path | None,
+    spec: InputSpec | None,
+    classes: tuple[str, ...],
+    answer: str | None,
+) -> Dataset | None:
+    if data is None or isinstance(data, Dataset):
+        return data
+    if isinstance(data, str | Path):
+        return dataset_of(data, answer=answer)
+    if isinstance(data, tuple) and len(data) == 2:
+        return arrays(data[0], data[1], spec=spec, classes=classes)
+    raise InputError(f"data must be a Dataset, (inputs, answers), a path or a name; got {type(data).__name__}.")
+
+
+def _with_data(
+    subject: Subject,
+    data: Dataset | Pair | Tensor | str | Path,
+    spec: InputSpec | None,
+    classes: Sequence[str],
+    answer: str | None,
+) -> Subject:
+    found = _dataset(data, spec or subject.spec, tuple(classes) or subject.classes, answer)
+    other = Subject(
+        subject.model, found, subject.spec, subject.classes, subject.name, subject.record, subject.origin
+    )
+    _fits(other)
+    return other
+
+
+def _fits(subject: Subject) -> None:
+    """Pass two rows through, so that what does not fit is said now and not in the middle of an explanation."""
+    if subject.data is None or not len(subject.data):
+        return
+    outputs = predict(subject.model, subject.data.inputs[:2])
+    count = outputs.shape[1] if outputs.ndim == 2 else 1
+    if subject.classes and outputs.ndim == 2 and count > 1 and count != len(subject.classes):
+        raise InputError(
+            f"The network has {count} outputs, {len(subject.classes)} classes are named "
+            f"({', '.join(subject.classes[:5])}…). Give one name per output."
+        )

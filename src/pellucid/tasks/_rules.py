@@ -1,0 +1,41 @@
+"""The verb ``rules``: the network's behaviour in sentences."""
+
+from __future__ import annotations
+
+from pellucid import rules as readable
+from pellucid._core import Compute, Subject
+
+RuleSet = readable.RuleSet
+
+
+def rules(subject: Subject, *, leaves: int = 8, compute: Compute | None = None) -> RuleSet:
+    """Decision rules that copy the network's own answers, with held-out fidelity.
+
+    Args:
+        subject: a network with data.
+        leaves: most rules.
+        compute: how to run.
+
+    Returns:
+        Rules in the user's units and categories, with fidelity, coverage and what a tree of the same size
+        trained on the true answers reaches.
+
+    Raises:
+        InputError: where the subject has no data, or too few rows.
+
+    Cost:
+        One forward pass over all rows.
+
+    Limits:
+        A surrogate describes answers, not the inner workings; where fidelity is low its rules are wrong for
+        many rows, and :attr:`RuleSet.note` says so.
+
+    Example:
+        >>> import pellucid, torch
+        >>> x = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
+        >>> network = torch.nn.Linear(2, 2)
+        >>> subject = pellucid.open(network, data=(x, (x[:, 0] > 0.5).long()))
+        >>> pellucid.rules(subject, leaves=4).fidelity > 0.5
+        True
+    """
+    return readable.surrogate_tree(subject.model, subject.needs_data("rules"), leaves=leaves, compute=compute)

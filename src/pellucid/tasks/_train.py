@@ -1,0 +1,124 @@
+"""The verb ``train``: from data to a network whose inner workings were watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from pellucid import training
+from pellucid._core import Dataset, Subject
+from pellucid.data import by_name, from_path
+from pellucid.errors import InputError
+from pellucid.networks import Architecture, build, default_network
+from pellucid.tasks._runs import save_run
+
+Watcher = Callable[["training.Epoch"], None]
+
+
+def train(
+    data: Dataset | str | Path,
+    *,
+    answer: str | None = None,
+    network: nn.Module | None = None,
+    epochs: int = 20,
+    batch_size: int = 64,
+    optimizer: str = "adamw",
+    learning_rate: float | None = None,
+    patience: int | None = 5,
+    seed: int = 0,
+    out: str | Path | None = None,
+    watch: Watcher | None = None,
+) -> Subject:
+    """Train a network on data and open it.
+
+    Args:
+        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder with a folder per class) or the name
+            of a bundled data set.
+        answer: the column to predict, where ``data`` is a table's path.
+        network: what to train, in place; a plain network that suits the data where left out.
+        epochs, batch_size, optimizer, learning_rate, patience: see :func:`pellucid.training.train`.
+        seed: the only source of chance.
+        out: run folder to leave behind; training that was killed resumes there.
+        watch: called with each finished epoch, for displays.
+
+    Returns:
+        A :class:`Subject` with its ``record``.
+
+    Raises:
+        LoadError, InputError: where the data cannot be read or learned from.
+        TrainingError: where the loss is no longer finite.
+        StoreError: where ``out`` cannot be written.
+
+    Example:
+        >>> import pellucid
+        >>> subject = pellucid.train("breast-cancer", epochs=2)
+        >>> subject.classes
+        ('malignant', 'benign')
+    """
+    dataset = data if isinstance(data, Dataset) else dataset_of(data, answer=answer)
+    net = network if network is not None else default_network(dataset, seed=seed)
+    running = training.train(
+        net,
+        dataset,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        patience=patience,
+        seed=seed,
+        checkpoint=None if out is None else Path(out) / "checkpoint.safetensors",
+    )
+    try:
+        for epoch in running:
+            if watch is not None:
+                watch(epoch)
+    finally:
+        running.close()
+    subject = Subject(net, dataset, dataset.spec, dataset.classes, dataset.name, running.record, "trained here")
+    if out is not None:
+        save_run(subject, out)
+    return subject
+
+
+def dataset_of(
+    source: str | Path, *, answer: str | None = None, types: Mapping[str, str] | None = None
+) -> Dataset:
+    """A data set from a path or the name of a bundled one.
+
+    Example:
+        >>> dataset_of("digits").classes[3]
+        '3'
+    """
+    place = Path(source)
+    if not place.exists() and len(place.parts) == 1 and not place.suffix:
+        return by_name(str(source))
+    return from_path(place, target=answer, types=types)
+
+
+def parsed_types(texts: Sequence[str]) -> dict[str, str]:
+    """``["zip=category"]`` as ``{"zip": "category"}``.
+
+    Example:
+        >>> parsed_types(["zip=category"])
+        {'zip': 'category'}
+    """
+    pairs = [text.rpartition("=") for text in texts]
+    wrong = [text for text, (name, sign, kind) in zip(texts, pairs, strict=True) if not (name and sign and kind)]
+    if wrong:
+        raise InputError(f"--type takes COLUMN=TYPE, such as zip=category; got {wrong[0]!r}.")
+    return {name: kind for name, _, kind in pairs}
+
+
+def network_for(
+    dataset: Dataset, *, hidden: Sequence[int] | None = None, activation: str | None = None, seed: int = 0
+) -> nn.Module:
+    """A plain network that suits the data, with other widths or another activation where they are given."""
+    usual = default_network(dataset, seed=seed)
+    params = dict(usual.architecture.params)
+    if activation is not None:
+        params["activation"] = activation
+    if hidden is not None:
+        params["hidden"] = list(hidden) if usual.architecture.kind == "mlp" else hidden[-1]
+    return build(Architecture(usual.architecture.kind, params))
