@@ -28,12 +28,13 @@ def own_reference(explanation: Explanation, spec: InputSpec | None) -> tuple[Ten
     """The reference of the explanation's own method: its baseline, else what the spec calls absent."""
     x = explanation.point
     given = explanation.provenance.params.get("baseline")
-    if isinstance(given, Tensor) and given.ndim <= x.ndim:
-        try:
-            return given.to(x).expand_as(x), "the method's own baseline"
-        except RuntimeError:
-            pass  # a baseline of several draws is no single input
-    return absent(x, spec)
+    if isinstance(given, bool) or not isinstance(given, Tensor | int | float):
+        return absent(x, spec)
+    content = torch.as_tensor(given).to(x)
+    try:
+        return content.expand_as(x), "the method's own baseline"
+    except RuntimeError:
+        return absent(x, spec)
 
 
 def absent(x: Tensor, spec: InputSpec | None) -> tuple[Tensor, str]:

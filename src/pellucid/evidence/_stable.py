@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from pellucid.evidence._case import Case, Pool
 from pellucid.evidence._matters import not_run
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import rank_correlation, ranks, standardised
-from pellucid.inputs import ImageSpec
+from pellucid.inputs import ImageSpec, TabularSpec
 
 STABLE = "Is it stable?"
 TEST = "worst rank correlation with the map of the input under slight noise, class kept"
@@ -26,6 +27,9 @@ def stability_checks(
 ) -> tuple[list[Check], int]:
     """Worst rank correlation over the noises that keep the class, and the rows of the network it cost."""
     rounds, n = NOISES, len(case.x)
+    if not bool(_spread(case).any()):
+        why = "none of these inputs can be slightly different"
+        return [not_run(STABLE, TEST, CONTROL, why) for _ in blocked], 0
     noisy = torch.cat([_noisy(case, k) for k in range(rounds)])
     maps, rows = case.again(case.model, noisy, case.scalar.repeated())
     units = seen.bank.reduce(case.maps)
@@ -60,14 +64,22 @@ def _check(rho: Tensor, control: float, floor: float | None) -> Check:
 
 def _noisy(case: Case, k: int) -> Tensor:
     """The inputs under noise ``k``, the same for every row so that a row's answer is its own."""
-    x, sample = case.x, case.sample
+    x = case.x
     generator = torch.Generator().manual_seed(case.compute.seed * 1_000_003 + 49_979_687 + k)
     draw = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64).to(x)
-    alone = torch.ones_like(x[0]) if len(sample) < 2 else sample.std(0)
-    spread = sample.std() if x.ndim == 4 else alone
-    moved = x + SIZE * spread * draw
+    moved = x + SIZE * _spread(case) * draw
     # black must not become blacker than black
     return case.spec.from_pixels(case.spec.to_pixels(moved)) if isinstance(case.spec, ImageSpec) else moved
+
+
+def _spread(case: Case) -> Tensor:
+    """Standard deviation of the inputs; 0 for what cannot be slightly different, such as a category."""
+    if isinstance(case.spec, TabularSpec):
+        slots = [[not c.levels, *[False] * (c.width - 1)] for c in case.spec.columns]
+        return torch.tensor(list(chain.from_iterable(slots)), device=case.x.device).to(case.x)
+    if case.x.ndim == 4:
+        return case.sample.std()
+    return case.sample.std(0) if len(case.sample) > 1 else torch.ones_like(case.x[0])
 
 
 def _kept(case: Case, noisy: Tensor) -> Tensor:

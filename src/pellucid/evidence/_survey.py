@@ -174,6 +174,7 @@ def survey(
             raise InputError(f"{name} cannot be surveyed: {why}.")
         maps = fitted(made.map.detach(), made.point)
         about = of_target(what, len(inputs))
+        # nothing here asks for another class, so the outputs stay out
         case = Case(model, method, spec, how, made.point, maps, about, made.scores, None, sampled=False)
         drawn[name] = case, made.provenance.forward
     # the masks are drawn only now that the maps are fixed
