@@ -117,7 +117,7 @@ def _poisoned(
     for index in torch.arange(example.shape[axis]).split(chunk):
         x = example.repeat(len(index), *[1] * (example.ndim - 1))
         x.movedim(axis, 1)[torch.arange(len(index)), index.to(x.device)] = float("nan")
-        with probe(model, read=sites) as seen:
+        with probe(model, read=sites, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
         for site in sites:
             found[site].append(_turned(seen[site], len(index), example.ndim, axis))

@@ -107,8 +107,7 @@ def summary(
 
     Limits:
         Operations that are no modules (``F.relu`` in a ``forward``) have no row of their own. With few inputs
-        a rarely active unit looks dead. A rank above the untrained one is not better by itself, nor is a lower
-        one.
+        a rarely active unit looks dead. A rank above or below the untrained one is not better by itself.
 
     Source:
         Roy & Vetterli 2007, The effective rank, EUSIPCO (there of singular values, here of the covariance).

@@ -1,0 +1,56 @@
+"""How far a made input is from the real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+TYPICAL_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearness:
+    """Distances to real inputs, in units of the typical distance between neighbours among them."""
+
+    real: Tensor
+    scale: Tensor
+    typical: Tensor
+    mean: Tensor
+
+    @classmethod
+    def of(cls, real: Tensor, rows: Tensor, *, standardised: bool) -> Nearness:
+        """From real inputs ``[n, …]``; pieces of one and the same row are not neighbours."""
+        flat = real.flatten(1).float()
+        scale = flat.std(0).clamp_min(1e-6) if standardised else flat.new_ones(())
+        flat = flat / scale
+        some = flat[:TYPICAL_ROWS]
+        gaps = distances(some, flat)
+        rows = rows.to(flat.device)
+        gaps[rows[: len(some), None] == rows] = float("inf")
+        nearest = gaps.amin(1)
+        nearest = nearest[nearest.isfinite()]
+        typical = nearest.median() if len(nearest) else flat.new_tensor(float("nan"))
+        return cls(flat, scale, typical, flat.mean(0))
+
+    def distance(self, made: Tensor) -> Tensor:
+        """``[b]`` for inputs ``[b, …]``: to the nearest real one ÷ typical."""
+        return distances(made.flatten(1).float() / self.scale, self.real).amin(1) / self.typical
+
+    def agreement(self, made: Tensor) -> Tensor:
+        """``[U]`` for ``[U, S, …]``: mean cosine between different starts, the data's mean taken off."""
+        away = torch.nn.functional.normalize(made.flatten(2).float() / self.scale - self.mean, dim=2)
+        count = made.shape[1]
+        if count < 2:
+            return away.new_full((len(made),), float("nan"))
+        return ((away.sum(1).square().sum(1) - away.square().sum((1, 2))) / (count * (count - 1))).cpu()
+
+
+def distances(a: Tensor, b: Tensor) -> Tensor:
+    """Euclidean distances ``[n, m]``."""
+    return (
+        torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+        if len(a) * len(b) < 1e5
+        else torch.cdist(a, b)
+    )

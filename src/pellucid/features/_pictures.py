@@ -1,0 +1,70 @@
+"""The value that activation maximization gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pellucid._core import InputSpec, Param
+from pellucid.features._words import Word
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeaturePictures:
+    """For each unit the inputs that move it most inside the data's statistics, and how far to trust them.
+
+    Args:
+        site: the layer.
+        units: int64 ``[U]``.
+        pictures: ``[U, S, *shape]``, S from different starts, in the network's input space; smaller than the
+            network's input where the unit sees only a part.
+        reached: ``[U, S]``, the unit's value for each.
+        largest: ``[U]``, its largest value on the real data.
+        ratio: ``[U]``, best of ``reached`` ÷ ``largest``; infinite where no real input moves the unit above
+            zero but the picture does, NaN where neither does.
+        distance: ``[U]``, from the best picture to the nearest real input (or piece of that size) ÷ the
+            typical (median) distance between a real one and its nearest neighbour; 1 is as close as the data
+            are to each other.
+        agreement: ``[U]``, mean cosine between the pictures of different starts, the data's mean taken off;
+            NaN with a single start.
+        untrained_ratio, untrained_distance, untrained_agreement: ``[U]``, the same recipe for the same unit
+            numbers of an untrained twin; NaN where none was run.
+        started: bool ``[U]``, whether the unit could be moved at all; the pictures of one that could not show
+            where the search began and mean nothing.
+        words: per unit ``"supported"``, ``"weak"``, ``"not better than an untrained network"`` or
+            ``"did not start"``; see :func:`~pellucid.features.activation_maximization`.
+        real: ``[U, R, *shape]``, the strongest real inputs, cut to the canvas, beside each picture.
+        rows: int64 ``[U, R]``, which inputs these are.
+        steps: int64 ``[U, S]``, steps taken before a picture stood still.
+        spec: what an input means.
+        total: units of the layer, of which ``units`` may be a part.
+        n: real inputs used.
+        seconds: it took.
+        params: the recipe, enough to run it again.
+        note: how many units are shown of how many, and what was not run.
+    """
+
+    site: str
+    units: Tensor
+    pictures: Tensor
+    reached: Tensor
+    largest: Tensor
+    ratio: Tensor
+    distance: Tensor
+    agreement: Tensor
+    untrained_ratio: Tensor
+    untrained_distance: Tensor
+    untrained_agreement: Tensor
+    started: Tensor
+    words: tuple[Word, ...]
+    real: Tensor
+    rows: Tensor
+    steps: Tensor
+    spec: InputSpec | None
+    total: int
+    n: int
+    seconds: float
+    params: Mapping[str, Param]
+    note: str
