@@ -172,7 +172,9 @@ def like(place: Tensor, value: float | Tensor | object, what: str) -> Tensor:
     """``value`` broadcast to the shape of ``place``."""
     if not isinstance(value, int | float | Tensor):
         raise InputError(f"Expected a number or a tensor {what}, got {type(value).__name__}.")
-    filled = torch.as_tensor(value).detach().to(place)
+    # a Python number is exact in any type; by way of the default type it would be rounded
+    exact = torch.tensor(value, dtype=torch.float64) if isinstance(value, int | float) else value.detach()
+    filled = exact.to(place)
     try:
         filled = filled.expand(place.shape)
     except RuntimeError:
