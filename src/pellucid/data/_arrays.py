@@ -29,9 +29,9 @@ def arrays(
 ) -> Dataset:
     """Inputs and answers as a network takes them; nothing is scaled or re-encoded.
 
-    Without ``spec`` its meaning is guessed and said in ``notes``: three or four axes are pictures, whose
-    darkest value is taken as black and whose brightest as full; two axes are a table of numbers without names,
-    for which absent means the median.
+    Without ``spec`` its meaning is guessed and said in ``notes``: three or four axes are pictures, on a
+    scale of 0..1, 0..255 or, where they fit neither, from their darkest to their brightest value; two axes
+    are a table of numbers without names, for which absent means the median.
 
     Args:
         x: ``[N, C, H, W]``, ``[N, H, W]`` (a channel axis is added) or ``[N, D]``, floating; tables may hold
@@ -46,7 +46,7 @@ def arrays(
         A data set.
 
     Raises:
-        InputError: if lengths differ, there are no rows, ``x`` has another number of axes, NaN, or whole
+        InputError: if lengths differ, there are no rows, ``x`` has another number of axes, NaN or whole
             numbers as pixels, or ``y`` names a class that ``classes`` does not.
 
     Example:

