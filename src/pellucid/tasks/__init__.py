@@ -1,7 +1,7 @@
 """The verbs: a subject in, a value out."""
 
-from pellucid.tasks._explain import best_method, explain, method_named, methods, survey, usual_target
-from pellucid.tasks._features import FeaturePage, feature_sites, features
+from pellucid.tasks._explain import best_method, explain, fitting_methods, method_named, methods, survey, usual_target
+from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance, wilson
@@ -19,6 +19,8 @@ __all__ = [
     "explain",
     "feature_sites",
     "features",
+    "first_units",
+    "fitting_methods",
     "held_out",
     "layers",
     "method_named",

@@ -101,7 +101,7 @@ def explain(
         return found
     others = None if subject.data is None else _others(held_out(subject.data), 32)
     tested = evidence.cards(
-        subject.model, found, function, spec=subject.spec, others=others, compute=compute
+        subject.model, found, function, target=wanted, spec=subject.spec, others=others, compute=compute
     )
     return dataclasses.replace(found, cards=tested)
 
@@ -126,7 +126,29 @@ def survey(subject: Subject, *, rows: int = 32, compute: Compute | None = None) 
     data = held_out(subject.needs_data("survey"))
     inputs = data.inputs[sample(len(data), rows)]
     target = usual_target(subject, inputs)
-    return evidence.survey(subject.model, inputs, target, methods(), spec=subject.spec, compute=compute)
+    return evidence.survey(
+        subject.model, inputs, target, fitting_methods(subject), spec=subject.spec, compute=compute
+    )
+
+
+def fitting_methods(subject: Subject) -> dict[str, Method]:
+    """The methods that can answer for this network: those that do for two rows.
+
+    Example:
+        >>> import pellucid
+        >>> subject = pellucid.open(torch.nn.Linear(3, 2), data=(torch.rand(8, 3), torch.tensor([0, 1] * 4)))
+        >>> "grad_cam" in fitting_methods(subject)
+        False
+    """
+    inputs = held_out(subject.needs_data("fitting_methods")).inputs[:2]
+    target, found = usual_target(subject, inputs), dict[str, Method]()
+    for name, method in methods().items():
+        try:
+            method(subject.model, inputs, target, spec=subject.spec)
+        except MethodError:
+            continue
+        found[name] = method
+    return found
 
 
 def _others(data: Dataset, most: int) -> Tensor:

@@ -123,6 +123,15 @@ def features(
     return FeaturePage(made, *_compact(real, looked))
 
 
+def first_units(subject: Subject, site: str, most: int) -> list[int] | None:
+    """The ``most`` units of a layer that real inputs excite most, by number; ``None`` where all are few enough."""
+    data = held_out(subject.needs_data("features"))
+    found = inside.exemplars(subject.model, data.inputs[sample(len(data), 500)], site, k=1)
+    if len(found.units) <= most:
+        return None
+    return sorted(found.units[found.values[:, 0].argsort(descending=True)[:most]].tolist())
+
+
 def _last(subject: Subject) -> str:
     found = feature_sites(subject)
     if not found:

