@@ -9,7 +9,7 @@ from pellucid.errors import LoadError
 from pellucid.inputs import ImageSpec, TabularSpec
 
 TABLES = {
-    "breast-cancer": (569, 30, ("benign", "malignant"), [357, 212]),
+    "breast-cancer": (569, 30, ("malignant", "benign"), [212, 357]),
     "wine": (178, 13, ("cultivar 1", "cultivar 2", "cultivar 3"), [59, 71, 48]),
     "diabetes": (442, 11, (), None),
 }

@@ -161,6 +161,19 @@ def test_levels_can_be_ordered(loans):
         data.table(loans, "paid", levels={"home": ["rent"]})
 
 
+def test_classes_can_be_ordered(loans, written):
+    made = data.table(loans, "paid", levels={"paid": ["yes", "no"]})
+    assert (made.classes, made.answers.tolist()[:3]) == (("yes", "no"), [0, 1, 1])
+    numbers = data.table(
+        written(text([("1.5", "0"), ("2", "1")] * 9, ("x", "y")), "n.csv"), "y", levels={"y": ["1", "0"]}
+    )
+    assert (numbers.classes, numbers.answers.tolist()[:2]) == (("1", "0"), [1, 0])
+    with pytest.raises(InputError, match=r"no row has the class 'ye'\. Did you mean yes"):
+        data.table(loans, "paid", levels={"paid": ["ye", "no"]})
+    with pytest.raises(InputError, match="levels= lists no 'no'"):
+        data.table(loans, "paid", levels={"paid": ["yes"]})
+
+
 @pytest.mark.parametrize(
     ("column", "kind"),
     [

@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from pellucid._core import InputSpec
+from pellucid._core import InputSpec, load, save
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec, superpixels
 
@@ -159,6 +159,11 @@ def test_check_refuses_with_what_to_do(x, text):
 def test_check_refuses_raw_pixels_under_a_normalising_spec():
     with pytest.raises(InputError, match=r"raw values 0\.\.255"):
         ImageSpec(mean=(0.13,), std=(0.31,)).check(pictures() * 255)
+
+
+def test_survives_the_store(tmp_path):
+    spec = ImageSpec(size=(8, 8), mean=(0.1, 0.2), std=(0.3, 0.4), absence="blur", channel_names=("a", "b"))
+    assert load(save(spec, tmp_path / "spec.safetensors")) == spec
 
 
 def halves():

@@ -2,6 +2,7 @@
 
 from pellucid.data._arrays import arrays
 from pellucid.data._bundled import breast_cancer, diabetes, digits, wine
+from pellucid.data._kinds import Kind
 from pellucid.data._names import by_name, from_path, names
 from pellucid.data._npz import npz
 from pellucid.data._packaged import german_credit, mnist
@@ -10,6 +11,7 @@ from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_
 from pellucid.data._table import frame, table
 
 __all__ = [
+    "Kind",
     "PlantReport",
     "Planted",
     "arrays",

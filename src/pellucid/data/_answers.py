@@ -28,8 +28,15 @@ class Answers:
     notes: tuple[str, ...]
 
 
-def read_answers(name: str, cells: Sequence[Cell], asked: Task | None, *, comma: bool = False) -> Answers:
-    """Class numbers or numbers from cells, none of them missing."""
+def read_answers(
+    name: str,
+    cells: Sequence[Cell],
+    asked: Task | None,
+    *,
+    comma: bool = False,
+    classes: Sequence[str] = (),
+) -> Answers:
+    """Class numbers or numbers from cells, none of them missing; ``classes`` in an order of their own."""
     tasks = ("classification", "regression")
     if asked is not None and asked not in tasks:
         raise InputError(f"task={asked!r} is not known. {near_misses(str(asked), tasks)}")
@@ -46,9 +53,10 @@ def read_answers(name: str, cells: Sequence[Cell], asked: Task | None, *, comma:
             f"{name}: every row has the same answer, {text_of(known[0])!r}; there is nothing to learn. "
             "Expected at least two classes or different numbers."
         )
-    if asked == "regression" or (asked is None and numeric and not _few(values)):
+    guess = asked is None and not classes and numeric and not _few(values)
+    if asked == "regression" or guess:
         return _number_answers(name, values, asked, different)
-    return _class_answers(name, values if numeric else list(map(text_of, known)), asked)
+    return _class_answers(name, values if numeric else list(map(text_of, known)), asked, classes)
 
 
 def _few(values: Sequence[float]) -> bool:
@@ -62,7 +70,9 @@ def _number_answers(name: str, values: Sequence[float], asked: Task | None, diff
     return Answers(torch.tensor(values, dtype=torch.float32), (), () if asked else (guessed,))
 
 
-def _class_answers(name: str, values: Sequence[float] | Sequence[str], asked: Task | None) -> Answers:
+def _class_answers(
+    name: str, values: Sequence[float | str], asked: Task | None, classes: Sequence[str]
+) -> Answers:
     counts = Counter(values)
     if len(counts) > max(CLASSES, len(values) / 2) or (len(counts) == len(values) > 2):
         advice = " Use task='regression'." if isinstance(values[0], float) else ""
@@ -70,16 +80,29 @@ def _class_answers(name: str, values: Sequence[float] | Sequence[str], asked: Ta
             f"{name}: {len(counts)} different answers in {len(values)} rows are no classes; it looks like "
             f"names, free text or a measurement.{advice}"
         )
-    order = sorted(counts)  # pyright: ignore[reportArgumentType]
+    found = sorted(counts)  # pyright: ignore[reportArgumentType] (all numbers or all texts)
+    order = _ordered(name, found, classes)
     place = {value: k for k, value in enumerate(order)}
     notes: list[str] = []
-    if asked is None and isinstance(order[0], float):
+    if asked is None and not classes and isinstance(order[0], float):
         notes.append(f"{name} has {len(order)} different numbers, hence classes; task='regression' differs.")
     rare = [text_of(value) for value in order if counts[value] < 3]
     if rare:
         notes.append(f"Classes with fewer than 3 rows: {', '.join(rare)}. Nothing can be said about them.")
-    classes = tuple(map(text_of, order))
-    return Answers(torch.tensor([place[value] for value in values]), classes, tuple(notes))
+    return Answers(torch.tensor([place[value] for value in values]), tuple(map(text_of, order)), tuple(notes))
+
+
+def _ordered(name: str, found: Sequence[float | str], classes: Sequence[str]) -> Sequence[float | str]:
+    if not classes:
+        return found
+    known = {text_of(value): value for value in found}
+    for label in classes:
+        if label not in known:
+            raise InputError(f"{name}: no row has the class {label!r}. {near_misses(label, known)}")
+    unnamed = [label for label in known if label not in classes]
+    if unnamed:
+        raise InputError(f"{name}: levels= lists no {unnamed[0]!r}. {near_misses(unnamed[0], classes)}")
+    return [known[label] for label in classes]
 
 
 def whole(values: Sequence[float | None]) -> bool:

@@ -34,7 +34,8 @@ def build(raw: RawTable, target: str, reading: Reading) -> Dataset:
     """The data set of a raw table; everything that was decided stands in its notes."""
     _check_names(raw, target, reading)
     cells, notes = _answered(raw, target)
-    answers = read_answers(target, cells[target], reading.task, comma=raw.comma)
+    order = reading.meaning.levels.get(target, ())
+    answers = read_answers(target, cells[target], reading.task, comma=raw.comma, classes=order)
     parts = _parts(cells, reading, answers)
     reads = {
         name: read_column(name, column, reading.types.get(name), comma=raw.comma)

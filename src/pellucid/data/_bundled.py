@@ -86,7 +86,7 @@ def breast_cancer(*, seed: int = 0) -> Dataset:
             ),
         ),
         "diagnosis",
-        Meaning(units, (), {}, {}, "mean"),
+        Meaning(units, (), {}, {"diagnosis": ("malignant", "benign")}, "mean"),
         seed,
     )
 

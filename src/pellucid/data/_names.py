@@ -47,7 +47,7 @@ def by_name(name: str) -> Dataset:
 
     Example:
         >>> by_name("Breast_Cancer").classes
-        ('benign', 'malignant')
+        ('malignant', 'benign')
     """
     makers = _makers()
     key = name.strip().lower().replace("_", "-").replace(" ", "-")

@@ -57,7 +57,7 @@ def table(
         units: unit of numbers by column, and of the target in regression.
         immutable: columns that nobody can change.
         monotone: 1 or -1 for columns where more can only raise or lower the answer.
-        levels: order of a category's levels.
+        levels: order of a category's levels, and of the target's classes.
         absence: what stands in the place of a column taken away, see :class:`pellucid.inputs.TabularSpec`.
         separator, encoding: of a text table, where they should not be found by themselves.
         seed: of the split and the choice of background rows.

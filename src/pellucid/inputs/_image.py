@@ -197,6 +197,7 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
 
 
 def _blurred_rows(x: Tensor, sigma: float) -> Tensor:
-    place = torch.arange(x.shape[-1], device=x.device, dtype=torch.float64)
+    precise = torch.promote_types(x.dtype, torch.float32)
+    place = torch.arange(x.shape[-1], device=x.device, dtype=precise)
     weight = torch.exp(-0.5 * ((place[:, None] - place) / sigma).square())
     return x @ (weight / weight.sum(0)).to(x.dtype)
