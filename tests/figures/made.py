@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import torch
 from sklearn.datasets import load_breast_cancer, load_digits
 from torch import Tensor
 
 from pellucid._core import Card, Check, Dataset, Explanation, Fingerprint, Provenance, split
+from pellucid.features import FeaturePictures
 from pellucid.inputs import Column, ImageSpec, TabularSpec
+from pellucid.layers import Exemplars, LayerRow, LayerSummary
+from pellucid.rules import Condition, Rule, RuleSet
 from pellucid.training import Epoch, LayerHealth, TrainingRecord
 
 QUESTIONS = (
@@ -154,11 +155,11 @@ def record(epochs: int = 12) -> TrainingRecord:
     return TrainingRecord(made, {"learning_rate": 0.001, "baseline": 0.1}, "accuracy", epochs - 2, 9.6, 20522)
 
 
-def summary() -> SimpleNamespace:
+def summary() -> LayerSummary:
     def row(
         site: str, kind: str, shape: tuple[int, ...], field: tuple[int, ...], dead: float, rank: float
-    ) -> object:
-        return SimpleNamespace(
+    ) -> LayerRow:
+        return LayerRow(
             site=site,
             kind=kind,
             shape=shape,
@@ -171,9 +172,9 @@ def summary() -> SimpleNamespace:
             saturated=None,
             rank=rank,
             units=shape[0],
-            untrained_rank=rank * 0.6,
+            rank_units=shape[0],
             untrained_dead=0.01,
-            untrained_saturated=None,
+            untrained_rank=rank * 0.6,
         )
 
     rows = (
@@ -182,15 +183,15 @@ def summary() -> SimpleNamespace:
         row("hidden", "Linear", (64,), (28, 28), 0.05, 21.0),
         row("output", "Linear", (10,), (28, 28), 0.0, 8.1),
     )
-    return SimpleNamespace(rows=rows, n=512, note="")
+    return LayerSummary(rows, 512)
 
 
-def pictures(units: int = 6, *, tabular: bool = False) -> SimpleNamespace:
+def pictures(units: int = 6, *, tabular: bool = False) -> FeaturePictures:
     generator = torch.Generator().manual_seed(0)
     shape = (units, 3, 30) if tabular else (units, 3, 1, 8, 8)
     made = torch.rand(shape, generator=generator) * (2 if tabular else 1) - (1 if tabular else 0)
     words = ("supported", "weak", "not better than an untrained network", "did not start")
-    return SimpleNamespace(
+    return FeaturePictures(
         site="conv2",
         units=torch.arange(units),
         pictures=made,
@@ -201,57 +202,68 @@ def pictures(units: int = 6, *, tabular: bool = False) -> SimpleNamespace:
         agreement=torch.linspace(0.3, 0.9, units),
         untrained_ratio=torch.full((units,), 1.1),
         untrained_distance=torch.full((units,), 2.0),
+        untrained_agreement=torch.full((units,), 0.4),
         started=torch.tensor([i % 4 != 3 for i in range(units)]),
         words=tuple(words[i % 4] for i in range(units)),
         spec=table_data().spec if tabular else ImageSpec(size=(8, 8)),
+        real=made[:, :1].repeat(1, 4, *([1] * (made.ndim - 2))),
+        rows=torch.zeros(units, 4, dtype=torch.int64),
+        steps=torch.full((units, 3), 100),
+        total=16,
+        n=512,
         seconds=2.1,
         params={},
+        note="",
     )
 
 
-def found(units: int = 6, k: int = 9) -> SimpleNamespace:
+def found(units: int = 6, k: int = 9) -> Exemplars:
     rows = torch.arange(units * k).reshape(units, k)
     values = torch.linspace(3, 1, k).repeat(units, 1)
     boxes = torch.tensor([0, 0, 5, 5]).expand(units, k, 4)
-    return SimpleNamespace(site="conv2", units=torch.arange(units), values=values, rows=rows, boxes=boxes)
+    return Exemplars("conv2", torch.arange(units), values, rows, boxes, 16, 512)
 
 
-def condition(column: str, op: str, value: object) -> SimpleNamespace:
-    return SimpleNamespace(column=column, op=op, value=value)
+def condition(column: str, op: str, value: object) -> Condition:
+    return Condition(column, op, value)
 
 
-def rules() -> SimpleNamespace:
+def rules() -> RuleSet:
     a, b = condition("worst area", "<=", 884.75), condition("worst area", ">", 884.75)
     c, d = condition("mean texture", "<=", 16.1), condition("mean texture", ">", 16.1)
     made = (
-        SimpleNamespace(
+        Rule(
             conditions=(a, condition("worst concave points", "<=", 0.135)),
             outcome="benign",
             support=240,
             precision=0.99,
         ),
-        SimpleNamespace(
+        Rule(
             conditions=(a, condition("worst concave points", ">", 0.135)),
             outcome="malignant",
             support=31,
             precision=0.87,
         ),
-        SimpleNamespace(conditions=(b, c), outcome="benign", support=9, precision=0.78),
-        SimpleNamespace(conditions=(b, d), outcome="malignant", support=118, precision=1.0),
+        Rule(conditions=(b, c), outcome="benign", support=9, precision=0.78),
+        Rule(conditions=(b, d), outcome="malignant", support=118, precision=1.0),
     )
-    return SimpleNamespace(
+    return RuleSet(
         rules=made,
         classes=("malignant", "benign"),
+        task="classification",
+        columns=table_data().spec.columns,
         fidelity=0.95,
         fidelity_low=0.89,
         fidelity_high=0.98,
         null_fidelity=0.93,
+        excess_low=-0.02,
+        excess_high=0.06,
         majority=0.63,
         coverage=1.0,
+        accuracy=0.93,
+        network_accuracy=0.96,
         n_train=398,
         n_test=85,
-        accuracy=0.93,
-        task="classification",
     )
 
 

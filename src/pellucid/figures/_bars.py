@@ -80,16 +80,16 @@ def remainder(rest: list[Share]) -> list[Share]:
 def _sum(explanation: Explanation, row: int, lines: list[Share]) -> str:
     total = sum(line.value for line in lines)
     if explanation.reference is None:
-        return f"parts {number(total)} · score {number(float(explanation.scores[row]))}"
+        return f"parts {number(total)}, score {number(float(explanation.scores[row]))}"
     start, score = float(explanation.reference[row]), float(explanation.scores[row])
     gap = "" if explanation.gap is None else f" + gap {number(float(explanation.gap[row]))}"
-    return f"reference {number(start)} + parts {number(total)}{gap} = score {number(score)}"
+    return f"{number(start)} at the reference + {number(total)}{gap} = {number(score)}"
 
 
 def _chart(lines: list[Share], limit: float | None, width: int, *, hollow: bool) -> tuple[Spec, list[Spec]]:
     values = [_datum(i, line) for i, line in enumerate(lines)]
-    low = min(0.0, *(float(v["low"]) for v in values))
-    high = max(0.0, *(float(v["high"]) for v in values))
+    low = min([0.0, *(float(v["low"]) for v in values)])
+    high = max([0.0, *(float(v["high"]) for v in values)])
     domain = [-limit, limit] if limit is not None else [low, high] if high > low else [-1.0, 1.0]
     x: Spec = {
         "field": "value",

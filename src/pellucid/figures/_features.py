@@ -27,8 +27,9 @@ GAP = 3
 
 @dataclass(frozen=True, slots=True)
 class _Real:
-    """The real inputs beside the made ones; either may be absent."""
+    """The real inputs beside the made ones: given exemplars, else those that came with the pictures."""
 
+    pictures: FeaturePictures | None
     exemplars: Exemplars | None
     data: Dataset | None
     spec: InputSpec | None
@@ -44,7 +45,10 @@ class _Real:
         """The strongest real inputs of a unit, cut to what it sees."""
         at = self.place(unit)
         if at is None or self.exemplars is None or self.data is None:
-            return []
+            if self.pictures is None:
+                return []
+            units = self.pictures.units.tolist()
+            return [seen(each, self.spec) for each in self.pictures.real[units.index(unit)][:k]]
         made: list[Numbers] = []
         for j, row in enumerate(self.exemplars.rows[at, :k].tolist()):
             if row < 0:
@@ -103,8 +107,8 @@ def feature_tiles(
         )
     spec = pictures.spec
     shown = min(limit, len(pictures.units))
-    real = _Real(exemplars, dataset, spec)
-    note = f"{shown} of {counted(len(pictures.units), 'unit')} shown."
+    real = _Real(pictures, exemplars, dataset, spec)
+    note = f"{shown} of {counted(pictures.total, 'unit')} shown."
     if is_picture(pictures.pictures[:, 0], spec):
         cards = [_card(pictures, real, i, k, width) for i in range(shown)]
         chart, note = (
@@ -149,9 +153,10 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
     if not bool(pictures.started[i]):
         return ("no start excited this unit", "")
     ratio, untrained = float(pictures.ratio[i]), float(pictures.untrained_ratio[i])
-    first = f"reached {number(ratio, 2)} × the largest real · untrained {number(untrained, 2)} ×"
+    first = f"reached {number(ratio, 2)} × the largest real, untrained {number(untrained, 2)} ×"
     distance, agree = number(float(pictures.distance[i]), 2), number(float(pictures.agreement[i]), 2)
-    second = f"distance to data {distance} · seeds agree {agree}"
+    control = number(float(pictures.untrained_agreement[i]), 2)
+    second = f"seeds agree {agree}, untrained {control} · distance to data {distance}"
     return first, second
 
 
@@ -225,6 +230,7 @@ def _table(pictures: FeaturePictures) -> Table:
         "distance to data",
         "untrained distance",
         "seeds agree",
+        "untrained seeds agree",
     )
     body = tuple(
         (
@@ -238,6 +244,7 @@ def _table(pictures: FeaturePictures) -> Table:
                     pictures.distance,
                     pictures.untrained_distance,
                     pictures.agreement,
+                    pictures.untrained_agreement,
                 )
             ),
         )
@@ -268,7 +275,7 @@ def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9
         'exemplars'
     """
     shown = min(limit, len(found.units))
-    real = _Real(found, dataset, dataset.spec)
+    real = _Real(None, found, dataset, dataset.spec)
     pictured = is_picture(dataset.inputs[:1], dataset.spec)
     chart = (
         panels([_real_card(real, found, i, k, tile) for i in range(shown)], columns=2)

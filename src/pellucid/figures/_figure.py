@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
@@ -15,6 +16,7 @@ from pellucid.errors import StoreError
 from pellucid.figures._numbers import number
 from pellucid.figures._theme import SCHEMA, THEME, Spec, look
 
+_SMALL = 200
 Cell = str | float | int | None
 
 
@@ -159,7 +161,7 @@ class Figure:
             if table
             else ""
         )
-        drawing = "".join(f'<div class="panel">{panel}</div>' for panel in self.panels())
+        drawing = "".join(f'<div class="{_panel_class(panel)}">{panel}</div>' for panel in self.panels())
         body = f'<div class="panels" role="img" aria-label="{escape(self.alt)}">{drawing}</div>'
         return f'<figure class="fig">{title}{body}{note}{shown}</figure>'
 
@@ -198,6 +200,12 @@ class Figure:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         return {"text/plain": f"{self.title}\n{self.alt}\n{self.table.text()}", "text/html": self.static()}
+
+
+def _panel_class(svg: str) -> str:
+    """Small panels may stand two abreast on a phone."""
+    width = re.search(r' width="(\d+)', svg)
+    return "panel small" if width and int(width.group(1)) < _SMALL else "panel"
 
 
 def _drawn(spec: Spec, alt: str) -> str:

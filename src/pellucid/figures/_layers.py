@@ -58,12 +58,12 @@ def _share(part: float | None, whole: int) -> float | None:
 def _datum(row: LayerRow) -> Spec:
     return {
         "site": row.site,
-        "rank": _share(row.rank, row.units),
-        "rank0": _share(row.untrained_rank, row.units),
+        "rank": _share(row.rank, row.rank_units),
+        "rank0": _share(row.untrained_rank, row.rank_units),
         "dead": _share(row.dead, 1),
-        "dead0": _share(getattr(row, "untrained_dead", None), 1),
+        "dead0": _share(row.untrained_dead, 1),
         "saturated": _share(row.saturated, 1),
-        "saturated0": _share(getattr(row, "untrained_saturated", None), 1),
+        "saturated0": _share(row.untrained_saturated, 1),
         "mean": _share(row.mean, 1),
         "low": row.mean - row.sd,
         "high": row.mean + row.sd,
@@ -124,7 +124,7 @@ def _alt(summary: LayerSummary) -> str:
     if not summary.rows:
         return "No layer was reached."
     dead = max(summary.rows, key=lambda row: row.dead or 0.0)
-    low = min(summary.rows, key=lambda row: _share(row.rank, row.units) or math.inf)
+    low = min(summary.rows, key=lambda row: _share(row.rank, row.rank_units) or math.inf)
     most = (
         f"{dead.site} has the most dead units ({percent(dead.dead)})"
         if dead.dead
@@ -132,7 +132,8 @@ def _alt(summary: LayerSummary) -> str:
     )
     return (
         f"{counted(len(summary.rows), 'layer')} over {counted(summary.n, 'row')}; {most}; the lowest "
-        f"effective rank is {number(low.rank)} of {low.units} in {low.site} ({number(low.untrained_rank)} untrained)."
+        f"effective rank is {number(low.rank)} of {low.rank_units} in {low.site} "
+        f"({number(low.untrained_rank)} untrained)."
     )
 
 

@@ -16,7 +16,7 @@ def text(
     y: float,
     words: str,
     *,
-    size: int = THEME.label,
+    size: float = THEME.label,
     bold: bool = False,
     align: str = "left",
     faint: bool = False,

@@ -87,7 +87,7 @@ def enlarge_to(values: Numbers, shape: tuple[int, ...]) -> Numbers:
 def hatch(picture: Numbers, *, step: int = 12, width: int = 3) -> Numbers:
     """Diagonal stripes over a picture whose evidence failed."""
     rows, columns = np.indices(picture.shape[:2])
-    stripe = ((rows + columns) % step < width)[..., None]
+    stripe = np.less((rows + columns) % step, width)[..., None]
     return np.where(stripe, 0.25 * picture + 0.75 * 0.45, picture)
 
 
@@ -109,7 +109,7 @@ def png(pixels: Pixels) -> bytes:
     from PIL import Image
 
     made = Image.fromarray(np.ascontiguousarray(pixels))
-    if np.array_equal(pixels[..., :1].repeat(2, axis=-1), pixels[..., 1:3]):
+    if all(np.array_equal(pixels[..., 0], pixels[..., channel]) for channel in (1, 2)):
         made = made.convert("LA" if made.mode == "RGBA" else "L")
     exact = _encoded(made)
     if len(exact) < _LARGE or made.mode != "RGB":

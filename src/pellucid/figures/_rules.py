@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from pellucid.figures._colour import class_colour
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
-from pellucid.figures._numbers import counted, interval, percent
+from pellucid.figures._numbers import counted, percent
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
-    from pellucid.rules import Condition, Rule, RuleSet
+    from pellucid.rules import Rule, RuleSet
 
 WIDTH, ROW = 560, 46
 
@@ -51,37 +51,23 @@ def rules_table(rules: RuleSet, *, limit: int = 12) -> Figure:
 def fidelity_words(rules: RuleSet) -> str:
     """How far the rules can stand for the network, beside what costs nothing."""
     held = counted(rules.n_test, "held-out row")
-    regression = getattr(rules, "task", "classification") == "regression"
+    regression = rules.task == "regression"
     does = "explain {} of the network's variance on" if regression else "agree with the network on {} of"
     said = f"{counted(len(rules.rules), 'rule')} {does.format(percent(rules.fidelity))} {held}"
-    ends = interval(rules.fidelity_low, rules.fidelity_high)
-    beside: list[str] = []
-    if rules.majority is not None:
-        beside.append(f"always giving the commonest answer: {percent(rules.majority)}")
-    if rules.null_fidelity is not None:
-        beside.append(f"a tree of that size that never saw the network: {percent(rules.null_fidelity)}")
-    if rules.coverage is not None and rules.coverage < 1:
-        beside.append(f"no rule speaks for {percent(1 - rules.coverage)}")
-    return f"{said} {ends}".strip() + (f" ({'; '.join(beside)})." if beside else ".")
+    commonest = "mean" if regression else "commonest answer"
+    beside = [
+        f"always giving the {commonest}: {percent(rules.majority)}",
+        f"a tree of that size that never saw the network: {percent(rules.null_fidelity)}",
+        *([f"no rule speaks for {percent(1 - rules.coverage)}"] if rules.coverage < 1 else []),
+    ]
+    ends = f"[{percent(rules.fidelity_low)}, {percent(rules.fidelity_high)}]"
+    return f"{said} {ends} ({'; '.join(beside)})."
 
 
 def rule_text(rule: Rule) -> str:
-    """The conditions in words."""
-    return " and ".join(condition_text(each) for each in rule.conditions) or "always"
-
-
-def condition_text(condition: Condition) -> str:
-    """One condition in words."""
-    sign = {"<=": "≤", ">=": "≥"}.get(condition.op, condition.op)
-    value = condition.value
-    if isinstance(value, str):
-        written = value
-    elif isinstance(value, tuple | list | set | frozenset):
-        written = " or ".join(map(str, value))
-        sign = "is" if condition.op == "in" else sign
-    else:
-        written = f"{float(value):.4g}".replace("-", "−")
-    return f"{getattr(condition.column, 'name', condition.column)} {sign} {written}"
+    """The conditions in words, both ends of an interval as one."""
+    said = str(rule).removeprefix("IF ").removesuffix(f" THEN {rule.outcome}")
+    return said.replace("<=", "≤") if rule.conditions else "always"
 
 
 def _rule(rule: Rule, top: float, most: int, colour: str) -> list[Spec]:
@@ -134,7 +120,7 @@ def tree(rules: RuleSet, *, limit: int = 24) -> Figure:
     for rule in rules.rules[:limit]:
         node = root
         for condition in rule.conditions:
-            said = condition_text(condition)
+            said = str(condition).replace("<=", "≤")
             node = node.branches.setdefault(said, _Node(said))
         node.rules.append(rule)
     marks: list[Spec] = []

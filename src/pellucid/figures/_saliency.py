@@ -118,7 +118,7 @@ def displaced(values: Numbers, *, seed: int) -> Numbers:
 def _panel(
     title: str, picture: bytes, size: int, *, caption: str = "", verdict: str = "", below: Sequence[Spec] = ()
 ) -> Spec:
-    layers = [text(0, 0, title, size=12, bold=True, limit=size)]
+    layers = [text(0, 0, title, size=12 if size >= 130 else 10, bold=True, limit=size + 8)]
     if verdict:
         layers += word(0, 19, verdict, limit=size - 15)
     elif caption:

@@ -33,7 +33,7 @@ class Theme:
         panel: width of one panel in pixels.
     """
 
-    fonts: str = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+    fonts: str = '-apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, system-ui, sans-serif'
     drawn: str = "Liberation Sans, Arial, Helvetica, sans-serif"
     ink: str = "#1b2126"
     paper: str = "#ffffff"

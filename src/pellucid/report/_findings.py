@@ -1,0 +1,138 @@
+"""What a reader must know first, worst first, computed from the values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pellucid.figures import measured, number, percent, word_rank
+from pellucid.report._belief import beliefs
+from pellucid.report._dossier import Dossier
+from pellucid.report._slices import slices
+
+MUCH_DEAD = 0.2
+MUCH_WORSE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence with its word of evidence and the section that shows it."""
+
+    word: str
+    text: str
+    section: str
+
+
+def findings(dossier: Dossier) -> tuple[Finding, ...]:
+    """All findings, the worst first; what was not computed counts as not known, never as good.
+
+    Example:
+        >>> findings(Dossier("net", "regression"))[0].word
+        'not run'
+    """
+    parts = (_performance, _slices, _explanations, _training, _layers, _features, _rules)
+    found = [finding for part in parts for finding in part(dossier)]
+    return tuple(sorted(found, key=lambda finding: word_rank(finding.word)))
+
+
+def score(dossier: Dossier, value: float) -> str:
+    """A score as people write it: accuracy in per cent, R² as a number."""
+    return percent(value) if dossier.task == "classification" else number(value, 2)
+
+
+def scores(dossier: Dossier, value: float, low: float, high: float) -> str:
+    """A score with its interval."""
+    return f"{score(dossier, value)} [{score(dossier, low)}, {score(dossier, high)}]"
+
+
+def _performance(dossier: Dossier) -> list[Finding]:
+    given = dossier.performance
+    if given is None:
+        return [Finding("not run", "How well it answers was not measured.", "performance")]
+    ends = scores(dossier, given.value, given.low, given.high)
+    beside = f"{given.baseline_name}: {score(dossier, given.baseline)}"
+    if given.low <= given.baseline:
+        text = f"It is not shown to be better than no network at all: {given.metric} {ends}, {beside}."
+        return [Finding("failed", text, "performance")]
+    return [
+        Finding("passed", f"Better than a trivial answer: {given.metric} {ends}, {beside}.", "performance")
+    ]
+
+
+def _slices(dossier: Dossier) -> list[Finding]:
+    if dossier.performance is None:
+        return []
+    whole = dossier.performance.value
+    bad = [part for part in slices(dossier) if part.high < whole]
+    return [
+        Finding(
+            "failed",
+            f"Worse for {part.name}: {scores(dossier, part.value, part.low, part.high)} of {part.n} rows.",
+            "performance",
+        )
+        for part in bad[:2]
+    ]
+
+
+def _explanations(dossier: Dossier) -> list[Finding]:
+    found = beliefs(dossier)
+    if not found:
+        return [Finding("not run", "Whether explanations may be believed was not tested.", "trust")]
+    bad = [each for each in found if each.word == "not supported"]
+    good = [each for each in found if each.word == "supported"]
+    made: list[Finding] = []
+    if bad:
+        names = ", ".join(f"{each.method} ({each.supported} of {each.n})" for each in bad)
+        made.append(Finding("failed", f"Supported too rarely to rely on: {names}.", "trust"))
+    if good:
+        names = ", ".join(f"{each.method} ({each.supported} of {each.n})" for each in good)
+        made.append(Finding("passed", f"Explanations supported by evidence: {names}.", "trust"))
+    return made or [Finding("mixed", "No method's explanations are supported throughout.", "trust")]
+
+
+def _training(dossier: Dossier) -> list[Finding]:
+    best = None if dossier.record is None else dossier.record.best
+    if best is None:
+        return []
+    lost = best.train_score - best.validation_score
+    if lost <= MUCH_WORSE:
+        return []
+    learned, other = score(dossier, best.train_score), score(dossier, best.validation_score)
+    text = f"It has learned some rows by heart: {learned} on rows it learned from, {other} on others."
+    return [Finding("mixed", text, "training")]
+
+
+def _layers(dossier: Dossier) -> list[Finding]:
+    if dossier.layers is None:
+        return [Finding("not run", "The layers were not examined.", "inside")]
+    dead = [row for row in dossier.layers.rows if row.dead > MUCH_DEAD]
+    return [
+        Finding("mixed", f"{percent(row.dead, 0)} of the units of {row.site} do nothing.", "inside")
+        for row in dead[:2]
+    ]
+
+
+def _features(dossier: Dossier) -> list[Finding]:
+    words = [word for page in dossier.pages for word in page.pictures.words]
+    if not words:
+        return []
+    good = words.count("supported")
+    word = "passed" if good >= 0.9 * len(words) else "failed" if good <= 0.1 * len(words) else "mixed"
+    return [
+        Finding(
+            word,
+            f"{good} of {len(words)} pictures of units are supported by evidence.",
+            "inside",
+        )
+    ]
+
+
+def _rules(dossier: Dossier) -> list[Finding]:
+    given = dossier.rules
+    if given is None:
+        return []
+    ends = measured(given.fidelity, given.fidelity_low, given.fidelity_high)
+    if given.excess_low > 0 and given.fidelity_low > given.majority:
+        return [Finding("passed", f"The rules stand for the network: fidelity {ends}.", "rules")]
+    control = number(max(given.null_fidelity, given.majority))
+    text = f"The rules say no more than what never saw the network: fidelity {ends}, control {control}."
+    return [Finding("mixed", text, "rules")]

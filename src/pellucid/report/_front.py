@@ -1,0 +1,236 @@
+"""The first page: what it decides, how well, where it fails, what it looks at, what may be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from pellucid._core import Explanation, short
+from pellucid.figures import counted, fidelity_words, percent, rule_text, words
+from pellucid.figures._bars import bars
+from pellucid.figures._saliency import saliency
+from pellucid.figures._words import picture_like
+from pellucid.report._belief import Belief, beliefs, best_belief, best_method
+from pellucid.report._dossier import Case, Dossier
+from pellucid.report._findings import findings, score, scores
+from pellucid.report._html import element, items, mark, missing, paragraph, rows, word
+from pellucid.report._slices import slices
+
+SHOWN_CASES = 3
+
+
+def strip(dossier: Dossier) -> str:
+    """Which network, which data, when and by what."""
+    origin = dossier.origin
+    facts = [
+        ("network", short(origin.model) or "not fingerprinted"),
+        ("data", short(origin.data) or "not fingerprinted"),
+        ("made", origin.made or "undated"),
+        *((name, version) for name, version in origin.versions.items()),
+        ("seed", "–" if origin.seed is None else str(origin.seed)),
+        *([("from", origin.place)] if origin.place else []),
+    ]
+    told = "".join(f"<span>{escape(name)} <b>{escape(value)}</b></span>" for name, value in facts)
+    command = f"<span>rebuild <code>{escape(origin.command)}</code></span>" if origin.command else ""
+    return f'<div class="strip">{told}{command}</div>'
+
+
+def front(dossier: Dossier) -> str:
+    """All that a reader with one minute needs, the worst news on top."""
+    fails = element("div", f"<h2>Where it fails</h2>{_fails(dossier)}")
+    rules = element("div", f"<h2>Rules that stand for it</h2>{_rules(dossier)}")
+    parts = [
+        f"<h1>{escape(dossier.name)}</h1>",
+        paragraph(_decides(dossier), css="lede"),
+        _stats(dossier),
+        "<h2>What to know first</h2>",
+        _findings(dossier),
+        "<h2>What it looks at</h2>",
+        _looks_at(dossier),
+        "<h2>May the explanations be believed?</h2>",
+        belief_table(dossier),
+        element("div", fails + rules, css="two"),
+        _use(dossier),
+    ]
+    return element("div", "".join(parts), css="front")
+
+
+def _decides(dossier: Dossier) -> str:
+    about = f" {dossier.purpose}" if dossier.purpose else ""
+    if dossier.task == "regression":
+        unit = f" in {dossier.unit}" if dossier.unit else ""
+        return f"It estimates the {dossier.answer}{unit}.{about}"
+    names = ", ".join(dossier.classes[:6]) + (" …" if len(dossier.classes) > 6 else "")
+    return (
+        f"It tells the {dossier.answer}: one of {counted(len(dossier.classes), 'answer')} ({names}).{about}"
+    )
+
+
+def _stat(big: str, small: str) -> str:
+    told = f'<span class="big">{escape(big)}</span><span class="small">{escape(small)}</span>'
+    return element("div", told, css="stat")
+
+
+def _stats(dossier: Dossier) -> str:
+    made: list[str] = []
+    given = dossier.performance
+    if given is not None:
+        ends = f"95 % interval {score(dossier, given.low)} to {score(dossier, given.high)}"
+        beside = f"{given.metric} of a trivial answer: {given.baseline_name}"
+        made.append(_stat(score(dossier, given.value), f"{given.metric}; {ends}, {given.n:,} held-out rows"))
+        made.append(_stat(score(dossier, given.baseline), beside))
+    best = best_belief(dossier)
+    if best is not None:
+        made.append(_stat(f"{best.supported} of {best.n}", f"explanations supported, {best.method}"))
+    if dossier.rules is not None:
+        told = f"of answers told by {counted(len(dossier.rules.rules), 'rule')}"
+        made.append(_stat(percent(dossier.rules.fidelity), told))
+    return element("div", "".join(made), css="stats") if made else ""
+
+
+def _findings(dossier: Dossier) -> str:
+    lines = (
+        f'{word(each.word)}<span>{escape(each.text)} <a class="see" href="#{each.section}">see</a></span>'
+        for each in findings(dossier)
+    )
+    return items(lines, css="findings")
+
+
+def _looks_at(dossier: Dossier) -> str:
+    if not dossier.cases:
+        return missing("What it looks at in single cases")
+    best = best_method(dossier)
+    chosen = first_of_each(dossier.cases)[:SHOWN_CASES]
+    shown = "".join(_case(dossier, case, best) for case in chosen)
+    more = f"{len(chosen)} of {counted(len(dossier.cases), 'case')} shown here, the first by each rule; "
+    rule = "never hand-picked. Brown speaks for the answer, blue against."
+    return element("div", shown, css="cases") + paragraph(more + rule, css="note")
+
+
+def first_of_each(cases: Sequence[Case]) -> list[Case]:
+    """One case per choosing rule first, then the others, in their order."""
+    firsts = list({case.chosen: case for case in reversed(cases)}.values())
+    order = [case for case in cases if any(case is first for first in firsts)]
+    return order + [case for case in cases if not any(case is first for first in firsts)]
+
+
+def chosen_explanation(case: Case, best: str) -> Explanation | None:
+    """The explanation by the method that evidence supports most often, else the first."""
+    named = [each for each in case.explanations if each.provenance.method.replace("_", " ") == best]
+    return (named or list(case.explanations) or [None])[0]
+
+
+def who(case: Case, dossier: Dossier) -> str:
+    """What was answered, beside the truth."""
+    sure = "" if case.confidence is None else f" ({percent(case.confidence, 0)} sure)"
+    said = f"row {case.row:,}: answer {case.given}{sure}"
+    if dossier.task == "regression":
+        return f"{escape(said)} <span class=right>true {escape(case.true)}</span>"
+    if case.given == case.true:
+        return f"{escape(said)} <span class=right>right</span>"
+    return f"{escape(said)} <span class=wrong>wrong, true {escape(case.true)}</span>"
+
+
+def _case(dossier: Dossier, case: Case, best: str) -> str:
+    explanation = chosen_explanation(case, best)
+    if explanation is None:
+        return element(
+            "div", f'<p class="who">{who(case, dossier)}</p>{missing("An explanation")}', css="case"
+        )
+    if picture_like(explanation):
+        figure = saliency(explanation, control=False, size=108)
+    else:
+        figure = bars(explanation, top=4, width=236)
+    drawn = figure.html(heading=False, table=False)
+    told = paragraph(words(explanation)) + paragraph(f"Chosen as: {case.chosen}.", css="soft")
+    return element("div", f'<p class="who">{who(case, dossier)}</p>{drawn}{told}', css="case")
+
+
+def belief_table(dossier: Dossier) -> str:
+    """Methods by questions, failures first; counts over the cases of this dossier."""
+    found = beliefs(dossier)
+    if not found:
+        return missing("Evidence about explanations")
+    questions = list(dict.fromkeys(answer.question for each in found for answer in each.answers))
+    body = [_belief_row(each, questions) for each in found]
+    cases = max((answer.asked for each in found for answer in each.answers), default=0)
+    told = f"Each question: how many of {counted(cases, 'case')} passed. "
+    if dossier.survey is not None:
+        told += f"As a whole: on {counted(dossier.survey.tested, 'row')}, with the 95 % interval. "
+    rule = "A word stands where nine in ten agree, else “mixed”."
+    return rows(("method", "as a whole", *questions), body) + paragraph(told + rule, css="note")
+
+
+def _belief_row(belief: Belief, questions: list[str]) -> list[str]:
+    answers = {answer.question: answer for answer in belief.answers}
+    whole = f"{belief.supported} of {belief.n}"
+    if belief.low is not None and belief.high is not None:
+        whole += f" [{percent(belief.low, 0)}, {percent(belief.high, 0)}]"
+    cells = [escape(belief.method), f"{word(belief.word)} <span class="soft nb">{whole}</span>"]
+    for question in questions:
+        answer = answers.get(question)
+        if answer is None or not answer.ran:
+            cells.append(word("not run"))
+        else:
+            cells.append(f"{word(answer.word)} <span class="soft nb">{answer.passed} of {answer.ran}</span>")
+    return cells
+
+
+def _fails(dossier: Dossier) -> str:
+    found = slices(dossier)
+    if not found or dossier.performance is None:
+        return missing("How well it does on parts of the data")
+    lines = [
+        (escape(part.name), scores(dossier, part.value, part.low, part.high), f"{part.n:,}")
+        for part in found[:4]
+    ]
+    whole = score(dossier, dossier.performance.value)
+    note = f"The worst {len(lines)} of {len(found)} parts; as a whole {whole}."
+    return rows(
+        ("part of the data", f"{dossier.performance.metric} [95 %]", "rows"), lines, right=(2,)
+    ) + paragraph(note, css="note")
+
+
+def _rules(dossier: Dossier) -> str:
+    if dossier.rules is None:
+        return missing("A set of rules")
+    order = sorted(dossier.rules.rules, key=lambda rule: -rule.support)
+    lines = [
+        f"if {escape(rule_text(rule))} → <b>{escape(str(rule.outcome))}</b> "
+        f"<span class=soft>{counted(rule.support, 'row')}, {percent(rule.precision, 0)}</span>"
+        for rule in order[:4]
+    ]
+    more = "" if len(order) <= 4 else f"The largest 4 of {len(order)}. "
+    return items(lines, css="rulelist") + paragraph(more + fidelity_words(dossier.rules), css="note")
+
+
+def _use(dossier: Dossier) -> str:
+    use, avoid = advice(dossier)
+    good = "".join(f"<li>{mark('passed')}{escape(line)}</li>" for line in use)
+    bad = "".join(f"<li>{mark('failed')}{escape(line)}</li>" for line in avoid)
+    return (
+        f'<div class="two"><div><h2>Use it for</h2><ul class="plainlist">{good}</ul></div>'
+        f'<div><h2>Do not use it for</h2><ul class="plainlist">{bad}</ul></div></div>'
+    )
+
+
+def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
+    """What the measurements allow and what they do not; the author's own limits first."""
+    use: list[str] = []
+    avoid = list(dossier.limits)
+    given = dossier.performance
+    if given is not None and given.low > given.baseline:
+        does = "telling" if dossier.task == "classification" else "estimating"
+        enough = f"where {given.metric} {score(dossier, given.low)} is enough"
+        use.append(f"{does} the {dossier.answer} on data like these, {enough}")
+    else:
+        avoid.append("any decision: it is not shown to be better than a trivial answer")
+    if given is not None:
+        avoid += [
+            f"{part.name}, without a second look" for part in slices(dossier)[:2] if part.high < given.value
+        ]
+    for each in beliefs(dossier):
+        told = f"reading {each.method} ({each.supported} of {each.n} supported)"
+        (use if each.word == "supported" else avoid).append(told)
+    avoid.append("data of another kind or origin: nothing here was measured on it")
+    return use or ["nothing that was measured here supports a use"], avoid

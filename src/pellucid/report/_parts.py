@@ -1,0 +1,207 @@
+"""The parts after the first page: data, performance, training, layers, rules."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import torch
+
+from pellucid._core import PARTS, Dataset
+from pellucid.figures import (
+    Figure,
+    confusion,
+    counted,
+    exemplars,
+    feature_tiles,
+    fidelity_words,
+    layer_strip,
+    measured,
+    number,
+    percent,
+    picture,
+    rules_table,
+    training_curves,
+    training_health,
+    tree,
+)
+from pellucid.figures._pixels import is_picture, png, seen, sheet
+from pellucid.report._dossier import Detail, Dossier
+from pellucid.report._findings import score, scores
+from pellucid.report._html import element, items, missing, paragraph, rows, section, unfold
+from pellucid.report._slices import slices
+
+if TYPE_CHECKING:
+    from pellucid.tasks import FeaturePage
+
+MOSAIC = 32
+
+
+def purpose(dossier: Dossier) -> str:
+    """What the author says; blanks are named as blanks."""
+    said = "not stated by the author"
+    facts = (("Purpose", dossier.purpose or said), ("For whom", dossier.users or said))
+    limits = items(escape(line) for line in dossier.limits) if dossier.limits else said
+    told = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    return section(
+        "purpose", "Purpose and limits", f'<dl class="terms">{told}<dt>Not for</dt><dd>{limits}</dd></dl>'
+    )
+
+
+def data(dossier: Dossier) -> str:
+    """What the network learned from and was tested on."""
+    given = dossier.data
+    if given is None:
+        return section("data", "Data", missing("A description of the data"))
+    facts = [
+        ("name", given.name),
+        ("rows", f"{len(given):,} (" + ", ".join(_parts(given)) + ")"),
+        ("source", given.source or "not stated"),
+        ("answer", f"{given.answer}{f' in {given.unit}' if given.unit else ''}"),
+        ("input", " × ".join(map(str, given.inputs.shape[1:]))),
+    ]
+    about = rows(("", ""), [(escape(name), escape(text)) for name, text in facts])
+    notes = (
+        items(escape(note) for note in given.notes)
+        if given.notes
+        else paragraph("Nothing was imputed or left out.")
+    )
+    content = about + _balance(given) + f"<h3>What was changed while reading</h3>{notes}" + _examples(given)
+    return section("data", "Data", content)
+
+
+def _parts(given: Dataset) -> list[str]:
+    counts = torch.bincount(given.parts.long(), minlength=len(PARTS)).tolist()
+    return [f"{name} {count:,}" for name, count in zip(PARTS, counts, strict=False)]
+
+
+def _balance(given: Dataset) -> str:
+    if not given.classes:
+        low, high = float(given.answers.min()), float(given.answers.max())
+        return paragraph(
+            f"{given.answer} runs from {number(low)} to {number(high)} {given.unit}".strip() + "."
+        )
+    counts = torch.bincount(given.answers.long(), minlength=len(given.classes)).tolist()
+    body = [
+        (escape(n), f"{c:,}", percent(c / max(1, len(given))))
+        for n, c in zip(given.classes, counts, strict=True)
+    ]
+    return "<h3>How often each answer is true</h3>" + rows(
+        (given.answer, "rows", "share"), body, right=(1, 2)
+    )
+
+
+def _examples(given: Dataset) -> str:
+    n = min(MOSAIC, len(given))
+    index = torch.linspace(0, len(given) - 1, n).long()
+    said = f"{n} of {len(given):,} shown, evenly spaced."
+    if not n:
+        return ""
+    if is_picture(given.inputs[:1], given.spec):
+        tiles = [seen(given.inputs[i], given.spec) for i in index.tolist()]
+        alt = f"{n} example inputs."
+        mosaic = Figure(
+            "Examples",
+            alt,
+            None,
+            png(sheet(tiles, 56, columns=16)),
+            picture(given.inputs[0], given.spec).table,
+        )
+        return "<h3>Examples</h3>" + mosaic.html(heading=False, table=False) + paragraph(said, css="note")
+    first = picture(given.inputs[int(index[0])], given.spec)
+    return unfold(f"One row of {len(given):,} as people read it", first.html(heading=False))
+
+
+def performance(dossier: Dossier) -> str:
+    """How well it answers, beside a trivial answer, and where it does not."""
+    given = dossier.performance
+    if given is None:
+        return section("performance", "How well it answers", missing("The score on held-out rows"))
+    kind = "Wilson" if dossier.task == "classification" else "bootstrap over rows"
+    body = [
+        ("this network", scores(dossier, given.value, given.low, given.high), f"{given.n:,}"),
+        (escape(given.baseline_name), score(dossier, given.baseline), f"{given.n:,}"),
+    ]
+    table = rows(("who answers", f"{given.metric} [95 %, {kind}]", "held-out rows"), body, right=(2,))
+    error = (
+        ""
+        if given.error is None
+        else paragraph(f"Typical error: {number(given.error)} {dossier.unit}".strip() + ".")
+    )
+    drawn = ""
+    if given.confusion is not None and dossier.classes:
+        drawn = "<h3>Which answers are confused</h3>" + confusion(given.confusion, dossier.classes).html(
+            heading=False
+        )
+    parts = element("div", element("div", _all_slices(dossier)) + element("div", drawn), css="two")
+    return section("performance", "How well it answers", table + error + parts)
+
+
+def _all_slices(dossier: Dossier) -> str:
+    found = slices(dossier)
+    if not found:
+        return ""
+    body = [(escape(p.name), scores(dossier, p.value, p.low, p.high), f"{p.n:,}") for p in found]
+    return "<h3>Part by part, worst first</h3>" + rows(("part", "score [95 %]", "rows"), body, right=(2,))
+
+
+def training(dossier: Dossier) -> str:
+    """How it came to be what it is."""
+    if dossier.record is None:
+        return section("training", "How it was trained", missing("A record of the training"))
+    record = dossier.record
+    told = ", ".join(
+        f"{name} {value}" for name, value in record.options.items() if not isinstance(value, dict | list)
+    )
+    curves, health = training_curves(record), training_health(record)
+    about = paragraph(f"{curves.alt} {record.parameters:,} numbers learned.")
+    settings = unfold("Settings", paragraph(told)) if told else ""
+    inside = f"<h3>Layer by layer</h3>{paragraph(health.alt, css='soft')}{health.html(heading=False)}"
+    return section("training", "How it was trained", about + curves.html(heading=False) + inside + settings)
+
+
+def inside(dossier: Dossier, detail: Detail) -> str:
+    """What the layers are like and what their units respond to."""
+    strip = missing("A summary of the layers")
+    if dossier.layers is not None:
+        figure = layer_strip(dossier.layers)
+        strip = paragraph(figure.alt) + element("div", figure.html(heading=False), css="wide")
+    shown = dossier.pages[: detail.pages]
+    told = ""
+    if len(shown) < len(dossier.pages):
+        count = f"{len(shown)} of {counted(len(dossier.pages), 'layer')} shown"
+        told = paragraph(f"{count}, the others left out to keep the file small.", css="note")
+    pages = "".join(_page(page, detail) for page in shown) or missing("What units respond to")
+    return section("inside", "Inside the network", strip + pages + told)
+
+
+def _page(page: FeaturePage, detail: Detail) -> str:
+    made = feature_tiles(page.pictures, page.exemplars, page.real, limit=detail.units, k=detail.exemplars)
+    real = exemplars(page.exemplars, page.real, limit=detail.units)
+    heading = f"<h3>What units of {escape(page.pictures.site)} respond to</h3>"
+    table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
+    return heading + paragraph(made.alt) + made.html(heading=False) + table
+
+
+def rules(dossier: Dossier) -> str:
+    """The rules, with what they leave unsaid."""
+    given = dossier.rules
+    if given is None:
+        return section("rules", "Rules", missing("A set of rules"))
+    kind = "R² against the network's answers" if dossier.task == "regression" else "agree with the network"
+    body = [
+        ("the rules", measured(given.fidelity, given.fidelity_low, given.fidelity_high)),
+        ("control: a tree of that size that never saw the network", number(given.null_fidelity)),
+        ("control: always the commonest answer", number(given.majority)),
+        ("share of rows that a rule speaks for", number(given.coverage)),
+        ("the rules' own score against the true answers", number(given.accuracy)),
+        ("the network's score on the same rows", number(given.network_accuracy)),
+    ]
+    table = rows(("what", f"{kind}, held-out [95 %]"), body)
+    drawn = f"<h3>The rules, largest first</h3>{rules_table(given).html(heading=False)}"
+    note = paragraph(given.note, css="note") if given.note else ""
+    whole = tree(given)
+    branching = (
+        f"<h3>As a tree</h3>{whole.html(heading=False, table=False)}" if whole.chart is not None else ""
+    )
+    return section("rules", "Rules", paragraph(fidelity_words(given)) + table + note + drawn + branching)

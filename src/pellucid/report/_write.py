@@ -1,0 +1,32 @@
+"""The page's way to a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid._core._store import write_bytes
+from pellucid.report._dossier import Dossier
+from pellucid.report._page import BUDGET, render
+
+
+def write(dossier: Dossier, path: str | Path, *, budget: int = BUDGET) -> Path:
+    """Render and write; an earlier file stays as it was until the new one is complete.
+
+    Args:
+        dossier: what to tell.
+        path: where to write.
+        budget: most bytes.
+
+    Returns:
+        The path.
+
+    Raises:
+        StoreError: if the file cannot be written or exceeds the budget.
+
+    Example:
+        >>> import tempfile
+        >>> write(Dossier("net", "regression"), Path(tempfile.mkdtemp()) / "net.html").name
+        'net.html'
+    """
+    write_bytes(render(dossier, budget=budget).encode(), path)
+    return Path(path)
