@@ -166,13 +166,13 @@ def _belief_row(belief: Belief, questions: list[str]) -> list[str]:
     whole = f"{belief.supported} of {belief.n}"
     if belief.low is not None and belief.high is not None:
         whole += f" [{percent(belief.low, 0)}, {percent(belief.high, 0)}]"
-    cells = [escape(belief.method), f"{word(belief.word)} <span class="soft nb">{whole}</span>"]
+    cells = [escape(belief.method), f'{word(belief.word)} <span class="soft nb">{whole}</span>']
     for question in questions:
         answer = answers.get(question)
         if answer is None or not answer.ran:
             cells.append(word("not run"))
         else:
-            cells.append(f"{word(answer.word)} <span class="soft nb">{answer.passed} of {answer.ran}</span>")
+            cells.append(f'{word(answer.word)} <span class="soft nb">{answer.passed} of {answer.ran}</span>')
     return cells
 
 
