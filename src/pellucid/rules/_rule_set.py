@@ -1,0 +1,207 @@
+"""Rules that stand for a network, with how far they can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from pellucid._core import Json, Task
+from pellucid.errors import InputError, near_misses
+from pellucid.inputs import Column
+from pellucid.rules._python import python_source
+from pellucid.rules._readable import Row, cell
+from pellucid.rules._rule import Condition, Rule, known
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleSet:
+    """Rules that were read off a network's own answers; exactly one speaks for each row.
+
+    Shares run from 0 to 1. In regression, fidelity and accuracy are R²: 1 is all of the variance, 0 no better
+    than the mean.
+
+    Args:
+        rules: in the order of the tree.
+        classes: class names; empty for regression.
+        task: classification or regression.
+        columns: what the rules may speak of.
+        fidelity: share of held-out rows to which the rules and the network give the same answer.
+        fidelity_low, fidelity_high: its 95 % interval (Wilson; in regression bootstrap over rows).
+        null_fidelity: the same for a tree of that size grown from the true answers, which never saw the
+            network: what the data alone gives.
+        excess_low, excess_high: 95 % interval of ``fidelity - null_fidelity``, counted on the same rows.
+        majority: the same for always giving the network's commonest answer; in regression its mean: about 0.
+        coverage: share of held-out rows for which a rule speaks.
+        accuracy: share of held-out rows where the rules meet the true answer.
+        network_accuracy: where the network meets it.
+        n_train: rows that the rules were grown from, without synthetic ones.
+        n_test: held-out rows: validation and test part.
+        answer: what is predicted, in words.
+        unit: of the answer, in regression.
+        name: of the data.
+        note: what a reader must know, in sentences.
+        synthetic: rows between training rows that the network answered in addition.
+        seed: the only source of chance.
+    """
+
+    rules: tuple[Rule, ...]
+    classes: tuple[str, ...]
+    task: Task
+    columns: tuple[Column, ...]
+    fidelity: float
+    fidelity_low: float
+    fidelity_high: float
+    null_fidelity: float
+    excess_low: float
+    excess_high: float
+    majority: float
+    coverage: float
+    accuracy: float
+    network_accuracy: float
+    n_train: int
+    n_test: int
+    answer: str = "answer"
+    unit: str = ""
+    name: str = ""
+    note: str = ""
+    synthetic: int = 0
+    seed: int = 0
+
+    def __len__(self) -> int:
+        """Number of rules."""
+        return len(self.rules)
+
+    @property
+    def excess(self) -> float:
+        """Fidelity above that of a tree which never saw the network."""
+        return self.fidelity - self.null_fidelity
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The answers that rules give, in their order, each once."""
+        return tuple(dict.fromkeys(rule.outcome for rule in self.rules))
+
+    def fired(self, row: Row) -> Rule | None:
+        """The rule that speaks for a row of raw values, ``None`` where none does.
+
+        Raises:
+            InputError: if a column that a rule asks for is absent, or its value is none that it knows.
+        """
+        index = firing([rule.conditions for rule in self.rules], self.columns, [row])[0]
+        return None if index is None else self.rules[index]
+
+    def predict(self, rows: Sequence[Row]) -> list[str] | list[float]:
+        """What the rules say about rows of raw values: class names, or numbers in regression.
+
+        Args:
+            rows: as :func:`readable_rows` gives them, or as in the user's table.
+
+        Raises:
+            InputError: as :meth:`fired`, and where no rule speaks for a row.
+        """
+        found = firing([rule.conditions for rule in self.rules], self.columns, rows)
+        silent = next((k for k, index in enumerate(found) if index is None), None)
+        if silent is not None:
+            raise InputError(f"No rule speaks for row {silent + 1}.")
+        speaking = [self.rules[index] for index in found if index is not None]
+        if self.task == "classification":
+            return [rule.outcome for rule in speaking]
+        return [rule.value if rule.value is not None else float("nan") for rule in speaking]
+
+    def to_text(self) -> str:
+        """The rules one a line, below how far they can be believed."""
+        return "\n".join((*self.summary(), *map(self._line, range(len(self.rules))), *self.note.splitlines()))
+
+    def summary(self) -> tuple[str, ...]:
+        """How far the rules stand for the network, beside the baselines: three lines."""
+        ends = f"[{_percent(self.fidelity_low)}, {_percent(self.fidelity_high)}]"
+        agree = f"agree with the network on {_percent(self.fidelity)} {ends} of"
+        if not self.classes:
+            agree = f"explain {_percent(self.fidelity)} {ends} of the variance of the network's answers to"
+        usual, right = ("commonest", "right") if self.classes else ("mean", "R²")
+        about = f"{self.answer} ({self.name})" if self.name else self.answer
+        return (
+            f"{_counted(len(self.rules), 'rule')} for {about} {agree} {self.n_test} held-out rows.",
+            f"Without the network: {_percent(self.null_fidelity)} by a tree of that size on the true "
+            f"answers, {_percent(self.majority)} by its {usual} answer.",
+            f"Held-out {right}: rules {_percent(self.accuracy)}, network {_percent(self.network_accuracy)}.",
+        )
+
+    def to_python(self, name: str = "predict") -> str:
+        """Source of a Python function ``name(row)`` that answers as :meth:`predict` and needs nothing else.
+
+        Raises:
+            InputError: if ``name`` cannot name a function.
+        """
+        return python_source(self.rules, self.columns, name, self.summary()[:1])
+
+    def to_json(self) -> dict[str, Json]:
+        """As JSON would write it; what is unknown is ``None``."""
+        figures: dict[str, Json] = {
+            name: known(float(getattr(self, name)))
+            for name in (
+                "fidelity", "fidelity_low", "fidelity_high", "null_fidelity", "excess", "excess_low",
+                "excess_high", "majority", "coverage", "accuracy", "network_accuracy",
+            )
+        }  # fmt: skip
+        return {
+            "task": self.task,
+            "answer": self.answer,
+            "unit": self.unit,
+            "classes": [*self.classes],
+            "rules": [rule.to_json() for rule in self.rules],
+            **figures,
+            "n_train": self.n_train,
+            "n_test": self.n_test,
+            "synthetic": self.synthetic,
+            "seed": self.seed,
+            "note": self.note,
+        }
+
+    def _line(self, k: int) -> str:
+        rule = self.rules[k]
+        ends = f"[{_percent(rule.precision_low)}, {_percent(rule.precision_high)}]"
+        met = (
+            f"{_percent(rule.precision)} {ends}" if rule.error is None else f"± {rule.error:.3g} {self.unit}"
+        )
+        said = met.rstrip() if rule.support else "never met"
+        return f"{k + 1}. {rule}  ({_counted(rule.support, 'row')}, {said})"
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"RuleSet({_counted(len(self.rules), 'rule')}, fidelity {_percent(self.fidelity)})"
+
+
+def firing(
+    asked: Sequence[tuple[Condition, ...]], columns: Sequence[Column], rows: Sequence[Row]
+) -> list[int | None]:
+    """Index of the first rule whose conditions all hold, for each row; ``None`` where there is none."""
+    used = {condition.column for conditions in asked for condition in conditions}
+    speak = [column for column in columns if column.name in used]
+    return [_first(asked, _cells(speak, row, k)) for k, row in enumerate(rows)]
+
+
+def _cells(columns: Sequence[Column], row: Row, k: int) -> dict[str, tuple[float, str]]:
+    absent = next((column.name for column in columns if column.name not in row), None)
+    if absent is not None:
+        raise InputError(f"Row {k + 1} gives no {absent!r}. {near_misses(absent, map(str, row))}")
+    return {column.name: cell(column, row[column.name]) for column in columns}
+
+
+def _first(asked: Sequence[tuple[Condition, ...]], cells: Mapping[str, tuple[float, str]]) -> int | None:
+    for k, conditions in enumerate(asked):
+        if all(condition.holds(*cells[condition.column]) for condition in conditions):
+            return k
+    return None
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
