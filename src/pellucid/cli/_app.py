@@ -13,13 +13,16 @@ from pellucid.errors import PellucidError
 
 HELP = """See what a network learned, why it decided, and how far to believe each explanation.
 
-  pellucid demo                                       trains two networks, explains them, writes two dossiers
+\b
+  pellucid demo                                        trains two networks, explains them, writes two dossiers
   pellucid train data.csv --target outcome --out run/  a network for your table (or a folder of pictures)
   pellucid explain run/ --input 3                      why one answer came out, with evidence
 
+\b
 MODEL is a run folder that training left, or package.module:attr / file.py:attr naming your own network
 (a torch.nn.Module, or a function of no arguments that returns one).
 
+\b
 Results go to stdout, narration to stderr; --json gives one document. Exit codes: 0 done, 1 a bug of ours,
 2 wrong usage or inputs, 3 network or data cannot be loaded, 4 method not applicable, 7 result cannot be
 written, 8 training broke, 130 interrupted.

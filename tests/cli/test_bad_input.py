@@ -1,0 +1,143 @@
+"""Each mistake ends in one clear sentence and a documented exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+USAGE, LOAD, METHOD, STORE, TRAINING, INTERRUPTED = 2, 3, 4, 7, 8, 130
+
+
+def sentence(err):
+    (line,) = [line for line in err.strip().splitlines() if line.startswith("pellucid: ")]
+    assert "Traceback" not in err
+    assert "bug of ours" not in line
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["layers", "no/such/run"], LOAD, "no/such/run"),
+        (["train", "patient.csv", "--target", "outcome"], LOAD, "patients.csv"),
+        (["train", "patients.csv", "--target", "outcom"], USAGE, "outcome"),
+        (["train", "patients.csv"], USAGE, "target"),
+        (["explain", "{run}", "--method", "integrated_gradient"], METHOD, "integrated_gradients"),
+        (["explain", "{run}", "--input", "9999"], USAGE, "0 to"),
+        (["explain", "{run}", "--input", "three"], USAGE, "three"),
+        (["explain", "{run}", "--target", "7", "--method", "saliency"], USAGE, "0 to 1"),
+        (["features", "{run}", "dense11"], USAGE, "dense1"),
+        (["features", "{run}", "dense1", "--units", "99999"], USAGE, "99999"),
+        (["train", "patients.csv", "--target", "outcome", "--type", "age"], USAGE, "COLUMN=TYPE"),
+        (["train", "patients.csv", "--target", "outcome", "--activation", "rellu"], USAGE, "relu"),
+        (["train", "patients.csv", "--target", "outcome", "--optimizer", "adam"], USAGE, "adamw"),
+        (["train", "bresst-cancer"], LOAD, "breast-cancer"),
+        (["demo", "digit"], USAGE, "digits"),
+        (["layers", "nowhere:net"], LOAD, "nowhere"),
+    ],
+)
+def test_one_sentence_and_an_exit_code(call, patients, run, monkeypatch, arguments, code, words):
+    monkeypatch.chdir(patients.parent)
+    got, _, err = call(*[a.format(run=run) for a in arguments])
+    assert got == code, err
+    assert words in sentence(err)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("age,outcome\n", "no rows"),
+        ("age,age,outcome\n1,2,a\n3,4,b\n", "age"),
+        ("age,outcome\n" + "1,same\n" * 30, "same answer"),
+    ],
+)
+def test_tables_that_cannot_be_learned_from(call, tmp_path, content, words):
+    path = tmp_path / "table.csv"
+    path.write_text(content)
+    got, _, err = call("train", path, "--target", "outcome", "--out", tmp_path / "run")
+    assert got == USAGE, err
+    assert words in sentence(err).lower()
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_text_among_numbers_is_named(call, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("age,outcome\n" + "30,a\n40,b\n" * 20 + "forty,a\n")
+    got, _, err = call("train", path, "--target", "outcome", "--type", "age=number", "--out", tmp_path / "run")
+    assert got == USAGE
+    assert "forty" in sentence(err)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(call, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("\ufeffoutcome,age\n" + "a,30\nb,60\n" * 40)
+    got, _, err = call("train", path, "--target", "outcome", "--epochs", 1, "--out", tmp_path / "run")
+    assert got == 0, err
+
+
+def test_a_picture_that_is_none(call, tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "pictures" / name / "1.png").write_bytes(b"not a picture")
+    got, _, err = call("train", tmp_path / "pictures", "--out", tmp_path / "run")
+    assert got == USAGE, err
+    assert "1.png" in sentence(err)
+
+
+def test_output_that_cannot_be_written(call, run, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    got, _, err = call("report", run, "--out", tmp_path / "file" / "page.html")
+    assert got == STORE, err
+    assert "page.html" in sentence(err)
+
+
+def test_a_network_that_raises_in_the_middle(call, patients, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text(
+        "from torch import nn\n\nclass Broken(nn.Module):\n    def forward(self, x):\n        raise ValueError('no')\n\nnet = Broken()\n"
+    )
+    got, _, err = call("layers", "broken:net", "--data", patients, "--answer", "outcome")
+    assert got == METHOD, err
+    assert "ValueError" in sentence(err)
+
+
+def test_an_unforeseen_error_is_called_a_bug(call, run, monkeypatch):
+    monkeypatch.setattr("pellucid.tasks.layers", lambda *_, **__: 1 / 0)
+    got, _, err = call("layers", run)
+    assert got == 1
+    assert "bug of ours" in err
+    assert "ZeroDivisionError" in err
+
+
+def test_interrupted_training_goes_on_where_it_stopped(patients, tmp_path):
+    command = [sys.executable, "-m", "pellucid", "train", str(patients), "--target", "outcome"]
+    command += ["--out", str(tmp_path / "run"), "--epochs", "400", "--batch-size", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("epoch   2"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, err
+    assert "Traceback" not in err
+    assert (tmp_path / "run" / "checkpoint.safetensors").is_file()
+    assert not (tmp_path / "run" / "run.json").exists()
+    resumed = subprocess.run([*command[:-4], "--epochs", "3", *command[-2:]], capture_output=True, text=True, check=False)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stderr.count("epoch   1 ") == 1
+
+
+def test_interrupted_report_leaves_the_earlier_page(run, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("earlier")
+    command = [sys.executable, "-m", "pellucid", "report", str(run), "--out", str(page)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, err
+    assert page.read_text() == "earlier"
+    assert "Traceback" not in err

@@ -1,0 +1,116 @@
+"""Each command, as a user runs it: what comes out, in words and as one JSON document."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def one_document(out):
+    whole = json.loads(out)
+    assert whole["schema"] == "pellucid/1"
+    return whole["results"]
+
+
+def test_train_says_what_was_inferred_and_leaves_a_run(call, patients, tmp_path):
+    code, out, err = call("train", patients, "--target", "outcome", "--out", tmp_path / "run", "--epochs", 3)
+    assert code == 0, err
+    assert out.strip() == str(tmp_path / "run")
+    assert "240 rows" in err
+    assert "missing" in err
+    assert "always" in err
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
+def test_train_as_json(call, patients, tmp_path):
+    code, out, err = call(
+        "train", patients, "--target", "outcome", "--out", tmp_path / "r", "--epochs", 2, "--json",
+        "--hidden", "8,4", "--activation", "tanh", "--type", "age=number",
+    )  # fmt: skip
+    assert code == 0, err
+    results = one_document(out)
+    assert results["performance"]["n"] > 0
+    assert len(results["record"]["epochs"]) == 2
+    written = json.loads((tmp_path / "r" / "run.json").read_text())
+    assert written["architecture"]["params"]["hidden"] == [8, 4]
+    assert written["architecture"]["params"]["activation"] == "tanh"
+
+
+def test_layers(call, run):
+    code, out, _ = call("layers", run)
+    assert code == 0
+    assert "dense1" in out
+    code, out, _ = call("layers", run, "--json")
+    sites = [row["site"] for row in one_document(out)["rows"]]
+    assert sites[-1] == "output"
+
+
+def test_explain_chooses_a_method_and_says_why(call, run):
+    code, out, err = call("explain", run, "--json")
+    assert code == 0, err
+    (why,) = one_document(out)
+    assert why["provenance"]["method"] in why["note"]
+    assert why["cards"][0]["verdict"]
+
+
+def test_explain_several_methods_side_by_side(call, run, tmp_path):
+    picture = tmp_path / "why.png"
+    code, out, err = call("explain", run, "--method", "saliency,integrated_gradients", "--input", "0,1", "--out", picture)
+    assert code == 0, err
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "saliency" in out.lower()
+    assert "integrated" in out.lower()
+
+
+def test_features(call, run, tmp_path):
+    code, out, err = call("features", run, "dense1", "--units", "0,3", "--steps", 8, "--json")
+    assert code == 0, err
+    assert one_document(out)["pictures"]["units"] == [0, 3]
+    code, out, err = call("features", run, "dense1", "--units", "0", "--steps", 8, "--out", tmp_path / "f.svg")
+    assert code == 0, err
+    assert b"<svg" in (tmp_path / "f.svg").read_bytes()
+
+
+def test_rules_as_text_python_and_json(call, run):
+    code, text, _ = call("rules", run)
+    assert code == 0
+    assert "fidelity" in text.lower()
+    code, source, _ = call("rules", run, "--as", "python")
+    compile(source, "rules.py", "exec")
+    code, out, _ = call("rules", run, "--as", "json")
+    assert one_document(out)["fidelity"] > 0.5
+
+
+def test_report(call, run, tmp_path):
+    code, out, err = call("report", run, "--out", tmp_path / "page.html")
+    assert code == 0, err
+    page = (tmp_path / "page.html").read_text()
+    assert out.strip() == str(tmp_path / "page.html")
+    assert "<script src" not in page
+    assert "https://" not in page.split("</style>")[0]
+
+
+def test_a_users_own_network(call, patients, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n\ndef network():\n    return nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 2))\n"
+    )
+    code, out, err = call("layers", "mine:network", "--data", patients, "--answer", "outcome", "--json")
+    assert code == 0, err
+    assert [row["site"] for row in one_document(out)["rows"]] == ["0", "1", "2"]
+
+
+def test_help_is_quick_and_shows_examples():
+    code = "import time, sys; t = time.perf_counter(); import pellucid.cli; sys.stdout.write('torch' if 'torch' in sys.modules else 'light')"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "light", "the command line imports torch before it needs it"
+    shown = subprocess.run([sys.executable, "-m", "pellucid", "--help"], capture_output=True, text=True, check=True)
+    assert "pellucid train data.csv --target outcome" in shown.stdout
+
+
+@pytest.mark.parametrize("command", ["train", "explain", "layers", "features", "rules", "report", "demo"])
+def test_every_command_has_help(call, command):
+    code, out, _ = call(command, "--help")
+    assert code == 0
+    assert "Usage" in out
