@@ -48,10 +48,11 @@ class Slots:
 class Marginals:
     """Each number through its own quantiles, all of them inside the ball that holds 95 % of the data.
 
-    Numbers are mapped to normal scores by rank; the latent point is whitened there and its Mahalanobis radius
-    capped at the data's 95 % quantile; each score then goes back through the column's quantiles, so no value
-    leaves its column's range. A category is a softmax over its levels, started at their frequencies and made
-    one level at the end. Slots that say "missing" are kept at zero.
+    Numbers are mapped to normal scores by rank, where the latent point is whitened. Each score goes back
+    through its column's quantiles, so no value leaves its column's range; then the numbers are drawn towards
+    their mean until their Mahalanobis distance is at most the data's 95 % quantile. A category is a softmax
+    over its levels, started at their frequencies and made one level at the end. Slots that say "missing" are
+    kept at zero.
     """
 
     slots: Slots
@@ -61,6 +62,9 @@ class Marginals:
     basis: Tensor
     back: Tensor
     radius: Tensor
+    mean: Tensor
+    whiten: Tensor
+    reach: Tensor
     shares: tuple[Tensor, ...]
     whole: tuple[Tensor | None, ...]
     kind: Kind = "marginals"
@@ -71,16 +75,8 @@ class Marginals:
         slots = Slots.of(spec, data.shape[1])
         numbers = data[:, list(slots.numbers)]
         levels = torch.linspace(0, 1, LEVELS, dtype=data.dtype, device=data.device)
-        scores = _scores(numbers)
-        centre = scores.mean(0)
-        away = scores - centre
-        values, vectors = torch.linalg.eigh(away.T.double() @ away.double() / len(data))
-        # directions in which columns repeat each other are left out
-        kept = values > 1e-4
-        values, vectors = values[kept], vectors[:, kept]
-        basis = (vectors * values.sqrt()).to(data.dtype)
-        back = (vectors / values.sqrt()).to(data.dtype)
-        lengths = (away @ back).norm(dim=1)
+        centre, basis, back, lengths = whitened(_scores(numbers))
+        mean, _, whiten, outlying = whitened(numbers)
         return cls(
             slots,
             data.shape[1],
@@ -89,6 +85,9 @@ class Marginals:
             basis,
             back,
             lengths.quantile(EDGE),
+            mean,
+            whiten,
+            outlying.quantile(EDGE),
             tuple(data[:, list(group)].mean(0).clamp_min(1e-3).log() for group in slots.categories),
             tuple(_few(column) for column in numbers.T),
         )
@@ -148,7 +147,22 @@ class Marginals:
         place = normal_share(scores) * (LEVELS - 1)
         below = place.detach().floor().clamp(0, LEVELS - 2).long()
         start = self.quantiles.gather(0, below)
-        return start + (self.quantiles.gather(0, below + 1) - start) * (place - below)
+        away = start + (self.quantiles.gather(0, below + 1) - start) * (place - below) - self.mean
+        return self.mean + away * within((away @ self.whiten).norm(dim=1, keepdim=True), self.reach)
+
+
+def whitened(points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mean ``[D]``, map from white noise ``[D, d]``, map to it ``[D, d]``, and Mahalanobis distances ``[n]``.
+
+    Directions with less than 1e-6 of the largest variance are left out: there, columns repeat each other.
+    """
+    mean = points.mean(0)
+    away = points - mean
+    values, vectors = torch.linalg.eigh(away.T.double() @ away.double() / len(points))
+    kept = values > 1e-6 * values.max().clamp_min(1e-12) if len(values) else values > 0
+    values, vectors = values[kept], vectors[:, kept]
+    back = (vectors / values.sqrt()).to(points.dtype)
+    return mean, (vectors * values.sqrt()).to(points.dtype), back, (away @ back).norm(dim=1)
 
 
 def _scores(numbers: Tensor) -> Tensor:

@@ -7,16 +7,28 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid.errors import InputError
+
 TYPICAL_ROWS = 500
+FAR = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nearness:
-    """Distances to real inputs, in units of the typical distance between neighbours among them."""
+    """Distances to real inputs, in units of the typical distance between neighbours among them.
+
+    Args:
+        real: the real inputs, flat and scaled.
+        scale: what each number is divided by.
+        typical: median distance from a real input to its nearest neighbour.
+        far: 95 % quantile of that distance, ÷ ``typical``.
+        mean: of the real inputs.
+    """
 
     real: Tensor
     scale: Tensor
     typical: Tensor
+    far: float
     mean: Tensor
 
     @classmethod
@@ -31,8 +43,12 @@ class Nearness:
         gaps[rows[: len(some), None] == rows] = float("inf")
         nearest = gaps.amin(1)
         nearest = nearest[nearest.isfinite()]
-        typical = nearest.median() if len(nearest) else flat.new_tensor(float("nan"))
-        return cls(flat, scale, typical, flat.mean(0))
+        if not len(nearest):
+            raise InputError(
+                "data: expected inputs from at least two rows that differ, to know how far they lie."
+            )
+        typical = nearest.median().clamp_min(1e-12)
+        return cls(flat, scale, typical, float(nearest.quantile(FAR) / typical), flat.mean(0))
 
     def distance(self, made: Tensor) -> Tensor:
         """``[b]`` for inputs ``[b, …]``: to the nearest real one ÷ typical."""

@@ -30,7 +30,7 @@ class FeaturePictures:
         agreement: ``[U]``, mean cosine between the pictures of different starts, the data's mean taken off;
             NaN with a single start.
         untrained_ratio, untrained_distance, untrained_agreement: ``[U]``, the same recipe for the same unit
-            numbers of an untrained twin; NaN where none was run.
+            numbers of untrained twins, mean over trials; NaN where none was run.
         started: bool ``[U]``, whether the unit could be moved at all; the pictures of one that could not show
             where the search began and mean nothing.
         words: per unit ``"supported"``, ``"weak"``, ``"not better than an untrained network"`` or

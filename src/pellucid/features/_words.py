@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import Tensor
@@ -9,28 +10,36 @@ from torch import Tensor
 Word = Literal["supported", "weak", "not better than an untrained network", "did not start"]
 
 REACHED = 0.5
-NEAR = 2.0
 AGREED = 0.5
 CONTROL = 0.95
 
 
 def words(
-    started: Tensor, ratio: Tensor, distance: Tensor, agreement: Tensor, control: Tensor
+    started: Tensor, ratio: Tensor, distance: Tensor, agreement: Tensor, far: float, control: Tensor
 ) -> tuple[Word, ...]:
     """One word per unit; ``control`` is agreement ÷ distance of untrained units, NaN where none was run."""
-    control = control[control.isfinite()]
-    bar = float(control.quantile(CONTROL)) if len(control) else None
+    bar = control_bar(control)
     return tuple(
-        _word(bool(s), float(r), float(d), float(a), bar)
+        _word(bool(s), float(r), float(d), float(a), far, bar)
         for s, r, d, a in zip(started, ratio, distance, agreement, strict=True)
     )
 
 
-def _word(started: bool, ratio: float, distance: float, agreement: float, bar: float | None) -> Word:
+def control_bar(control: Tensor) -> float | None:
+    """What at most 5 % of untrained units exceed: the ⌈0.95 (n + 1)⌉-th smallest, or the largest."""
+    ordered = control[control.isfinite()].sort().values
+    if not len(ordered):
+        return None
+    return float(ordered[min(len(ordered), math.ceil(CONTROL * (len(ordered) + 1))) - 1])
+
+
+def _word(
+    started: bool, ratio: float, distance: float, agreement: float, far: float, bar: float | None
+) -> Word:
     if not started:
         return "did not start"
-    if bar is not None and not agreement / distance > bar:
+    if bar is not None and not agreement > bar * distance:
         return "not better than an untrained network"
-    if bar is not None and ratio >= REACHED and distance <= NEAR and agreement >= AGREED:
+    if bar is not None and ratio >= REACHED and distance <= far and agreement >= AGREED:
         return "supported"
     return "weak"
