@@ -55,7 +55,8 @@ def default_network(dataset: Dataset, *, seed: int = 0) -> Plain:
     """A plain network that suits ``dataset``: :func:`mlp` for tables, :func:`cnn` for pictures.
 
     Pictures are halved until at most 8 pixels a side remain, at least twice where 4 pixels allow it, with
-    16, 32, 64, 64, … channels. Regression gets the mean and sd of the training answers as its last layer.
+    16, 32, 64, 64, … channels; a quarter of the dense layer drops out in training. Regression gets the mean
+    and sd of the training answers as its last layer.
 
     Args:
         dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures.
@@ -74,7 +75,15 @@ def default_network(dataset: Dataset, *, seed: int = 0) -> Plain:
     if axes == ("C", "H", "W") and len(shape) == 3:
         channels, height, width = shape
         widths = _widths(min(height, width))
-        return cnn(channels, (height, width), dataset.outputs, widths=widths, seed=seed, answers=answers)
+        return cnn(
+            channels,
+            (height, width),
+            dataset.outputs,
+            widths=widths,
+            seed=seed,
+            dropout=0.25,
+            answers=answers,
+        )
     raise InputError(
         f"{dataset.name}: a default network needs rows [N, D] or pictures [N, C, H, W], got "
         f"{tuple(dataset.inputs.shape)} with axes {axes}. Build a network and give it to train()."

@@ -48,6 +48,12 @@ class Plain(nn.Sequential):
         super().__init__(layers)
         self.architecture = architecture
 
+    def __getitem__(self, idx: slice | int) -> nn.Sequential | nn.Module:
+        """A layer by number, or some of them in a row, which have no architecture of their own."""
+        if isinstance(idx, slice):
+            return nn.Sequential(OrderedDict(list(self.named_children())[idx]))
+        return super().__getitem__(idx)
+
 
 def mlp(
     inputs: int,

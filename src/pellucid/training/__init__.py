@@ -1,5 +1,7 @@
 """Training a network and watching its layers while it learns."""
 
+from pellucid.training._diagnosis import diagnosis
+from pellucid.training._findings import Finding, Signal
 from pellucid.training._train import collect, train
 from pellucid.training._training import Training
 from pellucid.training._values import Epoch, LayerHealth, TrainingRecord
@@ -7,11 +9,14 @@ from pellucid.training._watch import Watch, watch
 
 __all__ = [
     "Epoch",
+    "Finding",
     "LayerHealth",
+    "Signal",
     "Training",
     "TrainingRecord",
     "Watch",
     "collect",
+    "diagnosis",
     "train",
     "watch",
 ]

@@ -15,7 +15,7 @@ from pellucid._core import Json
 from pellucid.errors import InputError, near_misses
 
 # learning rate, weight decay: what trained small networks well and fast in benchmarks/training.py
-OPTIMIZERS = MappingProxyType({"adamw": (2e-3, 1e-2), "sgd": (5e-2, 5e-4)})
+OPTIMIZERS = MappingProxyType({"adamw": (1e-3, 1e-2), "sgd": (2e-2, 5e-4)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def checked_options(
     patience: int | None,
     seed: int,
 ) -> Options:
-    """Options, with the optimizer's own values where none are given; :class:`InputError` if they cannot be."""
+    """Options, with the optimizer's own values for ``None``; :class:`InputError` if they cannot be."""
     if optimizer not in OPTIMIZERS:
         raise InputError(f"No optimizer is called {optimizer!r}. {near_misses(optimizer, OPTIMIZERS)}")
     own_rate, own_decay = OPTIMIZERS[optimizer]

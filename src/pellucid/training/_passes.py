@@ -133,7 +133,7 @@ class Passes:
         if self._instruments is None:
             return ()
         activations, updates = self._instruments
-        return layer_health(self.network, activations.read(), updates.read())
+        return layer_health(activations.read(), updates.read())
 
     def _broken(self, inputs: Tensor, epoch: int, steps: int, part: str) -> TrainingError:
         rate = self.options.learning_rate

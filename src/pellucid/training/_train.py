@@ -16,7 +16,7 @@ def train(
     network: nn.Module,
     dataset: Dataset,
     *,
-    epochs: int = 20,
+    epochs: int = 30,
     batch_size: int = 64,
     optimizer: str = "adamw",
     learning_rate: float | None = None,
@@ -48,7 +48,7 @@ def train(
         epochs: most passes over the training rows.
         batch_size: rows per step.
         optimizer: ``"adamw"`` or ``"sgd"``.
-        learning_rate: ``None`` is 0.002 for AdamW and 0.05 for SGD.
+        learning_rate: ``None`` is 0.001 for AdamW and 0.02 for SGD.
         momentum: of SGD.
         weight_decay: ``None`` is 0.01 for AdamW and 0.0005 for SGD.
         patience: epochs without a new lowest validation loss after which training stops; ``None`` never.
@@ -84,6 +84,7 @@ def train(
         Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
 
     Example:
+        >>> import torch
         >>> from pellucid._core import Dataset, split
         >>> from pellucid.inputs import Column, TabularSpec
         >>> from pellucid.networks import default_network
@@ -109,6 +110,7 @@ def collect(training: Training) -> TrainingRecord:
     """Run a training to its end and give its record.
 
     Example:
+        >>> import torch
         >>> from pellucid._core import Dataset, split
         >>> from pellucid.inputs import Column, TabularSpec
         >>> from pellucid.networks import mlp

@@ -17,6 +17,7 @@ class Update:
 
     gradient_norm: float | None
     update_ratio: float | None
+    parameters: int
 
 
 def learned_layers(model: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -29,8 +30,9 @@ def learned_layers(model: nn.Module) -> dict[str, list[nn.Parameter]]:
     return found
 
 
-def _norm(tensors: list[Tensor]) -> Tensor:
-    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t.detach()) for t in tensors]))
+def _flat(tensors: list[Tensor]) -> Tensor:
+    """A copy of several tensors in one row."""
+    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
 
 
 class Updates:
@@ -38,41 +40,37 @@ class Updates:
 
     def __init__(self, model: nn.Module) -> None:
         self._layers = learned_layers(model)
-        self._before: list[list[Tensor]] = []
-        self._gradients: list[Tensor | None] = []
-        self._samples: list[list[Tensor | None]] = []
+        self._sizes = {name: sum(p.numel() for p in own) for name, own in self._layers.items()}
+        self._before: dict[str, tuple[Tensor, Tensor]] = {}
+        # gradient norm, way gone, weight norm; left on the device until they are read
+        self._samples: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}
 
     @torch.no_grad()
     def before(self) -> None:
         """Keep the weights and measure the gradients of the coming step."""
-        self._before = [[p.detach().clone() for p in own] for own in self._layers.values()]
-        self._gradients = []
-        for own in self._layers.values():
+        for name, own in self._layers.items():
             gradients = [p.grad for p in own if p.grad is not None]
-            self._gradients.append(_norm(gradients) if gradients else None)
+            if gradients:
+                self._before[name] = (_flat(list(own)), torch.linalg.vector_norm(_flat(gradients)))
 
     @torch.no_grad()
     def after(self) -> None:
         """Measure how far the weights went."""
-        sample: list[Tensor | None] = []
-        for own, old, gradient in zip(self._layers.values(), self._before, self._gradients, strict=True):
-            moved = _norm([new - kept for new, kept in zip(own, old, strict=True)])
-            sample.append(None if gradient is None else torch.stack([gradient, moved, _norm(old)]))
-        self._samples.append(sample)
-        self._before, self._gradients = [], []
+        for name, (old, gradient) in self._before.items():
+            moved = torch.linalg.vector_norm(_flat(list(self._layers[name])) - old)
+            self._samples.setdefault(name, []).append((gradient, moved, torch.linalg.vector_norm(old)))
+        self._before = {}
 
     def read(self) -> dict[str, Update]:
-        """Updates by layer; starts anew."""
-        columns = list(zip(*self._samples, strict=True)) if self._samples else []
-        self._samples = []
-        return {name: _median(list(column)) for name, column in zip(self._layers, columns, strict=False)}
+        """Updates of every learned layer; starts anew."""
+        samples, self._samples = self._samples, {}
+        return {name: _median(samples.get(name, []), self._sizes[name]) for name in self._layers}
 
 
-def _median(samples: list[Tensor | None]) -> Update:
-    rows: list[list[float]] = [sample.double().tolist() for sample in samples if sample is not None]
-    if not rows:
-        return Update(None, None)
+def _median(samples: list[tuple[Tensor, Tensor, Tensor]], size: int) -> Update:
+    if not samples:
+        return Update(None, None, size)
+    rows = [(gradient.item(), moved.item(), weight.item()) for gradient, moved, weight in samples]
     ratios = [moved / weight for _, moved, weight in rows if weight > 0]
-    return Update(
-        statistics.median(gradient for gradient, _, _ in rows), statistics.median(ratios) if ratios else None
-    )
+    pulled = statistics.median(gradient for gradient, _, _ in rows)
+    return Update(pulled, statistics.median(ratios) if ratios else None, size)

@@ -62,7 +62,7 @@ class Watch:
         now = time.perf_counter()
         earlier = [e.validation_loss for e in self._epochs if not math.isnan(e.validation_loss)]
         best = not math.isnan(validation_loss) and all(validation_loss < loss for loss in earlier)
-        layers = layer_health(self._model, self._activations.read(), self._updates.read())
+        layers = layer_health(self._activations.read(), self._updates.read())
         numbers = (train_loss, validation_loss, train_score, validation_score, now - self._started)
         self._epochs.append(Epoch(len(self._epochs), *numbers, layers, best))
         self._started, self._epoch_start = now, self._step
