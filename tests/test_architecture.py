@@ -72,7 +72,8 @@ def test_imports_run_downward(path):
 def test_no_module_level_mutable_state(path):
     for node in ast.parse(path.read_text()).body:
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-        names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
+        targets = [*getattr(node, "targets", []), getattr(node, "target", None)]
+        names = [t.id for t in targets if isinstance(t, ast.Name)]
         if isinstance(value, ast.List | ast.Set) and names != ["__all__"]:
             pytest.fail(f"{path}:{node.lineno} holds mutable state at module level")
         assert not isinstance(node, ast.For | ast.While | ast.With), f"{path}:{node.lineno} works at import"

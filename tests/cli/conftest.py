@@ -19,7 +19,9 @@ def patients(tmp_path_factory):
             risk = 1 / (1 + math.exp(-(10 * age - 5 + (2 if smokes else -2))))
             ill = torch.rand(1, generator=draw).item() < risk
             shown = "" if torch.rand(1, generator=draw).item() < 0.05 else f"{90 + 60 * pressure:.0f}"
-            writer.writerow([f"{20 + 60 * age:.0f}", "yes" if smokes else "no", shown, "ill" if ill else "well"])
+            writer.writerow(
+                [f"{20 + 60 * age:.0f}", "yes" if smokes else "no", shown, "ill" if ill else "well"]
+            )
     return path
 
 

@@ -66,7 +66,9 @@ def test_tables_that_cannot_be_learned_from(call, tmp_path, content, words):
 def test_text_among_numbers_is_named(call, tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("age,outcome\n" + "30,a\n40,b\n" * 20 + "forty,a\n")
-    got, _, err = call("train", path, "--target", "outcome", "--type", "age=number", "--out", tmp_path / "run")
+    got, _, err = call(
+        "train", path, "--target", "outcome", "--type", "age=number", "--out", tmp_path / "run"
+    )
     assert got == USAGE
     assert "forty" in sentence(err)
 
@@ -97,7 +99,9 @@ def test_output_that_cannot_be_written(call, run, tmp_path):
 def test_a_network_that_raises_in_the_middle(call, patients, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.py").write_text(
-        "from torch import nn\n\nclass Broken(nn.Module):\n    def forward(self, x):\n        raise ValueError('no')\n\nnet = Broken()\n"
+        "from torch import nn\n\n"
+        "class Broken(nn.Module):\n    def forward(self, x):\n        raise ValueError('no')\n\n"
+        "net = Broken()\n"
     )
     got, _, err = call("layers", "broken:net", "--data", patients, "--answer", "outcome")
     assert got == METHOD, err
@@ -125,7 +129,9 @@ def test_interrupted_training_goes_on_where_it_stopped(patients, tmp_path):
     assert "Traceback" not in err
     assert (tmp_path / "run" / "checkpoint.safetensors").is_file()
     assert not (tmp_path / "run" / "run.json").exists()
-    resumed = subprocess.run([*command[:-4], "--epochs", "3", *command[-2:]], capture_output=True, text=True, check=False)
+    resumed = subprocess.run(
+        [*command[:-4], "--epochs", "3", *command[-2:]], capture_output=True, text=True, check=False
+    )
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr.count("epoch   1 ") == 1
 
@@ -134,7 +140,9 @@ def test_interrupted_report_leaves_the_earlier_page(run, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("earlier")
     command = [sys.executable, "-m", "pellucid", "report", str(run), "--out", str(page)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
     time.sleep(3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

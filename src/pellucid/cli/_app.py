@@ -53,7 +53,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     pass
 
@@ -77,6 +79,6 @@ def main() -> None:
             f"pellucid: this is a bug of ours, please report it with the command you ran: "
             f"{type(error).__name__}: {error}"
         )
-        if "--trace" in sys.argv or __debug__ and sys.flags.dev_mode:
+        if "--trace" in sys.argv or (__debug__ and sys.flags.dev_mode):
             raise
         sys.exit(EXIT["bug"])

@@ -12,14 +12,21 @@ from pellucid.errors import InputError
 if TYPE_CHECKING:
     from pellucid._core import Subject
 
-Model = Annotated[str, typer.Argument(help="A run folder, or package.module:attr / file.py:attr.", metavar="MODEL")]
+Model = Annotated[
+    str, typer.Argument(help="A run folder, or package.module:attr / file.py:attr.", metavar="MODEL")
+]
 Data = Annotated[
     str | None,
-    typer.Option(help="Data to examine on: a path or a bundled name. A run folder brings its own.", metavar="DATA"),
+    typer.Option(
+        help="Data to examine on: a path or a bundled name. A run folder brings its own.", metavar="DATA"
+    ),
 ]
-Answer = Annotated[str | None, typer.Option(help="Column to predict, where --data is a table.", metavar="COLUMN")]
+Answer = Annotated[
+    str | None, typer.Option(help="Column to predict, where --data is a table.", metavar="COLUMN")
+]
 Weights = Annotated[
-    Path | None, typer.Option(help="Weights to load: safetensors, or a checkpoint without code.", metavar="FILE")
+    Path | None,
+    typer.Option(help="Weights to load: safetensors, or a checkpoint without code.", metavar="FILE"),
 ]
 Seed = Annotated[int, typer.Option(help="The only source of chance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -45,4 +52,6 @@ def numbers(text: str | None, what: str) -> list[int] | None:
     try:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise InputError(f"{what} takes whole numbers with commas between them, such as 3,5; got {text!r}.") from None
+        raise InputError(
+            f"{what} takes whole numbers with commas between them, such as 3,5; got {text!r}."
+        ) from None

@@ -25,7 +25,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for runs and dossiers.", metavar="FOLDER")] = Path("out"),
     seed: Seed = 0,
 ) -> None:
-    """Train two networks on real data, look inside, explain, test the explanations, and write two dossiers."""
+    """Train two networks on real data and write their dossiers.
+
+    Looks inside every layer, explains single answers, tests the explanations and writes rules.
+    """
     began = time.perf_counter()
     if which is not None and which not in DEMOS:
         raise InputError(f"There is no demo {which!r}. {near_misses(which, DEMOS)}")
@@ -36,7 +39,8 @@ def demo(
 
 
 def _run(name: str, out: Path, seed: int) -> Path:
-    from pellucid import report, tasks
+    from pellucid import tasks
+    from pellucid.report import dossier, write
 
     dataset = _digits() if name == "digits" else tasks.dataset_of("breast-cancer")
     narrate(f"\n━━ {name}: training on {len(dataset):,} rows")
@@ -48,8 +52,8 @@ def _run(name: str, out: Path, seed: int) -> Path:
     narrate(f"━━ {name}: looking inside, explaining, testing the explanations")
     page = out / f"{name}.html"
     with progress(name, batch_size=256, seed=seed) as compute:
-        found = report.dossier(subject, path=page, units=12, layers=2, steps=128, compute=compute)
-    report.write(found, page)
+        found = dossier(subject, path=page, units=12, layers=2, steps=128, compute=compute)
+    write(found, page)
     _summary(subject, found)
     return page
 

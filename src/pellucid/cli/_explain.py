@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def explain(
     model: Model,
-    rows: Annotated[str, typer.Option("--input", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")] = "0",
+    rows: Annotated[
+        str, typer.Option("--input", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
+    ] = "0",
     method: Annotated[
         str | None, typer.Option(help="Methods with commas between them; left out, the best supported one.")
     ] = None,
@@ -25,12 +27,14 @@ def explain(
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
-    out: Annotated[Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")
+    ] = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Why the network gave its answers for some held-out rows, with evidence beside each explanation."""
+    """Why an answer came out, with evidence beside it."""
     from pellucid import tasks
 
     began = time.perf_counter()
@@ -41,7 +45,9 @@ def explain(
     picked = numbers(rows, "--input") or [0]
     found: list[Explanation] = []
     for name in chosen:
-        with progress(name or "choosing a method", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        with progress(
+            name or "choosing a method", quiet=as_json, batch_size=batch_size, seed=seed
+        ) as compute:
             found.append(tasks.explain(subject, picked, target=target, method=name, compute=compute))
     if out is not None:
         _write(found, out)

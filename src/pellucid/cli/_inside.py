@@ -23,7 +23,10 @@ def layers(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """What every layer is like: shape, receptive field, dead units, rank, beside an untrained copy."""
+    """What every hidden layer is like.
+
+    Shape, receptive field, dead units and rank, beside an untrained copy.
+    """
     from pellucid import tasks
 
     began = time.perf_counter()
@@ -31,7 +34,9 @@ def layers(
     with progress("layers", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         summary = tasks.layers(subject, rows=rows, compute=compute)
     if as_json:
-        document("layers", {"model": model, "rows": rows}, summary, seconds=time.perf_counter() - began, seed=seed)
+        document(
+            "layers", {"model": model, "rows": rows}, summary, seconds=time.perf_counter() - began, seed=seed
+        )
     else:
         from pellucid import figures
 
@@ -44,14 +49,21 @@ def features(
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
-    units: Annotated[str | None, typer.Option(help="Units, such as 0,3,7; left out, all.", metavar="LIST")] = None,
+    units: Annotated[
+        str | None, typer.Option(help="Units, such as 0,3,7; left out, all.", metavar="LIST")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Steps of activation maximization.")] = 256,
-    out: Annotated[Path | None, typer.Option(help="Write the pictures to this .png or .svg.", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the pictures to this .png or .svg.", metavar="FILE")
+    ] = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """What units of a layer respond to most, beside real inputs and an untrained control."""
+    """What the units of a layer respond to most.
+
+    Made inputs beside real ones and an untrained control.
+    """
     from pellucid import figures, tasks
 
     began = time.perf_counter()
@@ -87,7 +99,10 @@ def rules(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """The network's behaviour as decision rules, with held-out fidelity."""
+    """The network's behaviour as decision rules.
+
+    With their fidelity on held-out rows.
+    """
     from pellucid import tasks
     from pellucid._core import Compute
 

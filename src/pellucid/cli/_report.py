@@ -14,7 +14,9 @@ from pellucid.cli._say import document, narrate, progress, result
 
 def report(
     model: Model,
-    out: Annotated[Path, typer.Option(help="Where to write the page.", metavar="FILE")] = Path("dossier.html"),
+    out: Annotated[Path, typer.Option(help="Where to write the page.", metavar="FILE")] = Path(
+        "dossier.html"
+    ),
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
@@ -22,7 +24,7 @@ def report(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Write the dossier: one HTML file that needs no network and no JavaScript."""
+    """Write the dossier: one offline HTML file."""
     from pellucid.report import report as write_report
 
     began = time.perf_counter()

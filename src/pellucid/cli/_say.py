@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pellucid._version import __version__
 from pellucid.errors import PellucidError
@@ -68,7 +68,9 @@ def show(value: object) -> None:
     Console().print(value)
 
 
-def document(command: str, inputs: dict[str, Json], results: object, *, seconds: float, seed: int = 0) -> None:
+def document(
+    command: str, inputs: dict[str, Json], results: object, *, seconds: float, seed: int = 0
+) -> None:
     """Exactly one JSON document on stdout."""
     import torch
 
@@ -81,7 +83,11 @@ def document(command: str, inputs: dict[str, Json], results: object, *, seconds:
         "results": to_json(results),
         "seed": seed,
         "seconds": round(seconds, 3),
-        "versions": {"pellucid": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": {
+            "pellucid": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
     }
     result(json.dumps(whole, ensure_ascii=False, allow_nan=False))
 
@@ -101,11 +107,18 @@ def progress(title: str, *, quiet: bool = False, batch_size: int = 64, seed: int
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title)
         yield Compute(
-            batch_size=batch_size, seed=seed, progress=lambda done, total: bar.update(task, completed=done, total=total)
+            batch_size=batch_size,
+            seed=seed,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
 
@@ -132,8 +145,3 @@ def plural(count: int, noun: str) -> str:
         ('1 rule', '3 rules')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def as_text(value: object) -> str:
-    """What a value is in plain text."""
-    return cast("str", value) if isinstance(value, str) else repr(value)

@@ -24,11 +24,15 @@ def train(
             metavar="DATA",
         ),
     ],
-    target: Annotated[str | None, typer.Option(help="Column to predict, where DATA is a table.", metavar="COLUMN")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict, where DATA is a table.", metavar="COLUMN")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Run folder to leave behind.", metavar="FOLDER")] = Path("run"),
     epochs: Annotated[int, typer.Option(help="Most passes over the training rows.")] = 20,
     batch_size: Annotated[int, typer.Option(help="Rows per step.")] = 64,
-    learning_rate: Annotated[float | None, typer.Option(help="Step size; left out, one that suits the optimizer.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Step size; left out, one that suits the optimizer.")
+    ] = None,
     optimizer: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
     hidden: Annotated[
         str | None, typer.Option(help="Widths of the hidden dense layers, such as 64,64.", metavar="LIST")
@@ -38,13 +42,16 @@ def train(
     ] = None,
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", help="Override an inferred type: zip=category or age=number.", metavar="COLUMN=TYPE"),
+        typer.Option(
+            "--type", help="Override an inferred type: zip=category or age=number.", metavar="COLUMN=TYPE"
+        ),
     ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network while its inner workings are watched, and leave a run folder.
+    """Train a network and leave a run folder.
 
+    Its inner workings are watched while it trains.
     A run that was killed resumes where it stopped when the same command is given again.
     """
     from pellucid import tasks
@@ -70,7 +77,9 @@ def train(
     score = tasks.performance(subject)
     if as_json:
         results = {"run": str(out), "performance": score, "record": subject.record, "notes": dataset.notes}
-        document("train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed)
+        document(
+            "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
+        )
         return
     narrate(str(score))
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
@@ -79,7 +88,11 @@ def train(
 
 def _describe(dataset: Dataset) -> None:
     shape = " × ".join(map(str, dataset.inputs.shape[1:]))
-    kind = f"{plural(len(dataset.classes), 'class')}" if dataset.classes else f"a number{f' in {dataset.unit}' if dataset.unit else ''}"
+    kind = (
+        f"{plural(len(dataset.classes), 'class')}"
+        if dataset.classes
+        else f"a number{f' in {dataset.unit}' if dataset.unit else ''}"
+    )
     narrate(f"{dataset.name}: {plural(len(dataset), 'row')} of {shape}, predicting {dataset.answer} ({kind})")
     for note in dataset.notes:
         narrate(f"  · {note}")

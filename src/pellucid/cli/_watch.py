@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from pellucid.cli._say import narrate
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from pellucid.training import Epoch
 
 
@@ -38,7 +40,7 @@ def _live() -> Generator[Callable[[Epoch], None]]:
         yield tell
 
 
-def _table(epochs: list[Epoch]) -> object:
+def _table(epochs: list[Epoch]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)

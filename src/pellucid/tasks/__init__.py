@@ -1,6 +1,14 @@
 """The verbs: a subject in, a value out."""
 
-from pellucid.tasks._explain import best_method, explain, fitting_methods, method_named, methods, survey, usual_target
+from pellucid.tasks._explain import (
+    best_method,
+    explain,
+    fitting_methods,
+    method_named,
+    methods,
+    survey,
+    usual_target,
+)
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open

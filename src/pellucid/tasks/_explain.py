@@ -35,7 +35,7 @@ def method_named(name: str) -> Method:
 
 
 def usual_target(subject: Subject, inputs: Tensor) -> TargetLike:
-    """What is explained when nobody says: the log-odds of each row's own top class; the output in regression."""
+    """What is explained when nobody says: log-odds of each row's top class; the output in regression."""
     if subject.task == "regression":
         return logit(0)
     outputs = predict(subject.model, inputs)
@@ -96,7 +96,9 @@ def explain(
         chosen, note = best_method(subject, compute=compute)
     function = method_named(chosen) if isinstance(chosen, str) else chosen
     why = function(subject.model, inputs, wanted, spec=subject.spec, compute=compute)
-    found = dataclasses.replace(why, note=" ".join(filter(None, [note, why.note])), class_names=subject.classes)
+    found = dataclasses.replace(
+        why, note=" ".join(filter(None, [note, why.note])), class_names=subject.classes
+    )
     if not cards:
         return found
     others = None if subject.data is None else _others(held_out(subject.data), 32)
@@ -110,8 +112,8 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
     """Name of the method that evidence supports best on held-out rows of this subject, and why, in words."""
     if subject.data is None:
         raise InputError(
-            "Without data the best supported method cannot be found. Open the subject with data=(inputs, answers), "
-            f"or name a method: {', '.join(methods())}."
+            "Without data the best supported method cannot be found. "
+            f"Open the subject with data=(inputs, answers), or name a method: {', '.join(methods())}."
         )
     found = survey(subject, compute=compute)
     return found.best, found.reason

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid import features as portraits
-from pellucid import layers as inside
 from pellucid._core import Compute, Dataset, Subject, predict, sites
 from pellucid.errors import InputError, MethodError
+from pellucid.features import FeaturePictures, activation_maximization
+from pellucid.layers import Exemplars
+from pellucid.layers import exemplars as strongest_inputs
 from pellucid.tasks._rows import held_out, sample
 
 
@@ -26,8 +27,8 @@ class FeaturePage:
         real: those inputs, each once.
     """
 
-    pictures: portraits.FeaturePictures
-    exemplars: inside.Exemplars
+    pictures: FeaturePictures
+    exemplars: Exemplars
     real: Dataset
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
@@ -107,7 +108,7 @@ def features(
     index = None if units is None else torch.as_tensor(list(units), dtype=torch.int64)
     if index is not None and not len(index):
         raise InputError("units is empty; name at least one, or leave it out for all.")
-    made = portraits.activation_maximization(
+    made = activation_maximization(
         subject.model,
         chosen,
         spec=subject.spec,
@@ -117,16 +118,16 @@ def features(
         seeds=seeds,
         compute=compute,
     )
-    real = inside.exemplars(
+    real = strongest_inputs(
         subject.model, looked.inputs, chosen, k=exemplars, units=made.units, compute=compute
     )
     return FeaturePage(made, *_compact(real, looked))
 
 
 def first_units(subject: Subject, site: str, most: int) -> list[int] | None:
-    """The ``most`` units of a layer that real inputs excite most, by number; ``None`` where all are few enough."""
+    """The ``most`` units that real inputs excite most, by number; ``None`` where there are no more."""
     data = held_out(subject.needs_data("features"))
-    found = inside.exemplars(subject.model, data.inputs[sample(len(data), 500)], site, k=1)
+    found = strongest_inputs(subject.model, data.inputs[sample(len(data), 500)], site, k=1)
     if len(found.units) <= most:
         return None
     return sorted(found.units[found.values[:, 0].argsort(descending=True)[:most]].tolist())
@@ -139,7 +140,7 @@ def _last(subject: Subject) -> str:
     return found[-1]
 
 
-def _compact(real: inside.Exemplars, looked: Dataset) -> tuple[inside.Exemplars, Dataset]:
+def _compact(real: Exemplars, looked: Dataset) -> tuple[Exemplars, Dataset]:
     """The exemplars with only the rows that they name."""
     kept, number = real.rows.clamp_min(0).unique(return_inverse=True)
     numbered = torch.where(real.rows < 0, real.rows, number)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pellucid import layers as inside
 from pellucid._core import Compute, Subject
+from pellucid.layers import LayerSummary, summary
 from pellucid.tasks._rows import held_out, sample
-
-LayerSummary = inside.LayerSummary
 
 
 def layers(subject: Subject, *, rows: int = 512, compute: Compute | None = None) -> LayerSummary:
@@ -36,4 +34,4 @@ def layers(subject: Subject, *, rows: int = 512, compute: Compute | None = None)
     """
     data = held_out(subject.needs_data("layers"))
     seed = (compute or Compute()).seed
-    return inside.summary(subject.model, data.inputs[sample(len(data), rows, seed=seed)], compute=compute)
+    return summary(subject.model, data.inputs[sample(len(data), rows, seed=seed)], compute=compute)

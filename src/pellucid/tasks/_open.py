@@ -17,9 +17,10 @@ from pellucid.tasks._train import dataset_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    import numpy as np
 
-    Pair = tuple[Tensor | ArrayLike, Tensor | ArrayLike]
+    Rows = Tensor | np.ndarray | Sequence[object]
+    Pair = tuple[Rows, Rows]
 
 
 def open(  # noqa: A001
@@ -35,10 +36,10 @@ def open(  # noqa: A001
     """Put a trained network under examination.
 
     Args:
-        model: a module; a run folder that training left; or ``"package.module:attr"`` / ``"file.py:attr"``,
-            which names a module or a function of no arguments that returns one.
-        data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path or the name of a bundled
-            data set. A run folder brings its own.
+        model: a module; a run folder that training left; or ``"package.module:attr"`` or
+            ``"file.py:attr"``, which names a module or a function of no arguments that returns one.
+        data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path or the name of a
+            bundled data set. A run folder brings its own.
         spec: what an input means; guessed from the shape of the data where it is left out.
         classes: names of the outputs; numbers where left out.
         answer: the column to predict, where ``data`` is a table's path.
@@ -68,7 +69,9 @@ def open(  # noqa: A001
     found = _dataset(data, spec, tuple(classes), answer)
     means = spec or (found.spec if found is not None else None)
     if means is None:
-        raise InputError("What do the inputs mean? Give data=(inputs, answers), or spec=ImageSpec(…) or TabularSpec(…).")
+        raise InputError(
+            "What do the inputs mean? Give data=(inputs, answers), or spec=ImageSpec(…) or TabularSpec(…)."
+        )
     labels = tuple(classes) or (found.classes if found is not None else ())
     origin = model if isinstance(model, str) else f"a {type(network).__name__} given in Python"
     title = name or (found.name if found is not None and found.name else type(network).__name__)
@@ -83,19 +86,22 @@ def _network(model: nn.Module | str | Path, weights: str | Path | None) -> nn.Mo
     elif isinstance(model, str | Path) and ":" in str(model):
         network = loading.module_attr(str(model))
     elif isinstance(model, str | Path):
-        near = near_misses(Path(model).name, _beside(Path(model)))
         raise LoadError(
-            f"{model} is neither a run folder nor names a network as package.module:attr or file.py:attr. {near}"
+            f"{model} is neither a run folder nor names a network as package.module:attr or file.py:attr. "
+            f"{_runs_beside(Path(model))}"
         )
     else:
-        raise InputError(f"Expected a torch.nn.Module, a run folder or 'module:attr', got {type(model).__name__}.")
+        raise InputError(
+            f"Expected a torch.nn.Module, a run folder or 'module:attr', got {type(model).__name__}."
+        )
     if weights is not None:
         loading.load_weights(network, weights)
     return network
 
 
-def _beside(place: Path) -> list[str]:
-    return sorted(p.name for p in place.parent.iterdir()) if place.parent.is_dir() else []
+def _runs_beside(place: Path) -> str:
+    runs = sorted(str(p.parent) for p in place.parent.glob("*/run.json"))
+    return near_misses(str(place), runs) if runs else f"No run folder lies in {place.parent.absolute()}."
 
 
 def _dataset(
@@ -110,7 +116,9 @@ def _dataset(
         return dataset_of(data, answer=answer)
     if isinstance(data, tuple) and len(data) == 2:
         return arrays(data[0], data[1], spec=spec, classes=classes)
-    raise InputError(f"data must be a Dataset, (inputs, answers), a path or a name; got {type(data).__name__}.")
+    raise InputError(
+        f"data must be a Dataset, (inputs, answers), a path or a name; got {type(data).__name__}."
+    )
 
 
 def _with_data(
@@ -129,7 +137,7 @@ def _with_data(
 
 
 def _fits(subject: Subject) -> None:
-    """Pass two rows through, so that what does not fit is said now and not in the middle of an explanation."""
+    """Pass two rows through, so that what does not fit is said now."""
     if subject.data is None or not len(subject.data):
         return
     outputs = predict(subject.model, subject.data.inputs[:2])

@@ -116,7 +116,9 @@ def _r_squared(data: Dataset, held: Dataset, outputs: Tensor) -> Performance:
     low, high = torch.quantile(scores, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     baseline = float(_r2(mean.expand(n), true))
     error = float((given - true).pow(2).mean().sqrt())
-    return Performance("R²", float(_r2(given, true)), low, high, baseline, "always the training mean", n, error=error)
+    return Performance(
+        "R²", float(_r2(given, true)), low, high, baseline, "always the training mean", n, error=error
+    )
 
 
 def _r2(given: Tensor, true: Tensor) -> Tensor:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid import rules as readable
 from pellucid._core import Compute, Subject
-
-RuleSet = readable.RuleSet
+from pellucid.rules import RuleSet, surrogate_tree
 
 
 def rules(subject: Subject, *, leaves: int = 8, compute: Compute | None = None) -> RuleSet:
@@ -38,4 +36,4 @@ def rules(subject: Subject, *, leaves: int = 8, compute: Compute | None = None) 
         >>> pellucid.rules(subject, leaves=4).fidelity > 0.5
         True
     """
-    return readable.surrogate_tree(subject.model, subject.needs_data("rules"), leaves=leaves, compute=compute)
+    return surrogate_tree(subject.model, subject.needs_data("rules"), leaves=leaves, compute=compute)

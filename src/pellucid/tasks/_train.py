@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast, get_args
 
 from torch import nn
 
 from pellucid import training
 from pellucid._core import Dataset, Subject
 from pellucid.data import Kind, by_name, from_path, table
-from pellucid.errors import InputError
+from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._runs import save_run
 
@@ -34,8 +35,8 @@ def train(
     """Train a network on data and open it.
 
     Args:
-        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder with a folder per class) or the name
-            of a bundled data set.
+        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder with a folder per class) or
+            the name of a bundled data set.
         answer: the column to predict, where ``data`` is a table's path.
         network: what to train, in place; a plain network that suits the data where left out.
         epochs, batch_size, optimizer, learning_rate, patience: see :func:`pellucid.training.train`.
@@ -76,14 +77,16 @@ def train(
                 watch(epoch)
     finally:
         running.close()
-    subject = Subject(net, dataset, dataset.spec, dataset.classes, dataset.name, running.record, "trained here")
+    subject = Subject(
+        net, dataset, dataset.spec, dataset.classes, dataset.name, running.record, "trained here"
+    )
     if out is not None:
         save_run(subject, out)
     return subject
 
 
 def dataset_of(
-    source: str | Path, *, answer: str | None = None, types: Mapping[str, str] | None = None
+    source: str | Path, *, answer: str | None = None, types: Mapping[str, Kind] | None = None
 ) -> Dataset:
     """A data set from a path or the name of a bundled one.
 
@@ -99,7 +102,7 @@ def dataset_of(
     return from_path(place, target=answer)
 
 
-def parsed_types(texts: Sequence[str]) -> dict[str, str]:
+def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
     """``["zip=category"]`` as ``{"zip": "category"}``.
 
     Example:
@@ -107,10 +110,15 @@ def parsed_types(texts: Sequence[str]) -> dict[str, str]:
         {'zip': 'category'}
     """
     pairs = [text.rpartition("=") for text in texts]
-    wrong = [text for text, (name, sign, kind) in zip(texts, pairs, strict=True) if not (name and sign and kind)]
+    wrong = [
+        text for text, (name, sign, kind) in zip(texts, pairs, strict=True) if not (name and sign and kind)
+    ]
     if wrong:
         raise InputError(f"--type takes COLUMN=TYPE, such as zip=category; got {wrong[0]!r}.")
-    return {name: kind for name, _, kind in pairs}
+    for _, _, kind in pairs:
+        if kind not in get_args(Kind):
+            raise InputError(f"There is no column type {kind!r}. {near_misses(kind, get_args(Kind))}")
+    return {name: cast("Kind", kind) for name, _, kind in pairs}
 
 
 def network_for(
