@@ -11,7 +11,8 @@ from pellucid._core import Compute, InputSpec, Question, TargetLike, Variants
 from pellucid.errors import InputError
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._fill import constant, filling
-from pellucid.evidence._statistics import FLAT
+
+STILL = 1e-5  # spread of the drops, relative to the score, that rounding alone can make
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +45,7 @@ class Responses:
         """Rows whose score no mask changes, so that no map can be tested on them: bool ``[N]``."""
         low, high = torch.aminmax(self.drops, dim=1)
         size = (self.scores[:, None] - self.drops).abs().amax(1)
-        return high - low <= FLAT * size
+        return high - low <= STILL * size
 
 
 def responses(

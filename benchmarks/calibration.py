@@ -1,0 +1,170 @@
+"""How often maps pass the agreement test at p <= .05: power of methods, false positives of controls.
+
+``python benchmarks/calibration.py`` prints a table for a digits network and a breast-cancer network. The
+last two columns are the joint claims: placement and specificity, as on a card; and with 19 untrained copies.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from evidence import digits, trained
+from pellucid import evidence
+from pellucid._core import Compute, Target, log_odds, untrained
+from pellucid.attribution import (
+    grad_cam,
+    input_x_gradient,
+    integrated_gradients,
+    occlusion,
+    saliency,
+    smoothgrad,
+)
+from pellucid.inputs import ImageSpec
+
+N, TWINS, REPEATS, LEVEL, MOST, LEAST = 200, 19, 5, 0.05, 0.065, 0.9
+COMPUTE = Compute(batch_size=512)
+Method = Callable[..., object]
+
+
+def methods(*, pictures: bool) -> dict[str, Method]:
+    found: dict[str, Method] = {
+        "integrated_gradients": partial(integrated_gradients, steps=16),
+        "occlusion": partial(occlusion, window=4, stride=2) if pictures else occlusion,
+        "input_x_gradient": input_x_gradient,
+        "saliency": saliency,
+        "saliency, absolute": partial(saliency, absolute=True),
+        "smoothgrad": partial(smoothgrad, samples=8),
+    }
+    return {**found, "grad_cam": grad_cam} if pictures else found
+
+
+def breast_cancer() -> tuple[Tensor, Tensor]:
+    from sklearn.datasets import load_breast_cancer
+
+    found = load_breast_cancer()
+    order = torch.randperm(len(found.data), generator=torch.Generator().manual_seed(0))
+    x, y = torch.tensor(found.data, dtype=torch.float32)[order], torch.tensor(found.target)[order]
+    return (x - x[:369].mean(0)) / x[:369].std(0), y
+
+
+def table_network(x: Tensor, y: Tensor) -> nn.Module:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(30, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 2))
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(40):
+        for batch in torch.randperm(len(x)).split(64):
+            optimizer.zero_grad()
+            F.cross_entropy(net(x[batch]), y[batch]).backward()
+            optimizer.step()
+    return net.eval()
+
+
+def smooth(shape: torch.Size, sigma: float, generator: torch.Generator) -> Tensor:
+    field = torch.randn(shape, generator=generator)
+    if not sigma:
+        return field
+    reach = int(3 * sigma) + 1
+    weight = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
+    field = F.conv2d(F.pad(field, (reach, reach, 0, 0), mode="circular"), weight.view(1, 1, 1, -1))
+    return F.conv2d(F.pad(field, (0, 0, reach, reach), mode="circular"), weight.view(1, 1, -1, 1))
+
+
+class Trial:
+    """One network with its inputs, masks and untrained copies."""
+
+    def __init__(self, net: nn.Module, x: Tensor, spec: ImageSpec | None) -> None:
+        self.net, self.x, self.spec = net, x, spec
+        with torch.no_grad():
+            self.outputs = net(x)
+        self.classes = self.outputs.argmax(1)
+        self.target = log_odds(self.classes)
+        self.seen = evidence.responses(net, x, self.target, spec=spec, compute=COMPUTE)
+        self.copies = [untrained(net, seed=100 + k) for k in range(TWINS)]
+        self.strangers = ~torch.eye(len(x), dtype=torch.bool)
+
+    def maps(self, method: Method, net: nn.Module, target: Target | None = None) -> Tensor:
+        why = method(net, self.x, target or self.target, spec=self.spec, compute=COMPUTE)
+        return why.map  # pyright: ignore[reportAttributeAccessIssue]
+
+    def rates(self, maps: Tensor, twins: Tensor | None) -> tuple[float, dict[str, float]]:
+        found = [
+            evidence.placement(self.seen, maps),
+            evidence.specificity(self.seen, maps, maps, self.strangers),
+        ]
+        if twins is not None:
+            found.append(evidence.training(self.seen, maps, twins))
+        passing = {null.name: share(null.p) for null in found}
+        passing["card"] = share(evidence.joint(*found[:2]))
+        if twins is not None:
+            passing["all"] = share(evidence.joint(*found))
+        return float(evidence.agreement(self.seen, maps).median()), passing
+
+
+def share(p: Tensor) -> float:
+    return float((p <= LEVEL + 1e-6).float().mean())
+
+
+def table(trial: Trial) -> Iterator[tuple[str, float, dict[str, float]]]:
+    pictures = trial.spec is not None
+    for name, method in methods(pictures=pictures).items():
+        twins = torch.stack([trial.maps(method, copy) for copy in trial.copies])
+        yield name, *trial.rates(trial.maps(method, trial.net), twins)
+        yield f"  untrained, {name}", *trial.rates(trial.maps(method, untrained(trial.net, seed=1)), twins)
+        if name == "integrated_gradients":
+            wrong = trial.outputs.scatter(1, trial.classes[:, None], -torch.inf).argmax(1)
+            yield "  of the wrong class", *trial.rates(trial.maps(method, trial.net, log_odds(wrong)), twins)
+            yield "  of another input", *trial.rates(trial.maps(method, trial.net).roll(1, 0), twins)
+    for name, maps in free_maps(trial.x, pictures=pictures).items():
+        yield f"without network: {name}", *trial.rates(maps, maps.expand(TWINS, *maps.shape))
+    generator = torch.Generator().manual_seed(0)
+    for sigma in (0.0, 1.0, 2.0, 3.0) if pictures else (0.0,):
+        found = [trial.rates(smooth(trial.x.shape, sigma, generator), None) for _ in range(REPEATS)]
+        mean = {key: sum(rates[key] for _, rates in found) / REPEATS for key in found[0][1]}
+        yield f"random, smoothness {sigma:.0f}", found[0][0], mean
+
+
+def free_maps(x: Tensor, *, pictures: bool) -> dict[str, Tensor]:
+    from pellucid.evidence._free import free_maps as made
+
+    return made(x, torch.zeros_like(x), pictures=pictures)
+
+
+def show(title: str, rows: Iterator[tuple[str, float, dict[str, float]]]) -> bool:
+    columns = ("placement", "specificity", "training", "card", "all")
+    print(f"\n{title}\n{'map':36}{'median T':>10}" + "".join(f"{c:>13}" for c in columns))
+    good = True
+    for name, value, rates in rows:
+        cells = (f"{rates[c]:13.3f}" if c in rates else f"{'':13}" for c in columns)
+        print(f"{name:36}{value:+10.2f}" + "".join(cells), flush=True)
+        strict = rates.get("all", rates["card"])
+        if name == "integrated_gradients":
+            good &= strict >= LEAST
+        elif name.startswith((" ", "random", "without")):
+            good &= strict <= MOST
+    return good
+
+
+def main() -> int:
+    torch.set_num_threads(1)
+    began = time.process_time()
+    x, y = digits()
+    net = trained(x[:1200], y[:1200])
+    good = show(
+        f"digits 16×16, {N} inputs, black fill", table(Trial(net, x[1200:1400], ImageSpec(size=(16, 16))))
+    )
+    x, y = breast_cancer()
+    net = table_network(x[:369], y[:369])
+    good &= show(f"breast cancer, {N} inputs, mean fill", table(Trial(net, x[369:], None)))
+    print(f"\n{time.process_time() - began:.0f} CPU seconds; limits {'kept' if good else 'BROKEN'}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
