@@ -51,7 +51,7 @@ def bars(
         text(0, -40, method(explanation), size=12, bold=True),
         *(word(0, -21, verdict) if verdict else []),
     ]
-    foot = text(0, STEP * len(lines) + 6, _sum(explanation, row, lines), faint=True, limit=width)
+    foot = text(0, STEP * len(lines) + 6, _sum(explanation, row, lines), size=10, faint=True, limit=width)
     chart, drawn = _chart(lines, limit, width, hollow=verdict in ("not supported", "contradicted"))
     return Figure(
         f"Why {name}",
@@ -83,7 +83,7 @@ def _sum(explanation: Explanation, row: int, lines: list[Share]) -> str:
         return f"parts {number(total)}, score {number(float(explanation.scores[row]))}"
     start, score = float(explanation.reference[row]), float(explanation.scores[row])
     gap = "" if explanation.gap is None else f" + gap {number(float(explanation.gap[row]))}"
-    return f"{number(start)} at the reference + {number(total)}{gap} = {number(score)}"
+    return f"reference {number(start)} + {number(total)}{gap} = {number(score)}"
 
 
 def _chart(lines: list[Share], limit: float | None, width: int, *, hollow: bool) -> tuple[Spec, list[Spec]]:

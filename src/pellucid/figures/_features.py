@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
     from pellucid.layers import Exemplars
 
-WIDTH = 320
+WIDTH = 300
 GAP = 3
 
 

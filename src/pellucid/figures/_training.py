@@ -147,12 +147,8 @@ def _curves(
     kinds = ["trained on", "held out"]
     colour: Spec = {"field": "rows", "type": "nominal", "title": None, "sort": kinds}
     colour["scale"] = {"domain": kinds, "range": [THEME.muted, OKABE_ITO[0]]}
-    dash: Spec = {
-        "field": "rows",
-        "type": "nominal",
-        "legend": None,
-        "scale": {"domain": kinds, "range": [[4, 3], [1, 0]]},
-    }
+    dash: Spec = {"field": "rows", "type": "nominal", "title": None, "sort": kinds}
+    dash["scale"] = {"domain": kinds, "range": [[4, 3], [1, 0]]}
     y: Spec = {
         "field": what,
         "type": "quantitative",

@@ -206,7 +206,8 @@ def _rules(dossier: Dossier) -> str:
 
 def _use(dossier: Dossier) -> str:
     use, avoid = advice(dossier)
-    good = "".join(f"<li>{mark('passed')}{escape(line)}</li>" for line in use)
+    unsure = '<li class="none">Nothing that was measured here supports a use.</li>'
+    good = "".join(f"<li>{mark('passed')}{escape(line)}</li>" for line in use) or unsure
     bad = "".join(f"<li>{mark('failed')}{escape(line)}</li>" for line in avoid)
     return (
         f'<div class="two"><div><h2>Use it for</h2><ul class="plainlist">{good}</ul></div>'
@@ -233,4 +234,4 @@ def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
         told = f"reading {each.method} ({each.supported} of {each.n} supported)"
         (use if each.word == "supported" else avoid).append(told)
     avoid.append("data of another kind or origin: nothing here was measured on it")
-    return use or ["nothing that was measured here supports a use"], avoid
+    return use, avoid
