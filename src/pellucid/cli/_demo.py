@@ -59,7 +59,7 @@ def _run(name: str, out: Path, seed: int) -> Path:
 
 
 def _digits() -> Dataset:
-    """MNIST scans where they are installed, scikit-learn's smaller scans where not, and which ones, in words."""
+    """MNIST scans where they are installed; where not scikit-learn's smaller ones, and that is said."""
     from pellucid import data
 
     try:

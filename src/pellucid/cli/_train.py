@@ -20,7 +20,7 @@ def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A table (.csv, .csv.gz, .parquet), pictures (a folder per class), an .npz, or a bundled name.",
+            help="A table (.csv, .parquet), pictures (a folder per class), an .npz, or a bundled name.",
             metavar="DATA",
         ),
     ],
