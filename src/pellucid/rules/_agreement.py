@@ -52,13 +52,13 @@ def explained(told: Numbers, truth: Numbers) -> float:
 def explained_interval(told: Numbers, other: Numbers, truth: Numbers, seed: int) -> tuple[float, ...]:
     """95 % bootstrap intervals (rows drawn anew) of R² of ``told``, and of its excess over ``other``'s."""
     chance = np.random.default_rng(seed)
-    drawn = chance.integers(0, len(truth), (DRAWS, len(truth)))
-    spread = truth[drawn].var(1)
-    usable = spread > 0
-    if not usable.any():
+    drawn: list[tuple[float, float]] = []
+    for _ in range(DRAWS):
+        rows = chance.integers(0, len(truth), len(truth))
+        if (truth[rows] != truth[rows[0]]).any():
+            first, second = explained(told[rows], truth[rows]), explained(other[rows], truth[rows])
+            drawn.append((first, first - second))
+    if not drawn:
         return 0.0, 1.0, -1.0, 1.0
-    first, second = (
-        1 - ((part - truth) ** 2)[drawn].mean(1)[usable] / spread[usable] for part in (told, other)
-    )
-    ends = (*np.quantile(first, (0.025, 0.975)), *np.quantile(first - second, (0.025, 0.975)))
-    return tuple(float(end) for end in ends)
+    ends = np.quantile(np.array(drawn), (0.025, 0.975), axis=0).T
+    return tuple(float(end) for end in ends.flatten())

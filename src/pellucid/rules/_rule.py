@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from pellucid._core import Json
+from pellucid.inputs import MISSING
 
 GIVEN = "(given)"  # beside "(missing)": the two states of a number that can be missing
 
@@ -44,6 +45,8 @@ class Condition:
     def __str__(self) -> str:
         if not isinstance(self.value, tuple):
             return f"{self.column} {self.op} {number_text(self.value)} {self.unit}".rstrip()
+        if self.value in ((MISSING,), (GIVEN,)):
+            return f"{self.column} is {self.value[0].strip('()')}"
         if len(self.value) == 1:
             return f"{self.column} = {self.value[0]}"
         if len(self.others) == 1:

@@ -114,21 +114,23 @@ class Growth:
 
 
 def threshold(low: float, high: float, values: Numbers, feature: Feature) -> float:
-    """The shortest number from ``low`` up to, not including, ``high``.
+    """A short number in the middle half between ``low`` and ``high``.
 
-    Never finer than three significant digits of the spread of ``values``: then it may lie outside, and some
-    rows change sides.
+    Never finer than three significant digits of the spread of ``values``: then it may lie outside of both,
+    and some rows change sides.
     """
     if feature.level is not None:
         return 0.5
-    middle = low + (high - low) / 2
+    middle, slack = low + (high - low) / 2, (high - low) / 4
+    if abs(middle) <= slack:
+        return 0.0
     finest = DIGITS - 1 - _magnitude(_spread(values))
     coarsest = -_magnitude(max(abs(low), abs(high)))
     if feature.column.integer:
         finest = min(finest, 0)
     for digits in range(min(coarsest, finest), finest + 1):
         tried = _round(middle, digits)
-        if low <= tried < high:
+        if abs(tried - middle) <= slack:
             return tried
     if feature.column.integer and finest == 0:
         return float(math.floor(middle))
@@ -137,7 +139,7 @@ def threshold(low: float, high: float, values: Numbers, feature: Feature) -> flo
 
 def rounded(value: float, spread: float) -> float:
     """A number to three significant digits of the spread that it is seen against."""
-    return _round(value, DIGITS - 1 - _magnitude(spread))
+    return _round(value, DIGITS - 1 - _magnitude(spread)) if spread > 0 else value
 
 
 def _round(value: float, digits: int) -> float:
