@@ -269,5 +269,7 @@ def rules() -> RuleSet:
 
 def matrix(k: int = 10) -> Tensor:
     counts = torch.diag(torch.full((k,), 70))
-    counts[3, 5], counts[8, 1], counts[9, 4] = 4, 6, 2
+    counts[k - 1, 0] = 3
+    if k == 10:
+        counts[3, 5], counts[8, 1], counts[9, 4], counts[9, 0] = 4, 6, 2, 0
     return counts

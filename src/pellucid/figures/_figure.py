@@ -118,7 +118,7 @@ class Figure:
     table: Table
     note: str = field(default="")
 
-    def spec(self, *, background: str | None = None) -> Spec:
+    def spec(self, *, background: str = "transparent") -> Spec:
         """The complete Vega-Lite specification; a table where the figure is nothing but a table."""
         from pellucid.figures._marks import table_chart
 
@@ -144,7 +144,7 @@ class Figure:
         parts = (self.chart or {}).get("concat")
         if self.raster is not None or not isinstance(parts, list):
             return (self.svg(),)
-        base = {"$schema": SCHEMA, "background": None, "padding": 4, "config": THEME.config()}
+        base = {"$schema": SCHEMA, "background": "transparent", "padding": 4, "config": THEME.config()}
         return tuple(_drawn({**base, **part}, "") for part in cast("list[Spec]", parts))
 
     def html(self, *, heading: bool = True, table: bool = True) -> str:

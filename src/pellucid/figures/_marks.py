@@ -75,8 +75,8 @@ def word(x: float, y: float, name: str, *, limit: float | None = None) -> list[S
             "type": "arc",
             "innerRadius": 0,
             "outerRadius": 4.7,
-            "theta": -3.14159,
-            "theta2": 0,
+            "theta": 3.14159,
+            "theta2": 6.28318,
             "color": shown.colour,
         }
         marks.append({"data": ONE, "mark": half, "encoding": at})

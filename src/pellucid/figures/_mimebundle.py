@@ -62,16 +62,18 @@ def text(value: object) -> RenderableType:
     if not drawn:
         return repr(value)
     from rich.console import Group
-    from rich.padding import Padding
     from rich.text import Text
 
     parts: list[RenderableType] = []
     for each in drawn:
         parts += [Text(each.title, style="bold"), Text(each.alt)] if each.title else [Text(each.alt)]
-        parts.append(Padding(_rich(each.table), (0, 0, 1, 0)))
-        if each.note:
-            parts.append(Text(each.note, style="dim"))
+        notes = [_cut(each.table), each.table.note, each.note]
+        parts += [_rich(each.table), *(Text(note, style="dim") for note in notes if note), Text()]
     return Group(*parts)
+
+
+def _cut(table: Table) -> str:
+    return "" if len(table.rows) <= LINES else f"{LINES} of {counted(len(table.rows), 'line')} shown."
 
 
 def _rich(table: Table) -> RichTable:
@@ -80,12 +82,7 @@ def _rich(table: Table) -> RichTable:
     from rich.text import Text
 
     shown = table.rows[:LINES]
-    cut = (
-        "" if len(shown) == len(table.rows) else f"{len(shown)} of {counted(len(table.rows), 'line')} shown. "
-    )
-    made = RichTable(
-        box=SIMPLE_HEAD, pad_edge=False, caption=(cut + table.note) or None, caption_justify="left"
-    )
+    made = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(table.columns):
         numeric = all(isinstance(row[i], int | float) or row[i] is None for row in shown)
         made.add_column(Text(column), justify="right" if numeric and shown else "left")

@@ -66,7 +66,6 @@ class Theme:
         return {
             "aria": False,
             "font": self.drawn,
-            "background": None,
             "view": {"stroke": None},
             "axis": axis,
             "legend": legend,

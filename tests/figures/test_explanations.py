@@ -1,0 +1,188 @@
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from figures import made
+from pellucid import figures
+from pellucid.errors import InputError
+from pellucid.figures._pixels import limit_of, overlay, seen
+from pellucid.figures._saliency import displaced
+from pellucid.figures._words import flat, where
+
+
+def texts(chart):
+    """All words drawn in a panel."""
+    return [layer["mark"]["text"] for layer in chart["layer"] if "text" in layer["mark"]]
+
+
+def pixels(chart):
+    """The first picture of a panel."""
+    import base64
+
+    url = next(layer["mark"]["url"] for layer in chart["layer"] if "url" in layer["mark"])
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"))
+
+
+def test_own_limits_are_each_maps_and_shared_limits_are_the_largest():
+    small = made.explained_picture()
+    large = dataclasses.replace(small, values=small.values * 10, provenance=made.provenance("occlusion"))
+    own = figures.saliency([small, large], limits="own").table.rows
+    shared = figures.saliency([small, large], limits="shared").table.rows
+    assert own[1][2] == pytest.approx(10 * own[0][2])
+    assert shared[0][2] == shared[1][2] == own[1][2]
+
+
+def test_ends_of_the_scale_are_printed_and_zero_is_between():
+    figure = figures.saliency(made.explained_picture(), control=False)
+    end = figures.number(limit_of(flat(made.explained_picture(), 0)))
+    written = texts(figure.chart["concat"][1])
+    assert any(end in text for text in written)
+    assert "0" in written
+
+
+def test_a_failed_map_is_hatched_and_stands_last():
+    failed = made.explained_picture("saliency", "not supported", made.FAILED)
+    figure = figures.saliency([failed, made.explained_picture()], limits="own", control=False)
+    panels = figure.chart["concat"]
+    assert texts(panels[-1])[0] == "saliency"
+    clean = figures.saliency(dataclasses.replace(failed, cards=()), control=False).chart["concat"][-1]
+    assert not np.array_equal(pixels(panels[-1]), pixels(clean))
+    assert "Evidence: not supported." in figure.alt
+
+
+def test_the_control_holds_the_same_values_elsewhere():
+    values = np.random.default_rng(0).normal(size=(9, 7))
+    moved = displaced(values, seed=3)
+    assert np.array_equal(np.sort(moved.ravel()), np.sort(values.ravel()))
+    assert not np.array_equal(moved, values)
+    assert np.array_equal(moved, displaced(values, seed=3))
+
+
+def test_the_control_is_always_on_screen_by_default():
+    assert texts(figures.saliency(made.explained_picture()).chart["concat"][-1])[0].startswith("control")
+
+
+def test_the_table_adds_up():
+    explanation = made.explained_picture()
+    row = figures.saliency(explanation).table.rows[0]
+    assert row[3] + row[4] == pytest.approx(float(explanation.map.sum()), abs=1e-4)
+    assert row[5] == pytest.approx(float(explanation.scores[0]))
+
+
+def test_zero_is_drawn_as_paper_and_signs_as_blue_and_brown():
+    base = np.ones((3, 3, 3))
+    drawn = overlay(np.diag([-1.0, 0.0, 1.0]), 1.0, base)
+    assert drawn[0, 0, 2] > drawn[0, 0, 0]
+    assert drawn[2, 2, 0] > drawn[2, 2, 2]
+    assert np.ptp(drawn[1, 1]) < 0.1
+
+
+def test_a_coarser_map_is_laid_over_the_whole_input():
+    drawn = overlay(np.array([[1.0, 0.0], [0.0, 0.0]]), 1.0, np.ones((4, 4, 3)))
+    assert np.array_equal(drawn[0, 0], drawn[1, 1])
+    assert not np.array_equal(drawn[0, 0], drawn[2, 2])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_any_number_of_channels_is_shown(channels):
+    shown = seen(torch.rand(channels, 5, 6), None)
+    assert shown.shape == (5, 6, 3)
+    assert 0 <= shown.min() <= shown.max() <= 1
+
+
+def test_a_constant_picture_is_shown():
+    assert seen(torch.full((1, 2, 2), 7.0), None).max() == 0
+
+
+def test_where_names_the_place_and_the_share():
+    values = np.zeros((30, 30))
+    values[1:4, 25:28] = 1.0
+    values[20, 20] = -1.0
+    said = where(values, "seven")
+    assert "upper right" in said
+    assert said.startswith("Half of what speaks for seven lies on 0.6")
+    assert "10\u00a0% of the weight speaks against" in said
+    assert "empty" in where(np.zeros((4, 4)), "seven")
+    assert "Nothing" in where(-np.ones((4, 4)), "seven")
+
+
+def test_saliency_refuses_columns_and_missing_rows():
+    with pytest.raises(InputError, match="Use bars"):
+        figures.saliency(made.explained_row())
+    with pytest.raises(InputError, match="row must be 0 to 0, got 4"):
+        figures.saliency(made.explained_picture(), row=4)
+    with pytest.raises(InputError, match="no explanation"):
+        figures.saliency([])
+
+
+def bar_values(figure):
+    return figure.chart["data"]["values"]
+
+
+def test_bars_show_the_largest_and_the_rest_so_that_they_add_up():
+    explanation = made.explained_row()
+    drawn = bar_values(figures.bars(explanation, top=5))
+    assert len(drawn) == 6
+    assert drawn[-1]["name"] == "25 other columns together"
+    assert sum(each["value"] for each in drawn) == pytest.approx(float(explanation.map.sum()), abs=1e-4)
+    sizes = [abs(each["value"]) for each in drawn[:-1]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == pytest.approx(float(explanation.map.abs().max()))
+
+
+def test_bars_speak_in_units_of_the_user():
+    drawn = bar_values(figures.bars(made.explained_row(), top=30))
+    radius = next(each for each in drawn if each["name"] == "mean radius")
+    assert radius["label"] == "mean radius = 17.99 µm"
+
+
+def test_bars_end_where_the_standard_errors_say():
+    explanation = made.explained_row()
+    first = bar_values(figures.bars(explanation))[0]
+    assert first["high"] - first["low"] == pytest.approx(4 * first["stderr"])
+    assert first["stderr"] == pytest.approx(0.1 * abs(first["value"]), rel=1e-4)
+
+
+def test_the_table_of_bars_leads_from_the_reference_to_the_score():
+    explanation = made.explained_row()
+    rows = {row[0]: row[2] for row in figures.bars(explanation).table.rows}
+    total = sum(v for name, v in rows.items() if name != "score")
+    assert total == pytest.approx(rows["score"], abs=1e-4)
+
+
+def test_failed_bars_are_hollow():
+    failed = figures.bars(made.explained_row("saliency", "not supported", made.FAILED))
+    assert failed.chart["layer"][0]["mark"]["filled"] is False
+    assert figures.bars(made.explained_row()).chart["layer"][0]["mark"]["filled"] is True
+
+
+def test_bars_without_a_spec_number_the_inputs():
+    explanation = dataclasses.replace(made.explained_row(), spec=None, classes=None)
+    figure = figures.bars(explanation, top=1)
+    assert bar_values(figure)[0]["name"].startswith("input ")
+    assert figure.title == "Why logit of malignant"
+
+
+def test_several_inputs_are_shown_part_by_part():
+    explanation = made.explained_row()
+    several = dataclasses.replace(
+        explanation,
+        values={"numbers": explanation.map, "flags": torch.tensor([[0.5]])},
+        inputs={"numbers": explanation.point, "flags": torch.tensor([[1.0]])},
+        stderr=None,
+    )
+    drawn = bar_values(figures.explanations(several))
+    assert sum(each["value"] for each in drawn) == pytest.approx(float(explanation.map.sum()) + 0.5, abs=1e-4)
+
+
+def test_words_name_what_speaks_for_and_against():
+    explanation = made.explained_row()
+    said = figures.words(explanation)
+    largest = int(explanation.map.abs().argmax())
+    assert explanation.spec.columns[largest].name in said
+    assert said.startswith("For malignant: ")
+    assert "; against malignant: " in said

@@ -1,0 +1,96 @@
+import json
+import re
+
+import altair
+import pytest
+import torch
+
+from figures import made
+from pellucid import figures
+from pellucid.errors import StoreError
+from pellucid.figures import Figure, Table, Word
+
+ALL = {
+    "saliency": lambda: figures.saliency([made.explained_picture(), made.explained_picture("saliency")]),
+    "bars": lambda: figures.bars(made.explained_row()),
+    "explanations": lambda: figures.explanations([made.explained_row(), made.explained_row("saliency")]),
+    "layer_strip": lambda: figures.layer_strip(made.summary()),
+    "feature_tiles": lambda: figures.feature_tiles(made.pictures(), made.found(), made.digits()),
+    "feature_tiles of columns": lambda: figures.feature_tiles(made.pictures(tabular=True)),
+    "exemplars": lambda: figures.exemplars(made.found(), made.digits()),
+    "exemplars of columns": lambda: figures.exemplars(made.found(), made.table_data()),
+    "training_curves": lambda: figures.training_curves(made.record()),
+    "training_health": lambda: figures.training_health(made.record()),
+    "rules_table": lambda: figures.rules_table(made.rules()),
+    "tree": lambda: figures.tree(made.rules()),
+    "evidence": lambda: figures.evidence(made.card()),
+    "confusion": lambda: figures.confusion(made.matrix(), tuple("0123456789")),
+    "picture": lambda: figures.picture(made.digits().inputs[0], made.digits().spec),
+    "row": lambda: figures.picture(made.table_data().inputs[0], made.table_data().spec),
+}
+UNTRUSTED = {"p", "img", "details", "summary", "table", "thead", "tbody", "tr", "th", "td", "span"}
+
+
+@pytest.fixture(params=ALL, scope="module")
+def figure(request):
+    return ALL[request.param]()
+
+
+def test_every_figure_says_what_it_shows(figure):
+    assert len(figure.alt) > 10
+    assert figure.table.columns
+    assert all(len(row) == len(figure.table.columns) for row in figure.table.rows)
+
+
+def test_every_chart_is_valid_vega_lite(figure):
+    if figure.chart is not None:
+        altair.Chart.from_dict(figure.spec(), validate=True)
+
+
+def test_drawings_take_the_colour_of_the_page(figure):
+    if figure.chart is not None:
+        for svg in figure.panels():
+            assert "currentColor" in svg
+            assert figures.THEME.ink not in svg
+            assert "http" not in svg.replace("http://www.w3.org/", "")
+
+
+def test_the_notebook_layer_is_made_of_what_untrusted_notebooks_keep(figure):
+    html = figure.static()
+    assert set(re.findall(r"<([a-z]+)", html)) <= UNTRUSTED
+    if figure.chart is not None or figure.raster is not None:
+        assert html.index("<img") < html.index("<table")
+        assert re.search(r'alt="[^"]{10,}"', html)
+
+
+def test_png_is_drawn(figure):
+    assert figure.png(scale=1).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "html", "json"])
+def test_save_writes_what_the_ending_says(tmp_path, ending):
+    figure = figures.confusion(made.matrix(2), ("a", "b"))
+    content = figure.save(tmp_path / f"out.{ending}").read_bytes()
+    starts = {"svg": b"<svg", "png": b"\x89PNG", "html": b"<!doctype", "json": b"{"}
+    assert content.startswith(starts[ending])
+    if ending == "json":
+        assert "layer" in json.loads(content)
+
+
+def test_save_refuses_other_endings_and_unwritable_places(tmp_path):
+    figure = Figure("n", "Three.", None, None, Table(("n",), ((3,),)))
+    with pytest.raises(StoreError, match=r"\.svg, \.png, \.html, \.json; got out\.gif"):
+        figure.save(tmp_path / "out.gif")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="Cannot write"):
+        figure.save(tmp_path / "file" / "out.html")
+
+
+def test_names_cannot_inject_html():
+    evil = '<script>alert(1)</script>"onerror="x'
+    figure = Figure(evil, evil, None, None, Table((evil,), ((evil,), (Word(evil),)), evil), evil)
+    for html in (figure.html(), figure.static()):
+        assert "<script" not in html
+        assert '"onerror' not in html
+    chart = figures.confusion(torch.tensor([[1, 0], [0, 1]]), (evil, "b"))
+    assert "<script" not in chart.html() + chart.static() + chart.svg()

@@ -1,0 +1,154 @@
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from figures import made
+from pellucid import figures
+from pellucid.errors import InputError
+from pellucid.figures._evidence import check_table
+
+
+def test_layer_strip_plots_shares_beside_the_untrained_ones():
+    figure = figures.layer_strip(made.summary())
+    values = figure.chart["concat"][0]["data"]["values"]
+    assert values[0]["rank"] == pytest.approx(5.2 / 8)
+    assert values[0]["rank0"] == pytest.approx(0.6 * 5.2 / 8)
+    assert values[1]["dead"] == 0.19
+    assert "conv2 has the most dead units (19\u00a0%)" in figure.alt
+
+
+def test_layer_strip_draws_no_panel_for_what_was_not_measured():
+    titles = [panel["title"] for panel in figures.layer_strip(made.summary()).chart["concat"]]
+    assert "saturated units" not in titles
+    assert "dead units" in titles
+
+
+def test_feature_tiles_say_how_many_of_how_many():
+    figure = figures.feature_tiles(made.pictures(), made.found(), made.digits(), limit=2)
+    assert len(figure.chart["concat"]) == 2
+    assert figure.note.startswith("2 of 16 units shown.")
+    assert len(figure.table.rows) == 6
+    assert "2 supported, 2 weak" in figure.alt
+
+
+def test_feature_tiles_show_numbers_beside_the_untrained_ones():
+    panel = figures.feature_tiles(made.pictures()).chart["concat"][0]
+    drawn = " ".join(layer["mark"].get("text", "") for layer in panel["layer"])
+    assert "reached 0.80 × the largest real, untrained 1.1 ×" in drawn
+    assert "seeds agree 0.30, untrained 0.40" in drawn
+
+
+def test_feature_tiles_of_columns_plot_the_mean_over_seeds():
+    pictures = made.pictures(tabular=True)
+    values = figures.feature_tiles(pictures).chart["data"]["values"]
+    index = [c.name for c in pictures.spec.columns].index("mean radius")
+    drawn = {cell["unit"]: cell["value"] for cell in values if cell["column"] == "mean radius"}
+    if drawn:
+        assert drawn["unit 0"] == pytest.approx(float(pictures.pictures[0, :, index].mean()), abs=1e-6)
+    assert max(abs(cell["value"]) for cell in values) == pytest.approx(
+        float(pictures.pictures.mean(1).abs().max()), abs=1e-6
+    )
+
+
+def test_exemplars_of_another_layer_are_refused():
+    with pytest.raises(InputError, match="make both for one layer"):
+        figures.feature_tiles(made.pictures(), dataclasses.replace(made.found(), site="conv1"), made.digits())
+
+
+def test_exemplars_list_rows_with_answers_and_activations():
+    figure = figures.exemplars(made.found(), made.digits(), limit=1, k=2)
+    assert [row[:4] for row in figure.table.rows] == [(0, 1, 0, "0"), (0, 2, 1, "1")]
+    assert figure.table.rows[0][4] == 3.0
+
+
+def test_training_curves_plot_every_epoch_and_mark_the_kept_one():
+    record = made.record(6)
+    loss = figures.training_curves(record).chart["concat"][0]
+    held = [p["loss"] for p in loss["data"]["values"] if p["rows"] == "held out"]
+    assert held == [epoch.validation_loss for epoch in record.epochs]
+    assert loss["layer"][1]["data"]["values"] == [{"epoch": 4}]
+
+
+def test_training_curves_leave_gaps_for_numbers_that_are_not_finite():
+    epoch = dataclasses.replace(made.record(1).epochs[0], train_loss=math.nan)
+    record = dataclasses.replace(made.record(1), epochs=(epoch,), best_epoch=0)
+    points = figures.training_curves(record).chart["concat"][0]["data"]["values"]
+    assert points[0]["loss"] is None
+    figures.training_curves(record).svg()
+
+
+def test_training_of_no_epoch_is_said():
+    record = dataclasses.replace(made.record(1), epochs=(), best_epoch=-1)
+    assert figures.training_curves(record).alt == "No epoch was run."
+    assert figures.training_health(record).chart is None
+
+
+def test_training_health_plots_each_layer():
+    health = figures.training_health(made.record(3))
+    dead = next(panel for panel in health.chart["concat"] if "dead" in panel["title"])
+    assert {point["layer"] for point in dead["data"]["values"]} == {"conv1", "conv2", "hidden"}
+    assert not any("saturated" in panel["title"] for panel in health.chart["concat"])
+
+
+def test_rules_are_told_with_their_controls():
+    figure = figures.rules_table(made.rules())
+    assert figure.table.rows[0] == (
+        "worst area ≤ 884.75 AND worst concave points ≤ 0.135",
+        "benign",
+        240,
+        "99\u00a0%",
+    )
+    assert [row[2] for row in figure.table.rows] == [240, 118, 31, 9]
+    assert "95\u00a0% of 85 held-out rows [89\u00a0%, 98\u00a0%]" in figure.alt
+    assert "never saw the network: 93\u00a0%" in figure.alt
+
+
+def test_the_tree_draws_common_beginnings_once():
+    layers = figures.tree(made.rules()).chart["layer"]
+    drawn = [layer["mark"]["text"] for layer in layers if "text" in layer["mark"]]
+    assert drawn.count("worst area ≤ 884.75") == 1
+    assert "→ malignant (118)" in drawn
+
+
+def test_evidence_draws_value_interval_and_control():
+    card = made.card("not supported", made.FAILED)
+    figure = figures.evidence(card)
+    values = [
+        layer["data"]["values"][0]["value"]
+        for layer in figure.chart["concat"][0]["layer"]
+        if layer["data"]["values"][0].get("value") is not None
+    ]
+    assert values == [card.checks[0].value]
+    assert "failed, 0.750 [0.680, 0.800]" in figure.alt
+    assert figure.table.rows[0][5] == 64
+
+
+def test_evidence_can_put_the_worst_first():
+    order = figures.evidence(made.card("not supported", made.FAILED), worst_first=True).table.rows
+    assert [row[1].text for row in order] == ["failed", "mixed", "not run", "passed"]
+
+
+def test_words_of_evidence_differ_in_shape_and_are_never_red_or_green():
+    looks = [figures.look(word) for word in ("passed", "mixed", "failed", "not run")]
+    assert len({look.shape for look in looks}) == 4
+    for look in looks:
+        red, green, blue = (int(look.colour[i : i + 2], 16) for i in (1, 3, 5))
+        assert not (green > red and green > blue)
+        assert not (red > 180 and green < 80 and blue < 80)
+
+
+def test_evidence_cards_escape_what_they_are_told():
+    check = dataclasses.replace(made.check("<b>?</b>", "failed"), note="<script>x</script>")
+    assert "<script" not in figures.cards_html([check])
+    assert "<b>?" not in figures.cards_html([check]) + check_table([check]).html()
+
+
+def test_confusion_counts_and_names_the_commonest_mistake():
+    figure = figures.confusion(torch.tensor([[8, 2], [1, 9]]), ("cat", "dog"))
+    cells = {(c["true"], c["answer"]): (c["count"], c["share"]) for c in figure.chart["data"]["values"]}
+    assert cells["cat", "dog"] == (2, 0.2)
+    assert "cat taken for dog (2 of 10)" in figure.alt
+    with pytest.raises(InputError, match="got \\(2, 2\\)"):
+        figures.confusion(torch.zeros(2, 2), ("a", "b", "c"))
