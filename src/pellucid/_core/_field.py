@@ -30,7 +30,7 @@ class Field:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Receptive field in input pixels along each axis: the widest over all positions."""
+        """Receptive field in pixels along each axis: the widest over all positions, inside the input."""
         return tuple(int((span[:, 1] - span[:, 0]).max()) for span in self.spans)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,8 @@ class Climb:
         units: int64 ``[B]``, the unit of each made input.
         seeds: int64 ``[B]``, of its chance.
         starts: latents ``[B, *latent]``.
-        rescue: latents ``[B, *latent]`` from where an input starts whose unit does not answer to ``starts``.
+        rescue: gives latents ``[b, *latent]`` from where the inputs of given numbers ``[b]`` start when their
+            units do not answer to ``starts``.
         steps: most steps.
         jitter: pixels along each spatial axis by which an input is moved at random in each step.
     """
@@ -43,22 +44,18 @@ class Climb:
     units: Tensor
     seeds: Tensor
     starts: Tensor
-    rescue: Tensor
+    rescue: Callable[[Tensor], Tensor]
     steps: int
     jitter: tuple[int, ...]
 
     def rows(self, part: slice) -> Climb:
         """Some of the inputs."""
-        return Climb(
-            self.model,
-            self.site,
-            self.place,
-            self.units[part],
-            self.seeds[part],
-            self.starts[part],
-            self.rescue[part],
-            self.steps,
-            self.jitter,
+        return replace(
+            self,
+            units=self.units[part],
+            seeds=self.seeds[part],
+            starts=self.starts[part],
+            rescue=lambda numbers: self.rescue(numbers + part.start),
         )
 
     def value(self, made: Tensor, units: Tensor) -> Tensor:
@@ -143,7 +140,7 @@ class _Portion:
         if step == 0 and not bool(answers.all()):
             # a dead start: go on from a real input that moves the unit
             silent = self.active[~answers]
-            self.latents[silent] = self.task.rescue[silent]
+            self.latents[silent] = self.task.rescue(silent)
         self._adam(slope, answers)
 
     def _slope(self, step: int) -> tuple[Tensor, Tensor]:

@@ -43,6 +43,9 @@ def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute) -> Can
     if field is None or not field.placed or len(places) != len(field.spans):
         return Canvas(tuple(example.shape[1:]), units, math.prod(places) // 2)
     space = tuple(example.shape[2:])
+    whole = Canvas(tuple(example.shape[1:]), units, _flat(field))
+    if not _inside(field, space):
+        return whole
     for extra in range(2 * max(field.stride or (1,)) + 1):
         smaller = tuple(min(full, size + extra) for full, size in zip(space, field.size, strict=True))
         if smaller == space:
@@ -52,7 +55,13 @@ def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute) -> Can
         if found is not None and found.placed and found.size == field.size:
             start = tuple(int(span[c, 0]) for span, c in zip(found.spans, found.centre, strict=True))
             return Canvas(tuple(piece.shape[1:]), units, _flat(found), start, field)
-    return Canvas(tuple(example.shape[1:]), units, _flat(field))
+    return whole
+
+
+def _inside(field: Field, space: tuple[int, ...]) -> bool:
+    """Whether the central unit's field lies off the border, so that its size is not cut short."""
+    ends = [span[c].tolist() for span, c in zip(field.spans, field.centre, strict=True)]
+    return all(first > 0 and last < full for (first, last), full in zip(ends, space, strict=True))
 
 
 def _flat(field: Field) -> int:

@@ -113,7 +113,7 @@ def activation_maximization(
     kept = Marginals.of(sample, spec) if real.ndim == 2 else of_pictures(sample, statistics)
     jitter = tuple(side // JITTER_FROM for side in canvas.shape[1:])
     near = Nearness.of(sample, rows, standardised=real.ndim == 2)
-    recipe = Recipe(site, picked, real, canvas, kept, near, steps, seeds, jitter, how)
+    recipe = Recipe(site, picked, real, sample, canvas, kept, near, steps, seeds, jitter, how)
     meter = Meter(how, recipe.work + (recipe.control_work if untrained_control else 0))
     own = follow(model, recipe, meter)
     beside = control(model, recipe, meter) if untrained_control else no_control(own.distance)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Param, untrained
+from pellucid._core import Compute, Param, activations, untrained
 from pellucid._core._strongest import Strongest, strongest
+from pellucid._core._units import by_unit
 from pellucid.features._ascent import Climb, climb
 from pellucid.features._canvas import Canvas, pieces
 from pellucid.features._nearness import Nearness
@@ -28,6 +30,7 @@ class Recipe:
     site: str
     units: Tensor
     data: Tensor
+    sample: Tensor
     canvas: Canvas
     statistics: Statistics
     nearness: Nearness
@@ -130,7 +133,7 @@ def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
     count, each = best.rows.shape
     real = pieces(recipe.data, recipe.canvas, best.rows.flatten(), best.positions.flatten(0, 1))
     real = real.unflatten(0, (count, each))
-    task = _task(model, recipe, real)
+    task = _task(model, recipe)
     summit = climb(task, recipe.statistics, recipe.how.batch_size, meter.add)
     shape = (count, recipe.seeds)
     made, reached = summit.made.unflatten(0, shape), summit.reached.view(shape)
@@ -150,7 +153,7 @@ def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
     )
 
 
-def _task(model: nn.Module, recipe: Recipe, real: Tensor) -> Climb:
+def _task(model: nn.Module, recipe: Recipe) -> Climb:
     units = recipe.units.repeat_interleave(recipe.seeds)
     turn = torch.arange(recipe.seeds).repeat(len(recipe.units))
     seeds = (recipe.how.seed * 1_000_003 + turn) * 1_000_003 + units
@@ -160,20 +163,41 @@ def _task(model: nn.Module, recipe: Recipe, real: Tensor) -> Climb:
             for seed in seeds.tolist()
         ]
     )
-    starts = (SPREAD * starts).to(real)
-    rescue = real[torch.arange(len(real)).repeat_interleave(recipe.seeds), turn % real.shape[1]]
     return Climb(
         model,
         recipe.site,
         recipe.canvas.place,
-        units.to(real.device),
+        units.to(recipe.data.device),
         seeds,
-        starts,
-        # not the real input itself: the picture is to be made, not copied
-        recipe.statistics.find(rescue) + starts / 2,
+        (SPREAD * starts).to(recipe.data),
+        _rescue(model, recipe),
         recipe.steps,
         recipe.jitter,
     )
+
+
+def _rescue(model: nn.Module, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+    """Real pieces that move a unit at its very place, a different one for each start; found when needed."""
+    known: list[Tensor] = []
+
+    def latents(numbers: Tensor) -> Tensor:
+        if not known:
+            known.append(_movers(model, recipe))
+        own, turn = numbers.cpu() // recipe.seeds, numbers.cpu() % recipe.seeds
+        return recipe.statistics.find(recipe.sample[known[0][own, turn % known[0].shape[1]]])
+
+    return latents
+
+
+def _movers(model: nn.Module, recipe: Recipe) -> Tensor:
+    """Sample numbers ``[U, seeds]`` with the largest values of each unit at the canvas's place."""
+    how = Compute(recipe.how.batch_size, recipe.how.seed)
+    parts = [
+        by_unit(model, seen[recipe.site])[:, recipe.units.to(recipe.data.device), recipe.canvas.place]
+        for _, seen in activations(model, recipe.sample, [recipe.site], stop=recipe.site, compute=how)
+    ]
+    values = torch.cat(parts).T
+    return values.sort(dim=1, descending=True, stable=True).indices[:, : recipe.seeds].cpu()
 
 
 def _ratio(reached: Tensor, largest: Tensor) -> Tensor:
