@@ -156,9 +156,8 @@ def main() -> int:
     began = time.process_time()
     x, y = digits()
     net = trained(x[:1200], y[:1200])
-    good = show(
-        f"digits 16×16, {N} inputs, black fill", table(Trial(net, x[1200:1400], ImageSpec(size=(16, 16))))
-    )
+    pictures = Trial(net, x[1200 : 1200 + N], ImageSpec(size=(16, 16)))
+    good = show(f"digits 16×16, {N} inputs, black fill", table(pictures))
     x, y = breast_cancer()
     net = table_network(x[:369], y[:369])
     good &= show(f"breast cancer, {N} inputs, mean fill", table(Trial(net, x[369:], None)))

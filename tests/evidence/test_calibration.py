@@ -97,9 +97,8 @@ def test_shuffled_pixels_would_not_do_for_smooth_maps(trial):
         pytest.skip("columns have no neighbours, so there is no smoothness")
     maps = smooth(trial.x.shape, 3.0, torch.Generator().manual_seed(0)).flatten(1)
     seen, masks = trial.seen, trial.seen.bank.masks.float()
-    shuffle = torch.stack(
-        [torch.randperm(256, generator=torch.Generator().manual_seed(k)) for k in range(99)]
-    )
+    draw = torch.Generator().manual_seed(1)
+    shuffle = [torch.randperm(256, generator=draw) for _ in range(99)]
 
     def fit(units: Tensor) -> Tensor:
         sums = units @ masks.T

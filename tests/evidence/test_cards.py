@@ -183,16 +183,14 @@ def test_19_untrained_copies_become_a_null_of_the_test(linear):
 
 def test_a_second_fill_of_another_sign_contradicts(linear):
     x = rows()
-    others = 3 * x
-    # every part is replaced by three times itself, so removing what helps helps even more
-    near = cards(
-        linear, steps(linear, x[:1], 2), steps, others=others[:1].repeat(2, 1), fills=("own", "mean")
-    )
-    check = next(c for c in near[0].checks if c.question == "Does it hold for another kind of absence?")
-    assert (check.word, near[0].verdict) == ("failed", "contradicted")
+    # the mean of the others is three times the row itself: what helps helps even more when it is replaced
+    others = 3 * x[:1].repeat(2, 1)
+    (near,) = cards(linear, steps(linear, x[:1], 2), steps, others=others, fills=("own", "mean"))
+    check = next(c for c in near.checks if c.question == "Does it hold for another kind of absence?")
+    assert (check.word, near.verdict) == ("failed", "contradicted")
     assert check.value == pytest.approx(-1, abs=1e-4)
     assert check.control == pytest.approx(1, abs=1e-4)
-    assert near[0].checks[0].rows == check.rows == 64
+    assert near.checks[0].rows == check.rows == 64
 
 
 def test_a_second_fill_that_agrees_passes(linear):

@@ -122,6 +122,7 @@ def case_of(
     x = explanation.point
     if others is not None and others.shape[1:] != x.shape[1:]:
         raise InputError(f"Expected others of the shape {['P', *x.shape[1:]]}, got {list(others.shape)}.")
+    others = None if others is None else others.to(x)
     item = None if target is None else as_target(target).output
     outputs = predict(model, x, output=item, compute=compute)
     what = scalar(explanation, target, outputs)
