@@ -113,6 +113,14 @@ def test_one_row_needs_the_maps_of_others(linear):
     assert among.rows > alone.rows + 39 * 8
 
 
+def test_19_others_just_suffice_for_five_percent(linear):
+    x = rows(20)
+    card = cards(linear, steps(linear, x[:1], 2), steps, others=x[1:])[0]
+    assert (card.checks[0].p, card.checks[0].word) == (0.05, "passed")
+    card = cards(linear, steps(linear, x[:1], 2), steps, others=x[1:19])[0]
+    assert card.checks[0].word == "mixed"
+
+
 def test_a_constant_map_is_not_testable(linear):
     x = rows()
     method = made_of(torch.full((40, 12), 0.1))

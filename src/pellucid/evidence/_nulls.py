@@ -209,4 +209,6 @@ def _ranked(name: str, seen: Tensor, null: Tensor, valid: Tensor | None = None) 
     above = ((null >= seen[:, None] - EQUAL) & valid).sum(1)
     below = ((null <= seen[:, None] + EQUAL) & valid).sum(1)
     centre = torch.where(valid, null, torch.nan).nanmedian(1).values
-    return Null(name, (1 + above) / (n + 1), (1 + below) / (n + 1), centre, n)
+    # single precision would put 1/20 above .05
+    p, left = ((1 + count).double() / (n + 1) for count in (above, below))
+    return Null(name, p, left, centre, n)
