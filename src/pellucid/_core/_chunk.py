@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from pellucid.errors import MethodError
 
@@ -22,6 +23,11 @@ class Chunk:
     def size(self) -> int:
         """Rows that go through the network."""
         return (self.k1 - self.k0) * (self.r1 - self.r0)
+
+    @property
+    def ks(self) -> Tensor:
+        """Which variants, int64."""
+        return torch.arange(self.k0, self.k1)
 
     @property
     def rows(self) -> slice:

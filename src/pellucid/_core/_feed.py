@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pellucid._core._compute import Compute
 from pellucid._core._fingerprint import Fingerprint
+from pellucid._core._guard import Guard
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid.errors import CancelledError, InputError, MethodError, PellucidError, near_misses
 
@@ -26,9 +27,9 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in MEMORY)
 
 
-def place_of(model: nn.Module) -> tuple[torch.device | None, torch.dtype | None]:
+def place_of(guard: Guard) -> tuple[torch.device | None, torch.dtype | None]:
     """Device and floating type in which a network computes; ``None`` where it has no parameters."""
-    for tensor in (*model.parameters(), *model.buffers()):
+    for tensor in guard.state.values():
         if tensor.is_floating_point():
             return tensor.device, tensor.dtype
     return None, None
@@ -39,6 +40,7 @@ class Feed:
     """Inputs of one question: what varies, packed into one tensor, and what goes along."""
 
     model: nn.Module
+    guard: Guard
     packed: Tensor
     names: tuple[str, ...]
     shapes: tuple[torch.Size, ...]
@@ -128,7 +130,8 @@ def feed(model: nn.Module, inputs: Inputs, *, spec: InputSpec | None = None, com
     """Check inputs against the network and the spec, once."""
     if not isinstance(model, nn.Module):
         raise InputError(f"Expected a torch.nn.Module, got {type(model).__name__}.")
-    device, dtype = place_of(model)
+    guard = Guard(model)
+    device, dtype = place_of(guard)
     if compute.device is not None:
         if device is not None and torch.device(compute.device).type != device.type:
             raise InputError(
@@ -141,13 +144,14 @@ def feed(model: nn.Module, inputs: Inputs, *, spec: InputSpec | None = None, com
         _fits("inputs", x, device, dtype)
         if spec is not None:
             spec.check(x)
-        return Feed(model, x, (), (), (), {}, {})
+        return Feed(model, guard, x, (), (), (), {}, {})
     if not isinstance(inputs, Batch):
         raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
-    return _several(model, inputs, device, dtype)
+    return _several(model, guard, inputs)
 
 
-def _several(model: nn.Module, batch: Batch, device: torch.device | None, dtype: torch.dtype | None) -> Feed:
+def _several(model: nn.Module, guard: Guard, batch: Batch) -> Feed:
+    device, dtype = place_of(guard)
     varied = {name: _plain(part) for name, part in batch.varied.items()}
     for name, part in varied.items():
         _fits(name, part, device, dtype)
@@ -159,6 +163,7 @@ def _several(model: nn.Module, batch: Batch, device: torch.device | None, dtype:
     flat = [part.reshape(len(part), -1) for part in varied.values()]
     return Feed(
         model,
+        guard,
         torch.cat(flat, 1),
         tuple(varied),
         tuple(part.shape[1:] for part in varied.values()),

@@ -10,6 +10,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._guard import state_of
+
 CHANGED = "unknown: it changed before the hash was taken"
 
 
@@ -21,10 +23,6 @@ def sha256(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
     return digest.hexdigest()
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
 class Fingerprint:
@@ -53,7 +51,7 @@ class Fingerprint:
     @classmethod
     def of_model(cls, model: nn.Module) -> Fingerprint:
         """All parameters and buffers."""
-        return cls(_state(model))
+        return cls(state_of(list(model.named_modules())))
 
     @classmethod
     def known(cls, digest: str) -> Fingerprint:
@@ -96,7 +94,7 @@ def short(digest: object, letters: int = 12) -> str:
 
 def model_hash(model: nn.Module) -> str:
     """Hash of all parameters and buffers, taken now."""
-    return sha256(_state(model))
+    return sha256(state_of(list(model.named_modules())))
 
 
 def inputs_hash(parts: Iterable[Tensor]) -> str:

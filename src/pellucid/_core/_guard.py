@@ -3,14 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
 
 
-@contextmanager
-def untouched(model: nn.Module, *, seed: int = 0) -> Generator[None]:
+class Guard:
+    """One look at a network, and as many passes as wanted that leave no trace on it.
+
+    Args:
+        model: any network, whose modules stay the same ones meanwhile.
+    """
+
+    __slots__ = ("_buffers", "_kept", "_modules", "_parameters", "state")
+
+    def __init__(self, model: nn.Module) -> None:
+        named = list(model.named_modules())
+        self.state: dict[str, Tensor] = state_of(named)
+        self._modules = [module for _, module in named]
+        self._parameters = [p for m in self._modules for p in m._parameters.values() if p is not None]
+        self._buffers = [(m, n, b) for m in self._modules for n, b in m._buffers.items() if b is not None]
+        self._kept: list[tuple[int, Tensor]] = []
+
+    @contextmanager
+    def normal_pass(self, *, seed: int = 0) -> Generator[None]:
+        """As :meth:`pass_by`, and outside inference mode, whose tensors a network could keep."""
+        with self.pass_by(seed=seed):
+            if not torch.is_inference_mode_enabled():
+                yield
+                return
+            with torch.inference_mode(mode=False):
+                yield
+
+    @contextmanager
+    def pass_by(self, *, seed: int = 0) -> Generator[None]:
+        """As :func:`untouched`."""
+        modes = [module.training for module in self._modules]
+        wants = [parameter.requires_grad for parameter in self._parameters]
+        self._keep_buffers()
+        state = torch.get_rng_state()
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        try:
+            self._set_modes([False] * len(modes))
+            torch.default_generator.manual_seed(seed)
+            if cuda:
+                torch.cuda.manual_seed_all(seed)
+            yield
+        finally:
+            self._set_modes(modes)
+            for parameter, want in zip(self._parameters, wants, strict=True):
+                if parameter.requires_grad != want:
+                    parameter.requires_grad_(want)
+            self._restore_buffers()
+            torch.set_rng_state(state)
+            if cuda:
+                torch.cuda.set_rng_state_all(cuda)
+
+    def _set_modes(self, modes: list[bool]) -> None:
+        # set by hand: a network may override train() with work of its own
+        for module, mode in zip(self._modules, modes, strict=True):
+            if module.training != mode:
+                module.training = mode
+
+    def _keep_buffers(self) -> None:
+        """Copies of the buffers, made once and again only where somebody wrote meanwhile."""
+        if not self._kept:
+            self._kept = [(_version(buffer), buffer.detach().clone()) for _, _, buffer in self._buffers]
+        for i, (_, _, buffer) in enumerate(self._buffers):
+            if self._kept[i][0] != _version(buffer):
+                self._kept[i] = (_version(buffer), buffer.detach().clone())
+
+    def _restore_buffers(self) -> None:
+        for i, (module, name, buffer) in enumerate(self._buffers):
+            version, kept = self._kept[i]
+            if module._buffers.get(name) is not buffer:
+                module._buffers[name] = buffer
+            if version < 0 or _version(buffer) != version:
+                with torch.no_grad():
+                    buffer.copy_(kept)
+                self._kept[i] = (_version(buffer), kept)
+
+
+def untouched(model: nn.Module, *, seed: int = 0) -> AbstractContextManager[None]:
     """Evaluation mode inside; afterwards every flag and random state is as before, also when it raises.
 
     Restored are the training flag of every module, ``requires_grad`` of every parameter, buffers that the
@@ -18,30 +93,20 @@ def untouched(model: nn.Module, *, seed: int = 0) -> Generator[None]:
     Inside, the seed is fixed, so that a network which draws random numbers even in evaluation mode answers
     alike each time.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    wants = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    buffers = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in model.buffers()]
-    state = torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    try:
-        # set by hand: a network may override train() with work of its own
-        for module, _ in modes:
-            module.training = False
-        torch.default_generator.manual_seed(seed)
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        for parameter, want in wants:
-            if parameter.requires_grad != want:
-                parameter.requires_grad_(want)
-        with torch.no_grad():
-            for buffer, version, kept in buffers:
-                if _version(buffer) != version or version < 0:
-                    buffer.copy_(kept)
-        torch.set_rng_state(state)
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
+    return Guard(model).pass_by(seed=seed)
+
+
+def state_of(named: list[tuple[str, nn.Module]]) -> dict[str, Tensor]:
+    """Every parameter and buffer once, by its first name."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for prefix, module in named:
+        for stored in (module._parameters, module._buffers):
+            for name, tensor in stored.items():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    found[f"{prefix}.{name}" if prefix else name] = tensor
+    return found
 
 
 def _version(tensor: Tensor) -> int:

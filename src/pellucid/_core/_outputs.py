@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
-from pellucid._core._guard import untouched
+from pellucid._core._guard import Guard
 from pellucid._core._probe import Probe, probe
 from pellucid._core._target import the_output
 from pellucid.errors import MethodError
 
 
 @contextmanager
-def _quiet(model: nn.Module, seed: int) -> Generator[None]:
-    """No trace on the network and no graph; not inference mode, whose tensors a network could keep."""
-    with untouched(model, seed=seed), torch.inference_mode(mode=False), torch.no_grad():
+def _quiet(guard: Guard, seed: int) -> Generator[None]:
+    """No trace on the network and no graph."""
+    with guard.normal_pass(seed=seed), torch.no_grad():
         yield
 
 
@@ -35,7 +35,7 @@ def stream(
         rows = slice(start, min(start + size, fed.rows))
         raw: object = None
         try:
-            with _quiet(fed.model, compute.seed), probe(fed.model, read=read, stop=stop) as seen:
+            with _quiet(fed.guard, compute.seed), probe(fed.model, read=read, stop=stop) as seen:
                 raw = fed.run(fed.packed[rows].clone(), rows, 1)
         except Exception as error:
             if not out_of_memory(error):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed
@@ -36,30 +37,32 @@ class Pass:
         gradients: bool,
     ) -> tuple[Tensor | None, Tensor]:
         """Gradient ``[c, n, *shape]`` (times ``weights[k]`` where given) and scores ``[c, n]`` of a chunk."""
-        ks, rows, shape = torch.arange(chunk.k0, chunk.k1), chunk.rows, point.shape[1:]
+        rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
         with torch.no_grad():
-            made = point[rows] if variants is None else variants(ks, rows)
-            points = made.expand(c, n, *shape).reshape(c * n, *shape)
+            made = point[rows] if variants is None else variants(chunk.ks, rows)
+            points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
             if not gradients:
                 return None, self.score(_own(points, made), rows, c).reshape(c, n)
-        weight = None if weights is None else weights[ks]
-        grad, score = self.slope(points, rows, c, weight)
+            del made
+        weight = None if weights is None else weights[chunk.k0 : chunk.k1]
+        with torch.enable_grad():
+            # networks may write into what they are given: so it is a copy, and no leaf, where that is forbidden
+            points = points + torch.zeros((), dtype=points.dtype, device=points.device, requires_grad=True)
+            grad, score = self.slope(points, rows, c, weight)
         return grad.reshape(c, n, *shape), score.reshape(c, n)
 
     def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
-        with torch.enable_grad():
-            leaf = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
-            # a leaf must not be changed in place, and networks may do that to what they are given
-            score = self.score(leaf.clone(), rows, copies)
-            outer = torch.ones_like(score)
-            each = None if weight is None else weight.to(score.device).repeat_interleave(len(score) // copies)
-            if each is not None and score.dtype not in HALF:
-                outer, each = each.to(score), None
-            grad = None
-            if score.requires_grad:
-                (grad,) = torch.autograd.grad(score, leaf, outer, allow_unused=True)
+        start = get_gradient_edge(points)
+        score = self.score(points, rows, copies)
+        outer = torch.ones_like(score)
+        each = None if weight is None else weight.to(score.device).repeat_interleave(len(score) // copies)
+        if each is not None and score.dtype not in HALF:
+            outer, each = each.to(score), None
+        grad = None
+        if score.requires_grad:
+            (grad,) = torch.autograd.grad(score, start, outer, allow_unused=True)
         if grad is None:
             raise MethodError(
                 f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way. "
@@ -76,7 +79,8 @@ class Pass:
             output = the_output(self.feed.run(points, rows, copies), self.target.output)
         else:
             output = self._probed(points, rows, copies)
-        index = torch.arange(rows.start, rows.stop, device=points.device).repeat(copies)
+        index = torch.arange(rows.start, rows.stop, device=points.device)
+        index = index if copies == 1 else index.repeat(copies)
         score = self.target.score(output, index)
         if score.shape != (len(points),):
             raise TargetError(
@@ -108,7 +112,7 @@ class Pass:
 
 
 def _own(points: Tensor, made: Tensor) -> Tensor:
-    """``points`` apart from the caller's memory, because networks may write into what they are given."""
+    """``points`` as nobody else's memory, because networks may write into what they are given."""
     if points.is_inference() or points.untyped_storage().data_ptr() == made.untyped_storage().data_ptr():
         return points.clone()
     return points

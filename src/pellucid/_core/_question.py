@@ -14,7 +14,6 @@ from pellucid._core._compute import Compute
 from pellucid._core._explanation import Explanation, Param, Provenance
 from pellucid._core._feed import Feed, Fill, Inputs, feed, like, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
-from pellucid._core._guard import untouched
 from pellucid._core._outputs import stream
 from pellucid._core._pass import Pass, Variants
 from pellucid._core._site import Site
@@ -62,7 +61,6 @@ class Question:
         self.compute = compute or Compute()
         self._forward = self._backward = 0
         self._feed: Feed = feed(model, inputs, spec=spec, compute=self.compute)
-        self._fingerprints = (Fingerprint.of_model(model), self._feed.fingerprint())
         self.rows: int = self._feed.rows
         self.point: Tensor = self._feed.packed if at is None else self._activation(at)
         self._base: Tensor | None = None
@@ -124,7 +122,9 @@ class Question:
 
         Half precision is summed in single precision.
         """
-        weights = torch.full((count,), 1 / count, dtype=torch.float64) if weight is None else weight
+        weights = weight
+        if weight is None and count > 1:
+            weights = torch.full((count,), 1 / count, dtype=torch.float64)
         total: Tensor | None = None
         for ks, rows, grad, score in self._chunks(variants, count, weights, gradients=True):
             if grad is None:
@@ -137,6 +137,8 @@ class Question:
                 total[rows] += part
             if variants is None:
                 self._base = self._put_base(rows, score[0])
+            # the next chunk must not find this one still in memory
+            del grad, part
         if total is None:
             raise InputError(f"Expected at least one variant, got {count}.")
         return total.to(self.point.dtype)
@@ -180,7 +182,8 @@ class Question:
             dict(params),
             self.target.label,
             self.at if hidden else None,
-            *self._fingerprints,
+            Fingerprint(self._feed.guard.state),
+            self._feed.fingerprint(),
             self.compute.seed,
             self._forward,
             self._backward,
@@ -244,6 +247,8 @@ class Question:
         return point
 
     def _put_base(self, rows: slice, score: Tensor) -> Tensor:
+        if len(score) == self.rows:
+            return score
         base = score.new_empty(self.rows) if self._base is None else self._base
         base[rows] = score
         return base
@@ -262,7 +267,7 @@ class Question:
                 waiting.extend(chunk.halves()[::-1])
                 continue
             try:
-                with untouched(self.model, seed=self.compute.seed), torch.inference_mode(mode=False):
+                with self._feed.guard.normal_pass(seed=self.compute.seed):
                     grad, score = self._pass.run(self.point, variants, chunk, weights, gradients=gradients)
             except Exception as error:
                 if not out_of_memory(error):
@@ -273,7 +278,8 @@ class Question:
             done += chunk.size
             self._forward += chunk.size
             self._backward += chunk.size if gradients else 0
-            yield torch.arange(chunk.k0, chunk.k1), chunk.rows, grad, score
+            yield chunk.ks, chunk.rows, grad, score
+            del grad, score
             self.compute.progress(done, total)
 
     def _whole_numbers(self) -> str:

@@ -93,12 +93,16 @@ def logit(k: int, *, output: int | str | None = None) -> Target:
 def logits(classes: Sequence[int] | Tensor, *, output: int | str | None = None) -> Target:
     """Another output for each row: ``classes[i]`` for row ``i``."""
     chosen = torch.as_tensor(classes, dtype=torch.int64).flatten()
+    ends = (int(chosen.min()), int(chosen.max())) if len(chosen) else ()
 
     def score(out: Tensor, rows: Tensor) -> Tensor:
-        if int(rows.max()) >= len(chosen):
-            raise TargetError(f"Expected a class for each row, got {len(chosen)} classes for more rows.")
-        _in_range(out, chosen)
-        return _column(out, chosen, rows)
+        _in_range(out, *ends)
+        try:
+            return _column(out, chosen, rows)
+        except IndexError:
+            raise TargetError(
+                f"Expected a class for each row, got {len(chosen)} classes for more rows."
+            ) from None
 
     return Target("logit of each row's class", score, output=output, classes=chosen)
 
