@@ -1,1 +1,20 @@
-"""report."""
+"""One network in one offline page: what it does, how well, and how far its explanations may be believed."""
+
+from pellucid.report._dossier import Case, Dossier, Origin, Slice
+from pellucid.report._findings import Finding, findings
+from pellucid.report._page import render
+from pellucid.report._report import dossier, report
+from pellucid.report._write import write
+
+__all__ = [
+    "Case",
+    "Dossier",
+    "Finding",
+    "Origin",
+    "Slice",
+    "dossier",
+    "findings",
+    "render",
+    "report",
+    "write",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from pellucid.errors import StoreError
@@ -29,7 +30,7 @@ CONTENTS = (
 )
 
 
-def render(dossier: Dossier, *, budget: int = BUDGET) -> str:
+def render(dossier: Dossier, *, budget: int = BUDGET, details: Sequence[Detail] = DETAILS) -> str:
     """The dossier as one HTML page that needs no network, no script and no other file.
 
     Where it would be larger than the budget it is drawn again with smaller pictures and fewer of them; the
@@ -38,6 +39,7 @@ def render(dossier: Dossier, *, budget: int = BUDGET) -> str:
     Args:
         dossier: what to tell.
         budget: most bytes.
+        details: how much is drawn, the fullest first; the first that fits is taken.
 
     Returns:
         The page.
@@ -50,7 +52,7 @@ def render(dossier: Dossier, *, budget: int = BUDGET) -> str:
         True
     """
     least = 0
-    for detail in DETAILS:
+    for detail in details:
         page = _page(dossier, detail)
         least = len(page.encode())
         if least <= budget:

@@ -1,0 +1,105 @@
+"""The page as people open it: no network, no JavaScript, wide and narrow, light and dark, on paper."""
+
+import dataclasses
+import io
+import re
+import shutil
+
+import pytest
+
+from pellucid.report import write
+from report import dossiers
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    write(dataclasses.replace(dossiers.table(), cases=dossiers.cases(3, table=True)), folder / "table.html")
+    return write(dossiers.digits(3), folder / "digits.html").as_uri()
+
+
+def opened(browser, address, *, width=1280, scheme="light"):
+    """A page without JavaScript in which every request but the file itself fails the test."""
+    context = browser.new_context(
+        java_script_enabled=False, viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    asked, said = [], []
+    context.on("request", lambda request: asked.append(request.url))
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(address)
+    assert [url for url in asked if not url.startswith(("data:", address))] == []
+    assert said == []
+    return page
+
+
+@pytest.mark.parametrize("name", ["digits", "table"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_sticks_out(browser, address, width, name):
+    page = opened(browser, address.replace("digits", name), width=width)
+    box = page.locator("main").bounding_box()
+    assert box["width"] <= width
+    for svg in page.locator(".panel svg").all()[:40]:
+        edge = svg.bounding_box()
+        assert edge["x"] + edge["width"] <= width + 1
+
+
+def test_pictures_are_drawn_and_numbers_unfold(browser, address):
+    page = opened(browser, address)
+    assert page.locator("svg image").count() > 10
+    assert page.locator("h1").inner_text() == "digits"
+    first = page.locator("details").first
+    assert not first.locator("table").is_visible()
+    first.locator("summary").click()
+    assert first.locator("table").is_visible()
+
+
+def test_the_worst_news_is_on_the_first_screen(browser, address):
+    page = opened(browser, address)
+    worst = page.locator("ul.findings li").first
+    assert "failed" in worst.inner_text()
+    assert worst.bounding_box()["y"] < 900
+
+
+def test_text_is_readable_in_dark(browser, address):
+    from PIL import Image
+
+    page = opened(browser, address, scheme="dark")
+    heading, chart = page.locator("h1"), page.locator("#training .panel svg").first
+    for part in (heading, chart):
+        part.scroll_into_view_if_needed()
+        grey = Image.open(io.BytesIO(part.screenshot())).convert("L")
+        dark, light = grey.getextrema()
+        assert dark < 60
+        assert light > 180
+
+
+def test_the_first_printed_page_suffices(browser, address, tmp_path):
+    for name in ("digits", "table"):
+        page = opened(browser, address.replace("digits", name))
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 695, "height": 900})  # A4 less the margins, at 96 pixels an inch
+        front, strip = page.locator(".front").bounding_box(), page.locator(".strip").bounding_box()
+        assert front["y"] + front["height"] - strip["y"] <= 1039  # the height of the same sheet
+        pdf = page.pdf(prefer_css_page_size=True)
+        assert len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 2
+
+
+def test_everything_unfolds_on_paper(browser, address):
+    page = opened(browser, address)
+    page.emulate_media(media="print")
+    assert page.locator("#cases .card .number").first.is_visible()

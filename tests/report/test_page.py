@@ -1,0 +1,266 @@
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from figures import made
+from pellucid.errors import StoreError
+from pellucid.figures import word_rank
+from pellucid.report import Dossier, findings, render
+from pellucid.report._belief import Answer, beliefs, best_method
+from pellucid.report._dossier import DETAILS
+from pellucid.report._front import advice, first_of_each
+from pellucid.report._slices import slices
+from report import dossiers
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
+PARTS = (
+    "performance",
+    "cases",
+    "trust",
+    "inside",
+    "rules",
+    "training",
+    "data",
+    "purpose",
+    "rebuild",
+    "glossary",
+)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return render(dossiers.digits())
+
+
+@pytest.fixture(scope="module")
+def table_page():
+    return render(dossiers.table())
+
+
+def test_one_file_that_asks_nothing_of_the_network(page, table_page):
+    for each in (page, table_page):
+        outside = re.findall(r"""(?:src|href|url\()=?["']?(https?:)?//""", each)
+        assert not outside
+        assert "<link" not in each
+        assert re.findall(r"<script[^>]*>", each) == [
+            '<script type="application/json" id="pellucid-dossier">'
+        ]
+        assert "default-src 'none'" in each
+        assert len(each.encode()) < 5_000_000
+
+
+def test_the_skeleton_can_be_navigated(page):
+    assert '<html lang="en">' in page
+    assert '<a class="skip" href="#main">' in page
+    assert page.count("<h1>") == 1
+    for part in PARTS:
+        assert f'id="{part}"' in page
+        assert f'href="#{part}"' in page
+    assert set(re.findall(r'href="#([a-z]+)"', page)) <= {*PARTS, "main"}
+
+
+def test_every_picture_has_words(page, table_page):
+    for each in (page, table_page):
+        assert not re.findall(r'role="img" aria-label=""', each)
+        assert not re.findall(r"<img(?![^>]*alt=)", each)
+
+
+def test_the_first_page_has_the_numbers_with_their_baseline(page):
+    first = page[: page.index("<nav")]
+    for told in (
+        "98.3\u00a0%",
+        "11.4\u00a0%",
+        "always &#x27;1&#x27;",
+        "31 of 32",
+        "row 0: answer 1",
+        "Do not use it for",
+    ):
+        assert told in first
+    assert "3 of 6 cases shown here" in first
+
+
+def test_the_worst_news_comes_first():
+    found = findings(dossiers.digits())
+    ranks = [word_rank(finding.word) for finding in found]
+    assert ranks == sorted(ranks)
+    assert found[0].word == "failed"
+    texts = " ".join(finding.text for finding in found)
+    assert "Worse for digit 8: 92.1\u00a0% [83.8\u00a0%, 96.3\u00a0%] of 76 rows." in texts
+    assert "saliency (2 of 32)" in texts
+
+
+def test_a_network_no_better_than_a_trivial_answer_is_called_that():
+    whole = dossiers.digits()
+    poor = dataclasses.replace(whole.performance, value=0.12, low=0.10, high=0.14)
+    found = findings(dataclasses.replace(whole, performance=poor))
+    assert "not shown to be better than no network at all" in found[0].text
+    use, avoid = advice(dataclasses.replace(whole, performance=poor))
+    assert not any("digit" in line for line in use)
+    assert any("any decision" in line for line in avoid)
+
+
+def test_learning_by_heart_and_dead_layers_are_found():
+    whole = dossiers.digits()
+    epochs = tuple(dataclasses.replace(e, train_score=1.0, validation_score=0.7) for e in whole.record.epochs)
+    rows = tuple(dataclasses.replace(row, dead=0.5) for row in whole.layers.rows)
+    ill = dataclasses.replace(
+        whole,
+        record=dataclasses.replace(whole.record, epochs=epochs),
+        layers=dataclasses.replace(whole.layers, rows=rows),
+    )
+    texts = " ".join(finding.text for finding in findings(ill))
+    assert "by heart: 100\u00a0% on rows it learned from, 70\u00a0% on others" in texts
+    assert "50\u00a0% of the units of conv1 do nothing" in texts
+
+
+def test_rules_that_say_no_more_than_their_control_are_not_praised():
+    rules = dossiers.digits().rules
+    weak = next(f for f in findings(dossiers.digits()) if f.section == "rules")
+    assert weak.word == "mixed"
+    good = dataclasses.replace(rules, excess_low=0.01)
+    strong = next(
+        f for f in findings(dataclasses.replace(dossiers.digits(), rules=good)) if f.section == "rules"
+    )
+    assert strong.word == "passed"
+
+
+def test_beliefs_count_what_the_survey_and_the_cards_say():
+    found = {each.method: each for each in beliefs(dossiers.digits())}
+    assert (found["saliency"].supported, found["saliency"].n, found["saliency"].word) == (
+        2,
+        32,
+        "not supported",
+    )
+    assert found["integrated gradients"].word == "supported"
+    about = next(a for a in found["saliency"].answers if a.question == "Is it about this model?")
+    assert (about.failed, about.asked, about.word) == (6, 6, "failed")
+    assert best_method(dossiers.digits()) == "integrated gradients"
+    assert "input alone" not in found
+
+
+def test_without_a_survey_the_cards_decide():
+    found = beliefs(dataclasses.replace(dossiers.digits(), survey=None))
+    assert [(each.method, each.supported, each.n) for each in found] == [
+        ("grad cam", 0, 6),
+        ("saliency", 0, 6),
+        ("integrated gradients", 6, 6),
+    ]
+
+
+def test_slices_are_the_recalls_of_the_classes_worst_first():
+    worst = slices(dossiers.digits())[0]
+    assert (worst.name, worst.n) == ("digit 8", 76)
+    assert worst.value == pytest.approx(70 / 76)
+
+
+def test_the_front_takes_one_case_of_each_rule():
+    cases = dossiers.cases(6)
+    assert [case.chosen for case in first_of_each(cases)[:3]] == [case.chosen for case in cases[:3]]
+    same = tuple(dataclasses.replace(case, chosen="worst") for case in cases)
+    assert first_of_each(same) == list(same)
+
+
+def test_what_is_missing_is_said():
+    page = render(Dossier("net", "classification", classes=("a", "b")))
+    assert page.count("was not computed for this dossier") >= 8
+    assert "not stated by the author" in page
+    assert findings(Dossier("net", "regression"))[0].word == "not run"
+
+
+@pytest.mark.parametrize("part", ["performance", "record", "layers", "survey", "rules", "data"])
+def test_every_part_may_be_missing_alone(part):
+    less = dataclasses.replace(dossiers.digits(0), pages=(), **{part: None})
+    assert "was not computed for this dossier" in render(less)
+
+
+def test_regression_is_told_in_its_own_words():
+    whole = dossiers.table()
+    numbers = {"value": 0.45, "low": 0.3, "high": 0.55, "baseline": -0.01, "error": 54.0}
+    score = dataclasses.replace(whole.performance, metric="R²", confusion=None, **numbers)
+    words = {"task": "regression", "answer": "progression", "unit": "points"}
+    less = dataclasses.replace(whole, classes=(), performance=score, cases=(), pages=(), data=None, **words)
+    page = render(less)
+    assert "It estimates the progression in points." in page
+    assert "0.45 [0.30, 0.55]" in page
+    assert "Typical error: 54 points" in page
+
+
+class Elements(HTMLParser):
+    """Names of elements and attributes of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements, self.attributes = [], set()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def evil_dossier():
+    whole = dossiers.table()
+    columns = (dataclasses.replace(whole.spec.columns[0], name=EVIL), *whole.spec.columns[1:])
+    spec, names = dataclasses.replace(whole.spec, columns=columns), (EVIL, "b")
+    explained = tuple(
+        dataclasses.replace(each, spec=spec, class_names=names, note=EVIL)
+        for each in whole.cases[0].explanations
+    )
+    case = dataclasses.replace(whole.cases[0], true=EVIL, given=EVIL, chosen=EVIL, explanations=explained)
+    told = {"name": EVIL, "notes": (EVIL,), "source": EVIL, "classes": names}
+    data = dataclasses.replace(whole.data, spec=spec, **told)
+    origin = dataclasses.replace(whole.origin, command=EVIL, place=EVIL)
+    said = {"name": EVIL, "answer": EVIL, "classes": names, "purpose": EVIL, "limits": (EVIL,)}
+    return dataclasses.replace(
+        whole, data=data, spec=spec, cases=(case,), origin=origin, notes=(EVIL,), **said
+    )
+
+
+def test_names_from_outside_are_escaped():
+    found = Elements()
+    page = render(evil_dossier())
+    found.feed(page)
+    assert found.elements.count("script") == 1
+    assert "img" not in found.elements
+    assert "onerror" not in found.attributes
+    assert "&lt;script&gt;alert" in page
+
+
+def test_machines_read_the_same_facts(page):
+    code = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    document = json.loads(code.group(1))
+    told = document["dossier"]
+    assert document["schema"] == "pellucid/dossier/1"
+    assert told["performance"]["n"] == 712
+    assert told["performance"]["confusion"][8][1] == 6
+    assert told["cases"][0]["explanations"][0]["cards"][0]["checks"][0]["value"] == 0.85
+    assert len(told["rules"]["rules"]) == 4
+
+
+def test_a_page_that_would_be_too_large_is_drawn_smaller_and_says_so():
+    whole = dataclasses.replace(dossiers.digits(5), pages=(), record=None, layers=None)
+    least = len(render(whole, budget=1_000_000, details=DETAILS[-1:]).encode())
+    small = render(whole, budget=least)
+    assert len(small.encode()) == least
+    assert "4 of 5 cases shown, the others left out to keep the file small" in small
+    assert "5 of 5 cases shown" in render(whole, details=DETAILS[:1])
+
+
+def test_a_page_that_cannot_be_small_enough_is_refused():
+    with pytest.raises(StoreError, match=r"at its smallest, the budget is 0\.0 MB"):
+        render(Dossier("net", "regression"), budget=1_000)
+
+
+def test_one_word_is_shown_for_nine_in_ten_only():
+    assert Answer("?", 9, 0, 1, 10).word == "passed"
+    assert Answer("?", 8, 0, 2, 10).word == "mixed"
+    assert Answer("?", 0, 1, 9, 10).word == "failed"
+    assert Answer("?", 0, 0, 0, 10).word == "not run"
+
+
+def test_failed_evidence_is_named_in_the_open(page):
+    case = page[page.index('id="cases"') : page.index('id="trust"')]
+    assert "Evidence for saliency: not supported" in case
+    assert made.FAILED[1] == "failed"
