@@ -47,7 +47,7 @@ class Pass:
             del made
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         with torch.enable_grad():
-            # networks may write into what they are given: so it is a copy, and no leaf, where that is forbidden
+            # networks may write into what they are given: so it is a copy, and no leaf
             points = points + torch.zeros((), dtype=points.dtype, device=points.device, requires_grad=True)
             grad, score = self.slope(points, rows, c, weight)
         return grad.reshape(c, n, *shape), score.reshape(c, n)
