@@ -60,3 +60,9 @@ class Card:
     checks: tuple[Check, ...]
     fill: str
     rows: int
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)

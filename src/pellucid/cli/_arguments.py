@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,9 +36,13 @@ BatchSize = Annotated[int, typer.Option(help="Most rows through the network at o
 
 def subject_of(model: str, data: str | None, answer: str | None, weights: Path | None) -> Subject:
     """Open what the command line names."""
+    from contextlib import redirect_stdout
+
     from pellucid.tasks import open as open_subject
 
-    return open_subject(model, data=data, answer=answer, weights=weights)
+    # what a user's own module prints must not mix with results
+    with redirect_stdout(sys.stderr):
+        return open_subject(model, data=data, answer=answer, weights=weights)
 
 
 def numbers(text: str | None, what: str) -> list[int] | None:

@@ -93,7 +93,7 @@ def rules(
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
-    leaves: Annotated[int, typer.Option(help="Most rules.")] = 8,
+    leaves: Annotated[int | None, typer.Option(help="Most rules; left out, 8 or two per class.")] = None,
     form: Annotated[Form, typer.Option("--as", help="How to write them.")] = Form.text,
     batch_size: BatchSize = 256,
     seed: Seed = 0,

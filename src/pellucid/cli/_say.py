@@ -65,7 +65,8 @@ def show(value: object) -> None:
     """A value on stdout as rich tables, as wide as the terminal."""
     from rich.console import Console
 
-    Console().print(value)
+    # where nobody watches, tables keep the width that they need
+    Console(width=None if sys.stdout.isatty() else 120).print(value)
 
 
 def document(

@@ -74,6 +74,12 @@ class LayerSummary:
     n: int
     note: str = ""
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def summary(
     model: nn.Module,

@@ -175,6 +175,12 @@ class RuleSet:
     def __repr__(self) -> str:
         return f"RuleSet({_counted(len(self.rules), 'rule')}, fidelity {_percent(self.fidelity)})"
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def firing(
     asked: Sequence[tuple[Condition, ...]], columns: Sequence[Column], rows: Sequence[Row]

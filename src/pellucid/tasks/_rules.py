@@ -6,12 +6,12 @@ from pellucid._core import Compute, Subject
 from pellucid.rules import RuleSet, surrogate_tree
 
 
-def rules(subject: Subject, *, leaves: int = 8, compute: Compute | None = None) -> RuleSet:
+def rules(subject: Subject, *, leaves: int | None = None, compute: Compute | None = None) -> RuleSet:
     """Decision rules that copy the network's own answers, with held-out fidelity.
 
     Args:
         subject: a network with data.
-        leaves: most rules.
+        leaves: most rules; left out, 8, or two for each class where that is more.
         compute: how to run.
 
     Returns:
@@ -36,4 +36,5 @@ def rules(subject: Subject, *, leaves: int = 8, compute: Compute | None = None) 
         >>> pellucid.rules(subject, leaves=4).fidelity > 0.5
         True
     """
-    return surrogate_tree(subject.model, subject.needs_data("rules"), leaves=leaves, compute=compute)
+    most = leaves if leaves is not None else max(8, 2 * len(subject.classes))
+    return surrogate_tree(subject.model, subject.needs_data("rules"), leaves=most, compute=compute)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,17 +31,34 @@ def learned_layers(model: nn.Module) -> dict[str, list[nn.Parameter]]:
     return found
 
 
-def _flat(tensors: list[Tensor]) -> Tensor:
-    """A copy of several tensors in one row."""
+def _weights(own: list[nn.Parameter]) -> list[nn.Parameter]:
+    """The matrices and kernels of a layer; all it has where there are none. Biases start at zero."""
+    return [p for p in own if p.ndim > 1] or own
+
+
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    """A copy of several tensors as one."""
+    if len(tensors) == 1:
+        return tensors[0].detach().clone()
     return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+
+
+def _norm(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.linalg.vector_norm(tensors[0] if len(tensors) == 1 else _flat(tensors))
+
+
+def _gone(new: Sequence[Tensor], old: Tensor) -> Tensor:
+    """Norm of the way from what :func:`_flat` kept."""
+    now = new[0].detach() if len(new) == 1 else _flat(new)
+    return torch.linalg.vector_norm(now - old)
 
 
 class Updates:
     """Gradients before a step and the way gone after it: :meth:`before` and :meth:`after` go around it."""
 
     def __init__(self, model: nn.Module) -> None:
-        self._layers = learned_layers(model)
-        self._sizes = {name: sum(p.numel() for p in own) for name, own in self._layers.items()}
+        self._layers = {name: _weights(own) for name, own in learned_layers(model).items()}
+        self._sizes = {name: sum(p.numel() for p in own) for name, own in learned_layers(model).items()}
         self._before: dict[str, tuple[Tensor, Tensor]] = {}
         # gradient norm, way gone, weight norm; left on the device until they are read
         self._samples: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}
@@ -51,13 +69,13 @@ class Updates:
         for name, own in self._layers.items():
             gradients = [p.grad for p in own if p.grad is not None]
             if gradients:
-                self._before[name] = (_flat(list(own)), torch.linalg.vector_norm(_flat(gradients)))
+                self._before[name] = (_flat(own), _norm(gradients))
 
     @torch.no_grad()
     def after(self) -> None:
         """Measure how far the weights went."""
         for name, (old, gradient) in self._before.items():
-            moved = torch.linalg.vector_norm(_flat(list(self._layers[name])) - old)
+            moved = _gone(self._layers[name], old)
             self._samples.setdefault(name, []).append((gradient, moved, torch.linalg.vector_norm(old)))
         self._before = {}
 

@@ -22,8 +22,9 @@ class LayerHealth:
             above 0, a GELU or SiLU unit beyond ±0.01; other layers cannot be dead.
         saturated: share of outputs where the slope is nearly gone: tanh beyond ±0.97, sigmoid outside
             [0.03, 0.97].
-        gradient_norm: Euclidean norm of the loss's gradient for the layer's parameters.
-        update_ratio: norm of one step's change of the parameters ÷ norm of the parameters.
+        gradient_norm: Euclidean norm of the loss's gradient for the layer's weights (without biases, except
+            in a layer that has nothing of more than one axis), median of the sampled steps.
+        update_ratio: norm of one step's change of those weights ÷ their norm, median of the sampled steps.
         parameters: how many numbers of this layer are learned.
         rows: how many rows ``mean``, ``sd``, ``dead`` and ``saturated`` rest on.
     """
@@ -94,3 +95,9 @@ class TrainingRecord:
     def best(self) -> Epoch | None:
         """The epoch whose weights the network has; ``None`` before the first."""
         return self.epochs[self.best_epoch] if self.best_epoch >= 0 else None
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
