@@ -105,6 +105,16 @@ def test_rules_are_told_with_their_controls():
     assert "never saw the network: 93\u00a0%" in figure.alt
 
 
+def test_a_rule_that_speaks_for_no_row_is_drawn_with_a_gap():
+    first, *rest = made.rules().rules
+    rules = dataclasses.replace(
+        made.rules(), rules=(dataclasses.replace(first, support=0, precision=math.nan), *rest)
+    )
+    figure = figures.rules_table(rules)
+    assert figure.table.rows[-1][2:] == (0, "–")
+    assert "agrees –" in figure.svg()
+
+
 def test_the_tree_draws_common_beginnings_once():
     layers = figures.tree(made.rules()).chart["layer"]
     drawn = [layer["mark"]["text"] for layer in layers if "text" in layer["mark"]]

@@ -3,7 +3,8 @@
 from pellucid.figures._bars import bars
 from pellucid.figures._confusion import confusion
 from pellucid.figures._evidence import cards_html, check_table, evidence
-from pellucid.figures._features import exemplars, feature_tiles
+from pellucid.figures._exemplars import exemplars
+from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, word_html
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text

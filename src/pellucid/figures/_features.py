@@ -26,7 +26,7 @@ GAP = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Real:
+class Real:
     """The real inputs beside the made ones: given exemplars, else those that came with the pictures."""
 
     pictures: FeaturePictures | None
@@ -107,7 +107,7 @@ def feature_tiles(
         )
     spec = pictures.spec
     shown = min(limit, len(pictures.units))
-    real = _Real(pictures, exemplars, dataset, spec)
+    real = Real(pictures, exemplars, dataset, spec)
     note = f"{shown} of {counted(pictures.total, 'unit')} shown."
     if is_picture(pictures.pictures[:, 0], spec):
         cards = [_card(pictures, real, i, k, width) for i in range(shown)]
@@ -123,7 +123,7 @@ def feature_tiles(
     )
 
 
-def _card(pictures: FeaturePictures, real: _Real, i: int, k: int, width: int) -> Spec:
+def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int) -> Spec:
     unit = int(pictures.units[i])
     made = [seen(each, pictures.spec) for each in pictures.pictures[i][:3]]
     found = real.tiles(unit, k)
@@ -132,8 +132,8 @@ def _card(pictures: FeaturePictures, real: _Real, i: int, k: int, width: int) ->
         text(0, 0, f"unit {unit}", size=12, bold=True),
         *word(70, 0, pictures.words[i], limit=width - 90),
     ]
-    layers += _strip(made, tile, 0)
-    layers += _strip(found, tile, len(made) * (tile + GAP) + 10)
+    layers += strip(made, tile, 0)
+    layers += strip(found, tile, len(made) * (tile + GAP) + 10)
     first, second = _facts(pictures, i)
     layers += [
         text(0, 20 + tile + 6, first, faint=True, limit=width),
@@ -142,7 +142,8 @@ def _card(pictures: FeaturePictures, real: _Real, i: int, k: int, width: int) ->
     return panel(width, 20 + tile + 40, layers)
 
 
-def _strip(tiles: list[Numbers], tile: int, left: float) -> list[Spec]:
+def strip(tiles: list[Numbers], tile: int, left: float) -> list[Spec]:
+    """Tiles side by side, as one picture."""
     if not tiles:
         return []
     across = len(tiles) * (tile + GAP) - GAP
@@ -255,66 +256,3 @@ def _table(pictures: FeaturePictures) -> Table:
 
 def _finite(value: Tensor) -> float | None:
     return float(value) if math.isfinite(float(value)) else None
-
-
-def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9, tile: int = 44) -> Figure:
-    """The real inputs that excite each unit most, cut to what the unit sees.
-
-    Args:
-        found: from :func:`pellucid.layers.exemplars`.
-        dataset: the data that it names rows of.
-        limit: how many units are shown.
-        k: inputs per unit.
-        tile: width of one in pixels.
-
-    Returns:
-        Figure; for columns a table of rows.
-
-    Example:
-        >>> exemplars.__name__
-        'exemplars'
-    """
-    shown = min(limit, len(found.units))
-    real = _Real(None, found, dataset, dataset.spec)
-    pictured = is_picture(dataset.inputs[:1], dataset.spec)
-    chart = (
-        panels([_real_card(real, found, i, k, tile) for i in range(shown)], columns=2)
-        if pictured and shown
-        else None
-    )
-    body = tuple(
-        (
-            int(found.units[i]),
-            j + 1,
-            int(found.rows[i, j]),
-            _answer(dataset, int(found.rows[i, j])),
-            float(found.values[i, j]),
-        )
-        for i in range(shown)
-        for j in range(min(k, found.rows.shape[1]))
-        if int(found.rows[i, j]) >= 0
-    )
-    table = Table(("unit", "place", "row", dataset.answer, "activation"), body)
-    inputs = counted(min(k, found.rows.shape[1]), "strongest input")
-    alt = f"The {inputs} of {counted(shown, 'unit')} of {found.site}."
-    note = f"{shown} of {counted(len(found.units), 'unit')} shown."
-    return Figure(f"Real inputs that excite {found.site}", alt, chart, None, table, note)
-
-
-def _real_card(real: _Real, found: Exemplars, i: int, k: int, tile: int) -> Spec:
-    unit = int(found.units[i])
-    tiles = real.tiles(unit, k)
-    across = max(1, len(tiles)) * (tile + GAP) - GAP
-    largest = f"largest {number(float(found.values[i].max()))}"
-    layers = [
-        text(0, 0, f"unit {unit}", size=12, bold=True),
-        text(across, 0, largest, faint=True, align="right"),
-    ]
-    return panel(across, 20 + tile, [*layers, *_strip(tiles, tile, 0)])
-
-
-def _answer(dataset: Dataset, row: int) -> str:
-    answer = dataset.answers[row]
-    return (
-        dataset.classes[int(answer)] if dataset.classes else f"{number(float(answer))} {dataset.unit}".strip()
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -137,7 +138,7 @@ class Figure:
             return self.raster
         import vl_convert
 
-        return vl_convert.vegalite_to_png(json.dumps(self.spec(background=THEME.paper)), scale=scale)
+        return vl_convert.vegalite_to_png(written(self.spec(background=THEME.paper)), scale=scale)
 
     def panels(self) -> tuple[str, ...]:
         """The drawing as SVGs that may stand side by side or below each other."""
@@ -188,7 +189,7 @@ class Figure:
             ".html": lambda: (
                 f'<!doctype html><meta charset="utf-8"><title>{escape(self.title)}</title>{self.static()}'
             ),
-            ".json": lambda: json.dumps(self.spec(), indent=1),
+            ".json": lambda: written(self.spec()),
         }
         to = Path(path)
         if to.suffix.lower() not in made:
@@ -202,6 +203,19 @@ class Figure:
         return {"text/plain": f"{self.title}\n{self.alt}\n{self.table.text()}", "text/html": self.static()}
 
 
+def written(spec: Spec) -> str:
+    """A specification as JSON; numbers that are not finite become gaps."""
+    return json.dumps(_gaps(spec), allow_nan=False)
+
+
+def _gaps(part: object) -> object:
+    if isinstance(part, float):
+        return part if math.isfinite(part) else None
+    if isinstance(part, dict):
+        return {name: _gaps(value) for name, value in cast("dict[str, object]", part).items()}
+    return [_gaps(value) for value in cast("list[object]", part)] if isinstance(part, list) else part
+
+
 def _panel_class(svg: str) -> str:
     """Small panels may stand two abreast on a phone."""
     width = re.search(r' width="(\d+)', svg)
@@ -211,7 +225,7 @@ def _panel_class(svg: str) -> str:
 def _drawn(spec: Spec, alt: str) -> str:
     import vl_convert
 
-    svg = vl_convert.vegalite_to_svg(json.dumps(spec))
+    svg = vl_convert.vegalite_to_svg(written(spec))
     role = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
     svg = svg.replace("<svg ", f"<svg {role} ", 1).replace(' class="marks"', "")
     svg = svg.replace(THEME.ink, "currentColor")
