@@ -43,7 +43,8 @@ def activation_maximization(
     central position), where ``x(z)`` cannot leave the statistics of ``data``:
 
     - ``covariance`` (inputs up to 1,024 numbers): the mean plus principal components that hold 90 % of the
-      variance, Mahalanobis radius and distance from the mean at most the data's 95 % quantile;
+      variance (98 % up to 256 numbers), Mahalanobis radius and distance from the mean at most the data's 95 %
+      quantile;
     - ``spectrum`` (larger ones): phase free, magnitude at each frequency between the data's 5 % and 95 %
       quantiles, channels decorrelated, distance from the mean capped alike;
     - ``marginals`` (rows of a table): each number through its column's quantiles, all inside the Mahalanobis
@@ -98,6 +99,7 @@ def activation_maximization(
         Geirhos et al. 2023, Don't trust your eyes, arXiv 2306.04719 (the limits).
 
     Example:
+        >>> import torch
         >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
         >>> made = activation_maximization(net, "1", data=torch.randn(64, 4), steps=8)
         >>> made.pictures.shape, len(made.words)

@@ -68,3 +68,9 @@ class FeaturePictures:
     seconds: float
     params: Mapping[str, Param]
     note: str
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)

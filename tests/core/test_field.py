@@ -1,0 +1,144 @@
+"""Receptive fields against the arithmetic of convolutions, and where nothing can be measured."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Compute
+from pellucid._core._field import Field, fields
+from pellucid.errors import SiteError
+
+
+def arithmetic(layers: list[nn.Module]) -> tuple[int, int]:
+    """Field and stride of a chain: r += (k - 1) · jump, jump *= stride."""
+    field, jump = 1, 1
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            kernel, stride, dilation = (
+                _one(getattr(layer, n, 1)) for n in ("kernel_size", "stride", "dilation")
+            )
+            field += (kernel - 1) * dilation * jump
+            jump *= stride
+    return field, jump
+
+
+def _one(value: object) -> int:
+    return int(value[0] if isinstance(value, tuple) else value)  # pyright: ignore
+
+
+CHAINS = {
+    "one": [nn.Conv2d(1, 2, 3, padding=1)],
+    "pooled": [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, padding=1)],
+    "strided": [nn.Conv2d(1, 4, 5, stride=2, padding=2), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, padding=1)],
+    "dilated": [nn.Conv2d(1, 4, 3, dilation=3, padding=3), nn.GELU(), nn.AvgPool2d(2)],
+    "valid": [nn.Conv2d(1, 64, 3), nn.Tanh(), nn.Conv2d(64, 8, 3, stride=2), nn.MaxPool2d(3, 2)],
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_chain_sees_what_arithmetic_says(name: str) -> None:
+    layers = CHAINS[name]
+    last = str(len(layers) - 1)
+    found = fields(nn.Sequential(*layers).eval(), torch.randn(1, 1, 40, 48), [last])[last]
+    assert found is not None
+    size, stride = arithmetic(layers)
+    assert (found.size, found.stride) == ((size, size), (stride, stride))
+
+
+def test_a_dead_relu_hides_nothing() -> None:
+    first = nn.Conv2d(1, 2, 3, padding=1)
+    nn.init.constant_(first.weight, 0.0)
+    nn.init.constant_(first.bias, -1.0)  # pyright: ignore
+    net = nn.Sequential(first, nn.ReLU(), nn.Conv2d(2, 1, 3, padding=1))
+    found = fields(net, torch.zeros(1, 1, 12, 12), ["2"])["2"]
+    assert found is not None
+    assert found.size == (5, 5)
+
+
+def test_boxes_are_clipped_at_the_border() -> None:
+    found = fields(nn.Conv2d(1, 1, 3, padding=1), torch.zeros(1, 1, 6, 9), ["."])["."]
+    assert found is not None
+    assert found.boxes(torch.tensor([[0, 0], [3, 4], [5, 8]])).tolist() == [
+        [0, 0, 2, 2],
+        [2, 3, 5, 6],
+        [4, 7, 6, 9],
+    ]
+    assert found.centre in {(2, 4), (3, 4)}
+
+
+def test_a_dense_layer_sees_the_whole_picture() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(30, 4))
+    found = fields(net, torch.zeros(1, 1, 5, 6), ["1"])["1"]
+    assert found is not None
+    assert (found.size, found.stride, found.placed) == ((5, 6), None, False)
+    assert found.boxes(torch.zeros(2, 3, 0, dtype=torch.int64)).shape == (2, 3, 4)
+
+
+def test_a_branch_counts_with_its_widest_arm() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.narrow, self.wide = nn.Conv2d(1, 2, 1), nn.Conv2d(1, 2, 7, padding=3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.narrow(x) + self.wide(x)
+
+    found = fields(Two(), torch.zeros(1, 1, 16, 16), ["narrow", ".", "wide"])
+    assert [field.size for field in found.values() if field] == [(1, 1), (7, 7), (7, 7)]
+
+
+def test_a_signal_has_one_axis() -> None:
+    net = nn.Sequential(nn.Conv1d(2, 3, 5, padding=2), nn.MaxPool1d(4))
+    found = fields(net, torch.zeros(1, 2, 64), ["1"])["1"]
+    assert found is not None
+    assert (found.size, found.stride) == ((8,), (4,))
+
+
+class Swallows(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nan_to_num(x)
+
+
+class Refuses(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if bool(x.isnan().any()):
+            raise ValueError("NaN!")
+        return x
+
+
+@pytest.mark.parametrize("model", [Swallows(), Refuses()])
+def test_none_where_nothing_can_be_said(model: nn.Module) -> None:
+    assert fields(model, torch.zeros(1, 1, 4, 4), ["."]) == {".": None}
+
+
+def test_tables_have_no_field() -> None:
+    assert fields(nn.Linear(3, 2), torch.zeros(1, 3), ["."]) == {".": None}
+
+
+def test_a_wrong_name_is_an_error_not_a_none() -> None:
+    with pytest.raises(SiteError, match="Did you mean 0"):
+        fields(nn.Sequential(nn.Conv2d(1, 1, 3)), torch.zeros(1, 1, 8, 8), ["00"])
+
+
+class Remembers(nn.Module):
+    seen: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen += x.sum()
+        return x
+
+
+def test_a_network_with_a_memory_is_not_poisoned() -> None:
+    model = Remembers().train()
+    before = torch.get_rng_state()
+    found = fields(model, torch.ones(1, 1, 4, 4), ["."], compute=Compute(3))["."]
+    assert isinstance(found, Field)
+    assert model.seen.tolist() == [0.0]
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), before)

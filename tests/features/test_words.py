@@ -1,0 +1,41 @@
+"""Each word has its reason."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pellucid.features._words import control_bar, words
+
+NAN = float("nan")
+LEVELS = torch.linspace(0.0, 0.5, 39)
+
+
+@pytest.mark.parametrize(
+    ("started", "ratio", "distance", "agreement", "word"),
+    [
+        (False, 2.0, 0.5, 1.0, "did not start"),
+        (True, 1.0, 1.0, 0.9, "supported"),
+        (True, 1.0, 1.0, 0.45, "not better than an untrained network"),
+        (True, 0.4, 1.0, 0.9, "weak"),
+        (True, 1.0, 1.6, 0.9, "weak"),
+        (True, 1.0, 0.5, 0.4, "weak"),
+        (True, NAN, 1.0, 0.9, "weak"),
+        (True, float("inf"), 1.0, 0.9, "supported"),
+        (True, 1.0, 1.0, NAN, "not better than an untrained network"),
+    ],
+)
+def test_words(started: bool, ratio: float, distance: float, agreement: float, word: str) -> None:
+    given = [torch.tensor([value]) for value in (started, ratio, distance, agreement)]
+    assert words(*given, 1.5, LEVELS) == (word,)
+
+
+def test_without_control_nothing_is_supported() -> None:
+    one = torch.ones(1)
+    assert words(one.bool(), one, one, one, 2.0, torch.tensor([NAN])) == ("weak",)
+
+
+def test_the_bar_is_passed_by_one_in_twenty() -> None:
+    assert control_bar(torch.arange(39.0)) == 37  # 38 of 39 are at or below it
+    assert control_bar(torch.arange(10.0)) == 9
+    assert control_bar(torch.tensor([NAN])) is None
