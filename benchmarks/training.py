@@ -61,27 +61,47 @@ def accuracy(network: torch.nn.Module, data: Dataset) -> float:
         return float((network(held.inputs).argmax(1) == held.answers).double().mean())
 
 
+def paired_epochs(data: Dataset, epochs: int, seed: int) -> tuple[list[float], list[float]]:
+    """CPU seconds of each epoch of two equal trainings, one watched, that take turns epoch by epoch."""
+    runs = [
+        train(
+            default_network(data, seed=seed),
+            data,
+            epochs=epochs,
+            patience=None,
+            seed=seed,
+            instruments=watched,
+        )
+        for watched in (True, False)
+    ]
+    taken: tuple[list[float], list[float]] = ([], [])
+    for epoch in range(epochs):
+        for arm in (0, 1) if epoch % 2 else (1, 0):
+            start = time.process_time()
+            next(runs[arm])
+            taken[arm].append(time.process_time() - start)
+    return taken
+
+
 def main(rounds: int) -> None:
     torch.set_num_threads(1)
     for name, (data, epochs) in data_sets().items():
-        seconds: dict[bool, list[float]] = {True: [], False: []}  # of each epoch, by whether it was watched
-        walls: list[float] = []
-        scores: list[float] = []
-        collect(train(default_network(data), data, epochs=1))  # first calls are slow
+        on, off, walls, scores = [], [], [], []
         for seed in range(rounds):
-            for instruments in (True, False) if seed % 2 else (False, True):
-                network = default_network(data, seed=seed)
-                start = time.perf_counter()
-                record = collect(train(network, data, epochs=epochs, seed=seed, instruments=instruments))
-                walls.append(time.perf_counter() - start)
-                seconds[instruments] += [epoch.seconds for epoch in record.epochs]
+            watched, alone = paired_epochs(data, epochs, seed)
+            # the first epoch pays for what torch sets up once
+            on, off = on + watched[1:], off + alone[1:]
+            network = default_network(data, seed=seed)
+            start = time.perf_counter()
+            collect(train(network, data, epochs=epochs, seed=seed))
+            walls.append(time.perf_counter() - start)
             scores.append(accuracy(network, data))
-        # the lower quartile: other work on the machine only adds
-        on, off = (statistics.quantiles(seconds[watched], n=4)[0] for watched in (True, False))
+        low, middle, high = statistics.quantiles([a / b - 1 for a, b in zip(on, off, strict=True)], n=4)
         print(
             f"{name}: test accuracy {min(scores):.4f} to {max(scores):.4f}, {statistics.median(walls):.2f} s "
-            f"for at most {epochs} epochs, {1000 * on:.2f} ms per epoch, instruments cost "
-            f"{100 * (on / off - 1):+.1f} % (lower quartile of {len(seconds[True])} epochs, {rounds} rounds)"
+            f"for at most {epochs} epochs, {1000 * statistics.median(on):.1f} ms CPU per epoch; instruments "
+            f"cost {middle:+.1%} of an epoch (quartiles {low:+.1%}, {high:+.1%}; {len(on)} pairs; fastest epochs "
+            f"{min(on) / min(off) - 1:+.1%})"
         )
 
 

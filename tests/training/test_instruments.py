@@ -100,11 +100,10 @@ def test_gradients_and_updates_are_those_of_a_loop_written_by_hand(cancer):
     for number, batch in enumerate(batches):
         stepper.zero_grad()
         nn.functional.cross_entropy(by_hand(rows.inputs[batch]), rows.answers[batch]).backward()
-        own = [by_hand.dense1.weight, by_hand.dense1.bias]
-        gradient = torch.cat([p.grad.flatten() for p in own]).norm()
-        before = torch.cat([p.detach().flatten() for p in own])
+        weight = by_hand.dense1.weight
+        gradient, before = weight.grad.norm(), weight.detach().clone()
         stepper.step()
-        after = torch.cat([p.detach().flatten() for p in own])
+        after = weight.detach()
         if number in sampled:
             found.append((float(gradient), float((after - before).norm() / before.norm())))
     assert len(found) == len(batches) // 8 == 2
@@ -112,6 +111,19 @@ def test_gradients_and_updates_are_those_of_a_loop_written_by_hand(cancer):
     assert layer.gradient_norm == pytest.approx(statistics.median(g for g, _ in found), rel=1e-5)
     assert layer.update_ratio == pytest.approx(statistics.median(u for _, u in found), rel=1e-4)
     assert layer.parameters == 30 * 8 + 8
+
+
+def test_a_layer_without_matrices_is_measured_by_all_it_has(cancer):
+    model = nn.Sequential(nn.LayerNorm(30), nn.Linear(30, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, every=1) as watched:
+        nn.functional.cross_entropy(model(cancer.inputs[:8]), cancer.answers[:8]).backward()
+        gradient = torch.cat([model[0].weight.grad, model[0].bias.grad])
+        optimizer.step()
+    layer = layers(watched.record.epochs[0])["0"]
+    assert layer.gradient_norm == pytest.approx(float(gradient.norm()), rel=1e-5)
+    assert layer.update_ratio == pytest.approx(float(0.1 * gradient.norm()) / 30**0.5, rel=1e-4)
+    assert layer.parameters == 60
 
 
 @pytest.mark.parametrize(("steps", "count"), [(1, 1), (7, 1), (16, 2), (55, 6), (1000, 8)])
@@ -209,7 +221,7 @@ def test_watched_numbers_are_those_of_the_step(cancer):
     model = mlp(30, 2, hidden=())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     rows = cancer.inputs[:8]
-    before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+    before = model.output.weight.detach().clone()
     with watch(model, optimizer, every=1) as watched:
         output = model(rows)
         nn.functional.cross_entropy(output, cancer.answers[:8]).backward()
@@ -217,7 +229,7 @@ def test_watched_numbers_are_those_of_the_step(cancer):
             model.eval()
             model(rows * 1000)  # a validation pass in between is not the training's
             model.train()
-        gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
+        gradient = model.output.weight.grad.clone()
         optimizer.step()
     (epoch,) = watched.record.epochs
     (layer,) = epoch.layers
