@@ -100,8 +100,8 @@ def main(rounds: int) -> None:
         print(
             f"{name}: test accuracy {min(scores):.4f} to {max(scores):.4f}, {statistics.median(walls):.2f} s "
             f"for at most {epochs} epochs, {1000 * statistics.median(on):.1f} ms CPU per epoch; instruments "
-            f"cost {middle:+.1%} of an epoch (quartiles {low:+.1%}, {high:+.1%}; {len(on)} pairs; fastest epochs "
-            f"{min(on) / min(off) - 1:+.1%})"
+            f"cost {middle:+.1%} of an epoch (quartiles {low:+.1%}, {high:+.1%}; {len(on)} pairs; "
+            f"fastest epochs {min(on) / min(off) - 1:+.1%})"
         )
 
 
