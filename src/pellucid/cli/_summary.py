@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pellucid.cli._say import plural
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from pellucid._core import Check
     from pellucid.layers import LayerRow
     from pellucid.report import Case, Dossier
 
@@ -66,13 +69,15 @@ def _reasons(case: Case) -> list[RenderableType]:
     for card in why.cards[:1]:
         parts.append(Text(f"  {card.verdict}: {card.reason}"))
         for check in card.checks:
-            value = (
-                ""
-                if check.value is None
-                else f" {check.value:.2f}, {check.control_name}: {check.control:.2f}"
-            )
-            parts.append(Text(f"    {_sign(check.word)} {check.question} {check.word}{value}"))
+            parts.append(Text(f"    {_sign(check.word)} {check.question} {check.word}{_numbers(check)}"))
     return parts
+
+
+def _numbers(check: Check) -> str:
+    if check.value is None:
+        return ""
+    control = "" if check.control is None else f"; {check.control_name}: {check.control:.2f}"
+    return f" {check.value:.2f}{control}"
 
 
 def _sign(word: str) -> str:
@@ -82,5 +87,6 @@ def _sign(word: str) -> str:
 def _rules(found: Dossier) -> list[str]:
     from pellucid import figures
 
-    shown = [] if found.rules is None else found.rules.rules[:REASONS]
-    return [f"if {figures.rule_text(rule)}: {rule.outcome} ({rule.support} rows)" for rule in shown]
+    known = () if found.rules is None else found.rules.rules
+    shown = sorted(known, key=lambda rule: -rule.support)[:REASONS]
+    return [f"if {figures.rule_text(rule)}: {rule.outcome} ({plural(rule.support, 'row')})" for rule in shown]
