@@ -68,8 +68,10 @@ def _reasons(case: Case) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(title, style="bold"), Text(f"  {figures.words(why)}")]
     for card in why.cards[:1]:
         parts.append(Text(f"  {card.verdict}: {card.reason}"))
-        for check in card.checks:
-            parts.append(Text(f"    {_sign(check.word)} {check.question} {check.word}{_numbers(check)}"))
+        parts += [
+            Text(f"    {_sign(check.word)} {check.question} {check.word}{_numbers(check)}")
+            for check in card.checks
+        ]
     return parts
 
 

@@ -1,0 +1,237 @@
+"""The verb ``report``: everything about a subject, gathered and written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from pellucid import tasks
+from pellucid._core import (
+    Compute,
+    Dataset,
+    Explanation,
+    Subject,
+    inputs_hash,
+    model_hash,
+    predict,
+)
+from pellucid._version import __version__
+from pellucid.errors import InputError, MethodError
+from pellucid.evidence import Survey
+from pellucid.report._dossier import Case, Dossier, Origin
+from pellucid.report._write import write
+from pellucid.training import TrainingRecord
+
+Part = TypeVar("Part")
+EACH = 3
+
+
+@dataclass(slots=True)
+class _Clock:
+    """What took how long, and what could not be computed and why."""
+
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    notes: list[str] = field(default_factory=list[str])
+
+    def run(self, name: str, work: Callable[[], Part]) -> Part | None:
+        """The part, or nothing with a note where the method does not fit this subject."""
+        began = time.perf_counter()
+        try:
+            return work()
+        except (MethodError, InputError) as error:
+            self.notes.append(f"{name} could not be computed: {error}")
+            return None
+        finally:
+            self.seconds[name] = time.perf_counter() - began
+
+
+def report(
+    subject: Subject,
+    path: str | Path,
+    *,
+    units: int = 16,
+    layers: int = 3,
+    steps: int = 192,
+    compute: Compute | None = None,
+) -> Path:
+    """Write the dossier of a subject: one HTML file that needs no network and no JavaScript.
+
+    Args:
+        subject: a network with data.
+        path: where to write; an earlier file stays until the new one is complete.
+        units: units shown per layer.
+        layers: layers whose units are shown, spread over the depth.
+        steps: of activation maximization.
+        compute: how to run.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: where the subject has no data.
+        StoreError: where the file cannot be written.
+        CancelledError: where ``compute.progress`` raises it; an earlier file stays.
+
+    Cost:
+        About that of :func:`pellucid.layers`, of :func:`pellucid.features` for each layer shown, and of the
+        evidence for every method on 32 rows.
+
+    Example:
+        >>> import pellucid, tempfile
+        >>> subject = pellucid.train("breast-cancer", epochs=2)
+        >>> page = pellucid.report(subject, tempfile.mkdtemp() + "/page.html", layers=1, units=2, steps=8)
+        >>> page.stat().st_size < 5_000_000
+        True
+    """
+    return write(dossier(subject, path=path, units=units, layers=layers, steps=steps, compute=compute), path)
+
+
+def dossier(
+    subject: Subject,
+    *,
+    path: str | Path = "dossier.html",
+    units: int = 16,
+    layers: int = 3,
+    steps: int = 192,
+    compute: Compute | None = None,
+) -> Dossier:
+    """Everything that :func:`report` writes, as a value."""
+    data, clock, how = subject.needs_data("report"), _Clock(), compute or Compute()
+    survey = clock.run("evidence for the methods", lambda: tasks.survey(subject, compute=how))
+    shown = _spread(tasks.feature_sites(subject), layers)
+    pages = [
+        clock.run(f"features of {site}", lambda s=site: _page(subject, s, units, steps, how))
+        for site in shown
+    ]
+    cases = clock.run("cases", lambda: _cases(subject, survey, how))
+    return Dossier(
+        subject.name,
+        subject.task,
+        spec=subject.spec,
+        answer=data.answer,
+        unit=data.unit,
+        classes=subject.classes,
+        origin=_origin(subject, data, path, how.seed),
+        data=data,
+        performance=clock.run("performance", lambda: tasks.performance(subject)),
+        record=subject.record if isinstance(subject.record, TrainingRecord) else None,
+        layers=clock.run("layers", lambda: tasks.layers(subject, compute=how)),
+        pages=tuple(page for page in pages if page is not None),
+        cases=cases or (),
+        survey=survey,
+        rules=clock.run("rules", lambda: tasks.rules(subject, compute=how)),
+        timings=clock.seconds,
+        notes=tuple(clock.notes),
+    )
+
+
+def _page(subject: Subject, site: str, units: int, steps: int, how: Compute) -> tasks.FeaturePage:
+    return tasks.features(
+        subject, site, units=tasks.first_units(subject, site, units), steps=steps, compute=how
+    )
+
+
+def _spread(sites: tuple[str, ...], most: int) -> tuple[str, ...]:
+    """Up to ``most`` of the sites, spread over the depth, first and last among them.
+
+    Example:
+        >>> _spread(("a", "b", "c", "d", "e"), 3)
+        ('a', 'c', 'e')
+    """
+    if len(sites) <= most:
+        return sites
+    places = torch.linspace(0, len(sites) - 1, most).round().int().tolist()
+    return tuple(sites[place] for place in dict.fromkeys(places))
+
+
+def _origin(subject: Subject, data: Dataset, path: str | Path, seed: int) -> Origin:
+    source = subject.origin if " " not in subject.origin else "MODEL"
+    return Origin(
+        model_hash(subject.model),
+        inputs_hash([data.inputs, data.answers]),
+        {"pellucid": __version__, "torch": torch.__version__},
+        seed,
+        f"pellucid report {source} --out {path}",
+        datetime.now(UTC).date().isoformat(),
+        subject.origin,
+    )
+
+
+def _cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case, ...]:
+    held = tasks.held_out(subject.needs_data("cases"))
+    outputs = predict(subject.model, held.inputs)
+    chosen = _chosen(held, outputs, how.seed)
+    rows = torch.tensor([row for row, _ in chosen])
+    explained = [
+        tasks.explain(subject, held.inputs[rows], method=name, compute=how)
+        for name in _methods(subject, survey)
+    ]
+    return tuple(_case(held, outputs, row, why, i, explained) for i, (row, why) in enumerate(chosen))
+
+
+def _methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
+    """The best supported method first, then one of another family and the plain gradient, for comparison."""
+    known = tasks.methods()
+    best = survey.best if survey is not None and survey.best in known else "integrated_gradients"
+    other = "grad_cam" if subject.spec.axes == ("C", "H", "W") else "occlusion"
+    return tuple(dict.fromkeys((best, "integrated_gradients", other, "saliency")))[:3]
+
+
+def _chosen(held: Dataset, outputs: Tensor, seed: int) -> list[tuple[int, str]]:
+    """Random, worst and least certain held-out rows, each once, with the rule that chose it."""
+    wrong, doubt = _wrongness(held, outputs)
+    drawn = torch.randperm(len(held), generator=torch.Generator().manual_seed(seed))
+    rules = (
+        ("worst: the largest error", wrong.argsort(descending=True)),
+        ("least certain", doubt.argsort(descending=True)),
+        ("drawn at random", drawn),
+    )
+    found: dict[int, str] = {}
+    for why, order in rules:
+        fresh = [row for row in order.tolist() if row not in found][:EACH]
+        found.update(dict.fromkeys(fresh, why))
+    return list(found.items())
+
+
+def _wrongness(held: Dataset, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """How wrong and how uncertain each answer is; in regression the absolute error stands for both."""
+    if held.task == "regression":
+        error = (outputs.flatten() - held.answers).abs()
+        return error, -error
+    p = _probabilities(outputs)
+    return -p.gather(1, held.answers[:, None]).flatten(), -p.max(1).values
+
+
+def _probabilities(outputs: Tensor) -> Tensor:
+    if outputs.ndim == 1 or outputs.shape[1] == 1:
+        p = outputs.flatten().sigmoid()
+        return torch.stack([1 - p, p], 1)
+    return outputs.softmax(1)
+
+
+def _case(
+    held: Dataset, outputs: Tensor, row: int, why: str, place: int, explained: list[Explanation]
+) -> Case:
+    rows = tuple(each.row(place) for each in explained)
+    if held.task == "regression":
+        unit = f" {held.unit}" if held.unit else ""
+        true, given = f"{float(held.answers[row]):.4g}{unit}", f"{float(outputs[row].flatten()[0]):.4g}{unit}"
+        return Case(row, held.inputs[row : row + 1], true, given, why, rows)
+    p = _probabilities(outputs[row : row + 1])[0]
+    best = int(p.argmax())
+    return Case(
+        row,
+        held.inputs[row : row + 1],
+        held.classes[int(held.answers[row])],
+        held.classes[best],
+        why,
+        rows,
+        float(p[best]),
+    )
