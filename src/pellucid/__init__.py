@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         unit,
     )
     from pellucid.report import report
-    from pellucid.tasks import explain, features, layers, open, open_run, rules, save_run, train  # noqa: A004
+    from pellucid.tasks import explain, features, layers, open, open_run, rules, save_run, train
 
 __all__ = [
     "__version__",

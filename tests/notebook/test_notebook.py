@@ -26,7 +26,8 @@ mean, std, names = (0.0,), (1.0,), [str(i) for i in range(10)]
 """
 SIX_LINES = [
     "import pellucid\n"
-    "subject = pellucid.open(model, data=(x, y), spec=pellucid.inputs.ImageSpec(mean=mean, std=std), classes=names)",
+    "spec = pellucid.inputs.ImageSpec(mean=mean, std=std)\n"
+    "subject = pellucid.open(model, data=(x, y), spec=spec, classes=names)",
     "why = pellucid.explain(subject, x[:1])\nwhy",
     "pellucid.features(subject, 'conv2', steps=16)",
     "pellucid.report(subject, 'dossier.html', steps=16, layers=1, units=4)",
