@@ -1,0 +1,97 @@
+"""Opening networks in every state a user may bring them in."""
+
+import pytest
+import torch
+from torch import nn
+
+import pellucid
+from pellucid.errors import InputError, LoadError
+from pellucid.inputs import ImageSpec
+
+
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Dropout(0.5), nn.Linear(5, 2))
+
+
+def rows(n=60):
+    draw = torch.Generator().manual_seed(0)
+    return torch.rand(n, 3, generator=draw), torch.arange(n) % 2
+
+
+def test_train_mode_and_frozen_networks_come_back_as_they_were():
+    model = net().train()
+    model[0].weight.requires_grad_(False)
+    subject = pellucid.open(model, data=rows())
+    pellucid.explain(subject, rows()[0][:2], method="integrated_gradients")
+    pellucid.layers(subject)
+    assert model.training
+    assert model[2].training
+    assert not model[0].weight.requires_grad
+    assert model[3].weight.requires_grad
+    assert model[3].weight.grad is None
+    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in model.modules())
+
+
+def test_dropout_does_not_disturb_an_explanation():
+    subject = pellucid.open(net().train(), data=rows())
+    x = rows()[0][:4]
+    first = pellucid.explain(subject, x, method="saliency", cards=False)
+    again = pellucid.explain(subject, x, method="saliency", cards=False)
+    assert torch.equal(first.map, again.map)
+
+
+def test_half_precision_is_told():
+    with pytest.raises(InputError, match=r"torch.float32.*torch.float16"):
+        pellucid.open(net().half(), data=rows())
+
+
+def test_another_device_is_told():
+    with pytest.raises(InputError, match="meta"):
+        pellucid.open(net().to("meta"), data=rows())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ((torch.rand(8, 4), torch.tensor([0, 1] * 4)), "shape"),
+        ((torch.full((8, 3), float("nan")), torch.tensor([0, 1] * 4)), "finite"),
+        ((torch.rand(8, 3), torch.tensor([0, 1] * 3)), "8"),
+        ((torch.rand(0, 3), torch.zeros(0, dtype=torch.int64)), "row"),
+    ],
+)
+def test_data_that_do_not_fit(data, words):
+    with pytest.raises(pellucid.errors.PellucidError, match=words):
+        pellucid.open(net(), data=data)
+
+
+def test_pixels_of_another_range_are_told():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    x = torch.rand(8, 1, 4, 4) * 255
+    with pytest.raises(InputError, match="255|range|0 to 1|0..1"):
+        pellucid.open(model, data=(x, torch.tensor([0, 1] * 4)), spec=ImageSpec())
+
+
+def test_too_many_names_for_the_outputs():
+    with pytest.raises(InputError, match="2 outputs"):
+        pellucid.open(net(), data=rows(), classes=["a", "b", "c"])
+
+
+def test_neither_data_nor_spec():
+    with pytest.raises(InputError, match="What do the inputs mean"):
+        pellucid.open(net())
+
+
+def test_a_verb_that_needs_data_says_so():
+    subject = pellucid.open(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), spec=ImageSpec())
+    with pytest.raises(InputError, match="data="):
+        pellucid.layers(subject)
+    with pytest.raises(InputError, match="integrated_gradients"):
+        pellucid.explain(subject, torch.rand(1, 1, 4, 4))
+
+
+def test_a_path_that_is_no_run(tmp_path):
+    with pytest.raises(LoadError, match="no_run"):
+        pellucid.open(tmp_path / "no_run")
+    with pytest.raises(InputError, match="int"):
+        pellucid.open(3)
