@@ -68,7 +68,7 @@ def test_data_that_do_not_fit(data, words):
 def test_pixels_of_another_range_are_told():
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     x = torch.rand(8, 1, 4, 4) * 255
-    with pytest.raises(InputError, match="255|range|0 to 1|0..1"):
+    with pytest.raises(InputError, match="255"):
         pellucid.open(model, data=(x, torch.tensor([0, 1] * 4)), spec=ImageSpec())
 
 
