@@ -27,16 +27,6 @@ class Guard:
         self._kept: list[tuple[int, Tensor]] = []
 
     @contextmanager
-    def normal_pass(self, *, seed: int = 0) -> Generator[None]:
-        """As :meth:`pass_by`, and outside inference mode, whose tensors a network could keep."""
-        with self.pass_by(seed=seed):
-            if not torch.is_inference_mode_enabled():
-                yield
-                return
-            with torch.inference_mode(mode=False):
-                yield
-
-    @contextmanager
     def pass_by(self, *, seed: int = 0) -> Generator[None]:
         """As :func:`untouched`."""
         modes = [module.training for module in self._modules]
@@ -49,7 +39,11 @@ class Guard:
             torch.default_generator.manual_seed(seed)
             if cuda:
                 torch.cuda.manual_seed_all(seed)
-            yield
+            if torch.is_inference_mode_enabled():
+                with torch.inference_mode(mode=False):
+                    yield
+            else:
+                yield
         finally:
             self._set_modes(modes)
             for parameter, want in zip(self._parameters, wants, strict=True):
@@ -91,7 +85,7 @@ def untouched(model: nn.Module, *, seed: int = 0) -> AbstractContextManager[None
     Restored are the training flag of every module, ``requires_grad`` of every parameter, buffers that the
     network wrote into, and the random states of the processor and of every accelerator that was in use.
     Inside, the seed is fixed, so that a network which draws random numbers even in evaluation mode answers
-    alike each time.
+    alike each time, and the caller's inference mode is off, because a network could keep its tensors.
     """
     return Guard(model).pass_by(seed=seed)
 

@@ -19,7 +19,7 @@ from pellucid.errors import MethodError
 @contextmanager
 def _quiet(guard: Guard, seed: int) -> Generator[None]:
     """No trace on the network and no graph."""
-    with guard.normal_pass(seed=seed), torch.no_grad():
+    with guard.pass_by(seed=seed), torch.no_grad():
         yield
 
 

@@ -159,6 +159,7 @@ class Question:
         stderr: Tensor | None = None,
         note: str = "",
         over: Literal["point", "inputs"] = "point",
+        scores: Tensor | None = None,
     ) -> Explanation:
         """The finished :class:`Explanation`.
 
@@ -168,8 +169,10 @@ class Question:
             reference: ``[N]``, the scores that the values add up from.
             note: what the reader must know.
             over: ``"inputs"`` where a map made at a hidden site was laid over the inputs.
+            scores: ``[N]`` of the unchanged point, where the method has them already.
         """
-        scores = self.scores()[0] if self._base is None else self._base
+        scores = self._base if scores is None else scores
+        scores = self.scores()[0] if scores is None else scores
         gap = None
         if reference is not None:
             gap = (
@@ -267,7 +270,7 @@ class Question:
                 waiting.extend(chunk.halves()[::-1])
                 continue
             try:
-                with self._feed.guard.normal_pass(seed=self.compute.seed):
+                with self._feed.guard.pass_by(seed=self.compute.seed):
                     grad, score = self._pass.run(self.point, variants, chunk, weights, gradients=gradients)
             except Exception as error:
                 if not out_of_memory(error):

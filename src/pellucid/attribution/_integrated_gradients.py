@@ -82,11 +82,13 @@ def integrated_gradients(
     mean = q.gradient(
         lambda ks, rows: torch.addcmul(start[rows], share[ks.to(share.device)], way[rows]), steps, weights
     )
+    ends = q.scores(lambda ks, rows: torch.stack([(start, q.point)[k][rows] for k in ks.tolist()]), 2)
     return q.answer(
         "integrated_gradients",
         way * mean,
         {"baseline": start if isinstance(baseline, Mapping) else baseline, "steps": steps, "rule": rule},
-        reference=q.scores(lambda _, rows: start[rows])[0],
+        reference=ends[0],
+        scores=ends[1],
     )
 
 

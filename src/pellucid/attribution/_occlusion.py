@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +77,7 @@ def occlusion(
         raise InputError("stride is the step of a window; give window= too.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     fill = q.filled(baseline)
-    values = _by_part(q, fill) if window is None else _by_window(q, fill, window, stride)
+    values, scores = _by_part(q, fill) if window is None else _by_window(q, fill, window, stride)
     return q.answer(
         "occlusion",
         values.to(q.point.dtype) if q.point.is_floating_point() else values,
@@ -85,22 +86,33 @@ def occlusion(
             "window": window if window is None or isinstance(window, int) else list(window),
             "stride": stride if stride is None or isinstance(stride, int) else list(stride),
         },
+        scores=scores,
     )
 
 
-def _by_part(q: Question, fill: Tensor) -> Tensor:
-    groups = _parts(q.point) if q.described is None else q.described.groups(q.point)
-    by_row = groups.expand(q.point.shape)
-    count = int(groups.max()) + 1
-    each = torch.arange(count, device=groups.device).view(-1, *[1] * q.point.ndim)
+def _falls(
+    q: Question, fill: Tensor, inside: Callable[[Tensor, slice], Tensor], count: int
+) -> tuple[Tensor, Tensor]:
+    """Fall of the score ``[N, count]`` without each part that ``inside`` marks, and the scores with all."""
 
     def without(ks: Tensor, rows: slice) -> Tensor:
-        return torch.where(by_row[rows] == each[ks.to(each.device)], fill[rows], q.point[rows])
+        ks = ks.to(q.point.device)
+        # one variant more than there are parts: nothing is taken away
+        kept = (ks == count).view(-1, *[1] * q.point.ndim)
+        return torch.where(inside(ks.clamp(max=count - 1), rows) & ~kept, fill[rows], q.point[rows])
 
-    fall = (q.scores()[0] - q.scores(without, count)).T
+    found = q.scores(without, count + 1)
+    return (found[-1] - found[:-1]).T, found[-1]
+
+
+def _by_part(q: Question, fill: Tensor) -> tuple[Tensor, Tensor]:
+    groups = _parts(q.point) if q.described is None else q.described.groups(q.point)
+    by_row = groups.expand(q.point.shape)
+    each = torch.arange(int(groups.max()) + 1, device=groups.device).view(-1, *[1] * q.point.ndim)
+    falls, scores = _falls(q, fill, lambda ks, rows: by_row[rows] == each[ks], len(each))
     flat = by_row.reshape(q.rows, -1)
-    size = torch.zeros_like(fall).scatter_add_(1, flat, torch.ones_like(flat, dtype=fall.dtype))
-    return (fall / size.clamp(min=1)).gather(1, flat).view(q.point.shape)
+    size = torch.zeros_like(falls).scatter_add_(1, flat, torch.ones_like(flat, dtype=falls.dtype))
+    return (falls / size.clamp(min=1)).gather(1, flat).view(q.point.shape), scores
 
 
 def _parts(point: Tensor) -> Tensor:
@@ -121,31 +133,30 @@ def _parts(point: Tensor) -> Tensor:
 
 def _by_window(
     q: Question, fill: Tensor, window: int | Sequence[int], stride: int | Sequence[int] | None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     shape = q.point.shape[1:]
     size = _box(window, shape)
     stride = 1 if stride is None else stride
     step = (stride,) * len(shape) if isinstance(stride, int) else tuple(stride)
     _refuse(shape, size, step, q)
     covers = [_cover(*axis, q.point) for axis in zip(shape, size, step, strict=True)]
-    counts = [len(cover) for cover in covers]
+    counts = torch.Size(len(cover) for cover in covers)
+    # a box is a product of spans, so what it holds goes axis by axis, and so does the mean over boxes
+    where = torch.unravel_index(torch.arange(counts.numel(), device=q.point.device), counts)
+    spans = [
+        cover.bool().view(-1, 1, *[length if other == axis else 1 for other, length in enumerate(shape)])
+        for axis, cover in enumerate(covers)
+    ]
 
-    def without(ks: Tensor, rows: slice) -> Tensor:
-        inside = torch.ones((), dtype=torch.bool, device=q.point.device)
-        where = torch.unravel_index(ks.to(q.point.device), counts)
-        for axis, (cover, index) in enumerate(zip(covers, where, strict=True)):
-            view = [1] * len(shape)
-            view[axis] = shape[axis]
-            inside = inside & (cover[index] > 0).view(-1, 1, *view)
-        return torch.where(inside, fill[rows], q.point[rows])
+    def inside(ks: Tensor, rows: slice) -> Tensor:
+        return reduce(torch.logical_and, (span[at[ks]] for span, at in zip(spans, where, strict=True)))
 
-    total = torch.Size(counts).numel()
-    values = (q.scores()[0] - q.scores(without, total)).T.reshape(q.rows, *counts)
-    # a box is a product of spans, so the mean over the boxes that cover an element goes axis by axis
+    falls, scores = _falls(q, fill, inside, counts.numel())
+    values = falls.reshape(q.rows, *counts)
     for axis, cover in enumerate(covers, start=1):
         mean = (cover / cover.sum(0)).to(values)
         values = torch.tensordot(values.movedim(axis, -1), mean, 1).movedim(-1, axis)
-    return values
+    return values, scores
 
 
 def _box(window: int | Sequence[int], shape: torch.Size) -> tuple[int, ...]:
