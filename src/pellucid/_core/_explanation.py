@@ -60,6 +60,8 @@ class Explanation:
             ``None`` for methods that promise no completeness.
         reference: ``[N]``, the target's value at the method's own reference input.
         stderr: standard error of ``values`` where they are sampled.
+        bound: ``[N]``, what the Euclidean norm of a row's numerical error is estimated to stay below;
+            ``None`` where nothing was integrated to a tolerance.
         spec: what the inputs mean.
         provenance: how it came about.
         cards: evidence per row, filled by :func:`pellucid.explain`; empty when nothing was tested.
@@ -79,6 +81,7 @@ class Explanation:
     note: str = ""
     classes: Tensor | None = None
     class_names: tuple[str, ...] = field(default=())
+    bound: Tensor | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -127,6 +130,7 @@ class Explanation:
             stderr=take(self.stderr),
             cards=cards,
             classes=take(self.classes),
+            bound=take(self.bound),
         )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:

@@ -16,6 +16,9 @@ from pellucid._core._target import Target, the_output
 from pellucid.errors import MethodError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
+# how a method that differentiates in its own way sees a chunk: (pass, points [c * n, *shape], ks [c], rows of n)
+# -> (values [c * n, *anything], scores [c * n])
+Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -35,6 +38,7 @@ class Pass:
         weights: Tensor | None,
         *,
         gradients: bool,
+        by: Slope | None = None,
     ) -> tuple[Tensor | None, Tensor]:
         """Gradient ``[c, n, *shape]`` (times ``weights[k]`` where given) and scores ``[c, n]`` of a chunk."""
         rows, shape = chunk.rows, point.shape[1:]
@@ -44,8 +48,11 @@ class Pass:
             points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
             if not gradients:
                 return None, self.score(_own(points, made), rows, c).reshape(c, n)
-            del made
+        if by is not None:
+            grad, score = by(self, _own(points, made), chunk.ks, rows)
+            return grad.reshape(c, n, *grad.shape[1:]), score.reshape(c, n)
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
+        del made
         with torch.enable_grad():
             # networks may write into what they are given: so it is a copy, and no leaf
             points = points + torch.zeros((), dtype=points.dtype, device=points.device, requires_grad=True)
@@ -75,16 +82,22 @@ class Pass:
 
     def score(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """The target's value for points ``[copies * n, *shape]``."""
+        return self.scored(self.output(points, rows, copies), rows, copies)
+
+    def output(self, points: Tensor, rows: slice, copies: int) -> Tensor:
+        """What the target speaks of, for points ``[copies * n, *shape]``."""
         if self.at is None and self.target.site is None:
-            output = the_output(self.feed.run(points, rows, copies), self.target.output)
-        else:
-            output = self._probed(points, rows, copies)
-        index = torch.arange(rows.start, rows.stop, device=points.device)
+            return the_output(self.feed.run(points, rows, copies), self.target.output)
+        return self._probed(points, rows, copies)
+
+    def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
+        """The target's value for an output of ``copies * n`` rows."""
+        index = torch.arange(rows.start, rows.stop, device=output.device)
         index = index if copies == 1 else index.repeat(copies)
         score = self.target.score(output, index)
-        if score.shape != (len(points),):
+        if score.shape != (len(index),):
             raise TargetError(
-                f"{self.target.label} must give one number per row: expected the shape ({len(points)},), "
+                f"{self.target.label} must give one number per row: expected the shape ({len(index)},), "
                 f"got {tuple(score.shape)}."
             )
         return score

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -15,7 +17,7 @@ from pellucid._core._explanation import Explanation, Param, Provenance
 from pellucid._core._feed import Feed, Fill, Inputs, feed, like, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._outputs import stream
-from pellucid._core._pass import Pass, Variants
+from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._site import Site
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
@@ -59,7 +61,7 @@ class Question:
         self._began = time.perf_counter()
         self.model, self.at, self.spec = model, at, spec
         self.compute = compute or Compute()
-        self._forward = self._backward = 0
+        self._count = [0, 0]  # rows forward, rows backward; shared with parts of this question
         self._feed: Feed = feed(model, inputs, spec=spec, compute=self.compute)
         self.rows: int = self._feed.rows
         self.point: Tensor = self._feed.packed if at is None else self._activation(at)
@@ -116,17 +118,23 @@ class Question:
         return found
 
     def gradient(
-        self, variants: Variants | None = None, count: int = 1, weight: Tensor | None = None
+        self,
+        variants: Variants | None = None,
+        count: int = 1,
+        weight: Tensor | None = None,
+        *,
+        by: Slope | None = None,
     ) -> Tensor:
         """``sum_k weight_k · d score / d point`` ``[N, *shape]``; without ``weight`` the mean over variants.
 
-        Half precision is summed in single precision.
+        Half precision is summed in single precision. ``by`` differentiates in a way of its own, for one
+        variant.
         """
         weights = weight
         if weight is None and count > 1:
             weights = torch.full((count,), 1 / count, dtype=torch.float64)
         total: Tensor | None = None
-        for ks, rows, grad, score in self._chunks(variants, count, weights, gradients=True):
+        for ks, rows, grad, score in self._chunks(variants, count, weights, gradients=True, by=by):
             if grad is None:
                 continue
             part = grad[0] if len(ks) == 1 else grad.sum(0)
@@ -143,11 +151,38 @@ class Question:
             raise InputError(f"Expected at least one variant, got {count}.")
         return total.to(self.point.dtype)
 
-    def gradients(self, variants: Variants, count: int) -> Iterator[tuple[Tensor, slice, Tensor]]:
+    def gradients(
+        self, variants: Variants | None, count: int, *, by: Slope | None = None
+    ) -> Iterator[tuple[Tensor, slice, Tensor]]:
         """One chunk after the other: ``(ks [c], rows slice, gradient [c, n, *shape])``."""
-        for ks, rows, grad, _ in self._chunks(variants, count, None, gradients=True):
+        for ks, rows, grad, _ in self.passes(variants, count, by=by):
+            yield ks, rows, grad
+
+    def passes(
+        self, variants: Variants | None, count: int, *, by: Slope | None = None
+    ) -> Iterator[tuple[Tensor, slice, Tensor, Tensor]]:
+        """As :meth:`gradients`, with the scores ``[c, n]`` of each chunk."""
+        for ks, rows, grad, score in self._chunks(variants, count, None, gradients=True, by=by):
             if grad is not None:
-                yield ks, rows, grad
+                yield ks, rows, grad, score
+
+    def only(self, rows: Tensor) -> Question:
+        """The same question about some of its rows, int64 ``[n]``; its passes are counted here too."""
+        part = copy.copy(self)
+        held = {name: tensor[rows] for name, tensor in self._feed.held.items()}
+        part._feed = dataclasses.replace(self._feed, packed=self._feed.packed[rows], held=held)
+        part.rows, part.point, part._base = len(rows), self.point[rows], None
+        whole = self.target
+        part.target = dataclasses.replace(
+            whole, score=lambda output, index: whole.score(output, rows.to(index.device)[index])
+        )
+        part._pass = Pass(part._feed, part.target, self.at)
+        return part
+
+    def also(self, other: Explanation) -> None:
+        """Count the passes of an explanation that this one is made of."""
+        self._count[0] += other.provenance.forward
+        self._count[1] += other.provenance.backward
 
     def answer(
         self,
@@ -157,6 +192,7 @@ class Question:
         *,
         reference: Tensor | None = None,
         stderr: Tensor | None = None,
+        bound: Tensor | None = None,
         note: str = "",
         over: Literal["point", "inputs"] = "point",
         scores: Tensor | None = None,
@@ -167,6 +203,7 @@ class Question:
             method, params: name of the method, and every argument that shaped the numbers.
             values, stderr: like the point, or like the inputs where ``over`` says so.
             reference: ``[N]``, the scores that the values add up from.
+            bound: ``[N]``, what the numerical error of a row's values stays below (norm).
             note: what the reader must know.
             over: ``"inputs"`` where a map made at a hidden site was laid over the inputs.
             scores: ``[N]`` of the unchanged point, where the method has them already.
@@ -188,8 +225,7 @@ class Question:
             Fingerprint(self._feed.guard.state),
             self._feed.fingerprint(),
             self.compute.seed,
-            self._forward,
-            self._backward,
+            *self._count,
             time.perf_counter() - self._began,
             {"pellucid": __version__, "torch": torch.__version__},
         )
@@ -201,6 +237,7 @@ class Question:
             gap=gap,
             reference=reference,
             stderr=None if stderr is None else unpack(stderr),
+            bound=bound,
             spec=None if hidden else self.spec,
             note=note,
             classes=self._classes(),
@@ -224,14 +261,14 @@ class Question:
 
     def _passes(self) -> Iterator[tuple[slice, object]]:
         for rows, raw, _ in stream(self._feed, self.compute):
-            self._forward += rows.stop - rows.start
+            self._count[0] += rows.stop - rows.start
             yield rows, raw
 
     def _called_once(self, site: str) -> None:
         """Raise where an address covers several calls; a pass that stops at the first would not see that."""
         if Site.parse(site).call is None:
             for _, _, seen in stream(self._feed, Compute(batch_size=1, seed=self.compute.seed), read=[site]):
-                self._forward += 1
+                self._count[0] += 1
                 seen[site]
                 return
 
@@ -239,7 +276,7 @@ class Question:
         self._called_once(at)
         parts: list[Tensor] = []
         for rows, _, seen in stream(self._feed, self.compute, read=[at], stop=at):
-            self._forward += rows.stop - rows.start
+            self._count[0] += rows.stop - rows.start
             parts.append(seen[at].detach())
         point = torch.cat(parts)
         if len(point) != self.rows:
@@ -257,7 +294,13 @@ class Question:
         return base
 
     def _chunks(
-        self, variants: Variants | None, count: int, weights: Tensor | None, *, gradients: bool
+        self,
+        variants: Variants | None,
+        count: int,
+        weights: Tensor | None,
+        *,
+        gradients: bool,
+        by: Slope | None = None,
     ) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
         """Cut variants × rows into chunks, run each, and go on with halves where memory runs out."""
         if gradients and not self.point.is_floating_point():
@@ -271,7 +314,9 @@ class Question:
                 continue
             try:
                 with self._feed.guard.pass_by(seed=self.compute.seed):
-                    grad, score = self._pass.run(self.point, variants, chunk, weights, gradients=gradients)
+                    grad, score = self._pass.run(
+                        self.point, variants, chunk, weights, gradients=gradients, by=by
+                    )
             except Exception as error:
                 if not out_of_memory(error):
                     raise
@@ -279,8 +324,8 @@ class Question:
                 waiting.append(chunk)
                 continue
             done += chunk.size
-            self._forward += chunk.size
-            self._backward += chunk.size if gradients else 0
+            self._count[0] += chunk.size
+            self._count[1] += chunk.size if gradients else 0
             yield chunk.ks, chunk.rows, grad, score
             del grad, score
             self.compute.progress(done, total)
