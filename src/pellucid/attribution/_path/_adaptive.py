@@ -1,0 +1,158 @@
+"""As many nodes as each row needs: few where slopes change smoothly, close to the kinks where they jump."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Question
+from pellucid.attribution._path._nested import LEVELS, nested
+from pellucid.attribution._path._tangent import Nodes
+
+SLOW = 0.2  # a smooth network's change falls faster from one level to the next
+FIRST = 7  # nodes before anything is judged
+WARY = 2.5  # between kinks the change from half the nodes is no sure bound: measured against exact integrals
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What was found along the way of each row.
+
+    Args:
+        values: ``[N, *shape]``, adding up to the difference of the scores at the ends.
+        bound: ``[N]``, what the norm of the error of ``values`` is judged to stay below.
+        steps: int64 ``[N]``, nodes.
+        kinked: bool ``[N]``, whether slopes jump there.
+    """
+
+    values: Tensor
+    bound: Tensor
+    steps: Tensor
+    kinked: Tensor
+
+    @property
+    def words(self) -> str:
+        """How many rows went which way, with how many nodes."""
+        said = [
+            f"{int(chosen.sum())} rows by {how}, {_range(self.steps[chosen])} nodes"
+            for chosen, how in (
+                (~self.kinked, "nested Gauss rules (smooth slopes)"),
+                (self.kinked, "tangents (slopes that jump)"),
+            )
+            if bool(chosen.any())
+        ]
+        share = (self.bound / self.values.flatten(1).norm(dim=1).clamp(min=1e-300)).max()
+        return f"Integrated {'; '.join(said)}. Off by less than {float(share):.1g} of a row's norm, as far as can be judged."
+
+
+def walk(q: Question, start: Tensor, ends: Tensor, most: int, tolerance: float) -> Walked:
+    """Integrate ``slope times way`` from ``start`` to the point, to a tolerance or with ``most`` nodes."""
+    exact = torch.promote_types(q.point.dtype, torch.float32)
+    found = Walked(
+        torch.zeros_like(q.point, dtype=exact),
+        *(torch.zeros(q.rows, dtype=d, device=q.point.device) for d in (torch.float64, torch.int64, torch.bool)),
+    )
+    size = max(1, 16 * q.compute.batch_size // most)
+    for rows in torch.arange(q.rows, device=q.point.device).split(size):
+        _Block(q.only(rows), start[rows], ends[:, rows].double(), most, tolerance).into(found, rows)
+    return found
+
+
+class _Block:
+    """Some rows, whose slopes at all nodes are held at once."""
+
+    def __init__(self, q: Question, start: Tensor, ends: Tensor, most: int, tolerance: float) -> None:
+        self.q, self.start, self.way, self.ends = q, start, q.point - start, ends
+        self.most, self.tolerance = most, tolerance
+
+    def into(self, found: Walked, numbers: Tensor) -> None:
+        """Write what is found for these rows, whose numbers in the whole are given."""
+        for settled in self._smooth():
+            at = numbers[settled.rows]
+            found.values[at] = settled.values.reshape(len(at), *found.values.shape[1:]).to(found.values)
+            found.bound[at], found.steps[at] = settled.bound, settled.steps
+            found.kinked[at] = settled.kinked
+
+    def _smooth(self) -> Iterator[_Settled]:
+        """Nested rules, as long as the change from one to the next falls fast."""
+        rows = torch.arange(self.q.rows, device=self.way.device)
+        nodes = self._at(rows, _places(0, FIRST, rows))
+        before = torch.full_like(self.ends[0], torch.inf)
+        for level, more in zip(LEVELS[1:], (*LEVELS[2:], self.most + 1), strict=True):
+            values = _nested(nodes, level)
+            change = _size(values - _nested(nodes, LEVELS[LEVELS.index(level) - 1]))
+            bound = torch.maximum(change, nodes.gap(values))
+            done = bound <= self.tolerance * _size(values)
+            yield _Settled(rows[done], values[done], bound[done], level, kinked=False)
+            slow = ~done & ((change > SLOW * before) | (more > self.most))
+            if bool(slow.any()):
+                yield from self._kinked(rows[slow], nodes.of(slow))
+            left = ~done & ~slow
+            rows, nodes, before = rows[left], nodes.of(left), change[left]
+            if not len(rows):
+                return
+            nodes = nodes.joined(self._at(rows, _places(level, more, rows)))
+
+    def _kinked(self, rows: Tensor, nodes: Nodes) -> Iterator[_Settled]:
+        """Ever more nodes where the slope jumps most."""
+        nodes = nodes.sorted()
+        while True:
+            values, n = nodes.integral(), len(nodes.place)
+            change = _size(values - nodes.halved().integral())
+            bound = torch.maximum(WARY * change, nodes.gap(values))
+            done = (bound <= self.tolerance * _size(values)) | (n >= self.most)
+            yield _Settled(rows[done], values[done], bound[done], n, kinked=True)
+            rows, nodes = rows[~done], nodes.of(~done)
+            if not len(rows):
+                return
+            more = nodes.next(min(max(4, n // 2), self.most - n))
+            nodes = nodes.joined(self._at(rows, more)).sorted()
+
+    def _at(self, rows: Tensor, place: Tensor) -> Nodes:
+        """Slopes and scores at places ``[n, R]`` on the way of some rows."""
+        start, way = self.start[rows], self.way[rows]
+        share = place.to(way).view(*place.shape, *[1] * (way.ndim - 1))
+        exact = torch.promote_types(way.dtype, torch.float32)
+        shares = torch.empty((len(place), *way.shape), dtype=exact, device=way.device)
+        scores = torch.empty(place.shape, dtype=torch.float64, device=way.device)
+
+        def along(ks: Tensor, part: slice) -> Tensor:
+            return torch.addcmul(start[part], share[ks.to(share.device), part], way[part])
+
+        for ks, part, grad, score in self.q.only(rows).passes(along, len(place)):
+            shares[ks[0] : ks[-1] + 1, part] = grad.to(exact) * way[part]
+            scores[ks[0] : ks[-1] + 1, part] = score.double()
+        return Nodes(place, shares.flatten(2), scores, self.ends[:, rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Rows that are done."""
+
+    rows: Tensor
+    values: Tensor
+    bound: Tensor
+    steps: int
+    kinked: bool
+
+
+def _range(steps: Tensor) -> str:
+    low, high = int(steps.min()), int(steps.max())
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _size(values: Tensor) -> Tensor:
+    return values.norm(dim=1).double()
+
+
+def _places(done: int, level: int, rows: Tensor) -> Tensor:
+    nodes = torch.from_numpy(nested(level)[0][done:]).to(rows.device)
+    return nodes[:, None].expand(-1, len(rows))
+
+
+def _nested(nodes: Nodes, level: int) -> Tensor:
+    weights = torch.from_numpy(nested(level)[1]).to(nodes.share)
+    return torch.tensordot(weights, nodes.share[:level], 1)
