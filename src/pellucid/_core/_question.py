@@ -75,6 +75,11 @@ class Question:
         return self._feed.unpack(self._feed.packed)
 
     @property
+    def packed(self) -> Tensor:
+        """The inputs as one tensor, whatever ``at`` is: what values that are laid ``over="inputs"`` are like."""
+        return self._feed.packed
+
+    @property
     def parts(self) -> tuple[slice, ...]:
         """Which elements of the point belong to each input, along its second axis; one where all do."""
         return self._feed.slices if self.at is None else (slice(None),)
@@ -88,6 +93,10 @@ class Question:
     def absent(self) -> Tensor:
         """The point with everything taken away: as the spec says, else zeros."""
         return torch.zeros_like(self.point) if self.described is None else self.described.absent(self.point)
+
+    def seen(self, at: str) -> Tensor:
+        """The activation at a site for the unchanged inputs ``[N, *shape]``."""
+        return self._activation(at)
 
     def filled(self, value: Fill) -> Tensor:
         """``value`` in the shape of the point: ``None`` is :attr:`absent`, a mapping goes by input name."""
@@ -177,6 +186,13 @@ class Question:
             whole, score=lambda output, index: whole.score(output, rows.to(index.device)[index])
         )
         part._pass = Pass(part._feed, part.target, self.at)
+        return part
+
+    def at_site(self, at: str) -> Question:
+        """The same question about the activation at a site; its passes are counted here too."""
+        part = copy.copy(self)
+        part.at, part.point, part._base = at, self._activation(at), None
+        part._pass = Pass(self._feed, self.target, at)
         return part
 
     def also(self, other: Explanation) -> None:

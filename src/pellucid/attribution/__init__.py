@@ -1,17 +1,41 @@
 """Why did the network give this score? One method, one file; each returns an ``Explanation``."""
 
+from pellucid.attribution._deconvnet import deconvnet
+from pellucid.attribution._expected_gradients import expected_gradients
+from pellucid.attribution._full_grad import full_grad
 from pellucid.attribution._grad_cam import grad_cam
+from pellucid.attribution._grad_cam_plus_plus import grad_cam_plus_plus
+from pellucid.attribution._guided_backpropagation import guided_backpropagation
+from pellucid.attribution._guided_integrated_gradients import guided_integrated_gradients
+from pellucid.attribution._hires_cam import hires_cam
+from pellucid.attribution._idgi import idgi
 from pellucid.attribution._input_x_gradient import input_x_gradient
 from pellucid.attribution._integrated_gradients import integrated_gradients
+from pellucid.attribution._internal_influence import internal_influence
+from pellucid.attribution._layer_cam import layer_cam
+from pellucid.attribution._layer_conductance import layer_conductance
 from pellucid.attribution._occlusion import occlusion
 from pellucid.attribution._saliency import saliency
+from pellucid.attribution._score_cam import score_cam
 from pellucid.attribution._smoothgrad import smoothgrad
 
 __all__ = [
     "saliency",
     "input_x_gradient",
+    "guided_backpropagation",
+    "deconvnet",
     "smoothgrad",
     "integrated_gradients",
+    "guided_integrated_gradients",
+    "idgi",
+    "expected_gradients",
+    "layer_conductance",
+    "internal_influence",
+    "full_grad",
     "grad_cam",
+    "grad_cam_plus_plus",
+    "hires_cam",
+    "layer_cam",
+    "score_cam",
     "occlusion",
 ]

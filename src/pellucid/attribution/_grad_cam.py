@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid._core import (
-    Batch,
-    Compute,
-    Explanation,
-    InputSpec,
-    Question,
-    TargetLike,
-    activations,
-    sites,
-)
-from pellucid.errors import MethodError
-
-INSTEAD = "Use integrated_gradients, saliency or occlusion, which work for any network."
+from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid.attribution._maps import is_map, laid, spatial
 
 
 def grad_cam(
@@ -72,47 +60,9 @@ def grad_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer = _last_spatial(model, inputs) if at is None else at
+    layer, picture = spatial("grad_cam", model, inputs, at)
     q = Question(model, inputs, target, at=layer, spec=spec, compute=compute)
-    picture = _picture(q.given)
-    if q.point.ndim != 4 or q.point.shape[-2:].numel() < 2:
-        raise MethodError(
-            f"grad_cam needs a layer with a map [N, C, h, w] larger than 1×1; at {layer!r} the activation "
-            f"is {list(q.point.shape)}. Leave at= away to take the last such layer."
-        )
+    is_map("grad_cam", layer, q.point)
     weight = q.gradient().mean((2, 3), keepdim=True)
     found = (weight * q.point).sum(1, keepdim=True)
-    found = found.relu() if relu else found
-    size = (picture.shape[-2], picture.shape[-1])
-    large = F.interpolate(found, size, mode="bilinear", align_corners=False)
-    values = (large / picture.shape[1]).expand_as(picture)
-    height, width = q.point.shape[-2:]
-    note = f"Map of {layer!r} ({height}×{width}), enlarged to the picture."
-    if not bool(found.any(-1).any(-1).all()):
-        note += " For some rows the map is empty: this layer gives no evidence for their target."
-    return q.answer("grad_cam", values, {"at": layer, "relu": relu}, note=note, over="inputs")
-
-
-def _picture(given: Tensor | dict[str, Tensor]) -> Tensor:
-    if isinstance(given, dict):
-        if len(given) > 1:
-            raise MethodError(
-                f"grad_cam lays its map over one picture, got {len(given)} varied inputs "
-                f"({', '.join(given)}). Name the others in held= of the Batch."
-            )
-        (given,) = given.values()
-    if given.ndim != 4:
-        raise MethodError(f"grad_cam needs pictures [N, C, H, W], got {list(given.shape)}. {INSTEAD}")
-    return given
-
-
-def _last_spatial(model: nn.Module, inputs: Tensor | Batch) -> str:
-    """Site of the last activation that is a map; found by one pass of one row."""
-    rows = activations(model, inputs, [], compute=Compute(batch_size=1))
-    shapes = {r.site: r.shape or () for r in sites(model, lambda: next(rows)) if r.site != "."}
-    found = [site for site, s in shapes.items() if len(s) == 4 and s[0] == 1 and min(s[-2:]) > 1]
-    if not found:
-        raise MethodError(
-            f"grad_cam needs a layer with a map [N, C, h, w]; {type(model).__name__} has none. {INSTEAD}"
-        )
-    return found[-1]
+    return laid("grad_cam", q, found, picture, layer, relu=relu)

@@ -1,0 +1,139 @@
+"""Slopes with respect to a hidden layer, while the inputs go from a baseline to where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import (
+    Batch,
+    Compute,
+    InputSpec,
+    Param,
+    Pass,
+    Question,
+    Slope,
+    TargetLike,
+    activations,
+    probe,
+    sites,
+)
+from pellucid.errors import InputError, MethodError
+
+Baseline = float | Tensor | Mapping[str, float | Tensor] | None
+
+
+class Inside:
+    """A question about a hidden layer, and the same question about the inputs that reach it."""
+
+    def __init__(
+        self,
+        method: str,
+        model: nn.Module,
+        inputs: Tensor | Batch,
+        target: TargetLike,
+        at: str | None,
+        spec: InputSpec | None,
+        baseline: Baseline,
+        compute: Compute | None,
+    ) -> None:
+        self.moved = Question(model, inputs, target, spec=spec, compute=compute)
+        self.note = ""
+        if at is None:
+            at = _last_hidden(method, model, inputs)
+            self.note = f"Explained at {at!r}, the last hidden layer."
+        self.at, self.baseline = at, baseline
+        self.q = self.moved.at_site(at)
+        self.start = self.moved.filled(baseline)
+
+    def params(self, steps: int) -> dict[str, Param]:
+        """What shapes the numbers."""
+        kept = self.start if isinstance(self.baseline, Mapping) else self.baseline
+        return {"at": self.at, "baseline": kept, "steps": steps}
+
+    def reference(self) -> Tensor:
+        """Scores at the baseline."""
+        return self.moved.scores(lambda _, rows: self.start[rows])[0]
+
+    def mean_slope(self, steps: int) -> Tensor:
+        """Average slope with respect to the layer, by Gauss-Legendre nodes."""
+        nodes, weights = np.polynomial.legendre.leggauss(_counted(steps))
+        total = torch.zeros_like(self.q.point, dtype=self.exact)
+        along = self.along(torch.from_numpy((nodes + 1) / 2))
+        for ks, rows, slopes in self.moved.gradients(along, steps, by=_slope_at(self.at)):
+            for k, slope in zip(ks.tolist(), slopes, strict=True):
+                total[rows] += weights[k] / 2 * slope.to(self.exact)
+        return total.to(self.q.point.dtype)
+
+    def conductance(self, steps: int) -> Tensor:
+        """Sum of slopes halfway through each stretch times the layer's change over the stretch."""
+        total, last = (torch.zeros_like(self.q.point, dtype=self.exact) for _ in range(2))
+        # a place and its neighbour half a step on take turns: 0, ½, 1, 1½, …
+        along = self.along(torch.arange(2 * _counted(steps) + 1, dtype=torch.float64) / (2 * steps))
+        slope = torch.zeros_like(last)
+        for ks, rows, both in self.moved.gradients(along, 2 * steps + 1, by=_slope_at(self.at, seen=True)):
+            for k, found in zip(ks.tolist(), both.to(self.exact).unbind(0), strict=True):
+                if k % 2:
+                    slope[rows] = found[:, 0]
+                    continue
+                if k:
+                    total[rows] += slope[rows] * (found[:, 1] - last[rows])
+                last[rows] = found[:, 1]
+        return total.to(self.q.point.dtype)
+
+    @property
+    def exact(self) -> torch.dtype:
+        """In what is summed."""
+        return torch.promote_types(self.q.point.dtype, torch.float32)
+
+    def along(self, places: Tensor):  # noqa: ANN202
+        """Inputs at places on the way."""
+        way = self.moved.point - self.start
+        share = places.to(way).view(-1, *[1] * way.ndim)
+
+        def points(ks: Tensor, rows: slice) -> Tensor:
+            return torch.addcmul(self.start[rows], share[ks.to(share.device)], way[rows])
+
+        return points
+
+
+def _slope_at(at: str, *, seen: bool = False) -> Slope:
+    """Slope with respect to a layer ``[b, *s]``; with what the layer is ``[b, 2, *s]`` where ``seen``."""
+
+    def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad(), probe(work.feed.model, read=[at]) as probed:
+            moving = points.detach().requires_grad_()
+            score = work.score(moving.clone(), rows, len(ks))
+        layer = probed[at]
+        found = None
+        if score.requires_grad and layer.requires_grad:
+            (found,) = torch.autograd.grad(score, layer, torch.ones_like(score), allow_unused=True)
+        if found is None:
+            raise MethodError(
+                f"{work.target.label} does not depend on {at!r} in a differentiable way. "
+                "Explain another layer, or use occlusion(at=…), which only needs scores."
+            )
+        return (torch.stack([found, layer.detach()], 1) if seen else found), score.detach()
+
+    return slope
+
+
+def _counted(steps: int) -> int:
+    if steps < 1:
+        raise InputError(f"steps must be at least 1, got {steps}.")
+    return steps
+
+
+def _last_hidden(method: str, model: nn.Module, inputs: Tensor | Batch) -> str:
+    rows = activations(model, inputs, [], compute=Compute(batch_size=1))
+    leaves = {name for name, module in model.named_modules() if not list(module.children())}
+    found = [r.site for r in sites(model, lambda: next(rows)) if r.site.split("#")[0] in leaves]
+    if len(found) < 2 or found[-2] == ".":
+        raise MethodError(
+            f"{method} explains a hidden layer, and {type(model).__name__} has none. Use integrated_gradients."
+        )
+    return found[-2]

@@ -1,0 +1,69 @@
+"""Maps of a spatial layer, laid over the picture."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, Explanation, Question, activations, sites
+from pellucid.errors import InputError, MethodError
+
+INSTEAD = "Use integrated_gradients, saliency or occlusion, which work for any network."
+
+
+def spatial(method: str, model: nn.Module, inputs: Tensor | Batch, at: str | None) -> tuple[str, Tensor]:
+    """The spatial layer that is meant and the picture that its map is laid over."""
+    if not isinstance(inputs, Tensor | Batch):
+        raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
+    picture = the_picture(method, inputs if isinstance(inputs, Tensor) else dict(inputs.varied))
+    return (_last_spatial(method, model, inputs) if at is None else at), picture.detach()
+
+
+def the_picture(method: str, given: Tensor | dict[str, Tensor]) -> Tensor:
+    """The one picture among the varied inputs."""
+    if isinstance(given, dict):
+        if len(given) > 1:
+            raise MethodError(
+                f"{method} lays its map over one picture, got {len(given)} varied inputs "
+                f"({', '.join(given)}). Name the others in held= of the Batch."
+            )
+        (given,) = given.values()
+    if given.ndim != 4:
+        raise MethodError(f"{method} needs pictures [N, C, H, W], got {list(given.shape)}. {INSTEAD}")
+    return given
+
+
+def laid(
+    method: str, q: Question, found: Tensor, picture: Tensor, layer: str, *, relu: bool
+) -> Explanation:
+    """The answer whose values are the map ``[N, 1, h, w]``, enlarged."""
+    found = found.relu() if relu else found
+    size = (picture.shape[-2], picture.shape[-1])
+    large = F.interpolate(found, size, mode="bilinear", align_corners=False)
+    values = (large / picture.shape[1]).expand(picture.shape).reshape(q.packed.shape)
+    height, width = found.shape[-2:]
+    note = f"Map of {layer!r} ({height}×{width}), enlarged to the picture."
+    if not bool(found.any(-1).any(-1).all()):
+        note += " For some rows the map is empty: this layer gives no evidence for their target."
+    return q.answer(method, values, {"at": layer, "relu": relu}, note=note, over="inputs")
+
+
+def is_map(method: str, layer: str, seen: Tensor) -> None:
+    """Raise where an activation is no map."""
+    if seen.ndim != 4 or seen.shape[-2:].numel() < 2:
+        raise MethodError(
+            f"{method} needs a layer with a map [N, C, h, w] larger than 1×1; at {layer!r} the activation "
+            f"is {list(seen.shape)}. Leave at= away to take the last such layer."
+        )
+
+
+def _last_spatial(method: str, model: nn.Module, inputs: Tensor | Batch) -> str:
+    """Site of the last activation that is a map; found by one pass of one row."""
+    rows = activations(model, inputs, [], compute=Compute(batch_size=1))
+    shapes = {r.site: r.shape or () for r in sites(model, lambda: next(rows)) if r.site != "."}
+    found = [site for site, s in shapes.items() if len(s) == 4 and s[0] == 1 and min(s[-2:]) > 1]
+    if not found:
+        raise MethodError(
+            f"{method} needs a layer with a map [N, C, h, w]; {type(model).__name__} has none. {INSTEAD}"
+        )
+    return found[-1]
