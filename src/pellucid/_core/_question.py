@@ -74,6 +74,10 @@ class Question:
         """The inputs as they came: one tensor, or one for each name of a :class:`Batch`."""
         return self._feed.unpack(self._feed.packed)
 
+    def unpacked(self, points: Tensor) -> Tensor | dict[str, Tensor]:
+        """The tensors, by name, that are packed into points like the inputs."""
+        return self._feed.unpack(points)
+
     @property
     def packed(self) -> Tensor:
         """The inputs as one tensor, whatever ``at`` is: what values that are laid ``over="inputs"`` are like."""

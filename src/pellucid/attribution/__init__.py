@@ -18,6 +18,8 @@ from pellucid.attribution._occlusion import occlusion
 from pellucid.attribution._saliency import saliency
 from pellucid.attribution._score_cam import score_cam
 from pellucid.attribution._smoothgrad import smoothgrad
+from pellucid.attribution._smoothgrad_squared import smoothgrad_squared
+from pellucid.attribution._vargrad import vargrad
 
 __all__ = [
     "saliency",
@@ -25,6 +27,8 @@ __all__ = [
     "guided_backpropagation",
     "deconvnet",
     "smoothgrad",
+    "smoothgrad_squared",
+    "vargrad",
     "integrated_gradients",
     "guided_integrated_gradients",
     "idgi",

@@ -26,7 +26,7 @@ def expected_gradients(
     """Share of each element in the difference between this score and the background's mean score.
 
     In units of the target, with a standard error. Values add up to ``score - mean score(background)`` but
-    for chance; what is left over is in ``gap``. Each round takes every background row once, each at its own
+    for chance; what is left over is in ``gap``. Each round takes every background row once (a small background several times), each at its own
     stratum of the way, in an order drawn by the seed.
 
     Formula: ``values[i] = mean over rounds and background rows b of (x[i] - b[i]) · d score / d x[i] at b + a · (x -
@@ -55,7 +55,7 @@ def expected_gradients(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        ``rounds · B`` forward and backward passes, and ``B + 1`` forward passes.
+        ``rounds · B`` forward and backward passes (at least 16 a round), and ``B + 1`` forward passes.
 
     Limits:
         The background decides what is seen; points on the way may lie where the network was never trained.

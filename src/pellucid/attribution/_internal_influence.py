@@ -32,8 +32,7 @@ def internal_influence(
         model: any network.
         inputs: ``[N, *shape]``, or a ``Batch`` of several named inputs.
         target: what is explained: a class number, one for each row, or a ``Target``.
-        at: the hidden layer whose activation is explained; ``None`` takes the last layer but one that the
-            network reaches and says which.
+        at: the hidden layer whose activation is explained; ``None`` is the input itself.
         spec: what the inputs mean.
         baseline: where the way begins: a number, a tensor that broadcasts to the inputs (or to the
             activation at ``at``), or one of them for each name of a ``Batch``. ``None`` is what the spec
@@ -42,10 +41,10 @@ def internal_influence(
         compute: how to run.
 
     Returns:
-        Values in the shape of the activation at ``at``.
+        Values in the shape of the activation at ``at`` (or of the inputs).
 
     Raises:
-        MethodError: where the score does not depend on the layer in a differentiable way, or there is no hidden layer.
+        MethodError: where the score does not depend on the layer in a differentiable way.
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
@@ -65,6 +64,6 @@ def internal_influence(
         >>> internal_influence(net, torch.tensor([[1.0, 2.0]]), 0, at="1").values
         tensor([[ 3.0000, -2.0000]])
     """
-    inside = Inside("internal_influence", model, inputs, target, at, spec, baseline, compute)
+    inside = Inside(model, inputs, target, at, spec, baseline, compute)
     values = inside.mean_slope(steps)
-    return inside.q.answer("internal_influence", values, inside.params(steps), note=inside.note)
+    return inside.q.answer("internal_influence", values, inside.params(steps))

@@ -33,8 +33,7 @@ def layer_conductance(
         model: any network.
         inputs: ``[N, *shape]``, or a ``Batch`` of several named inputs.
         target: what is explained: a class number, one for each row, or a ``Target``.
-        at: the hidden layer whose activation is explained; ``None`` takes the last layer but one that the
-            network reaches and says which.
+        at: the hidden layer whose activation is explained; ``None`` is the input itself.
         spec: what the inputs mean.
         baseline: where the way begins: a number, a tensor that broadcasts to the inputs (or to the
             activation at ``at``), or one of them for each name of a ``Batch``. ``None`` is what the spec
@@ -43,14 +42,14 @@ def layer_conductance(
         compute: how to run.
 
     Returns:
-        Values in the shape of the activation at ``at``, with ``gap`` and ``reference``.
+        Values in the shape of the activation at ``at`` (or of the inputs), with ``gap`` and ``reference``.
 
     Raises:
-        MethodError: where the score does not depend on the layer in a differentiable way, or there is no hidden layer.
+        MethodError: where the score does not depend on the layer in a differentiable way.
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        ``steps`` forward and backward passes and ``steps + 1`` forward passes, and two forward passes.
+        ``2 · steps + 1`` forward and backward passes, and three forward passes.
 
     Limits:
         The baseline decides what is seen. Units that cancel each other get large values of both signs.
@@ -66,12 +65,11 @@ def layer_conductance(
         >>> bool(torch.allclose(why.values, torch.tensor([[3.0, -4.0]])))
         True
     """
-    inside = Inside("layer_conductance", model, inputs, target, at, spec, baseline, compute)
+    inside = Inside(model, inputs, target, at, spec, baseline, compute)
     values = inside.conductance(steps)
     return inside.q.answer(
         "layer_conductance",
         values,
         inside.params(steps),
         reference=inside.reference(),
-        note=inside.note,
     )

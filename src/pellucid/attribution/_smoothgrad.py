@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike, Variants
-from pellucid.errors import InputError
+from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid.attribution._noisy import Method, Moments, name_of, pairs
 
 
 def smoothgrad(
@@ -18,6 +17,7 @@ def smoothgrad(
     spec: InputSpec | None = None,
     samples: int = 50,
     noise: float = 0.15,
+    of: str | Method = "saliency",
     compute: Compute | None = None,
 ) -> Explanation:
     """Mean change of the score per unit of each element around here: target units per unit of input.
@@ -36,6 +36,8 @@ def smoothgrad(
         spec: what the inputs mean.
         samples: noisy copies of each row; even, at least 4.
         noise: standard deviation as a share of each row's range.
+        of: what is averaged: a method by its name, or a function like one. The formula's slope, and the unit,
+            are then that method's values. ``at`` goes with plain slopes only.
         compute: how to run; its seed decides the noise.
 
     Returns:
@@ -47,7 +49,7 @@ def smoothgrad(
         MethodError: where the score does not depend on the inputs in a differentiable way.
 
     Cost:
-        ``samples`` forward and backward passes, and one forward pass.
+        ``samples`` forward and backward passes (or runs of the method), and one forward pass.
 
     Limits:
         Explains the neighbourhood rather than the input; the width of the noise decides what is seen.
@@ -64,43 +66,15 @@ def smoothgrad(
         >>> smoothgrad(net, torch.tensor([[1.0, 2.0]]), 0, samples=4).values
         tensor([[ 3., -2.]])
     """
-    if samples < 4 or samples % 2:
-        raise InputError(f"samples must be even and at least 4 (noise comes in pairs), got {samples}.")
-    if not noise > 0:
-        raise InputError(f"noise must be above 0, got {noise}. Without noise use saliency.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    sigma = noise * _range(q)
-
-    def noisy(ks: Tensor, rows: slice) -> Tensor:
-        sign = (1 - 2 * (ks % 2)).to(q.point).view(-1, *[1] * q.point.ndim)
-        return torch.addcmul(q.point[rows], sigma[rows], sign * q.noise(ks // 2))
-
-    mean, stderr = _pair_statistics(q, noisy, samples)
-    return q.answer("smoothgrad", mean, {"samples": samples, "noise": noise}, stderr=stderr)
-
-
-def _range(q: Question) -> Tensor:
-    """Largest minus smallest element of each row, for each input apart, in the shape of the point."""
-    flat = q.point.reshape(q.rows, -1)
-    wide = torch.empty_like(flat)
-    for part in q.parts:
-        wide[:, part] = (flat[:, part].amax(1) - flat[:, part].amin(1))[:, None]
-    return wide.view(q.point.shape)
-
-
-def _pair_statistics(q: Question, noisy: Variants, samples: int) -> tuple[Tensor, Tensor]:
-    """Mean over the pairs and its standard error, streamed by Welford's rule."""
-    exact = torch.promote_types(q.point.dtype, torch.float32)
-    first, mean, spread = (torch.zeros_like(q.point, dtype=exact) for _ in range(3))
-    for ks, rows, grads in q.gradients(noisy, samples):
-        for k, grad in zip(ks.tolist(), grads, strict=True):
-            if k % 2 == 0:
-                first[rows] = grad
-                continue
-            pair = (first[rows] + grad) / 2
-            step = pair - mean[rows]
-            mean[rows] += step / (k // 2 + 1)
-            spread[rows] += step * (pair - mean[rows])
-    pairs = samples // 2
-    stderr = (spread / (pairs * (pairs - 1))).sqrt()
-    return mean.to(q.point.dtype), stderr.to(q.point.dtype)
+    seen = Moments(q.point)
+    for number, rows, mean, _ in pairs(q, inputs, of, samples, noise):
+        seen.add(number, rows, mean)
+    count = samples // 2
+    stderr = (seen.aa / (count * (count - 1))).sqrt()
+    return q.answer(
+        "smoothgrad",
+        seen.a.to(q.point.dtype),
+        {"samples": samples, "noise": noise, "of": name_of(of)},
+        stderr=stderr.to(q.point.dtype),
+    )

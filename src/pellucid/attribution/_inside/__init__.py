@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,9 +17,7 @@ from pellucid._core import (
     Question,
     Slope,
     TargetLike,
-    activations,
     probe,
-    sites,
 )
 from pellucid.errors import InputError, MethodError
 
@@ -32,7 +29,6 @@ class Inside:
 
     def __init__(
         self,
-        method: str,
         model: nn.Module,
         inputs: Tensor | Batch,
         target: TargetLike,
@@ -42,18 +38,14 @@ class Inside:
         compute: Compute | None,
     ) -> None:
         self.moved = Question(model, inputs, target, spec=spec, compute=compute)
-        self.note = ""
-        if at is None:
-            at = _last_hidden(method, model, inputs)
-            self.note = f"Explained at {at!r}, the last hidden layer."
         self.at, self.baseline = at, baseline
-        self.q = self.moved.at_site(at)
+        self.q = self.moved if at is None else self.moved.at_site(at)
         self.start = self.moved.filled(baseline)
 
     def params(self, steps: int) -> dict[str, Param]:
         """What shapes the numbers."""
         kept = self.start if isinstance(self.baseline, Mapping) else self.baseline
-        return {"at": self.at, "baseline": kept, "steps": steps}
+        return {"baseline": kept, "steps": steps}
 
     def reference(self) -> Tensor:
         """Scores at the baseline."""
@@ -101,20 +93,21 @@ class Inside:
         return points
 
 
-def _slope_at(at: str, *, seen: bool = False) -> Slope:
+def _slope_at(at: str | None, *, seen: bool = False) -> Slope:
     """Slope with respect to a layer ``[b, *s]``; with what the layer is ``[b, 2, *s]`` where ``seen``."""
 
     def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad(), probe(work.feed.model, read=[at]) as probed:
+        read = [] if at is None else [at]
+        with torch.enable_grad(), probe(work.feed.model, read=read) as probed:
             moving = points.detach().requires_grad_()
             score = work.score(moving.clone(), rows, len(ks))
-        layer = probed[at]
+        layer = moving if at is None else probed[at]
         found = None
         if score.requires_grad and layer.requires_grad:
             (found,) = torch.autograd.grad(score, layer, torch.ones_like(score), allow_unused=True)
         if found is None:
             raise MethodError(
-                f"{work.target.label} does not depend on {at!r} in a differentiable way. "
+                f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
                 "Explain another layer, or use occlusion(at=…), which only needs scores."
             )
         return (torch.stack([found, layer.detach()], 1) if seen else found), score.detach()
@@ -126,14 +119,3 @@ def _counted(steps: int) -> int:
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     return steps
-
-
-def _last_hidden(method: str, model: nn.Module, inputs: Tensor | Batch) -> str:
-    rows = activations(model, inputs, [], compute=Compute(batch_size=1))
-    leaves = {name for name, module in model.named_modules() if not list(module.children())}
-    found = [r.site for r in sites(model, lambda: next(rows)) if r.site.split("#")[0] in leaves]
-    if len(found) < 2 or found[-2] == ".":
-        raise MethodError(
-            f"{method} explains a hidden layer, and {type(model).__name__} has none. Use integrated_gradients."
-        )
-    return found[-2]

@@ -1,4 +1,4 @@
-"""Every background row once in a round, each at its own stratum of the way; and how sure the mean is."""
+"""Every background row as often in a round, each at its own stratum of the way; and how sure the mean is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Question
+
+LEAST = 16  # places on the way in a round: a small background is gone through several times
 
 
 def collected(q: Question, background: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
@@ -15,9 +17,10 @@ def collected(q: Question, background: Tensor, rounds: int) -> tuple[Tensor, Ten
     Neighbouring strata say how it is distributed over the elements; the rounds, over all elements of a row
     together, how large it is.
     """
-    count, shape = len(background), q.point.shape
+    rows_of, shape = len(background), q.point.shape
+    count = -(-LEAST // rows_of) * rows_of
     exact = torch.promote_types(q.point.dtype, torch.float32)
-    places, order = _places(q.compute.seed, count, rounds, background.device)
+    places, order = _places(q.compute.seed, count, rows_of, rounds, background.device)
     near, spread, mean, part, last = (torch.zeros_like(q.point, dtype=exact) for _ in range(5))
 
     def along(ks: Tensor, rows: slice) -> Tensor:
@@ -44,8 +47,6 @@ def collected(q: Question, background: Tensor, rounds: int) -> tuple[Tensor, Ten
 
 def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
     """Standard error from differences of neighbours ``near`` and squared differences of rounds ``spread``."""
-    if count == 1:
-        return (spread / max(rounds * (rounds - 1), 1)).sqrt()
     # the variance of a round's mean, were its strata alike and its rows drawn independently
     apart = near / (2 * (count - 1) * rounds * count)
     if rounds > 1:
@@ -56,12 +57,14 @@ def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
     return (apart / rounds).sqrt()
 
 
-def _places(seed: int, count: int, rounds: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _places(
+    seed: int, count: int, rows: int, rounds: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Places on the way, rising in each round, and the background row that each is on the way from."""
     generator = torch.Generator().manual_seed(seed)
     places, order = list[Tensor](), list[Tensor]()
     for _ in range(rounds):
         within = torch.rand(count, generator=generator, dtype=torch.float64)
         places.append((torch.arange(count) + within) / count)
-        order.append(torch.randperm(count, generator=generator))
+        order.append(torch.randperm(count, generator=generator) % rows)
     return torch.cat(places).to(device), torch.cat(order).to(device)

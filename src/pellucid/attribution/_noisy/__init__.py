@@ -1,0 +1,115 @@
+"""A method under noise: pairs of noisy copies, and what their values have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Batch, Compute, Explanation, Question
+from pellucid.errors import InputError, MethodError, near_misses
+
+Method = Callable[..., Explanation]
+Pair = tuple[int, slice, Tensor, Tensor]
+
+
+def pairs(q: Question, inputs: Tensor | Batch, of: str | Method, samples: int, noise: float) -> Iterator[Pair]:
+    """One pair of noisy copies after the other: ``(number, rows, mean, half the difference)``."""
+    if samples < 4 or samples % 2:
+        raise InputError(f"samples must be even and at least 4 (noise comes in pairs), got {samples}.")
+    if not noise > 0:
+        raise InputError(f"noise must be above 0, got {noise}. Without noise use saliency.")
+    sigma = noise * _range(q)
+
+    def noisy(ks: Tensor, rows: slice) -> Tensor:
+        sign = (1 - 2 * (ks % 2)).to(q.point).view(-1, *[1] * q.point.ndim)
+        return torch.addcmul(q.point[rows], sigma[rows], sign * q.noise(ks // 2))
+
+    method = _method(of)
+    if method is None:
+        found = q.gradients(noisy, samples)
+    elif q.at is not None:
+        raise MethodError("Noise around another method goes on the inputs: leave at= or of= away.")
+    else:
+        found = _asked(q, inputs, method, lambda k: noisy(torch.tensor([k]), slice(0, q.rows))[0], samples)
+    yield from _paired(q, found)
+
+
+def name_of(of: str | Method) -> str:
+    """What a method is called."""
+    return of if isinstance(of, str) else of.__name__
+
+
+def _paired(q: Question, found: Iterator[tuple[Tensor, slice, Tensor]]) -> Iterator[Pair]:
+    exact = torch.promote_types(q.point.dtype, torch.float32)
+    first = torch.zeros_like(q.point, dtype=exact)
+    for ks, rows, values in found:
+        for k, value in zip(ks.tolist(), values, strict=True):
+            if k % 2 == 0:
+                first[rows] = value
+                continue
+            yield k // 2, rows, (first[rows] + value) / 2, (first[rows] - value) / 2
+
+
+def _asked(
+    q: Question, inputs: Tensor | Batch, method: Method, noisy: Callable[[int], Tensor], samples: int
+) -> Iterator[tuple[Tensor, slice, Tensor]]:
+    quiet = dataclasses.replace(q.compute, progress=Compute().progress)
+    for k in range(samples):
+        points = q.unpacked(noisy(k))
+        if isinstance(points, Tensor):
+            given: Tensor | Batch = points
+        else:
+            held = inputs if isinstance(inputs, Batch) else Batch(points)
+            given = Batch(points, held.held, held.shared)
+        found = method(q.model, given, q.target, compute=quiet)
+        q.also(found)
+        values = found.values
+        if not isinstance(values, Tensor):
+            values = torch.cat([part.reshape(q.rows, -1) for part in values.values()], 1)
+        yield torch.tensor([k]), slice(0, q.rows), values.reshape(1, *q.point.shape)
+        q.compute.progress(k + 1, samples)
+
+
+def _method(of: str | Method) -> Method | None:
+    """The method that is meant; ``None`` for plain slopes, which the engine packs into chunks."""
+    from pellucid import attribution
+
+    if of == "saliency":
+        return None
+    if not isinstance(of, str):
+        return of
+    if of not in attribution.__all__:
+        raise InputError(f"No method is called {of!r}. {near_misses(of, attribution.__all__)}")
+    return getattr(attribution, of)
+
+
+def _range(q: Question) -> Tensor:
+    """Largest minus smallest element of each row, for each input apart, in the shape of the point."""
+    flat = q.point.reshape(q.rows, -1)
+    wide = torch.empty_like(flat)
+    for part in q.parts:
+        wide[:, part] = (flat[:, part].amax(1) - flat[:, part].amin(1))[:, None]
+    return wide.view(q.point.shape)
+
+
+class Moments:
+    """Mean and spread of two numbers, streamed by Welford's rule."""
+
+    def __init__(self, like: Tensor) -> None:
+        exact = torch.promote_types(like.dtype, torch.float32)
+        self.a, self.b, self.aa, self.ab, self.bb = (torch.zeros_like(like, dtype=exact) for _ in range(5))
+
+    def add(self, number: int, rows: slice, a: Tensor, b: Tensor | None = None) -> None:
+        """The ``number``-th pair of numbers, counted from 0."""
+        step = a - self.a[rows]
+        self.a[rows] += step / (number + 1)
+        self.aa[rows] += step * (a - self.a[rows])
+        if b is None:
+            return
+        self.ab[rows] += step * (b - self.b[rows])
+        other = b - self.b[rows]
+        self.b[rows] += other / (number + 1)
+        self.bb[rows] += other * (b - self.b[rows])

@@ -1,0 +1,78 @@
+"""The squared slope of the score, averaged over noisy copies of the input."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid.attribution._noisy import Method, Moments, name_of, pairs
+
+
+def smoothgrad_squared(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    target: TargetLike,
+    *,
+    at: str | None = None,
+    spec: InputSpec | None = None,
+    samples: int = 50,
+    noise: float = 0.15,
+    of: str | Method = "saliency",
+    compute: Compute | None = None,
+) -> Explanation:
+    """Mean squared change of the score per unit of each element around here: squared target units.
+
+    Says where the score is steep, whichever way; never negative. Noise comes in pairs ``+e, -e``.
+
+    Formula: ``values[i] = mean_k (d score / d x[i] at x + sigma · e_k)²``, with ``e_k`` standard normal and
+    ``sigma = noise · (max x - min x)`` for each row and input.
+
+    Args:
+        model: any network.
+        inputs: ``[N, *shape]``, or a ``Batch`` of several named inputs.
+        target: what is explained: a class number, one for each row, or a ``Target``.
+        at: site whose activation is explained instead of the inputs.
+        spec: what the inputs mean.
+        samples: noisy copies of each row; even, at least 4.
+        noise: standard deviation as a share of each row's range.
+        of: what is looked at under noise: a method by its name, or a function like one. The formula's slope, and the unit,
+            are then that method's values. ``at`` goes with plain slopes only.
+        compute: how to run; its seed decides the noise.
+
+    Returns:
+        Values in the shape of the inputs, or of the activation at ``at``, with their standard error.
+
+    Raises:
+        InputError: where ``samples`` is odd or too small, ``noise`` is not positive, or inputs do not fit.
+        TargetError, SiteError: where target or site do not fit the network.
+        MethodError: where the score does not depend on the inputs in a differentiable way.
+
+    Cost:
+        ``samples`` forward and backward passes (or runs of the method), and one forward pass.
+
+    Limits:
+        Without a sign: evidence for and against look alike. Squares make few large values stand out. The width
+        of the noise decides what is seen.
+
+    Source:
+        Hooker et al. 2019, A Benchmark for Interpretability Methods in Deep Neural Networks, arXiv 1806.10758.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Linear(2, 1, bias=False)
+        >>> _ = net.weight.data.copy_(torch.tensor([[3.0, -2.0]]))
+        >>> smoothgrad_squared(net, torch.tensor([[1.0, 2.0]]), 0, samples=4).values
+        tensor([[9., 4.]])
+    """
+    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    seen = Moments(q.point)
+    for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
+        seen.add(number, rows, mean.square() + apart.square())
+    count = samples // 2
+    stderr = (seen.aa / (count * (count - 1))).sqrt()
+    return q.answer(
+        "smoothgrad_squared",
+        seen.a.to(q.point.dtype),
+        {"samples": samples, "noise": noise, "of": name_of(of)},
+        stderr=stderr.to(q.point.dtype),
+    )
