@@ -193,13 +193,13 @@ def saliency_by_hand(on):
 
 
 def path_by_hand(on):
-    found = integrated_gradients(on.model, on.x, on.classes)
+    found = integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre")
     values, gap = hand_integrated_gradients(on.model, on.x, on.classes, CHUNK)
     assert torch.allclose(found.values, values, atol=1e-5)
     assert torch.allclose(found.gap, gap, atol=1e-4)
     return row(
         "integrated_gradients ÷ by hand", on.net,
-        lambda: integrated_gradients(on.model, on.x, on.classes),
+        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre"),
         lambda: hand_integrated_gradients(on.model, on.x, on.classes, CHUNK),
         max(3, on.rounds // 3), 1, 1.10,
     )  # fmt: skip
@@ -207,7 +207,7 @@ def path_by_hand(on):
 
 def memory(on):
     """Peak of 50 steps against the same by hand: neither holds more than a chunk."""
-    ours = peak_bytes(lambda: integrated_gradients(on.model, on.x, on.classes))
+    ours = peak_bytes(lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre"))
     theirs = peak_bytes(lambda: hand_integrated_gradients(on.model, on.x, on.classes, CHUNK))
     ratio = ours / theirs
     found = Row("peak memory of 50 steps ÷ by hand", on.net, ours / 1e6, theirs / 1e6, ratio, "≤ 1.10",
@@ -232,11 +232,11 @@ def path_captum(on, captum):
             on.x, target=on.classes, n_steps=STEPS, internal_batch_size=CHUNK, return_convergence_delta=True
         )
 
-    ours = integrated_gradients(on.model, on.x, on.classes)
+    ours = integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre")
     assert torch.allclose(ours.values, peer()[0].detach(), atol=1e-5)
     return row(
         f"integrated_gradients ÷ captum, chunk {CHUNK}", on.net,
-        lambda: integrated_gradients(on.model, on.x, on.classes), peer, max(3, on.rounds // 3), 1, 1.0,
+        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre"), peer, max(3, on.rounds // 3), 1, 1.0,
     )  # fmt: skip
 
 

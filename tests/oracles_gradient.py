@@ -54,3 +54,111 @@ def exact_line(layers, k, start, end):
         (grad,) = torch.autograd.grad(out[:, k].sum(), x)
         total += (w.view(view) * grad).sum(0, keepdim=True)
     return total * (end - start)
+
+
+def slope(score, x):
+    x = x.detach().clone().requires_grad_()
+    (grad,) = torch.autograd.grad(score(x).sum(), x)
+    return grad
+
+
+def backward_by_hand(layers, k, x, rule):
+    """Layer by layer through a sequence; at each ReLU ``rule(slope, what went in)``."""
+    seen = [x]
+    for layer in layers:
+        seen.append(layer(seen[-1]).detach())
+    g = torch.zeros_like(seen[-1])
+    g[:, k] = 1
+    for layer, before in zip(reversed(layers), reversed(seen[:-1]), strict=True):
+        if isinstance(layer, nn.ReLU):
+            g = rule(g, before)
+        else:
+            into = before.clone().requires_grad_()
+            (g,) = torch.autograd.grad(layer(into), into, g)
+    return g
+
+
+def idgi(score, x, start, steps):
+    """Yang et al. 2023, algorithm 1."""
+    places = [start + k / steps * (x - start) for k in range(steps + 1)]
+    total = torch.zeros_like(x)
+    for here, there in zip(places, places[1:], strict=False):
+        g = slope(score, here)
+        d = (score(there) - score(here)).detach()
+        total += g * g * d / (g * g).sum()
+    return total
+
+
+def guided_integrated_gradients(score, x, start, steps, fraction, distance):
+    """Kapishnikov et al. 2021, algorithm 1 element by element, with the mean slope of each step."""
+    shape, end, begin = x.shape, x.flatten().tolist(), start.flatten().tolist()
+    here, n = list(begin), x.numel()
+    tensor = lambda values: torch.tensor(values, dtype=x.dtype).view(shape)  # noqa: E731
+    total, whole = torch.zeros_like(x), sum(abs(e - b) for e, b in zip(end, begin, strict=True))
+    for k in range(1, steps + 1):
+        before, g = list(here), slope(score, tensor(here)).flatten().tolist()
+        low, high = max(k / steps - distance, 0), min(k / steps + distance, 1)
+        for i in range(n):
+            if end[i] != begin[i] and (here[i] - begin[i]) / (end[i] - begin[i]) < low:
+                here[i] = begin[i] + low * (end[i] - begin[i])
+        while True:
+            excess = sum(abs(e - h) for e, h in zip(end, here, strict=True)) - whole * (1 - k / steps)
+            top = [b + high * (e - b) for b, e in zip(begin, end, strict=True)]
+            free = [i for i in range(n) if abs(top[i] - here[i]) > 1e-13]
+            if excess <= 1e-12 * whole or not free:
+                break
+            ranked = sorted(abs(g[i]) for i in free)
+            threshold = ranked[min(int(fraction * (n - 1)), len(ranked) - 1)]
+            chosen = [i for i in free if abs(g[i]) <= threshold]
+            room = sum(abs(top[i] - here[i]) for i in chosen)
+            for i in chosen:
+                here[i] += (top[i] - here[i]) * min(excess / room, 1)
+        mean = (tensor(g) + slope(score, tensor(here))) / 2
+        total += (tensor(here) - tensor(before)) * mean
+    return total
+
+
+def conductance(lower, upper, x, start, steps):
+    """Dhamdhere et al. 2018, equation 3 as a sum over stretches."""
+    total = 0
+    for k in range(steps):
+        a, m, b = (start + (k + h) / steps * (x - start) for h in (0, 0.5, 1))
+        total = total + slope(upper, lower(m)) * (lower(b) - lower(a)).detach()
+    return total
+
+
+def enlarged(found, x):
+    large = nn.functional.interpolate(found, x.shape[-2:], mode="bilinear", align_corners=False)
+    return (large / x.shape[1]).expand_as(x)
+
+
+def grad_cam_plus_plus(A, G):
+    """Chattopadhyay et al. 2018, equations 5 and 19, channel by channel."""
+    found = torch.zeros_like(A[:, :1])
+    for n in range(len(A)):
+        for c in range(A.shape[1]):
+            weight = 0.0
+            for i in range(A.shape[2]):
+                for j in range(A.shape[3]):
+                    g = G[n, c, i, j]
+                    if g > 0:
+                        weight = weight + g * g**2 / (2 * g**2 + A[n, c].sum() * g**3)
+            found[n, 0] += weight * A[n, c]
+    return found
+
+
+def score_cam(score, A, x):
+    """Wang et al. 2020, algorithm 1 without the final ReLU."""
+    found = torch.zeros_like(A[:, :1])
+    for n in range(len(A)):
+        scores = []
+        for c in range(A.shape[1]):
+            a = A[n, c]
+            mask = (a - a.min()) / (a.max() - a.min()) if a.max() > a.min() else torch.zeros_like(a)
+            large = nn.functional.interpolate(
+                mask[None, None], x.shape[-2:], mode="bilinear", align_corners=False
+            )
+            scores.append(score(x[n : n + 1] * large)[0])
+        for weight, a in zip(torch.stack(scores).softmax(0), A[n], strict=True):
+            found[n, 0] += weight * a
+    return found

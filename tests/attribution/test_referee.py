@@ -100,7 +100,7 @@ def test_layer_integrated_gradients(captum, pictures, layer):
     handle = module.register_forward_hook(lambda module, args, output: seen.append(output.detach()))
     model(torch.full_like(x, 0.5))
     handle.remove()
-    ours = integrated_gradients(model, x, CLASSES, at=layer, baseline=seen[0], steps=20)
+    ours = integrated_gradients(model, x, CLASSES, at=layer, baseline=seen[0], steps=20, rule="gauss_legendre")
     close(ours.values, theirs, within=1e-6)
 
 
@@ -149,7 +149,8 @@ def test_neuron_integrated_gradients(captum, pictures):
     theirs = attributed(
         captum.NeuronIntegratedGradients(model, model.conv2), x, neuron_selector=NEURON, n_steps=20
     )
-    close(integrated_gradients(model, x, unit("conv2", NEURON), steps=20).values, theirs, within=1e-6)
+    ours = integrated_gradients(model, x, unit("conv2", NEURON), steps=20, rule="gauss_legendre")
+    close(ours.values, theirs, within=1e-6)
 
 
 def test_layer_gradient_x_activation(captum, pictures):
@@ -171,6 +172,8 @@ def test_several_inputs(captum):
     a, b = zoo.inputs()[:, 0, 0, :3], zoo.inputs()[:, 1, 0, :4]
     start = (torch.full_like(a, 0.1), torch.zeros_like(b))
     theirs = captum.IntegratedGradients(model).attribute((a, b), start, target=1, n_steps=20)
-    ours = integrated_gradients(model, Batch({"a": a, "b": b}), 1, baseline={"a": 0.1, "b": 0.0}, steps=20)
+    ours = integrated_gradients(
+        model, Batch({"a": a, "b": b}), 1, baseline={"a": 0.1, "b": 0.0}, steps=20, rule="gauss_legendre"
+    )
     close(ours.values["a"], theirs[0].detach(), within=1e-6)
     close(ours.values["b"], theirs[1].detach(), within=1e-6)

@@ -9,11 +9,24 @@ from pellucid._core import unit
 
 OPTIONS = {
     "smoothgrad": {"samples": 6},
-    "integrated_gradients": {"steps": 6},
+    "smoothgrad_squared": {"samples": 6},
+    "vargrad": {"samples": 6},
+    "integrated_gradients": {"steps": 15},
+    "guided_integrated_gradients": {"steps": 6, "fraction": 0.5, "distance": 0.2},
+    "idgi": {"steps": 6},
+    "expected_gradients": {"rounds": 2},
+    "layer_conductance": {"steps": 6, "at": "conv2"},
+    "internal_influence": {"steps": 6, "at": "conv2"},
     # twins that have no module there need the layer by name
     "grad_cam": {"at": "conv2"},
+    "grad_cam_plus_plus": {"at": "conv2"},
+    "hires_cam": {"at": "conv2"},
+    "layer_cam": {"at": "conv2"},
+    "score_cam": {"at": "conv2"},
     "occlusion": {"window": 3, "stride": 2},
 }
+# squares double a relative error; a way that depends on slopes goes elsewhere where they are rounded
+COARSE = {"smoothgrad_squared": 3, "vargrad": 3, "guided_integrated_gradients": 15}
 
 
 @pytest.mark.parametrize("name", attribution.__all__)
@@ -28,7 +41,7 @@ def test_twins_agree(name, twin):
     found = method(twin.model, given, twin.target, **options).values
     assert found.dtype == twin.dtype
     far = (found.double() - wanted).norm() / wanted.norm()
-    assert far <= twin.tolerance
+    assert far <= twin.tolerance * (COARSE.get(name, 1) if twin.dtype.itemsize == 2 else 1)
     assert twin.model.training
     assert torch.equal(given, x.to(twin.dtype))
     assert all(torch.equal(value, before[key]) for key, value in twin.model.state_dict().items())

@@ -47,7 +47,8 @@ class Pass:
             made = point[rows] if variants is None else variants(chunk.ks, rows)
             points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
             if not gradients:
-                return None, self.score(_own(points, made), rows, c).reshape(c, n)
+                # a network may differentiate inside itself
+                return None, self.score(_own(points, made), rows, c).detach().reshape(c, n)
         if by is not None:
             grad, score = by(self, _own(points, made), chunk.ks, rows)
             return grad.reshape(c, n, *grad.shape[1:]), score.reshape(c, n)

@@ -129,6 +129,8 @@ def _step(
         held = size.masked_fill(~free, torch.inf)
         rank = min(int(fraction * (len(held) - 1)), int(free.sum()) - 1)
         chosen = free & (held <= held.sort().values[rank])
-        room = ((high - here) * chosen).abs().sum()
-        here = torch.where(chosen, here + (high - here) * (excess / room).clamp(max=1), here)
+        part = excess / ((high - here) * chosen).abs().sum()
+        # what goes all the way arrives to the bit
+        moved = high if bool(part >= 1) else here + (high - here) * part
+        here = torch.where(chosen, moved, here)
     return here

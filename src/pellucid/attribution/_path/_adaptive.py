@@ -15,6 +15,7 @@ from pellucid.attribution._path._tangent import Nodes
 SLOW = 0.2  # a smooth network's change falls faster from one level to the next
 FIRST = 7  # nodes before anything is judged
 WARY = 2.5  # between kinks the change from half the nodes is no sure bound: measured against exact integrals
+HIDDEN = 0.1  # share of a stretch whose slope jumps that a kink out of sight may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class _Block:
         while True:
             values, n = nodes.integral(), len(nodes.place)
             change = _size(values - nodes.halved().integral())
-            bound = torch.maximum(WARY * change, nodes.gap(values))
+            bound = torch.stack([WARY * change, nodes.gap(values), HIDDEN * nodes.doubt().norm(dim=0)]).amax(0)
             done = (bound <= self.tolerance * _size(values)) | (n >= self.most)
             yield _Settled(rows[done], values[done], bound[done], n, kinked=True)
             rows, nodes = rows[~done], nodes.of(~done)

@@ -1,0 +1,292 @@
+"""Gradient and class-activation methods against twins from the papers and closed forms, in float64."""
+
+import pytest
+import torch
+from torch import nn
+
+import oracles_gradient as oracles
+import zoo
+from pellucid import attribution as a
+from pellucid._core import Compute, Question, predict
+from pellucid.errors import InputError, MethodError
+
+RULES = {
+    "guided_backpropagation": lambda g, x: g * (g > 0) * (x > 0),
+    "deconvnet": lambda g, x: g * (g > 0),
+}
+
+
+def close(found, wanted, within=1e-10):
+    torch.testing.assert_close(found, wanted, rtol=within, atol=within)
+
+
+@pytest.fixture
+def net():
+    return zoo.reference()
+
+
+@pytest.fixture
+def x():
+    return zoo.inputs()
+
+
+@pytest.fixture
+def layers(net):
+    return [net.conv1, net.relu1, net.pool, net.conv2, net.relu2, nn.Flatten(), net.head]
+
+
+def head(net, k=1):
+    return lambda A: net.head(A.flatten(1))[:, k]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rectified_slopes_follow_the_rule(net, x, layers, name):
+    found = getattr(a, name)(net, x, 1)
+    close(found.values, oracles.backward_by_hand(layers, 1, x, RULES[name]))
+    assert not torch.allclose(found.values, a.saliency(net, x, 1).values)
+
+
+class Spelt(nn.Module):
+    """One ReLU net, the ReLU written as asked."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.a, self.b, self.way = nn.Linear(6, 8), nn.Linear(8, 3), way
+
+    def forward(self, x):
+        return self.b(self.way(self.a(x)))
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    "way",
+    [
+        torch.relu,
+        torch.Tensor.relu,
+        lambda h: h.relu_(),
+        lambda h: nn.functional.relu(h, inplace=True),
+        lambda h: h.clamp(min=0),
+        lambda h: h.clamp_min(0),
+        lambda h: torch.clamp(h, 0),
+        lambda h: nn.functional.relu6(h),
+        lambda h: nn.functional.hardtanh(h, 0.0, 50.0),
+    ],
+)
+def test_every_spelling_of_a_relu_is_seen(name, way):
+    plain, other = (zoo.seeded(lambda w=w: Spelt(w)).double() for w in (nn.ReLU(), way))
+    x = torch.randn(5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    close(getattr(a, name)(other, x, 2).values, getattr(a, name)(plain, x, 2).values)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_without_a_relu_there_is_no_answer(name):
+    model = zoo.seeded(lambda: Spelt(torch.tanh)).double()
+    with pytest.raises(MethodError, match="no ReLU"):
+        getattr(a, name)(model, torch.ones(1, 6, dtype=torch.float64), 0)
+    recurrent = nn.RNN(4, 3, nonlinearity="relu", batch_first=True).double()
+    with pytest.raises(MethodError, match="inside 'rnn_relu'"):
+        getattr(a, name)(recurrent, torch.ones(1, 2, 4, dtype=torch.float64), lambda out, _: out.sum((1, 2)))
+
+
+def test_exact_line_adds_up(net, x, layers):
+    for i in range(2):
+        start = torch.zeros_like(x[:1])
+        exact = oracles.exact_line(layers, 1, start, x[i : i + 1])
+        close(exact.sum(), (net(x[i : i + 1]) - net(start))[0, 1].detach())
+
+
+def test_kinked_networks_get_an_honest_bound_and_less_error_than_gauss(net, x, layers):
+    x = torch.cat([x, zoo.inputs(rows=35, seed=7)])
+    exact = torch.cat([oracles.exact_line(layers, 1, torch.zeros_like(r), r) for r in x.split(1)])
+    size = lambda v: v.flatten(1).norm(dim=1)  # noqa: E731
+    for steps in (15, 30, 50):
+        found = a.integrated_gradients(net, x, 1, steps=steps)
+        off = size(found.values - exact)
+        assert (off <= found.bound + 1e-15).double().mean() >= 0.95
+        gauss = a.integrated_gradients(net, x, 1, steps=steps, rule="gauss_legendre")
+        if steps == 50:
+            assert size(gauss.values - exact).mean() > 1.2 * off.mean()
+        assert found.provenance.backward <= steps * len(x)
+        assert "tangents" in found.note
+
+
+def test_a_single_kink_is_integrated_exactly():
+    model = nn.Sequential(nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 1, bias=False)).double()
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[1.0, 2.0]]))
+        model[0].bias.fill_(-1.03)
+        model[2].weight.fill_(1.0)
+    x = torch.tensor([[1.0, 1.0]], dtype=torch.float64)
+    found = a.integrated_gradients(model, x, 0, steps=20, tolerance=1e-9)
+    close(found.values, (1 - 1.03 / 3) * torch.tensor([[1.0, 2.0]], dtype=torch.float64))
+
+
+def test_smooth_networks_take_few_nodes():
+    model = zoo.seeded(lambda: nn.Sequential(nn.Linear(6, 9), nn.GELU(), nn.Linear(9, 3))).double()
+    x = torch.randn(5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    exact = a.integrated_gradients(model, x, 1, steps=200, rule="gauss_legendre").values
+    found = a.integrated_gradients(model, x, 1)
+    assert found.provenance.backward <= 15 * 5
+    assert "nested Gauss" in found.note
+    off = (found.values - exact).norm(dim=1)
+    assert (off <= found.bound).all()
+    assert (off <= 1e-3 * exact.norm(dim=1)).all()
+
+
+def test_integrated_gradients_refuses_what_it_cannot_judge(net, x):
+    with pytest.raises(InputError, match="at least 7"):
+        a.integrated_gradients(net, x, 1, steps=6)
+    with pytest.raises(InputError, match="tolerance"):
+        a.integrated_gradients(net, x, 1, tolerance=0)
+
+
+def test_idgi(net, x):
+    score = lambda row: net(row)[:, 1]  # noqa: E731
+    wanted = torch.cat([oracles.idgi(score, r, torch.full_like(r, 0.2), 9) for r in x.split(1)])
+    found = a.idgi(net, x, 1, baseline=0.2, steps=9, compute=Compute(7))
+    close(found.values, wanted)
+    close(found.gap, torch.zeros_like(found.gap))
+
+
+@pytest.mark.parametrize(("fraction", "distance"), [(0.1, 0.02), (0.3, 0.5), (1.0, 0.0), (0.25, 1.0)])
+def test_guided_integrated_gradients(net, x, fraction, distance):
+    score = lambda row: net(row)[:, 1]  # noqa: E731
+    wanted = [
+        oracles.guided_integrated_gradients(score, r, torch.zeros_like(r), 8, fraction, distance)
+        for r in x[:2].split(1)
+    ]
+    found = a.guided_integrated_gradients(net, x[:2], 1, steps=8, fraction=fraction, distance=distance)
+    close(found.values, torch.cat(wanted))
+
+
+def test_expected_gradients_of_a_linear_network_is_exact():
+    model = nn.Linear(4, 2).double()
+    x, b = torch.randn(3, 4).double(), torch.randn(20, 4).double()
+    found = a.expected_gradients(model, x, 1, background=b)
+    close(found.values, (x - b.mean(0)) * model.weight[1].detach())
+
+
+def test_expected_gradients_take_each_row_once_a_round(net, x):
+    b = zoo.inputs(rows=20, seed=8)
+    seen = []
+    handle = net.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
+    found = a.expected_gradients(net, x[:1], 1, background=b, rounds=1)
+    handle.remove()
+    moved = torch.cat(seen)[:20].flatten(1) - x[0].flatten()
+    way = b.flatten(1) - x[0].flatten()
+    near = torch.nn.functional.normalize(moved, dim=1) @ torch.nn.functional.normalize(way, dim=1).T
+    assert sorted(near.argmax(1).tolist()) == list(range(20))
+    share = 1 - moved.norm(dim=1) / way[near.argmax(1)].norm(dim=1)
+    assert (share.sort().values * 20).floor().tolist() == list(range(20))
+    close(found.reference, predict(net, b)[:, 1].mean()[None])
+
+
+def test_conductance_and_influence(net, x):
+    lower = lambda v: net.conv2(net.pool(net.relu1(net.conv1(v))))  # noqa: E731
+    upper = lambda A: head(net)(net.relu2(A))  # noqa: E731
+    start = torch.full_like(x, 0.1)
+    found = a.layer_conductance(net, x, 1, at="conv2", baseline=0.1, steps=11, compute=Compute(3))
+    close(found.values, oracles.conductance(lower, upper, x, start, 11))
+    whole = a.layer_conductance(net, x, 1, at="conv2", baseline=0.1, steps=300)
+    assert (whole.gap.abs() < 1e-3).all()
+    influence = a.internal_influence(net, x, 1, at="conv2", baseline=0.1, steps=7)
+    nodes, weights = gauss(7)
+    wanted = sum(w * oracles.slope(upper, lower(start + t * (x - start))) for t, w in zip(nodes, weights, strict=True))
+    close(influence.values, wanted)
+
+
+def gauss(steps):
+    import numpy as np
+
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    return ((nodes + 1) / 2).tolist(), (weights / 2).tolist()
+
+
+def test_conductance_at_the_input_is_integrated_gradients(net, x):
+    found = a.layer_conductance(net, x, 1, steps=10)
+    close(found.values, a.integrated_gradients(net, x, 1, steps=10, rule="midpoint").values)
+
+
+def test_conductance_sees_ways_around_the_layer():
+    class Around(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.f = nn.Linear(3, 3, bias=False)
+
+        def forward(self, x):
+            return self.f(x) * x
+
+    model, x = zoo.seeded(Around).double(), torch.ones(1, 3, dtype=torch.float64)
+    found = a.layer_conductance(model, x, 0, at="f", steps=50)
+    # d score / d f = x and df = W x dt: half of the score goes through the layer
+    close(found.values[0, 0], model(x)[0, 0].detach() / 2)
+    close(found.gap, model(x)[:, 0].detach() / 2)
+
+
+def test_full_grad_adds_up(net, x):
+    for model in (net, zoo.seeded(zoo.Regularised).double().eval()):
+        found = a.full_grad(model, x, 1)
+        assert (found.gap.abs() < 1e-12).all()
+    # the bias of a convolution lies where it acts
+    one = nn.Sequential(nn.Conv2d(1, 1, 2, stride=2), nn.Flatten(), nn.Linear(4, 1, bias=False)).double()
+    with torch.no_grad():
+        one[0].bias.fill_(1.0)
+        one[2].weight.copy_(torch.tensor([[4.0, 8.0, 12.0, 16.0]]))
+    blank = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    wanted = torch.tensor([[1.0, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]).double()
+    close(a.full_grad(one, blank, 0).values[0, 0], wanted)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_cams(net, x, relu):
+    A = net.conv2(net.pool(net.relu1(net.conv1(x)))).detach()
+    G = oracles.slope(lambda v: head(net)(net.relu2(v)), A)
+    wanted = {
+        "hires_cam": (G * A).sum(1, keepdim=True),
+        "layer_cam": (G.clamp(min=0) * A).sum(1, keepdim=True),
+        "grad_cam_plus_plus": oracles.grad_cam_plus_plus(A, G),
+        "score_cam": oracles.score_cam(lambda row: net(row)[:, 1].detach(), A, x),
+    }
+    for name, map_ in wanted.items():
+        found = getattr(a, name)(net, x, 1, at="conv2", relu=relu)
+        close(found.values, oracles.enlarged(map_.relu() if relu else map_, x))
+        assert getattr(a, name)(net, x, 1).provenance.params["at"] == "relu2"
+
+
+def test_hires_cam_of_a_straight_head_adds_up_to_the_score():
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 3, bias=False)).double()
+    x = zoo.inputs()
+    found = a.hires_cam(model, x, 0, at="1")
+    A = model[:2](x)
+    small = (oracles.slope(lambda v: model[2:](v)[:, 0], A) * A).sum((1, 2, 3))
+    close(small, found.scores)
+
+
+@pytest.mark.parametrize("of", ["saliency", "input_x_gradient"])
+def test_moments_under_noise(net, x, of):
+    draws = Question(net, x, 0, compute=Compute(seed=2)).noise(torch.arange(6))
+    sigma = 0.2 * (x.flatten(1).amax(1) - x.flatten(1).amin(1)).view(-1, 1, 1, 1)
+    method = getattr(a, of)
+    pairs = torch.stack(
+        [torch.stack([method(net, x + s * sigma * d, 1).values for s in (1, -1)]) for d in draws]
+    )
+    options = {"samples": 12, "noise": 0.2, "of": of, "compute": Compute(5, seed=2)}
+    mean, half = pairs.mean(1), (pairs[:, 0] - pairs[:, 1]) / 2
+    smooth = a.smoothgrad(net, x, 1, **options)
+    close(smooth.values, mean.mean(0))
+    close(smooth.stderr, mean.std(0) / 6**0.5)
+    squared = a.smoothgrad_squared(net, x, 1, **options)
+    close(squared.values, pairs.square().mean((0, 1)))
+    close(squared.stderr, pairs.square().mean(1).std(0) / 6**0.5)
+    var = a.vargrad(net, x, 1, **options)
+    close(var.values, mean.var(0) + half.square().mean(0))
+
+
+def test_noise_around_a_method_is_counted_and_refuses_sites(net, x):
+    found = a.smoothgrad(net, x, 1, of="idgi", samples=4)
+    assert found.provenance.backward == 4 * 50 * len(x)
+    assert found.provenance.params["of"] == "idgi"
+    with pytest.raises(MethodError, match="leave at="):
+        a.smoothgrad(net, x, 1, of="idgi", at="conv2", samples=4)
+    with pytest.raises(InputError, match="saliency"):
+        a.smoothgrad(net, x, 1, of="salience", samples=4)
