@@ -83,10 +83,10 @@ def test_expected_gradients_agree_with_gradient_shap_in_expectation(captum):
         ]
     )
     ours = a.expected_gradients(model, x, CLASSES[:2], background=b, rounds=40, compute=Compute(256))
-    error = (runs.var(0) / len(runs) + ours.stderr.square()).sqrt()
-    off = (runs.mean(0) - ours.values).abs() / error.clamp(min=1e-12)
-    assert (off < 2).double().mean() > 0.9
-    assert off.max() < 5
+    error = runs.var(0) / len(runs) + ours.stderr.square()
+    # errors of neighbouring pixels hang together, so all are taken as one
+    assert (runs.mean(0) - ours.values).square().sum() < 3 * error.sum()
+    assert error.sum().sqrt() < 0.02 * ours.values.norm()
 
 
 def test_vargrad_agrees_in_expectation(captum):

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid.attribution._noisy import Method, Moments, name_of, pairs
+from pellucid.attribution._student import widening
 
 
 def smoothgrad(
@@ -41,7 +42,8 @@ def smoothgrad(
         compute: how to run; its seed decides the noise.
 
     Returns:
-        Values in the shape of the inputs, or of the activation at ``at``, with their standard error.
+        Values in the shape of the inputs, or of the activation at ``at``, with their standard error (widened
+        by Student's quantile for few samples).
 
     Raises:
         InputError: where ``samples`` is odd or too small, ``noise`` is not positive, or inputs do not fit.
@@ -71,7 +73,7 @@ def smoothgrad(
     for number, rows, mean, _ in pairs(q, inputs, of, samples, noise):
         seen.add(number, rows, mean)
     count = samples // 2
-    stderr = (seen.aa / (count * (count - 1))).sqrt()
+    stderr = (seen.aa / (count * (count - 1))).sqrt() * widening(count - 1)
     return q.answer(
         "smoothgrad",
         seen.a.to(q.point.dtype),

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid.attribution._noisy import Method, Moments, name_of, pairs
+from pellucid.attribution._student import widening
 
 
 def smoothgrad_squared(
@@ -40,7 +41,8 @@ def smoothgrad_squared(
         compute: how to run; its seed decides the noise.
 
     Returns:
-        Values in the shape of the inputs, or of the activation at ``at``, with their standard error.
+        Values in the shape of the inputs, or of the activation at ``at``, with their standard error (widened
+        by Student's quantile for few samples).
 
     Raises:
         InputError: where ``samples`` is odd or too small, ``noise`` is not positive, or inputs do not fit.
@@ -69,7 +71,7 @@ def smoothgrad_squared(
     for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
         seen.add(number, rows, mean.square() + apart.square())
     count = samples // 2
-    stderr = (seen.aa / (count * (count - 1))).sqrt()
+    stderr = (seen.aa / (count * (count - 1))).sqrt() * widening(count - 1)
     return q.answer(
         "smoothgrad_squared",
         seen.a.to(q.point.dtype),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid.attribution._noisy import Method, Moments, name_of, pairs
+from pellucid.attribution._student import widening
 
 
 def vargrad(
@@ -41,7 +42,8 @@ def vargrad(
         compute: how to run; its seed decides the noise.
 
     Returns:
-        Values in the shape of the inputs, or of the activation at ``at``, with their standard error.
+        Values in the shape of the inputs, or of the activation at ``at``, with their standard error (widened
+        by Student's quantile for few samples).
 
     Raises:
         InputError: where ``samples`` is odd or too small, ``noise`` is not positive, or inputs do not fit.
@@ -78,7 +80,7 @@ def vargrad(
     # E[p²] + E[h²] - E[p]², the last one without its bias
     variance = (seen.b - seen.a.square() + seen.aa / (count * (count - 1))).clamp(min=0)
     spread = seen.bb - 4 * seen.a * seen.ab + 4 * seen.a.square() * seen.aa
-    stderr = (spread.clamp(min=0) / (count * (count - 1))).sqrt()
+    stderr = (spread.clamp(min=0) / (count * (count - 1))).sqrt() * widening(count - 1)
     return q.answer(
         "vargrad",
         variance.to(q.point.dtype),

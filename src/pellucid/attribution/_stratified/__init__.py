@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Question
+from pellucid.attribution._student import widening
 
 LEAST = 16  # places on the way in a round: a small background is gone through several times
 
@@ -13,9 +14,7 @@ LEAST = 16  # places on the way in a round: a small background is gone through s
 def collected(q: Question, background: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
     """Mean of ``slope times way`` over rounds and background, and its standard error, both like the point.
 
-    Rounds are independent, so they say how large the error is; but few rounds say it badly for each element.
-    Neighbouring strata say how it is distributed over the elements; the rounds, over all elements of a row
-    together, how large it is.
+    Rounds are independent, so their spread says how large the error is.
     """
     rows_of, shape = len(background), q.point.shape
     count = -(-LEAST // rows_of) * rows_of
@@ -46,15 +45,11 @@ def collected(q: Question, background: Tensor, rounds: int) -> tuple[Tensor, Ten
 
 
 def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
-    """Standard error from differences of neighbours ``near`` and squared differences of rounds ``spread``."""
-    # the variance of a round's mean, were its strata alike and its rows drawn independently
-    apart = near / (2 * (count - 1) * rounds * count)
-    if rounds > 1:
-        axes = tuple(range(1, near.ndim))
-        measured = (spread / (rounds - 1)).sum(axes, keepdim=True)
-        assumed = apart.sum(axes, keepdim=True)
-        apart = apart * torch.where(assumed > 0, measured / assumed, 1.0)
-    return (apart / rounds).sqrt()
+    """Standard error from squared differences of rounds, or of neighbours where there is one round."""
+    if rounds == 1:
+        # as if rows were drawn independently: an upper estimate, for each row comes exactly once
+        return (near / (2 * (count - 1) * count)).sqrt()
+    return (spread / (rounds * (rounds - 1))).sqrt() * widening(rounds - 1)
 
 
 def _places(
