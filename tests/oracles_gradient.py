@@ -1,5 +1,7 @@
 """Slow, obvious twins of the gradient and class-activation methods, written from the papers."""
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -28,7 +30,7 @@ def kinks_along(layers, start, end):
 
 
 def cut(places, values, crossing):
-    """More places, where a column of ``crossing`` ``[n, units]`` changes its sign; values are straight between."""
+    """More places: where a column of ``crossing`` ``[n, units]`` changes its sign between two."""
     a, b = crossing[:-1], crossing[1:]
     segment, unit = ((a > 0) != (b > 0)).nonzero(as_tuple=True)
     share = a[segment, unit] / (a[segment, unit] - b[segment, unit])
@@ -82,7 +84,7 @@ def idgi(score, x, start, steps):
     """Yang et al. 2023, algorithm 1."""
     places = [start + k / steps * (x - start) for k in range(steps + 1)]
     total = torch.zeros_like(x)
-    for here, there in zip(places, places[1:], strict=False):
+    for here, there in itertools.pairwise(places):
         g = slope(score, here)
         d = (score(there) - score(here)).detach()
         total += g * g * d / (g * g).sum()

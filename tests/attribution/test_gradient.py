@@ -191,7 +191,9 @@ def test_conductance_and_influence(net, x):
     assert (whole.gap.abs() < 1e-3).all()
     influence = a.internal_influence(net, x, 1, at="conv2", baseline=0.1, steps=7)
     nodes, weights = gauss(7)
-    wanted = sum(w * oracles.slope(upper, lower(start + t * (x - start))) for t, w in zip(nodes, weights, strict=True))
+    wanted = sum(
+        w * oracles.slope(upper, lower(start + t * (x - start))) for t, w in zip(nodes, weights, strict=True)
+    )
     close(influence.values, wanted)
 
 

@@ -100,7 +100,9 @@ def test_layer_integrated_gradients(captum, pictures, layer):
     handle = module.register_forward_hook(lambda module, args, output: seen.append(output.detach()))
     model(torch.full_like(x, 0.5))
     handle.remove()
-    ours = integrated_gradients(model, x, CLASSES, at=layer, baseline=seen[0], steps=20, rule="gauss_legendre")
+    ours = integrated_gradients(
+        model, x, CLASSES, at=layer, baseline=seen[0], steps=20, rule="gauss_legendre"
+    )
     close(ours.values, theirs, within=1e-6)
 
 

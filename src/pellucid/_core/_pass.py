@@ -16,7 +16,8 @@ from pellucid._core._target import Target, the_output
 from pellucid.errors import MethodError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
-# how a method that differentiates in its own way sees a chunk: (pass, points [c * n, *shape], ks [c], rows of n)
+# how a method that differentiates in its own way sees a chunk: (pass, points [c * n, *shape], ks
+# [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
 HALF = (torch.float16, torch.bfloat16)

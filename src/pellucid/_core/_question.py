@@ -80,7 +80,7 @@ class Question:
 
     @property
     def packed(self) -> Tensor:
-        """The inputs as one tensor, whatever ``at`` is: what values that are laid ``over="inputs"`` are like."""
+        """The inputs as one tensor, whatever ``at`` is: what values ``over="inputs"`` are like."""
         return self._feed.packed
 
     @property
@@ -245,7 +245,8 @@ class Question:
             Fingerprint(self._feed.guard.state),
             self._feed.fingerprint(),
             self.compute.seed,
-            *self._count,
+            self._count[0],
+            self._count[1],
             time.perf_counter() - self._began,
             {"pellucid": __version__, "torch": torch.__version__},
         )

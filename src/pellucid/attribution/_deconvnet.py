@@ -45,7 +45,8 @@ def deconvnet(
         One forward and one backward pass.
 
     Limits:
-        Ignores which units were on, so that without max-pooling the picture hardly depends on the input; close
+        Ignores which units were on, so that without max-pooling the picture hardly depends on the input;
+        close
         to a reconstruction (Nie et al. 2018, arXiv 1805.07039). Look at the card before believing it.
 
     Source:

@@ -26,10 +26,12 @@ def expected_gradients(
     """Share of each element in the difference between this score and the background's mean score.
 
     In units of the target, with a standard error. Values add up to ``score - mean score(background)`` but
-    for chance; what is left over is in ``gap``. Each round takes every background row once (a small background several times), each at its own
+    for chance; what is left over is in ``gap``. Each round takes every background row once (a small
+    background several times), each at its own
     stratum of the way, in an order drawn by the seed.
 
-    Formula: ``values[i] = mean over rounds and background rows b of (x[i] - b[i]) · d score / d x[i] at b + a · (x -
+    Formula: ``values[i] = mean over rounds and background rows b of (x[i] - b[i]) · d score / d x[i] at b +
+    a · (x -
     b)``, where the ``a`` of a round are ``(p + u) / B``, ``p`` a permutation of the ``B`` rows and ``u``
     uniform.
 
@@ -63,7 +65,8 @@ def expected_gradients(
         not of the choice of the background.
 
     Source:
-        Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors and expected gradients, arXiv 1906.10670.
+        Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors
+        and expected gradients, arXiv 1906.10670.
 
     Example:
         >>> import torch
@@ -98,7 +101,5 @@ def _background(q: Question, given: Tensor | Mapping[str, Tensor] | None) -> Ten
     rows = torch.cat([part.flatten(1) for part in found.values()], 1) if isinstance(found, Mapping) else found
     rows = rows.detach().to(q.point)
     if len(rows) == 0 or rows.shape[1:] != q.point.shape[1:]:
-        raise InputError(
-            f"Expected background rows {['B', *q.point.shape[1:]]}, got {list(rows.shape)}."
-        )
+        raise InputError(f"Expected background rows {['B', *q.point.shape[1:]]}, got {list(rows.shape)}.")
     return rows

@@ -38,7 +38,8 @@ def full_grad(
         Values in the shape of the pictures, with ``gap``; ``reference`` is 0.
 
     Raises:
-        MethodError: where inputs are no pictures, or the score does not depend on them in a differentiable way.
+        MethodError: where inputs are no pictures, or the score does not depend on them in a differentiable
+        way.
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
@@ -50,7 +51,8 @@ def full_grad(
         zero means.
 
     Source:
-        Srinivas & Fleuret 2019, Full-Gradient Representation for Neural Network Visualization, arXiv 1905.00780.
+        Srinivas & Fleuret 2019, Full-Gradient Representation for Neural Network Visualization, arXiv
+        1905.00780.
 
     Example:
         >>> import torch

@@ -19,12 +19,13 @@ def grad_cam_plus_plus(
     relu: bool = False,
     compute: Compute | None = None,
 ) -> Explanation:
-    """How strongly each place of a spatial layer speaks for the score, every place where a channel matters alike.
+    """How strongly each place of a spatial layer speaks for the score, small objects as much as large ones.
 
     The unit is that of the target per unit of activation, times activation, up to the weighing. A pixel's
     number is divided evenly among its channels: summing values over the channels gives the map.
 
-    Formula: ``map[p] = sum_c w_c · A[c, p]``, ``w_c = sum_q a[c, q] · max(g[c, q], 0)``, ``a = g² / (2 g² + sum(A) ·
+    Formula: ``map[p] = sum_c w_c · A[c, p]``, ``w_c = sum_q a[c, q] · max(g[c, q], 0)``, ``a = g² / (2 g² +
+    sum(A) ·
     g³)``, where ``g = d score / d A``; enlarged bilinearly to the picture.
 
     Args:

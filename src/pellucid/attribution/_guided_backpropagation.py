@@ -46,7 +46,8 @@ def guided_backpropagation(
 
     Limits:
         Close to a reconstruction of the input (Nie et al. 2018, arXiv 1805.07039): where a network randomised
-        layer by layer gets nearly the same picture, the picture says little about what was learned (Adebayo et
+        layer by layer gets nearly the same picture, the picture says little about what was learned (Adebayo
+        et
         al. 2018, arXiv 1810.03292). Look at the card before believing it.
 
     Source:

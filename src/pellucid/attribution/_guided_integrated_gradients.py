@@ -30,7 +30,8 @@ def guided_integrated_gradients(
     steep regions between is not collected. This is a variant, not integrated gradients: the way depends on
     the network, which gives up symmetry.
 
-    Formula: ``values[i] = sum_k (g_k + g_k+1)[i] / 2 · (x_k+1 - x_k)[i]``, ``g_k`` the slope at ``x_k``; each step moves the ``fraction`` of
+    Formula: ``values[i] = sum_k (g_k + g_k+1)[i] / 2 · (x_k+1 - x_k)[i]``, ``g_k`` the slope at ``x_k``;
+    each step moves the ``fraction`` of
     elements with the smallest slopes, within ``distance`` of the straight way.
 
     Args:
@@ -59,7 +60,8 @@ def guided_integrated_gradients(
         ``steps + 1`` forward and backward passes one after the other, and two forward passes.
 
     Limits:
-        The paper's sum takes the slope before each step; here it is the mean of before and after. Where elements mean different
+        The paper's sum takes the slope before each step; here it is the mean of before and after. Where
+        elements mean different
         things the way is arbitrary. The baseline decides what is seen.
 
     Source:

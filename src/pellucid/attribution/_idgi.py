@@ -28,7 +28,8 @@ def idgi(
     are not all zero; a small gap is no sign that they are right. This is a variant, not integrated
     gradients: it gives up that elements which do not differ from the baseline get nothing.
 
-    Formula: ``values[i] = sum_k g_k[i]² / sum_j g_k[j]² · (score(x_k+1) - score(x_k))``, ``g_k`` the slope at ``x_k
+    Formula: ``values[i] = sum_k g_k[i]² / sum_j g_k[j]² · (score(x_k+1) - score(x_k))``, ``g_k`` the slope
+    at ``x_k
     = b + k / steps · (x - b)``.
 
     Args:
@@ -100,7 +101,7 @@ def idgi(
 
 
 def _shared(slope: Tensor, change: Tensor) -> Tensor:
-    """A change of the score ``[N]``, by the squares of the slopes ``[N, *shape]``; nothing where all are 0."""
+    """A change of the score ``[N]``, by squared slopes ``[N, *shape]``; nothing where all are 0."""
     square = slope.square()
     total = square.flatten(1).sum(1)
     each = torch.where(total > 0, change.to(square) / total, 0.0)

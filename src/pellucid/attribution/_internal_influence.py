@@ -26,7 +26,8 @@ def internal_influence(
     In units of the target per unit of activation. The inputs move, not the activation: that is what
     distinguishes it from ``integrated_gradients(at=…)``.
 
-    Formula: ``values[j] = sum_k w_k · d score / d y[j] at x = b + a_k · (x - b)``, Gauss-Legendre nodes ``a_k``.
+    Formula: ``values[j] = sum_k w_k · d score / d y[j] at x = b + a_k · (x - b)``, Gauss-Legendre nodes
+    ``a_k``.
 
     Args:
         model: any network.

@@ -26,7 +26,8 @@ def layer_conductance(
     In units of the target. If everything flows through the layer, values add up to ``score -
     score(baseline)``; what the sum leaves over (steps, or ways around the layer) is in ``gap``.
 
-    Formula: ``values[j] = sum_k d score / d y[j] at x_k+½ · (y_k+1 - y_k)[j]``, ``y_k`` the activation at ``b + k /
+    Formula: ``values[j] = sum_k d score / d y[j] at x_k+½ · (y_k+1 - y_k)[j]``, ``y_k`` the activation at
+    ``b + k /
     steps · (x - b)`` and ``x_k+½`` half a step further.
 
     Args:

@@ -25,7 +25,8 @@ def score_cam(
     In units of the activation; needs no gradients. A pixel's number is divided evenly among its channels:
     summing values over the channels gives the map.
 
-    Formula: ``map[p] = sum_c w_c · A[c, p]``, ``w = softmax_c score(x ∘ H_c)``, where ``H_c`` is ``A_c`` stretched
+    Formula: ``map[p] = sum_c w_c · A[c, p]``, ``w = softmax_c score(x ∘ H_c)``, where ``H_c`` is ``A_c``
+    stretched
     to 0…1 and enlarged to the picture.
 
     Args:
@@ -73,7 +74,11 @@ def score_cam(
 
     def kept(ks: Tensor, rows: slice) -> Tensor:
         mask = F.interpolate(part[rows][:, ks.to(part.device)], size, mode="bilinear", align_corners=False)
-        return (picture[rows][:, None] * mask[:, :, None]).transpose(0, 1).reshape(len(ks), -1, *q.point.shape[1:])
+        return (
+            (picture[rows][:, None] * mask[:, :, None])
+            .transpose(0, 1)
+            .reshape(len(ks), -1, *q.point.shape[1:])
+        )
 
     weight = q.scores(kept, seen.shape[1]).softmax(0).T[:, :, None, None]
     found = (weight * seen).sum(1, keepdim=True)

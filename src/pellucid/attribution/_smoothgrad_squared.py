@@ -36,7 +36,8 @@ def smoothgrad_squared(
         spec: what the inputs mean.
         samples: noisy copies of each row; even, at least 4.
         noise: standard deviation as a share of each row's range.
-        of: what is looked at under noise: a method by its name, or a function like one. The formula's slope, and the unit,
+        of: what is looked at under noise: a method by its name, or a function like one. The formula's
+            slope, and the unit,
             are then that method's values. ``at`` goes with plain slopes only.
         compute: how to run; its seed decides the noise.
 
@@ -53,11 +54,13 @@ def smoothgrad_squared(
         ``samples`` forward and backward passes (or runs of the method), and one forward pass.
 
     Limits:
-        Without a sign: evidence for and against look alike. Squares make few large values stand out. The width
+        Without a sign: evidence for and against look alike. Squares make few large values stand out. The
+        width
         of the noise decides what is seen.
 
     Source:
-        Hooker et al. 2019, A Benchmark for Interpretability Methods in Deep Neural Networks, arXiv 1806.10758.
+        Hooker et al. 2019, A Benchmark for Interpretability Methods in Deep Neural Networks, arXiv
+        1806.10758.
 
     Example:
         >>> import torch

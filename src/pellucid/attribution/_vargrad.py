@@ -26,7 +26,8 @@ def vargrad(
 
     Never negative; unbiased, without subtracting large numbers. Noise comes in pairs ``+e, -e``.
 
-    Formula: ``values[i] = Var_k(d score / d x[i] at x + sigma · e_k)``, from pair means ``p`` and half differences ``h`` as
+    Formula: ``values[i] = Var_k(d score / d x[i] at x + sigma · e_k)``, from pair means ``p`` and half
+    differences ``h`` as
     ``var p + mean h²``; ``e_k`` standard normal, ``sigma = noise · (max x - min x)`` for each row and input.
 
     Args:
@@ -37,7 +38,8 @@ def vargrad(
         spec: what the inputs mean.
         samples: noisy copies of each row; even, at least 4.
         noise: standard deviation as a share of each row's range.
-        of: what is looked at under noise: a method by its name, or a function like one. The formula's slope, and the unit,
+        of: what is looked at under noise: a method by its name, or a function like one. The formula's
+            slope, and the unit,
             are then that method's values. ``at`` goes with plain slopes only.
         compute: how to run; its seed decides the noise.
 
@@ -58,7 +60,8 @@ def vargrad(
         much the element matters. The width of the noise decides what is seen.
 
     Source:
-        Adebayo et al. 2018, Local Explanation Methods for Deep Neural Networks Lack Sensitivity, arXiv 1810.03307.
+        Adebayo et al. 2018, Local Explanation Methods for Deep Neural Networks Lack Sensitivity, arXiv
+        1810.03307.
 
     Example:
         >>> import torch

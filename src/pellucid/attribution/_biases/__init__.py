@@ -17,7 +17,7 @@ STRAIGHT = frozenset({"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d"
 
 
 def contributions(picture: Tensor) -> Slope:
-    """Of the input's elements and of all biases, laid over a picture ``[N, C, H, W]``; adding up to the score."""
+    """Of the input's elements and all biases, laid over a picture ``[N, C, H, W]``."""
     channels, size = picture.shape[1], picture.shape[-2:]
 
     def found(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
@@ -25,7 +25,10 @@ def contributions(picture: Tensor) -> Slope:
             start = points.detach().requires_grad_()
             score = work.score(start.clone(), rows, len(ks))
         outputs = [result for result, _ in seen.added]
-        slopes = torch.autograd.grad(score, [start, *outputs], torch.ones_like(score), allow_unused=True)
+        slopes = cast(
+            "tuple[Tensor | None, ...]",
+            torch.autograd.grad(score, [start, *outputs], torch.ones_like(score), allow_unused=True),
+        )
         if slopes[0] is None:
             raise MethodError(f"{work.target.label} does not depend on the input in a differentiable way.")
         total = (slopes[0] * points).reshape(-1, channels, *size)
@@ -46,7 +49,7 @@ def _spread(part: Tensor, rows: int, size: torch.Size) -> Tensor:
     with torch.enable_grad():
         # backwards through an average, each cell goes evenly to the pixels that it averages
         pixels = torch.zeros(rows, 1, *size, dtype=part.dtype, device=part.device, requires_grad=True)
-        mean = F.adaptive_avg_pool2d(pixels, cells.shape[-2:])
+        mean = F.adaptive_avg_pool2d(pixels, (cells.shape[-2], cells.shape[-1]))
     return torch.autograd.grad(mean, pixels, cells)[0]
 
 

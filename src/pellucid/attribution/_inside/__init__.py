@@ -58,7 +58,7 @@ class Inside:
         along = self.along(torch.from_numpy((nodes + 1) / 2))
         for ks, rows, slopes in self.moved.gradients(along, steps, by=_slope_at(self.at)):
             for k, slope in zip(ks.tolist(), slopes, strict=True):
-                total[rows] += weights[k] / 2 * slope.to(self.exact)
+                total[rows] += float(weights[k]) / 2 * slope.to(self.exact)
         return total.to(self.q.point.dtype)
 
     def conductance(self, steps: int) -> Tensor:
@@ -82,7 +82,7 @@ class Inside:
         """In what is summed."""
         return torch.promote_types(self.q.point.dtype, torch.float32)
 
-    def along(self, places: Tensor):  # noqa: ANN202
+    def along(self, places: Tensor):
         """Inputs at places on the way."""
         way = self.moved.point - self.start
         share = places.to(way).view(-1, *[1] * way.ndim)

@@ -15,7 +15,9 @@ Method = Callable[..., Explanation]
 Pair = tuple[int, slice, Tensor, Tensor]
 
 
-def pairs(q: Question, inputs: Tensor | Batch, of: str | Method, samples: int, noise: float) -> Iterator[Pair]:
+def pairs(
+    q: Question, inputs: Tensor | Batch, of: str | Method, samples: int, noise: float
+) -> Iterator[Pair]:
     """One pair of noisy copies after the other: ``(number, rows, mean, half the difference)``."""
     if samples < 4 or samples % 2:
         raise InputError(f"samples must be even and at least 4 (noise comes in pairs), got {samples}.")

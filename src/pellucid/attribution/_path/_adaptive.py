@@ -13,6 +13,9 @@ from pellucid.attribution._path._nested import LEVELS, nested
 from pellucid.attribution._path._tangent import Nodes
 
 SLOW = 0.2  # a smooth network's change falls faster from one level to the next
+STEADY = 0.5  # measured: smooth networks 0.6 to 0.9 with 15 nodes, above 0.8 with 31; ReLU below 0.35
+JUMPY, UNSURE = 0.0, 15  # with so few nodes only what is clear counts
+SAFE = 2.0
 FIRST = 7  # nodes before anything is judged
 WARY = 2.5  # between kinks the change from half the nodes is no sure bound: measured against exact integrals
 HIDDEN = 0.1  # share of a stretch whose slope jumps that a kink out of sight may take
@@ -45,8 +48,9 @@ class Walked:
             )
             if bool(chosen.any())
         ]
-        share = (self.bound / self.values.flatten(1).norm(dim=1).clamp(min=1e-300)).max()
-        return f"Integrated {'; '.join(said)}. Off by less than {float(share):.1g} of a row's norm, as far as can be judged."
+        share = (self.bound / self.values.flatten(1).norm(dim=1).clamp(min=1e-30)).max()
+        judged = f"Off by less than {float(share):.1g} of a row's norm, as far as can be judged."
+        return f"Integrated {'; '.join(said)}. {judged}"
 
 
 def walk(q: Question, start: Tensor, ends: Tensor, most: int, tolerance: float) -> Walked:
@@ -54,7 +58,10 @@ def walk(q: Question, start: Tensor, ends: Tensor, most: int, tolerance: float) 
     exact = torch.promote_types(q.point.dtype, torch.float32)
     found = Walked(
         torch.zeros_like(q.point, dtype=exact),
-        *(torch.zeros(q.rows, dtype=d, device=q.point.device) for d in (torch.float64, torch.int64, torch.bool)),
+        *(
+            torch.zeros(q.rows, dtype=d, device=q.point.device)
+            for d in (torch.float64, torch.int64, torch.bool)
+        ),
     )
     size = max(1, 16 * q.compute.batch_size // most)
     for rows in torch.arange(q.rows, device=q.point.device).split(size):
@@ -85,10 +92,15 @@ class _Block:
         for level, more in zip(LEVELS[1:], (*LEVELS[2:], self.most + 1), strict=True):
             values = _nested(nodes, level)
             change = _size(values - _nested(nodes, LEVELS[LEVELS.index(level) - 1]))
-            bound = torch.maximum(change, nodes.gap(values))
-            done = bound <= self.tolerance * _size(values)
+            even = nodes.sorted().steadiness()
+            smooth = even > STEADY
+            # a smooth network's error falls at least as fast as its change did
+            less = torch.where(smooth, (SAFE * change / before).clamp(max=1), 1.0)
+            bound = torch.maximum(change * less, nodes.gap(values))
+            done = (bound <= self.tolerance * _size(values)) | (smooth & (more > self.most))
             yield _Settled(rows[done], values[done], bound[done], level, kinked=False)
-            slow = ~done & ((change > SLOW * before) | (more > self.most))
+            jumpy = even < (STEADY if level > UNSURE else JUMPY)
+            slow = ~done & ((jumpy & (change > SLOW * before)) | (more > self.most))
             if bool(slow.any()):
                 yield from self._kinked(rows[slow], nodes.of(slow))
             left = ~done & ~slow
@@ -103,7 +115,9 @@ class _Block:
         while True:
             values, n = nodes.integral(), len(nodes.place)
             change = _size(values - nodes.halved().integral())
-            bound = torch.stack([WARY * change, nodes.gap(values), HIDDEN * nodes.doubt().norm(dim=0)]).amax(0)
+            bound = torch.stack([WARY * change, nodes.gap(values), HIDDEN * nodes.doubt().norm(dim=0)]).amax(
+                0
+            )
             done = (bound <= self.tolerance * _size(values)) | (n >= self.most)
             yield _Settled(rows[done], values[done], bound[done], n, kinked=True)
             rows, nodes = rows[~done], nodes.of(~done)

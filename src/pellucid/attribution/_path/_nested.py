@@ -22,7 +22,7 @@ def nested(level: int) -> tuple[Numbers, Numbers]:
 
 
 def _between(nodes: Numbers) -> Numbers:
-    """The zeros of the polynomial of degree n + 1 that is orthogonal to all smaller powers times the nodes'."""
+    """Zeros of the polynomial of degree n + 1 that is orthogonal to smaller powers times the nodes'."""
     n = len(nodes)
     at, over = legendre.leggauss(2 * n + 4)
     # in Chebyshev's shape the product of so many factors stays near 1
@@ -37,4 +37,4 @@ def _weights(nodes: Numbers) -> Numbers:
     """Weights that make the rule exact for all polynomials below the number of nodes."""
     whole = np.zeros(len(nodes))
     whole[0] = 2.0
-    return np.linalg.solve(legendre.legvander(nodes, len(nodes) - 1).T, whole)
+    return np.asarray(np.linalg.solve(legendre.legvander(nodes, len(nodes) - 1).T, whole), dtype=np.float64)

@@ -61,6 +61,13 @@ class Nodes:
         high = (self.ends[1] - self.score[-1] - self.rise[-1] * (1 - self.place[-1])).abs()
         return torch.cat([low[None], inner, high[None]])
 
+    def steadiness(self) -> Tensor:
+        """Whether the slope goes on turning as it turned ``[R]``: 1 if it changes evenly, 0 if it jumps."""
+        turns = self.share[1:] - self.share[:-1]
+        one, other = turns[:-1:2], turns[1::2]
+        both = one.square().sum((0, 2)) + other.square().sum((0, 2))
+        return torch.where(both > 0, 2 * (one * other).sum((0, 2)) / both, 1.0)
+
     def next(self, count: int) -> Tensor:
         """The middles of the ``count`` most doubtful stretches ``[count, R]``."""
         zero, one = torch.zeros_like(self.place[:1]), torch.ones_like(self.place[:1])
@@ -74,8 +81,8 @@ class Nodes:
 
     def joined(self, other: Nodes) -> Nodes:
         """With more nodes behind these."""
-        pairs = ((self.place, other.place), (self.share, other.share), (self.score, other.score))
-        return Nodes(*(torch.cat(pair) for pair in pairs), self.ends)
+        place, share = torch.cat([self.place, other.place]), torch.cat([self.share, other.share])
+        return Nodes(place, share, torch.cat([self.score, other.score]), self.ends)
 
     def sorted(self) -> Nodes:
         """In the order of the way."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from pellucid._core import Pass, Slope
@@ -36,7 +36,10 @@ def through(rule: Rule, method: str) -> Slope:
                 f"{method} changes how ReLUs differentiate, and no ReLU of {type(work.feed.model).__name__} "
                 f"lies between {work.at or 'the input'} and {work.target.label}. {INSTEAD}"
             )
-        (found,) = torch.autograd.grad(score, start, torch.ones_like(score), allow_unused=True)
+        (found,) = cast(
+            "tuple[Tensor | None]",
+            torch.autograd.grad(score, start, torch.ones_like(score), allow_unused=True),
+        )
         if found is None:
             raise MethodError(f"{work.target.label} does not depend on {work.at or 'the input'}. {INSTEAD}")
         return found, score.detach()
@@ -92,7 +95,9 @@ class _Ruled(torch.autograd.Function):
         return ctx.rule(slope, x), None, None  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _limits(name: str, args: tuple[object, ...], given: dict[str, object]) -> tuple[float | None, float | None]:
+def _limits(
+    name: str, args: tuple[object, ...], given: dict[str, object]
+) -> tuple[float | None, float | None]:
     """Between which numbers an operation cuts off; the first is 0 for everything that is a ReLU."""
     numbers = [*args[1:], *[None] * 2]
     if name in {"relu", "relu_"}:

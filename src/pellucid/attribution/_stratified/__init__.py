@@ -52,9 +52,7 @@ def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
     return (spread / (rounds * (rounds - 1))).sqrt() * widening(rounds - 1)
 
 
-def _places(
-    seed: int, count: int, rows: int, rounds: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def _places(seed: int, count: int, rows: int, rounds: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Places on the way, rising in each round, and the background row that each is on the way from."""
     generator = torch.Generator().manual_seed(seed)
     places, order = list[Tensor](), list[Tensor]()
