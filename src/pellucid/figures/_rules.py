@@ -87,7 +87,7 @@ def _rule(rule: Rule, top: float, most: int, colour: str) -> tuple[list[Spec], f
     at: Spec = {"x": {"value": 0}, "x2": {"value": across}, "y": {"value": low}, "y2": {"value": low + 8}}
     said = f"{counted(rule.support, 'row')} · agrees {percent(rule.precision)}"
     told = [text(0, top + LINE * i, words) for i, words in enumerate(lines)]
-    drawn = [
+    drawn: list[Spec] = [
         *told,
         text(WIDTH, top, f"→ {rule.outcome}", bold=True, align="right", limit=145),
         {
