@@ -15,7 +15,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.rules import Rule, RuleSet
 
-WIDTH, LINE, LETTERS = 560, 15, 74
+WIDTH, LINE, LETTERS = 400, 15, 68
 
 
 def rules_table(rules: RuleSet, *, limit: int = 12) -> Figure:
@@ -81,7 +81,7 @@ def _outcomes(rules: RuleSet) -> list[str]:
 def _rule(rule: Rule, top: float, most: int, colour: str) -> tuple[list[Spec], float]:
     """One rule in as many lines as it needs, and where the next may start."""
     lines = textwrap.wrap(f"if {rule_text(rule)}", LETTERS, subsequent_indent="   ")
-    across = max(2.0, 150 * rule.support / max(1, most))
+    across = max(2.0, 130 * rule.support / max(1, most))
     low = top + LINE * len(lines) + 4
     bar: Spec = {"type": "rect", "color": colour, "cornerRadius": 2}
     at: Spec = {"x": {"value": 0}, "x2": {"value": across}, "y": {"value": low}, "y2": {"value": low + 8}}
@@ -89,7 +89,7 @@ def _rule(rule: Rule, top: float, most: int, colour: str) -> tuple[list[Spec], f
     told = [text(0, top + LINE * i, words) for i, words in enumerate(lines)]
     drawn: list[Spec] = [
         *told,
-        text(WIDTH, top, f"→ {rule.outcome}", bold=True, align="right", limit=145),
+        text(WIDTH, low - 2, f"→ {rule.outcome}", bold=True, align="right", limit=120),
         {
             "data": {"values": [{"support": rule.support, "precision": rule.precision}]},
             "mark": bar,
