@@ -154,6 +154,9 @@ def _by_window(
     falls, scores = _falls(q, fill, inside, counts.numel())
     values = falls.reshape(q.rows, *counts)
     for axis, cover in enumerate(covers, start=1):
+        if len(cover) == 1:
+            values = values.repeat_interleave(cover.shape[1], axis)
+            continue
         mean = (cover / cover.sum(0)).to(values)
         values = torch.tensordot(values.movedim(axis, -1), mean, 1).movedim(-1, axis)
     return values, scores
