@@ -7,7 +7,7 @@ from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
 from pellucid._core._guard import untouched
 from pellucid._core._outputs import activations, predict
-from pellucid._core._pass import Variants
+from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._site import Reached, Site, named, names_of, sites
@@ -42,12 +42,14 @@ __all__ = [
     "Json",
     "Param",
     "Part",
+    "Pass",
     "Probe",
     "Progress",
     "Provenance",
     "Question",
     "Reached",
     "Site",
+    "Slope",
     "Subject",
     "Target",
     "TargetLike",

@@ -16,6 +16,9 @@ from pellucid._core._target import Target, the_output
 from pellucid.errors import MethodError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
+# a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
+# -> (values [c * n, *shape], scores [c * n])
+Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -35,6 +38,7 @@ class Pass:
         weights: Tensor | None,
         *,
         gradients: bool,
+        by: Slope | None = None,
     ) -> tuple[Tensor | None, Tensor]:
         """Gradient ``[c, n, *shape]`` (times ``weights[k]`` where given) and scores ``[c, n]`` of a chunk."""
         rows, shape = chunk.rows, point.shape[1:]
@@ -47,9 +51,13 @@ class Pass:
             del made
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         with torch.enable_grad():
-            # networks may write into what they are given: so it is a copy, and no leaf
-            points = points + torch.zeros((), dtype=points.dtype, device=points.device, requires_grad=True)
-            grad, score = self.slope(points, rows, c, weight)
+            if by is not None:
+                every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
+                grad, score = by(self, every, chunk.ks, rows)
+            else:
+                # networks may write into what they are given: so it is a copy, and no leaf
+                zero = torch.zeros((), dtype=points.dtype, device=points.device, requires_grad=True)
+                grad, score = self.slope(points + zero, rows, c, weight)
         return grad.reshape(c, n, *shape), score.reshape(c, n)
 
     def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -75,16 +83,23 @@ class Pass:
 
     def score(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """The target's value for points ``[copies * n, *shape]``."""
+        return self.scored(self.output(points, rows, copies), rows, copies)
+
+    def output(self, points: Tensor, rows: slice, copies: int) -> Tensor:
+        """What the target speaks of, for points ``[copies * n, *shape]``."""
         if self.at is None and self.target.site is None:
-            output = the_output(self.feed.run(points, rows, copies), self.target.output)
-        else:
-            output = self._probed(points, rows, copies)
-        index = torch.arange(rows.start, rows.stop, device=points.device)
+            return the_output(self.feed.run(points, rows, copies), self.target.output)
+        return self._probed(points, rows, copies)
+
+    def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
+        """The target's value for an output of ``copies * n`` rows."""
+        count = (rows.stop - rows.start) * copies
+        index = torch.arange(rows.start, rows.stop, device=output.device)
         index = index if copies == 1 else index.repeat(copies)
         score = self.target.score(output, index)
-        if score.shape != (len(points),):
+        if score.shape != (count,):
             raise TargetError(
-                f"{self.target.label} must give one number per row: expected the shape ({len(points)},), "
+                f"{self.target.label} must give one number per row: expected the shape ({count},), "
                 f"got {tuple(score.shape)}."
             )
         return score

@@ -15,7 +15,7 @@ from pellucid._core._explanation import Explanation, Param, Provenance
 from pellucid._core._feed import Feed, Fill, Inputs, feed, like, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._outputs import stream
-from pellucid._core._pass import Pass, Variants
+from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._site import Site
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
@@ -87,6 +87,16 @@ class Question:
         """The point with everything taken away: as the spec says, else zeros."""
         return torch.zeros_like(self.point) if self.described is None else self.described.absent(self.point)
 
+    @property
+    def crossable(self) -> bool:
+        """Whether a row of the point alone decides a score: nothing else goes along row by row."""
+        return self.at is None and not self._feed.held
+
+    @property
+    def base(self) -> Tensor:
+        """Scores ``[N]`` of the unchanged rows; a pass is made only where none has shown them."""
+        return self.scores()[0] if self._base is None else self._base
+
     def filled(self, value: Fill) -> Tensor:
         """``value`` in the shape of the point: ``None`` is :attr:`absent`, a mapping goes by input name."""
         if value is None:
@@ -116,17 +126,23 @@ class Question:
         return found
 
     def gradient(
-        self, variants: Variants | None = None, count: int = 1, weight: Tensor | None = None
+        self,
+        variants: Variants | None = None,
+        count: int = 1,
+        weight: Tensor | None = None,
+        *,
+        by: Slope | None = None,
     ) -> Tensor:
         """``sum_k weight_k · d score / d point`` ``[N, *shape]``; without ``weight`` the mean over variants.
 
-        Half precision is summed in single precision.
+        Half precision is summed in single precision. ``by`` differentiates in a way of its own, for one
+        variant.
         """
         weights = weight
         if weight is None and count > 1:
             weights = torch.full((count,), 1 / count, dtype=torch.float64)
         total: Tensor | None = None
-        for ks, rows, grad, score in self._chunks(variants, count, weights, gradients=True):
+        for ks, rows, grad, score in self._chunks(variants, count, weights, gradients=True, by=by):
             if grad is None:
                 continue
             part = grad[0] if len(ks) == 1 else grad.sum(0)
@@ -143,9 +159,11 @@ class Question:
             raise InputError(f"Expected at least one variant, got {count}.")
         return total.to(self.point.dtype)
 
-    def gradients(self, variants: Variants, count: int) -> Iterator[tuple[Tensor, slice, Tensor]]:
+    def gradients(
+        self, variants: Variants | None, count: int, *, by: Slope | None = None
+    ) -> Iterator[tuple[Tensor, slice, Tensor]]:
         """One chunk after the other: ``(ks [c], rows slice, gradient [c, n, *shape])``."""
-        for ks, rows, grad, _ in self._chunks(variants, count, None, gradients=True):
+        for ks, rows, grad, _ in self._chunks(variants, count, None, gradients=True, by=by):
             if grad is not None:
                 yield ks, rows, grad
 
@@ -171,8 +189,7 @@ class Question:
             over: ``"inputs"`` where a map made at a hidden site was laid over the inputs.
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
-        scores = self._base if scores is None else scores
-        scores = self.scores()[0] if scores is None else scores
+        scores = self.base if scores is None else scores
         gap = None
         if reference is not None:
             gap = (
@@ -257,7 +274,13 @@ class Question:
         return base
 
     def _chunks(
-        self, variants: Variants | None, count: int, weights: Tensor | None, *, gradients: bool
+        self,
+        variants: Variants | None,
+        count: int,
+        weights: Tensor | None,
+        *,
+        gradients: bool,
+        by: Slope | None = None,
     ) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
         """Cut variants × rows into chunks, run each, and go on with halves where memory runs out."""
         if gradients and not self.point.is_floating_point():
@@ -271,7 +294,9 @@ class Question:
                 continue
             try:
                 with self._feed.guard.pass_by(seed=self.compute.seed):
-                    grad, score = self._pass.run(self.point, variants, chunk, weights, gradients=gradients)
+                    grad, score = self._pass.run(
+                        self.point, variants, chunk, weights, gradients=gradients, by=by
+                    )
             except Exception as error:
                 if not out_of_memory(error):
                     raise

@@ -1,8 +1,11 @@
 """Why did the network give this score? One method, one file; each returns an ``Explanation``."""
 
+from pellucid.attribution._deep_lift import deep_lift
+from pellucid.attribution._deep_lift_shap import deep_lift_shap
 from pellucid.attribution._grad_cam import grad_cam
 from pellucid.attribution._input_x_gradient import input_x_gradient
 from pellucid.attribution._integrated_gradients import integrated_gradients
+from pellucid.attribution._lrp import lrp
 from pellucid.attribution._occlusion import occlusion
 from pellucid.attribution._saliency import saliency
 from pellucid.attribution._smoothgrad import smoothgrad
@@ -12,6 +15,9 @@ __all__ = [
     "input_x_gradient",
     "smoothgrad",
     "integrated_gradients",
+    "deep_lift",
+    "deep_lift_shap",
     "grad_cam",
+    "lrp",
     "occlusion",
 ]
