@@ -133,8 +133,16 @@ def survey(subject: Subject, *, rows: int = 32, compute: Compute | None = None) 
     )
 
 
-def fitting_methods(subject: Subject) -> dict[str, Method]:
-    """The methods that can answer for this network: those that do for two rows.
+def fitting_methods(subject: Subject, *, most: int = 256) -> dict[str, Method]:
+    """The methods that answer for this network without further arguments, at a moderate cost.
+
+    Args:
+        subject: a network with data.
+        most: rows through the network per input, forward and backward together, above which a method is too
+            dear to be tried on many rows; name it to use it.
+
+    Cost:
+        That of every method on two rows.
 
     Example:
         >>> import pellucid
@@ -146,10 +154,11 @@ def fitting_methods(subject: Subject) -> dict[str, Method]:
     target, found = usual_target(subject, inputs), dict[str, Method]()
     for name, method in methods().items():
         try:
-            method(subject.model, inputs, target, spec=subject.spec)
-        except MethodError:
+            why = method(subject.model, inputs, target, spec=subject.spec)
+        except (MethodError, InputError):
             continue
-        found[name] = method
+        if why.provenance.forward + why.provenance.backward <= most * len(inputs):
+            found[name] = method
     return found
 
 
