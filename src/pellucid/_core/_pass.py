@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import get_gradient_edge
 
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed
@@ -55,15 +54,14 @@ class Pass:
                 every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
                 grad, score = by(self, every, chunk.ks, rows)
             else:
-                # networks may write into what they are given: so it is a copy, and no leaf
-                zero = torch.zeros((), dtype=points.dtype, device=points.device, requires_grad=True)
-                grad, score = self.slope(points + zero, rows, c, weight)
+                grad, score = self.slope(points, rows, c, weight)
         return grad.reshape(c, n, *shape), score.reshape(c, n)
 
     def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
-        start = get_gradient_edge(points)
-        score = self.score(points, rows, copies)
+        start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
+        # a copy: networks may write into what they are given, which is forbidden on a leaf
+        score = self.score(start.clone(), rows, copies)
         outer = torch.ones_like(score)
         each = None if weight is None else weight.to(score.device).repeat_interleave(len(score) // copies)
         if each is not None and score.dtype not in HALF:
