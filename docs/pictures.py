@@ -20,10 +20,12 @@ def subject() -> pellucid.Subject:
 
 
 def keep(name: str, figure: figures.Figure) -> None:
+    """Write one picture beside the others."""
     (HERE / "pictures" / f"{name}.png").write_bytes(figure.png(scale=SCALE))
 
 
 def main() -> None:
+    """Draw them all."""
     digits = subject()
     why = [pellucid.explain(digits, 3, method=name) for name in METHODS]
     keep("why", figures.saliency(why, limits="own"))
