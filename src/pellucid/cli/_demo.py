@@ -48,7 +48,7 @@ def _run(name: str, out: Path, seed: int) -> Path:
     epochs = 10 if name == "digits" else 40
     with watching() as watch:
         subject = tasks.train(dataset, network=network, epochs=epochs, seed=seed, watch=watch)
-    tasks.save_run(subject, out / f"{name}-run")
+    subject = tasks.open_run(tasks.save_run(subject, out / f"{name}-run"))
     narrate(f"━━ {name}: looking inside, explaining, testing the explanations")
     page = out / f"{name}.html"
     with progress(name, batch_size=256, seed=seed) as compute:
