@@ -5,6 +5,7 @@ from pellucid.attribution._deep_lift_shap import deep_lift_shap
 from pellucid.attribution._grad_cam import grad_cam
 from pellucid.attribution._input_x_gradient import input_x_gradient
 from pellucid.attribution._integrated_gradients import integrated_gradients
+from pellucid.attribution._kernel_shap import kernel_shap
 from pellucid.attribution._lrp import lrp
 from pellucid.attribution._occlusion import occlusion
 from pellucid.attribution._saliency import saliency
@@ -20,4 +21,5 @@ __all__ = [
     "grad_cam",
     "lrp",
     "occlusion",
+    "kernel_shap",
 ]

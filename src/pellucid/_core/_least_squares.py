@@ -1,0 +1,79 @@
+"""Weighted least squares shared by many right-hand sides, with the standard errors that its residuals support."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import MethodError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """How coefficients hang on observations: the same for every right-hand side.
+
+    Args:
+        influence: ``[p, k]``, coefficients are ``influence @ y``.
+        leverage: ``[k]``, how much of its own prediction each observation makes.
+        design: ``[k, p]``.
+    """
+
+    influence: Tensor
+    leverage: Tensor
+    design: Tensor
+
+    def coefficients(self, y: Tensor) -> Tensor:
+        """``[p, R]`` for ``y`` ``[k, R]``."""
+        return self.influence @ y
+
+    def stderr(self, y: Tensor, unsampled: Tensor | None = None, cluster: int = 1) -> Tensor:
+        """Standard errors ``[p, R]`` that make no assumption on the residuals (HC3).
+
+        Args:
+            y: ``[k, R]``.
+            unsampled: ``[k]``, share of the population that each observation stands for and that was not
+                seen; 0 where all was seen, which then adds no error. ``None`` is 1 everywhere.
+            cluster: how many neighbouring observations were drawn together.
+        """
+        residual = y - self.design @ self.coefficients(y)
+        residual = residual / (1 - self.leverage).clamp(min=1e-9)[:, None]
+        if unsampled is not None:
+            residual = residual * unsampled.clamp(min=0).sqrt()[:, None]
+        if cluster == 1:
+            return (self.influence.square() @ residual.square()).sqrt()
+        total = torch.zeros(len(self.influence), y.shape[1], dtype=y.dtype)
+        shape = (len(y) // cluster, cluster)
+        by_draw = residual.view(*shape, -1)
+        for i, row in enumerate(self.influence):
+            total[i] = (row.view(*shape, 1) * by_draw).sum(1).square().sum(0).sqrt()
+        return total
+
+
+def fit(design: Tensor, weight: Tensor, *, ridge: float = 0.0) -> Fit:
+    """Least squares of ``[k, p]`` with weights ``[k]``; ``ridge`` is added to the squared weights' diagonal.
+
+    Raises:
+        MethodError: where the observations do not decide every coefficient.
+    """
+    root = weight.sqrt()
+    scaled = design * root[:, None]
+    if ridge:
+        scaled = torch.cat([scaled, ridge**0.5 * torch.eye(design.shape[1], dtype=design.dtype)])
+    q, r = torch.linalg.qr(scaled)
+    diagonal = r.diagonal().abs()
+    if len(scaled) < design.shape[1] or float(diagonal.min()) <= 1e-10 * float(diagonal.max()):
+        raise MethodError(
+            f"{len(design)} coalitions do not decide {design.shape[1]} coefficients. Raise budget=, or name fewer "
+            "and larger parts with groups= or a spec."
+        )
+    q = q[: len(design)]
+    influence = torch.linalg.solve_triangular(r, q.T, upper=True) * root
+    return Fit(influence, q.square().sum(1), design)
+
+
+def summing(n: int) -> Tensor:
+    """Orthonormal ``[n, n - 1]``: every way for ``n`` numbers to differ that leaves their sum alone."""
+    q, _ = torch.linalg.qr(torch.eye(n, dtype=torch.float64)[:, :-1] - 1 / n)
+    return q
