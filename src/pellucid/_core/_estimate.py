@@ -93,7 +93,11 @@ def estimate(game: Game, plan: Callable[[int], Plan], precision: float | None) -
 def _words(used: list[int], *, exact: bool) -> str:
     low, high = min(used), max(used)
     how_many = f"{low}" if low == high else f"{low} to {high}"
-    return f"all {how_many} coalitions, nothing left to chance" if exact else f"{how_many} coalitions for each row"
+    return (
+        f"all {how_many} coalitions, nothing left to chance"
+        if exact
+        else f"{how_many} coalitions for each row"
+    )
 
 
 def _run(

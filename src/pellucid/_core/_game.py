@@ -204,7 +204,9 @@ def _numbered(q: Question, groups: Tensor | None) -> Tensor:
     if found.is_floating_point() or found.dtype == torch.bool or found.numel() == 0 or int(found.min()) < 0:
         raise InputError("groups: expected whole numbers from 0, one for the part of each element.")
     if found.ndim > q.point.ndim:
-        raise InputError(f"groups: expected a shape that fits {list(q.point.shape)}, got {list(found.shape)}.")
+        raise InputError(
+            f"groups: expected a shape that fits {list(q.point.shape)}, got {list(found.shape)}."
+        )
     found = found.long().view(*[1] * (q.point.ndim - found.ndim), *found.shape)
     try:
         found.expand(q.point.shape)
@@ -226,7 +228,9 @@ def _background(q: Question, background: Tensor | Mapping[str, Tensor]) -> Tenso
     shape = q.point.shape[1:]
     if not isinstance(background, Tensor) or background.shape[1:] != shape or not len(background):
         got = list(background.shape) if isinstance(background, Tensor) else type(background).__name__
-        raise InputError(f"background: expected rows of the shape [B, {', '.join(map(str, shape))}], got {got}.")
+        raise InputError(
+            f"background: expected rows of the shape [B, {', '.join(map(str, shape))}], got {got}."
+        )
     rows = background.detach().to(q.point)
     finite(rows, "background")
     return rows

@@ -90,9 +90,7 @@ def exact_shapley(
     empty, full = played.ends()
     for rows, n in played.runs():
         masks = every(n)
-        share = sum(
-            _gains(part) @ played.worth(part, rows) for part in masks.split(BLOCK)
-        )
+        share = sum(_gains(part) @ played.worth(part, rows) for part in masks.split(BLOCK))
         values[rows] = played.spread(torch.as_tensor(share), rows)
     return played.answer("exact_shapley", values, {}, full=full, empty=empty)
 
@@ -100,7 +98,9 @@ def exact_shapley(
 def _gains(masks: Tensor) -> Tensor:
     """What each coalition's worth adds to each part's value: float64 ``[n, K]``."""
     n = masks.shape[1]
-    joined = torch.tensor([0.0] + [1 / (n * comb(n - 1, s - 1)) for s in range(1, n + 1)], dtype=torch.float64)
+    joined = torch.tensor(
+        [0.0] + [1 / (n * comb(n - 1, s - 1)) for s in range(1, n + 1)], dtype=torch.float64
+    )
     left = torch.tensor([1 / (n * comb(n - 1, s)) for s in range(n)] + [0.0], dtype=torch.float64)
     size = masks.sum(1)
     return torch.where(masks, joined[size][:, None], -left[size][:, None]).T

@@ -155,7 +155,9 @@ def _prior(n: int, rho: float) -> tuple[Tensor, Tensor, float]:
     Every product of an odd number ``d`` of signs has a coefficient of variance ``rho^d``.
     """
     differ = torch.arange(n + 1, dtype=torch.float64)
-    prior = ((1 + rho) ** (n - differ) * (1 - rho) ** differ - (1 - rho) ** (n - differ) * (1 + rho) ** differ) / 2
+    prior = (
+        (1 + rho) ** (n - differ) * (1 - rho) ** differ - (1 - rho) ** (n - differ) * (1 + rho) ** differ
+    ) / 2
     on_two, over_two = np.polynomial.legendre.leggauss(n + 1)
     t = torch.from_numpy((on_two + 1) / 2 * rho)[:, None]
     w = torch.from_numpy(over_two / 2 * rho)[:, None]
