@@ -73,9 +73,7 @@ def test_values_are_shapley_values_by_all_orders_of_arrival(method, kind):
     close(found.gap, torch.zeros(5, dtype=torch.float64))
     close(
         found.reference,
-        torch.tensor(
-            [oracles.worth(score, x[i : i + 1], i, fills(i), COLUMNS, []) for i in range(5)]
-        ).double(),
+        torch.tensor([oracles.worth(score, x[i : i + 1], i, fills(i), COLUMNS, []) for i in range(5)], dtype=torch.float64),
     )
 
 
@@ -182,7 +180,7 @@ def test_unanimity_games_are_divided_among_their_carriers(method, n):
 def test_linear_networks_are_exact_at_any_budget(method, n, more):
     net = zoo.seeded(lambda: nn.Linear(n, 2)).double()
     x = torch.randn(3, n, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    budget = {shapley_sampling: 2 + 4 * (n - 1)}.get(method, 2 * n + 2) + more
+    budget = {shapley_sampling: 2 + 4 * (n - 1), lime: 2 * n + 2}.get(method, 2 * n + 6) + more
     found = method(net, x, 1, baseline=0.5, budget=budget)
     close(found.values, (x - 0.5) * net.weight[1].detach(), within=1e-6 if method is odd_regression else 1e-9)
     assert (found.values != 0).all()
@@ -205,19 +203,20 @@ def test_standard_errors_cover_the_truth(method, budget):
 
 @pytest.mark.parametrize("method", ESTIMATORS)
 def test_runs_until_it_is_precise_and_each_row_by_itself(method):
+    near = 0.01 if method is odd_regression else 0.05
     make = lambda: nn.Sequential(nn.Linear(12, 24), nn.Tanh(), nn.Linear(24, 1))  # noqa: E731
     model = zoo.seeded(make, seed=1).double()
     for parameter in model.parameters():
         parameter.data.mul_(3)
     x = torch.randn(6, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x[3] *= 0.01  # nearly linear there, so this row is done early
-    whole = method(model, x, 0, budget=4000, precision=0.05)
+    whole = method(model, x, 0, budget=4000, precision=near)
     reach = whole.values.amax(1) - whole.values.amin(1)
-    assert (whole.stderr.amax(1) <= 0.05 * reach).all()
+    assert (whole.stderr.amax(1) <= near * reach).all()
     assert whole.provenance.forward < 6 * 4000
     assert " to " in whole.note
     for i in (0, 3, 5):
-        close(whole.values[i], method(model, x[i : i + 1], 0, budget=4000, precision=0.05).values[0])
+        close(whole.values[i], method(model, x[i : i + 1], 0, budget=4000, precision=near).values[0])
 
 
 @pytest.mark.parametrize("method", [kernel_shap, odd_regression])
@@ -278,7 +277,7 @@ def test_too_many_parts_and_too_small_budgets_are_refused():
     x = torch.ones(1, 17)
     with pytest.raises(MethodError, match="kernel_shap"):
         exact_shapley(net, x, 0)
-    for method, least in ((kernel_shap, 36), (odd_regression, 36), (lime, 36), (shapley_sampling, 66)):
+    for method, least in ((kernel_shap, 40), (odd_regression, 40), (lime, 36), (shapley_sampling, 66)):
         with pytest.raises(InputError, match=f"at least {least} rows"):
             method(net, x, 0, budget=least - 1)
         method(net, x, 0, budget=least)

@@ -64,7 +64,7 @@ def pairs(n: int, count: int, generator: torch.Generator) -> Pairs:
     sets = [_subsets(n, s, m, generator) for s, m in zip(sizes, wanted, strict=True)]
     stratum = torch.repeat_interleave(torch.arange(len(whole)), torch.tensor(wanted))
     place = torch.cat([torch.arange(m, dtype=torch.float64) for m in wanted])
-    order = ((place + 0.5) / mass[stratum]).argsort(stable=True)
+    order = _turn(place, stratum, mass).argsort(stable=True)
     return Pairs(torch.cat(sets)[order], stratum[order], mass, torch.tensor(whole, dtype=torch.float64))
 
 
@@ -73,8 +73,13 @@ def _shares(mass: Tensor, whole: list[int], count: int) -> list[int]:
     most = [min(w, count) for w in whole]
     stratum = torch.repeat_interleave(torch.arange(len(whole)), torch.tensor(most))
     place = torch.cat([torch.arange(m, dtype=torch.float64) for m in most])
-    first = ((place + 0.5) / mass[stratum]).argsort(stable=True)[:count]
+    first = _turn(place, stratum, mass).argsort(stable=True)[:count]
     return torch.bincount(stratum[first], minlength=len(whole)).tolist()
+
+
+def _turn(place: Tensor, stratum: Tensor, mass: Tensor) -> Tensor:
+    """When each pair has its turn: classes by their mass, but single parts first, which decide every value."""
+    return torch.where(stratum == 0, place * 1e-9, (place + 0.5) / mass[stratum])
 
 
 def _subsets(n: int, size: int, count: int, generator: torch.Generator) -> Tensor:

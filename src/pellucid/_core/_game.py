@@ -112,7 +112,7 @@ class Game:
             reference=None if empty is None else empty.to(place, like),
             stderr=None if stderr is None else stderr.to(like),
             scores=full.to(place, like),
-            note="; ".join(part for part in (self.value_function, note) if part).capitalize() + ".",
+            note=_sentence(self.value_function, note),
         )
 
     def _variants(self, masks: Tensor) -> Callable[[Tensor, slice], Tensor]:
@@ -173,6 +173,11 @@ def game(
     params["background"] = rows
     chosen = None if draws is None or draws == len(rows) else _chosen(q, rows, draws)
     return Game(q, numbers, counts, rows, chosen, draws or len(rows), params)
+
+
+def _sentence(*told: str) -> str:
+    text = "; ".join(part for part in told if part)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def parts(point: Tensor) -> Tensor:
@@ -238,6 +243,6 @@ def _background(q: Question, background: Tensor | Mapping[str, Tensor]) -> Tenso
 
 def _chosen(q: Question, rows: Tensor, draws: int) -> Tensor:
     """Which background rows serve each row, int64 ``[draws, N]``: the middle of equal shares by score."""
-    order = q.scores(lambda ks, _: rows[ks.to(rows.device)][:, None], len(rows)).argsort(0, stable=True)
+    order = q.scores(lambda ks, _: rows[ks.to(rows.device)][:, None], len(rows)).argsort(dim=0, stable=True)
     middle = (torch.arange(draws, dtype=torch.float64) + 0.5) * len(rows) / draws
     return order[middle.long().to(order.device)]

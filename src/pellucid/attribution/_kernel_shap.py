@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._coalitions import pairs
-from pellucid._core._estimate import Plan, budget_of, doubling, estimate
+from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
 from pellucid._core._game import Background, Baseline, game
 from pellucid._core._least_squares import fit, summing
 
@@ -63,7 +63,7 @@ def kernel_shap(
         ``reference``; ``note`` names the value function and how many coalitions were asked.
 
     Raises:
-        InputError: where arguments do not fit, or the budget is below two coalitions for each part.
+        InputError: where arguments do not fit, or the budget is below ``2 n + 6`` coalitions for ``n`` parts.
         TargetError, SiteError: where target or site do not fit the network.
 
     Cost:
@@ -72,8 +72,8 @@ def kernel_shap(
 
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
-        each other divide what they do together. With a budget of few pairs for each part, standard errors rest
-        on few residuals and are rough.
+        each other divide what they do together. Standard errors from few coalitions are rough, and
+        widened by Student's factor for it.
 
     Source:
         Lundberg & Lee 2017, A Unified Approach to Interpreting Model Predictions, arXiv 1705.07874; pairs and
@@ -88,7 +88,7 @@ def kernel_shap(
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     played = game(q, baseline=baseline, background=background, draws=draws, groups=groups)
-    allowed = budget_of(budget, played, lambda n: 2 * n + 2)
+    allowed = budget_of(budget, played, lambda n: 2 * n + 6)
     found = estimate(played, lambda n: _plan(n, allowed(n), q.compute.seed), precision)
     return played.answer(
         "kernel_shap",
@@ -115,7 +115,8 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
         made = fit(X @ free, weight)
         # errors of the parts, not of the free directions: carried over before they are squared
         parts = type(made)(free @ made.influence, made.leverage, X)
-        return parts.coefficients(y) + share, parts.stderr(y, unsampled)
+        wider = student(int((unsampled > 0).sum()) - 1)
+        return parts.coefficients(y) + share, wider * parts.stderr(y, unsampled)
 
     every = 2 * len(drawn.sets)
     return Plan(drawn.masks(), doubling(2 * max(2 * n, 32), every), solve, drawn.exhaustive)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._coalitions import pairs
-from pellucid._core._estimate import Plan, budget_of, doubling, estimate
+from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
 from pellucid._core._game import Background, Baseline, game
 
-SHARES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.14, 0.22, 0.33, 0.5)
+SHARES = (0.02, 0.05, 0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 0.9)
 JITTER = 1e-9
 
 
@@ -93,7 +93,7 @@ def odd_regression(
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     played = game(q, baseline=baseline, background=background, draws=draws, groups=groups)
-    allowed = budget_of(budget, played, lambda n: 2 * n + 2)
+    allowed = budget_of(budget, played, lambda n: 2 * n + 6)
     found = estimate(played, lambda n: _plan(n, allowed(n), q.compute.seed), precision)
     return played.answer(
         "odd_regression",
@@ -116,7 +116,7 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
         values, stderr = _posterior(signs[: k // 2 + 1], odd)
         values = values + (full - empty - values.sum(0)) / n
         exact = drawn.exhaustive and k == 2 * len(drawn.sets)
-        return values, torch.zeros_like(stderr) if exact else stderr
+        return values, torch.zeros_like(stderr) if exact else student(k // 2 + 1 - n) * stderr
 
     every = 2 * len(drawn.sets)
     return Plan(drawn.masks(), doubling(2 * max(2 * n, 32), every), solve, drawn.exhaustive)
@@ -124,7 +124,10 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
 
 def _posterior(signs: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation ``[n, R]`` of the values given the odd part ``[k, R]``, under the prior that
-    makes the row's own observations most likely."""
+    makes the row's own observations most likely.
+
+    Single signs have free coefficients, products of three or more have a prior: universal kriging.
+    """
     k, n = signs.shape
     values, spread = (torch.zeros(n, odd.shape[1], dtype=odd.dtype) for _ in range(2))
     best = torch.full((odd.shape[1],), float("-inf"), dtype=odd.dtype)
@@ -133,17 +136,24 @@ def _posterior(signs: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
     for rho in SHARES:
         prior, cross, own = _prior(n, rho)
         K = prior[apart]
-        K.diagonal().add_(JITTER * float(prior[0]))
+        K.diagonal().add_(JITTER)
         root = torch.linalg.cholesky(K)
-        C = (signs * cross[among]).T
-        white = torch.linalg.solve_triangular(root, odd, upper=False)
-        half = torch.linalg.solve_triangular(root, C.T, upper=False)
-        scale = white.square().mean(0)
-        likelihood = -0.5 * k * scale.log() - root.diagonal().log().sum()
+        white = torch.linalg.solve_triangular(
+            root, torch.cat([signs, (signs * cross[among]), odd], 1), upper=False
+        )
+        X, C, y = white.split([n, n, odd.shape[1]], 1)
+        Q, R = torch.linalg.qr(X)
+        free = torch.linalg.solve_triangular(R, Q.T @ y, upper=True)
+        left = y - X @ free
+        scale = left.square().sum(0).clamp(min=1e-300) / max(k - n, 1)
+        likelihood = (
+            -0.5 * (k - n) * scale.log() - root.diagonal().log().sum() - R.diagonal().abs().log().sum()
+        )
+        lever = torch.linalg.solve_triangular(R.T, 2 * torch.eye(n, dtype=R.dtype) - X.T @ C, upper=False)
+        wide = (own - C.square().sum(0) + lever.square().sum(0)).clamp(min=0)
         better = likelihood > best
-        left = (own - half.square().sum(0)).clamp(min=0)
-        values = torch.where(better, half.T @ white, values)
-        spread = torch.where(better, (left[:, None] * scale).sqrt(), spread)
+        values = torch.where(better, 2 * free + C.T @ left, values)
+        spread = torch.where(better, (wide[:, None] * scale).sqrt(), spread)
         best = torch.where(better, likelihood, best)
     return values, spread
 
@@ -152,7 +162,8 @@ def _prior(n: int, rho: float) -> tuple[Tensor, Tensor, float]:
     """Covariance of the odd part by how many parts differ ``[n + 1]``; covariance of a value with the odd part
     where the part is there, by how many of the others are not ``[n]``; variance of a value.
 
-    Every product of an odd number ``d`` of signs has a coefficient of variance ``rho^d``.
+    Every product of an odd number ``d ≥ 3`` of signs has a coefficient of variance ``rho^d``; all is divided by
+    the variance of the odd part.
     """
     differ = torch.arange(n + 1, dtype=torch.float64)
     prior = (
@@ -163,5 +174,8 @@ def _prior(n: int, rho: float) -> tuple[Tensor, Tensor, float]:
     w = torch.from_numpy(over_two / 2 * rho)[:, None]
     away = torch.arange(n, dtype=torch.float64)
     even = ((1 + t) ** (n - 1 - away) * (1 - t) ** away + (1 - t) ** (n - 1 - away) * (1 + t) ** away) / 2
-    own = sum(4 / d**2 * rho**d * comb(n - 1, d - 1) for d in range(1, n + 1, 2))
-    return prior, 2 * (w * even).sum(0), own
+    cross = 2 * (w * (even - 1)).sum(0)
+    own = sum(4 / d**2 * rho**d * comb(n - 1, d - 1) for d in range(3, n + 1, 2))
+    prior = prior - rho * (n - 2 * differ)
+    unit = float(prior[0]) if n > 2 else 1.0
+    return prior / unit, cross / unit, own / unit

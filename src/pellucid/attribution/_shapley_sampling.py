@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid._core._estimate import Plan, budget_of, doubling, estimate
+from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
 from pellucid._core._game import Background, Baseline, game
 
 
@@ -68,7 +68,8 @@ def shapley_sampling(
 
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
-        each other divide what they do together. Standard errors from few pairs of orders are themselves rough.
+        each other divide what they do together. Standard errors from few pairs of orders are rough, and
+        widened by Student's factor for it.
 
     Source:
         Strumbelj & Kononenko 2010, An Efficient Explanation of Individual Classifications using Game Theory;
@@ -119,7 +120,7 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
         gains = torch.cat([ends[0], grown, ends[1]], 2).diff(dim=2)
         index = came[:asked, :, :, None].expand(asked, 2, n, rows)
         pair = gains.gather(2, index).mean(1)
-        return pair.mean(0), pair.std(0) / asked**0.5
+        return pair.mean(0), student(asked - 1) * pair.std(0) / asked**0.5
 
     stops = tuple(step * pair for pair in doubling(2, count))
     return Plan(masks, stops, solve, exact=False)
