@@ -73,7 +73,10 @@ def test_values_are_shapley_values_by_all_orders_of_arrival(method, kind):
     close(found.gap, torch.zeros(5, dtype=torch.float64))
     close(
         found.reference,
-        torch.tensor([oracles.worth(score, x[i : i + 1], i, fills(i), COLUMNS, []) for i in range(5)], dtype=torch.float64),
+        torch.tensor(
+            [oracles.worth(score, x[i : i + 1], i, fills(i), COLUMNS, []) for i in range(5)],
+            dtype=torch.float64,
+        ),
     )
 
 

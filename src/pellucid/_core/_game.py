@@ -156,7 +156,11 @@ def game(
     Raises:
         InputError: where these do not fit the inputs or each other.
     """
-    numbers = _numbered(q, groups)
+    if groups is None:
+        named = parts(q.point) if q.described is None else q.described.groups(q.point)
+    else:
+        named = groups
+    numbers = numbered(named, q.point)
     counts = tuple(int(top) + 1 for top in numbers.flatten(1).amax(1).tolist())
     counts = counts * q.rows if len(counts) == 1 else counts
     stored = q.filled(baseline) if isinstance(baseline, Mapping) else baseline
@@ -200,24 +204,23 @@ def parts(point: Tensor) -> Tensor:
     return label
 
 
-def _numbered(q: Question, groups: Tensor | None) -> Tensor:
-    """Part numbers ``[1 or N, …]`` with as many axes as the point, axes that do not matter cut to 1."""
-    found = groups
-    if found is None:
-        found = parts(q.point) if q.described is None else q.described.groups(q.point)
-    found = found.to(q.point.device)
+def numbered(groups: Tensor, point: Tensor) -> Tensor:
+    """Part numbers ``[1 or N, …]`` with as many axes as the point, those that do not matter cut to 1.
+
+    Raises:
+        InputError: where they are no part numbers of this point.
+    """
+    found = groups.to(point.device)
     if found.is_floating_point() or found.dtype == torch.bool or found.numel() == 0 or int(found.min()) < 0:
         raise InputError("groups: expected whole numbers from 0, one for the part of each element.")
-    if found.ndim > q.point.ndim:
-        raise InputError(
-            f"groups: expected a shape that fits {list(q.point.shape)}, got {list(found.shape)}."
-        )
-    found = found.long().view(*[1] * (q.point.ndim - found.ndim), *found.shape)
+    if found.ndim > point.ndim:
+        raise InputError(f"groups: expected a shape that fits {list(point.shape)}, got {list(found.shape)}.")
+    found = found.long()[(None,) * (point.ndim - found.ndim)]
     try:
-        found.expand(q.point.shape)
+        found.expand(point.shape)
     except RuntimeError:
         raise InputError(
-            f"groups: expected a shape that fits {list(q.point.shape)}, got {list(found.shape)}."
+            f"groups: expected a shape that fits {list(point.shape)}, got {list(groups.shape)}."
         ) from None
     for axis, step in enumerate(found.stride()):
         found = found.narrow(axis, 0, 1) if step == 0 else found
