@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 
+SCARCE = 2  # below so many pairs for each part, single parts come first: they decide every value
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
     """Subsets of ``n`` parts, each standing for itself and its complement, in an order whose every beginning
@@ -60,26 +63,28 @@ def pairs(n: int, count: int, generator: torch.Generator) -> Pairs:
     whole = [comb(n, s) // (2 if 2 * s == n else 1) for s in sizes]
     mass = torch.tensor([(1 if 2 * s == n else 2) / (s * (n - s)) for s in sizes], dtype=torch.float64)
     mass = mass / mass.sum()
-    wanted = _shares(mass, whole, count)
+    first = SCARCE * n > count
+    wanted = _shares(mass, whole, count, singles=first)
     sets = [_subsets(n, s, m, generator) for s, m in zip(sizes, wanted, strict=True)]
     stratum = torch.repeat_interleave(torch.arange(len(whole)), torch.tensor(wanted))
     place = torch.cat([torch.arange(m, dtype=torch.float64) for m in wanted])
-    order = _turn(place, stratum, mass).argsort(stable=True)
+    order = _turn(place, stratum, mass, singles=first).argsort(stable=True)
     return Pairs(torch.cat(sets)[order], stratum[order], mass, torch.tensor(whole, dtype=torch.float64))
 
 
-def _shares(mass: Tensor, whole: list[int], count: int) -> list[int]:
+def _shares(mass: Tensor, whole: list[int], count: int, *, singles: bool) -> list[int]:
     """How many of ``count`` pairs each class gets: the first ``count`` of the common order."""
     most = [min(w, count) for w in whole]
     stratum = torch.repeat_interleave(torch.arange(len(whole)), torch.tensor(most))
     place = torch.cat([torch.arange(m, dtype=torch.float64) for m in most])
-    first = _turn(place, stratum, mass).argsort(stable=True)[:count]
+    first = _turn(place, stratum, mass, singles=singles).argsort(stable=True)[:count]
     return torch.bincount(stratum[first], minlength=len(whole)).tolist()
 
 
-def _turn(place: Tensor, stratum: Tensor, mass: Tensor) -> Tensor:
-    """When each pair has its turn: classes by their mass, but single parts first, which decide every value."""
-    return torch.where(stratum == 0, place * 1e-9, (place + 0.5) / mass[stratum])
+def _turn(place: Tensor, stratum: Tensor, mass: Tensor, *, singles: bool) -> Tensor:
+    """When each pair has its turn: classes by their mass, or single parts before all others."""
+    turn = (place + 0.5) / mass[stratum]
+    return torch.where(stratum == 0, place * 1e-9, turn) if singles else turn
 
 
 def _subsets(n: int, size: int, count: int, generator: torch.Generator) -> Tensor:
