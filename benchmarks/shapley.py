@@ -112,7 +112,7 @@ def estimators():
     def by_shap(game, budget, seed):
         import numpy as np
 
-        np.random.seed(seed)  # noqa: NPY002
+        np.random.seed(seed)
         f = lambda z: game(torch.from_numpy(z))[:, 0].numpy()  # noqa: E731
         made = shap.KernelExplainer(f, np.zeros((1, game.n)))
         return torch.from_numpy(

@@ -9,7 +9,7 @@ from torch import nn
 
 import oracles
 import zoo
-from pellucid._core import Batch, Compute
+from pellucid._core import Compute
 from pellucid._core._coalitions import every, pairs
 from pellucid.attribution import (
     exact_shapley,
@@ -319,7 +319,7 @@ def test_no_pair_is_drawn_twice_and_beginnings_follow_the_kernel(n, count):
     weight, unsampled = found.weights(len(found.sets))
     if count > n:
         close(weight.sum(), torch.ones((), dtype=torch.float64))
-    assert ((0 <= unsampled) & (unsampled < 1)).all()
+    assert ((unsampled >= 0) & (unsampled < 1)).all()
 
 
 def test_exhaustive_pairs_have_the_shapley_kernel():

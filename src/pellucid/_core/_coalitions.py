@@ -9,7 +9,6 @@ from math import comb
 import torch
 from torch import Tensor
 
-
 SCARCE = 2  # below so many pairs for each part, single parts come first: they decide every value
 
 
@@ -36,7 +35,7 @@ class Pairs:
         return len(self.sets) == int(self.all.sum())
 
     def weights(self, count: int) -> tuple[Tensor, Tensor]:
-        """For the first ``count`` pairs: the weight of each, and the share of its class that is not sampled."""
+        """For the first ``count`` pairs: weight of each, and the share of its class that is not sampled."""
         stratum = self.stratum[:count]
         seen = torch.bincount(stratum, minlength=len(self.mass)).double()
         whole = seen == self.all
@@ -88,8 +87,8 @@ def _turn(place: Tensor, stratum: Tensor, mass: Tensor, *, singles: bool) -> Ten
 
 
 def _subsets(n: int, size: int, count: int, generator: torch.Generator) -> Tensor:
-    """``count`` different subsets of a size in random order, bool ``[count, n]``; of half the parts only those
-    that hold part 0, since the others are their complements."""
+    """``count`` different subsets of a size in random order, bool ``[count, n]``; of half the parts only
+    those that hold part 0, since the others are their complements."""
     half = 2 * size == n
     total = comb(n, size) // (2 if half else 1)
     if not count:
@@ -111,5 +110,5 @@ def _subsets(n: int, size: int, count: int, generator: torch.Generator) -> Tenso
 
 
 def every(n: int) -> Tensor:
-    """All ``2^n`` subsets of ``n`` parts, bool ``[2^n, n]``; subset ``k`` holds part ``i`` where bit ``i`` is set."""
+    """All ``2^n`` subsets of ``n`` parts, bool ``[2^n, n]``; ``k`` holds part ``i`` where bit ``i`` is 1."""
     return (torch.arange(2**n)[:, None] >> torch.arange(n) & 1).bool()

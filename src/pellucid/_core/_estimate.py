@@ -34,7 +34,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """Values ``[N, *shape]`` and their standard errors, both ends ``[N]``, and words on how they were found."""
+    """Values ``[N, *shape]`` and their standard errors, both ends ``[N]``, and words on how they were
+    found."""
 
     values: Tensor
     stderr: Tensor

@@ -63,7 +63,7 @@ class Game:
                 first = row
 
     def worth(self, masks: Tensor, within: slice) -> Tensor:
-        """Score of some rows with the parts that each mask ``[K, n]`` keeps: float64 ``[K, rows]`` on the CPU."""
+        """Score of some rows with the parts that each mask ``[K, n]`` keeps: float64 ``[K, rows]``."""
         masks = masks.to(self.q.point.device)
         found: list[Tensor] = []
         for some in masks.split(max(1, BLOCK // self.cost)):

@@ -1,4 +1,4 @@
-"""Weighted least squares shared by many right-hand sides, with the standard errors that its residuals support."""
+"""Weighted least squares of many right-hand sides, with standard errors from its residuals."""
 
 from __future__ import annotations
 
@@ -37,18 +37,21 @@ class Fit:
                 seen; 0 where all was seen, which then adds no error. ``None`` is 1 everywhere.
             cluster: how many neighbouring observations were drawn together.
         """
+        k, p = self.design.shape
+        seen = torch.ones(k, dtype=y.dtype) if unsampled is None else unsampled.clamp(min=0).sqrt()
         residual = y - self.design @ self.coefficients(y)
-        residual = residual / (1 - self.leverage).clamp(min=1e-9)[:, None]
-        if unsampled is not None:
-            residual = residual * unsampled.clamp(min=0).sqrt()[:, None]
         if cluster == 1:
+            residual = residual * (seen / (1 - self.leverage).clamp(min=1e-9))[:, None]
             return (self.influence.square() @ residual.square()).sqrt()
-        total = torch.zeros(len(self.influence), y.shape[1], dtype=y.dtype)
-        shape = (len(y) // cluster, cluster)
-        by_draw = residual.view(*shape, -1)
-        for i, row in enumerate(self.influence):
-            total[i] = (row.view(*shape, 1) * by_draw).sum(1).square().sum(0).sqrt()
-        return total
+        # what each draw's own observations make of their prediction, taken out: the jackknife over draws
+        influence = self.influence.view(p, -1, cluster).transpose(0, 1)
+        own = self.design.view(-1, cluster, p) @ influence
+        rest = (1 + 1e-9) * torch.eye(cluster, dtype=y.dtype) - own
+        left = torch.linalg.solve(rest, residual.view(k // cluster, cluster, -1)) * seen[::cluster, None,
+        None] total = torch.zeros(p, y.shape[1], dtype=y.dtype)
+        for part, error in zip(influence, left, strict=True):
+            total += (part @ error).square()
+        return total.sqrt()
 
 
 def fit(design: Tensor, weight: Tensor, *, ridge: float = 0.0) -> Fit:
@@ -65,8 +68,8 @@ def fit(design: Tensor, weight: Tensor, *, ridge: float = 0.0) -> Fit:
     diagonal = r.diagonal().abs()
     if len(scaled) < design.shape[1] or float(diagonal.min()) <= 1e-10 * float(diagonal.max()):
         raise MethodError(
-            f"{len(design)} coalitions do not decide {design.shape[1]} coefficients. Raise budget=, or name fewer "
-            "and larger parts with groups= or a spec."
+            f"{len(design)} coalitions do not decide {design.shape[1]} coefficients. "
+            "Raise budget=, or name fewer and larger parts with groups= or a spec."
         )
     q = q[: len(design)]
     influence = torch.linalg.solve_triangular(r, q.T, upper=True) * root

@@ -35,8 +35,8 @@ def exact_shapley(
     asked, for up to 16 parts. A part's value is divided evenly among its elements. Values add up to
     ``score - reference``; what rounding leaves over is in ``gap``.
 
-    Formula: ``phi_i = sum over S without i of |S|! (n - |S| - 1)! / n! · (v(S with i) - v(S))``, with ``v(S)``
-    the score with the parts of ``S`` there and the others absent.
+    Formula: ``phi_i = sum over S without i of |S|! (n - |S| - 1)! / n! · (v(S with i) - v(S))``, with
+    ``v(S)`` the score with the parts of ``S`` there and the others absent.
 
     Args:
         model: any network; needs no gradients.
@@ -44,8 +44,9 @@ def exact_shapley(
         target: what is explained: a class number, one for each row, or a ``Target``.
         at: site whose activation is explained instead of the inputs.
         spec: what the inputs mean; its parts and its absence are used.
-        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the inputs,
-            or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros without.
+        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the
+            inputs, or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros
+            without.
         background: rows ``[B, *shape]`` that stand there in turn: the marginal value function, where a
             coalition is worth its mean score over them. All coalitions share them.
         draws: how many of them serve each row, spread evenly over the score they get; ``None`` takes all.
@@ -62,8 +63,8 @@ def exact_shapley(
         MethodError: where there are more than 16 parts.
 
     Cost:
-        ``2^n`` forward passes of each row (times the background rows that serve it); no backward pass. Memory:
-        one chunk of inputs and 4,096 scores of each row.
+        ``2^n`` forward passes of each row (times the background rows that serve it); no backward pass.
+        Memory: one chunk of inputs and 4,096 scores of each row.
 
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
@@ -81,9 +82,10 @@ def exact_shapley(
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     played = game(q, baseline=baseline, background=background, draws=draws, groups=groups)
-    if max(played.counts) > MOST:
+    most = max(played.counts)
+    if most > MOST:
         raise MethodError(
-            f"{max(played.counts)} parts have 2^{max(played.counts)} coalitions; exact_shapley asks up to 2^{MOST}. "
+            f"{most} parts have 2^{most} coalitions; exact_shapley asks up to 2^{MOST}. "
             "Name fewer and larger parts with groups= or a spec, or use kernel_shap."
         )
     values = torch.zeros_like(q.point, dtype=torch.float64)

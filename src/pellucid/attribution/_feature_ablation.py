@@ -36,8 +36,9 @@ def feature_ablation(
         target: what is explained: a class number, one for each row, or a ``Target``.
         at: site whose activation is explained instead of the inputs.
         spec: what the inputs mean; its parts and its absence are used.
-        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the inputs,
-            or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros without.
+        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the
+            inputs, or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros
+            without.
         background: rows ``[B, *shape]`` that stand there in turn: the marginal value function, where a
             coalition is worth its mean score over them. All coalitions share them.
         draws: how many of them serve each row, spread evenly over the score they get; ``None`` takes all.
@@ -57,8 +58,8 @@ def feature_ablation(
         pass.
 
     Limits:
-        Parts are taken away one at a time: two that can stand in for each other both look useless. Such inputs
-        may lie where the network never trained. Falls do not add up to anything.
+        Parts are taken away one at a time: two that can stand in for each other both look useless. Such
+        inputs may lie where the network never trained. Falls do not add up to anything.
 
     Source:
         Li et al. 2016, Understanding Neural Networks through Representation Erasure, arXiv 1612.08220.

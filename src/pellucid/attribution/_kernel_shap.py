@@ -31,13 +31,14 @@ def kernel_shap(
 
     The parts of the input (cells, superpixels, columns, tokens) are the players. A part's value is divided
     evenly among its elements, so values summed over a part give its Shapley value, and all values add up to
-    ``score - reference``: exactly, at any budget. Every part gets a value; none is dropped. Coalitions come in
-    pairs with their complements, sizes as often as the Shapley kernel weighs them, and never twice: where the
-    budget reaches all ``2^n``, values are exact and their standard error is 0.
+    ``score - reference``: exactly, at any budget. Every part gets a value; none is dropped. Coalitions come
+    in pairs with their complements, sizes as often as the Shapley kernel weighs them, and never twice: where
+    the budget reaches all ``2^n``, values are exact and their standard error is 0.
 
     Formula: the ``phi`` that minimise ``sum_S w(S) · (v(S) - v(rest of S) - sum_i ±phi_i)²``, plus where part
-    ``i`` is in ``S``, under ``sum_i phi_i = v(all) - v(none)``, with ``w(S) = (n - 1) / (C(n, |S|) · |S| · (n - |S|))``
-    and ``v(S)`` the score with the parts of ``S`` there and the others absent.
+    ``i`` is in ``S``, under ``sum_i phi_i = v(all) - v(none)``, with
+    ``w(S) = (n - 1) / (C(n, |S|) · |S| · (n - |S|))`` and ``v(S)`` the score with the parts of ``S`` there
+    and the others absent.
 
     Args:
         model: any network; needs no gradients.
@@ -45,8 +46,9 @@ def kernel_shap(
         target: what is explained: a class number, one for each row, or a ``Target``.
         at: site whose activation is explained instead of the inputs.
         spec: what the inputs mean; its parts and its absence are used.
-        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the inputs,
-            or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros without.
+        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the
+            inputs, or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros
+            without.
         background: rows ``[B, *shape]`` that stand there in turn: the marginal value function, where a
             coalition is worth its mean score over them. All coalitions share them.
         draws: how many of them serve each row, spread evenly over the score they get; ``None`` takes all. The
@@ -72,7 +74,8 @@ def kernel_shap(
 
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
-        each other divide what they do together. Standard errors from few coalitions are rough, and
+        each other divide what they do together. Standard errors from fewer than 5 coalitions for each part
+        are too small, from few they are rough, and
         widened by Student's factor for it.
 
     Source:

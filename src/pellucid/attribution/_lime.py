@@ -32,13 +32,14 @@ def lime(
 ) -> Explanation:
     """What the presence of each part adds to the score in a linear surrogate, in units of the target.
 
-    Parts are there or absent by the toss of a coin; the surrogate is fitted to the scores, and coalitions near
-    the full input weigh most. A part's coefficient is divided evenly among its elements. How well the surrogate
-    fits, its weighted R², is in ``note``: below about 0.5 the values say little about the network.
+    Parts are there or absent by the toss of a coin; the surrogate is fitted to the scores, and coalitions
+    near the full input weigh most. A part's coefficient is divided evenly among its elements. How well the
+    surrogate fits, its weighted R², is in ``note``: below about 0.5 the values say little about the network.
 
-    Formula: the ``phi`` that minimise ``sum_z w(z) · (v(z) - phi_0 - sum_i z_i phi_i)² + ridge · |phi|²`` over
-    masks ``z``, with ``w(z) = exp(-d(z)² / width²)`` and the cosine distance ``d(z) = 1 - sqrt(|z| / n)``
-    between the mask and the full one; ``v(z)`` is the score with the parts of ``z`` there.
+    Formula: the ``phi`` that minimise ``sum_z w(z) · (v(z) - phi_0 - sum_i z_i phi_i)² + ridge · |phi|²``
+    over masks ``z``, with ``w(z) = exp(-d(z)² / width²)`` and the cosine distance
+    ``d(z) = 1 - sqrt(|z| / n)`` between the mask and the full one; ``v(z)`` is the score with the parts of
+    ``z`` there.
 
     Args:
         model: any network; needs no gradients.
@@ -46,8 +47,9 @@ def lime(
         target: what is explained: a class number, one for each row, or a ``Target``.
         at: site whose activation is explained instead of the inputs.
         spec: what the inputs mean; its parts and its absence are used.
-        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the inputs,
-            or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros without.
+        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the
+            inputs, or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros
+            without.
         background: rows ``[B, *shape]`` that stand there in turn: the marginal value function, where a
             coalition is worth its mean score over them. All coalitions share them.
         draws: how many of them serve each row, spread evenly over the score they get; ``None`` takes all. The
@@ -57,7 +59,8 @@ def lime(
         budget: rows of the network for each explained row; ``None`` is 16 coalitions for each part and at
             least 512.
         width: of the neighbourhood; 0.25 is the original's for pictures, larger looks further away.
-        ridge: how strongly coefficients are drawn to 0; the original has 1, which makes all of them too small.
+        ridge: how strongly coefficients are drawn to 0; the original has 1, which makes all of them too
+            small.
         compute: how to run; its seed decides the masks, which all rows with as many parts share.
 
     Returns:

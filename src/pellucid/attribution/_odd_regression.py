@@ -13,8 +13,9 @@ from pellucid._core._coalitions import pairs
 from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
 from pellucid._core._game import Background, Baseline, game
 
+# strength of products of d + 2 signs against d signs; the likeliest is taken
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 0.9)
-JITTER = 1e-9
+JITTER = 1e-9  # of the variance, for the sake of rounding
 
 
 def odd_regression(
@@ -34,15 +35,18 @@ def odd_regression(
 ) -> Explanation:
     """Share of each element in ``score - score(nothing there)`` by Shapley's rule, in units of the target.
 
-    The parts of the input (cells, superpixels, columns, tokens) are the players. A part's value is divided
-    evenly among its elements, so values summed over a part give its Shapley value, and all values add up to
-    ``score - reference``: exactly, at any budget. Every part gets a value; none is dropped. Coalitions come in
-    pairs with their complements, sizes as often as the Shapley kernel weighs them, and never twice: where the
-    budget reaches all ``2^n``, values are exact and their standard error is 0.
+    Shapley values depend only on the odd half of the game: on what a coalition is worth against its
+    complement. That half is a sum of products of an odd number of signs (there, absent). Single signs are
+    fitted freely, as in ``kernel_shap``; what is left over is guessed by products of three and more, the less
+    the more signs they have, with a strength that each row's own coalitions make most likely. At equal cost
+    its squared error was 0.4 to 0.9 of ``kernel_shap`` with 5 coalitions for each part, and 0.02 to 0.2 of it
+    with 100. A part's value is divided evenly among its elements, and all values add up to
+    ``score - reference``; none is dropped.
 
-    Formula: the ``phi`` that minimise ``sum_S w(S) · (v(S) - v(rest of S) - sum_i ±phi_i)²``, plus where part
-    ``i`` is in ``S``, under ``sum_i phi_i = v(all) - v(none)``, with ``w(S) = (n - 1) / (C(n, |S|) · |S| · (n - |S|))``
-    and ``v(S)`` the score with the parts of ``S`` there and the others absent.
+    Formula: ``phi_i = 2 b_i + sum over T with i, |T| ≥ 3 odd, of 2 / |T| · c_T``, where
+    ``(v(S) - v(rest of S)) / 2 = sum_i b_i s_i + sum_T c_T · product of s_j, j in T`` with ``s_j = ±1`` for
+    part ``j`` in ``S`` or not, ``b`` free, ``c_T`` normal with variance ``r^|T|``, and ``r`` of largest
+    likelihood.
 
     Args:
         model: any network; needs no gradients.
@@ -50,8 +54,9 @@ def odd_regression(
         target: what is explained: a class number, one for each row, or a ``Target``.
         at: site whose activation is explained instead of the inputs.
         spec: what the inputs mean; its parts and its absence are used.
-        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the inputs,
-            or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros without.
+        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the
+            inputs, or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros
+            without.
         background: rows ``[B, *shape]`` that stand there in turn: the marginal value function, where a
             coalition is worth its mean score over them. All coalitions share them.
         draws: how many of them serve each row, spread evenly over the score they get; ``None`` takes all. The
@@ -73,16 +78,17 @@ def odd_regression(
 
     Cost:
         ``budget`` forward passes of each row (or ``2^n`` coalitions where that is less); no backward pass.
-        Memory: one chunk of inputs, and eight bytes for each pass.
+        Beside them, linear algebra that grows with the cube of the budget: 0.2 s at 1,600 coalitions, once
+        for all rows with as many parts; beyond 10,000 ``kernel_shap`` is the better choice.
 
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
-        each other divide what they do together. With a budget of few pairs for each part, standard errors rest
-        on few residuals and are rough.
+        each other divide what they do together. The standard error is that of the guess: it trusts the prior,
+        and with fewer than 5 coalitions for each part it is too small.
 
     Source:
-        Lundberg & Lee 2017, A Unified Approach to Interpreting Model Predictions, arXiv 1705.07874; pairs and
-        standard errors after Covert & Lee 2021, Improving KernelSHAP, arXiv 2012.01536.
+        The odd part: OddSHAP, arXiv 2602.01399; pairs: arXiv 2601.18608. Free trend with a
+        normal prior on the rest: universal kriging, Cressie 1993, Statistics for Spatial Data, chapter 3.
 
     Example:
         >>> import torch
@@ -107,6 +113,7 @@ def odd_regression(
 
 
 def _plan(n: int, coalitions: int, seed: int) -> Plan:
+    """Pairs, and what their differences say of the values."""
     drawn = pairs(n, (coalitions - 2) // 2, torch.Generator().manual_seed(seed))
     # everyone against no one is a pair that every row has
     signs = torch.cat([torch.ones(1, n, dtype=torch.float64), drawn.sets.double() * 2 - 1])
@@ -123,8 +130,8 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
 
 
 def _posterior(signs: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation ``[n, R]`` of the values given the odd part ``[k, R]``, under the prior that
-    makes the row's own observations most likely.
+    """Mean and standard deviation ``[n, R]`` of the values given the odd part ``[k, R]``, under the prior
+    that makes the row's own observations most likely.
 
     Single signs have free coefficients, products of three or more have a prior: universal kriging.
     """
@@ -159,11 +166,11 @@ def _posterior(signs: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _prior(n: int, rho: float) -> tuple[Tensor, Tensor, float]:
-    """Covariance of the odd part by how many parts differ ``[n + 1]``; covariance of a value with the odd part
-    where the part is there, by how many of the others are not ``[n]``; variance of a value.
+    """Covariance of the odd part by how many parts differ ``[n + 1]``; covariance of a value with the odd
+    part where the part is there, by how many of the others are not ``[n]``; variance of a value.
 
-    Every product of an odd number ``d ≥ 3`` of signs has a coefficient of variance ``rho^d``; all is divided by
-    the variance of the odd part.
+    Every product of an odd number ``d ≥ 3`` of signs has a coefficient of variance ``rho^d``; all is divided
+    by the variance of the odd part.
     """
     differ = torch.arange(n + 1, dtype=torch.float64)
     prior = (

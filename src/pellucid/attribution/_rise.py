@@ -34,8 +34,8 @@ def rise(
     for each picture and ranks pixels alike; without that number, 0 says that a pixel makes no difference.
 
     Formula: ``values[p] = sum_k f(x_k) · M_k[p] / sum_k M_k[p] - mean_k f(x_k)``, with
-    ``x_k = M_k · x + (1 - M_k) · baseline`` and ``M_k`` a random grid of zeros and ones, enlarged and shifted.
-    Every channel of a pixel gets an equal share of its value.
+    ``x_k = M_k · x + (1 - M_k) · baseline`` and ``M_k`` a random grid of zeros and ones, enlarged and
+    shifted. Every channel of a pixel gets an equal share of its value.
 
     Args:
         model: any network; needs no gradients.
@@ -139,8 +139,8 @@ def _kept(scores: Tensor, masks: Masks, size: int) -> tuple[Tensor, Tensor]:
     f = (scores - middle).T
     ones, total = f.new_zeros(()), f.new_zeros(())
     for ks in torch.arange(count).split(size):
-        M, g = masks(ks).flatten(1), f[:, ks.to(f.device)]
-        ones, total = ones + M.sum(0), total + g @ M
+        kept = masks(ks).flatten(1)
+        ones, total = ones + kept.sum(0), total + f[:, ks.to(f.device)] @ kept
     ratio = total / ones
     share = ones / count
     spread = torch.zeros_like(ratio)

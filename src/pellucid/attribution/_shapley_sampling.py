@@ -41,8 +41,9 @@ def shapley_sampling(
         target: what is explained: a class number, one for each row, or a ``Target``.
         at: site whose activation is explained instead of the inputs.
         spec: what the inputs mean; its parts and its absence are used.
-        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the inputs,
-            or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros without.
+        baseline: what stands in the place of an absent part: a number, a tensor that broadcasts to the
+            inputs, or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, zeros
+            without.
         background: rows ``[B, *shape]`` that stand there in turn: the marginal value function, where a
             coalition is worth its mean score over them. All coalitions share them.
         draws: how many of them serve each row, spread evenly over the score they get; ``None`` takes all. The
@@ -63,8 +64,8 @@ def shapley_sampling(
         TargetError, SiteError: where target or site do not fit the network.
 
     Cost:
-        ``2 (n - 1)`` forward passes of each row for each pair of orders; no backward pass. Memory: one chunk of
-        inputs, and sixteen bytes for each pass.
+        ``2 (n - 1)`` forward passes of each row for each pair of orders; no backward pass. Memory: one chunk
+        of inputs, and sixteen bytes for each pass.
 
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on

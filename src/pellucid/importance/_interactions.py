@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -58,8 +57,8 @@ def shapley_interactions(
     Of all functions that give each part and each pair a number, the one that follows the network most closely
     under the Shapley kernel, and exactly with everything and with nothing there.
 
-    Formula: the ``phi`` that minimise ``sum_S w(S) · (v(S) - v(none) - sum_i∈S phi_i - sum_ij⊆S phi_ij)²`` under
-    ``v(all) - v(none) = sum_i phi_i + sum_i<j phi_ij``, with the weights of ``kernel_shap``.
+    Formula: the ``phi`` that minimise ``sum_S w(S) · (v(S) - v(none) - sum_i∈S phi_i - sum_ij⊆S phi_ij)²``
+    under ``v(all) - v(none) = sum_i phi_i + sum_i<j phi_ij``, with the weights of ``kernel_shap``.
 
     Args:
         model: any network; needs no gradients.
@@ -85,8 +84,8 @@ def shapley_interactions(
         ``budget`` forward passes of each row (or ``2^n`` coalitions where that is less); no backward pass.
 
     Limits:
-        What three and more parts do together is shared out among pairs and parts. Inputs with absent parts may
-        lie where the network never trained.
+        What three and more parts do together is shared out among pairs and parts. Inputs with absent parts
+        may lie where the network never trained.
 
     Source:
         Tsai et al. 2023, Faith-Shap: The Faithful Shapley Interaction Index, arXiv 2203.00870.
@@ -126,8 +125,8 @@ def _faithful(played: Game, n: int, budget: int | None) -> tuple[Tensor, Tensor,
     needed = min(2 * terms + 2, 2**n)
     if allowed < needed:
         raise InputError(
-            f"{n} parts and their pairs need a budget of at least {needed * played.cost} rows each, got {budget}. "
-            "Raise budget=, or name fewer and larger parts with groups= or a spec."
+            f"{n} parts and their pairs need a budget of at least {needed * played.cost} rows each, "
+            f"got {budget}. Raise budget=, or name fewer and larger parts with groups= or a spec."
         )
     rows = slice(0, played.q.rows)
     empty, full = played.ends()

@@ -21,8 +21,8 @@ def mean_attribution(
 ) -> Importance:
     """Mean size of each part's value over the explained rows, in units of the target, with its interval.
 
-    A part's value in one row is the sum over its elements, whatever its sign; sizes are averaged, so that parts
-    which push half of the rows up and half down still count.
+    A part's value in one row is the sum over its elements, whatever its sign; sizes are averaged, so that
+    parts which push half of the rows up and half down still count.
 
     Formula: ``mean over rows of |sum over i in P of values[i]|``; the interval is the bootstrap's: rows drawn
     anew with replacement, between the quantiles of the means.
@@ -45,8 +45,8 @@ def mean_attribution(
         No pass of the network.
 
     Limits:
-        Importance to the network on these rows, by this method; nothing about the world. The interval speaks of
-        the choice of rows, not of the method's own error.
+        Importance to the network on these rows, by this method; nothing about the world. The interval speaks
+        of the choice of rows, not of the method's own error.
 
     Source:
         Lundberg et al. 2020, From local explanations to global understanding with explainable AI for trees,
@@ -65,8 +65,8 @@ def mean_attribution(
     values = explanation.map
     if len(values) < 2 or not 0 < level < 1 or resamples < 2:
         raise InputError(
-            f"Expected two rows or more, a level between 0 and 1 and two resamples or more, got {len(values)} "
-            f"rows, level={level}, resamples={resamples}."
+            "Expected two rows or more, a level between 0 and 1 and two resamples or more, got "
+            f"{len(values)} rows, level={level}, resamples={resamples}."
         )
     spec = explanation.spec
     if groups is None:

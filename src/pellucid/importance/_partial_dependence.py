@@ -49,7 +49,8 @@ def partial_dependence(
     resamples: int = 2000,
     compute: Compute | None = None,
 ) -> PartialDependence:
-    """Mean score when one column is set to each value of a grid, in units of the target, and each row's curve.
+    """Mean score when one column is set to each value of a grid, in units of the target, and each row's
+    curve.
 
     Formula: ``mean[g] = mean over rows of score(x with the column set to g)``; ``curves`` are the terms.
 
@@ -59,8 +60,9 @@ def partial_dependence(
         target: what is explained: a class number, one for each row, or a ``Target``.
         column: its number or, with a spec, its name; all slots of the column move together.
         spec: what the inputs mean.
-        grid: values ``[G]`` or ``[G, S]`` of the column's slots as the network takes them; ``None`` takes what
-            the rows hold: every combination of the slots where there are at most ``points``, else quantiles.
+        grid: values ``[G]`` or ``[G, S]`` of the column's slots as the network takes them; ``None`` takes
+            what the rows hold: every combination of the slots where there are at most ``points``, else
+                quantiles.
         points: size of a grid made here.
         level: of the interval, by drawing rows anew.
         resamples: how often rows are drawn anew.
@@ -81,8 +83,8 @@ def partial_dependence(
         that cross: look at ``curves`` too.
 
     Source:
-        Friedman 2001, Greedy Function Approximation; Goldstein et al. 2015, Peeking Inside the Black Box, arXiv
-        1309.6392.
+        Friedman 2001, Greedy Function Approximation; Goldstein et al. 2015, Peeking Inside the Black Box,
+        arXiv 1309.6392.
 
     Example:
         >>> import torch

@@ -41,8 +41,8 @@ def permutation_importance(
         answers: the true class numbers ``[N]``, or numbers ``[N]`` in regression.
         spec: what the inputs mean; its parts are used.
         groups: int64, number of the part of each element, the same for every row; ``None`` are the spec's.
-        measure: ``"likelihood"`` or ``"accuracy"`` for classes, ``"squared error"`` for numbers; left out, the
-            likelihood for whole numbers and the squared error for others.
+        measure: ``"likelihood"`` or ``"accuracy"`` for classes, ``"squared error"`` for numbers; left out,
+            the likelihood for whole numbers and the squared error for others.
         repeats: permutations of each part.
         level: of the interval, by drawing rows anew.
         resamples: how often rows are drawn anew.
@@ -59,7 +59,8 @@ def permutation_importance(
 
     Limits:
         Parts that can stand in for each other both look useless, and a part from another row may make a row
-        that could not be. It is the network's use of a part that is measured, not the part's value in the world.
+        that could not be. It is the network's use of a part that is measured, not the part's value in the
+        world.
 
     Source:
         Breiman 2001, Random Forests; Fisher et al. 2019, All Models are Wrong, but Many are Useful, arXiv
