@@ -1,7 +1,7 @@
-"""Shapley values and other coalition methods against captum, shap and shapiq: error and time at equal model rows.
+"""Coalition methods against captum, shap and shapiq: error and time at equal rows of the network.
 
-``python benchmarks/shapley.py [--seeds 3] [--data FOLDER]`` prints two tables. Truth is exact enumeration. For the
-errors the whole game is kept in a table, so that every library plays the very same one.
+``python benchmarks/shapley.py [--seeds 3] [--inputs 3] [--data FOLDER]`` prints two tables. Truth is exact
+enumeration. For the errors a whole game is kept in a table, so that every library plays the very same one.
 """
 
 import argparse
@@ -177,17 +177,41 @@ def times(rounds):
     cells = (torch.arange(8) // 2)[:, None] * 4 + torch.arange(8) // 2
     rows, perms = 302, 10
     groups, how = cells[None], Compute(256)
-    # captum's LIME has its own masks; its fit is given the same kernel and plain least squares
+
+    def each(algorithm, per):
+        return [
+            algorithm.attribute(
+                x[i : i + 1],
+                target=y[i : i + 1],
+                feature_mask=mask,
+                n_samples=rows,
+                perturbations_per_eval=per,
+            )
+            for i in range(len(x))
+        ]
+
+    mask, once = cells[None, None], {"groups": groups, "compute": how}
+    orders, ablation = theirs.ShapleyValueSampling(net), theirs.FeatureAblation(net)
     cases = {
-        "kernel_shap": (lambda: kernel_shap(net, x, y, groups=groups, budget=rows, compute=how),
-                        lambda per: [theirs.KernelShap(net).attribute(x[i : i + 1], target=y[i : i + 1], feature_mask=cells[None, None], n_samples=rows, perturbations_per_eval=per) for i in range(8)]),
-        "lime": (lambda: lime(net, x, y, groups=groups, budget=rows, compute=how),
-                 lambda per: [theirs.Lime(net).attribute(x[i : i + 1], target=y[i : i + 1], feature_mask=cells[None, None], n_samples=rows, perturbations_per_eval=per) for i in range(8)]),
-        "shapley_sampling": (lambda: shapley_sampling(net, x, y, groups=groups, budget=2 + 15 * 2 * perms, compute=how),
-                             lambda per: theirs.ShapleyValueSampling(net).attribute(x, target=y, feature_mask=cells[None, None], n_samples=2 * perms, perturbations_per_eval=per)),
-        "feature_ablation": (lambda: feature_ablation(net, x, y, groups=groups, compute=how),
-                             lambda per: theirs.FeatureAblation(net).attribute(x, target=y, feature_mask=cells[None, None], perturbations_per_eval=per)),
-    }  # fmt: skip
+        "kernel_shap": (
+            lambda: kernel_shap(net, x, y, budget=rows, **once),
+            lambda per: each(theirs.KernelShap(net), per),
+        ),
+        "lime": (
+            lambda: lime(net, x, y, budget=rows, **once),
+            lambda per: each(theirs.Lime(net), per),
+        ),
+        "shapley_sampling": (
+            lambda: shapley_sampling(net, x, y, budget=rows, **once),
+            lambda per: orders.attribute(
+                x, target=y, feature_mask=mask, n_samples=2 * perms, perturbations_per_eval=per
+            ),
+        ),
+        "feature_ablation": (
+            lambda: feature_ablation(net, x, y, **once),
+            lambda per: ablation.attribute(x, target=y, feature_mask=mask, perturbations_per_eval=per),
+        ),
+    }
     print(
         f"\nprocessor time for 8 digits in 16 cells at {rows} rows each (goal: captum's default ≥ 5×, best ≥ 1.2×)"
     )

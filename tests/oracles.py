@@ -193,7 +193,7 @@ def lime(score, inputs, fills, groups, masks, width, ridge):
 
 
 def rise(score, inputs, fill, masks):
-    """Petsiuk et al. 2018 with the sum of the masks below, less the mean, and the jackknife's standard error."""
+    """Petsiuk et al. 2018 over the sum of the masks, less the mean; and the jackknife's standard error."""
     channels = inputs.shape[1]
 
     def explain(x, i):

@@ -1,4 +1,4 @@
-"""Methods that take parts away in groups: slow twins, closed forms, and whether standard errors cover the truth."""
+"""Methods that take parts away in groups: slow twins, closed forms, and honest standard errors."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Coalition methods against captum's numbers, and against captum, shap and shapiq where they are installed."""
+"""Coalition methods against captum's numbers, and against captum, shap and shapiq."""
 
 import warnings
 

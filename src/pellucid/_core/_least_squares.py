@@ -47,8 +47,9 @@ class Fit:
         influence = self.influence.view(p, -1, cluster).transpose(0, 1)
         own = self.design.view(-1, cluster, p) @ influence
         rest = (1 + 1e-9) * torch.eye(cluster, dtype=y.dtype) - own
-        left = torch.linalg.solve(rest, residual.view(k // cluster, cluster, -1)) * seen[::cluster, None,
-        None] total = torch.zeros(p, y.shape[1], dtype=y.dtype)
+        left = torch.linalg.solve(rest, residual.view(k // cluster, cluster, -1))
+        left = left * seen[::cluster, None, None]
+        total = torch.zeros(p, y.shape[1], dtype=y.dtype)
         for part, error in zip(influence, left, strict=True):
             total += (part @ error).square()
         return total.sqrt()

@@ -49,8 +49,7 @@ def partial_dependence(
     resamples: int = 2000,
     compute: Compute | None = None,
 ) -> PartialDependence:
-    """Mean score when one column is set to each value of a grid, in units of the target, and each row's
-    curve.
+    """Mean score, in units of the target, when one column is set to each value of a grid; each row's curve.
 
     Formula: ``mean[g] = mean over rows of score(x with the column set to g)``; ``curves`` are the terms.
 
@@ -62,7 +61,7 @@ def partial_dependence(
         spec: what the inputs mean.
         grid: values ``[G]`` or ``[G, S]`` of the column's slots as the network takes them; ``None`` takes
             what the rows hold: every combination of the slots where there are at most ``points``, else
-                quantiles.
+            quantiles.
         points: size of a grid made here.
         level: of the interval, by drawing rows anew.
         resamples: how often rows are drawn anew.

@@ -38,7 +38,7 @@ class Importance:
 
 
 def bootstrapped(each: Tensor, level: float, resamples: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Ends of the percentile interval of the mean over rows of ``[N, P]``: rows drawn anew with replacement."""
+    """Ends of the percentile interval of the mean over rows of ``[N, P]``, by drawing rows anew."""
     generator = torch.Generator().manual_seed(seed)
     count = len(each)
     means = torch.empty(resamples, each.shape[1], dtype=torch.float64)
