@@ -8,7 +8,14 @@ from pellucid import attribution
 from pellucid._core import unit
 from pellucid.errors import MethodError
 
+CELLS = torch.arange(4).view(2, 2).repeat_interleave(4, 0).repeat_interleave(4, 1)
 OPTIONS = {
+    "exact_shapley": {"groups": CELLS},
+    "shapley_sampling": {"groups": CELLS, "budget": 64},
+    "kernel_shap": {"groups": CELLS},
+    "odd_regression": {"groups": CELLS},
+    "lime": {"groups": CELLS, "budget": 64},
+    "rise": {"samples": 50, "cells": 3},
     "smoothgrad": {"samples": 6},
     "integrated_gradients": {"steps": 6},
     # twins that have no module there need the layer by name
