@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid import attribution, evidence
 from pellucid._core import Compute, Dataset, Explanation, Subject, TargetLike, log_odds, logit, predict
-from pellucid.errors import InputError, MethodError, near_misses
+from pellucid.errors import CancelledError, InputError, MethodError, near_misses
 from pellucid.tasks._rows import held_out, sample
 
 Method = Callable[..., Explanation]
@@ -152,12 +152,19 @@ def fitting_methods(subject: Subject, *, most: int = 256) -> dict[str, Method]:
     """
     inputs = held_out(subject.needs_data("fitting_methods")).inputs[:2]
     target, found = usual_target(subject, inputs), dict[str, Method]()
+    limit = most * len(inputs)
+
+    def refuse_dear(_: int, total: int) -> None:
+        if total > limit:
+            raise CancelledError(f"{total} rows are more than {limit}.")
+
+    trial = Compute(progress=refuse_dear)
     for name, method in methods().items():
         try:
-            why = method(subject.model, inputs, target, spec=subject.spec)
-        except (MethodError, InputError):
+            why = method(subject.model, inputs, target, spec=subject.spec, compute=trial)
+        except (MethodError, InputError, CancelledError):
             continue
-        if why.provenance.forward + why.provenance.backward <= most * len(inputs):
+        if why.provenance.forward + why.provenance.backward <= limit:
             found[name] = method
     return found
 
