@@ -41,4 +41,5 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo pyproject.toml
 	$(PIP) --editable '.[demo,parquet,peers,dev]'
+	$(PIP) --no-deps zennit
 	touch $@

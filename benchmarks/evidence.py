@@ -87,6 +87,8 @@ def slope(model: nn.Module, inputs: object, targets: object, **_: object) -> obj
 
 
 def quantus_metrics() -> dict[str, Callable[[nn.Module, Tensor, Tensor], object]]:
+    # quantus imports zennit where it is installed, and that wants torchvision; no metric here needs it
+    sys.modules.setdefault("zennit", None)  # pyright: ignore[reportArgumentType]
     import quantus
 
     quiet = {"disable_warnings": True, "display_progressbar": False}

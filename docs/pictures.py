@@ -10,7 +10,8 @@ from pellucid import figures, tasks
 
 HERE = Path(__file__).parent
 RUN = HERE.parent / "out" / "digits-run"
-METHODS = ("integrated_gradients", "occlusion", "grad_cam", "saliency")
+METHODS = ("integrated_gradients", "grad_cam", "saliency")
+SCALE = 1.25
 
 
 def subject() -> pellucid.Subject:
@@ -18,15 +19,21 @@ def subject() -> pellucid.Subject:
     return pellucid.open(RUN) if RUN.is_dir() else pellucid.train("mnist", epochs=8)
 
 
+def keep(name: str, figure: figures.Figure) -> None:
+    """Write one picture beside the others."""
+    (HERE / "pictures" / f"{name}.png").write_bytes(figure.png(scale=SCALE))
+
+
 def main() -> None:
-    digits, place = subject(), HERE / "pictures"
+    """Draw them all."""
+    digits = subject()
     why = [pellucid.explain(digits, 3, method=name) for name in METHODS]
-    figures.saliency(why, limits="own").save(place / "why.png")
-    figures.evidence(why[0].cards[0]).save(place / "evidence.png")
+    keep("why", figures.saliency(why, limits="own"))
+    keep("evidence", figures.evidence(why[0].cards[0]))
     sites = tasks.feature_sites(digits)
     page = pellucid.features(digits, sites[1], units=range(8), steps=192)
-    figures.feature_tiles(page.pictures, page.exemplars, page.real).save(place / "features.png")
-    figures.layer_strip(pellucid.layers(digits)).save(place / "layers.png")
+    keep("features", figures.feature_tiles(page.pictures, page.exemplars, page.real))
+    keep("layers", figures.layer_strip(pellucid.layers(digits)))
 
 
 if __name__ == "__main__":

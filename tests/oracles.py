@@ -4,6 +4,7 @@
 """
 
 import itertools
+import math
 
 import numpy as np
 import torch
@@ -123,3 +124,91 @@ def occlusion_by_window(score, inputs, fill, window, stride):
         return total / count
 
     return by_row(inputs, explain)
+
+
+def worth(score, x, i, fills, groups, kept):
+    """Mean score of row ``x`` over fillings, with only the parts in ``kept``; the loop of the definition."""
+    inside = torch.zeros_like(x, dtype=torch.bool)
+    for part in kept:
+        inside |= groups == part
+    return sum(score(torch.where(inside, x, fill), i).item() for fill in fills) / len(fills)
+
+
+def shapley(score, inputs, fills, groups):
+    """Shapley 1953 by all orders of arrival; ``fills(i)`` are what row ``i`` may hold in absent parts."""
+
+    def explain(x, i):
+        n, known, value = int(groups.max()) + 1, {}, torch.zeros_like(x)
+
+        def v(kept):
+            key = frozenset(kept)
+            if key not in known:
+                known[key] = worth(score, x, i, fills(i), groups, key)
+            return known[key]
+
+        for order in itertools.permutations(range(n)):
+            for place, part in enumerate(order):
+                inside = (groups == part).expand(x.shape)
+                gain = v(order[: place + 1]) - v(order[:place])
+                value[inside] += gain / int(inside.sum())
+        return value / math.factorial(n)
+
+    return by_row(inputs, explain)
+
+
+def feature_ablation(score, inputs, fills, groups):
+    """Score less the mean score without the part, shared inside the part."""
+
+    def explain(x, i):
+        value, parts = torch.zeros_like(x), range(int(groups.max()) + 1)
+        for part in parts:
+            inside = (groups == part).expand(x.shape)
+            rest = worth(score, x, i, fills(i), groups, [p for p in parts if p != part])
+            value[inside] = (score(x, i).item() - rest) / int(inside.sum())
+        return value
+
+    return by_row(inputs, explain)
+
+
+def lime(score, inputs, fills, groups, masks, width, ridge):
+    """Ribeiro et al. 2016 by the normal equations, with the intercept as one more column."""
+
+    def explain(x, i):
+        n = masks.shape[1]
+        A, b = torch.zeros(n + 1, n + 1, dtype=x.dtype), torch.zeros(n + 1, dtype=x.dtype)
+        A[range(1, n + 1), range(1, n + 1)] += ridge
+        for mask in masks:
+            kept = mask.nonzero().flatten().tolist()
+            w = math.exp(-((1 - math.sqrt(len(kept) / n)) ** 2) / width**2)
+            z = torch.cat([torch.ones(1, dtype=x.dtype), mask.to(x.dtype)])
+            A += w * z[:, None] * z
+            b += w * z * worth(score, x, i, fills(i), groups, kept)
+        found, value = torch.linalg.solve(A, b)[1:], torch.zeros_like(x)
+        for part in range(n):
+            inside = (groups == part).expand(x.shape)
+            value[inside] = found[part] / int(inside.sum())
+        return value
+
+    return by_row(inputs, explain)
+
+
+def rise(score, inputs, fill, masks):
+    """Petsiuk et al. 2018 over the sum of the masks, less the mean; and the jackknife's standard error."""
+    channels = inputs.shape[1]
+
+    def explain(x, i):
+        f = torch.stack([score(m * x + (1 - m) * fill, i).sum() for m in masks]).detach()
+
+        def over(f, masks):
+            return (f[:, None, None] * masks).sum(0) / masks.sum(0) - f.mean()
+
+        count = len(masks)
+        left = torch.stack(
+            [over(f[torch.arange(count) != k], masks[torch.arange(count) != k]) for k in range(count)]
+        )
+        error = ((count - 1) / count * (left - left.mean(0)).square().sum(0)).sqrt()
+        both = torch.stack([over(f, masks), error]) / channels
+        return both[None, :, None].expand(1, 2, *x.shape[1:])
+
+    found = by_row(inputs, explain)
+    return found[:, 0], found[:, 1]

@@ -20,6 +20,7 @@ LAYERS = {
     "layers": 3,
     "features": 3,
     "attribution": 3,
+    "importance": 3,
     "rules": 3,
     "loading": 3,
     "evidence": 4,

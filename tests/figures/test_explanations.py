@@ -140,6 +140,13 @@ def test_bars_speak_in_units_of_the_user():
     assert radius["label"] == "mean radius = 17.99 µm"
 
 
+def test_long_labels_lose_their_name_not_their_value():
+    drawn = bar_values(figures.bars(made.explained_row(), top=30, width=160))
+    dimension = next(each for each in drawn if each["name"] == "mean fractal dimension")
+    assert dimension["label"].endswith("… = 0.07871")
+    assert len(dimension["label"]) <= 17
+
+
 def test_bars_end_where_the_standard_errors_say():
     explanation = made.explained_row()
     first = bar_values(figures.bars(explanation))[0]

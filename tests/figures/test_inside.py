@@ -7,6 +7,7 @@ import torch
 from figures import made
 from pellucid import figures
 from pellucid.errors import InputError
+from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._evidence import check_table
 
 
@@ -113,6 +114,28 @@ def test_a_rule_that_speaks_for_no_row_is_drawn_with_a_gap():
     figure = figures.rules_table(rules)
     assert figure.table.rows[-1][2:] == (0, "–")
     assert "agrees –" in figure.svg()
+
+
+def test_long_rules_are_wrapped_not_cut():
+    conditions = tuple(made.condition(f"a column with a long name {i}", "<=", i) for i in range(6))
+    rule = dataclasses.replace(made.rules().rules[0], conditions=conditions)
+    chart = figures.rules_table(dataclasses.replace(made.rules(), rules=(rule,))).chart
+    drawn = " ".join(layer["mark"].get("text", "") for layer in chart["layer"])
+    for condition in conditions:
+        assert condition.column.split()[-1] in drawn
+    assert "a column with a long name 5 ≤ 5" in " ".join(drawn.split())
+
+
+def test_a_colour_means_the_same_answer_in_the_list_and_in_the_tree():
+    def colours(figure, key):
+        return {layer["mark"][key] for layer in figure.chart["layer"] if layer["mark"]["type"] == "rect"}
+
+    benign = dataclasses.replace(made.rules(), rules=made.rules().rules[:1])
+    assert colours(figures.rules_table(benign), "color") == {OKABE_ITO[1]}
+    leaf = [
+        layer["mark"]["color"] for layer in figures.tree(benign).chart["layer"] if "color" in layer["mark"]
+    ]
+    assert OKABE_ITO[1] in leaf
 
 
 def test_the_tree_draws_common_beginnings_once():

@@ -43,8 +43,8 @@ class Chunk:
         return [Chunk(self.k0, self.k1, self.r0, middle), Chunk(self.k0, self.k1, middle, self.r1)]
 
 
-def chunks(count: int, rows: int, size: int) -> list[Chunk]:
-    """All variants of some rows, then of the next; none larger than ``size``.
+def chunks(count: int, rows: int, size: int, *, first: int = 0) -> list[Chunk]:
+    """All variants of some rows, then of the next; none larger than ``size``; rows begin at ``first``.
 
     Example:
         >>> [(c.k0, c.k1, c.r0, c.r1) for c in chunks(3, 2, 4)]
@@ -53,7 +53,7 @@ def chunks(count: int, rows: int, size: int) -> list[Chunk]:
     n = min(rows, size)
     c = max(1, size // n)
     return [
-        Chunk(k, min(k + c, count), r, min(r + n, rows))
+        Chunk(k, min(k + c, count), first + r, first + min(r + n, rows))
         for r in range(0, rows, n)
         for k in range(0, count, c)
     ]

@@ -73,8 +73,10 @@ class Guard:
             version, kept = self._kept[i]
             if module._buffers.get(name) is not buffer:
                 module._buffers[name] = buffer
-            if version < 0 or _version(buffer) != version:
-                with torch.no_grad():
+            # norms write their statistics without counting it as a change
+            uncounted = version < 0 or isinstance(module, nn.modules.batchnorm._NormBase)
+            if _version(buffer) != version or (uncounted and not torch.equal(buffer, kept)):
+                with torch.inference_mode() if buffer.is_inference() else torch.no_grad():
                     buffer.copy_(kept)
                 self._kept[i] = (_version(buffer), kept)
 

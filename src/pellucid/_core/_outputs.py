@@ -40,9 +40,9 @@ def stream(
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            if size == 1:
+            if rows.stop - rows.start == 1:
                 raise MethodError(f"Memory does not suffice for a single row: {error}") from error
-            size = max(1, size // 2)
+            size = (rows.stop - rows.start) // 2
             continue
         yield rows, raw, seen
         start = rows.stop

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import get_gradient_edge
 
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed
@@ -16,8 +15,7 @@ from pellucid._core._target import Target, the_output
 from pellucid.errors import MethodError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
-# how a method that differentiates in its own way sees a chunk: (pass, points [c * n, *shape], ks
-# [c], rows of n)
+# a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
 HALF = (torch.float16, torch.bfloat16)
@@ -51,20 +49,21 @@ class Pass:
                 # a network may differentiate inside itself
                 return None, self.score(_own(points, made), rows, c).detach().reshape(c, n)
         if by is not None:
-            grad, score = by(self, _own(points, made), chunk.ks, rows)
+            every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
+            with torch.enable_grad():
+                grad, score = by(self, _own(every, made), chunk.ks, rows)
             return grad.reshape(c, n, *grad.shape[1:]), score.reshape(c, n)
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         del made
         with torch.enable_grad():
-            # networks may write into what they are given: so it is a copy, and no leaf
-            points = points + torch.zeros((), dtype=points.dtype, device=points.device, requires_grad=True)
             grad, score = self.slope(points, rows, c, weight)
         return grad.reshape(c, n, *shape), score.reshape(c, n)
 
     def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
-        start = get_gradient_edge(points)
-        score = self.score(points, rows, copies)
+        start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
+        # a copy: networks may write into what they are given, which is forbidden on a leaf
+        score = self.score(start.clone(), rows, copies)
         outer = torch.ones_like(score)
         each = None if weight is None else weight.to(score.device).repeat_interleave(len(score) // copies)
         if each is not None and score.dtype not in HALF:
@@ -94,12 +93,13 @@ class Pass:
 
     def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
         """The target's value for an output of ``copies * n`` rows."""
+        count = (rows.stop - rows.start) * copies
         index = torch.arange(rows.start, rows.stop, device=output.device)
         index = index if copies == 1 else index.repeat(copies)
         score = self.target.score(output, index)
-        if score.shape != (len(index),):
+        if score.shape != (count,):
             raise TargetError(
-                f"{self.target.label} must give one number per row: expected the shape ({len(index)},), "
+                f"{self.target.label} must give one number per row: expected the shape ({count},), "
                 f"got {tuple(score.shape)}."
             )
         return score

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import cast
 
 from torch import Tensor, nn
@@ -69,24 +70,27 @@ class Probe:
 
 def pick(value: object, site: Site) -> Tensor:
     """The tensor that ``site.item`` names in what a module took or gave."""
-    if isinstance(value, Tensor) and site.item is None:
-        return value
+    if isinstance(value, Tensor):
+        if site.item is None:
+            return value
+        raise SiteError(
+            f"{str(site)!r} names an item of a plain tensor, which has none. Leave [{site.item}] away."
+        )
     whole = cast("Mapping[object, object] | tuple[object, ...] | object", value)
     if isinstance(whole, Mapping):
-        value = whole.get(site.item)
+        value = whole.get(0 if site.item is None else site.item)
     elif isinstance(whole, tuple | list):
         index = 0 if site.item is None and len(whole) == 1 else site.item
         value = whole[index] if isinstance(index, int) and index < len(whole) else None
     if isinstance(value, Tensor):
         return value
+    place = str(replace(site, item=None))
     raise SiteError(
-        f"{str(site)!r} is not one tensor but {_described(whole)}; name an item, such as '{site}[0]'."
+        f"{str(site)!r} is not one tensor but {_described(whole)}; name an item, such as '{place}[0]'."
     )
 
 
 def _described(value: object) -> str:
-    if isinstance(value, Tensor):
-        return "a plain tensor without items"
     if isinstance(value, Mapping):
         return f"a mapping with {', '.join(map(repr, value))}"
     if isinstance(value, tuple | list):
@@ -189,7 +193,14 @@ def _attach(target: nn.Module, module: str, side: Side, hooks: _Hooks) -> Remova
     if side == "out":
         return target.register_forward_hook(lambda _, __, output: hooks.visit(module, side, output))
 
-    def entering(_: nn.Module, args: tuple[object, ...]) -> object:
-        return hooks.visit(module, side, args)
+    def entering(
+        _: nn.Module, args: tuple[object, ...], named_args: dict[str, object]
+    ) -> tuple[object, dict[str, object]]:
+        if not named_args:
+            return hooks.visit(module, side, args), named_args
+        # arguments by place and by name are items alike
+        changed = hooks.visit(module, side, {**dict(enumerate(args)), **named_args})
+        items = cast("dict[int | str, object]", changed)
+        return tuple(items[i] for i in range(len(args))), {name: items[name] for name in named_args}
 
-    return target.register_forward_pre_hook(entering)
+    return target.register_forward_pre_hook(entering, with_kwargs=True)

@@ -102,6 +102,16 @@ class Question:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""
         return self._activation(at)
 
+    @property
+    def crossable(self) -> bool:
+        """Whether a row of the point alone decides a score: nothing else goes along row by row."""
+        return self.at is None and not self._feed.held
+
+    @property
+    def base(self) -> Tensor:
+        """Scores ``[N]`` of the unchanged rows; a pass is made only where none has shown them."""
+        return self.scores()[0] if self._base is None else self._base
+
     def filled(self, value: Fill) -> Tensor:
         """``value`` in the shape of the point: ``None`` is :attr:`absent`, a mapping goes by input name."""
         if value is None:
@@ -117,16 +127,22 @@ class Question:
             draws.append(torch.randn(shape, generator=generator, dtype=torch.float64))
         return torch.stack(draws)[:, None].to(place.device, place.dtype)
 
-    def scores(self, variants: Variants | None = None, count: int = 1) -> Tensor:
-        """The target's value ``[count, N]`` for each variant of each row, without gradients."""
+    def scores(
+        self, variants: Variants | None = None, count: int = 1, *, within: slice | None = None
+    ) -> Tensor:
+        """The target's value ``[count, N]`` for each variant of each row, without gradients.
+
+        ``within``, a slice with both ends, asks for some rows only.
+        """
         found: Tensor | None = None
-        for ks, rows, _, score in self._chunks(variants, count, None, gradients=False):
+        some = slice(0, self.rows) if within is None else within
+        for ks, rows, _, score in self._chunks(variants, count, None, gradients=False, within=some):
             if found is None:
-                found = score.new_empty((count, self.rows))
-            found[ks[0] : ks[-1] + 1, rows] = score
+                found = score.new_empty((count, some.stop - some.start))
+            found[ks[0] : ks[-1] + 1, rows.start - some.start : rows.stop - some.start] = score
         if found is None:
             raise InputError(f"Expected at least one variant, got {count}.")
-        if variants is None:
+        if variants is None and within is None:
             self._base = found[0]
         return found
 
@@ -228,8 +244,7 @@ class Question:
             over: ``"inputs"`` where a map made at a hidden site was laid over the inputs.
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
-        scores = self._base if scores is None else scores
-        scores = self.scores()[0] if scores is None else scores
+        scores = self.base if scores is None else scores
         gap = None
         if reference is not None:
             gap = (
@@ -322,12 +337,14 @@ class Question:
         *,
         gradients: bool,
         by: Slope | None = None,
+        within: slice | None = None,
     ) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
         """Cut variants × rows into chunks, run each, and go on with halves where memory runs out."""
         if gradients and not self.point.is_floating_point():
             raise InputError(self._whole_numbers())
-        total, done, size = count * self.rows, 0, self.compute.batch_size
-        waiting = chunks(count, self.rows, size)[::-1]
+        some = slice(0, self.rows) if within is None else within
+        total, done, size = count * (some.stop - some.start), 0, self.compute.batch_size
+        waiting = chunks(count, some.stop - some.start, size, first=some.start)[::-1]
         while waiting:
             chunk = waiting.pop()
             if chunk.size > size:

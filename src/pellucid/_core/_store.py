@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._subject import Subject
-from pellucid.errors import StoreError
+from pellucid.errors import PellucidError, StoreError
 
 FORMAT = "pellucid 1"
 PACKAGE = "pellucid."
@@ -74,7 +74,15 @@ def load(path: str | Path) -> object:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"{path} is damaged or not a pellucid file and was not read: {error}") from error
-    return _decode(tree, tensors, str(path))
+    try:
+        return _decode(tree, tensors, str(path))
+    except StoreError:
+        raise
+    except (PellucidError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise StoreError(
+            f"{path} holds something that is no value of this version of pellucid; not read "
+            f"({type(error).__name__}: {error})."
+        ) from error
 
 
 def write_bytes(content: bytes, path: str | Path) -> None:
@@ -142,7 +150,7 @@ def _decode(tree: object, tensors: Mapping[str, Tensor], path: str) -> object:
         kind = _value_type(str(node["type"]), path)
         fields = cast("dict[str, object]", node["fields"])
         return kind(**{name: _decode(part, tensors, path) for name, part in fields.items()})
-    (kind_name, content), *_ = node.items()
+    ((kind_name, content),) = node.items()
     if kind_name == "tensor":
         return tensors[str(content)]
     if kind_name == "float":
@@ -154,7 +162,7 @@ def _decode(tree: object, tensors: Mapping[str, Tensor], path: str) -> object:
         pairs = cast("list[list[object]]", items)
         return {cast("str", _decode(k, tensors, path)): _decode(v, tensors, path) for k, v in pairs}
     decoded = [_decode(part, tensors, path) for part in items]
-    return tuple(decoded) if kind_name == "tuple" else decoded
+    return {"tuple": tuple, "list": list}[kind_name](decoded)
 
 
 def _value_type(name: str, path: str) -> type:

@@ -93,7 +93,8 @@ def logit(k: int, *, output: int | str | None = None) -> Target:
 def logits(classes: Sequence[int] | Tensor, *, output: int | str | None = None) -> Target:
     """Another output for each row: ``classes[i]`` for row ``i``."""
     chosen = torch.as_tensor(classes, dtype=torch.int64).flatten()
-    ends = (int(chosen.min()), int(chosen.max())) if len(chosen) else ()
+    numbers = chosen.tolist()
+    ends = (min(numbers), max(numbers)) if numbers else ()
 
     def score(out: Tensor, rows: Tensor) -> Tensor:
         _in_range(out, *ends)

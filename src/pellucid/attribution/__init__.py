@@ -1,7 +1,11 @@
 """Why did the network give this score? One method, one file; each returns an ``Explanation``."""
 
 from pellucid.attribution._deconvnet import deconvnet
+from pellucid.attribution._deep_lift import deep_lift
+from pellucid.attribution._deep_lift_shap import deep_lift_shap
+from pellucid.attribution._exact_shapley import exact_shapley
 from pellucid.attribution._expected_gradients import expected_gradients
+from pellucid.attribution._feature_ablation import feature_ablation
 from pellucid.attribution._full_grad import full_grad
 from pellucid.attribution._grad_cam import grad_cam
 from pellucid.attribution._grad_cam_plus_plus import grad_cam_plus_plus
@@ -12,11 +16,17 @@ from pellucid.attribution._idgi import idgi
 from pellucid.attribution._input_x_gradient import input_x_gradient
 from pellucid.attribution._integrated_gradients import integrated_gradients
 from pellucid.attribution._internal_influence import internal_influence
+from pellucid.attribution._kernel_shap import kernel_shap
 from pellucid.attribution._layer_cam import layer_cam
 from pellucid.attribution._layer_conductance import layer_conductance
+from pellucid.attribution._lime import lime
+from pellucid.attribution._lrp import lrp
 from pellucid.attribution._occlusion import occlusion
+from pellucid.attribution._odd_regression import odd_regression
+from pellucid.attribution._rise import rise
 from pellucid.attribution._saliency import saliency
 from pellucid.attribution._score_cam import score_cam
+from pellucid.attribution._shapley_sampling import shapley_sampling
 from pellucid.attribution._smoothgrad import smoothgrad
 from pellucid.attribution._smoothgrad_squared import smoothgrad_squared
 from pellucid.attribution._vargrad import vargrad
@@ -41,5 +51,15 @@ __all__ = [
     "hires_cam",
     "layer_cam",
     "score_cam",
+    "deep_lift",
+    "deep_lift_shap",
+    "lrp",
     "occlusion",
+    "feature_ablation",
+    "rise",
+    "lime",
+    "exact_shapley",
+    "shapley_sampling",
+    "kernel_shap",
+    "odd_regression",
 ]

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core._game import parts
 from pellucid.errors import InputError
-
-CELLS = 14  # cells along the shorter side of a map where nobody names its parts
 
 
 def occlusion(
@@ -106,29 +105,13 @@ def _falls(
 
 
 def _by_part(q: Question, fill: Tensor) -> tuple[Tensor, Tensor]:
-    groups = _parts(q.point) if q.described is None else q.described.groups(q.point)
+    groups = parts(q.point) if q.described is None else q.described.groups(q.point)
     by_row = groups.expand(q.point.shape)
     each = torch.arange(int(groups.max()) + 1, device=groups.device).view(-1, *[1] * q.point.ndim)
     falls, scores = _falls(q, fill, lambda ks, rows: by_row[rows] == each[ks], len(each))
     flat = by_row.reshape(q.rows, -1)
     size = torch.zeros_like(falls).scatter_add_(1, flat, torch.ones_like(flat, dtype=falls.dtype))
     return (falls / size.clamp(min=1)).gather(1, flat).view(q.point.shape), scores
-
-
-def _parts(point: Tensor) -> Tensor:
-    """Number of the part of each element where nobody named parts: int64 ``[*shape]``."""
-    shape, place = point.shape[1:], point.device
-    if len(shape) < 2:
-        return torch.arange(shape.numel(), device=place).view(shape)
-    if len(shape) == 2:
-        return torch.arange(shape[0], device=place)[:, None].expand(shape)
-    spatial = shape[1:]
-    cell = max(1, min(spatial) // CELLS)
-    label = torch.zeros((), dtype=torch.int64, device=place)
-    for length in spatial:
-        index = torch.arange(length, device=place) // cell
-        label = label[..., None] * (int(index[-1]) + 1) + index
-    return label.expand(shape)
 
 
 def _by_window(
@@ -154,6 +137,9 @@ def _by_window(
     falls, scores = _falls(q, fill, inside, counts.numel())
     values = falls.reshape(q.rows, *counts)
     for axis, cover in enumerate(covers, start=1):
+        if len(cover) == 1:
+            values = values.repeat_interleave(cover.shape[1], axis)
+            continue
         mean = (cover / cover.sum(0)).to(values)
         values = torch.tensordot(values.movedim(axis, -1), mean, 1).movedim(-1, axis)
     return values, scores

@@ -45,14 +45,14 @@ def _run(name: str, out: Path, seed: int) -> Path:
     dataset = _digits() if name == "digits" else tasks.dataset_of("breast-cancer")
     narrate(f"\n━━ {name}: training on {len(dataset):,} rows")
     network = tasks.network_for(dataset, seed=seed)
-    epochs = 8 if name == "digits" else 40
+    epochs = 10 if name == "digits" else 40
     with watching() as watch:
         subject = tasks.train(dataset, network=network, epochs=epochs, seed=seed, watch=watch)
-    tasks.save_run(subject, out / f"{name}-run")
+    subject = tasks.open_run(tasks.save_run(subject, out / f"{name}-run"))
     narrate(f"━━ {name}: looking inside, explaining, testing the explanations")
     page = out / f"{name}.html"
     with progress(name, batch_size=256, seed=seed) as compute:
-        found = dossier(subject, path=page, units=12, layers=2, steps=128, compute=compute)
+        found = dossier(subject, path=page, units=16, layers=3, steps=192, compute=compute)
     write(found, page)
     show(summary(found))
     return page

@@ -87,7 +87,7 @@ def _sum(explanation: Explanation, row: int, lines: list[Share]) -> str:
 
 
 def _chart(lines: list[Share], limit: float | None, width: int, *, hollow: bool) -> tuple[Spec, list[Spec]]:
-    values = [_datum(i, line) for i, line in enumerate(lines)]
+    values = [_datum(i, line, width) for i, line in enumerate(lines)]
     low = min([0.0, *(float(v["low"]) for v in values)])
     high = max([0.0, *(float(v["high"]) for v in values)])
     domain = [-limit, limit] if limit is not None else [low, high] if high > low else [-1.0, 1.0]
@@ -125,7 +125,7 @@ def _chart(lines: list[Share], limit: float | None, width: int, *, hollow: bool)
     return {"width": width, "height": STEP * len(lines), "data": {"values": values}}, drawn
 
 
-def _datum(index: int, line: Share) -> dict[str, str | float | int]:
+def _datum(index: int, line: Share, width: int) -> dict[str, str | float | int]:
     spread = 2 * (line.stderr or 0.0)
     ends = (min(line.value, line.value - spread), max(line.value, line.value + spread))
     rest = not line.text and "other column" in line.name
@@ -133,7 +133,7 @@ def _datum(index: int, line: Share) -> dict[str, str | float | int]:
     return {
         "row": index,
         "name": line.name,
-        "label": line.label,
+        "label": _fitting(line, int((width - 62) / 5.6)),
         "value": line.value,
         "shown": signed(line.value),
         "stderr": line.stderr or 0.0,
@@ -142,6 +142,14 @@ def _datum(index: int, line: Share) -> dict[str, str | float | int]:
         "zero": 0,
         "colour": colour,
     }
+
+
+def _fitting(line: Share, letters: int) -> str:
+    """The label; where it is too long the name is cut, never the value."""
+    over = len(line.label) - letters
+    if over <= 0 or not line.text or len(line.name) <= over + 1:
+        return line.label
+    return f"{line.name[: -over - 1]}… = {line.text}"
 
 
 def _label(field: str, x: float, align: str, limit: float) -> Spec:

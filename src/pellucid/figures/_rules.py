@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.rules import Rule, RuleSet
 
-WIDTH, ROW = 560, 46
+WIDTH, LINE, LETTERS = 400, 15, 68
 
 
 def rules_table(rules: RuleSet, *, limit: int = 12) -> Figure:
@@ -32,12 +33,14 @@ def rules_table(rules: RuleSet, *, limit: int = 12) -> Figure:
         'rules_table'
     """
     order = sorted(rules.rules, key=lambda rule: -rule.support)
-    outcomes = list(dict.fromkeys(rule.outcome for rule in order))
+    outcomes = _outcomes(rules)
     most = max((rule.support for rule in order), default=1)
     marks: list[Spec] = []
-    for i, rule in enumerate(order[:limit]):
-        marks += _rule(rule, i * ROW, most, class_colour(outcomes.index(rule.outcome)))
-    chart = panel(WIDTH, max(1, min(limit, len(order))) * ROW, marks) if marks else None
+    top = 0.0
+    for rule in order[:limit]:
+        drawn, top = _rule(rule, top, most, class_colour(outcomes.index(rule.outcome)))
+        marks += drawn
+    chart = panel(WIDTH, top, marks) if marks else None
     body = tuple(
         (rule_text(rule), str(rule.outcome), rule.support, percent(rule.precision)) for rule in order
     )
@@ -70,27 +73,32 @@ def rule_text(rule: Rule) -> str:
     return said.replace("<=", "≤") if rule.conditions else "always"
 
 
-def _rule(rule: Rule, top: float, most: int, colour: str) -> list[Spec]:
-    across = max(2.0, 150 * rule.support / most)
+def _outcomes(rules: RuleSet) -> list[str]:
+    """Answers in one order, so that a colour means the same in the list and in the tree."""
+    return list(dict.fromkeys([*rules.classes, *(rule.outcome for rule in rules.rules)]))
+
+
+def _rule(rule: Rule, top: float, most: int, colour: str) -> tuple[list[Spec], float]:
+    """One rule in as many lines as it needs, and where the next may start."""
+    lines = textwrap.wrap(f"if {rule_text(rule)}", LETTERS, subsequent_indent="   ")
+    across = max(2.0, 130 * rule.support / max(1, most))
+    low = top + LINE * len(lines) + 4
     bar: Spec = {"type": "rect", "color": colour, "cornerRadius": 2}
-    at: Spec = {
-        "x": {"value": 0},
-        "x2": {"value": across},
-        "y": {"value": top + 20},
-        "y2": {"value": top + 28},
-    }
+    at: Spec = {"x": {"value": 0}, "x2": {"value": across}, "y": {"value": low}, "y2": {"value": low + 8}}
     said = f"{counted(rule.support, 'row')} · agrees {percent(rule.precision)}"
-    return [
-        text(0, top, f"if {rule_text(rule)}", limit=WIDTH - 150),
-        text(WIDTH, top, f"→ {rule.outcome}", bold=True, align="right", limit=145),
+    told = [text(0, top + LINE * i, words) for i, words in enumerate(lines)]
+    drawn: list[Spec] = [
+        *told,
+        text(WIDTH, low - 2, f"→ {rule.outcome}", bold=True, align="right", limit=120),
         {
             "data": {"values": [{"support": rule.support, "precision": rule.precision}]},
             "mark": bar,
             "encoding": at,
         },
-        text(across + 8, top + 18, said, size=10, faint=True),
-        line(0, top + 38, WIDTH, top + 38, opacity=0.1),
+        text(across + 8, low - 2, said, size=10, faint=True),
+        line(0, low + 18, WIDTH, low + 18, opacity=0.1),
     ]
+    return drawn, low + 28
 
 
 @dataclass(slots=True)
@@ -124,7 +132,7 @@ def tree(rules: RuleSet, *, limit: int = 24) -> Figure:
             node = node.branches.setdefault(said, _Node(said))
         node.rules.append(rule)
     marks: list[Spec] = []
-    outcomes = list(dict.fromkeys(rule.outcome for rule in rules.rules))
+    outcomes = _outcomes(rules)
     height = _draw(root, 0, 0, marks, outcomes)
     width = 24 * max((len(rule.conditions) for rule in rules.rules[:limit]), default=0) + 380
     note = (

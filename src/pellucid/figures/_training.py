@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._colour import OKABE_ITO, scale
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number, percent
@@ -178,6 +178,11 @@ def _curves(
     }
 
 
+def _by_depth(n: int) -> list[str]:
+    """Colours of layers: apart where they are few, else in the order of the layers."""
+    return [*OKABE_ITO[:n]] if n <= len(OKABE_ITO) else scale("batlow", n + 1)[:n]
+
+
 def _decades(values: list[float]) -> tuple[Spec, Spec]:
     """A logarithmic axis over whole powers of ten."""
     low = math.floor(math.log10(min(values, default=1.0)))
@@ -195,7 +200,8 @@ def _layers(
     log: bool,
 ) -> Spec:
     colour: Spec = {"field": "layer", "type": "nominal", "title": None, "sort": sites}
-    colour["scale"] = {"domain": sites, "range": [OKABE_ITO[i % len(OKABE_ITO)] for i in range(len(sites))]}
+    colour["scale"] = {"domain": sites, "range": _by_depth(len(sites))}
+    colour["legend"] = {"columns": 3, "labelLimit": 90}
     y: Spec = {"field": what, "type": "quantitative", "title": None, "axis": {"tickCount": 4}}
     y["scale"] = {"domain": [0, 1]}
     if log:

@@ -104,10 +104,16 @@ def _training(dossier: Dossier) -> list[Finding]:
 def _layers(dossier: Dossier) -> list[Finding]:
     if dossier.layers is None:
         return [Finding("not run", "The layers were not examined.", "inside")]
-    dead = [row for row in dossier.layers.rows if row.dead > MUCH_DEAD]
+    dead = sorted((row for row in dossier.layers.rows if row.dead > MUCH_DEAD), key=lambda row: -row.dead)
+    if not dead:
+        return []
+    others = f", and many of {', '.join(row.site for row in dead[1:4])}" if len(dead) > 1 else ""
     return [
-        Finding("mixed", f"{percent(row.dead, 0)} of the units of {row.site} do nothing.", "inside")
-        for row in dead[:2]
+        Finding(
+            "mixed",
+            f"{percent(dead[0].dead, 0)} of the units of {dead[0].site} do nothing{others}.",
+            "inside",
+        )
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from html import escape
 
@@ -15,8 +16,10 @@ from pellucid.report._dossier import Case, Dossier
 from pellucid.report._findings import findings, score, scores
 from pellucid.report._html import element, items, mark, missing, paragraph, rows, word
 from pellucid.report._slices import slices
+from pellucid.rules import Rule
 
 SHOWN_CASES = 3
+SHOWN_RULES = 3
 
 
 def strip(dossier: Dossier) -> str:
@@ -151,14 +154,16 @@ def belief_table(dossier: Dossier) -> str:
     found = beliefs(dossier)
     if not found:
         return missing("Evidence about explanations")
-    questions = list(dict.fromkeys(answer.question for each in found for answer in each.answers))
-    body = [_belief_row(each, questions) for each in found]
-    cases = max((answer.asked for each in found for answer in each.answers), default=0)
-    told = f"Each question: how many of {counted(cases, 'case')} passed. "
+    asked = [each for each in found if each.answers] or list(found)
+    questions = list(dict.fromkeys(answer.question for each in asked for answer in each.answers))
+    body = [_belief_row(each, questions) for each in asked]
+    told = f"Each question: how many tests on {counted(len(dossier.cases), 'case')} were passed. "
     if dossier.survey is not None:
         told += f"As a whole: on {counted(dossier.survey.tested, 'row')}, with the 95 % interval. "
     rule = "A word stands where nine in ten agree, else “mixed”."
-    return rows(("method", "as a whole", *questions), body) + paragraph(told + rule, css="note")
+    others = [f"{each.method} {each.supported} of {each.n}" for each in found if each not in asked]
+    more = f" Also tested as a whole: {', '.join(others)}." if others else ""
+    return rows(("method", "as a whole", *questions), body) + paragraph(told + rule + more, css="note")
 
 
 def _belief_row(belief: Belief, questions: list[str]) -> list[str]:
@@ -196,12 +201,21 @@ def _rules(dossier: Dossier) -> str:
         return missing("A set of rules")
     order = sorted(dossier.rules.rules, key=lambda rule: -rule.support)
     lines = [
-        f"if {escape(rule_text(rule))} → <b>{escape(str(rule.outcome))}</b> "
-        f"<span class=soft>{counted(rule.support, 'row')}, {percent(rule.precision, 0)}</span>"
-        for rule in order[:4]
+        f"if {escape(_few_conditions(rule))} → <b>{escape(rule.outcome)}</b> "
+        f'<span class="soft nb">{counted(rule.support, "row")}, {percent(rule.precision, 0)}</span>'
+        for rule in order[:SHOWN_RULES]
     ]
-    more = "" if len(order) <= 4 else f"The largest 4 of {len(order)}. "
+    more = "" if len(order) <= SHOWN_RULES else f"The largest {SHOWN_RULES} of {len(order)}. "
     return items(lines, css="rulelist") + paragraph(more + fidelity_words(dossier.rules), css="note")
+
+
+def _few_conditions(rule: Rule, limit: int = 3) -> str:
+    """The first conditions, and how many more there are."""
+    left = len(rule.conditions) - limit
+    if left <= 0:
+        return rule_text(rule)
+    shown = dataclasses.replace(rule, conditions=rule.conditions[:limit])
+    return f"{rule_text(shown)} AND {counted(left, 'more condition')}"
 
 
 def _use(dossier: Dossier) -> str:

@@ -109,6 +109,7 @@ h1{font-size:2rem;margin:.7rem 0 .2rem}.lede{font-size:1.15rem;margin-bottom:.5r
 ul.findings{max-width:none}ul.findings li{padding:.15rem 0}.front{break-after:page}
 .front .cases{grid-template-columns:repeat(3,1fr);gap:.6rem}.front figure.fig{margin:.4rem 0}
 .front .case{padding:.5rem .7rem}.front .case .panel svg{max-height:14.5rem;width:auto}
+.front .case .panel.small svg{max-height:12rem}.front .case p{margin:.2rem 0}
 .front .two{grid-template-columns:1fr 1fr}.rulelist li,.plainlist li{margin:.15rem 0}
 .two{gap:0 2rem}table.plain th,table.plain td{padding:.2rem .8rem .2rem 0}
 section.part{margin-top:2rem;padding-top:1rem}article.one,.card,.case,figure.fig,.stat{break-inside:avoid}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid import attribution, evidence
 from pellucid._core import Compute, Dataset, Explanation, Subject, TargetLike, log_odds, logit, predict
-from pellucid.errors import InputError, MethodError, near_misses
+from pellucid.errors import CancelledError, InputError, MethodError, near_misses
 from pellucid.tasks._rows import held_out, sample
 
 Method = Callable[..., Explanation]
@@ -133,8 +133,16 @@ def survey(subject: Subject, *, rows: int = 32, compute: Compute | None = None) 
     )
 
 
-def fitting_methods(subject: Subject) -> dict[str, Method]:
-    """The methods that can answer for this network: those that do for two rows.
+def fitting_methods(subject: Subject, *, most: int = 256) -> dict[str, Method]:
+    """The methods that answer for this network without further arguments, at a moderate cost.
+
+    Args:
+        subject: a network with data.
+        most: rows through the network per input, forward and backward together, above which a method is too
+            dear to be tried on many rows; name it to use it.
+
+    Cost:
+        That of every method on two rows.
 
     Example:
         >>> import pellucid
@@ -144,12 +152,20 @@ def fitting_methods(subject: Subject) -> dict[str, Method]:
     """
     inputs = held_out(subject.needs_data("fitting_methods")).inputs[:2]
     target, found = usual_target(subject, inputs), dict[str, Method]()
+    limit = most * len(inputs)
+
+    def refuse_dear(_: int, total: int) -> None:
+        if total > limit:
+            raise CancelledError(f"{total} rows are more than {limit}.")
+
+    trial = Compute(progress=refuse_dear)
     for name, method in methods().items():
         try:
-            method(subject.model, inputs, target, spec=subject.spec)
-        except MethodError:
+            why = method(subject.model, inputs, target, spec=subject.spec, compute=trial)
+        except (MethodError, InputError, CancelledError):
             continue
-        found[name] = method
+        if why.provenance.forward + why.provenance.backward <= limit:
+            found[name] = method
     return found
 
 

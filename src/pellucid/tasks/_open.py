@@ -74,7 +74,7 @@ def open(  # noqa: A001
         )
     labels = tuple(classes) or (found.classes if found is not None else ())
     origin = model if isinstance(model, str) else f"a {type(network).__name__} given in Python"
-    title = name or (found.name if found is not None and found.name else type(network).__name__)
+    title = name or type(network).__name__
     subject = Subject(network, found, means, labels, title, None, str(origin))
     _fits(subject)
     return subject

@@ -1,0 +1,251 @@
+"""Parts of an input as players: what the score is when only some of them are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid._core._explanation import Explanation, Param
+from pellucid._core._question import Question
+from pellucid._core._spec import finite
+from pellucid.errors import InputError
+
+CELLS = 14  # cells along the shorter side of a map where nobody names its parts
+BLOCK = 2**16  # scores held at once where each coalition is averaged over many background rows
+Baseline = float | Tensor | Mapping[str, float | Tensor] | None
+Background = Tensor | Mapping[str, Tensor] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Game:
+    """The score of each row as a function of which of its parts are there. Made by :func:`game`.
+
+    Args:
+        q: the question.
+        groups: number of the part of each element, int64 ``[1 or N, …]``, broadcasts to the point.
+        counts: number of parts of each row.
+        fill: what stands in the place of parts: ``[N, *shape]``, or background rows ``[B, *shape]``.
+        chosen: int64 ``[B', N]``, which background rows serve each row; ``None`` where all do, or a baseline.
+        draws: how many rows stand in each coalition's absent parts; 0 where a baseline does.
+        params: the arguments that made this game, for the provenance.
+    """
+
+    q: Question
+    groups: Tensor
+    counts: tuple[int, ...]
+    fill: Tensor
+    chosen: Tensor | None
+    draws: int
+    params: Mapping[str, Param]
+
+    @property
+    def cost(self) -> int:
+        """Rows of the network for one coalition."""
+        return max(1, self.draws)
+
+    @property
+    def value_function(self) -> str:
+        """What a coalition's worth means, in words."""
+        if not self.draws:
+            return "absent parts hold the baseline"
+        which = f"{self.draws} background row{'s' if self.draws > 1 else ''}"
+        return f"absent parts are averaged over {which} (marginal)"
+
+    def runs(self) -> Iterator[tuple[slice, int]]:
+        """Neighbouring rows with the same number of parts: ``(rows, number of parts)``."""
+        first = 0
+        for row in range(1, self.q.rows + 1):
+            if row == self.q.rows or self.counts[row] != self.counts[first]:
+                yield slice(first, row), self.counts[first]
+                first = row
+
+    def worth(self, masks: Tensor, within: slice) -> Tensor:
+        """Score of some rows with the parts that each mask ``[K, n]`` keeps: float64 ``[K, rows]``."""
+        masks = masks.to(self.q.point.device)
+        found: list[Tensor] = []
+        for some in masks.split(max(1, BLOCK // self.cost)):
+            scores = self.q.scores(self._variants(some), len(some) * self.cost, within=within)
+            mean = scores.double().view(len(some), self.cost, -1).mean(1)
+            found.append(mean.cpu())
+        return torch.cat(found)
+
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """Score of each row with nothing and with everything: float64 ``[N]`` each, in one pass."""
+        place, rows = self.q.point.device, slice(0, self.q.rows)
+        one = torch.ones(max(self.counts), dtype=torch.bool, device=place)
+        if not self.draws:
+            empty, full = self.worth(torch.stack([~one, one]), rows)
+            return empty, full
+        return self.worth(~one[None], rows)[0], self.q.scores()[0].double().cpu()
+
+    def spread(self, values: Tensor, rows: slice) -> Tensor:
+        """A part's value ``[n, rows]`` divided evenly among its elements: ``[rows, *shape]``."""
+        shape = (rows.stop - rows.start, *self.q.point.shape[1:])
+        groups = self.groups if len(self.groups) == 1 else self.groups[rows]
+        by_row = groups.expand(shape).reshape(shape[0], -1)
+        each = values.T.to(by_row.device)
+        size = torch.zeros_like(each).scatter_add_(1, by_row, torch.ones_like(by_row, dtype=each.dtype))
+        return (each / size.clamp(min=1)).gather(1, by_row).view(shape)
+
+    def answer(
+        self,
+        method: str,
+        values: Tensor,
+        params: Mapping[str, Param],
+        *,
+        full: Tensor,
+        empty: Tensor | None = None,
+        stderr: Tensor | None = None,
+        note: str = "",
+    ) -> Explanation:
+        """The finished explanation from values ``[N, *shape]``; with ``empty`` they are held to add up."""
+        q = self.q
+        like = q.point.dtype if q.point.is_floating_point() else torch.get_default_dtype()
+        place = q.point.device
+        return q.answer(
+            method,
+            values.to(like),
+            {**self.params, **params},
+            reference=None if empty is None else empty.to(place, like),
+            stderr=None if stderr is None else stderr.to(like),
+            scores=full.to(place, like),
+            note=_sentence(self.value_function, note),
+        )
+
+    def _variants(self, masks: Tensor) -> Callable[[Tensor, slice], Tensor]:
+        q, cost = self.q, self.cost
+        shape = self.groups.shape[1:]
+
+        def variant(ks: Tensor, rows: slice) -> Tensor:
+            ks = ks.to(masks.device)
+            groups = self.groups if len(self.groups) == 1 else self.groups[rows]
+            kept = masks[ks // cost].index_select(1, groups.flatten()).view(len(ks), len(groups), *shape)
+            return torch.where(kept, q.point[rows], self._filled(ks % cost, rows))
+
+        return variant
+
+    def _filled(self, draw: Tensor, rows: slice) -> Tensor:
+        if not self.draws:
+            return self.fill[rows]
+        if self.chosen is None:
+            return self.fill[draw][:, None]
+        return self.fill[self.chosen[draw, rows]]
+
+
+def game(
+    q: Question,
+    *,
+    baseline: Baseline = None,
+    background: Background = None,
+    draws: int | None = None,
+    groups: Tensor | None = None,
+) -> Game:
+    """The game of a question.
+
+    Args:
+        q: the question.
+        baseline: what stands in the place of an absent part; ``None`` is what the spec calls absent.
+        background: rows ``[B, *shape]`` (a mapping by input name for a ``Batch``) that stand there in turn; a
+            coalition's worth is then its mean score over them.
+        draws: how many of them serve each row, taken evenly over the score that they get alone.
+        groups: number of the part of each element; ``None`` are the parts of the spec.
+
+    Raises:
+        InputError: where these do not fit the inputs or each other.
+    """
+    if groups is None:
+        named = parts(q.point) if q.described is None else q.described.groups(q.point)
+    else:
+        named = groups
+    numbers = numbered(named, q.point)
+    counts = tuple(int(top) + 1 for top in numbers.flatten(1).amax(1).tolist())
+    counts = counts * q.rows if len(counts) == 1 else counts
+    stored = q.filled(baseline) if isinstance(baseline, Mapping) else baseline
+    params: dict[str, Param] = {"baseline": stored, "groups": groups, "background": None, "draws": draws}
+    if background is None:
+        if draws is not None:
+            raise InputError("draws is a number of background rows; give background= too.")
+        return Game(q, numbers, counts, q.filled(baseline), None, 0, params)
+    if baseline is not None:
+        raise InputError("Absent parts hold a baseline or background rows; give one of the two.")
+    rows = _background(q, background)
+    if draws is not None and not 1 <= draws <= len(rows):
+        raise InputError(f"draws must lie between 1 and the {len(rows)} background rows, got {draws}.")
+    params["background"] = rows
+    chosen = None if draws is None or draws == len(rows) else _chosen(q, rows, draws)
+    return Game(q, numbers, counts, rows, chosen, draws or len(rows), params)
+
+
+def _sentence(*told: str) -> str:
+    text = "; ".join(part for part in told if part)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def parts(point: Tensor) -> Tensor:
+    """Number of the part of each element where nobody named parts: int64, broadcasts to ``[*shape]``.
+
+    An element of ``[D]``, an index of the first axis of ``[T, E]``, or one of about 14×14 cells, all channels
+    together, of ``[C, H, W]``.
+    """
+    shape, place = point.shape[1:], point.device
+    if len(shape) < 2:
+        return torch.arange(shape.numel(), device=place).view(shape)
+    if len(shape) == 2:
+        return torch.arange(shape[0], device=place)[:, None]
+    spatial = shape[1:]
+    cell = max(1, min(spatial) // CELLS)
+    label = torch.zeros((), dtype=torch.int64, device=place)
+    for length in spatial:
+        index = torch.arange(length, device=place) // cell
+        label = label[..., None] * (int(index[-1]) + 1) + index
+    return label
+
+
+def numbered(groups: Tensor, point: Tensor) -> Tensor:
+    """Part numbers ``[1 or N, …]`` with as many axes as the point, those that do not matter cut to 1.
+
+    Raises:
+        InputError: where they are no part numbers of this point.
+    """
+    found = groups.to(point.device)
+    if found.is_floating_point() or found.dtype == torch.bool or found.numel() == 0 or int(found.min()) < 0:
+        raise InputError("groups: expected whole numbers from 0, one for the part of each element.")
+    if found.ndim > point.ndim:
+        raise InputError(f"groups: expected a shape that fits {list(point.shape)}, got {list(found.shape)}.")
+    found = found.long()[(None,) * (point.ndim - found.ndim)]
+    try:
+        found.expand(point.shape)
+    except RuntimeError:
+        raise InputError(
+            f"groups: expected a shape that fits {list(point.shape)}, got {list(groups.shape)}."
+        ) from None
+    for axis, step in enumerate(found.stride()):
+        found = found.narrow(axis, 0, 1) if step == 0 else found
+    return found
+
+
+def _background(q: Question, background: Tensor | Mapping[str, Tensor]) -> Tensor:
+    names = list(q.given) if isinstance(q.given, dict) and q.at is None else []
+    if isinstance(background, Mapping):
+        if set(background) != set(names):
+            raise InputError(f"background: expected rows for each of {names}, got {sorted(background)}.")
+        background = torch.cat([background[name].reshape(len(background[name]), -1) for name in names], 1)
+    shape = q.point.shape[1:]
+    if not isinstance(background, Tensor) or background.shape[1:] != shape or not len(background):
+        got = list(background.shape) if isinstance(background, Tensor) else type(background).__name__
+        raise InputError(
+            f"background: expected rows of the shape [B, {', '.join(map(str, shape))}], got {got}."
+        )
+    rows = background.detach().to(q.point)
+    finite(rows, "background")
+    return rows
+
+
+def _chosen(q: Question, rows: Tensor, draws: int) -> Tensor:
+    """Which background rows serve each row, int64 ``[draws, N]``: the middle of equal shares by score."""
+    order = q.scores(lambda ks, _: rows[ks.to(rows.device)][:, None], len(rows)).argsort(dim=0, stable=True)
+    middle = (torch.arange(draws, dtype=torch.float64) + 0.5) * len(rows) / draws
+    return order[middle.long().to(order.device)]

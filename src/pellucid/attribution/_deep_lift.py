@@ -1,0 +1,100 @@
+"""Differences from a reference, carried back through the network operation by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid.attribution._multipliers import Rule, by_pairs
+from pellucid.attribution._operations import adds_up
+from pellucid.errors import InputError, near_misses
+
+GAP = "rounding, or an operation whose output is not decided by its inputs. Look at gap."
+
+
+def deep_lift(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    target: TargetLike,
+    *,
+    at: str | None = None,
+    spec: InputSpec | None = None,
+    baseline: float | Tensor | Mapping[str, float | Tensor] | None = None,
+    rule: Rule = "rescale",
+    compute: Compute | None = None,
+) -> Explanation:
+    """Share of each element in the difference between this score and the reference's, in units of the target.
+
+    Values add up to ``score - score(baseline)``, exactly but for rounding; what is left over is in ``gap``.
+
+    Formula: ``values[i] = (x[i] - b[i]) · m[i]``, where multipliers follow the chain rule and each
+    operation's own multiplier makes its input differences add up to its output difference: ``Δy / Δx`` for an
+    elementwise operation, the weights for a linear one, ``Δ(ab) = Δa·(b + b₀)/2 + Δb·(a + a₀)/2`` for a
+    product, and the same algebra in logarithms for a softmax. ``rule="reveal_cancel"`` looks at what pushes a
+    unit up (Δ⁺) and down (Δ⁻) apart: ``Δy⁺ = ½[f(x₀+Δ⁺) - f(x₀)] + ½[f(x₀+Δ⁺+Δ⁻) - f(x₀+Δ⁻)]``.
+
+    Args:
+        model: any network of operations that have a rule (nearly all of torch's); rules go by operation and
+            call, so functional, in-place and re-used activations count as what they are.
+        inputs: ``[N, *shape]``, or a ``Batch`` of several named inputs.
+        target: what is explained: a class number, one for each row, or a ``Target``.
+        at: site whose activation is explained instead of the inputs.
+        spec: what the inputs mean.
+        baseline: the reference: a number, a tensor that broadcasts to the inputs (or to the activation at
+            ``at``), or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent, and
+            zeros without a spec or at a hidden site.
+        rule: ``"rescale"``, or ``"reveal_cancel"`` for elementwise operations that directly follow a dense or
+            convolutional one (a batch norm may stand between); the others are rescaled, and the note says so.
+        compute: how to run.
+
+    Returns:
+        Values in the shape of the inputs, or of the activation at ``at``, with ``gap`` and ``reference``.
+
+    Raises:
+        InputError: where ``baseline`` or ``rule`` does not fit, or inputs do not fit the network.
+        TargetError, SiteError: where target or site do not fit the network.
+        MethodError: where an operation has no rule (it is named), or the network takes another way for the
+            reference than for the input.
+
+    Cost:
+        Two forward passes and one backward pass.
+
+    Limits:
+        The reference decides what is seen: elements that equal it get nothing. Unlike with integrated
+        gradients, two networks that compute the same function may get different values.
+
+    Source:
+        Shrikumar et al. 2017, Learning Important Features Through Propagating Activation Differences,
+        arXiv 1704.02685.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Linear(2, 1, bias=False)
+        >>> _ = net.weight.data.copy_(torch.tensor([[3.0, -2.0]]))
+        >>> deep_lift(net, torch.tensor([[1.0, 2.0]]), 0).values
+        tensor([[ 3., -4.]])
+    """
+    if rule not in ("rescale", "reveal_cancel"):
+        raise InputError(
+            f"No rule is called {rule!r}. {near_misses(str(rule), ['rescale', 'reveal_cancel'])}"
+        )
+    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    start = q.filled(baseline)
+    reference: list[Tensor] = []
+    rescaled = 0
+
+    def heard(_: Tensor, __: slice, base: Tensor, plain: int) -> None:
+        nonlocal rescaled
+        rescaled = plain
+        reference.append(base[0])
+
+    values = q.gradient(by=by_pairs("deep_lift", lambda _, rows: start[rows], rule, heard))
+    base = torch.cat(reference)
+    note = adds_up(q.base - base, values, GAP, 1e-3)
+    if rule == "reveal_cancel" and rescaled:
+        note = f"{rescaled} elementwise operations follow no weighted one and were rescaled. {note}".strip()
+    params = {"baseline": start if isinstance(baseline, Mapping) else baseline, "rule": rule}
+    return q.answer("deep_lift", values, params, reference=base, note=note)

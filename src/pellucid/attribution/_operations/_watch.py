@@ -1,0 +1,224 @@
+"""Watching a pass: every operation on what depends on the explained point goes through a rule."""
+
+from __future__ import annotations
+
+import types
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from pellucid.attribution._operations import _parts
+from pellucid.attribution._operations._kept import Kept
+from pellucid.attribution._operations._names import MAXIMA, QUESTIONS, STRUCTURE, plain, written
+from pellucid.errors import MethodError
+
+Func = Callable[..., object]
+UNSEEN = "Use integrated_gradients, saliency or occlusion, which need no rules."
+
+HOOK = "BackwardHookFunction"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An operation with holes where tensors depend on the explained point; holds no part of the graph."""
+
+    func: Func
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+
+    def of(self, *new: Tensor) -> Tensor:
+        """Do it with these tensors in the holes."""
+        waiting = list(new)
+        args, kwargs = cast(
+            "tuple[list[object], dict[str, object]]", _filled((self.args, self.kwargs), waiting)
+        )
+        return cast("Tensor", self.func(*args, **kwargs))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation under its plain name."""
+
+    name: str
+    func: Func
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+
+    @property
+    def active(self) -> tuple[Tensor, ...]:
+        """The tensors among the arguments that depend on the explained point, in order."""
+        return tuple(t for t in tensors((self.args, self.kwargs)) if t.requires_grad)
+
+    def plainly(self) -> object:
+        """Do it."""
+        return self.func(*self.args, **self.kwargs)
+
+    def form(self) -> Form:
+        """What is done, without the tensors that depend on the explained point."""
+        args, kwargs = cast(
+            "tuple[tuple[object, ...], dict[str, object]]", _emptied((self.args, self.kwargs))
+        )
+        return Form(self.func, args, kwargs)
+
+    def given(self, place: int, name: str, default: object = None) -> object:
+        """An argument by its place or its name."""
+        return self.args[place] if place < len(self.args) else self.kwargs.get(name, default)
+
+
+class Watch(TorchFunctionMode, ABC):
+    """Sees functional calls, methods, operators, in-place writes and re-used modules alike.
+
+    What is built of smaller operations (recurrent layers, attention, norms) is taken apart; an operation for
+    which there is neither rule nor parts raises.
+
+    Args:
+        method: who watches, for error texts.
+    """
+
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self.method = method
+        self.kept = Kept()
+
+    @abstractmethod
+    def rule(self, call: Call) -> object:
+        """The operation with the method's own backward; ``NotImplemented`` where there is no rule."""
+
+    def __torch_function__(
+        self,
+        func: Func,
+        types: Iterable[type],
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        """Do one operation the method's way."""
+        call = Call(plain(func), func, args, kwargs or {})
+        writes = written(call.name) or call.name == "__setitem__"
+        if writes and isinstance(args[0], Tensor):
+            self.kept.before_writing(args[0])
+        name = call.name[:-1] if written(call.name) else call.name
+        if name in STRUCTURE or name in QUESTIONS or not call.active:
+            return call.plainly()
+        if call.kwargs.get("out") is not None:
+            raise MethodError(f"{self.method} cannot follow {name!r} into out=…. {UNSEEN}")
+        if not writes:
+            return self._done(call)
+        first = cast("Tensor", args[0])
+        # the rule keeps what it saw; the write comes after
+        result = self._done(Call(name, _unwritten(name, self.method), args, call.kwargs))
+        self.kept.before_writing(first)
+        return first.copy_(cast("Tensor", result))
+
+    def _done(self, call: Call) -> object:
+        parts = _opened(call)
+        if parts is None:
+            result = self.rule(call)
+            if result is not NotImplemented:
+                return result
+            parts = getattr(_parts, call.name) if call.name in _parts.__all__ else None
+        if parts is None:
+            raise MethodError(f"{self.method} has no rule for the operation {call.name!r}. {UNSEEN}")
+        with self:
+            return parts(*call.args, **call.kwargs)
+
+
+@contextmanager
+def frozen(model: nn.Module, method: str) -> Generator[None]:
+    """Only what depends on the point carries a graph inside; compiled parts run eagerly, op by op."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise MethodError(f"{method} cannot look into the scripted module {name or '.'!r}. {UNSEEN}")
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+def unseen(output: Tensor, method: str) -> None:
+    """Raise where a network's own autograd function, which no rule can look into, made the output."""
+    waiting, known = [output.grad_fn], set[object]()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in known:
+            continue
+        known.add(node)
+        made = getattr(type(node), "_forward_cls", None)
+        # torch wraps what a module with a backward hook takes and gives; that changes nothing
+        harmless = made is None or made.__module__.startswith("pellucid.") or made.__name__ == HOOK
+        if made is not None and not harmless:
+            raise MethodError(f"{method} has no rule for the operation {made.__name__!r}. {UNSEEN}")
+        waiting += [parent for parent, _ in node.next_functions]
+
+
+def transposed(f: Callable[..., Tensor], *at: Tensor) -> Callable[[Tensor], tuple[Tensor, ...]]:
+    """Vector-Jacobian product of ``f`` at a point."""
+    found = cast("tuple[object, Callable[[Tensor], tuple[Tensor, ...]]]", torch.func.vjp(f, *at))
+    return found[1]
+
+
+def tensors(value: object) -> list[Tensor]:
+    """All tensors in nested arguments, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, tuple | list):
+        return [t for item in cast("list[object]", value) for t in tensors(item)]
+    if isinstance(value, Mapping):
+        return [t for item in cast("Mapping[str, object]", value).values() for t in tensors(item)]
+    return []
+
+
+class _Hole:
+    """Stands where a tensor was."""
+
+
+def _emptied(value: object) -> object:
+    if isinstance(value, Tensor):
+        return _Hole() if value.requires_grad else value
+    if isinstance(value, tuple | list):
+        return tuple(_emptied(item) for item in cast("list[object]", value))
+    if isinstance(value, Mapping):
+        return {key: _emptied(item) for key, item in cast("Mapping[str, object]", value).items()}
+    return value
+
+
+def _filled(value: object, new: list[Tensor]) -> object:
+    if isinstance(value, _Hole):
+        return new.pop(0)
+    if isinstance(value, tuple):
+        return tuple(_filled(item, new) for item in cast("tuple[object]", value))
+    if isinstance(value, dict):
+        return {key: _filled(item, new) for key, item in cast("dict[str, object]", value).items()}
+    return value
+
+
+def _unwritten(name: str, method: str) -> Func:
+    """The operation that does the same without writing."""
+    for place in (torch.Tensor, torch, torch._C._nn, F):  # pyright: ignore[reportAttributeAccessIssue]
+        found = getattr(place, name, None)
+        if callable(found):
+            return found
+    raise MethodError(f"{method} has no rule for the in-place operation '{name}_'. {UNSEEN}")
+
+
+def _opened(call: Call) -> Func | None:
+    """A function of torch written in Python, such that the operations inside it are seen one by one."""
+    func = call.func
+    if not isinstance(func, types.FunctionType) or call.name in MAXIMA:
+        return None
+    blind = {name: _no for name in func.__globals__ if name.startswith("has_torch_function")}
+    copy = types.FunctionType(
+        func.__code__, {**func.__globals__, **blind}, func.__name__, func.__defaults__, func.__closure__
+    )
+    copy.__kwdefaults__ = func.__kwdefaults__
+    return copy
+
+
+def _no(*_: object) -> bool:
+    return False

@@ -1,0 +1,51 @@
+"""One number for each part over many rows, with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Importance:
+    """How much each part matters over many rows.
+
+    Args:
+        names: of the parts.
+        values: float64 ``[P]``, in the unit that ``what`` names.
+        low, high: float64 ``[P]``, the ends of the interval.
+        level: of the interval, 0 to 1.
+        what: what one number means, with its unit.
+        rows: how many rows it rests on.
+    """
+
+    names: tuple[str, ...]
+    values: Tensor
+    low: Tensor
+    high: Tensor
+    level: float
+    what: str
+    rows: int
+
+    def ranked(self) -> list[tuple[str, float, float, float]]:
+        """``(name, value, low, high)``, the largest first."""
+        order = self.values.argsort(descending=True, stable=True).tolist()
+        return [
+            (self.names[i], float(self.values[i]), float(self.low[i]), float(self.high[i])) for i in order
+        ]
+
+
+def bootstrapped(each: Tensor, level: float, resamples: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Ends of the percentile interval of the mean over rows of ``[N, P]``, by drawing rows anew."""
+    generator = torch.Generator().manual_seed(seed)
+    count = len(each)
+    means = torch.empty(resamples, each.shape[1], dtype=torch.float64)
+    for k in range(resamples):
+        drawn = torch.randint(count, (count,), generator=generator)
+        share = torch.bincount(drawn, minlength=count).double() / count
+        means[k] = share @ each
+    ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    low, high = means.quantile(ends, dim=0)
+    return low, high

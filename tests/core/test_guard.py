@@ -1,0 +1,100 @@
+"""A network is handed back as it came."""
+
+import pytest
+import torch
+from torch import nn
+
+import zoo
+from pellucid._core import untouched
+
+
+def messy():
+    def make():
+        return nn.Sequential(
+            nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Flatten(), nn.Linear(144, 3)
+        )
+
+    model = zoo.seeded(make).double().train()
+    model[1].eval()
+    model[4].bias.requires_grad_(False)
+    return model
+
+
+def state(model):
+    flags = [module.training for module in model.modules()]
+    wants = [parameter.requires_grad for parameter in model.parameters()]
+    return (
+        flags,
+        wants,
+        {k: v.tolist() for k, v in model.state_dict().items()},
+        torch.get_rng_state().tolist(),
+    )
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [None, StopError, KeyboardInterrupt])
+def test_everything_is_restored(error):
+    model = messy()
+    before = state(model)
+
+    def work():
+        with untouched(model):
+            assert not any(module.training for module in model.modules())
+            torch.rand(3)
+            model.train()
+            model(zoo.inputs())
+            model.requires_grad_(False)
+            model[1].running_mean += 1
+            model[1].register_buffer("num_batches_tracked", torch.tensor(99))
+            if error:
+                raise error
+
+    if error:
+        with pytest.raises(error):
+            work()
+    else:
+        work()
+    assert state(model) == before
+
+
+def test_a_network_with_its_own_train_is_not_called():
+    class Own(nn.Linear):
+        def train(self, mode=True):
+            raise AssertionError("train() does work of its own")
+
+    model = Own(2, 2)
+    with untouched(model):
+        assert not model.training
+    assert model.training
+
+
+def test_shared_modules_and_nested_use():
+    layer = nn.Dropout()
+    model = nn.Sequential(layer, nn.Sequential(layer, nn.ReLU())).train()
+    with untouched(model), untouched(model):
+        assert not layer.training
+    assert layer.training
+
+
+def test_the_seed_is_fixed_inside():
+    with untouched(nn.ReLU(), seed=4):
+        first = torch.rand(3)
+    with untouched(nn.ReLU(), seed=4):
+        assert torch.equal(torch.rand(3), first)
+
+
+def test_the_callers_inference_mode_is_off_inside():
+    with torch.inference_mode(), untouched(nn.ReLU()):
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_a_network_made_in_inference_mode():
+    with torch.inference_mode():
+        model = messy()
+    before = model[1].running_mean.clone()
+    with untouched(model), torch.inference_mode():
+        model[1].running_mean.add_(1)
+    assert torch.equal(model[1].running_mean, before)
