@@ -236,7 +236,8 @@ def path_captum(on, captum):
     assert torch.allclose(ours.values, peer()[0].detach(), atol=1e-5)
     return row(
         f"integrated_gradients ÷ captum, chunk {CHUNK}", on.net,
-        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre"), peer, max(3, on.rounds // 3), 1, 1.0,
+        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre"),
+        peer, max(3, on.rounds // 3), 1, 1.0,
     )  # fmt: skip
 
 

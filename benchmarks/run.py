@@ -5,7 +5,16 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TABLES = ("attribution", "propagation", "features", "evidence", "calibration", "training")
+TABLES = (
+    "attribution",
+    "gradient",
+    "propagation",
+    "shapley",
+    "features",
+    "evidence",
+    "calibration",
+    "training",
+)
 
 
 def main() -> int:

@@ -19,7 +19,18 @@ from typing import TYPE_CHECKING
 from pellucid._version import __version__
 
 if TYPE_CHECKING:
-    from pellucid import attribution, data, errors, evidence, figures, inputs, loading, networks, training
+    from pellucid import (
+        attribution,
+        data,
+        errors,
+        evidence,
+        figures,
+        importance,
+        inputs,
+        loading,
+        networks,
+        training,
+    )
     from pellucid._core import (
         Batch,
         Compute,
@@ -72,6 +83,7 @@ __all__ = [
     "errors",
     "evidence",
     "figures",
+    "importance",
     "inputs",
     "loading",
     "networks",
@@ -85,6 +97,7 @@ _FOLDERS = (
     "errors",
     "evidence",
     "figures",
+    "importance",
     "inputs",
     "loading",
     "networks",
