@@ -14,6 +14,16 @@ from pellucid.errors import CancelledError, InputError, MethodError, near_misses
 from pellucid.tasks._rows import held_out, sample
 
 Method = Callable[..., Explanation]
+# one method of each family: more would make the best of them look better than it is
+PANEL = (
+    "integrated_gradients",
+    "input_x_gradient",
+    "deep_lift",
+    "smoothgrad",
+    "saliency",
+    "grad_cam",
+    "occlusion",
+)
 
 
 def methods() -> dict[str, Method]:
@@ -61,7 +71,7 @@ def explain(
         x: inputs ``[N, *shape]``; or numbers of held-out rows; ``None`` takes the first held-out row.
         target: a class number, a target or a function; left out, the log-odds of each row's top class (the
             output itself in regression).
-        method: name or function; left out, the method that evidence supports best on this subject, which the
+        method: name or function; left out, the one of a panel that evidence supports best here, which the
             explanation's ``note`` names with the reason.
         cards: whether to test the explanation.
         compute: how to run.
@@ -119,8 +129,20 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
     return found.best, found.reason
 
 
-def survey(subject: Subject, *, rows: int = 32, compute: Compute | None = None) -> evidence.Survey:
-    """Every method that fits the network, tested on the same rows, masks and nulls.
+def survey(
+    subject: Subject,
+    *,
+    methods: Sequence[str] = PANEL,
+    rows: int = 32,
+    compute: Compute | None = None,
+) -> evidence.Survey:
+    """Methods that fit the network, tested on the same rows, masks and nulls.
+
+    Args:
+        subject: a network with data.
+        methods: names; left out, one of each family. Those that do not fit are passed over.
+        rows: most held-out rows to test on.
+        compute: how to run.
 
     Cost:
         About 78 rows per input and one-gradient method; more for methods of many passes.
@@ -128,16 +150,18 @@ def survey(subject: Subject, *, rows: int = 32, compute: Compute | None = None) 
     data = held_out(subject.needs_data("survey"))
     inputs = data.inputs[sample(len(data), rows)]
     target = usual_target(subject, inputs)
-    return evidence.survey(
-        subject.model, inputs, target, fitting_methods(subject), spec=subject.spec, compute=compute
-    )
+    chosen = fitting_methods(subject, among=methods)
+    return evidence.survey(subject.model, inputs, target, chosen, spec=subject.spec, compute=compute)
 
 
-def fitting_methods(subject: Subject, *, most: int = 256) -> dict[str, Method]:
+def fitting_methods(
+    subject: Subject, *, among: Sequence[str] | None = None, most: int = 256
+) -> dict[str, Method]:
     """The methods that answer for this network without further arguments, at a moderate cost.
 
     Args:
         subject: a network with data.
+        among: names of the methods to try; left out, all.
         most: rows through the network per input, forward and backward together, above which a method is too
             dear to be tried on many rows; name it to use it.
 
@@ -159,7 +183,8 @@ def fitting_methods(subject: Subject, *, most: int = 256) -> dict[str, Method]:
             raise CancelledError(f"{total} rows are more than {limit}.")
 
     trial = Compute(progress=refuse_dear)
-    for name, method in methods().items():
+    for name in methods() if among is None else among:
+        method = method_named(name)
         try:
             why = method(subject.model, inputs, target, spec=subject.spec, compute=trial)
         except (MethodError, InputError, CancelledError):
