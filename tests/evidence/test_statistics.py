@@ -3,6 +3,7 @@ import pytest
 import scipy.stats
 import torch
 
+from pellucid._core import wilson
 from pellucid.evidence._statistics import (
     correlation,
     differ,
@@ -15,7 +16,6 @@ from pellucid.evidence._statistics import (
     resampled_correlation,
     resamples,
     sign_flip,
-    wilson,
 )
 
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeRegressor
 
+from pellucid._core import wilson
 from pellucid.inputs import Column
-from pellucid.rules._agreement import explained, explained_interval, paired_difference, wilson
+from pellucid.rules._agreement import explained, explained_interval, paired_difference
 from pellucid.rules._box import Box, fewest
 from pellucid.rules._readable import Feature
 from pellucid.rules._rule_set import firing

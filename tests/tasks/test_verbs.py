@@ -5,6 +5,7 @@ import torch
 
 import pellucid
 from pellucid import tasks
+from pellucid._core import wilson
 from pellucid.errors import InputError, MethodError, SiteError, TargetError
 
 
@@ -25,7 +26,7 @@ def test_training_beats_the_trivial_baseline(planted):
 
 
 def test_wilson_matches_its_closed_form():
-    low, high = tasks.wilson(7, 10)
+    low, high = wilson(7, 10)
     for end in (low, high):
         assert abs(end - 0.7) == pytest.approx(1.959964 * (end * (1 - end) / 10) ** 0.5)
 

@@ -73,23 +73,6 @@ def interval(draws: Tensor) -> tuple[Tensor, Tensor]:
     return ends[0], ends[1]
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share.
-
-    Example:
-        >>> [round(end, 3) for end in wilson(0, 10)]
-        [0.0, 0.278]
-    """
-    if n == 0:
-        return 0.0, 1.0
-    z = 1.959963984540054
-    share = hits / n
-    middle = share + z * z / (2 * n)
-    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low, high = ((middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1))
-    return max(0.0, low if hits else 0.0), min(1.0, high if hits < n else 1.0)
-
-
 def discoveries(p: Tensor, q: float) -> Tensor:
     """Benjamini and Hochberg's choice of small p-values with a false discovery rate of ``q``: bool ``[N]``.
 

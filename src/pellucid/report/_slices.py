@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pellucid._core import wilson
 from pellucid.report._dossier import Dossier, Slice
-from pellucid.tasks import wilson
 
 
 def slices(dossier: Dossier) -> tuple[Slice, ...]:

@@ -12,21 +12,6 @@ DRAWS = 2000
 Numbers = NDArray[np.float64]
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % score interval of a share (Wilson 1927); all of 0..1 where nothing was counted.
-
-    Example:
-        >>> [round(end, 3) for end in wilson(9, 10)]
-        [0.596, 0.982]
-    """
-    if n == 0:
-        return 0.0, 1.0
-    share, square = hits / n, Z * Z / n
-    centre = (share + square / 2) / (1 + square)
-    half = Z / (1 + square) * math.sqrt(share * (1 - share) / n + square / (4 * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def paired_difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[float, float]:
     """95 % interval of the difference of two shares counted on the same rows (Agresti and Min 2005)."""
     n = len(first) + 2

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, predict
+from pellucid._core import Compute, Dataset, predict, wilson
 from pellucid.errors import InputError, MethodError
 from pellucid.inputs import Column
-from pellucid.rules._agreement import explained, explained_interval, paired_difference, wilson
+from pellucid.rules._agreement import explained, explained_interval, paired_difference
 from pellucid.rules._box import Box
 from pellucid.rules._note import note
 from pellucid.rules._queries import between

@@ -12,7 +12,7 @@ from pellucid.tasks._explain import (
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
-from pellucid.tasks._performance import Performance, answers_of, performance, wilson
+from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
@@ -44,5 +44,4 @@ __all__ = [
     "survey",
     "train",
     "usual_target",
-    "wilson",
 ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Json, Subject, predict
+from pellucid._core import Compute, Dataset, Json, Subject, predict, wilson
 from pellucid.tasks._rows import held_out
 
 
@@ -58,21 +57,6 @@ class Performance:
             f"R² {self.value:.2f} [{self.low:.2f}, {self.high:.2f}] on {self.n:,} held-out rows; "
             f"{self.baseline_name}: {self.baseline:.2f}"
         )
-
-
-def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """95 % interval of a share: Wilson 1927.
-
-    Example:
-        >>> [round(end, 3) for end in wilson(50, 100)]
-        [0.404, 0.596]
-    """
-    if n == 0:
-        return 0.0, 1.0
-    share = hits / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return middle - half, middle + half
 
 
 def performance(subject: Subject, *, compute: Compute | None = None) -> Performance:
