@@ -99,7 +99,7 @@ def _of_subject(subject: Subject) -> list[Figure]:
         ("answers", _few(subject.classes) if subject.classes else "a number"),
         ("data", "none" if data is None else f"{data.name}, {counted(len(data), 'row')}"),
         ("input", type(subject.spec).__name__),
-        ("from", subject.origin or "this session"),
+        ("from", subject.origin or "opened in Python"),
     ]
     alt = f"{subject.name}: a network for {subject.task}."
     about = Figure(subject.name, alt, None, None, Table(("", ""), tuple(facts)))
