@@ -89,7 +89,7 @@ def train(
 def _describe(dataset: Dataset) -> None:
     shape = " × ".join(map(str, dataset.inputs.shape[1:]))
     kind = (
-        f"{plural(len(dataset.classes), 'class')}"
+        f"{len(dataset.classes)} classes"
         if dataset.classes
         else f"a number{f' in {dataset.unit}' if dataset.unit else ''}"
     )
