@@ -12,6 +12,7 @@ The verbs are here, everything they stand on is in the folders below::
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -91,18 +92,6 @@ __all__ = [
 ]
 
 _VERBS = ("open", "train", "explain", "layers", "features", "rules", "save_run", "open_run")
-_FOLDERS = (
-    "attribution",
-    "data",
-    "errors",
-    "evidence",
-    "figures",
-    "importance",
-    "inputs",
-    "loading",
-    "networks",
-    "training",
-)
 
 
 class _Package(ModuleType):
@@ -121,7 +110,7 @@ def __getattr__(name: str) -> object:
     """Import what is asked for when it is asked for: ``import pellucid`` stays fast."""
     if name not in __all__:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
-    if name in _FOLDERS:
+    if name not in {*_VERBS, "report"} and importlib.util.find_spec(f"pellucid.{name}") is not None:
         return importlib.import_module(f"pellucid.{name}")
     home = "report" if name == "report" else "tasks" if name in _VERBS else "_core"
     found = getattr(importlib.import_module(f"pellucid.{home}"), name)

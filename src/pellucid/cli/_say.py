@@ -136,13 +136,3 @@ class _Lines:
         elif tenth > self._told and time.monotonic() - self._began > 2:
             self._told = tenth
             narrate(f"{self._title}: {10 * tenth} %")
-
-
-def plural(count: int, noun: str) -> str:
-    """``3 rules``, ``1 rule``.
-
-    Example:
-        >>> plural(1, "rule"), plural(3, "rule")
-        ('1 rule', '3 rules')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

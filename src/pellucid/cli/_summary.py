@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pellucid.cli._say import plural
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -91,4 +89,7 @@ def _rules(found: Dossier) -> list[str]:
 
     known = () if found.rules is None else found.rules.rules
     shown = sorted(known, key=lambda rule: -rule.support)[:REASONS]
-    return [f"if {figures.rule_text(rule)}: {rule.outcome} ({plural(rule.support, 'row')})" for rule in shown]
+    return [
+        f"if {figures.rule_text(rule)}: {rule.outcome} ({figures.counted(rule.support, 'row')})"
+        for rule in shown
+    ]

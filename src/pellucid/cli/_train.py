@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import AsJson, Seed, numbers
-from pellucid.cli._say import document, narrate, plural, result
+from pellucid.cli._say import document, narrate, result
 from pellucid.cli._watch import watching
 
 if TYPE_CHECKING:
@@ -87,12 +87,16 @@ def train(
 
 
 def _describe(dataset: Dataset) -> None:
+    from pellucid.figures import counted
+
     shape = " × ".join(map(str, dataset.inputs.shape[1:]))
     kind = (
         f"{len(dataset.classes)} classes"
         if dataset.classes
         else f"a number{f' in {dataset.unit}' if dataset.unit else ''}"
     )
-    narrate(f"{dataset.name}: {plural(len(dataset), 'row')} of {shape}, predicting {dataset.answer} ({kind})")
+    narrate(
+        f"{dataset.name}: {counted(len(dataset), 'row')} of {shape}, predicting {dataset.answer} ({kind})"
+    )
     for note in dataset.notes:
         narrate(f"  · {note}")
