@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from pellucid._core._chunk import Chunk
-from pellucid._core._feed import Feed
+from pellucid._core._feed import Feed, out_of_memory
+from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._target import Target, the_output
-from pellucid.errors import MethodError, SiteError, TargetError
+from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
@@ -48,6 +49,31 @@ class Pass:
             if not gradients:
                 # a network may differentiate inside itself
                 return None, self.score(_own(points, made), rows, c).detach().reshape(c, n)
+        try:
+            return self._differentiated(points, made, chunk, weights, by)
+        except MethodError as error:
+            raise type(error)(f"{error}{instead(self, points[:1], _first(rows))}") from error
+        except PellucidError:
+            raise
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            what = (
+                f"{type(self.feed.model).__name__} raised {type(error).__name__} while it was differentiated"
+            )
+            words = (str(error).splitlines() or [""])[0]
+            raise MethodError(f"{what}: {words}{instead(self, points[:1], _first(rows))}") from error
+
+    def _differentiated(
+        self, points: Tensor, made: Tensor, chunk: Chunk, weights: Tensor | None, by: Slope | None
+    ) -> tuple[Tensor, Tensor]:
+        rows, shape = chunk.rows, points.shape[1:]
+        c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
+        if self.feed.guard.inferred:
+            raise MethodError(
+                f"{type(self.feed.model).__name__} was made under torch.inference_mode(), and what is made "
+                "there cannot be differentiated. Make it outside."
+            )
         if by is not None:
             every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
             with torch.enable_grad():
@@ -73,8 +99,7 @@ class Pass:
             (grad,) = torch.autograd.grad(score, start, outer, allow_unused=True)
         if grad is None:
             raise MethodError(
-                f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way. "
-                "Use a method that only needs scores, such as occlusion."
+                f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way."
             )
         grad = grad.float() if grad.dtype in HALF else grad
         if each is not None:
@@ -124,6 +149,10 @@ class Pass:
                 f"{target.label} is settled before the pass reaches {self.at!r}; explain an earlier layer."
             )
         return the_output(raw, target.output) if target.site is None else seen[target.site]
+
+
+def _first(rows: slice) -> slice:
+    return slice(rows.start, rows.start + 1)
 
 
 def _own(points: Tensor, made: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._explanation import Explanation, Param, Provenance
 from pellucid._core._feed import Feed, Fill, Inputs, feed, like, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
+from pellucid._core._instead import instead
 from pellucid._core._outputs import stream
 from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._site import Site
@@ -97,6 +98,12 @@ class Question:
     def absent(self) -> Tensor:
         """The point with everything taken away: as the spec says, else zeros."""
         return torch.zeros_like(self.point) if self.described is None else self.described.absent(self.point)
+
+    @property
+    def instead(self) -> str:
+        """A sentence that names methods which would work; it is tried on the first row."""
+        with self._feed.guard.pass_by(seed=self.compute.seed):
+            return instead(self._pass, self.point[:1], slice(0, 1))
 
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""

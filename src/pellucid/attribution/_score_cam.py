@@ -63,7 +63,7 @@ def score_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("score_cam", model, inputs, at)
+    layer, picture = spatial("score_cam", model, inputs, target, at)
     q = Question(model, inputs, target, spec=spec, compute=compute)
     seen = q.seen(layer)
     is_map("score_cam", layer, seen)

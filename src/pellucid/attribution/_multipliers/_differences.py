@@ -53,7 +53,18 @@ class Differences(Watch):
         super().__init__(method)
         self.pairing, self.remember, self.way = pairing, remember, rule
         self.makers = Makers()
-        self.count = self.rescaled = 0
+        self.count = self.rescaled = self.steered = 0
+        # operations that the input steers differently than the reference does
+        self.torn: set[str] = set()
+
+    def chooses(self, name: str, chosen: tuple[Tensor, ...]) -> None:
+        """Compare what steers an operation in both passes."""
+        if self.remember:
+            self.pairing.choose(tuple(self.kept(t) for t in chosen))
+            return
+        if not self.pairing.chose_alike(self.steered, chosen):
+            self.torn.add(name)
+        self.steered += 1
 
     def rule(self, call: Call) -> object:
         """The operation with DeepLIFT's multiplier in its backward."""
@@ -61,7 +72,7 @@ class Differences(Watch):
         if name in PRODUCTS and len(active) > 2:
             raise MethodError(
                 f"{self.method} has no rule for {name!r} of {len(active)} tensors that all depend on the "
-                "input. Multiply them two at a time, or use integrated_gradients."
+                "input. Multiply them two at a time."
             )
         if name in LINEAR or (name in PRODUCTS and len(active) == 1):
             return self._straight(call)

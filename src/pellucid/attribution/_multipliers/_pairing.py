@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from pellucid.attribution._operations import Slot
@@ -25,6 +26,7 @@ class Pairing:
         self._names: list[str] = []
         self._slots: list[tuple[Slot, ...]] = []
         self._now: list[tuple[Tensor, ...]] | None = None
+        self._choices: list[tuple[Slot, ...]] = []
 
     def add(self, name: str, slots: tuple[Slot, ...]) -> None:
         """What the pass at the reference saw at its next operation."""
@@ -36,7 +38,7 @@ class Pairing:
         if index >= len(self._names) or self._names[index] != name:
             raise MethodError(
                 f"The network takes another way for the reference than for the input (at {name!r}), "
-                "so that operations cannot be compared. Use integrated_gradients."
+                "so that operations cannot be compared."
             )
         for x, slot in zip(seen, self._slots[index], strict=False):
             here, there = x.shape, slot.now.shape
@@ -49,6 +51,16 @@ class Pairing:
                 raise RowsMixedError(
                     f"{name!r} saw {list(here)} at the input and {list(there)} at the reference."
                 )
+
+    def choose(self, slots: tuple[Slot, ...]) -> None:
+        """What steered an operation in the pass at the reference."""
+        self._choices.append(slots)
+
+    def chose_alike(self, index: int, chosen: tuple[Tensor, ...]) -> bool:
+        """Whether the same steers it in the pass at the input."""
+        if index >= len(self._choices) or len(self._choices[index]) != len(chosen):
+            return False
+        return all(_alike(t, slot.now) for t, slot in zip(chosen, self._choices[index], strict=True))
 
     def at(self, index: int) -> tuple[Tensor, ...]:
         """The reference's tensors at an operation."""
@@ -69,3 +81,12 @@ class Pairing:
         """Let the rules see these instead, in the order of :meth:`all`."""
         waiting = iter(tensors)
         self._now = [tuple(next(waiting) for _ in slots) for slots in self._slots]
+
+
+def _alike(here: Tensor, there: Tensor) -> bool:
+    """Whether rows and references hold the same, whichever of them meet."""
+    if here.shape == there.shape:
+        return torch.equal(here, there)
+    if here.shape[1:] != there.shape[1:] or not len(here) or not len(there):
+        return False
+    return bool((here == there[:1]).all()) and bool((there == there[:1]).all())

@@ -15,8 +15,8 @@ from pellucid.errors import MethodError
 
 # (ks [c], rows of n) -> references that broadcast to [c, n, *shape]
 References = Callable[[Tensor, slice], Tensor]
-# (ks [c], rows of n, scores at the references [c, n], elementwise operations rescaled)
-Heard = Callable[[Tensor, slice, Tensor, int], None]
+# (ks [c], rows of n, scores at the references [c, n], who watched)
+Heard = Callable[[Tensor, slice, Tensor, Differences], None]
 
 
 def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> Slope:
@@ -34,7 +34,7 @@ def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> S
             with Differences(method, pairing, remember=False, rule=rule) as seen:
                 score = work.score(x.clone(), rows, count)
             (multiplier,) = _graded(work, score, x, method, torch.ones_like(score))
-        heard(ks, rows, base.view(count, -1), seen.rescaled)
+        heard(ks, rows, base.view(count, -1), seen)
         return multiplier * (x - first).detach(), score.detach()
 
     return contributions
@@ -67,7 +67,7 @@ def by_background(method: str, background: Tensor, heard: Heard) -> Slope:
 
             multiplier = torch.func.vmap(back)(each, *there)
             base = work.scored(output[:count].detach().repeat_interleave(n, 0), rows, count)
-        heard(ks, rows, base.detach().view(count, n), seen.rescaled)
+        heard(ks, rows, base.detach().view(count, n), seen)
         values = multiplier * (x.detach() - start.unsqueeze(1))
         return values.reshape(points.shape), score.detach().repeat(count)
 
@@ -83,7 +83,7 @@ def _graded(work: Pass, score: Tensor, x: Tensor, method: str, outer: Tensor) ->
     found = torch.autograd.grad(score, x, outer, allow_unused=True) if score.requires_grad else (None,)
     if found[0] is None:
         raise MethodError(
-            f"{work.target.label} does not depend on {work.at or 'the input'} in a way that {method} can "
-            "follow. Use a method that only needs scores, such as occlusion."
+            f"{work.target.label} does not depend on {work.at or 'the input'} in a way that {method} "
+            "can follow."
         )
     return (found[0],)
