@@ -154,6 +154,7 @@ def _background(q: Question, given: Tensor | Mapping[str, Tensor] | None) -> Ten
         found = torch.cat([found[name].flatten(1) for name in q.given], 1)
     if found is None:
         return None
+    found = q.embedded(found) if isinstance(found, Tensor) else found
     if not isinstance(found, Tensor) or found.shape[1:] != q.point.shape[1:] or not len(found):
         got = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
         raise InputError(
