@@ -74,7 +74,9 @@ def found(feed: Feed, compute: Compute, count: list[int]) -> Embedding | None:
     Cost:
         One pass of a few rows, where the inputs are whole numbers and the network holds tables.
     """
-    tables = {name: m for name, m in feed.model.named_modules() if isinstance(m, nn.Embedding)}
+    tables: dict[str, nn.Module] = {
+        n: m for n, m in feed.model.named_modules() if isinstance(m, nn.Embedding)
+    }
     if feed.packed.dtype not in WHOLE or not tables or feed.packed.ndim < 2:
         return None
     ids = feed.unpack(feed.packed)
@@ -102,9 +104,11 @@ def _given(
     def note(name: str) -> Callable[..., None]:
         def hook(_: nn.Module, args: tuple[object, ...], named: dict[str, object]) -> None:
             given = args[0] if args else named.get("input")
-            first = ids[: len(given)] if isinstance(given, Tensor) and given.ndim else None
-            same = first is not None and isinstance(given, Tensor) and given.shape == first.shape
-            seen.append((name, same and bool((given == first).all())))
+            same = False
+            if isinstance(given, Tensor) and given.ndim == ids.ndim:
+                first = ids[: len(given)]
+                same = given.shape == first.shape and torch.equal(given.to(first), first)
+            seen.append((name, same))
 
         return hook
 
