@@ -54,9 +54,10 @@ class Pairing:
             )
         for (name, shapes), slots in zip(self._seen, self._slots, strict=True):
             for shape, slot in zip(shapes, slots, strict=False):
-                if not self._fits(shape, slot.now.shape):
+                there = slot.now.shape
+                if not self._fits(shape, there):
                     raise RowsMixedError(
-                        f"{name!r} saw {list(shape)} at the input and {list(slot.now.shape)} at the reference."
+                        f"{name!r} saw {list(shape)} at the input and {list(there)} at the reference."
                     )
 
     def _fits(self, here: torch.Size, there: torch.Size) -> bool:
