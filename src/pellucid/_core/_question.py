@@ -16,8 +16,9 @@ from pellucid._core._compute import Compute
 from pellucid._core._explanation import Explanation, Param, Provenance
 from pellucid._core._feed import Feed, Fill, Inputs, feed, like, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
+from pellucid._core._fold import Fold, folded
 from pellucid._core._outputs import stream
-from pellucid._core._pass import Pass, Slope, Variants
+from pellucid._core._pass import Apart, Pass, Slope, Variants, no_slope
 from pellucid._core._site import Site
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
@@ -63,11 +64,17 @@ class Question:
         self.compute = compute or Compute()
         self._count = [0, 0]  # rows forward, rows backward; shared with parts of this question
         self._feed: Feed = feed(model, inputs, spec=spec, compute=self.compute)
+        self._fold: Fold | None = None
+        asked = as_target(target)
+        if asked.columns > 1:
+            self._feed, self._fold = folded(self._feed, asked.columns)
+            # from here on every column is a row of its own
+            asked = dataclasses.replace(asked, columns=1)
         self.rows: int = self._feed.rows
         self.point: Tensor = self._feed.packed if at is None else self._activation(at)
         self._base: Tensor | None = None
-        self.target: Target = self._settled(as_target(target))
-        self._pass = Pass(self._feed, self.target, at)
+        self.target: Target = self._settled(asked)
+        self._pass = Pass(self._feed, self.target, at, self._fold)
 
     @property
     def given(self) -> Tensor | dict[str, Tensor]:
@@ -116,6 +123,8 @@ class Question:
         """``value`` in the shape of the point: ``None`` is :attr:`absent`, a mapping goes by input name."""
         if value is None:
             return self.absent
+        if self._fold is not None:
+            value = self._fold.each(value)
         return self._feed.pack(value) if self.at is None else like(self.point, value, f"for {self.at!r}")
 
     def noise(self, ks: Tensor) -> Tensor:
@@ -205,14 +214,15 @@ class Question:
         part.target = dataclasses.replace(
             whole, score=lambda output, index: whole.score(output, rows.to(index.device)[index])
         )
-        part._pass = Pass(part._feed, part.target, self.at)
+        part._fold = None if self._fold is None else self._fold.only(rows.cpu())
+        part._pass = Pass(part._feed, part.target, self.at, part._fold)
         return part
 
     def at_site(self, at: str) -> Question:
         """The same question about the activation at a site; its passes are counted here too."""
         part = copy.copy(self)
         part.at, part.point, part._base = at, self._activation(at), None
-        part._pass = Pass(self._feed, self.target, at)
+        part._pass = Pass(self._feed, self.target, at, self._fold)
         return part
 
     def also(self, other: Explanation) -> None:
@@ -258,7 +268,7 @@ class Question:
             self.target.label,
             self.at if hidden else None,
             Fingerprint(self._feed.guard.state),
-            self._feed.fingerprint(),
+            (self._feed if self._fold is None else self._fold.feed).fingerprint(),
             self.compute.seed,
             self._count[0],
             self._count[1],
@@ -311,16 +321,17 @@ class Question:
     def _activation(self, at: str) -> Tensor:
         self._called_once(at)
         parts: list[Tensor] = []
-        for rows, _, seen in stream(self._feed, self.compute, read=[at], stop=at):
+        once = self._feed if self._fold is None else self._fold.feed
+        for rows, _, seen in stream(once, self.compute, read=[at], stop=at):
             self._count[0] += rows.stop - rows.start
             parts.append(seen[at].detach())
         point = torch.cat(parts)
-        if len(point) != self.rows:
+        if len(point) != once.rows:
             raise InputError(
-                f"The activation at {at!r} has {len(point)} rows for {self.rows} inputs; "
+                f"The activation at {at!r} has {len(point)} rows for {once.rows} inputs; "
                 "only layers that keep the row axis first can be explained."
             )
-        return point
+        return point if self._fold is None else point[self._fold.origin.to(point.device)]
 
     def _put_base(self, rows: slice, score: Tensor) -> Tensor:
         if len(score) == self.rows:
@@ -341,9 +352,11 @@ class Question:
     ) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
         """Cut variants × rows into chunks, run each, and go on with halves where memory runs out."""
         if gradients and not self.point.is_floating_point():
-            raise InputError(self._whole_numbers())
+            raise InputError(no_slope(self.model, self.point))
         some = slice(0, self.rows) if within is None else within
-        total, done, size = count * (some.stop - some.start), 0, self.compute.batch_size
+        total, done, most = count * (some.stop - some.start), 0, self.compute.batch_size
+        # rows that share an input go through the network once
+        size = most if self._fold is None or by is not None else most * self._fold.columns
         waiting = chunks(count, some.stop - some.start, size, first=some.start)[::-1]
         while waiting:
             chunk = waiting.pop()
@@ -352,9 +365,13 @@ class Question:
                 continue
             try:
                 with self._feed.guard.pass_by(seed=self.compute.seed):
-                    grad, score = self._pass.run(
-                        self.point, variants, chunk, weights, gradients=gradients, by=by
+                    grad, score, forward, backward = self._pass.run(
+                        self.point, variants, chunk, weights, gradients=gradients, by=by, most=most
                     )
+            except Apart:
+                size = most
+                waiting.append(chunk)
+                continue
             except Exception as error:
                 if not out_of_memory(error):
                     raise
@@ -362,21 +379,11 @@ class Question:
                 waiting.append(chunk)
                 continue
             done += chunk.size
-            self._count[0] += chunk.size
-            self._count[1] += chunk.size if gradients else 0
+            self._count[0] += forward
+            self._count[1] += backward
             yield chunk.ks, chunk.rows, grad, score
             del grad, score
             self.compute.progress(done, total)
-
-    def _whole_numbers(self) -> str:
-        embeddings = [
-            name for name, m in self.model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)
-        ]
-        hint = f"at={embeddings[0]!r}" if embeddings else "at= a layer after which numbers are continuous"
-        return (
-            f"Expected floating inputs, got {self.point.dtype}: whole numbers have no gradient. "
-            f"Explain what the network makes of them: {hint}."
-        )
 
 
 def _same(tensor: Tensor) -> Tensor:
