@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid.attribution._multipliers import Differences, Rule, by_pairs, whole
+from pellucid.attribution._multipliers import Rule, by_pairs, whole
 from pellucid.attribution._operations import adds_up
 from pellucid.errors import InputError, near_misses
 
@@ -86,10 +86,10 @@ def deep_lift(
     reference: list[Tensor] = []
     rescaled, torn = 0, set[str]()
 
-    def heard(_: Tensor, __: slice, base: Tensor, seen: Differences) -> None:
+    def heard(_: Tensor, __: slice, base: Tensor, plain: int, steered: set[str]) -> None:
         nonlocal rescaled
-        rescaled = seen.rescaled
-        torn.update(seen.torn)
+        rescaled = plain
+        torn.update(steered)
         reference.append(base[0])
 
     values = q.gradient(by=by_pairs("deep_lift", lambda _, rows: start[rows], rule, heard))

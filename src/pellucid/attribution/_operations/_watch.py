@@ -184,7 +184,8 @@ def unseen(output: Tensor, method: str) -> None:
 
 def transforms(name: str, args: tuple[object, ...], method: str) -> None:
     """Raise inside a transform of ``torch.func``, where tensors do not tell whether they have a slope."""
-    if any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors(args)):
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
+    if any(wrapped(t) for t in tensors(args)):
         raise MethodError(
             f"{method} cannot follow {name!r} inside a transform of torch.func (vmap, grad, jvp …)."
         )
