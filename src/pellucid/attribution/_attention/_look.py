@@ -80,9 +80,10 @@ class Look(Watch):
         if call.name == "scaled_dot_product_attention":
             return self._parts(call)
         if call.name in (*MATRICES, "einsum"):
-            for place, operand in enumerate(call.args):
-                if isinstance(operand, Tensor) and id(operand) in self._softmaxes:
-                    self.found.append(_heads(call, place, operand, self.method))
+            operands = tensors(call.args)
+            for place, operand in enumerate(operands):
+                if id(operand) in self._softmaxes:
+                    self.found.append(_heads(call, operands, place, self.method))
         result = call.plainly()
         if call.name == "softmax" and isinstance(result, Tensor):
             self._softmaxes[id(result)] = result
@@ -107,25 +108,26 @@ class Look(Watch):
         return made
 
 
-def _heads(call: Call, place: int, used: Tensor, method: str) -> Heads:
-    others = [t for i, t in enumerate(call.args) if isinstance(t, Tensor) and i != place]
+def _heads(call: Call, operands: list[Tensor], place: int, method: str) -> Heads:
+    if len(operands) != 2:
+        raise MethodError(
+            f"{method} cannot read attention in {call.name!r} of {len(operands)} tensors. {INSTEAD}"
+        )
+    used, values = operands[place], operands[1 - place]
     if call.name == "einsum":
-        return _by_letters(call, place, used, method)
-    if len(others) != 1:
-        raise MethodError(f"{method} cannot read attention in {call.name!r} of one tensor. {INSTEAD}")
+        return _by_letters(str(call.args[0]), place, used, values, method)
     if place == 0:
-        return Heads(call.name, used, others[0], lambda t: t)
-    return Heads(call.name, used, others[0].transpose(-2, -1), lambda t: t.transpose(-2, -1))
+        return Heads(call.name, used, values, lambda t: t)
+    return Heads(call.name, used, values.transpose(-2, -1), lambda t: t.transpose(-2, -1))
 
 
-def _by_letters(call: Call, place: int, used: Tensor, method: str) -> Heads:
+def _by_letters(text: str, place: int, used: Tensor, values: Tensor, method: str) -> Heads:
     """An einsum: the letter that vanishes counts keys, the one that only weights and result share queries."""
-    text = call.args[0] if isinstance(call.args[0], str) else ""
     terms, arrow, out = text.replace(" ", "").partition("->")
     letters = terms.split(",")
-    if not arrow or len(letters) != 2 or "." in text or len(call.args) != 3:
+    if not arrow or len(letters) != 2 or "." in text:
         raise MethodError(f"{method} cannot read attention in the einsum {text!r}. {INSTEAD}")
-    mine, other = letters[place - 1], letters[2 - place]
+    mine, other = letters[place], letters[1 - place]
     keys = [c for c in mine if c not in out]
     queries = [c for c in mine if c in out and c not in other]
     if len(keys) != 1 or len(queries) != 1 or keys[0] not in other:
@@ -133,6 +135,9 @@ def _by_letters(call: Call, place: int, used: Tensor, method: str) -> Heads:
     shared = [c for c in mine if c not in (*keys, *queries)]
     order = [mine.index(c) for c in (*shared, *queries, *keys)]
     rest = [c for c in other if c not in (*shared, *keys)]
-    values = cast("Tensor", call.args[3 - place])
-    values = values.permute([other.index(c) for c in (*[s for s in shared if s in other], *keys, *rest)])
-    return Heads("einsum", used, values.flatten(len(values.shape) - len(rest)), lambda t: t.permute(order))
+    # values [shared…, key, features]; a letter that they lack is one they are the same for
+    for c in shared:
+        if c not in other:
+            values, other = values[None], c + other
+    values = values.permute([other.index(c) for c in (*shared, *keys, *rest)])[..., None]
+    return Heads("einsum", used, values.flatten(len(shared) + 1), lambda t: t.permute(order))
