@@ -8,6 +8,7 @@ from pellucid.data._npz import npz
 from pellucid.data._packaged import german_credit, mnist
 from pellucid.data._pictures import pictures
 from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
+from pellucid.data._sounds import sounds
 from pellucid.data._table import frame, table
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "pictures",
     "planted_patch",
     "planted_table",
+    "sounds",
     "table",
     "verify_plant",
     "wine",
