@@ -68,7 +68,7 @@ def _numbers(data: bytes, kind: int, bits: int) -> Samples:
     if kind == FLOAT and bits in (32, 64):
         return np.frombuffer(data, f"<f{bits // 8}").astype(np.float32, copy=True)
     if kind == PCM and bits == 8:
-        return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
+        return ((np.frombuffer(data, np.uint8) - 128.0) / 128).astype(np.float32)
     if kind == PCM and bits in (16, 32):
         return (np.frombuffer(data, f"<i{bits // 8}") / 2 ** (bits - 1)).astype(np.float32)
     if kind == PCM and bits == 24:

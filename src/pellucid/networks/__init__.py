@@ -3,5 +3,17 @@
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._build import build, default_network
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
+from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
 
-__all__ = ["Architecture", "Plain", "Rescale", "build", "cnn", "default_network", "mlp"]
+__all__ = [
+    "Architecture",
+    "LogMel",
+    "Plain",
+    "Rescale",
+    "build",
+    "cnn",
+    "default_network",
+    "mlp",
+    "spectrogram_cnn",
+    "waveform_cnn",
+]
