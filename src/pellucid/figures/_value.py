@@ -18,6 +18,7 @@ from pellucid.figures._numbers import counted
 from pellucid.figures._parts import method, target
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
+from pellucid.figures._similarity import similarity
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
@@ -132,6 +133,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
         "LayerSummary": lambda summary: [layer_strip(summary)],
+        "RepresentationSimilarity": lambda found: [similarity(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

@@ -2,15 +2,18 @@
 
 from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of
 from pellucid.layers._selectivity import Selectivity, selectivity
+from pellucid.layers._similarity import RepresentationSimilarity, representation_similarity
 from pellucid.layers._summary import LayerRow, LayerSummary, summary
 
 __all__ = [
     "Exemplars",
     "LayerRow",
     "LayerSummary",
+    "RepresentationSimilarity",
     "Selectivity",
     "exemplars",
     "exemplars_of",
+    "representation_similarity",
     "selectivity",
     "summary",
 ]
