@@ -68,7 +68,8 @@ def representation_similarity(
     ``CKA = H(K, L) / √(H(K, K) H(L, L))`` with ``K = X Xᵀ`` of the flattened activations and ``H`` the
     unbiased estimate of the Hilbert-Schmidt independence criterion, averaged over blocks of rows::
 
-        H(K, L) = (Σᵢⱼ Ũᵢⱼ Ṽᵢⱼ) / (n (n − 3)),  Ũᵢⱼ = Kᵢⱼ − (Σₖ Kᵢₖ + Σₖ Kₖⱼ) / (n − 2) + Σ K / ((n − 1)(n − 2))
+        H(K, L) = Σᵢⱼ Ũᵢⱼ Ṽᵢⱼ / (n (n − 3))
+        Ũᵢⱼ = Kᵢⱼ − (Σₖ Kᵢₖ + Σₖ Kₖⱼ) / (n − 2) + Σ K / ((n − 1)(n − 2))
 
     with zero diagonals. Unlike the usual estimate it does not rise towards 1 where a layer has more units
     than there are rows.
