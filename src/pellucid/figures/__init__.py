@@ -10,6 +10,7 @@ from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._picture import picture
+from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
@@ -43,6 +44,7 @@ __all__ = [
     "number",
     "percent",
     "picture",
+    "probes",
     "rule_text",
     "rules_table",
     "saliency",

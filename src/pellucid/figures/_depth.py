@@ -40,7 +40,7 @@ def depth_lines(
     dashes: Spec = {"domain": names, "range": [list(dash) for dash in _DASHES[: len(names)]]}
     colour: Spec = {"field": "series", "type": "nominal", "scale": shades, "title": None}
     colour["legend"] = {"orient": "bottom", "symbolType": "stroke", "columns": 2}
-    dash: Spec = {"field": "series", "type": "nominal", "scale": dashes, "title": None}
+    dash: Spec = {**colour, "scale": dashes}
     line: Spec = {"mark": {"type": "line", "strokeWidth": 2, "point": {"size": 34, "filled": True}}}
     line["encoding"] = {"x": x, "y": y, "color": colour, "strokeDash": dash}
     layers = [line]
