@@ -1,6 +1,7 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
 from pellucid.figures._bars import bars
+from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
@@ -29,6 +30,7 @@ __all__ = [
     "bars",
     "cards_html",
     "check_table",
+    "concepts",
     "confusion",
     "counted",
     "evidence",

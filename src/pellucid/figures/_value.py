@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._bars import bars
+from pellucid.figures._concepts import concepts
 from pellucid.figures._evidence import check_table, evidence
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
@@ -136,6 +137,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "RepresentationSimilarity": lambda found: [similarity(found)],
         "LinearProbes": lambda found: [probes(found)],
+        "Concepts": lambda found: [concepts(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

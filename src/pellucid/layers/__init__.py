@@ -1,5 +1,6 @@
 """Inside a hidden layer: what it is, what it sees, which real inputs move its units."""
 
+from pellucid.layers._concepts import Concepts, concepts
 from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of
 from pellucid.layers._probes import LinearProbes, linear_probes
 from pellucid.layers._selectivity import Selectivity, selectivity
@@ -7,12 +8,14 @@ from pellucid.layers._similarity import RepresentationSimilarity, representation
 from pellucid.layers._summary import LayerRow, LayerSummary, summary
 
 __all__ = [
+    "Concepts",
     "Exemplars",
     "LayerRow",
     "LayerSummary",
     "LinearProbes",
     "RepresentationSimilarity",
     "Selectivity",
+    "concepts",
     "exemplars",
     "exemplars_of",
     "linear_probes",
