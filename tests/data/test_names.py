@@ -16,7 +16,7 @@ def test_every_name_gives_a_data_set(name):
     made = data.by_name(name)
     made.spec.check(made.inputs)
     # photos are examined by a network that was trained elsewhere
-    assert set(made.parts.tolist()) == ({2} if name == "photos" else {0, 1, 2})
+    assert set(made.parts.tolist()) == ({2} if name == "photographs" else {0, 1, 2})
 
 
 @pytest.mark.parametrize("name", ["breast_cancer", "Breast-Cancer", " breast cancer "])
