@@ -9,6 +9,7 @@ from pellucid.data._packaged import german_credit, mnist
 from pellucid.data._pictures import pictures
 from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
 from pellucid.data._table import frame, table
+from pellucid.data._text import texts
 
 __all__ = [
     "Kind",
@@ -29,6 +30,7 @@ __all__ = [
     "planted_patch",
     "planted_table",
     "table",
+    "texts",
     "verify_plant",
     "wine",
 ]
