@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid._core._compute import Compute
 from pellucid._core._embedding import Embedding, found
 from pellucid._core._feed import Feed, Fill, like
+from pellucid._core._fold import Fold
 from pellucid._core._outputs import stream
 from pellucid._core._parts import parts
 from pellucid._core._site import Site
@@ -101,13 +102,23 @@ class Place:
         return dataclasses.replace(self, feed=feed, point=self.point[rows])
 
 
-def placed(feed: Feed, at: str | None, spec: InputSpec | None, compute: Compute, count: list[int]) -> Place:
-    """Find where points are put; passes are counted in ``count[0]``.
+def placed(
+    feed: Feed,
+    at: str | None,
+    spec: InputSpec | None,
+    compute: Compute,
+    count: list[int],
+    fold: Fold | None = None,
+) -> Place:
+    """Find where points are put; passes are counted in ``count[0]``. Rows that share an input pass once.
 
     Raises:
         SiteError, InputError: where the site is not reached once with the row axis first, or whole numbers go
             through several embeddings.
     """
+    if fold is not None:
+        once = placed(fold.feed, at, spec, compute, count)
+        return once.only(feed, fold.origin.to(once.point.device))
     if at is not None:
         return Place(feed, at, spec, None, activation(feed, at, compute, count))
     table = found(feed, compute, count)

@@ -17,9 +17,10 @@ from pellucid._core._embedding import refusal
 from pellucid._core._explanation import Explanation, Param, Provenance
 from pellucid._core._feed import Feed, Fill, Inputs, feed, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
+from pellucid._core._fold import Fold, folded
 from pellucid._core._outputs import stream
-from pellucid._core._pass import Pass, Slope, Variants
-from pellucid._core._place import Place, activation, called_once, placed
+from pellucid._core._pass import Apart, Pass, Slope, Variants
+from pellucid._core._place import Place, called_once, placed
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
 from pellucid._version import __version__
@@ -68,12 +69,18 @@ class Question:
         self.compute = compute or Compute()
         self._count = [0, 0]  # rows forward, rows backward; shared with parts of this question
         self._feed: Feed = feed(model, inputs, spec=spec, compute=self.compute)
+        self._fold: Fold | None = None
+        asked = as_target(target)
+        if asked.columns > 1:
+            self._feed, self._fold = folded(self._feed, asked.columns)
+            # from here on every column is a row of its own
+            asked = dataclasses.replace(asked, columns=1)
         self.rows: int = self._feed.rows
-        self._place: Place = placed(self._feed, at, spec, self.compute, self._count)
+        self._place: Place = placed(self._feed, at, spec, self.compute, self._count, self._fold)
         self.point: Tensor = self._place.point
         self._base: Tensor | None = None
-        self.target: Target = self._settled(as_target(target))
-        self._pass = Pass(self._feed, self.target, self._place.site)
+        self.target: Target = self._settled(asked)
+        self._pass = Pass(self._feed, self.target, self._place.site, self._fold)
 
     @property
     def given(self) -> Tensor | dict[str, Tensor]:
@@ -128,7 +135,7 @@ class Question:
 
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""
-        return activation(self._feed, at, self.compute, self._count)
+        return placed(self._feed, at, self.spec, self.compute, self._count, self._fold).point
 
     @property
     def crossable(self) -> bool:
@@ -142,6 +149,8 @@ class Question:
 
     def filled(self, value: Fill) -> Tensor:
         """``value`` in the shape of the point: ``None`` is :attr:`absent`, a mapping goes by input name."""
+        if value is not None and self._fold is not None:
+            value = self._fold.each(value)
         return self._place.filled(value)
 
     def noise(self, ks: Tensor) -> Tensor:
@@ -232,15 +241,16 @@ class Question:
         part.target = dataclasses.replace(
             whole, score=lambda output, index: whole.score(output, rows.to(index.device)[index])
         )
-        part._pass = Pass(part._feed, part.target, self._place.site)
+        part._fold = None if self._fold is None else self._fold.only(rows.cpu())
+        part._pass = Pass(part._feed, part.target, self._place.site, part._fold)
         return part
 
     def at_site(self, at: str) -> Question:
         """The same question about the activation at a site; its passes are counted here too."""
         part = copy.copy(self)
-        part._place = placed(self._feed, at, self.spec, self.compute, self._count)
+        part._place = placed(self._feed, at, self.spec, self.compute, self._count, self._fold)
         part.at, part.point, part._base = at, part._place.point, None
-        part._pass = Pass(self._feed, self.target, at)
+        part._pass = Pass(self._feed, self.target, at, self._fold)
         return part
 
     def also(self, other: Explanation) -> None:
@@ -291,7 +301,7 @@ class Question:
             self.target.label,
             self.at if hidden else None,
             Fingerprint(self._feed.guard.state),
-            self._feed.fingerprint(),
+            (self._feed if self._fold is None else self._fold.feed).fingerprint(),
             self.compute.seed,
             self._count[0],
             self._count[1],
@@ -354,7 +364,9 @@ class Question:
         if gradients and not self.point.is_floating_point():
             raise InputError(refusal(self.model, self.point.dtype))
         some = slice(0, self.rows) if within is None else within
-        total, done, size = count * (some.stop - some.start), 0, self.compute.batch_size
+        total, done, most = count * (some.stop - some.start), 0, self.compute.batch_size
+        # rows that share an input go through the network once
+        size = most if self._fold is None or by is not None else most * self._fold.columns
         waiting = chunks(count, some.stop - some.start, size, first=some.start)[::-1]
         while waiting:
             chunk = waiting.pop()
@@ -363,9 +375,13 @@ class Question:
                 continue
             try:
                 with self._feed.guard.pass_by(seed=self.compute.seed):
-                    grad, score = self._pass.run(
-                        self.point, variants, chunk, weights, gradients=gradients, by=by
+                    grad, score, forward, backward = self._pass.run(
+                        self.point, variants, chunk, weights, gradients=gradients, by=by, most=most
                     )
+            except Apart:
+                size = most
+                waiting.append(chunk)
+                continue
             except Exception as error:
                 if not out_of_memory(error):
                     raise
@@ -373,8 +389,8 @@ class Question:
                 waiting.append(chunk)
                 continue
             done += chunk.size
-            self._count[0] += chunk.size
-            self._count[1] += chunk.size if gradients else 0
+            self._count[0] += forward
+            self._count[1] += backward
             yield chunk.ks, chunk.rows, grad, score
             del grad, score
             self.compute.progress(done, total)
