@@ -11,7 +11,7 @@ from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
-from pellucid._core._share import wilson
+from pellucid._core._share import holm, wilson
 from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._store import load, save
@@ -64,6 +64,7 @@ __all__ = [
     "as_target",
     "eagerly",
     "finite",
+    "holm",
     "inputs_hash",
     "load",
     "log_odds",

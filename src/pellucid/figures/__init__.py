@@ -1,6 +1,7 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
 from pellucid.figures._bars import bars
+from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
@@ -10,8 +11,10 @@ from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._picture import picture
+from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
+from pellucid.figures._similarity import similarity
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._value import explanations
@@ -27,6 +30,7 @@ __all__ = [
     "bars",
     "cards_html",
     "check_table",
+    "concepts",
     "confusion",
     "counted",
     "evidence",
@@ -42,10 +46,12 @@ __all__ = [
     "number",
     "percent",
     "picture",
+    "probes",
     "rule_text",
     "rules_table",
     "saliency",
     "signed",
+    "similarity",
     "text",
     "training_curves",
     "training_health",

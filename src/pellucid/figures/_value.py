@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._bars import bars
+from pellucid.figures._concepts import concepts
 from pellucid.figures._evidence import check_table, evidence
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
@@ -16,8 +17,10 @@ from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted
 from pellucid.figures._parts import method, target
+from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
+from pellucid.figures._similarity import similarity
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
@@ -132,6 +135,9 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
         "LayerSummary": lambda summary: [layer_strip(summary)],
+        "RepresentationSimilarity": lambda found: [similarity(found)],
+        "LinearProbes": lambda found: [probes(found)],
+        "Concepts": lambda found: [concepts(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -120,9 +119,9 @@ class _Crossed:
 
         over_references = torch.func.vmap(one)
         if folded.copies == 1:
-            return cast("Tensor", over_references(outer, *there))
+            return over_references(outer, *there)
         each = torch.func.vmap(over_references, (0, *[None] * len(there)))
-        return folded.back(cast("Tensor", each(folded.out(outer), *there)))
+        return folded.back(each(folded.out(outer), *there))
 
 
 def _folded(points: Tensor) -> tuple[_Folded, Tensor]:
