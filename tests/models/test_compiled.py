@@ -1,4 +1,4 @@
-"""Compiled and scripted networks: what was compiled before is looked into all the same, or the sentence says why not."""
+"""Compiled and scripted networks: looked into although they ran compiled before, or the sentence says why not."""
 
 import pytest
 import torch
