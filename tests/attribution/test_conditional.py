@@ -86,6 +86,7 @@ def normal_worth(weight, x, table):
 
 @pytest.mark.parametrize("method", ALL)
 def test_gaussian_is_the_closed_form_on_a_linear_network(method):
+    torch.manual_seed(0)
     model, table = nn.Linear(4, 1).double(), correlated()
     options = {"budget": 20 * len(table)} if method is shapley_sampling else {}
     found = method(model, table[:3], 0, background=table, conditional="gaussian", **options)

@@ -131,12 +131,14 @@ def condition(
 
 
 def _nearest(x: Tensor, rows: Tensor, part: Tensor, bandwidth: float) -> Nearest:
-    n = int(part.max()) + 1
-    size = torch.zeros(len(x), n, dtype=x.dtype, device=x.device)
+    n = max(1, int(part.max()) + 1)
+    # what is held goes to one part more, which no coalition is asked about
+    part = torch.where(part < 0, n, part)
+    size = torch.zeros(len(x), n + 1, dtype=x.dtype, device=x.device)
     size.scatter_add_(1, part, torch.ones_like(x))
-    apart = torch.zeros(len(x), len(rows), n, dtype=x.dtype, device=x.device)
+    apart = torch.zeros(len(x), len(rows), n + 1, dtype=x.dtype, device=x.device)
     step = max(1, MEMORY // max(1, rows.numel()))
     for some in torch.arange(len(x)).split(step):
         squared = (x[some, None] - rows).square()
         apart[some] = apart[some].scatter_add_(2, part[some, None].expand(squared.shape), squared)
-    return Nearest(apart.permute(2, 0, 1).contiguous(), size.T.contiguous(), bandwidth)
+    return Nearest(apart[..., :n].permute(2, 0, 1).contiguous(), size[:, :n].T.contiguous(), bandwidth)

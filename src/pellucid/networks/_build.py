@@ -9,9 +9,12 @@ from types import MappingProxyType
 from pellucid._core import Dataset
 from pellucid.errors import InputError, near_misses
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
 
-_KINDS: MappingProxyType[str, Callable[..., Plain]] = MappingProxyType({"mlp": mlp, "cnn": cnn})
+_KINDS: MappingProxyType[str, Callable[..., Plain]] = MappingProxyType(
+    {"mlp": mlp, "cnn": cnn, "mobilenet_v2": mobilenet_v2}
+)
 
 
 def build(architecture: Architecture) -> Plain:
