@@ -12,6 +12,7 @@ from pellucid.figures._bars import bars
 from pellucid.figures._evidence import check_table, evidence
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
+from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted
@@ -134,6 +135,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
+        "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
     }
 )

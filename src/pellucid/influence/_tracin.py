@@ -30,9 +30,10 @@ def tracin(
     layers: Layers = "last",
     compute: Compute | None = None,
 ) -> Influence:
-    """Fall of an answer's loss by one step on a training row alone, summed over kept weights, in units of loss.
+    """Fall of an answer's loss by one step on a training row alone, summed over kept weights.
 
-    Above 0: training on that row made the answer more certain (a proponent); below 0: less (an opponent).
+    In units of the loss. Above 0: training on that row made the answer more certain (a proponent); below 0:
+    less (an opponent).
 
     Formula: ``values[m, i] = sum over snapshots of rate · <grad loss(train i), grad loss(asked m)>``, both at
     the snapshot's weights; ``own[i]`` is the same for a training row and itself. For the last dense layer

@@ -10,6 +10,7 @@ from pellucid.tasks._explain import (
     usual_target,
 )
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
+from pellucid.tasks._influence import influence
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
@@ -32,6 +33,7 @@ __all__ = [
     "first_units",
     "fitting_methods",
     "held_out",
+    "influence",
     "layers",
     "method_named",
     "methods",
