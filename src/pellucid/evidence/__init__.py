@@ -5,6 +5,7 @@ one measurement, :func:`responses`: what the network does when random quarters o
 """
 
 from pellucid.evidence._bank import Bank, bank
+from pellucid.evidence._bench import Bench, benches
 from pellucid.evidence._cards import cards
 from pellucid.evidence._nulls import (
     Null,
@@ -20,6 +21,7 @@ from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 
 __all__ = [
     "Bank",
+    "Bench",
     "MethodEvidence",
     "Null",
     "Pair",
@@ -28,6 +30,7 @@ __all__ = [
     "agreement",
     "agreement_interval",
     "bank",
+    "benches",
     "cards",
     "joint",
     "placement",

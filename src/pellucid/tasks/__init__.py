@@ -16,6 +16,7 @@ from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
+from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._train import dataset_of, network_for, parsed_types, train
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "best_method",
     "dataset_of",
     "explain",
+    "explain_several",
     "feature_sites",
     "features",
     "first_units",
@@ -42,6 +44,7 @@ __all__ = [
     "sample",
     "save_run",
     "survey",
+    "target_named",
     "train",
     "usual_target",
 ]
