@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from pellucid._core._explanation import Explanation, Param
+from pellucid._core._parts import counts_of, numbered, shared_out
 from pellucid._core._question import Question
 from pellucid._core._spec import finite
 from pellucid.errors import InputError
 
-CELLS = 14  # cells along the shorter side of a map where nobody names its parts
 BLOCK = 2**16  # scores held at once where each coalition is averaged over many background rows
 Baseline = float | Tensor | Mapping[str, float | Tensor] | None
 Background = Tensor | Mapping[str, Tensor] | None
@@ -25,7 +25,8 @@ class Game:
 
     Args:
         q: the question.
-        groups: number of the part of each element, int64 ``[1 or N, …]``, broadcasts to the point.
+        groups: number of the part of each element, int64 ``[1 or N, …]``, broadcasts to the point; -1 is
+            never taken away.
         counts: number of parts of each row.
         fill: what stands in the place of parts: ``[N, *shape]``, or background rows ``[B, *shape]``.
         chosen: int64 ``[B', N]``, which background rows serve each row; ``None`` where all do, or a baseline.
@@ -83,12 +84,8 @@ class Game:
 
     def spread(self, values: Tensor, rows: slice) -> Tensor:
         """A part's value ``[n, rows]`` divided evenly among its elements: ``[rows, *shape]``."""
-        shape = (rows.stop - rows.start, *self.q.point.shape[1:])
         groups = self.groups if len(self.groups) == 1 else self.groups[rows]
-        by_row = groups.expand(shape).reshape(shape[0], -1)
-        each = values.T.to(by_row.device)
-        size = torch.zeros_like(each).scatter_add_(1, by_row, torch.ones_like(by_row, dtype=each.dtype))
-        return (each / size.clamp(min=1)).gather(1, by_row).view(shape)
+        return shared_out(values.T.to(groups.device), groups, self.q.point.shape[1:])
 
     def answer(
         self,
@@ -118,11 +115,14 @@ class Game:
     def _variants(self, masks: Tensor) -> Callable[[Tensor, slice], Tensor]:
         q, cost = self.q, self.cost
         shape = self.groups.shape[1:]
+        # one part more, always there: what is held is numbered -1, the last
+        masks = torch.cat([masks, masks.new_ones(len(masks), 1)], 1)
 
         def variant(ks: Tensor, rows: slice) -> Tensor:
             ks = ks.to(masks.device)
             groups = self.groups if len(self.groups) == 1 else self.groups[rows]
-            kept = masks[ks // cost].index_select(1, groups.flatten()).view(len(ks), len(groups), *shape)
+            flat = groups.flatten().remainder(masks.shape[1])
+            kept = masks[ks // cost].index_select(1, flat).view(len(ks), len(groups), *shape)
             return torch.where(kept, q.point[rows], self._filled(ks % cost, rows))
 
         return variant
@@ -156,12 +156,10 @@ def game(
     Raises:
         InputError: where these do not fit the inputs or each other.
     """
-    if groups is None:
-        named = parts(q.point) if q.described is None else q.described.groups(q.point)
-    else:
-        named = groups
-    numbers = numbered(named, q.point)
-    counts = tuple(int(top) + 1 for top in numbers.flatten(1).amax(1).tolist())
+    numbers = numbered(q.groups if groups is None else q.grouped(groups), q.point)
+    if groups is not None and int(numbers.max()) < 0:
+        raise InputError("groups: expected whole numbers from 0, got only -1: everything would be held.")
+    counts = counts_of(numbers)
     counts = counts * q.rows if len(counts) == 1 else counts
     stored = q.filled(baseline) if isinstance(baseline, Mapping) else baseline
     params: dict[str, Param] = {"baseline": stored, "groups": groups, "background": None, "draws": draws}
@@ -184,49 +182,6 @@ def _sentence(*told: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def parts(point: Tensor) -> Tensor:
-    """Number of the part of each element where nobody named parts: int64, broadcasts to ``[*shape]``.
-
-    An element of ``[D]``, an index of the first axis of ``[T, E]``, or one of about 14×14 cells, all channels
-    together, of ``[C, H, W]``.
-    """
-    shape, place = point.shape[1:], point.device
-    if len(shape) < 2:
-        return torch.arange(shape.numel(), device=place).view(shape)
-    if len(shape) == 2:
-        return torch.arange(shape[0], device=place)[:, None]
-    spatial = shape[1:]
-    cell = max(1, min(spatial) // CELLS)
-    label = torch.zeros((), dtype=torch.int64, device=place)
-    for length in spatial:
-        index = torch.arange(length, device=place) // cell
-        label = label[..., None] * (int(index[-1]) + 1) + index
-    return label
-
-
-def numbered(groups: Tensor, point: Tensor) -> Tensor:
-    """Part numbers ``[1 or N, …]`` with as many axes as the point, those that do not matter cut to 1.
-
-    Raises:
-        InputError: where they are no part numbers of this point.
-    """
-    found = groups.to(point.device)
-    if found.is_floating_point() or found.dtype == torch.bool or found.numel() == 0 or int(found.min()) < 0:
-        raise InputError("groups: expected whole numbers from 0, one for the part of each element.")
-    if found.ndim > point.ndim:
-        raise InputError(f"groups: expected a shape that fits {list(point.shape)}, got {list(found.shape)}.")
-    found = found.long()[(None,) * (point.ndim - found.ndim)]
-    try:
-        found.expand(point.shape)
-    except RuntimeError:
-        raise InputError(
-            f"groups: expected a shape that fits {list(point.shape)}, got {list(groups.shape)}."
-        ) from None
-    for axis, step in enumerate(found.stride()):
-        found = found.narrow(axis, 0, 1) if step == 0 else found
-    return found
-
-
 def _background(q: Question, background: Tensor | Mapping[str, Tensor]) -> Tensor:
     names = list(q.given) if isinstance(q.given, dict) and q.at is None else []
     if isinstance(background, Mapping):
@@ -234,6 +189,7 @@ def _background(q: Question, background: Tensor | Mapping[str, Tensor]) -> Tenso
             raise InputError(f"background: expected rows for each of {names}, got {sorted(background)}.")
         background = torch.cat([background[name].reshape(len(background[name]), -1) for name in names], 1)
     shape = q.point.shape[1:]
+    background = q.embedded(background)
     if not isinstance(background, Tensor) or background.shape[1:] != shape or not len(background):
         got = list(background.shape) if isinstance(background, Tensor) else type(background).__name__
         raise InputError(

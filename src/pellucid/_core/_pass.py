@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed
@@ -181,13 +181,3 @@ def _own(points: Tensor, made: Tensor) -> Tensor:
     if points.is_inference() or points.untyped_storage().data_ptr() == made.untyped_storage().data_ptr():
         return points.clone()
     return points
-
-
-def no_slope(model: nn.Module, point: Tensor) -> str:
-    """Why whole numbers cannot be differentiated, and what can."""
-    embeddings = [name for name, m in model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
-    hint = f"at={embeddings[0]!r}" if embeddings else "at= a layer after which numbers are continuous"
-    return (
-        f"Expected floating inputs, got {point.dtype}: whole numbers have no gradient. "
-        f"Explain what the network makes of them: {hint}."
-    )

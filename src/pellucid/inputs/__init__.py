@@ -3,5 +3,7 @@
 from pellucid.inputs._image import ImageSpec
 from pellucid.inputs._superpixels import superpixels
 from pellucid.inputs._tabular import MISSING, Column, TabularSpec
+from pellucid.inputs._text import TextSpec
+from pellucid.inputs._tokenizer import WordTokenizer
 
-__all__ = ["MISSING", "Column", "ImageSpec", "TabularSpec", "superpixels"]
+__all__ = ["MISSING", "Column", "ImageSpec", "TabularSpec", "TextSpec", "WordTokenizer", "superpixels"]
