@@ -1,9 +1,9 @@
 """False claims of ``concepts`` on random concepts, and how often a planted one is found.
 
-A CNN trained on the 8 × 8 digits. Random concepts are random digits, drawn anew each time, so every claim about
-them is false. Each is tested at three layers: by the effect (what ``concepts`` reports), and by what is usual
-with TCAV, a t-test of scores of 20 directions against those of 20 random ones, which share their random inputs.
-The planted concept is a bright left half.
+A CNN trained on the 8 × 8 digits. Random concepts are random digits, drawn anew each time, so every claim
+about them is false. Each is tested at three layers: by the effect (what ``concepts`` reports), and by what is
+usual with TCAV, a t-test of scores of 20 directions against those of 20 random ones, which share their random
+inputs. The planted concept is a bright left half.
 
 Run: ``python benchmarks/concepts.py [concepts]``
 """

@@ -8,7 +8,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from pellucid._core import Check, Word, predict
+from pellucid._core import Check, Word
 from pellucid.evidence._case import Case, Pool
 from pellucid.evidence._matters import not_run
 from pellucid.evidence._responses import Responses
@@ -85,7 +85,7 @@ def _spread(case: Case) -> Tensor:
 def _kept(case: Case, noisy: Tensor) -> Tensor:
     if case.outputs.ndim != 2 or case.outputs.shape[1] < 2:
         return torch.ones(len(noisy), dtype=torch.bool)
-    found = predict(case.model, noisy, output=case.scalar.target.output, compute=case.compute).argmax(1)
+    found = case.predicted(noisy).argmax(1)
     return (found == case.outputs.argmax(1).repeat(NOISES)).cpu()
 
 

@@ -169,10 +169,9 @@ def _cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case,
     outputs = predict(subject.model, held.inputs)
     chosen = _chosen(held, outputs, how.seed)
     rows = torch.tensor([row for row, _ in chosen])
-    explained = [
-        tasks.explain(subject, held.inputs[rows], method=name, compute=how)
-        for name in _methods(subject, survey)
-    ]
+    explained = list(
+        tasks.explain_several(subject, held.inputs[rows], methods=_methods(subject, survey), compute=how)
+    )
     return tuple(_case(held, outputs, row, why, i, explained) for i, (row, why) in enumerate(chosen))
 
 

@@ -17,6 +17,7 @@ from pellucid.tasks._pretrained import mobilenet
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
+from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import truth
 
@@ -28,6 +29,7 @@ __all__ = [
     "best_method",
     "dataset_of",
     "explain",
+    "explain_several",
     "feature_sites",
     "features",
     "first_units",
@@ -46,6 +48,7 @@ __all__ = [
     "sample",
     "save_run",
     "survey",
+    "target_named",
     "train",
     "truth",
     "usual_target",
