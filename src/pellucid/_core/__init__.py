@@ -5,7 +5,7 @@ from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
 from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
-from pellucid._core._guard import untouched
+from pellucid._core._guard import eagerly, untouched
 from pellucid._core._outputs import activations, predict
 from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._probe import Probe, probe
@@ -62,6 +62,7 @@ __all__ = [
     "Word",
     "activations",
     "as_target",
+    "eagerly",
     "finite",
     "holm",
     "inputs_hash",

@@ -17,6 +17,7 @@ from pellucid._core._explanation import Explanation, Param, Provenance
 from pellucid._core._feed import Feed, Fill, Inputs, feed, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
+from pellucid._core._instead import instead
 from pellucid._core._outputs import stream
 from pellucid._core._pass import Apart, Pass, Slope, Variants
 from pellucid._core._place import Place, called_once, placed
@@ -132,6 +133,12 @@ class Question:
     def folded(self, values: Tensor) -> Tensor:
         """One number for each token where an embedding is varied; else values as they are."""
         return self._place.folded(values)
+
+    @property
+    def instead(self) -> str:
+        """A sentence that names methods which would work; it is tried on the first row."""
+        with self._feed.guard.pass_by(seed=self.compute.seed):
+            return instead(self._pass, self.point[:1], slice(0, 1))
 
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""
