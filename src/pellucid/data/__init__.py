@@ -10,6 +10,7 @@ from pellucid.data._npz import npz
 from pellucid.data._packaged import german_credit, mnist
 from pellucid.data._pictures import pictures
 from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
+from pellucid.data._sounds import sounds
 from pellucid.data._table import frame, table
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "planted_patch",
     "planted_table",
     "single_pictures",
+    "sounds",
     "table",
     "verify_plant",
     "wine",

@@ -10,6 +10,7 @@ from pellucid.data import _bundled, _imagenet, _packaged, _planted
 from pellucid.data._npz import npz
 from pellucid.data._paths import existing, names_in
 from pellucid.data._pictures import pictures
+from pellucid.data._sounds import holds_sounds, sounds
 from pellucid.data._table import table
 from pellucid.errors import InputError, LoadError, near_misses
 
@@ -58,10 +59,11 @@ def by_name(name: str) -> Dataset:
 
 
 def from_path(path: str | Path, target: str | None = None, *, seed: int = 0) -> Dataset:
-    """Read a table, an ``.npz`` file or a folder of pictures, by what lies at the path.
+    """Read a table, an ``.npz`` file or a folder of pictures or sounds, by what lies at the path.
 
     Args:
-        path: ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.npz``, or a folder per class.
+        path: ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.npz``, or a folder per class
+            (sounds also in a ``.zip``).
         target: the column to learn; for tables, and for nothing else.
         seed: of the split.
 
@@ -84,6 +86,8 @@ def from_path(path: str | Path, target: str | None = None, *, seed: int = 0) -> 
         return table(place, target, seed=seed)
     if target is not None:
         raise InputError(f"target={target!r} belongs to tables; {place.name} brings its answers with it.")
+    if holds_sounds(place):
+        return sounds(place, seed=seed)
     if place.is_dir():
         return pictures(place, seed=seed)
     if ending.endswith(".npz"):
@@ -91,5 +95,5 @@ def from_path(path: str | Path, target: str | None = None, *, seed: int = 0) -> 
     readable = [name for name in names_in(place.parent) if name.lower().endswith((*TABLES, ".npz"))]
     raise LoadError(
         f"{place.name} is of no kind that can be read; expected {', '.join(TABLES)}, .npz or a folder of "
-        f"pictures. {near_misses(place.name, readable)}"
+        f"pictures or sounds. {near_misses(place.name, readable)}"
     )

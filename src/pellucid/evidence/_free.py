@@ -8,20 +8,24 @@ from torch import Tensor
 
 AMOUNT = "|x - b|"
 EDGES = "edges"
+ENERGY = "energy"
 
 
 def free_maps(x: Tensor, reference: Tensor, *, pictures: bool) -> dict[str, Tensor]:
     """Maps ``[N, *shape]`` that know the input and not the network, by name.
 
     ``|x - b|`` is how far each element lies from the reference; ``edges``, for pictures, the length of the
-    Sobel gradient of the mean over channels.
+    Sobel gradient of the mean over channels; ``pictures`` with a single axis are waveforms, whose ``energy``
+    is the square of that distance.
 
     Example:
         >>> list(free_maps(torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8), pictures=True))
         ['|x - b|', 'edges']
     """
     made = {AMOUNT: (x - reference).abs()}
-    if pictures:
+    if pictures and x.ndim == 3:
+        made[ENERGY] = (x - reference).square()
+    elif pictures:
         made[EDGES] = _sobel(x).expand_as(x) / x.shape[1]
     return made
 

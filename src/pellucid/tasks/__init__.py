@@ -17,11 +17,12 @@ from pellucid.tasks._pretrained import mobilenet
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
-from pellucid.tasks._train import dataset_of, network_for, parsed_types, train
+from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import truth
 
 __all__ = [
     "FeaturePage",
+    "Heard",
     "Performance",
     "answers_of",
     "best_method",

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from torch import nn
 
 from pellucid import training
 from pellucid._core import Dataset, Subject
-from pellucid.data import Kind, by_name, from_path, table
+from pellucid.data import Kind, by_name, from_path, sounds, table
 from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._runs import save_run
 
 Watcher = Callable[["training.Epoch"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a folder of sounds is read, as by :func:`pellucid.data.sounds`; ``None`` is its own choice."""
+
+    pattern: str | None = None
+    held_out: str | None = None
+    front: Literal["waveform", "spectrogram"] | None = None
+    rate: int | None = None
+    seconds: float | None = None
 
 
 def train(
@@ -35,8 +48,8 @@ def train(
     """Train a network on data and open it.
 
     Args:
-        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder with a folder per class) or
-            the name of a bundled data set.
+        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder of pictures or sounds with a
+            folder per class) or the name of a bundled data set.
         answer: the column to predict, where ``data`` is a table's path.
         network: what to train, in place; a plain network that suits the data where left out.
         epochs, batch_size, optimizer, learning_rate, patience: see :func:`pellucid.training.train`.
@@ -86,15 +99,22 @@ def train(
 
 
 def dataset_of(
-    source: str | Path, *, answer: str | None = None, types: Mapping[str, Kind] | None = None
+    source: str | Path,
+    *,
+    answer: str | None = None,
+    types: Mapping[str, Kind] | None = None,
+    heard: Heard | None = None,
 ) -> Dataset:
-    """A data set from a path or the name of a bundled one.
+    """A data set from a path or the name of a bundled one; ``heard`` says how to read sounds.
 
     Example:
         >>> dataset_of("digits").classes[3]
         '3'
     """
     place = Path(source)
+    if heard is not None and heard != Heard():
+        given = {name: value for name, value in dataclasses.asdict(heard).items() if value is not None}
+        return sounds(place, **given)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
         return by_name(str(source))
     if types:
@@ -129,6 +149,6 @@ def network_for(
     params = dict(usual.architecture.params)
     if activation is not None:
         params["activation"] = activation
-    if hidden is not None:
+    if hidden is not None and "hidden" in params:
         params["hidden"] = list(hidden) if usual.architecture.kind == "mlp" else hidden[-1]
     return build(Architecture(usual.architecture.kind, params))
