@@ -43,14 +43,19 @@ def imagenet_classes() -> tuple[str, ...]:
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
 
 
-def imagenet_spec(size: tuple[int, int] | None = (SIDE, SIDE)) -> ImageSpec:
-    """Colour pictures on the scale that networks trained on ImageNet expect; absent is the mean colour.
+def imagenet_spec() -> ImageSpec:
+    """Colour pictures on the scale that networks trained on ImageNet expect, in 8 × 8 removable parts.
+
+    A part taken away becomes the mean colour.
 
     Example:
         >>> imagenet_spec().cell
-        16
+        28
     """
-    return ImageSpec(mean=MEAN, std=STD, size=size, absence="mean", channel_names=("red", "green", "blue"))
+    names = ("red", "green", "blue")
+    return ImageSpec(
+        mean=MEAN, std=STD, size=(SIDE, SIDE), absence="mean", cell=SIDE // 8, channel_names=names
+    )
 
 
 def photographs(*, views: int = 1) -> Dataset:
