@@ -124,7 +124,7 @@ def case_of(
         raise InputError(f"Expected others of the shape {['P', *x.shape[1:]]}, got {list(others.shape)}.")
     others = None if others is None else others.to(x)
     item = None if target is None else as_target(target).output
-    outputs = predict(model, x, output=item, compute=compute)
+    outputs = predict(model, x, output=item, spec=spec, compute=compute)
     what = scalar(explanation, target, outputs)
     maps, sampled = fitted(explanation.map.detach(), x), explanation.stderr is not None
     return Case(model, method, spec, compute, x, maps, what, outputs, others, sampled)
@@ -137,9 +137,13 @@ def pool(case: Case, seen: Responses) -> Pool:
     if case.others is not None and missing > 0:
         fresh = case.others[differ(case.others, case.x).all(1)][:missing]
         if len(fresh):
-            outputs = predict(case.model, fresh, output=case.scalar.target.output, compute=case.compute)
+            item = case.scalar.target.output
+            outputs = predict(case.model, fresh, output=item, spec=case.spec, compute=case.compute)
             maps, cost = case.again(case.model, fresh, case.scalar.elsewhere(outputs))
-            units, inputs = torch.cat([units, seen.bank.reduce(maps).to(units)]), torch.cat([inputs, fresh])
+            units, inputs = (
+                torch.cat([units, seen.bank.reduce(maps, of=fresh).to(units)]),
+                torch.cat([inputs, fresh]),
+            )
             rows = cost + len(fresh)
     return Pool(units, differ(case.x, inputs), rows)
 
