@@ -13,6 +13,7 @@ from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
 from pellucid._core._share import holm, wilson
 from pellucid._core._site import Reached, Site, named, names_of, sites
+from pellucid._core._snapshot import Snapshot, spaced
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._store import load, save
 from pellucid._core._subject import Subject
@@ -53,6 +54,7 @@ __all__ = [
     "Reached",
     "Site",
     "Slope",
+    "Snapshot",
     "Subject",
     "Target",
     "TargetLike",
@@ -82,6 +84,7 @@ __all__ = [
     "short",
     "silent",
     "sites",
+    "spaced",
     "split",
     "the_output",
     "top",

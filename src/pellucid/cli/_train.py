@@ -14,7 +14,7 @@ from pellucid.cli._say import document, narrate, result
 from pellucid.cli._watch import watching
 
 if TYPE_CHECKING:
-    from pellucid._core import Dataset
+    from pellucid._core import Dataset, Subject
 
 
 class Front(StrEnum):
@@ -104,7 +104,7 @@ def train(
         )
     score = tasks.performance(subject)
     if as_json:
-        results = {"run": str(out), "performance": score, "record": subject.record, "notes": dataset.notes}
+        results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
         document(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )
@@ -112,6 +112,16 @@ def train(
     narrate(str(score))
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
     result(str(out))
+
+
+def _told(subject: Subject) -> object:
+    """The record without the weights that it keeps."""
+    import dataclasses
+
+    from pellucid.training import TrainingRecord
+
+    record = subject.record
+    return dataclasses.replace(record, snapshots=()) if isinstance(record, TrainingRecord) else record
 
 
 def _describe(dataset: Dataset) -> None:

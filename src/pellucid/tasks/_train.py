@@ -17,6 +17,7 @@ from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._runs import save_run
 
+SNAPSHOTS, SMALL = 5, 1_000_000  # epochs kept of a network of so many parameters: 20 MB at most
 Watcher = Callable[["training.Epoch"], None]
 
 
@@ -42,6 +43,7 @@ def train(
     learning_rate: float | None = None,
     patience: int | None = 5,
     seed: int = 0,
+    snapshots: int | None = None,
     out: str | Path | None = None,
     watch: Watcher | None = None,
 ) -> Subject:
@@ -54,6 +56,8 @@ def train(
         network: what to train, in place; a plain network that suits the data where left out.
         epochs, batch_size, optimizer, learning_rate, patience: see :func:`pellucid.training.train`.
         seed: the only source of chance.
+        snapshots: most epochs whose weights are kept for :func:`~pellucid.influence`, evenly spaced; left
+            out, 5 of networks of up to a million parameters, none of larger ones.
         out: run folder to leave behind; training that was killed resumes there.
         watch: called with each finished epoch, for displays.
 
@@ -82,6 +86,7 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         seed=seed,
+        snapshots=_kept(net) if snapshots is None else snapshots,
         checkpoint=None if out is None else Path(out) / "checkpoint.safetensors",
     )
     try:
@@ -96,6 +101,10 @@ def train(
     if out is not None:
         save_run(subject, out)
     return subject
+
+
+def _kept(network: nn.Module) -> int:
+    return SNAPSHOTS if sum(p.numel() for p in network.parameters()) <= SMALL else 0
 
 
 def dataset_of(
