@@ -111,4 +111,4 @@ def _pixels(photograph: Image.Image, view: int) -> Tensor:
 
 def to_tensor(picture: Image.Image) -> Tensor:
     """Pixels ``[C, H, W]`` in 0..1."""
-    return torch.from_numpy(np.array(picture, dtype=np.uint8)).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(np.atleast_3d(np.array(picture, dtype=np.uint8))).permute(2, 0, 1).float() / 255

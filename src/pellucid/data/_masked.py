@@ -69,7 +69,7 @@ def masked_pictures(source: str | Path) -> Located:
         raise InputError(f"{files.place.name}: no row of index.csv names a class that fits.")
     fitting = tuple(_numbers(line["imagenet_ok"], files.place.name) for line in kept)
     pixels = [to_tensor(files.picture(f"images/{line['name']}.jpg", "RGB")) for line in kept]
-    masks = [to_tensor(files.picture(f"masks/{line['name']}.png", "L"))[None] > 0.5 for line in kept]
+    masks = [to_tensor(files.picture(f"masks/{line['name']}.png", "L")) > 0.5 for line in kept]
     films = list(dict.fromkeys(line["sequence"] for line in kept))
     note = f"{len(kept)} of {len(lines)} frames show an object with a class of ImageNet."
     made = _dataset(files.place, pixels, [few[0] for few in fitting], torch.stack(masks), note)
