@@ -12,6 +12,7 @@ from pellucid.figures._numbers import counted, interval, measured, number, perce
 from pellucid.figures._picture import picture
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
+from pellucid.figures._sound import sound
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._value import explanations
@@ -46,6 +47,7 @@ __all__ = [
     "rules_table",
     "saliency",
     "signed",
+    "sound",
     "text",
     "training_curves",
     "training_health",

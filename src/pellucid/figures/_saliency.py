@@ -68,10 +68,10 @@ def saliency(
     if show_input and base is not None:
         parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {target(shown[0], row)}?"))
     for each, values, end in zip(shown, maps, ends, strict=True):
-        parts.append(_map_panel(method(each), values, end, base, size, verdict=_verdict(each, row)))
+        parts.append(_map_panel(method(each), values, end, base, size, said=verdict(each, row)))
     if control:
         moved = displaced(maps[0], seed=shown[0].provenance.seed)
-        parts.append(_map_panel("control: map at random", moved, ends[0], base, size, verdict=""))
+        parts.append(_map_panel("control: map at random", moved, ends[0], base, size, said=""))
     return Figure(
         f"Why {target(shown[0], row)}",
         _alt(shown, maps, row),
@@ -90,15 +90,17 @@ def _checked(explanations: Explanation | Sequence[Explanation], row: int) -> lis
         check_row(each, row)
         if not picture_like(each):
             raise InputError(f"{method(each)} explains no picture. Use bars() for columns.")
-    return sorted(shown, key=lambda each: _failed(_verdict(each, row)))
+    return sorted(shown, key=lambda each: failed(verdict(each, row)))
 
 
-def _verdict(explanation: Explanation, row: int) -> str:
+def verdict(explanation: Explanation, row: int) -> str:
+    """What the evidence says of one row; empty where none was taken."""
     return explanation.cards[row].verdict if row < len(explanation.cards) else ""
 
 
-def _failed(verdict: str) -> bool:
-    return verdict in ("not supported", "contradicted")
+def failed(word: str) -> bool:
+    """Whether a map of this verdict is hatched."""
+    return word in ("not supported", "contradicted")
 
 
 def _base(explanation: Explanation, row: int) -> Numbers | None:
@@ -116,22 +118,22 @@ def displaced(values: Numbers, *, seed: int) -> Numbers:
 
 
 def _panel(
-    title: str, picture: bytes, size: int, *, caption: str = "", verdict: str = "", below: Sequence[Spec] = ()
+    title: str, picture: bytes, size: int, *, caption: str = "", said: str = "", below: Sequence[Spec] = ()
 ) -> Spec:
     layers = [text(0, 0, title, size=12 if size >= 130 else 10, bold=True, limit=size + 8)]
-    if verdict:
-        layers += word(0, 19, verdict, limit=size - 15)
+    if said:
+        layers += word(0, 19, said, limit=size - 15)
     elif caption:
         layers.append(text(0, 19, caption, faint=True, limit=size))
     return panel(size, 38 + size + 26, [*layers, image(picture, 0, 38, size, size), *below])
 
 
 def _map_panel(
-    title: str, values: Numbers, end: float, base: Numbers | None, size: int, *, verdict: str
+    title: str, values: Numbers, end: float, base: Numbers | None, size: int, *, said: str
 ) -> Spec:
     painted = overlay(values, end, base)
     drawn = fit(painted, size)
-    if _failed(verdict):
+    if failed(said):
         drawn = np.round(hatch(drawn / 255.0) * 255).astype(np.uint8)
     low, high = float(values.min()), float(values.max())
     below = [
@@ -147,14 +149,14 @@ def _map_panel(
             align="right",
         ),
     ]
-    return _panel(title, png(drawn), size, verdict=verdict, below=below)
+    return _panel(title, png(drawn), size, said=said, below=below)
 
 
 def _alt(shown: list[Explanation], maps: list[Numbers], row: int) -> str:
     said = []
     for each, values in zip(shown, maps, strict=True):
-        verdict = _verdict(each, row)
-        evidence = f" Evidence: {verdict}." if verdict else ""
+        found = verdict(each, row)
+        evidence = f" Evidence: {found}." if found else ""
         said.append(f"{method(each).capitalize()}: {where(values, target(each, row))}{evidence}")
     return " ".join(said)
 
@@ -164,7 +166,7 @@ def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row
     rows = tuple(
         (
             method(each),
-            Word(_verdict(each, row) or "not run"),
+            Word(verdict(each, row) or "not run"),
             end,
             float(np.clip(values, 0, None).sum()),
             float(np.clip(values, None, 0).sum()),

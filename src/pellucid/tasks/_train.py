@@ -22,7 +22,7 @@ Watcher = Callable[["training.Epoch"], None]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """How a folder of sounds is read, as :func:`pellucid.data.sounds` takes it; ``None`` is its own choice."""
+    """How a folder of sounds is read, as by :func:`pellucid.data.sounds`; ``None`` is its own choice."""
 
     pattern: str | None = None
     held_out: str | None = None
