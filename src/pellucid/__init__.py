@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         margin,
         probability,
         save,
+        several_targets,
         top,
         unit,
     )
@@ -76,6 +77,7 @@ __all__ = [
     "logit",
     "margin",
     "probability",
+    "several_targets",
     "top",
     "unit",
     # the folders below

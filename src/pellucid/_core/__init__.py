@@ -10,6 +10,7 @@ from pellucid._core._outputs import activations, predict
 from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
+from pellucid._core._several import Explains, several_targets
 from pellucid._core._share import wilson
 from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._spec import Batch, InputSpec, finite
@@ -37,6 +38,7 @@ __all__ = [
     "Check",
     "Compute",
     "Dataset",
+    "Explains",
     "Explanation",
     "Fingerprint",
     "InputSpec",
@@ -74,6 +76,7 @@ __all__ = [
     "probability",
     "probe",
     "save",
+    "several_targets",
     "short",
     "silent",
     "sites",

@@ -32,6 +32,7 @@ class Provenance:
         forward, backward: rows that went through the network in each direction.
         seconds: wall time.
         versions: of pellucid and torch.
+        shared: how many targets were explained by these passes together.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Provenance:
     backward: int
     seconds: float
     versions: Mapping[str, str]
+    shared: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pellucid._core import Dataset
-from pellucid.data import _bundled, _packaged, _planted
+from pellucid.data import _bundled, _imagenet, _packaged, _planted
 from pellucid.data._npz import npz
 from pellucid.data._paths import existing, names_in
 from pellucid.data._pictures import pictures
@@ -25,6 +25,7 @@ def _makers() -> Mapping[str, Callable[[], Dataset]]:
         "wine": _bundled.wine,
         "diabetes": _bundled.diabetes,
         "german-credit": _packaged.german_credit,
+        "photographs": _imagenet.photographs,
         "planted-table": lambda: _planted.planted_table().dataset,
         "planted-patch": lambda: _planted.planted_patch().dataset,
     }

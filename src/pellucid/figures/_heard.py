@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.figures._colour import Numbers, paint_signed
@@ -106,4 +107,16 @@ def outline(
     ground = np.ones((height, width, 3))
     if values is not None:
         ground[:] = paint_signed(values[:, np.arange(width) * values.shape[1] // width], end)
+    if values is not None:
+        ground = np.where(
+            _wider(ink)[..., None], 1.0, ground
+        )  # a light rim, so that dark grounds hide nothing
     return np.where(ink[..., None], INK, ground)
+
+
+def _wider(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """One pixel more on every side."""
+    padded = np.pad(ink, 1)
+    height, width = ink.shape
+    around = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    return np.logical_or.reduce(around)

@@ -5,13 +5,17 @@ from pellucid.inputs._image import ImageSpec
 from pellucid.inputs._mel import log_mel, mel_frequencies
 from pellucid.inputs._superpixels import superpixels
 from pellucid.inputs._tabular import MISSING, Column, TabularSpec
+from pellucid.inputs._text import TextSpec
+from pellucid.inputs._tokenizer import WordTokenizer
 
 __all__ = [
-    "MISSING",
     "AudioSpec",
     "Column",
     "ImageSpec",
+    "MISSING",
     "TabularSpec",
+    "TextSpec",
+    "WordTokenizer",
     "log_mel",
     "mel_frequencies",
     "superpixels",

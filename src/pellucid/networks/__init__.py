@@ -2,6 +2,7 @@
 
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._build import build, default_network
+from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
 from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
 
@@ -14,6 +15,7 @@ __all__ = [
     "cnn",
     "default_network",
     "mlp",
+    "mobilenet_v2",
     "spectrogram_cnn",
     "waveform_cnn",
 ]

@@ -9,11 +9,18 @@ from types import MappingProxyType
 from pellucid._core import Dataset
 from pellucid.errors import InputError, near_misses
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
 from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
 
 _KINDS: MappingProxyType[str, Callable[..., Plain]] = MappingProxyType(
-    {"mlp": mlp, "cnn": cnn, "spectrogram_cnn": spectrogram_cnn, "waveform_cnn": waveform_cnn}
+    {
+        "mlp": mlp,
+        "cnn": cnn,
+        "mobilenet_v2": mobilenet_v2,
+        "spectrogram_cnn": spectrogram_cnn,
+        "waveform_cnn": waveform_cnn,
+    }
 )
 
 

@@ -13,10 +13,12 @@ from pellucid.tasks._features import FeaturePage, feature_sites, features, first
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
+from pellucid.tasks._pretrained import mobilenet
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
+from pellucid.tasks._truth import truth
 
 __all__ = [
     "FeaturePage",
@@ -34,6 +36,7 @@ __all__ = [
     "layers",
     "method_named",
     "methods",
+    "mobilenet",
     "network_for",
     "open",
     "open_run",
@@ -44,5 +47,6 @@ __all__ = [
     "save_run",
     "survey",
     "train",
+    "truth",
     "usual_target",
 ]

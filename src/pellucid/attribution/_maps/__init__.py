@@ -38,7 +38,7 @@ def laid(method: str, q: Question, found: Tensor, picture: Tensor, layer: str, *
     found = found.relu() if relu else found
     size = (picture.shape[-2], picture.shape[-1])
     large = F.interpolate(found, size, mode="bilinear", align_corners=False)
-    values = (large / picture.shape[1]).expand(picture.shape).reshape(q.packed.shape)
+    values = (large / picture.shape[1]).expand(-1, *picture.shape[1:]).reshape(q.packed.shape)
     height, width = found.shape[-2:]
     note = f"Map of {layer!r} ({height}×{width}), enlarged to the picture."
     if not bool(found.any(-1).any(-1).all()):
