@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -12,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._broken import refuse_broken
 from pellucid._core._chunk import chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._embedding import refusal
@@ -25,7 +25,7 @@ from pellucid._core._place import Place, called_once, placed
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
 from pellucid._version import __version__
-from pellucid.errors import InputError, MethodError, TargetError
+from pellucid.errors import InputError, TargetError
 
 
 class Question:
@@ -286,7 +286,7 @@ class Question:
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
         scores = self.base if scores is None else scores
-        _refuse_broken(method, values)
+        refuse_broken(method, values)
         gap = None
         if reference is not None:
             gap = (
@@ -396,21 +396,6 @@ class Question:
             yield chunk.ks, chunk.rows, grad, score
             del grad, score
             self.compute.progress(done, total)
-
-
-def _refuse_broken(method: str, values: Tensor) -> None:
-    """Raise :class:`MethodError` where a network's slopes made values NaN or infinite, naming the rows."""
-    # a sum is finite only if every element is; it may overflow, so then look closer
-    if math.isfinite(values.detach().sum().item()) or bool(torch.isfinite(values).all()):
-        return
-    rows = (~torch.isfinite(values)).flatten(1).any(1).nonzero().flatten().tolist()
-    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-    raise MethodError(
-        f"{method}: the values of row {rows[0]}{more} are NaN or infinite: the network answers, but has no "
-        "finite slope there. The usual cause is a square root, a logarithm or a division at exactly 0, such "
-        "as silence or black. Add a small floor inside it, explain a layer behind it (at=…), or use "
-        "occlusion, which needs no slopes."
-    )
 
 
 def _same(tensor: Tensor) -> Tensor:
