@@ -11,11 +11,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._broken import refuse_broken
 from pellucid._core._chunk import chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._embedding import refusal
-from pellucid._core._explanation import Explanation, Param, Provenance
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
 from pellucid._core._feed import Feed, Fill, Inputs, feed, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
@@ -286,7 +285,6 @@ class Question:
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
         scores = self.base if scores is None else scores
-        refuse_broken(method, values)
         gap = None
         if reference is not None:
             gap = (
@@ -311,7 +309,7 @@ class Question:
             {"pellucid": __version__, "torch": torch.__version__},
         )
         return Explanation(
-            unpack(values),
+            unpack(finite_values(method, values)),
             unpack(self.point if hidden else self._feed.packed),
             scores,
             provenance,
