@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pellucid._core._chunk import chunks, normal, smaller
 from pellucid._core._compute import Compute
-from pellucid._core._explanation import Explanation, Param, Provenance
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
 from pellucid._core._feed import Feed, Fill, Inputs, feed, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
@@ -21,7 +21,7 @@ from pellucid._core._instead import instead
 from pellucid._core._outputs import stream
 from pellucid._core._pass import Apart, Pass, Slope, Variants
 from pellucid._core._place import Place, called_once, placed
-from pellucid._core._refusals import refusal, refuse_broken
+from pellucid._core._refusals import refusal
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
 from pellucid._version import __version__
@@ -287,7 +287,6 @@ class Question:
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
         scores = self.base if scores is None else scores
-        refuse_broken(method, values)
         gap = None
         if reference is not None:
             gap = (
@@ -297,7 +296,7 @@ class Question:
         if bound is not None and self._place.table is not None:
             bound = bound * self.point.shape[-1] ** 0.5  # a sum of E errors is at most so much longer
         hidden = self.at is not None and over == "point"
-        unpack = _same if hidden else self._feed.unpack
+        unpack = (lambda tensor: tensor) if hidden else self._feed.unpack
         provenance = Provenance(
             method,
             dict(params),
@@ -312,7 +311,7 @@ class Question:
             {"pellucid": __version__, "torch": torch.__version__},
         )
         return Explanation(
-            unpack(values),
+            unpack(finite_values(method, values)),
             unpack(self.point if hidden else self._feed.packed),
             scores,
             provenance,
@@ -397,7 +396,3 @@ class Question:
             yield chunk.ks, chunk.rows, grad, score
             del grad, score
             self.compute.progress(done, total)
-
-
-def _same(tensor: Tensor) -> Tensor:
-    return tensor

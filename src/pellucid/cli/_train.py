@@ -28,7 +28,7 @@ def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A table (.csv, .parquet), pictures or sounds (a folder a class), .npz, or a bundled name.",
+            help="A table (.csv, .parquet), a folder of pictures or sounds, an .npz, or a bundled name.",
             metavar="DATA",
         ),
     ],

@@ -15,6 +15,7 @@ from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
+from pellucid.figures._sound import sound
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._value import explanations
@@ -52,6 +53,7 @@ __all__ = [
     "saliency",
     "signed",
     "similarity",
+    "sound",
     "text",
     "training_curves",
     "training_health",

@@ -21,6 +21,7 @@ from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._similarity import similarity
+from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._theme import word_rank
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
@@ -34,7 +35,7 @@ ROWS = 4
 def explanations(
     explained: Explanation | Sequence[Explanation], *, row: int = 0, limits: Limits = "own"
 ) -> Figure:
-    """Explanations of one input side by side: maps for pictures, bars for columns.
+    """Explanations of one input side by side: maps for pictures and sounds, bars for columns.
 
     Args:
         explained: one or several of the same input.
@@ -56,6 +57,8 @@ def explanations(
         raise InputError("There is no explanation to show. Give at least one.")
     if all(picture_like(each) for each in several):
         return saliency(several, row=row, limits=limits, numbers=len(several) > 1)
+    if all(sound_like(each) for each in several):
+        return sound(several, row=row, limits=limits)
     # what failed stands last
     several.sort(key=lambda each: word_rank(verdict(each, row)) == word_rank("failed"))
     drawn = [bars(each, row=row) for each in several]

@@ -76,7 +76,7 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     16, 32, 64, 64, … channels; a quarter of the dense layer drops out in training. Regression gets the mean
     and sd of the training answers as its last layer.
 
-    Networks for sounds have three convolutions, or as many as the sound is long enough for; half of what
+    Networks for sounds have three convolutions, or as many as the sound is long enough for; a quarter of what
     they end in drops out in training, in which spectrograms are moved by up to 8 % of time and pitch.
 
     Args:
@@ -123,7 +123,7 @@ def _for_sounds(shape: Sequence[int], outputs: int, seed: int, answers: tuple[fl
     if len(shape) == 2:
         widths = tuple(w for k, w in enumerate((32, 32, 64), start=1) if shape[1] >= 4 * 4**k)
         return waveform_cnn(
-            shape[1], outputs, channels=shape[0], widths=widths, seed=seed, dropout=0.5, answers=answers
+            shape[1], outputs, channels=shape[0], widths=widths, seed=seed, dropout=0.25, answers=answers
         )
     channels, bins, frames = shape
     widths = tuple(w for k, w in enumerate((16, 32, 64), start=1) if min(bins, frames) >= 2**k)
@@ -134,7 +134,7 @@ def _for_sounds(shape: Sequence[int], outputs: int, seed: int, answers: tuple[fl
         channels=channels,
         widths=widths,
         seed=seed,
-        dropout=0.5,
+        dropout=0.25,
         blur=0.08,
         answers=answers,
     )
