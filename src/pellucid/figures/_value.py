@@ -10,6 +10,7 @@ from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._bars import bars, control
 from pellucid.figures._concepts import concepts
+from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
@@ -154,6 +155,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "RepresentationSimilarity": lambda found: [similarity(found)],
         "LinearProbes": lambda found: [probes(found)],
         "Concepts": lambda found: [concepts(found)],
+        "Dissection": lambda found: [dissection(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

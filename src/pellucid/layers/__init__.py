@@ -1,6 +1,7 @@
 """Inside a hidden layer: what it is, what it sees, which real inputs move its units."""
 
 from pellucid.layers._concepts import Concepts, concepts
+from pellucid.layers._dissection import Dissection, network_dissection
 from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of
 from pellucid.layers._probes import LinearProbes, linear_probes
 from pellucid.layers._selectivity import Selectivity, selectivity
@@ -9,6 +10,7 @@ from pellucid.layers._summary import LayerRow, LayerSummary, summary
 
 __all__ = [
     "Concepts",
+    "Dissection",
     "Exemplars",
     "LayerRow",
     "LayerSummary",
@@ -19,6 +21,7 @@ __all__ = [
     "exemplars",
     "exemplars_of",
     "linear_probes",
+    "network_dissection",
     "representation_similarity",
     "selectivity",
     "summary",
