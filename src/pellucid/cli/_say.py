@@ -119,13 +119,15 @@ def progress(
     columns = (TextColumn("{task.description}"), *(known if unit else counted))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None, rate="")
-        told, began, before = _Sum(adding=not unit), time.monotonic(), 0
+        told, began = _Sum(adding=not unit), time.monotonic()
+        # what an earlier run finished says nothing of this one's pace
+        first: list[int] = []
 
         def tell(done: int, total: int) -> None:
-            nonlocal before
             at = told(done)
-            before = at if unit and not before else before
-            rate = (at - (before if unit else 0)) / max(time.monotonic() - began, 1e-3)
+            if not first:
+                first.append(at if unit else 0)
+            rate = (at - first[0]) / max(time.monotonic() - began, 1e-3)
             words = f"{rate:,.0f} {unit or 'rows'}/s" if rate else ""
             bar.update(task, completed=at, total=total if unit else None, rate=words)
 

@@ -100,15 +100,16 @@ def explain_to(
             plan = {**plan, "chosen": best, "why": why}
         names = [str(plan["chosen"])]
     write_bytes(json.dumps(plan, indent=1).encode(), folder / PLAN)
-    done = 0
-    for number, part in enumerate(chosen.split(size)):
-        file = folder / f"part-{number:06}.parquet"
-        if not file.exists():
-            quiet = dataclasses.replace(how, progress=lambda *_, done=done: how.progress(done, len(chosen)))
-            found = explain_several(
-                subject, data.inputs[part], methods=names, targets=asked, cards=cards, compute=quiet
-            )
-            _write(file, subject, part, found, plan)
+    files = [folder / f"part-{number:06}.parquet" for number in range(-(-len(chosen) // size))]
+    left = [(file, part) for file, part in zip(files, chosen.split(size), strict=True) if not file.exists()]
+    done = len(chosen) - sum(len(part) for _, part in left)
+    how.progress(done, len(chosen))
+    for file, part in left:
+        quiet = dataclasses.replace(how, progress=lambda *_, done=done: how.progress(done, len(chosen)))
+        found = explain_several(
+            subject, data.inputs[part], methods=names, targets=asked, cards=cards, compute=quiet
+        )
+        _write(file, subject, part, found, plan)
         done += len(part)
         how.progress(done, len(chosen))
     if folder != out:
@@ -212,6 +213,8 @@ def _finished(out: Path, settings: dict[str, Json]) -> bool:
 def _plan(folder: Path, settings: dict[str, Json]) -> dict[str, Json]:
     """The plan of an earlier run that is gone on with, or a new one."""
     file = folder / PLAN
+    if folder.is_file():
+        raise StoreError(f"{folder} is a file. Name a folder for shards, or a file ending in .parquet.")
     if not file.exists():
         if folder.exists() and any(folder.iterdir()):
             raise StoreError(f"{folder} is not empty and holds no explanations. Name another place.")
