@@ -13,6 +13,7 @@ from pellucid.figures._picture import picture
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
+from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._value import explanations
 from pellucid.figures._words import words
@@ -47,6 +48,7 @@ __all__ = [
     "saliency",
     "signed",
     "text",
+    "tokens",
     "training_curves",
     "training_health",
     "tree",

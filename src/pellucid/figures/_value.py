@@ -18,6 +18,7 @@ from pellucid.figures._numbers import counted
 from pellucid.figures._parts import method, target
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
+from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
@@ -30,7 +31,7 @@ ROWS = 4
 def explanations(
     explained: Explanation | Sequence[Explanation], *, row: int = 0, limits: Limits = "own"
 ) -> Figure:
-    """Explanations of one input side by side: maps for pictures, bars for columns.
+    """Explanations of one input side by side: maps for pictures, strips for texts, bars for columns.
 
     Args:
         explained: one or several of the same input.
@@ -52,6 +53,8 @@ def explanations(
         raise InputError("There is no explanation to show. Give at least one.")
     if all(picture_like(each) for each in several):
         return saliency(several, row=row, limits=limits)
+    if all(text_like(each) for each in several):
+        return tokens(several, row=row, shared=limits == "shared")
     drawn = [bars(each, row=row) for each in several]
     if len(drawn) == 1:
         return drawn[0]
