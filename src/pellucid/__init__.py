@@ -50,7 +50,20 @@ if TYPE_CHECKING:
         unit,
     )
     from pellucid.report import report
-    from pellucid.tasks import explain, features, influence, layers, open, open_run, rules, save_run, train
+    from pellucid.tasks import (
+        explain,
+        explain_several,
+        explain_to,
+        features,
+        influence,
+        layers,
+        load_explanations,
+        open,
+        open_run,
+        rules,
+        save_run,
+        train,
+    )
 
 __all__ = [
     "__version__",
@@ -58,6 +71,9 @@ __all__ = [
     "open",
     "train",
     "explain",
+    "explain_several",
+    "explain_to",
+    "load_explanations",
     "layers",
     "features",
     "rules",
@@ -94,7 +110,20 @@ __all__ = [
     "training",
 ]
 
-_VERBS = ("open", "train", "explain", "layers", "features", "rules", "influence", "save_run", "open_run")
+_VERBS = (
+    "open",
+    "train",
+    "explain",
+    "explain_several",
+    "explain_to",
+    "load_explanations",
+    "layers",
+    "features",
+    "rules",
+    "influence",
+    "save_run",
+    "open_run",
+)
 
 
 class _Package(ModuleType):

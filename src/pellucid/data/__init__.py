@@ -10,7 +10,9 @@ from pellucid.data._npz import npz
 from pellucid.data._packaged import german_credit, mnist
 from pellucid.data._pictures import pictures
 from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
+from pellucid.data._sounds import sounds
 from pellucid.data._table import frame, table
+from pellucid.data._text import texts
 
 __all__ = [
     "Kind",
@@ -37,7 +39,9 @@ __all__ = [
     "planted_patch",
     "planted_table",
     "single_pictures",
+    "sounds",
     "table",
+    "texts",
     "verify_plant",
     "wine",
 ]

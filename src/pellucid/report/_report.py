@@ -170,13 +170,12 @@ def _origin(subject: Subject, data: Dataset, path: str | Path, seed: int) -> Ori
 
 def _cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case, ...]:
     held = tasks.held_out(subject.needs_data("cases"))
-    outputs = predict(subject.model, held.inputs)
+    outputs = predict(subject.model, held.inputs, spec=subject.spec)
     chosen = _chosen(held, outputs, how.seed)
     rows = torch.tensor([row for row, _ in chosen])
-    explained = [
-        tasks.explain(subject, held.inputs[rows], method=name, compute=how)
-        for name in _methods(subject, survey)
-    ]
+    explained = list(
+        tasks.explain_several(subject, held.inputs[rows], methods=_methods(subject, survey), compute=how)
+    )
     return tuple(_case(held, outputs, row, why, i, explained) for i, (row, why) in enumerate(chosen))
 
 
