@@ -154,12 +154,12 @@ class AudioSpec(InputSpec):
 
     def _hint(self, x: Tensor) -> str:
         """What may have gone wrong with a shape."""
+        if self.pitched and x.ndim == 3 and x.shape[1] == self.channels:
+            return " These look like waveforms: log_mel(x, rate) makes spectrograms of them."
         if x.ndim == len(self.axes):
             return (
                 " Add the missing axis: x[None] for one sound, x[:, None] for sounds without a channel axis."
             )
-        if self.pitched and x.ndim == 3:
-            return " These look like waveforms: log_mel(x, rate) makes spectrograms of them."
         if x.ndim != len(self.axes) + 1:
             return ""
         if x.shape[-1] == self.channels and x.shape[1] != self.channels:

@@ -17,6 +17,9 @@ from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._runs import save_run
 
+NORMED = ("spectrogram_cnn", "waveform_cnn")
+NORMED_RATE = 4e-3
+
 Watcher = Callable[["training.Epoch"], None]
 
 
@@ -79,7 +82,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         optimizer=optimizer,
-        learning_rate=learning_rate,
+        learning_rate=_rate(net, optimizer) if learning_rate is None else learning_rate,
         patience=patience,
         seed=seed,
         checkpoint=None if out is None else Path(out) / "checkpoint.safetensors",
@@ -96,6 +99,12 @@ def train(
     if out is not None:
         save_run(subject, out)
     return subject
+
+
+def _rate(network: nn.Module, optimizer: str) -> float | None:
+    """Larger steps for our networks with batch norm, which bear them; else the optimizer's own."""
+    kind = getattr(getattr(network, "architecture", None), "kind", "")
+    return NORMED_RATE if optimizer == "adamw" and kind in NORMED else None
 
 
 def dataset_of(
