@@ -149,7 +149,7 @@ class AudioSpec(InputSpec):
         finite(x, "Sounds")
         loudest = 0.0 if self.pitched else float(self.levels(x).abs().max())
         if loudest > LOUDEST:
-            whole = " These look like 16-bit numbers: use x / 32768." if loudest <= 32768 else ""
+            whole = " These look like 16-bit numbers: use x / 32768." if 100 < loudest <= 32768 else ""
             raise InputError(f"Amplitudes should decode to -1..1, these reach {loudest:.4g}.{whole}")
 
     def _hint(self, x: Tensor) -> str:
