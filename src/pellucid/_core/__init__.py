@@ -28,7 +28,7 @@ from pellucid._core._target import (
     top,
     unit,
 )
-from pellucid._core._twin import untrained
+from pellucid._core._twin import shuffled, untrained
 
 __all__ = [
     "PARTS",
@@ -76,6 +76,7 @@ __all__ = [
     "probe",
     "save",
     "short",
+    "shuffled",
     "silent",
     "sites",
     "split",

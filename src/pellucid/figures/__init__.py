@@ -3,6 +3,7 @@
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
+from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
@@ -34,6 +35,7 @@ __all__ = [
     "concepts",
     "confusion",
     "counted",
+    "dictionary",
     "dissection",
     "evidence",
     "exemplars",

@@ -10,6 +10,7 @@ from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
+from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import check_table, evidence
 from pellucid.figures._features import feature_tiles
@@ -140,6 +141,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "LinearProbes": lambda found: [probes(found)],
         "Concepts": lambda found: [concepts(found)],
         "Dissection": lambda found: [dissection(found)],
+        "Dictionary": lambda found: [dictionary(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
