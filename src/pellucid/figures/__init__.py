@@ -12,6 +12,7 @@ from pellucid.figures._figure import Figure, Table, Word, word_html
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
+from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
@@ -29,6 +30,7 @@ __all__ = [
     "Table",
     "Theme",
     "Word",
+    "attribution_patches",
     "bars",
     "cards_html",
     "check_table",
@@ -37,6 +39,7 @@ __all__ = [
     "counted",
     "dictionary",
     "dissection",
+    "early_exits",
     "evidence",
     "exemplars",
     "explanations",
@@ -48,6 +51,7 @@ __all__ = [
     "measured",
     "mimebundle",
     "number",
+    "patching",
     "percent",
     "picture",
     "probes",

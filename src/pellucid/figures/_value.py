@@ -19,6 +19,7 @@ from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted
 from pellucid.figures._parts import method, target
+from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
@@ -142,6 +143,9 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Concepts": lambda found: [concepts(found)],
         "Dissection": lambda found: [dissection(found)],
         "Dictionary": lambda found: [dictionary(found)],
+        "EarlyExit": lambda found: [early_exits(found)],
+        "ActivationPatching": lambda found: [patching(found)],
+        "AttributionPatching": lambda found: [attribution_patches(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
