@@ -199,7 +199,7 @@ def _others(data: Dataset, most: int) -> Tensor:
 
 
 def _inputs(subject: Subject, x: Tensor | int | Sequence[int] | None) -> Tensor:
-    if isinstance(x, Tensor) and (x.is_floating_point() or subject.data is None):
+    if isinstance(x, Tensor) and (x.is_floating_point() or x.ndim > 1 or subject.data is None):
         return x
     data = held_out(subject.needs_data("Naming rows by number"))
     wanted = torch.as_tensor(0 if x is None else x).flatten()
