@@ -192,7 +192,8 @@ def text_cnn(
         torch.Size([2, 2])
     """
     _positive(vocabulary=vocabulary, outputs=outputs, width=width, channels=channels, windows=min(windows))
-    made = TextCNN(vocabulary, outputs, width, windows, channels, dropout, word_dropout)
+    with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
+        made = TextCNN(vocabulary, outputs, width, windows, channels, dropout, word_dropout)
     params: dict[str, Json] = {"vocabulary": vocabulary, "outputs": outputs, "width": width}
     params |= {"windows": [*windows], "channels": channels, "dropout": dropout, "word_dropout": word_dropout}
     return _finished(made, "text_cnn", params, seed, answers)
@@ -237,7 +238,8 @@ def transformer(
     _positive(vocabulary=vocabulary, outputs=outputs, width=width, heads=heads, blocks=blocks)
     if width % heads or width % 2:
         raise InputError(f"width must be even and a multiple of heads={heads}, got {width}.")
-    made = Transformer(vocabulary, outputs, width, heads, blocks, dropout, word_dropout)
+    with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
+        made = Transformer(vocabulary, outputs, width, heads, blocks, dropout, word_dropout)
     params: dict[str, Json] = {"vocabulary": vocabulary, "outputs": outputs, "width": width, "heads": heads}
     params |= {"blocks": blocks, "dropout": dropout, "word_dropout": word_dropout}
     return _finished(made, "transformer", params, seed, answers)
@@ -285,7 +287,8 @@ def gru(
             "Say what is read: vocabulary=, a number of tokens, or features=, a number of channels."
         )
     _positive(outputs=outputs, width=width, hidden=hidden)
-    made = GRU(vocabulary, features, outputs, width, hidden, dropout, word_dropout)
+    with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
+        made = GRU(vocabulary, features, outputs, width, hidden, dropout, word_dropout)
     params: dict[str, Json] = {"outputs": outputs, "vocabulary": vocabulary, "features": features}
     params |= {"width": width, "hidden": hidden, "dropout": dropout, "word_dropout": word_dropout}
     return _finished(made, "gru", params, seed, answers)

@@ -107,7 +107,7 @@ def features(
     if isinstance(subject.spec, TextSpec):
         raise InputError(
             "Features are inputs made by following a gradient, and words cannot be made that way. Look at "
-            "the real texts that excite a unit: pellucid.layers.strongest_inputs(model, inputs, site)."
+            "the real texts that excite a unit: pellucid.layers.exemplars(model, inputs, site)."
         )
     chosen = site if site is not None else _last(subject)
     looked = data.rows(sample(len(data), rows, seed=(compute or Compute()).seed))
