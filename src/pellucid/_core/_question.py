@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -12,10 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import chunks, smaller
+from pellucid._core._chunk import chunks, normal, smaller
 from pellucid._core._compute import Compute
-from pellucid._core._embedding import refusal
-from pellucid._core._explanation import Explanation, Param, Provenance
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
 from pellucid._core._feed import Feed, Fill, Inputs, feed, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
@@ -23,10 +21,11 @@ from pellucid._core._instead import instead
 from pellucid._core._outputs import stream
 from pellucid._core._pass import Apart, Pass, Slope, Variants
 from pellucid._core._place import Place, called_once, placed
+from pellucid._core._refusals import refusal
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
 from pellucid._version import __version__
-from pellucid.errors import InputError, MethodError, TargetError
+from pellucid.errors import InputError, TargetError
 
 
 class Question:
@@ -163,12 +162,7 @@ class Question:
 
     def noise(self, ks: Tensor) -> Tensor:
         """Standard normal ``[c, 1, *shape]``: draw ``k`` is the same for every row and any batch size."""
-        shape, place = self.point.shape[1:], self.point
-        draws: list[Tensor] = []
-        for k in ks.tolist():
-            generator = torch.Generator().manual_seed(self.compute.seed * 1_000_003 + int(k))
-            draws.append(torch.randn(shape, generator=generator, dtype=torch.float64))
-        return torch.stack(draws)[:, None].to(place.device, place.dtype)
+        return normal(ks, self.point, self.compute.seed)
 
     def scores(
         self, variants: Variants | None = None, count: int = 1, *, within: slice | None = None
@@ -293,7 +287,6 @@ class Question:
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
         scores = self.base if scores is None else scores
-        _refuse_broken(method, values)
         gap = None
         if reference is not None:
             gap = (
@@ -303,7 +296,7 @@ class Question:
         if bound is not None and self._place.table is not None:
             bound = bound * self.point.shape[-1] ** 0.5  # a sum of E errors is at most so much longer
         hidden = self.at is not None and over == "point"
-        unpack = _same if hidden else self._feed.unpack
+        unpack = (lambda tensor: tensor) if hidden else self._feed.unpack
         provenance = Provenance(
             method,
             dict(params),
@@ -318,7 +311,7 @@ class Question:
             {"pellucid": __version__, "torch": torch.__version__},
         )
         return Explanation(
-            unpack(values),
+            unpack(finite_values(method, values)),
             unpack(self.point if hidden else self._feed.packed),
             scores,
             provenance,
@@ -403,22 +396,3 @@ class Question:
             yield chunk.ks, chunk.rows, grad, score
             del grad, score
             self.compute.progress(done, total)
-
-
-def _refuse_broken(method: str, values: Tensor) -> None:
-    """Raise :class:`MethodError` where a network's slopes made values NaN or infinite, naming the rows."""
-    # a sum is finite only if every element is; it may overflow, so then look closer
-    if math.isfinite(values.detach().sum().item()) or bool(torch.isfinite(values).all()):
-        return
-    rows = (~torch.isfinite(values)).flatten(1).any(1).nonzero().flatten().tolist()
-    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-    raise MethodError(
-        f"{method}: the values of row {rows[0]}{more} are NaN or infinite: the network answers, but has no "
-        "finite slope there. The usual cause is a square root, a logarithm or a division at exactly 0, such "
-        "as silence or black. Add a small floor inside it, explain a layer behind it (at=…), or use "
-        "occlusion, which needs no slopes."
-    )
-
-
-def _same(tensor: Tensor) -> Tensor:
-    return tensor

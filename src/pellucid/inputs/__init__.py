@@ -9,10 +9,10 @@ from pellucid.inputs._text import TextSpec
 from pellucid.inputs._tokenizer import WordTokenizer
 
 __all__ = [
-    "MISSING",
     "AudioSpec",
     "Column",
     "ImageSpec",
+    "MISSING",
     "TabularSpec",
     "TextSpec",
     "WordTokenizer",

@@ -28,7 +28,7 @@ _KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "gru": gru,
     }
 )
-OF_TEXTS = ("transformer", "text_cnn", "gru")
+OF_TEXTS = ("text_cnn", "transformer", "gru")
 
 
 def build(architecture: Architecture) -> Network:
@@ -70,19 +70,19 @@ def build(architecture: Architecture) -> Network:
 
 def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0) -> Network:
     """A plain network that suits ``dataset``: :func:`mlp` for tables, :func:`cnn` for pictures,
-    :func:`spectrogram_cnn` or :func:`waveform_cnn` for sounds, :func:`transformer` for texts.
+    :func:`spectrogram_cnn` or :func:`waveform_cnn` for sounds, :func:`text_cnn` for texts.
 
     Pictures are halved until at most 8 pixels a side remain, at least twice where 4 pixels allow it, with
     16, 32, 64, 64, … channels; a quarter of the dense layer drops out in training. Regression gets the mean
     and sd of the training answers as its last layer.
 
-    Networks for sounds have three convolutions, or as many as the sound is long enough for; half of what
+    Networks for sounds have three convolutions, or as many as the sound is long enough for; a quarter of what
     they end in drops out in training, in which spectrograms are moved by up to 8 % of time and pitch.
 
     Args:
         dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures,
             ``("C", "F", "T")`` spectrograms, ``("C", "T")`` waveforms, ``("T",)`` texts.
-        kind: another network for texts: ``"text_cnn"`` or ``"gru"``.
+        kind: another network for texts: ``"transformer"`` or ``"gru"``.
         seed: decides the weights.
 
     Returns:
@@ -123,7 +123,7 @@ def _for_sounds(shape: Sequence[int], outputs: int, seed: int, answers: tuple[fl
     if len(shape) == 2:
         widths = tuple(w for k, w in enumerate((32, 32, 64), start=1) if shape[1] >= 4 * 4**k)
         return waveform_cnn(
-            shape[1], outputs, channels=shape[0], widths=widths, seed=seed, dropout=0.5, answers=answers
+            shape[1], outputs, channels=shape[0], widths=widths, seed=seed, dropout=0.25, answers=answers
         )
     channels, bins, frames = shape
     widths = tuple(w for k, w in enumerate((16, 32, 64), start=1) if min(bins, frames) >= 2**k)
@@ -134,7 +134,7 @@ def _for_sounds(shape: Sequence[int], outputs: int, seed: int, answers: tuple[fl
         channels=channels,
         widths=widths,
         seed=seed,
-        dropout=0.5,
+        dropout=0.25,
         blur=0.08,
         answers=answers,
     )

@@ -88,19 +88,17 @@ def tokens(q: Question, method: str) -> Tokens:
     top = slopes.flatten(2).amax(2).amax(0)
     made_of = slopes > FAINT * top.view(1, -1, *[1] * (slopes.ndim - 2))
     made_of = torch.stack([_whole(head) for head in made_of])
-    if not bool((made_of == made_of[0]).all()):
-        raise MethodError(
-            f"{method} cannot follow tokens: heads of the first attention layer look at different parts of "
-            f"the input, as windows do.{q.instead}"
-        )
-    return _checked(made_of[0], q, method)
+    wrong = _untold(made_of)
+    if wrong:
+        raise MethodError(f"{method} cannot follow tokens{wrong}{q.instead}")
+    return Tokens(made_of[0])
 
 
 def _first(seen: Look, rows: int, method: str) -> Tensor:
     if not seen.found:
         raise MethodError(
             f"{method} needs attention, a softmax that weighs values; none was seen on the way from the "
-            f"explained point to the target."
+            "explained point to the target."
         )
     heads = seen.found[0]
     values = heads.values
@@ -128,15 +126,18 @@ def _whole(made_of: Tensor) -> Tensor:
     return min(ways, key=lambda way: int(way.sum()))
 
 
-def _checked(made_of: Tensor, q: Question, method: str) -> Tokens:
-    flat = made_of.flatten(1)
+def _untold(made_of: Tensor) -> str:
+    """Why tokens ``[heads, T, *shape]`` have no place on the input; empty where they have one."""
+    if not bool((made_of == made_of[0]).all()):
+        return ": heads of the first attention layer look at different parts of the input, as windows do."
+    flat = made_of[0].flatten(1)
     some = flat[flat.any(1)]
     if not len(some):
-        raise MethodError(f"{method} cannot follow tokens: none depends on the explained point.{q.instead}")
+        return ": none depends on the explained point."
     share = float(some.sum(1).float().median()) / int(some.any(0).sum())
     if share > 0.5 and len(some) > 1:
-        raise MethodError(
-            f"{method} cannot follow tokens to the input: at the first attention layer a token already "
-            f"depends on {share:.0%} of it. Explain a later layer with at=, or another method.{q.instead}"
+        return (
+            f" to the input: at the first attention layer a token already depends on {share:.0%} of it. "
+            "Explain a later layer with at=."
         )
-    return Tokens(made_of)
+    return ""
