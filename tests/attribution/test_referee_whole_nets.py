@@ -101,14 +101,8 @@ def test_rectified_slopes_of_resnet_agree_with_zennit(zennit, name, theirs):
     close(getattr(a, name)(model, x, 1).values, wanted.detach(), within=1e-10)
 
 
-def chain():
-    """Nothing that captum's LRP refuses or doubles."""
-    layers = [nn.Conv2d(2, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 2), nn.ReLU()]
-    return zoo.seeded(lambda: nn.Sequential(*layers, nn.Flatten(), nn.Linear(24, 3))).double().eval()
-
-
 def test_lrp_epsilon_agrees_with_captum(captum):
-    model, x = chain(), zoo.inputs()
+    model, x = zoo.reference(), zoo.inputs()
     theirs = captum.LRP(model).attribute(x.clone(), target=TARGETS).detach()
     ours = a.lrp(model, x, CLASSES, rules="epsilon", epsilon=1e-9, stabilizer=1e-9).values
     close(ours, theirs, within=1e-5)
@@ -131,10 +125,9 @@ def test_guided_backpropagation_of_a_neuron_agrees_with_captum(captum):
 
 def test_feature_ablation_of_a_layer_agrees_with_captum(captum):
     model, x = zoo.reference(), zoo.inputs()
-    theirs = captum.LayerFeatureAblation(model, model.conv2).attribute(
-        x, target=TARGETS, layer_baselines=0.3, perturbations_per_eval=4
-    )
-    ours = a.feature_ablation(model, x, CLASSES, at="conv2", baseline=0.3).values
+    theirs = captum.LayerFeatureAblation(model, model.conv2).attribute(x, target=TARGETS, layer_baselines=0.3)
+    single = torch.arange(24).view(6, 2, 2)
+    ours = a.feature_ablation(model, x, CLASSES, at="conv2", groups=single, baseline=0.3).values
     close(ours, theirs.double(), within=1e-5)
 
 
