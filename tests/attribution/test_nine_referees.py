@@ -1,9 +1,9 @@
 """Nine tests, each of which would have caught a mistake that the peers' own suites let pass.
 
 Here are those of quadrature and standard errors. The others: batch and single row, and unchanged state,
-in ``test_contract``; relative completeness in ``test_deep_lift`` and ``test_lrp``; module, functional and re-used
-forms in ``models/test_matrix``; linear networks at any budget and Shapley values by enumeration in
-``test_coalitions``; agreement with shap, zennit and ExactLine in ``test_propagation_referees``,
+in ``test_contract``; relative completeness in ``test_deep_lift`` and ``test_lrp``; module, functional and
+re-used forms in ``models/test_matrix``; linear networks at any budget and Shapley values by enumeration
+in ``test_coalitions``; agreement with shap, zennit and ExactLine in ``test_propagation_referees``,
 ``test_referee_whole_nets`` and ``test_gradient``.
 """
 
