@@ -24,11 +24,18 @@ class _Known:
     drops: list[tuple[Tensor, tuple[Responses, ...]]] = field(default_factory=list)
     twins: dict[int, nn.Module] = field(default_factory=dict[int, nn.Module])
 
-    def predicted(self, model: nn.Module, inputs: Tensor, item: int | str | None, compute: Compute) -> Tensor:
+    def predicted(
+        self,
+        model: nn.Module,
+        inputs: Tensor,
+        item: int | str | None,
+        spec: InputSpec | None,
+        compute: Compute,
+    ) -> Tensor:
         for name, seen, outputs in self.outputs:
             if name == item and seen.shape == inputs.shape and torch.equal(seen, inputs):
                 return outputs
-        outputs = predict(model, inputs, output=item, compute=compute)
+        outputs = predict(model, inputs, output=item, spec=spec, compute=compute)
         self.outputs.append((item, inputs, outputs))
         return outputs
 
@@ -60,7 +67,7 @@ class Bench:
 
     def predicted(self, inputs: Tensor, item: int | str | None) -> Tensor:
         """The network's outputs, as :func:`pellucid._core.predict` gives them."""
-        return self.known.predicted(self.model, inputs, item, self.compute)
+        return self.known.predicted(self.model, inputs, item, self.spec, self.compute)
 
     def twin(self, seed: int, calibrate: Tensor) -> nn.Module:
         """An untrained copy, as :func:`pellucid._core.untrained` makes it."""
@@ -131,7 +138,7 @@ def benches(
     def settled(target: Target) -> Target:
         if target.settle is None:
             return target
-        return target.settle(known.predicted(model, inputs, target.output, how))
+        return target.settle(known.predicted(model, inputs, target.output, spec, how))
 
     asked = tuple(settled(as_target(one)) for one in targets)
     if not asked:

@@ -178,17 +178,17 @@ def _answered(
     others = pool(case, main)
     copies, twin_rows, why = twin_maps(case, main, twins)
     units, seed = main.bank.reduce(case.maps), case.compute.seed
-    blocked, constant = obstacles(main, case.maps), constants(case.maps)
+    blocked, constant = obstacles(main, units), constants(units)
     found, *rest = [examined(one, units, others, copies, draws=draws, seed=seed) for one in (main, *further)]
     reference, _ = own_reference(explanation, case.spec)
-    free = free_maps(case.x, reference, pictures=main.bank.grid is not None)
+    free = free_maps(case.x, reference, pictures=main.bank.grid is not None, known=case.sample)
     steady, steady_rows = stability_checks(case, main, others, constant)
     classed, class_rows = class_checks(case, main, constant)
     columns = [
         agreement_checks(found, blocked),
         margin_checks(found, free, blocked),
         *(fill_checks(found, one, blocked) for one in rest),
-        training_checks(units, copies, why, constant),
+        training_checks(main, units, copies, why, constant),
         classed,
         steady,
         completeness_checks(explanation),

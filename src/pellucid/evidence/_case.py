@@ -69,7 +69,7 @@ class Case:
         item = self.scalar.target.output
         if self.bench is not None:
             return self.bench.predicted(inputs, item)
-        return predict(self.model, inputs, output=item, compute=self.compute)
+        return predict(self.model, inputs, output=item, spec=self.spec, compute=self.compute)
 
     def twin(self, seed: int) -> nn.Module:
         """An untrained copy of the network."""
@@ -141,7 +141,11 @@ def case_of(
         raise InputError(f"Expected others of the shape {['P', *x.shape[1:]]}, got {list(others.shape)}.")
     others = None if others is None else others.to(x)
     item = None if target is None else as_target(target).output
-    outputs = predict(model, x, output=item, compute=compute) if bench is None else bench.predicted(x, item)
+    outputs = (
+        predict(model, x, output=item, spec=spec, compute=compute)
+        if bench is None
+        else bench.predicted(x, item)
+    )
     what = scalar(explanation, target, outputs)
     maps, sampled = fitted(explanation.map.detach(), x), explanation.stderr is not None
     return Case(model, method, spec, compute, x, maps, what, outputs, others, sampled, bench)
@@ -155,7 +159,8 @@ def pool(case: Case, seen: Responses) -> Pool:
         fresh = case.others[differ(case.others, case.x).all(1)][:missing]
         if len(fresh):
             maps, cost = case.again(case.model, fresh, case.scalar.elsewhere(case.predicted(fresh)))
-            units, inputs = torch.cat([units, seen.bank.reduce(maps).to(units)]), torch.cat([inputs, fresh])
+            more = seen.bank.reduce(maps, of=fresh).to(units)
+            units, inputs = torch.cat([units, more]), torch.cat([inputs, fresh])
             rows = cost + len(fresh)
     return Pool(units, differ(case.x, inputs), rows)
 

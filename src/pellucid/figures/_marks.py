@@ -97,7 +97,8 @@ def panels(parts: Sequence[Spec], *, columns: int = 4) -> Spec:
     """A row of panels that wraps; scales are never shared by accident."""
     if len(parts) == 1:
         return dict(parts[0])
-    resolve: Spec = {"scale": {"x": "independent", "y": "independent", "color": "independent"}}
+    apart = dict.fromkeys(("x", "y", "color", "strokeDash"), "independent")
+    resolve: Spec = {"scale": apart}
     return {"concat": list(parts), "columns": columns, "spacing": 24, "resolve": resolve}
 
 

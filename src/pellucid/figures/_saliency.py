@@ -73,12 +73,12 @@ def saliency(
         parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {named}?"))
     heads = captions(shown, row)
     for each, head, values, end in zip(shown, heads, maps, ends, strict=True):
-        drawn = _map_panel(head, values, end, base, size, verdict=verdict(each, row))
+        drawn = _map_panel(head, values, end, base, size, said=verdict(each, row))
         card = each.cards[row] if numbers and row < len(each.cards) else None
         parts.append(extended(drawn, card, size))
     if control:
         moved = displaced(maps[0], seed=shown[0].provenance.seed)
-        parts.append(_map_panel("control: map at random", moved, ends[0], base, size, verdict=""))
+        parts.append(_map_panel("control: map at random", moved, ends[0], base, size, said=""))
     return Figure(
         f"Why {named}",
         _alt(shown, maps, row),
@@ -97,11 +97,12 @@ def _checked(explanations: Explanation | Sequence[Explanation], row: int) -> lis
         check_row(each, row)
         if not picture_like(each):
             raise InputError(f"{method(each)} explains no picture. Use bars() for columns.")
-    return sorted(shown, key=lambda each: _failed(verdict(each, row)))
+    return sorted(shown, key=lambda each: failed(verdict(each, row)))
 
 
-def _failed(verdict: str) -> bool:
-    return verdict in ("not supported", "contradicted")
+def failed(word: str) -> bool:
+    """Whether a map of this verdict is hatched."""
+    return word in ("not supported", "contradicted")
 
 
 def _base(explanation: Explanation, row: int) -> Numbers | None:
@@ -119,22 +120,22 @@ def displaced(values: Numbers, *, seed: int) -> Numbers:
 
 
 def _panel(
-    title: str, picture: bytes, size: int, *, caption: str = "", verdict: str = "", below: Sequence[Spec] = ()
+    title: str, picture: bytes, size: int, *, caption: str = "", said: str = "", below: Sequence[Spec] = ()
 ) -> Spec:
     layers = [text(0, 0, title, size=12 if size >= 130 else 10, bold=True, limit=size + 8)]
-    if verdict:
-        layers += word(0, 19, verdict, limit=size - 15)
+    if said:
+        layers += word(0, 19, said, limit=size - 15)
     elif caption:
         layers.append(text(0, 19, caption, faint=True, limit=size))
     return panel(size, 38 + size + 26, [*layers, image(picture, 0, 38, size, size), *below])
 
 
 def _map_panel(
-    title: str, values: Numbers, end: float, base: Numbers | None, size: int, *, verdict: str
+    title: str, values: Numbers, end: float, base: Numbers | None, size: int, *, said: str
 ) -> Spec:
     painted = overlay(values, end, base)
     drawn = fit(painted, size)
-    if _failed(verdict):
+    if failed(said):
         drawn = np.round(hatch(drawn / 255.0) * 255).astype(np.uint8)
     low, high = float(values.min()), float(values.max())
     below = [
@@ -150,7 +151,7 @@ def _map_panel(
             align="right",
         ),
     ]
-    return _panel(title, png(drawn), size, verdict=verdict, below=below)
+    return _panel(title, png(drawn), size, said=said, below=below)
 
 
 def _alt(shown: list[Explanation], maps: list[Numbers], row: int) -> str:

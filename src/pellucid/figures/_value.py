@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._bars import bars, control
+from pellucid.figures._concepts import concepts
+from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
@@ -16,8 +18,11 @@ from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted
 from pellucid.figures._parts import captions, target, verdict
+from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
+from pellucid.figures._similarity import similarity
+from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._theme import word_rank
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
@@ -31,7 +36,7 @@ ROWS = 4
 def explanations(
     explained: Explanation | Sequence[Explanation], *, row: int = 0, limits: Limits = "own"
 ) -> Figure:
-    """Explanations of one input side by side: maps for pictures, bars for columns.
+    """Explanations of one input side by side: maps for pictures and sounds, bars for columns.
 
     Args:
         explained: one or several of the same input.
@@ -53,6 +58,8 @@ def explanations(
         raise InputError("There is no explanation to show. Give at least one.")
     if all(picture_like(each) for each in several):
         return saliency(several, row=row, limits=limits, numbers=len(several) > 1)
+    if all(sound_like(each) for each in several):
+        return sound(several, row=row, limits=limits)
     # what failed stands last
     several.sort(key=lambda each: word_rank(verdict(each, row)) == word_rank("failed"))
     drawn = [bars(each, row=row) for each in several]
@@ -145,6 +152,10 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
         "LayerSummary": lambda summary: [layer_strip(summary)],
+        "RepresentationSimilarity": lambda found: [similarity(found)],
+        "LinearProbes": lambda found: [probes(found)],
+        "Concepts": lambda found: [concepts(found)],
+        "Dissection": lambda found: [dissection(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

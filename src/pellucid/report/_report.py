@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -121,7 +122,10 @@ def dossier(
         origin=_origin(subject, data, path, how.seed),
         data=data,
         performance=clock.run("performance", lambda: tasks.performance(subject)),
-        record=subject.record if isinstance(subject.record, TrainingRecord) else None,
+        # the weights that it keeps belong to the run
+        record=dataclasses.replace(subject.record, snapshots=())
+        if isinstance(subject.record, TrainingRecord)
+        else None,
         layers=clock.run("layers", lambda: tasks.layers(subject, compute=how)),
         pages=tuple(page for page in pages if page is not None),
         cases=cases or (),
