@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         explain_several,
         explain_to,
         features,
+        importance_of,
         layers,
         load_explanations,
         open,
@@ -73,6 +74,7 @@ __all__ = [
     "explain_several",
     "explain_to",
     "load_explanations",
+    "importance_of",
     "layers",
     "features",
     "rules",
@@ -120,6 +122,7 @@ _VERBS = (
     "rules",
     "save_run",
     "open_run",
+    "importance_of",
 )
 
 
