@@ -19,6 +19,7 @@ from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
+from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
@@ -63,6 +64,7 @@ __all__ = [
     "similarity",
     "sound",
     "text",
+    "tokens",
     "training_curves",
     "training_health",
     "tree",

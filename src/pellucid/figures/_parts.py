@@ -115,4 +115,6 @@ def shares(explanation: Explanation, row: int) -> tuple[Share, ...]:
 
 
 def _grouped(values: Tensor, groups: Tensor, count: int) -> list[float]:
-    return torch.zeros(count, dtype=values.dtype, device=values.device).index_add(0, groups, values).tolist()
+    # what is held (-1) is in a part more
+    whole = torch.zeros(count + 1, dtype=values.dtype, device=values.device)
+    return whole.index_add(0, groups.remainder(count + 1), values)[:count].tolist()

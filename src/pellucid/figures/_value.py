@@ -25,6 +25,7 @@ from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._theme import word_rank
+from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
@@ -37,7 +38,7 @@ ROWS = 4
 def explanations(
     explained: Explanation | Sequence[Explanation], *, row: int = 0, limits: Limits = "own"
 ) -> Figure:
-    """Explanations of one input side by side: maps for pictures and sounds, bars for columns.
+    """Explanations of one input side by side: maps for pictures and sounds, strips for texts, else bars.
 
     Args:
         explained: one or several of the same input.
@@ -61,6 +62,8 @@ def explanations(
         return saliency(several, row=row, limits=limits, numbers=len(several) > 1)
     if all(sound_like(each) for each in several):
         return sound(several, row=row, limits=limits)
+    if all(text_like(each) for each in several):
+        return tokens(several, row=row, shared=limits == "shared")
     # what failed stands last
     several.sort(key=lambda each: word_rank(verdict(each, row)) == word_rank("failed"))
     drawn = [bars(each, row=row) for each in several]

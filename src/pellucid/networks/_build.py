@@ -28,7 +28,7 @@ _KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "gru": gru,
     }
 )
-OF_TEXTS = ("transformer", "text_cnn", "gru")
+OF_TEXTS = ("text_cnn", "transformer", "gru")
 
 
 def build(architecture: Architecture) -> Network:
@@ -70,7 +70,7 @@ def build(architecture: Architecture) -> Network:
 
 def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0) -> Network:
     """A plain network that suits ``dataset``: :func:`mlp` for tables, :func:`cnn` for pictures,
-    :func:`spectrogram_cnn` or :func:`waveform_cnn` for sounds, :func:`transformer` for texts.
+    :func:`spectrogram_cnn` or :func:`waveform_cnn` for sounds, :func:`text_cnn` for texts.
 
     Pictures are halved until at most 8 pixels a side remain, at least twice where 4 pixels allow it, with
     16, 32, 64, 64, … channels; a quarter of the dense layer drops out in training. Regression gets the mean
@@ -82,7 +82,7 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     Args:
         dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures,
             ``("C", "F", "T")`` spectrograms, ``("C", "T")`` waveforms, ``("T",)`` texts.
-        kind: another network for texts: ``"text_cnn"`` or ``"gru"``.
+        kind: another network for texts: ``"transformer"`` or ``"gru"``.
         seed: decides the weights.
 
     Returns:

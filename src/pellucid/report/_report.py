@@ -191,7 +191,7 @@ def _origin(subject: Subject, data: Dataset, path: str | Path, seed: int) -> Ori
 
 def _cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case, ...]:
     held = tasks.held_out(subject.needs_data("cases"))
-    outputs = predict(subject.model, held.inputs)
+    outputs = predict(subject.model, held.inputs, spec=subject.spec)
     chosen = _chosen(held, outputs, how.seed)
     rows = torch.tensor([row for row, _ in chosen])
     explained = list(

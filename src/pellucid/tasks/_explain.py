@@ -48,7 +48,7 @@ def usual_target(subject: Subject, inputs: Tensor) -> TargetLike:
     """What is explained when nobody says: log-odds of each row's top class; the output in regression."""
     if subject.task == "regression":
         return logit(0)
-    outputs = predict(subject.model, inputs)
+    outputs = predict(subject.model, inputs, spec=subject.spec)
     return log_odds(0) if outputs.ndim == 1 or outputs.shape[1] == 1 else log_odds(outputs.argmax(1))
 
 
