@@ -37,7 +37,8 @@ def open(  # noqa: A001
 
     Args:
         model: a module; a run folder that training left; a model folder of Hugging Face (``config.json`` and
-            safetensors), which says what its inputs and classes are; or ``"package.module:attr"`` or
+            safetensors), which says what its inputs and classes are; an exported program (``.pt2``); or
+            ``"package.module:attr"`` or
             ``"file.py:attr"``, which names a module or a function of no arguments that returns one.
         data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path or the name of a
             bundled data set. A run folder brings its own.
@@ -108,6 +109,8 @@ def _pretrained(
 def _network(model: nn.Module | str | Path, weights: str | Path | None) -> nn.Module:
     if isinstance(model, nn.Module):
         network = model
+    elif isinstance(model, str | Path) and Path(model).suffix == ".pt2":
+        network = loading.open_program(model)
     elif isinstance(model, str | Path) and ":" in str(model):
         network = loading.module_attr(str(model))
     elif isinstance(model, str | Path):
