@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         explain_to,
         features,
         importance_of,
+        influence,
         layers,
         load_explanations,
         open,
@@ -80,6 +81,7 @@ __all__ = [
     "layers",
     "features",
     "rules",
+    "influence",
     "report",
     "save_run",
     "open_run",
@@ -123,6 +125,7 @@ _VERBS = (
     "layers",
     "features",
     "rules",
+    "influence",
     "save_run",
     "open_run",
     "importance_of",
@@ -133,7 +136,7 @@ class _Package(ModuleType):
     """Keeps ``pellucid.features`` the verb when ``pellucid.features``, the folder, is imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in {"layers", "features", "rules", "report"} and isinstance(value, ModuleType):
+        if name in {"layers", "features", "rules", "influence", "report"} and isinstance(value, ModuleType):
             return
         super().__setattr__(name, value)
 

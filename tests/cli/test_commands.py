@@ -32,6 +32,7 @@ def test_train_as_json(call, patients, tmp_path):
     results = one_document(out)
     assert results["performance"]["n"] > 0
     assert len(results["record"]["epochs"]) == 2
+    assert results["record"]["snapshots"] == []
     written = json.loads((tmp_path / "r" / "run.json").read_text())
     assert written["architecture"]["params"]["hidden"] == [8, 4]
     assert written["architecture"]["params"]["activation"] == "tanh"
@@ -137,6 +138,16 @@ def test_rules_as_text_python_and_json(call, run):
     assert one_document(out)["fidelity"] > 0.5
 
 
+def test_influence(call, run, tmp_path):
+    code, out, err = call("influence", run, "--input", "1,2", "--out", tmp_path / "rows.svg")
+    assert (code, "training row" in out, "held-out row 2" in err) == (0, True, True)
+    code, out, _ = call("influence", run, "--method", "representer_points", "--json")
+    found = json.loads(out)["results"]
+    assert (code, found["method"], len(found["values"])) == (0, "representer_points", 1)
+    code, _, err = call("influence", run, "--input", "99999")
+    assert (code, "numbered 0 to" in err) == (2, True)
+
+
 def test_report(call, run, tmp_path):
     code, out, err = call("report", run, "--out", tmp_path / "page.html")
     assert code == 0, err
@@ -167,7 +178,9 @@ def test_help_is_quick_and_shows_examples():
     assert "pellucid train data.csv --target outcome" in shown.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "explain", "layers", "features", "rules", "report", "demo"])
+@pytest.mark.parametrize(
+    "command", ["train", "explain", "layers", "features", "rules", "influence", "report", "demo"]
+)
 def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
     assert code == 0

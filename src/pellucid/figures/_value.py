@@ -10,15 +10,18 @@ from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._bars import bars, control
 from pellucid.figures._concepts import concepts
+from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._importance import importance, interactions, partial_dependence
+from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import captions, target, verdict
+from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
@@ -197,8 +200,13 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "LinearProbes": lambda found: [probes(found)],
         "Concepts": lambda found: [concepts(found)],
         "Dissection": lambda found: [dissection(found)],
+        "Dictionary": lambda found: [dictionary(found)],
+        "EarlyExit": lambda found: [early_exits(found)],
+        "ActivationPatching": lambda found: [patching(found)],
+        "AttributionPatching": lambda found: [attribution_patches(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
+        "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
     }
 )

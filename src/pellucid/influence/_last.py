@@ -52,8 +52,8 @@ def last_dense(model: nn.Module, inputs: Tensor, spec: InputSpec | None) -> str:
         )
     if reached[-1].shape is None or len(reached[-1].shape) != 2:
         raise MethodError(
-            f"The last dense layer {reached[-1].site!r} gives {list(reached[-1].shape or ())}; the closed form "
-            "needs one row of numbers for each input. Use tracin(…, layers='all')."
+            f"The last dense layer {reached[-1].site!r} gives {list(reached[-1].shape or ())}; the closed "
+            "form needs one row of numbers for each input. Use tracin(…, layers='all')."
         )
     return reached[-1].site
 

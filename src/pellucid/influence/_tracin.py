@@ -30,9 +30,10 @@ def tracin(
     layers: Layers = "last",
     compute: Compute | None = None,
 ) -> Influence:
-    """Fall of an answer's loss by one step on a training row alone, summed over kept weights, in units of loss.
+    """Fall of an answer's loss by one step on a training row alone, summed over kept weights.
 
-    Above 0: training on that row made the answer more certain (a proponent); below 0: less (an opponent).
+    In units of the loss. Above 0: training on that row made the answer more certain (a proponent); below 0:
+    less (an opponent).
 
     Formula: ``values[m, i] = sum over snapshots of rate · <grad loss(train i), grad loss(asked m)>``, both at
     the snapshot's weights; ``own[i]`` is the same for a training row and itself. For the last dense layer
@@ -63,7 +64,8 @@ def tracin(
     Limits:
         Speaks of plain steps of the size of the learning rate: momentum, Adam's scaling and weight decay are
         left out, so numbers compare rows and are not predictions of what retraining would give. ``"last"``
-        sees only how alike rows are to the last layer. Values add up to nothing.
+        sees only how alike rows are to the last layer; on small dense networks plain similarity there, among
+        rows of the same answer, foretold what leaving rows out does as well. Values add up to nothing.
 
     Source:
         Pruthi et al. 2020, Estimating Training Data Influence by Tracing Gradient Descent, arXiv 2002.08484.

@@ -14,6 +14,7 @@ from pellucid.tasks._explain import (
 from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
 from pellucid.tasks._importance import importance_of
+from pellucid.tasks._influence import influence
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
@@ -44,6 +45,7 @@ __all__ = [
     "first_units",
     "fitting_methods",
     "held_out",
+    "influence",
     "importance_of",
     "layers",
     "load_explanations",
