@@ -19,7 +19,7 @@ from pellucid.figures._importance import importance, interactions, partial_depen
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted
+from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import captions, target, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._probes import probes
@@ -34,6 +34,8 @@ from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from pellucid.tasks import Estimate
 
 ROWS = 4
 
@@ -168,12 +170,28 @@ def _of_check(check: Check) -> list[Figure]:
     return [Figure(check.question, alt, None, None, check_table([check]))]
 
 
+def _of_estimate(found: Estimate) -> list[Figure]:
+    about = "" if found.exact else "about "
+    alt = (
+        f"It takes {about}{counted(found.forward, 'row')} through the network and {found.backward:,} back, "
+        f"about {number(found.seconds, 2)} s on this machine, and {number(found.memory / 1e6, 2)} MB beside "
+        "the network."
+    )
+    body = tuple(
+        (each.name, each.forward, each.backward, each.seconds, "exact" if each.exact else "about")
+        for each in found.steps
+    )
+    columns = ("step", "rows forward", "rows backward", "seconds", "rows are")
+    return [Figure("What it will take", alt, None, None, Table(columns, body))]
+
+
 _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
     {
         "Explanation": _of_explanation,
         "Subject": _of_subject,
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
+        "Estimate": _of_estimate,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],

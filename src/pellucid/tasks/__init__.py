@@ -1,5 +1,7 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._estimate import Estimate, Step, estimate
+from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
     best_method,
     explain,
@@ -9,7 +11,7 @@ from pellucid.tasks._explain import (
     survey,
     usual_target,
 )
-from pellucid.tasks._explain_to import explain_to, load_explanations
+from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
 from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
@@ -25,6 +27,10 @@ from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, 
 from pellucid.tasks._truth import truth
 
 __all__ = [
+    "Estimate",
+    "Step",
+    "estimate",
+    "estimate_features",
     "FeaturePage",
     "Heard",
     "Performance",
@@ -55,6 +61,7 @@ __all__ = [
     "rules",
     "sample",
     "save_run",
+    "shard_of",
     "survey",
     "target_named",
     "train",
