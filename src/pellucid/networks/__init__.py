@@ -6,6 +6,7 @@ from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
 from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
 from pellucid.networks._text import Reader, gru, text_cnn, transformer
+from pellucid.networks._topics import Topics
 
 __all__ = [
     "Architecture",
@@ -13,6 +14,7 @@ __all__ = [
     "Plain",
     "Reader",
     "Rescale",
+    "Topics",
     "build",
     "cnn",
     "default_network",

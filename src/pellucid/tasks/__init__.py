@@ -1,6 +1,7 @@
 """The verbs: a subject in, a value out."""
 
 from pellucid.tasks._explain import (
+    Method,
     best_method,
     explain,
     fitting_methods,
@@ -14,7 +15,7 @@ from pellucid.tasks._features import FeaturePage, feature_sites, features, first
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
-from pellucid.tasks._pretrained import mobilenet
+from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
@@ -25,6 +26,7 @@ from pellucid.tasks._truth import truth
 __all__ = [
     "FeaturePage",
     "Heard",
+    "Method",
     "Performance",
     "answers_of",
     "best_method",
@@ -51,6 +53,8 @@ __all__ = [
     "rules",
     "sample",
     "save_run",
+    "sentence_topics",
+    "sentences",
     "survey",
     "target_named",
     "train",
