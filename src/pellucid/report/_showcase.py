@@ -31,7 +31,7 @@ def showcase(
     limits: Sequence[str] = (),
     notes: Sequence[str] = (),
     path: str | Path = "dossier.html",
-    tell: Callable[[str], None] = str,
+    tell: Callable[[str], None] = lambda step: None,
     compute: Compute | None = None,
 ) -> Dossier:
     """Explain chosen inputs of a network by many methods, at a cost that can be foreseen.
