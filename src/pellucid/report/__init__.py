@@ -5,6 +5,7 @@ from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
 from pellucid.report._page import render
 from pellucid.report._report import dossier, report
+from pellucid.report._showcase import showcase
 from pellucid.report._write import write
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "findings",
     "render",
     "report",
+    "showcase",
     "write",
 ]

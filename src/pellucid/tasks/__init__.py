@@ -3,6 +3,7 @@
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
+    Method,
     best_method,
     explain,
     fitting_methods,
@@ -18,7 +19,7 @@ from pellucid.tasks._influence import influence
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
-from pellucid.tasks._pretrained import mobilenet
+from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
@@ -33,6 +34,7 @@ __all__ = [
     "estimate_features",
     "FeaturePage",
     "Heard",
+    "Method",
     "Performance",
     "answers_of",
     "best_method",
@@ -62,6 +64,8 @@ __all__ = [
     "sample",
     "save_run",
     "shard_of",
+    "sentence_topics",
+    "sentences",
     "survey",
     "target_named",
     "train",
