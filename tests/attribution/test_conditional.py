@@ -120,6 +120,18 @@ def test_fewer_rows_are_the_nearest_of_each_coalition():
     assert few.provenance.forward < every.provenance.forward
 
 
+@pytest.mark.parametrize("kind", ["nearest", "gaussian"])
+def test_what_is_always_there_conditions_too(kind):
+    model, table = network(4), correlated(60)
+    groups = torch.tensor([0, 1, 2, -1])
+    found = exact_shapley(model, table[:3], 1, background=table, conditional=kind, groups=groups)
+    every = exact_shapley(model, table[:3], 1, background=table, conditional=kind)
+    # with the fourth column given, the empty coalition is worth what it tells
+    assert float(found.values[:, 3].abs().max()) < 1e-12
+    assert float((found.reference - every.reference).abs().max()) > 1e-3
+    torch.testing.assert_close(found.gap, torch.zeros(3, dtype=torch.float64), atol=1e-9, rtol=0)
+
+
 def test_the_note_names_the_value_function():
     told = exact_shapley(network(), TABLE[:2], 1, background=TABLE, conditional="nearest").note
     assert "conditional" in told

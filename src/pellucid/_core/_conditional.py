@@ -23,9 +23,9 @@ class Nearest:
     """Background rows weighed by how close they are in the parts that are there (a Gaussian kernel).
 
     Args:
-        distance: float64 ``[n, N, B]``, squared difference from each background row in each part, every
-            element in units of its own spread.
-        size: float64 ``[n, N]``, number of elements of each part.
+        distance: float64 ``[n + 1, N, B]``, squared difference from each background row in each part, every
+            element in units of its own spread; last, in what is always there.
+        size: float64 ``[n + 1, N]``, number of elements of each part.
         bandwidth: width of the kernel, in spreads.
     """
 
@@ -37,14 +37,14 @@ class Nearest:
         """Weight of each background row, adding up to 1: float64 ``[K, B, rows]``."""
         n = masks.shape[1]
         kept = masks.double()
-        apart = torch.einsum("kn,nrb->kbr", kept, self.distance[:n, rows])
-        size = (kept @ self.size[:n, rows])[:, None]
+        apart = torch.einsum("kn,nrb->kbr", kept, self.distance[:n, rows]) + self.distance[-1, rows].T
+        size = (kept @ self.size[:n, rows] + self.size[-1, rows])[:, None]
         return (-apart / size.clamp(min=1) / (2 * self.bandwidth**2)).softmax(1)
 
     @property
     def words(self) -> str:
         """How many background rows speak where one part is missing, on average."""
-        n = len(self.distance)
+        n = len(self.distance) - 1
         alone = ~torch.eye(n, dtype=torch.bool, device=self.distance.device)[:FEW]
         worth = [
             1 / self.weights(one[None], slice(0, self.distance.shape[1])).square().sum(1) for one in alone
@@ -100,7 +100,7 @@ def condition(
         kind: ``None``, ``"nearest"`` or ``"gaussian"``.
         bandwidth: of ``"nearest"``.
         point: ``[N, *shape]``.
-        groups: int64 ``[1 or N, …]``, part of each element, broadcasts to the point.
+        groups: int64 ``[1 or N, …]``, part of each element, broadcasts to the point; -1 is always there.
         background: ``[B, *shape]``.
 
     Raises:
@@ -132,7 +132,7 @@ def condition(
 
 def _nearest(x: Tensor, rows: Tensor, part: Tensor, bandwidth: float) -> Nearest:
     n = max(1, int(part.max()) + 1)
-    # what is held goes to one part more, which no coalition is asked about
+    # what is held goes to one part more, which every coalition has
     part = torch.where(part < 0, n, part)
     size = torch.zeros(len(x), n + 1, dtype=x.dtype, device=x.device)
     size.scatter_add_(1, part, torch.ones_like(x))
@@ -141,4 +141,4 @@ def _nearest(x: Tensor, rows: Tensor, part: Tensor, bandwidth: float) -> Nearest
     for some in torch.arange(len(x)).split(step):
         squared = (x[some, None] - rows).square()
         apart[some] = apart[some].scatter_add_(2, part[some, None].expand(squared.shape), squared)
-    return Nearest(apart[..., :n].permute(2, 0, 1).contiguous(), size[:, :n].T.contiguous(), bandwidth)
+    return Nearest(apart.permute(2, 0, 1).contiguous(), size.T.contiguous(), bandwidth)

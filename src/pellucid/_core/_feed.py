@@ -136,8 +136,15 @@ def _repeated(part: Tensor, copies: int) -> Tensor:
     return part.repeat(copies, *[1] * (part.ndim - 1))
 
 
-def feed(model: nn.Module, inputs: Inputs, *, spec: InputSpec | None = None, compute: Compute) -> Feed:
-    """Check inputs against the network and the spec, once."""
+def feed(
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    spec: InputSpec | None = None,
+    check: bool = True,
+    compute: Compute,
+) -> Feed:
+    """Check inputs against the network and, where ``check`` says so, the spec, once."""
     if not isinstance(model, nn.Module):
         raise InputError(f"Expected a torch.nn.Module, got {type(model).__name__}.")
     guard = Guard(model)
@@ -152,7 +159,7 @@ def feed(model: nn.Module, inputs: Inputs, *, spec: InputSpec | None = None, com
     if isinstance(inputs, Tensor):
         x = _plain(inputs)
         _fits("inputs", x, device, dtype)
-        if spec is not None:
+        if spec is not None and check:
             spec.check(x)
         name, along = ("", {}) if spec is None else spec.companions(x)
         return Feed(model, guard, x, (name,) if name else (), (), (), along, {}, single=True)

@@ -33,6 +33,7 @@ from pellucid.attribution._shapley_sampling import shapley_sampling
 from pellucid.attribution._smoothgrad import smoothgrad
 from pellucid.attribution._smoothgrad_squared import smoothgrad_squared
 from pellucid.attribution._vargrad import vargrad
+from pellucid.attribution._xrai import xrai
 
 __all__ = [
     "saliency",
@@ -63,6 +64,7 @@ __all__ = [
     "occlusion",
     "feature_ablation",
     "rise",
+    "xrai",
     "lime",
     "exact_shapley",
     "shapley_sampling",

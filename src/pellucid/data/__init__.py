@@ -12,6 +12,7 @@ from pellucid.data._pictures import pictures
 from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
 from pellucid.data._sounds import sounds
 from pellucid.data._table import frame, table
+from pellucid.data._text import texts
 
 __all__ = [
     "Kind",
@@ -40,6 +41,7 @@ __all__ = [
     "single_pictures",
     "sounds",
     "table",
+    "texts",
     "verify_plant",
     "wine",
 ]

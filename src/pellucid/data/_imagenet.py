@@ -43,14 +43,19 @@ def imagenet_classes() -> tuple[str, ...]:
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
 
 
-def imagenet_spec(size: tuple[int, int] | None = (SIDE, SIDE)) -> ImageSpec:
-    """Colour pictures on the scale that networks trained on ImageNet expect; absent is the mean colour.
+def imagenet_spec() -> ImageSpec:
+    """Colour pictures on the scale that networks trained on ImageNet expect, in 8 × 8 removable parts.
+
+    A part taken away becomes the mean colour.
 
     Example:
         >>> imagenet_spec().cell
-        16
+        28
     """
-    return ImageSpec(mean=MEAN, std=STD, size=size, absence="mean", channel_names=("red", "green", "blue"))
+    names = ("red", "green", "blue")
+    return ImageSpec(
+        mean=MEAN, std=STD, size=(SIDE, SIDE), absence="mean", cell=SIDE // 8, channel_names=names
+    )
 
 
 def photographs(*, views: int = 1) -> Dataset:
@@ -106,4 +111,4 @@ def _pixels(photograph: Image.Image, view: int) -> Tensor:
 
 def to_tensor(picture: Image.Image) -> Tensor:
     """Pixels ``[C, H, W]`` in 0..1."""
-    return torch.from_numpy(np.array(picture, dtype=np.uint8)).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(np.atleast_3d(np.array(picture, dtype=np.uint8))).permute(2, 0, 1).float() / 255

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -68,7 +69,7 @@ def masked_pictures(source: str | Path) -> Located:
         raise InputError(f"{files.place.name}: no row of index.csv names a class that fits.")
     fitting = tuple(_numbers(line["imagenet_ok"], files.place.name) for line in kept)
     pixels = [to_tensor(files.picture(f"images/{line['name']}.jpg", "RGB")) for line in kept]
-    masks = [to_tensor(files.picture(f"masks/{line['name']}.png", "L"))[None] > 0.5 for line in kept]
+    masks = [to_tensor(files.picture(f"masks/{line['name']}.png", "L")) > 0.5 for line in kept]
     films = list(dict.fromkeys(line["sequence"] for line in kept))
     note = f"{len(kept)} of {len(lines)} frames show an object with a class of ImageNet."
     made = _dataset(files.place, pixels, [few[0] for few in fitting], torch.stack(masks), note)
@@ -85,7 +86,7 @@ def mosaics(source: str | Path, *, count: int = 16, among: Tensor | None = None,
         seed: which pictures meet.
 
     Returns:
-        ``4 · count`` rows of 448 × 448 pixels; the place is the quadrant of the class.
+        ``4 · count`` rows of 224 × 224 pixels; the place is the quadrant of the class.
 
     Raises:
         LoadError: where nothing is there, or a file is damaged.
@@ -100,17 +101,19 @@ def mosaics(source: str | Path, *, count: int = 16, among: Tensor | None = None,
         raise InputError(f"{count} mosaics need {4 * count} pictures, there are {len(usable)}. Give fewer.")
     order = torch.randperm(len(usable), generator=torch.Generator().manual_seed(seed))
     chosen = usable[order[: 4 * count]]
+    half = SIDE // 2
+    small = F.interpolate(single.inputs[chosen], size=(half, half), mode="bilinear", antialias=True)
     # [count, row, column, C, H, W] to [count, C, row · H, column · W]
-    tiles = single.inputs[chosen].view(count, 2, 2, 3, SIDE, SIDE)
-    pictures = tiles.permute(0, 3, 1, 4, 2, 5).reshape(count, 3, 2 * SIDE, 2 * SIDE)
+    tiles = small.view(count, 2, 2, 3, half, half).permute(0, 3, 1, 4, 2, 5)
+    pictures = tiles.reshape(count, 3, SIDE, SIDE)
     quarter = torch.eye(4, dtype=torch.bool).view(4, 1, 2, 2)
-    place = quarter.repeat_interleave(SIDE, -1).repeat_interleave(SIDE, -2).repeat(count, 1, 1, 1)
+    place = quarter.repeat_interleave(half, -1).repeat_interleave(half, -2).repeat(count, 1, 1, 1)
     answers = single.answers[chosen]
     made = Dataset(
         f"mosaics of {single.name}",
         pictures.repeat_interleave(4, 0),
         answers,
-        imagenet_spec((2 * SIDE, 2 * SIDE)),
+        single.spec,
         single.classes,
         torch.full((4 * count,), PARTS.index("test"), dtype=torch.int8),
         answer="object",

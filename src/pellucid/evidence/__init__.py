@@ -6,6 +6,7 @@ one measurement, :func:`responses`: what the network does when random quarters o
 """
 
 from pellucid.evidence._bank import Bank, bank
+from pellucid.evidence._bench import Bench, benches
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
 from pellucid.evidence._localisation import Localisation, Measure, localisation
@@ -26,6 +27,7 @@ __all__ = [
     "GroundTruth",
     "Localisation",
     "Measure",
+    "Bench",
     "MethodEvidence",
     "Null",
     "Pair",
@@ -35,6 +37,7 @@ __all__ = [
     "agreement",
     "agreement_interval",
     "bank",
+    "benches",
     "cards",
     "ground_truth",
     "joint",

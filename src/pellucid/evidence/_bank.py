@@ -6,12 +6,14 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.errors import InputError
+from pellucid.evidence._statistics import rank_correlation, standardised
 
 SHARE = 0.25  # of the parts that every mask removes
 FINEST = 64  # units along the shorter side of a picture; larger pictures are handled in blocks of pixels
@@ -43,12 +45,38 @@ class Bank:
         return int(self.masks[0].sum())
 
     @property
-    def different(self) -> int:
-        """How many of the masks differ from each other."""
+    def different(self) -> int | list[int]:
+        """How many of the masks differ from each other; one number for each row where rows have their own."""
         return len(torch.unique(self.masks, dim=0))
 
-    def reduce(self, values: Tensor) -> Tensor:
-        """Sum of ``values`` ``[N, *shape]`` over each unit: float ``[N, U]``."""
+    @property
+    def count(self) -> int:
+        """Number of masks M."""
+        return len(self.masks)
+
+    @property
+    def width(self) -> int:
+        """Number of units U."""
+        return self.masks.shape[1]
+
+    def sums(self, units: Tensor) -> Tensor:
+        """What each mask removes of maps ``[N, U]``: ``[N, M]``."""
+        # every mask removes equally many units, so the mean says nothing and only costs digits
+        return (units - units.mean(1, keepdim=True)) @ self.masks.to(units.dtype).T
+
+    def table(self, drops: Tensor, pool: Tensor) -> Tensor:
+        """Agreement of each row's drops, standardised, with each map ``[P, U]`` of a pool: ``[N, P]``."""
+        return drops @ standardised(self.sums(pool)).T
+
+    def alike(self, a: Tensor, b: Tensor) -> Tensor:
+        """Rank correlation of maps ``[…, N, U]`` row by row."""
+        return rank_correlation(a, b)
+
+    def reduce(self, values: Tensor, of: Tensor | None = None) -> Tensor:
+        """Sum of ``values`` ``[N, *shape]`` over each unit: float ``[N, U]``.
+
+        ``of`` are the inputs that they explain, where these are not the bank's own.
+        """
         flat = values.flatten(1)
         if flat.shape[1] != self.units.numel():
             raise InputError(
@@ -58,8 +86,8 @@ class Bank:
         summed = flat.new_zeros(len(flat), self.masks.shape[1])
         return summed.index_add_(1, self.units.flatten(), flat)
 
-    def elements(self, ks: Tensor) -> Tensor:
-        """Masks ``ks`` over the elements of an input: bool ``[c, 1, *shape]``."""
+    def elements(self, ks: Tensor, rows: slice) -> Tensor:
+        """Masks ``ks`` over the elements of an input: bool ``[c, 1, *shape]``, the same for all rows."""
         return self.masks[ks.to(self.masks.device)][:, self.units][:, None]
 
 
@@ -70,7 +98,8 @@ def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed
     spectrograms lose boxes of time and pitch, waveforms stretches of time, in the same way. Other inputs
     lose random subsets of equal size of the parts that ``spec.groups`` names, so that the one-hot slots of a
     column go together: about a quarter of them, more where there are so few parts that a quarter would not
-    give ``masks`` different subsets.
+    give ``masks`` different subsets. Where parts differ by row (the words of a text), each row loses the same
+    share of its own; what is held is never removed.
 
     Args:
         inputs: ``[N, *shape]``; only the shape matters, and the parts where a spec names them.
@@ -104,6 +133,13 @@ def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed
         units, grid = _blocks(inputs.shape[2:], square=axes == ("C", "H", "W"))
         drawn = torch.stack(list(itertools.islice(_cells(grid, generator, axes), masks)))
         units = units.expand(*inputs.shape[1:])
+    elif spec is not None and spec.groups(inputs[:1]).ndim == inputs.ndim:
+        from pellucid.evidence._word_bank import word_bank  # a bank itself, so it comes after this file
+
+        made = word_bank(inputs, spec, partial(_drawn, masks, seed), masks=masks, seed=seed)
+        if max(made.counts) < 2:
+            raise InputError(f"Expected at least two removable parts in some row, got {max(made.counts)}.")
+        return made
     else:
         units, grid = _parts(inputs, spec), None
         drawn = _subsets(int(units.max()) + 1, masks, generator)
@@ -149,6 +185,11 @@ def _parts(inputs: Tensor, spec: InputSpec | None) -> Tensor:
             f"got {tuple(found.shape)}."
         )
     return found
+
+
+def _drawn(masks: int, seed: int, parts: int) -> Tensor:
+    # a generator for each number of parts: a row's masks do not depend on which other rows there are
+    return _subsets(parts, masks, torch.Generator().manual_seed(seed * 1_000_003 + 7_919 + parts))
 
 
 def _subsets(parts: int, masks: int, generator: torch.Generator) -> Tensor:

@@ -18,7 +18,7 @@ from pellucid.evidence._localisation import Localisation, Measure, localisation
 from pellucid.inputs._image import blurred
 
 LEAST = 4  # rows below which even a dear method is not measured
-TWINS = 8  # rows explained on the untrained copy
+TWINS = 4  # rows explained on the untrained copy
 CENTRE, NOISE = "centre", "random"
 
 
@@ -30,7 +30,7 @@ class TruthRow:
         method: its name, or that of a baseline.
         baseline: whether its maps are made without the network.
         magnitude, positive: by |value|, and by what lies above 0.
-        untrained: gain by |value| of the same method on an untrained copy, over up to 8 rows; ``None`` for
+        untrained: gain by |value| of the same method on an untrained copy, over up to 4 rows; ``None`` for
             baselines and where it was not asked for.
         rows: network rows per input, forward and backward.
         note: what the method says of itself, such as the layer it read.
@@ -78,7 +78,7 @@ def ground_truth(
     target: Literal["log_odds", "logit"] = "log_odds",
     spec: InputSpec | None = None,
     clusters: Tensor | None = None,
-    budget: int = 10_000,
+    budget: int = 6_000,
     twin: bool = True,
     watch: Callable[[TruthRow], None] | None = None,
     compute: Compute | None = None,
@@ -101,7 +101,7 @@ def ground_truth(
         clusters: int64 ``[N]``, rows that belong together.
         budget: most network rows (forward + twice backward) that one method may spend; a method that would
             need more is measured on fewer rows, spread evenly, and says so by its n.
-        twin: whether to explain up to 8 rows on an untrained copy too.
+        twin: whether to explain up to 4 rows on an untrained copy too.
         watch: called with each finished row of the table.
         compute: how to run.
 

@@ -14,9 +14,9 @@ from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._heard import FINE, Scale, frame, heard, outline, scale_of
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number, signed
-from pellucid.figures._parts import check_row, method, shares, target
+from pellucid.figures._parts import check_row, method, shares, target, verdict
 from pellucid.figures._pixels import array, colour_bar, hatch, limit_of, overlay, png
-from pellucid.figures._saliency import Limits, displaced, failed, verdict
+from pellucid.figures._saliency import Limits, displaced, failed
 from pellucid.figures._sound_words import sound_like, where_heard
 from pellucid.figures._theme import Spec
 from pellucid.inputs import AudioSpec

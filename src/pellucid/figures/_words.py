@@ -101,5 +101,5 @@ def _columns(parts: tuple[Share, ...], name: str) -> str:
         for head, chosen in (("For", up), ("against", down))
         if chosen
     ]
-    sentence = "; ".join(said) if said else f"No column has any weight for {name}"
+    sentence = "; ".join(said) if said else f"Nothing has any weight for {name}"
     return sentence[0].upper() + sentence[1:] + "."

@@ -244,9 +244,11 @@ class TextSpec(InputSpec):
         return found
 
     def group_names(self, x: Tensor) -> tuple[str, ...]:
-        """The words of one text, numbered from 1; of several texts only the numbers, which they share."""
+        """The words of one text, those that come again with their number; of several texts only places."""
         if len(x) == 1:
-            return tuple(f"{k}: {word}" for k, word in enumerate(self.words(x)[0], start=1))
+            words = self.words(x)[0]
+            again = [words[:k].count(word) for k, word in enumerate(words)]
+            return tuple(f"{w} ({k + 1})" if k else w for w, k in zip(words, again, strict=True))
         return tuple(f"word {k + 1}" for k in range(int(self.groups(x).max()) + 1))
 
     def decode(self, x: Tensor) -> list[str]:

@@ -50,7 +50,8 @@ def readable_columns(spec: InputSpec, x: Tensor) -> tuple[Column, ...]:
     if isinstance(spec, AudioSpec):
         return tuple(Column(name, "dB") for name in _coarse(spec, x).group_names(x))
     raise InputError(
-        f"Rules read tables, pictures and sounds, got {type(spec).__name__}. Give a TabularSpec."
+        f"Rules read tables, pictures and sounds, got {type(spec).__name__}: a rule about single words "
+        "would say little. Explain single answers instead (pellucid explain)."
     )
 
 

@@ -18,6 +18,7 @@ from pellucid.tasks._pretrained import mobilenet
 from pellucid.tasks._train import train
 
 TASKS = ("planted", "davis", "mosaics")
+BUDGETS = {"planted": 100_000, "davis": 6_000, "mosaics": 6_000}
 NEEDS = {
     "davis": "a folder or .zip with images/NAME.jpg, masks/NAME.png and index.csv (columns name, sequence, "
     "imagenet_ok), such as frames of DAVIS 2016",
@@ -47,7 +48,7 @@ def truth(
     *,
     source: str | Path | None = None,
     among: Sequence[str] | None = None,
-    budget: int = 10_000,
+    budget: int | None = None,
     twin: bool = True,
     watch: Callable[[evidence.TruthRow], None] | None = None,
     compute: Compute | None = None,
@@ -60,7 +61,8 @@ def truth(
             MobileNetV2 sees. ``mosaics``: the quadrant of the class among four photographs.
         source: the pictures of ``davis`` and ``mosaics``; ``planted`` takes none.
         among: names of methods; left out, all that are published.
-        budget: most network rows that one method may spend on all inputs (forward + twice backward).
+        budget: most network rows that one method may spend on all inputs (forward + twice backward); left
+            out, 100,000 for the small networks of ``planted`` and 6,000 for photographs.
         twin: whether to measure an untrained copy too.
         watch: called with each finished row of a table.
         compute: how to run.
@@ -95,7 +97,7 @@ def truth(
             target=case.target,
             spec=case.spec,
             clusters=case.clusters,
-            budget=budget,
+            budget=budget or BUDGETS[task],
             twin=twin,
             watch=watch,
             compute=how,

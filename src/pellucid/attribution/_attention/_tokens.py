@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Pass, Question
-from pellucid.attribution._attention._look import INSTEAD, Heads, Look
+from pellucid.attribution._attention._look import Heads, Look
 from pellucid.attribution._operations import frozen
 from pellucid.errors import MethodError
 
@@ -53,13 +53,13 @@ def folded(like: Tensor, heads: Heads, rows: int, method: str) -> Tensor:
     if queries != keys:
         raise MethodError(
             f"{method} follows attention of tokens to themselves; {heads.op!r} takes {keys} keys for "
-            f"{queries} queries (weights {list(weights.shape)}). {INSTEAD}"
+            f"{queries} queries (weights {list(weights.shape)})."
         )
     first = weights.shape[0]
     if weights.ndim < 3 or (first != rows and (weights.ndim > 3 or first % rows)):
         raise MethodError(
             f"{method} cannot tell rows from windows in {heads.op!r}: weights {list(weights.shape)} for "
-            f"{rows} rows. {INSTEAD}"
+            f"{rows} rows."
         )
     return like.reshape(rows, -1, *like.shape[-2:])
 
@@ -88,19 +88,17 @@ def tokens(q: Question, method: str) -> Tokens:
     top = slopes.flatten(2).amax(2).amax(0)
     made_of = slopes > FAINT * top.view(1, -1, *[1] * (slopes.ndim - 2))
     made_of = torch.stack([_whole(head) for head in made_of])
-    if not bool((made_of == made_of[0]).all()):
-        raise MethodError(
-            f"{method} cannot follow tokens: heads of the first attention layer look at different parts of "
-            f"the input, as windows do. {INSTEAD}"
-        )
-    return _checked(made_of[0], method)
+    wrong = _untold(made_of)
+    if wrong:
+        raise MethodError(f"{method} cannot follow tokens{wrong}{q.instead}")
+    return Tokens(made_of[0])
 
 
 def _first(seen: Look, rows: int, method: str) -> Tensor:
     if not seen.found:
         raise MethodError(
             f"{method} needs attention, a softmax that weighs values; none was seen on the way from the "
-            f"explained point to the target. {INSTEAD}"
+            "explained point to the target."
         )
     heads = seen.found[0]
     values = heads.values
@@ -128,15 +126,18 @@ def _whole(made_of: Tensor) -> Tensor:
     return min(ways, key=lambda way: int(way.sum()))
 
 
-def _checked(made_of: Tensor, method: str) -> Tokens:
-    flat = made_of.flatten(1)
+def _untold(made_of: Tensor) -> str:
+    """Why tokens ``[heads, T, *shape]`` have no place on the input; empty where they have one."""
+    if not bool((made_of == made_of[0]).all()):
+        return ": heads of the first attention layer look at different parts of the input, as windows do."
+    flat = made_of[0].flatten(1)
     some = flat[flat.any(1)]
     if not len(some):
-        raise MethodError(f"{method} cannot follow tokens: none depends on the explained point. {INSTEAD}")
+        return ": none depends on the explained point."
     share = float(some.sum(1).float().median()) / int(some.any(0).sum())
     if share > 0.5 and len(some) > 1:
-        raise MethodError(
-            f"{method} cannot follow tokens to the input: at the first attention layer a token already "
-            f"depends on {share:.0%} of it. Explain a later layer with at=, or another method. {INSTEAD}"
+        return (
+            f" to the input: at the first attention layer a token already depends on {share:.0%} of it. "
+            "Explain a later layer with at=."
         )
-    return Tokens(made_of)
+    return ""
