@@ -8,6 +8,7 @@ from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, word_html
+from pellucid.figures._importance import dependence, importance
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
@@ -38,11 +39,13 @@ __all__ = [
     "confusion",
     "counted",
     "dissection",
+    "dependence",
     "evidence",
     "exemplars",
     "explanations",
     "feature_tiles",
     "fidelity_words",
+    "importance",
     "influence",
     "interval",
     "layer_strip",

@@ -14,6 +14,7 @@ from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
+from pellucid.figures._importance import dependence, importance
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
@@ -162,6 +163,8 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Dissection": lambda found: [dissection(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
+        "Importance": lambda found: [importance(found)],
+        "PartialDependence": lambda found: [dependence(found)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
     }

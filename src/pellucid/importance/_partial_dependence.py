@@ -35,6 +35,12 @@ class PartialDependence:
     level: float
     what: str
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def partial_dependence(
     model: nn.Module,

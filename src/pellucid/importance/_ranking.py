@@ -36,6 +36,12 @@ class Importance:
             (self.names[i], float(self.values[i]), float(self.low[i]), float(self.high[i])) for i in order
         ]
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def bootstrapped(each: Tensor, level: float, resamples: int, seed: int) -> tuple[Tensor, Tensor]:
     """Ends of the percentile interval of the mean over rows of ``[N, P]``, by drawing rows anew."""
