@@ -70,7 +70,9 @@ def scores(net, record, dataset: Dataset, asked: Dataset) -> dict[str, torch.Ten
     }
     found = {name: each.values.double() for name, each in by.items()}
     found["similarity in the hidden layer"] = similarity(net, part, asked)
-    found["chance"] = torch.rand(found["representer points"].shape, generator=torch.Generator().manual_seed(1))
+    found["chance"] = torch.rand(
+        found["representer points"].shape, generator=torch.Generator().manual_seed(1)
+    )
     return found
 
 

@@ -3,6 +3,7 @@
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
+from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
@@ -13,6 +14,7 @@ from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
+from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
@@ -32,14 +34,17 @@ __all__ = [
     "Table",
     "Theme",
     "Word",
+    "attribution_patches",
     "bars",
     "cards_html",
     "check_table",
     "concepts",
     "confusion",
     "counted",
+    "dictionary",
     "dissection",
     "dependence",
+    "early_exits",
     "evidence",
     "exemplars",
     "explanations",
@@ -53,6 +58,7 @@ __all__ = [
     "measured",
     "mimebundle",
     "number",
+    "patching",
     "percent",
     "picture",
     "probes",

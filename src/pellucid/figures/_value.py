@@ -10,6 +10,7 @@ from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._bars import bars, control
 from pellucid.figures._concepts import concepts
+from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
@@ -20,6 +21,7 @@ from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted
 from pellucid.figures._parts import captions, target, verdict
+from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
@@ -161,6 +163,10 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "LinearProbes": lambda found: [probes(found)],
         "Concepts": lambda found: [concepts(found)],
         "Dissection": lambda found: [dissection(found)],
+        "Dictionary": lambda found: [dictionary(found)],
+        "EarlyExit": lambda found: [early_exits(found)],
+        "ActivationPatching": lambda found: [patching(found)],
+        "AttributionPatching": lambda found: [attribution_patches(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Importance": lambda found: [importance(found)],

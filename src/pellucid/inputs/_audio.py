@@ -149,17 +149,17 @@ class AudioSpec(InputSpec):
         finite(x, "Sounds")
         loudest = 0.0 if self.pitched else float(self.levels(x).abs().max())
         if loudest > LOUDEST:
-            whole = " These look like 16-bit numbers: use x / 32768." if loudest <= 32768 else ""
+            whole = " These look like 16-bit numbers: use x / 32768." if 100 < loudest <= 32768 else ""
             raise InputError(f"Amplitudes should decode to -1..1, these reach {loudest:.4g}.{whole}")
 
     def _hint(self, x: Tensor) -> str:
         """What may have gone wrong with a shape."""
+        if self.pitched and x.ndim == 3 and x.shape[1] == self.channels:
+            return " These look like waveforms: log_mel(x, rate) makes spectrograms of them."
         if x.ndim == len(self.axes):
             return (
                 " Add the missing axis: x[None] for one sound, x[:, None] for sounds without a channel axis."
             )
-        if self.pitched and x.ndim == 3:
-            return " These look like waveforms: log_mel(x, rate) makes spectrograms of them."
         if x.ndim != len(self.axes) + 1:
             return ""
         if x.shape[-1] == self.channels and x.shape[1] != self.channels:
