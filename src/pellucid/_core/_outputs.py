@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
 from pellucid._core._guard import Guard
-from pellucid._core._probe import Probe, probe
+from pellucid._core._probe import Probe, Reads, probe
 from pellucid._core._target import the_output
 from pellucid.errors import MethodError
 
@@ -24,7 +24,7 @@ def _quiet(guard: Guard, seed: int) -> Generator[None]:
 
 
 def stream(
-    fed: Feed, compute: Compute, *, read: Sequence[str] = (), stop: str | None = None
+    fed: Feed, compute: Compute, *, read: Reads = (), stop: str | None = None
 ) -> Iterator[tuple[slice, object, Probe]]:
     """Pass all rows through in chunks: ``(rows, what the network returned, what was read)``.
 
@@ -65,12 +65,14 @@ def predict(
 def activations(
     model: nn.Module,
     inputs: Inputs,
-    read: Sequence[str],
+    read: Reads,
     *,
     stop: str | None = None,
     compute: Compute | None = None,
 ) -> Iterator[tuple[slice, Probe]]:
     """Activations at several sites, chunk by chunk and never all at once: ``(rows, what was seen)``.
+
+    ``read`` names sites, or gives for each a function of the activation, as for :func:`probe`.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
