@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -74,8 +74,15 @@ OFFERS = 8  # of chunks, before they are merged
 class _Ranking:
     """The k best of one layer so far."""
 
-    def __init__(self, model: nn.Module, site: str, k: int, units: Sequence[int] | Tensor | None) -> None:
-        self.model, self.site, self.k, self.wanted = model, site, k, units
+    def __init__(
+        self,
+        model: nn.Module,
+        site: str,
+        k: int,
+        units: Sequence[int] | Tensor | None,
+        of: Callable[[Tensor], Tensor] | None,
+    ) -> None:
+        self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
         self.shape: tuple[int, ...] = ()
         self.total = self.n = 0
         self.rows, self.dtype = 0, torch.float32
@@ -86,7 +93,8 @@ class _Ranking:
 
         It leaves no trace here, so that a chunk may be tried again.
         """
-        found = by_unit(self.model, activation.detach())
+        activation = activation.detach() if self.of is None else self.of(activation.detach())
+        found = by_unit(self.model, activation)
         if not len(found):
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
         if self.wanted is not None:
@@ -147,9 +155,12 @@ def strongest(
     *,
     k: int,
     units: Sequence[int] | Tensor | None = None,
+    of: Callable[[Tensor], Tensor] | None = None,
     compute: Compute | None = None,
 ) -> dict[str, Strongest]:
     """Top ``k`` rows of every unit of several layers, in one pass that keeps no activation.
+
+    ``of`` makes other units of an activation first, such as the elements of a dictionary.
 
     Example:
         >>> seen = strongest(nn.Identity(), torch.tensor([[1.0, 5.0], [2.0, 4.0]]), ["."], k=1)
@@ -158,7 +169,7 @@ def strongest(
     """
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")
-    rankings = {site: _Ranking(model, site, k, units) for site in sites}
+    rankings = {site: _Ranking(model, site, k, units, of) for site in sites}
     if not rankings:
         raise InputError("Expected at least one layer, got none.")
     stop = sites[0] if len(rankings) == 1 else None

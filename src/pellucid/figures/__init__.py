@@ -5,6 +5,7 @@ from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
+from pellucid.figures._effects import effects
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
@@ -40,6 +41,7 @@ __all__ = [
     "dictionary",
     "dissection",
     "early_exits",
+    "effects",
     "evidence",
     "exemplars",
     "explanations",

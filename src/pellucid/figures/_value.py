@@ -12,6 +12,7 @@ from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
+from pellucid.figures._effects import effects
 from pellucid.figures._evidence import check_table, evidence
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
@@ -146,6 +147,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "EarlyExit": lambda found: [early_exits(found)],
         "ActivationPatching": lambda found: [patching(found)],
         "AttributionPatching": lambda found: [attribution_patches(found)],
+        "UnitEffects": lambda found: [effects(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
