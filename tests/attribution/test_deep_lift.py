@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import propagated as nets
-from pellucid._core import Batch, Compute, probability, unit
+from pellucid._core import Batch, Compute, log_odds, probability, unit
 from pellucid.attribution import deep_lift, deep_lift_shap
 from pellucid.errors import InputError, MethodError
 
@@ -201,6 +201,60 @@ def test_shap_is_the_same_for_any_batch_size(size):
     torch.testing.assert_close(found.values, wanted.values, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(found.stderr, wanted.stderr, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(found.reference, wanted.reference)
+
+
+@pytest.mark.parametrize("size", [4, 12, 500])
+def test_shap_of_several_outputs_in_one_call_equals_one_call_each(size):
+    model, shape = nets.net("pool")
+    x, background = nets.rows(shape, count=4), nets.rows(shape, count=5, seed=1)
+    how = Compute(batch_size=size)
+    for many, classes in (
+        (x.repeat_interleave(3, 0), [0, 1, 2] * 4),
+        (x.repeat(3, *[1] * len(shape)), [0] * 4 + [1] * 4 + [2] * 4),
+        (x[[0, 0, 0, 0, 1, 2, 3]], [0, 1, 1, 2, 0, 1, 2]),
+    ):
+        found = deep_lift_shap(model, many, classes, background=background, compute=how)
+        each = [deep_lift_shap(model, x, k, background=background) for k in range(3)]
+        for i, (row, k) in enumerate(zip(many, classes, strict=True)):
+            at = int((x == row).flatten(1).all(1).nonzero()[0])
+            torch.testing.assert_close(found.values[i], each[k].values[at], rtol=0, atol=1e-12)
+            torch.testing.assert_close(found.stderr[i], each[k].stderr[at], rtol=0, atol=1e-12)
+
+
+def test_shap_of_a_bent_target_that_differs_row_by_row():
+    model, shape = nets.net("residual")
+    x, background = nets.rows(shape), nets.rows(shape, count=3, seed=1)
+    target = log_odds([0, 1, 2, 1, 0])
+    why = deep_lift_shap(model, x, target, background=background)
+    each = [deep_lift(model, x, target, baseline=b).values for b in background]
+    torch.testing.assert_close(why.values, torch.stack(each).mean(0), rtol=0, atol=1e-12)
+    assert why.gap.abs().max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(2),
+        nn.MaxPool2d(3),
+        nn.MaxPool2d(3, 2, 1),
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.MaxPool2d((2, 3), (2, 3)),
+        nn.AdaptiveMaxPool2d(3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("side", [6, 7])
+def test_every_kind_of_window_adds_up_and_equals_its_pairs(pool, side):
+    torch.manual_seed(3)
+    body = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.Tanh(), pool, nn.Flatten())
+    net = nn.Sequential(body, nn.Linear(body(torch.zeros(1, 1, side, side)).shape[1], 2)).double()
+    x, background = torch.randn(3, 1, side, side).double(), torch.randn(4, 1, side, side).double()
+    why = deep_lift_shap(net, x, 0, background=background)
+    each = [deep_lift(net, x, 0, baseline=b) for b in background]
+    assert max(float(one.gap.abs().max()) for one in each) < 1e-13
+    torch.testing.assert_close(
+        why.values, torch.stack([one.values for one in each]).mean(0), rtol=0, atol=1e-13
+    )
 
 
 def test_shap_passes_rows_and_background_once():

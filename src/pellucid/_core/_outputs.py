@@ -12,6 +12,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
 from pellucid._core._guard import Guard
 from pellucid._core._probe import Probe, Reads, probe
+from pellucid._core._spec import InputSpec
 from pellucid._core._target import the_output
 from pellucid.errors import MethodError
 
@@ -50,16 +51,24 @@ def stream(
 
 
 def predict(
-    model: nn.Module, inputs: Inputs, *, output: int | str | None = None, compute: Compute | None = None
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    output: int | str | None = None,
+    spec: InputSpec | None = None,
+    compute: Compute | None = None,
 ) -> Tensor:
     """The network's outputs ``[N, …]`` in evaluation mode, without gradients, in chunks.
+
+    ``spec`` says what goes along with the inputs, such as an attention mask.
 
     Example:
         >>> predict(nn.Linear(2, 3), torch.zeros(5, 2)).shape
         torch.Size([5, 3])
     """
     how = compute or Compute(batch_size=256)
-    return torch.cat([the_output(raw, output) for _, raw, _ in stream(feed(model, inputs, compute=how), how)])
+    fed = feed(model, inputs, spec=spec, check=False, compute=how)
+    return torch.cat([the_output(raw, output) for _, raw, _ in stream(fed, how)])
 
 
 def activations(
@@ -68,11 +77,13 @@ def activations(
     read: Reads,
     *,
     stop: str | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Iterator[tuple[slice, Probe]]:
     """Activations at several sites, chunk by chunk and never all at once: ``(rows, what was seen)``.
 
-    ``read`` names sites, or gives for each a function of the activation, as for :func:`probe`.
+    ``read`` names sites, or gives for each a function of the activation, as for :func:`probe`;
+    ``spec`` says what goes along with the inputs, as in :func:`predict`.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
@@ -80,5 +91,7 @@ def activations(
         [torch.Size([5, 3])]
     """
     how = compute or Compute(batch_size=256)
-    for rows, _, seen in stream(feed(model, inputs, compute=how), how, read=read, stop=stop):
+    for rows, _, seen in stream(
+        feed(model, inputs, spec=spec, check=False, compute=how), how, read=read, stop=stop
+    ):
         yield rows, seen

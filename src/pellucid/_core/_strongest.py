@@ -14,6 +14,8 @@ from pellucid._core._outputs import activations
 from pellucid._core._units import by_unit, position_shape
 from pellucid.errors import InputError, TargetError
 
+OFFERS = 8  # of chunks, before they are merged
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strongest:
@@ -66,9 +68,6 @@ def _first(values: Tensor, k: int) -> Tensor:
     key = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits) << 32
     column = torch.arange(count - 1, -1, -1, device=values.device)
     return count - 1 - ((key | column).topk(k, dim=1).values & 0xFFFFFFFF)
-
-
-OFFERS = 8  # of chunks, before they are merged
 
 
 class _Ranking:

@@ -82,8 +82,13 @@ def expected_gradients(
     rows = _background(q, background)
     values, stderr = collected(q, rows, rounds)
     reference = torch.zeros(q.rows, dtype=torch.float64, device=q.point.device)
-    for row in q.scores(lambda ks, _: rows[ks.to(rows.device)][:, None], len(rows)):
-        reference += row.double() / len(rows)
+    count, alone = 1 if rows is None else len(rows), q.absent
+
+    def begun(ks: Tensor, which: slice) -> Tensor:
+        return alone[which] if rows is None else rows[ks.to(rows.device)][:, None]
+
+    for row in q.scores(begun, count):
+        reference += row.double() / count
     return q.answer(
         "expected_gradients",
         values,
@@ -93,13 +98,13 @@ def expected_gradients(
     )
 
 
-def _background(q: Question, given: Tensor | Mapping[str, Tensor] | None) -> Tensor:
-    """Rows to compare with ``[B, *shape]``."""
+def _background(q: Question, given: Tensor | Mapping[str, Tensor] | None) -> Tensor | None:
+    """Rows to compare with ``[B, *shape]``; ``None`` is the one absent input of each row."""
     found = getattr(q.described, "background", None) if given is None else given
     if found is None:
-        return q.absent[:1]
+        return None
     rows = torch.cat([part.flatten(1) for part in found.values()], 1) if isinstance(found, Mapping) else found
-    rows = rows.detach().to(q.point)
+    rows = q.embedded(rows).detach().to(q.point)
     if len(rows) == 0 or rows.shape[1:] != q.point.shape[1:]:
         raise InputError(f"Expected background rows {['B', *q.point.shape[1:]]}, got {list(rows.shape)}.")
     return rows

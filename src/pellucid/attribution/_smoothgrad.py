@@ -69,9 +69,9 @@ def smoothgrad(
         tensor([[ 3., -2.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    seen = Moments(q.point)
+    seen = Moments(q.folded(q.point))
     for number, rows, mean, _ in pairs(q, inputs, of, samples, noise):
-        seen.add(number, rows, mean)
+        seen.add(number, rows, q.folded(mean))
     count = samples // 2
     stderr = (seen.aa / (count * (count - 1))).sqrt() * widening(count - 1)
     return q.answer(

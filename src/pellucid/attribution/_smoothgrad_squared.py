@@ -70,9 +70,9 @@ def smoothgrad_squared(
         tensor([[9., 4.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    seen = Moments(q.point)
+    seen = Moments(q.folded(q.point))
     for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
-        seen.add(number, rows, mean.square() + apart.square())
+        seen.add(number, rows, q.folded(mean.square() + apart.square()))
     count = samples // 2
     stderr = (seen.aa / (count * (count - 1))).sqrt() * widening(count - 1)
     return q.answer(

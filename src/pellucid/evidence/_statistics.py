@@ -37,8 +37,8 @@ def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
 
 
 def flat(x: Tensor) -> Tensor:
-    """Whether the last axis holds the same number throughout: bool ``[…]``."""
-    low, high = torch.aminmax(x, dim=-1)
+    """Whether the last axis holds the same number throughout, NaN left aside: bool ``[…]``."""
+    low, high = x.nan_to_num(nan=torch.inf).amin(-1), x.nan_to_num(nan=-torch.inf).amax(-1)
     return high - low <= FLAT * torch.maximum(low.abs(), high.abs())
 
 

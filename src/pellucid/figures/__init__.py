@@ -10,6 +10,7 @@ from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, word_html
+from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
@@ -19,7 +20,9 @@ from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
+from pellucid.figures._sound import sound
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
+from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._value import explanations
 from pellucid.figures._words import words
@@ -47,6 +50,7 @@ __all__ = [
     "explanations",
     "feature_tiles",
     "fidelity_words",
+    "influence",
     "interval",
     "layer_strip",
     "look",
@@ -62,7 +66,9 @@ __all__ = [
     "saliency",
     "signed",
     "similarity",
+    "sound",
     "text",
+    "tokens",
     "training_curves",
     "training_health",
     "tree",

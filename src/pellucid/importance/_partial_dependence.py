@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec, Question, TargetLike
-from pellucid._core._game import numbered
+from pellucid._core._parts import numbered
 from pellucid.errors import InputError, near_misses
 from pellucid.importance._ranking import bootstrapped
 

@@ -26,6 +26,7 @@ from pellucid.figures import (
     tree,
 )
 from pellucid.figures._pixels import is_picture, png, seen, sheet
+from pellucid.inputs import TextSpec
 from pellucid.report._dossier import Detail, Dossier
 from pellucid.report._findings import score, scores
 from pellucid.report._html import element, items, missing, paragraph, rows, section, unfold
@@ -34,7 +35,7 @@ from pellucid.report._slices import slices
 if TYPE_CHECKING:
     from pellucid.tasks import FeaturePage
 
-MOSAIC = 32
+MOSAIC, TEXTS = 32, 8
 
 
 def purpose(dossier: Dossier) -> str:
@@ -108,8 +109,18 @@ def _examples(given: Dataset) -> str:
             picture(given.inputs[0], given.spec).table,
         )
         return "<h3>Examples</h3>" + mosaic.html(heading=False, table=False) + paragraph(said, css="note")
+    if isinstance(given.spec, TextSpec):
+        few = index[:: max(1, n // TEXTS)][:TEXTS].tolist()
+        body = [(escape(_true(given, i)), escape(given.spec.text(given.inputs[i]))) for i in few]
+        said = f"{len(few)} of {len(given):,} shown, evenly spaced, as the network reads them."
+        return "<h3>Examples</h3>" + rows((given.answer, "text"), body) + paragraph(said, css="note")
     first = picture(given.inputs[int(index[0])], given.spec)
     return unfold(f"One row of {len(given):,} as people read it", first.html(heading=False))
+
+
+def _true(given: Dataset, row: int) -> str:
+    answer = given.answers[row]
+    return given.classes[int(answer)] if given.classes else number(float(answer))
 
 
 def performance(dossier: Dossier) -> str:

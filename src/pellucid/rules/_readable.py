@@ -44,7 +44,10 @@ def readable_columns(spec: InputSpec, x: Tensor) -> tuple[Column, ...]:
             for r in range(down)
             for c in range(across)
         )
-    raise InputError(f"Rules read tables and pictures, got {type(spec).__name__}. Give a TabularSpec.")
+    raise InputError(
+        f"Rules read tables and pictures, got {type(spec).__name__}: a rule about single words or samples "
+        "would say little. Explain single answers instead (pellucid explain)."
+    )
 
 
 def readable_rows(spec: InputSpec, x: Tensor) -> list[dict[str, object]]:

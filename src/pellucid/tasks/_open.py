@@ -140,7 +140,7 @@ def _fits(subject: Subject) -> None:
     """Pass two rows through, so that what does not fit is said now."""
     if subject.data is None or not len(subject.data):
         return
-    outputs = predict(subject.model, subject.data.inputs[:2])
+    outputs = predict(subject.model, subject.data.inputs[:2], spec=subject.spec)
     count = outputs.shape[1] if outputs.ndim == 2 else 1
     if subject.classes and outputs.ndim == 2 and count > 1 and count != len(subject.classes):
         raise InputError(

@@ -6,19 +6,17 @@ from collections.abc import Callable
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from pellucid.attribution._multipliers._maxima import maxima
 from pellucid.attribution._multipliers._pairing import Pairing
 from pellucid.attribution._multipliers._reveal import Reveal
 from pellucid.attribution._multipliers._rules import (
     Elementwise,
     Maximum,
-    Pick,
     Place,
     Product,
     Softmax,
-    Spread,
 )
 from pellucid.attribution._operations import (
     ELEMENTWISE,
@@ -34,8 +32,6 @@ from pellucid.attribution._operations import (
 from pellucid.errors import MethodError
 
 Rule = Literal["rescale", "reveal_cancel"]
-# how a maximum is taken, undone, and put into the form that torch gives it
-Maxima = tuple[Pick, Spread, Callable[[Tensor, Tensor], object]]
 SOFTMAX = ("softmax", "log_softmax", "logsumexp")
 
 
@@ -53,7 +49,11 @@ class Differences(Watch):
         super().__init__(method)
         self.pairing, self.remember, self.way = pairing, remember, rule
         self.makers = Makers()
-        self.count = self.rescaled = 0
+        self.rescaled = 0
+
+    def chooses(self, name: str, chosen: tuple[Tensor, ...]) -> None:
+        """Keep what steers an operation, to compare it between the passes."""
+        self.pairing.choose(name, tuple(self.kept(t) for t in chosen), there=self.remember)
 
     def rule(self, call: Call) -> object:
         """The operation with DeepLIFT's multiplier in its backward."""
@@ -61,7 +61,7 @@ class Differences(Watch):
         if name in PRODUCTS and len(active) > 2:
             raise MethodError(
                 f"{self.method} has no rule for {name!r} of {len(active)} tensors that all depend on the "
-                "input. Multiply them two at a time, or use integrated_gradients."
+                "input. Multiply them two at a time."
             )
         if name in LINEAR or (name in PRODUCTS and len(active) == 1):
             return self._straight(call)
@@ -80,10 +80,8 @@ class Differences(Watch):
         if self.remember:
             self.pairing.add(call.name, tuple(self.kept(t) for t in seen))
             return None
-        place = Place(call.name, call.form(), self.pairing, self.count, self.kept)
-        self.pairing.meet(self.count, call.name, seen)
-        self.count += 1
-        return place
+        number = self.pairing.saw(call.name, seen)
+        return Place(call.name, call.form(), self.pairing, number, self.kept)
 
     def _straight(self, call: Call) -> object:
         if call.name == "batch_norm" and call.args[5]:
@@ -142,63 +140,12 @@ class Differences(Watch):
                 if isinstance(found, Tensor):
                     return -found
                 return torch.return_types.min((-found.values, found.indices))
-        found = _window(call) if "pool" in call.name else _axis(call)
-        if found is None:
+        how = maxima(call)
+        if how is None:
             return NotImplemented
-        pick, spread, finish = found
         if self.remember:
-            y, index = pick(x)
+            y, index = how.pick(x)
             self._next(call, x, y, index)
-            place = None
         else:
-            place = self._next(call, x)
-            y, index = Maximum.apply(x, place, pick, spread), pick(x.detach())[1]
-        return finish(y, index)
-
-
-def _window(call: Call) -> Maxima:
-    """Max-pooling: values, places of them within a row's map, and back."""
-    name, axes = call.name, int(call.name[-2])
-    pool = getattr(F, name)
-    last = 2 if name.startswith("adaptive") else 6
-    options = dict(call.kwargs)
-    wanted = bool(options.pop("return_indices", call.args[last] if len(call.args) > last else False))
-    rest = call.args[1:last]
-
-    def pick(x: Tensor) -> tuple[Tensor, Tensor]:
-        return pool(x, *rest, **options, return_indices=True)
-
-    def spread(v: Tensor, index: Tensor, like: Tensor) -> Tensor:
-        flat = torch.zeros_like(like).flatten(-axes)
-        return flat.scatter_add(-1, index.flatten(-axes), v.flatten(-axes)).view_as(like)
-
-    return pick, spread, _both if wanted else _first
-
-
-def _both(y: Tensor, index: Tensor) -> object:
-    return y, index
-
-
-def _first(y: Tensor, index: Tensor) -> object:
-    return y
-
-
-def _axis(call: Call) -> Maxima | None:
-    """A maximum along one axis."""
-    dim, keep = call.given(1, "dim"), bool(call.given(2, "keepdim", False))
-    if isinstance(dim, tuple | list) and len(dim) == 1:
-        dim = dim[0]
-    if not isinstance(dim, int):
-        return None
-
-    def pick(x: Tensor) -> tuple[Tensor, Tensor]:
-        return cast("tuple[Tensor, Tensor]", x.max(dim, keepdim=True))
-
-    def spread(v: Tensor, index: Tensor, like: Tensor) -> Tensor:
-        return torch.zeros_like(like).scatter_add(dim, index, v)
-
-    def finish(y: Tensor, index: Tensor) -> object:
-        y, index = (y, index) if keep else (y.squeeze(dim), index.squeeze(dim))
-        return torch.return_types.max((y, index)) if call.name == "max" else y
-
-    return pick, spread, finish
+            y, index = cast("tuple[Tensor, Tensor]", Maximum.apply(x, self._next(call, x), how))
+        return how.finish(y, index)

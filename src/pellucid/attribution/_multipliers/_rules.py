@@ -5,7 +5,6 @@ Each holds exactly: the sum over an operation's inputs of multiplier × differen
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +14,7 @@ from torch.autograd import Function
 from pellucid.attribution._operations import Form, Kept, Slot, transposed
 
 if TYPE_CHECKING:
+    from pellucid.attribution._multipliers._maxima import Maxima
     from pellucid.attribution._multipliers._pairing import Pairing
 
 
@@ -76,16 +76,23 @@ class Elementwise(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         place: Place = ctx.place
         (x, y), (x0, y0) = place.here, place.there[:2]
+        if place.name == "relu":
+            return grads[0] * share_of_relu(x, x0), None
         # pieces that are straight divide exactly; what bends is all rounding where the difference is tiny
         bends = place.name not in STRAIGHT
         noise = torch.finfo(x.dtype).eps ** 0.75 * (1 + x.abs()) if bends else 0.0
         return grads[0] * quotient(y - y0, x - x0, slope(place, x), noise), None
 
 
+def share_of_relu(x: Tensor, x0: Tensor) -> Tensor:
+    """Its difference over its input's: 1 above zero, 0 below, between them the part that lies above."""
+    # a tiny number makes 0 of 0/0 and changes no other difference
+    width = (x - x0).abs_().add_(torch.finfo(x.dtype).tiny)
+    return torch.maximum(x, x0).div_(width).clamp(0, 1)
+
+
 def slope(place: Place, x: Tensor) -> Tensor:
     """Derivative of an elementwise operation."""
-    if place.name == "relu":
-        return (x > 0).to(x.dtype)
     return transposed(place.form.of, x)(torch.ones_like(x))[0]
 
 
@@ -147,25 +154,26 @@ class Softmax(Function):
         return g - share * g.sum(dim, keepdim=True), None, None
 
 
-Pick = Callable[[Tensor], tuple[Tensor, Tensor]]
-Spread = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
 class Maximum(Function):
     """A maximum: what it rose goes to where it is now, what it fell to where it was at the reference."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, place: Place, pick: Pick, spread: Spread) -> Tensor:
-        y, index = pick(x)
-        ctx.place, ctx.spread = place, spread
+    def forward(ctx: Any, x: Tensor, place: Place, how: Maxima) -> tuple[Tensor, Tensor]:
+        y, index = how.pick(x)
+        ctx.place, ctx.how = place, how
+        ctx.mark_non_differentiable(index)
         place.kept(x, y, index)
-        return y
+        return y, index
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        how: Maxima = ctx.how
         (x, y, index), (x0, y0, index0) = ctx.place.here, ctx.place.there
-        g, spread = grads[0], ctx.spread
-        larger = torch.maximum(y, y0)
-        moved = spread(g * (larger - y0), index, x - x0)
-        moved = moved + spread(g * (y - larger), index0.expand_as(larger), x - x0)
-        return quotient(moved, x - x0, 0.0), None, None, None
+        d, least = x - x0, torch.finfo(x.dtype).tiny
+        # where the maximum rose, its element rose as much or more; where it fell, the old one's fell so
+        index0 = index0.expand_as(index)
+        rose = (y - y0).clamp(min=0) / (y - how.look(x0.expand_as(x), index)).clamp(min=least)
+        fell = (y0 - y).clamp(min=0) / (y0 - how.look(x, index0)).clamp(min=least)
+        if how.apart(x):
+            return how.over(grads[0], how.spread([(rose, index), (fell, index0)], d)), None, None
+        return how.spread([(grads[0] * rose, index), (grads[0] * fell, index0)], d), None, None

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from pellucid._core import Batch, Compute, Explanation, Question
-from pellucid.errors import InputError, MethodError, near_misses
+from pellucid._core import Batch, Compute, Question
+from pellucid.attribution._noisy._within import Method, within
+from pellucid.errors import InputError, near_misses
 
-Method = Callable[..., Explanation]
 Pair = tuple[int, slice, Tensor, Tensor]
 
 
@@ -32,8 +32,8 @@ def pairs(
     method = _method(of)
     if method is None:
         found = q.gradients(noisy, samples)
-    elif q.at is not None:
-        raise MethodError("Noise around another method goes on the inputs: leave at= or of= away.")
+    elif q.at is not None or not q.packed.is_floating_point():
+        found = q.gradients(noisy, samples, by=within(q, method))
     else:
         found = _asked(q, inputs, method, lambda k: noisy(torch.tensor([k]), slice(0, q.rows))[0], samples)
     yield from _paired(q, found)

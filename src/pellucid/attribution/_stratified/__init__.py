@@ -11,26 +11,31 @@ from pellucid.attribution._student import widening
 LEAST = 16  # places on the way in a round: a small background is gone through several times
 
 
-def collected(q: Question, background: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
-    """Mean of ``slope times way`` over rounds and background, and its standard error, both like the point.
+def collected(q: Question, background: Tensor | None, rounds: int) -> tuple[Tensor, Tensor]:
+    """Mean of ``slope times way`` over rounds and background, and its standard error, both like the inputs.
 
-    Rounds are independent, so their spread says how large the error is.
+    ``None`` is the one absent input of each row. Rounds are independent, so their spread says how large the
+    error is.
     """
-    rows_of, shape = len(background), q.point.shape
+    rows_of = 1 if background is None else len(background)
+    alone, place, place_of = q.absent, q.point.device, (-1, *[1] * q.point.ndim)
     count = -(-LEAST // rows_of) * rows_of
     exact = torch.promote_types(q.point.dtype, torch.float32)
-    places, order = _places(q.compute.seed, count, rows_of, rounds, background.device)
-    near, spread, mean, part, last = (torch.zeros_like(q.point, dtype=exact) for _ in range(5))
+    places, order = _places(q.compute.seed, count, rows_of, rounds, place)
+    one = q.folded(q.point)
+    near, spread, mean, part, last = (torch.zeros_like(one, dtype=exact) for _ in range(5))
+
+    def start(k: Tensor | int, rows: slice) -> Tensor:
+        return alone[rows] if background is None else background[order[k]]
 
     def along(ks: Tensor, rows: slice) -> Tensor:
-        k = ks.to(background.device)
-        start = background[order[k]].unsqueeze(1)
-        place = places[k].to(background).view(-1, *[1] * len(shape))
-        return torch.lerp(start, q.point[rows], place)
+        k = ks.to(place)
+        first = alone[rows][None] if background is None else start(k, rows).unsqueeze(1)
+        return torch.lerp(first, q.point[rows], places[k].to(first).view(place_of))
 
     for ks, rows, slopes in q.gradients(along, rounds * count):
         for k, slope in zip(ks.tolist(), slopes, strict=True):
-            value = slope.to(exact) * (q.point[rows] - background[order[k]])
+            value = q.folded(slope.to(exact) * (q.point[rows] - start(k, rows)))
             if k % count:
                 near[rows] += (value - last[rows]).square()
                 part[rows] += value
