@@ -10,6 +10,7 @@ from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, word_html
+from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
@@ -50,6 +51,7 @@ __all__ = [
     "explanations",
     "feature_tiles",
     "fidelity_words",
+    "hierarchy",
     "influence",
     "interval",
     "layer_strip",

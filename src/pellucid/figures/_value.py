@@ -16,6 +16,7 @@ from pellucid.figures._effects import effects
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
+from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
@@ -168,6 +169,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "ActivationPatching": lambda found: [patching(found)],
         "AttributionPatching": lambda found: [attribution_patches(found)],
         "UnitEffects": lambda found: [effects(found)],
+        "Hierarchy": lambda found: [hierarchy(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],

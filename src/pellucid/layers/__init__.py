@@ -7,6 +7,7 @@ from pellucid.layers._early_exit import EarlyExit, early_exit
 from pellucid.layers._effects import UnitEffects, unit_effects
 from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of, quantile_exemplars
 from pellucid.layers._factorisation import matrix_factorisation
+from pellucid.layers._hierarchy import Hierarchy, hierarchy
 from pellucid.layers._patching import (
     ActivationPatching,
     AttributionPatching,
@@ -30,6 +31,7 @@ __all__ = [
     "Dissection",
     "EarlyExit",
     "Exemplars",
+    "Hierarchy",
     "LayerRow",
     "LayerSummary",
     "LinearProbes",
@@ -44,6 +46,7 @@ __all__ = [
     "element_exemplars",
     "exemplars",
     "exemplars_of",
+    "hierarchy",
     "linear_probes",
     "matrix_factorisation",
     "network_dissection",
