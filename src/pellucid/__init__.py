@@ -50,7 +50,19 @@ if TYPE_CHECKING:
         unit,
     )
     from pellucid.report import report
-    from pellucid.tasks import explain, features, layers, open, open_run, rules, save_run, train
+    from pellucid.tasks import (
+        explain,
+        explain_several,
+        explain_to,
+        features,
+        layers,
+        load_explanations,
+        open,
+        open_run,
+        rules,
+        save_run,
+        train,
+    )
 
 __all__ = [
     "__version__",
@@ -58,6 +70,9 @@ __all__ = [
     "open",
     "train",
     "explain",
+    "explain_several",
+    "explain_to",
+    "load_explanations",
     "layers",
     "features",
     "rules",
@@ -93,7 +108,19 @@ __all__ = [
     "training",
 ]
 
-_VERBS = ("open", "train", "explain", "layers", "features", "rules", "save_run", "open_run")
+_VERBS = (
+    "open",
+    "train",
+    "explain",
+    "explain_several",
+    "explain_to",
+    "load_explanations",
+    "layers",
+    "features",
+    "rules",
+    "save_run",
+    "open_run",
+)
 
 
 class _Package(ModuleType):

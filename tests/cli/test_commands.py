@@ -65,6 +65,30 @@ def test_explain_several_methods_side_by_side(call, run, tmp_path):
     assert "integrated" in out.lower()
 
 
+def test_explain_several_targets_by_name_and_number(call, run):
+    code, out, err = call(
+        "explain", run, "--method", "saliency,occlusion", "--target", "ill,1", "--no-evidence", "--json"
+    )
+    assert code == 0, err
+    found = one_document(out)
+    assert [why["provenance"]["target"] for why in found] == ["logit(0)"] * 2 + ["logit(1)"] * 2
+    assert found[0]["provenance"]["shared"] == 2
+    assert found[0]["cards"] == []
+
+
+def test_explain_a_data_set_into_parquet(call, run, tmp_path):
+    out = tmp_path / "why.parquet"
+    command = ["explain", run, "--rows", "test", "--method", "saliency", "--out", out]
+    code, shown, err = call(*command)
+    assert code == 0, err
+    assert shown.strip() == str(out)
+    code, shown, err = call(*command, "--json")
+    assert one_document(shown) == {"path": str(out), "rows": 36}
+    code, _, err = call(*command, "--seed", 1)
+    assert code == 7
+    assert "seed 0, now 1" in err
+
+
 def test_features(call, run, tmp_path):
     code, out, err = call("features", run, "dense1", "--units", "0,3", "--steps", 8, "--json")
     assert code == 0, err

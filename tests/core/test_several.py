@@ -21,6 +21,7 @@ from pellucid._core import (
     unit,
 )
 from pellucid.errors import MethodError, TargetError
+from pellucid.evidence._specimens import sequences
 
 TARGETS = (0, 2, margin(1, 0), log_odds([0, 1, 2]), top())
 CHEAP = {
@@ -73,6 +74,9 @@ def net():
 @pytest.mark.parametrize("name", attribution.__all__)
 def test_values_are_those_of_separate_calls(net, name):
     method, x, how = CHEAP.get(name, getattr(attribution, name)), zoo.inputs(3), Compute(7)
+    if name.startswith("attention"):
+        (sequence,) = sequences()
+        net, x = sequence.model, sequence.inputs[:3]
     got = several_targets(method, net, x, TARGETS, compute=how)
     for ours, alone in zip(got, apart(method, net, x, how), strict=True):
         assert (ours.map - alone.map).abs().max() <= 1e-12 * alone.map.abs().max()

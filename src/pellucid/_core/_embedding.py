@@ -125,14 +125,3 @@ def _given(
         for call in (k for k, same in enumerate(calls) if same):
             found[str(Site(name, call=call if len(calls) > 1 else None))] = module
     return found
-
-
-def refusal(model: nn.Module, dtype: torch.dtype) -> str:
-    """Why whole numbers that go through no table have no gradient, and what to do."""
-    tables = [name for name, m in model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
-    hint = f"at={tables[0]!r}" if tables else "at= a layer after which numbers are continuous"
-    return (
-        f"Expected floating inputs, got {dtype}: whole numbers have no gradient. "
-        f"Explain what the network makes of them: {hint}, or use a method that only needs scores, "
-        "such as kernel_shap."
-    )

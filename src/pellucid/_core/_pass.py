@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from pellucid._core._chunk import Chunk
-from pellucid._core._feed import Feed
+from pellucid._core._feed import Feed, out_of_memory
 from pellucid._core._fold import Fold, turns
+from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._target import Target, the_output
-from pellucid.errors import MethodError, SiteError, TargetError
+from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
@@ -49,7 +50,45 @@ class Pass:
         """Gradient ``[c, n, *shape]`` (times ``weights[k]`` where given), scores ``[c, n]`` and rows passed.
 
         Rows that share an input are passed once; ``most`` is how many rows may be passed where they do not.
+        Whoever cannot be differentiated is told which methods would work.
         """
+        if not gradients:
+            return self._run(point, variants, chunk, weights, gradients=False, by=by, most=most)
+        model = self.feed.model
+        try:
+            if self.feed.guard.inferred:
+                raise MethodError(
+                    f"{type(model).__name__} was made under torch.inference_mode(), and what is made there "
+                    "cannot be differentiated. Make it outside."
+                )
+            return self._run(point, variants, chunk, weights, gradients=True, by=by, most=most)
+        except MethodError as error:
+            raise type(error)(f"{error}{self._instead(point, chunk)}") from error
+        except (PellucidError, Apart):
+            raise
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            words = (str(error).splitlines() or [""])[0]
+            raise MethodError(
+                f"{type(error).__name__} while {type(model).__name__} was differentiated: {words}"
+                f"{self._instead(point, chunk)}"
+            ) from error
+
+    def _instead(self, point: Tensor, chunk: Chunk) -> str:
+        return instead(self, point[chunk.r0 : chunk.r0 + 1], slice(chunk.r0, chunk.r0 + 1))
+
+    def _run(
+        self,
+        point: Tensor,
+        variants: Variants | None,
+        chunk: Chunk,
+        weights: Tensor | None,
+        *,
+        gradients: bool,
+        by: Slope | None,
+        most: int,
+    ) -> tuple[Tensor | None, Tensor, int, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
         with torch.no_grad():
@@ -125,8 +164,7 @@ class Pass:
             )
         if grad is None:
             raise MethodError(
-                f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way. "
-                "Use a method that only needs scores, such as occlusion."
+                f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way."
             )
         grad = grad.float() if grad.dtype in HALF else grad
         return grad if each is None else grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))

@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from pellucid._core._guard import eagerly
 from pellucid._core._site import Side, Site, named
 from pellucid.errors import SiteError
 
@@ -179,7 +181,9 @@ def probe(
         (s.module, s.side) for s in [*reads, *writes, *([last] if last else [])]
     }
     with ExitStack() as stack:
-        stack.callback(model.register_forward_pre_hook(lambda _, __: seen._begin(), prepend=True).remove)
+        if touched:
+            stack.enter_context(eagerly())
+            stack.callback(model.register_forward_pre_hook(lambda _, __: seen._begin(), prepend=True).remove)
         for module, side in sorted(touched):
             stack.callback(_attach(named(model, module), module, side, hooks).remove)
         try:
@@ -190,6 +194,11 @@ def probe(
 
 
 def _attach(target: nn.Module, module: str, side: Side, hooks: _Hooks) -> RemovableHandle:
+    if isinstance(target, torch.jit.ScriptModule):
+        raise SiteError(
+            f"{module!r} is scripted, and a scripted module lets nobody read what passes through it. "
+            "Name a layer outside it, or open the network as it was before it was scripted."
+        )
     if side == "out":
         return target.register_forward_hook(lambda _, __, output: hooks.visit(module, side, output))
 

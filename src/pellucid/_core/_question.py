@@ -11,16 +11,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import chunks, smaller
+from pellucid._core._chunk import chunks, normal, smaller
 from pellucid._core._compute import Compute
-from pellucid._core._embedding import refusal
-from pellucid._core._explanation import Explanation, Param, Provenance
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
 from pellucid._core._feed import Feed, Fill, Inputs, feed, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
+from pellucid._core._instead import instead
 from pellucid._core._outputs import stream
 from pellucid._core._pass import Apart, Pass, Slope, Variants
 from pellucid._core._place import Place, called_once, placed
+from pellucid._core._refusals import refusal
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
 from pellucid._version import __version__
@@ -133,6 +134,12 @@ class Question:
         """One number for each token where an embedding is varied; else values as they are."""
         return self._place.folded(values)
 
+    @property
+    def instead(self) -> str:
+        """A sentence that names methods which would work; it is tried on the first row."""
+        with self._feed.guard.pass_by(seed=self.compute.seed):
+            return instead(self._pass, self.point[:1], slice(0, 1))
+
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""
         return placed(self._feed, at, self.spec, self.compute, self._count, self._fold).point
@@ -155,12 +162,7 @@ class Question:
 
     def noise(self, ks: Tensor) -> Tensor:
         """Standard normal ``[c, 1, *shape]``: draw ``k`` is the same for every row and any batch size."""
-        shape, place = self.point.shape[1:], self.point
-        draws: list[Tensor] = []
-        for k in ks.tolist():
-            generator = torch.Generator().manual_seed(self.compute.seed * 1_000_003 + int(k))
-            draws.append(torch.randn(shape, generator=generator, dtype=torch.float64))
-        return torch.stack(draws)[:, None].to(place.device, place.dtype)
+        return normal(ks, self.point, self.compute.seed)
 
     def scores(
         self, variants: Variants | None = None, count: int = 1, *, within: slice | None = None
@@ -294,7 +296,7 @@ class Question:
         if bound is not None and self._place.table is not None:
             bound = bound * self.point.shape[-1] ** 0.5  # a sum of E errors is at most so much longer
         hidden = self.at is not None and over == "point"
-        unpack = _same if hidden else self._feed.unpack
+        unpack = (lambda tensor: tensor) if hidden else self._feed.unpack
         provenance = Provenance(
             method,
             dict(params),
@@ -309,7 +311,7 @@ class Question:
             {"pellucid": __version__, "torch": torch.__version__},
         )
         return Explanation(
-            unpack(values),
+            unpack(finite_values(method, values)),
             unpack(self.point if hidden else self._feed.packed),
             scores,
             provenance,
@@ -394,7 +396,3 @@ class Question:
             yield chunk.ks, chunk.rows, grad, score
             del grad, score
             self.compute.progress(done, total)
-
-
-def _same(tensor: Tensor) -> Tensor:
-    return tensor

@@ -14,7 +14,7 @@ from pellucid.errors import InputError
 
 
 class InputSpec(ABC):
-    """What one input means to a person. Final kinds: ``ImageSpec``, ``TabularSpec``, ``TextSpec``.
+    """What one input means to a person. Final: ``ImageSpec``, ``TabularSpec``, ``TextSpec``, ``AudioSpec``.
 
     A spec never changes a network's input by itself; it says how to read it, which of its parts can be
     taken away, and what stands in their place.

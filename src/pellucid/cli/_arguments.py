@@ -60,3 +60,13 @@ def numbers(text: str | None, what: str) -> list[int] | None:
         raise InputError(
             f"{what} takes whole numbers with commas between them, such as 3,5; got {text!r}."
         ) from None
+
+
+def parts_of(text: str | None) -> list[str]:
+    """``"a, b"`` as words.
+
+    Example:
+        >>> parts_of("saliency, occlusion"), parts_of(None)
+        (['saliency', 'occlusion'], [])
+    """
+    return [part.strip() for part in (text or "").split(",") if part.strip()]

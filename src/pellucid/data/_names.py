@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pellucid._core import Dataset
-from pellucid.data import _bundled, _packaged, _planted
+from pellucid.data import _bundled, _imagenet, _packaged, _planted
 from pellucid.data._npz import npz
 from pellucid.data._paths import existing, names_in
 from pellucid.data._pictures import pictures
+from pellucid.data._sounds import holds_sounds, sounds
 from pellucid.data._table import table
 from pellucid.data._text import holds_texts, texts
 from pellucid.errors import InputError, LoadError, near_misses
@@ -25,6 +26,7 @@ def _makers() -> Mapping[str, Callable[[], Dataset]]:
         "wine": _bundled.wine,
         "diabetes": _bundled.diabetes,
         "german-credit": _packaged.german_credit,
+        "photographs": _imagenet.photographs,
         "planted-table": lambda: _planted.planted_table().dataset,
         "planted-patch": lambda: _planted.planted_patch().dataset,
     }
@@ -65,10 +67,11 @@ def from_path(
     parts: str | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """Read a table, an ``.npz`` file or a folder of pictures or texts, by what lies at the path.
+    """Read a table, an ``.npz`` file or a folder of pictures, sounds or texts, by what lies at the path.
 
     Args:
-        path: ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.npz``, or a folder per class.
+        path: ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.npz``, or a folder per class
+            (sounds also in a ``.zip``).
         target: the column to learn; for tables, and for nothing else.
         text: the column to read, where a table holds texts: see :func:`texts`.
         parts: a column that says train, validation or test; for tables.
@@ -98,6 +101,8 @@ def from_path(
             raise InputError(f"{name}={given!r} names a column, and {place.name} is no table.")
     if target is not None:
         raise InputError(f"target={target!r} belongs to tables; {place.name} brings its answers with it.")
+    if holds_sounds(place):
+        return sounds(place, seed=seed)
     if place.is_dir() and holds_texts(place):
         return texts(place, seed=seed)
     if place.is_dir():
@@ -107,5 +112,5 @@ def from_path(
     readable = [name for name in names_in(place.parent) if name.lower().endswith((*TABLES, ".npz"))]
     raise LoadError(
         f"{place.name} is of no kind that can be read; expected {', '.join(TABLES)}, .npz or a folder of "
-        f"pictures. {near_misses(place.name, readable)}"
+        f"pictures or sounds. {near_misses(place.name, readable)}"
     )

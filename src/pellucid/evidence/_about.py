@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pellucid._core import Check, Word, untrained
+from pellucid._core import Check, Word
 from pellucid.errors import MethodError
 from pellucid.evidence._case import Case
 from pellucid.evidence._matters import not_run
@@ -30,7 +30,7 @@ def twin_maps(case: Case, seen: Responses, count: int) -> tuple[Tensor | None, i
     rows = 0
     for k in range(count):
         try:
-            twin = untrained(case.model, seed=case.compute.seed * 1_009 + 1 + k, calibrate=case.sample)
+            twin = case.twin(case.compute.seed * 1_009 + 1 + k)
         except MethodError as error:
             return None, rows, str(error).rstrip(".")
         maps, cost = case.again(twin, case.x, case.scalar.target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +18,8 @@ from pellucid.evidence._statistics import rank_correlation, standardised
 SHARE = 0.25  # of the parts that every mask removes
 FINEST = 64  # units along the shorter side of a picture; larger pictures are handled in blocks of pixels
 SIDES = (8, 4)  # cells along the shorter side: two sizes, since no single size suits every map
+RUNS = (16, 8)  # stretches along a waveform, which has one axis only
+PLACED = (("C", "H", "W"), ("C", "F", "T"), ("C", "T"))  # axes along which parts lie side by side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +29,8 @@ class Bank:
     Args:
         masks: bool ``[M, U]``, true where a unit is removed; ``removed`` of them in every mask.
         units: int64 ``[*shape]``, the unit of each element of one input.
-        grid: rows and columns of the units of a picture; ``None`` where units have no places (columns).
+        grid: rows and columns of the units of a picture or a spectrogram, one row for a waveform; ``None``
+            where units have no places (columns).
         seed: of the draw.
     """
 
@@ -91,11 +94,12 @@ class Bank:
 def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed: int = 0) -> Bank:
     """Masks that fit these inputs.
 
-    Pictures lose contiguous square cells of two sizes at random phases, exactly a quarter of their area.
-    Other inputs lose random subsets of equal size of the parts that ``spec.groups`` names, so that the
-    one-hot slots of a column go together: about a quarter of them, more where there are so few parts that a
-    quarter would not give ``masks`` different subsets. Where parts differ by row (the words of a text), each
-    row loses the same share of its own; what is held is never removed.
+    Pictures lose contiguous square cells of two sizes at random phases, exactly a quarter of their area;
+    spectrograms lose boxes of time and pitch, waveforms stretches of time, in the same way. Other inputs
+    lose random subsets of equal size of the parts that ``spec.groups`` names, so that the one-hot slots of a
+    column go together: about a quarter of them, more where there are so few parts that a quarter would not
+    give ``masks`` different subsets. Where parts differ by row (the words of a text), each row loses the same
+    share of its own; what is held is never removed.
 
     Args:
         inputs: ``[N, *shape]``; only the shape matters, and the parts where a spec names them.
@@ -124,10 +128,10 @@ def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed
             f"got {list(inputs.shape)} and {masks} masks."
         )
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 7_919)
-    pictures = inputs.ndim == 4 if spec is None else tuple(spec.axes) == ("C", "H", "W")
-    if pictures:
-        units, grid = _blocks(inputs.shape[2], inputs.shape[3])
-        drawn = torch.stack(list(itertools.islice(_cells(grid, generator), masks)))
+    axes = (("C", "H", "W") if inputs.ndim == 4 else ()) if spec is None else tuple(spec.axes)
+    if axes in PLACED:
+        units, grid = _blocks(inputs.shape[2:], square=axes == ("C", "H", "W"))
+        drawn = torch.stack(list(itertools.islice(_cells(grid, generator, axes), masks)))
         units = units.expand(*inputs.shape[1:])
     elif spec is not None and spec.groups(inputs[:1]).ndim == inputs.ndim:
         from pellucid.evidence._word_bank import word_bank  # a bank itself, so it comes after this file
@@ -143,23 +147,28 @@ def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed
     return Bank(drawn.to(place), units.to(place), grid, seed)
 
 
-def _blocks(height: int, width: int) -> tuple[Tensor, tuple[int, int]]:
-    side = math.ceil(min(height, width) / FINEST)
-    down, across = torch.arange(height) // side, torch.arange(width) // side
+def _blocks(shape: Sequence[int], *, square: bool) -> tuple[Tensor, tuple[int, int]]:
+    """The unit of each element, and how many there are along each axis; a single axis is one row."""
+    space = [1, *shape][-2:]
+    sides = [math.ceil((min(space) if square else length) / FINEST) for length in space]
+    down, across = (torch.arange(length) // side for length, side in zip(space, sides, strict=True))
     grid = (int(down[-1]) + 1, int(across[-1]) + 1)
-    return down[:, None] * grid[1] + across, grid
+    return (down[:, None] * grid[1] + across).reshape(tuple(shape)), grid
 
 
-def _cells(grid: tuple[int, int], generator: torch.Generator) -> Iterator[Tensor]:
-    height, width = grid
-    quarter = max(1, round(SHARE * height * width))
-    for count in itertools.cycle(SIDES):
-        side = max(1, round(min(grid) / count))
-        top, left = (int(torch.randint(side, (), generator=generator)) for _ in range(2))
-        down, across = (torch.arange(height) + top) // side, (torch.arange(width) + left) // side
-        cell = (down[:, None] * (int(across[-1]) + 1) + across).flatten()
+def _cells(grid: tuple[int, int], generator: torch.Generator, axes: tuple[str, ...]) -> Iterator[Tensor]:
+    quarter = max(1, round(SHARE * grid[0] * grid[1]))
+    for count in itertools.cycle(RUNS if axes == ("C", "T") else SIDES):
+        # the axes of a picture are measured alike; time and pitch are not
+        lengths = (min(grid),) * 2 if axes == ("C", "H", "W") else grid
+        sides = [max(1, round(length / count)) for length in lengths]
+        places = [
+            (torch.arange(length) + int(torch.randint(side, (), generator=generator))) // side
+            for length, side in zip(grid, sides, strict=True)
+        ]
+        cell = (places[0][:, None] * (int(places[1][-1]) + 1) + places[1]).flatten()
         turn = torch.rand(int(cell[-1]) + 1, generator=generator)[cell]
-        mask = torch.zeros(height * width, dtype=torch.bool)
+        mask = torch.zeros(len(cell), dtype=torch.bool)
         # whole cells in random order until the area is used up; the last one is cut so that it fits exactly
         mask[torch.argsort(turn, stable=True)[:quarter]] = True
         yield mask

@@ -8,6 +8,7 @@ from torch import Tensor
 
 AMOUNT = "|x - b|"
 EDGES = "edges"
+ENERGY = "energy"
 RARE, EARLY, LATE = "rare words", "early words", "late words"
 
 
@@ -17,9 +18,9 @@ def free_maps(
     """Maps ``[N, *shape]`` that know the input and not the network, by name.
 
     ``|x - b|`` is how far each element lies from the reference; ``edges``, for pictures, the length of the
-    Sobel gradient of the mean over channels. Token numbers have no distance: for them ``rare words`` is
-    minus the log of a token's count in the ``known`` inputs, and ``early words`` and ``late words`` are
-    where it stands.
+    Sobel gradient of the mean over channels; ``pictures`` with a single axis are waveforms, whose ``energy``
+    is the square of that distance. Token numbers have no distance: for them ``rare words`` is minus the log
+    of a token's count in the ``known`` inputs, and ``early words`` and ``late words`` are where it stands.
 
     Example:
         >>> list(free_maps(torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8), pictures=True))
@@ -28,7 +29,9 @@ def free_maps(
     if not x.is_floating_point():
         return _of_tokens(x, x if known is None else known)
     made = {AMOUNT: (x - reference).abs()}
-    if pictures:
+    if pictures and x.ndim == 3:
+        made[ENERGY] = (x - reference).square()
+    elif pictures:
         made[EDGES] = _sobel(x).expand_as(x) / x.shape[1]
     return made
 

@@ -85,8 +85,9 @@ def agreement_interval(
 
 
 def placement(seen: Responses, maps: Tensor, *, draws: int = 499, seed: int = 0) -> Null:
-    """Could the same map, laid elsewhere, do as well? Pictures: shifted around the edges, turned and
-    mirrored, which keeps the histogram and the smoothness. Columns: permuted.
+    """Could the same map, laid elsewhere, do as well? Pictures and spectrograms: shifted around the
+    edges, turned and mirrored, which keeps the histogram and the smoothness; waveforms: shifted in time and
+    reversed. Columns: permuted.
 
     ``p = (1 + #{T_b >= T}) / (B + 1)``. Pixels are never shuffled: against shuffled pixels a smooth random
     map passes far too often.
@@ -202,11 +203,12 @@ def _predicted(seen: Responses, maps: Tensor) -> Tensor:
 
 
 def _turned(height: int, width: int) -> Tensor:
-    """The grid's own rotations and mirror images, as indices: 8 for a square, else 4."""
+    """The grid's own rotations and mirror images, as indices: 8 for a square, 2 for a row, else 4."""
     plain = torch.arange(height * width).view(height, width)
     quarters = range(4) if height == width else (0, 2)
     ways = [torch.rot90(side, k) for side in (plain, plain.flip(0)) for k in quarters]
-    return torch.stack([way.flatten() for way in ways])
+    # a single row is its own mirror image from top to bottom: each way once, the map as it lies first
+    return torch.stack(list({tuple(way.flatten().tolist()): way.flatten() for way in ways}.values()))
 
 
 def _ranked(name: str, seen: Tensor, null: Tensor, valid: Tensor | None = None) -> Null:

@@ -8,12 +8,12 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from pellucid._core import Check, Word, predict
+from pellucid._core import Check, Word
 from pellucid.evidence._case import Case, Pool
 from pellucid.evidence._matters import not_run
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import rank_correlation, ranks, standardised
-from pellucid.inputs import ImageSpec, TabularSpec
+from pellucid.inputs import AudioSpec, ImageSpec, TabularSpec
 
 STABLE = "Is it stable?"
 TEST = "worst rank correlation with the map of the input under slight noise, class kept"
@@ -80,7 +80,7 @@ def _spread(case: Case) -> Tensor:
         return torch.tensor(list(chain.from_iterable(slots)), device=case.x.device).to(case.x)
     if not case.x.is_floating_point():
         return torch.zeros(())
-    if case.x.ndim == 4:
+    if case.x.ndim == 4 or isinstance(case.spec, AudioSpec):
         return case.sample.std()
     return case.sample.std(0) if len(case.sample) > 1 else torch.ones_like(case.x[0])
 
@@ -88,7 +88,7 @@ def _spread(case: Case) -> Tensor:
 def _kept(case: Case, noisy: Tensor) -> Tensor:
     if case.outputs.ndim != 2 or case.outputs.shape[1] < 2:
         return torch.ones(len(noisy), dtype=torch.bool)
-    found = predict(case.model, noisy, output=case.scalar.target.output, compute=case.compute).argmax(1)
+    found = case.predicted(noisy).argmax(1)
     return (found == case.outputs.argmax(1).repeat(NOISES)).cpu()
 
 

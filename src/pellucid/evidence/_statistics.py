@@ -89,20 +89,6 @@ def discoveries(p: Tensor, q: float) -> Tensor:
     return chosen
 
 
-def holm(p: Tensor) -> Tensor:
-    """Holm's adjusted p-values ``[K]``: the chance of any false claim among all K stays below each.
-
-    Example:
-        >>> [round(v, 3) for v in holm(torch.tensor([0.01, 0.04, 0.03])).tolist()]
-        [0.03, 0.06, 0.06]
-    """
-    ordered, order = p.sort()
-    factor = torch.arange(len(p), 0, -1).to(p)
-    adjusted = torch.empty_like(p)
-    adjusted[order] = (ordered * factor).clamp(max=1).cummax(0).values if len(p) else ordered
-    return adjusted
-
-
 def sign_flip(differences: Tensor, *, draws: int = 9_999, seed: int = 0) -> float:
     """Two-sided p of a mean difference when each pair could as well be the other way round.
 

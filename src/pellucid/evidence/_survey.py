@@ -9,7 +9,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, Target, TargetLike, as_target, log_odds, logit, predict, wilson
+from pellucid._core import (
+    Compute,
+    InputSpec,
+    Target,
+    TargetLike,
+    as_target,
+    holm,
+    log_odds,
+    logit,
+    predict,
+    wilson,
+)
 from pellucid.errors import InputError
 from pellucid.evidence._about import twin_maps
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
@@ -19,7 +30,7 @@ from pellucid.evidence._matters import examined
 from pellucid.evidence._nulls import agreement
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._scalar import of_target
-from pellucid.evidence._statistics import differ, discoveries, holm, interval, resamples, sign_flip
+from pellucid.evidence._statistics import differ, discoveries, interval, resamples, sign_flip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,9 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
 from pellucid.figures._bars import bars
+from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
+from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
@@ -10,8 +12,11 @@ from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._picture import picture
+from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
+from pellucid.figures._similarity import similarity
+from pellucid.figures._sound import sound
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
@@ -28,8 +33,10 @@ __all__ = [
     "bars",
     "cards_html",
     "check_table",
+    "concepts",
     "confusion",
     "counted",
+    "dissection",
     "evidence",
     "exemplars",
     "explanations",
@@ -43,10 +50,13 @@ __all__ = [
     "number",
     "percent",
     "picture",
+    "probes",
     "rule_text",
     "rules_table",
     "saliency",
     "signed",
+    "similarity",
+    "sound",
     "text",
     "tokens",
     "training_curves",

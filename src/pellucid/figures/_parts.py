@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
@@ -54,6 +54,19 @@ def check_row(explanation: Explanation, row: int) -> None:
 def method(explanation: Explanation) -> str:
     """The method's name as words: ``integrated gradients``."""
     return explanation.provenance.method.replace("_", " ")
+
+
+def verdict(explanation: Explanation, row: int) -> str:
+    """The evidence's word on a row; empty where nothing was tested."""
+    return explanation.cards[row].verdict if row < len(explanation.cards) else ""
+
+
+def captions(shown: Sequence[Explanation], row: int) -> list[str]:
+    """What stands over each panel: the method, with the target where several are explained."""
+    names = [target(each, row) for each in shown]
+    if len(set(names)) == 1:
+        return [method(each) for each in shown]
+    return [f"{method(each)}: {name}" for each, name in zip(shown, names, strict=True)]
 
 
 def target(explanation: Explanation, row: int) -> str:

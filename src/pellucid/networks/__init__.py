@@ -2,11 +2,14 @@
 
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._build import build, default_network
+from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
+from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
 from pellucid.networks._text import Reader, gru, text_cnn, transformer
 
 __all__ = [
     "Architecture",
+    "LogMel",
     "Plain",
     "Reader",
     "Rescale",
@@ -15,6 +18,9 @@ __all__ = [
     "default_network",
     "gru",
     "mlp",
+    "mobilenet_v2",
+    "spectrogram_cnn",
     "text_cnn",
     "transformer",
+    "waveform_cnn",
 ]

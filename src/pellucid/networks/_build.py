@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from pellucid._core import Dataset
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TextSpec
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
+from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
 from pellucid.networks._text import PAD, Reader, gru, text_cnn, transformer
 
 Network = Plain | Reader
 _KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
-    {"mlp": mlp, "cnn": cnn, "text_cnn": text_cnn, "transformer": transformer, "gru": gru}
+    {
+        "mlp": mlp,
+        "cnn": cnn,
+        "mobilenet_v2": mobilenet_v2,
+        "spectrogram_cnn": spectrogram_cnn,
+        "waveform_cnn": waveform_cnn,
+        "text_cnn": text_cnn,
+        "transformer": transformer,
+        "gru": gru,
+    }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 
@@ -59,15 +70,18 @@ def build(architecture: Architecture) -> Network:
 
 def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0) -> Network:
     """A plain network that suits ``dataset``: :func:`mlp` for tables, :func:`cnn` for pictures,
-    :func:`text_cnn` for texts.
+    :func:`spectrogram_cnn` or :func:`waveform_cnn` for sounds, :func:`text_cnn` for texts.
 
     Pictures are halved until at most 8 pixels a side remain, at least twice where 4 pixels allow it, with
     16, 32, 64, 64, … channels; a quarter of the dense layer drops out in training. Regression gets the mean
     and sd of the training answers as its last layer.
 
+    Networks for sounds have three convolutions, or as many as the sound is long enough for; a quarter of what
+    they end in drops out in training, in which spectrograms are moved by up to 8 % of time and pitch.
+
     Args:
-        dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures, ``("T",)``
-            texts.
+        dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures,
+            ``("C", "F", "T")`` spectrograms, ``("C", "T")`` waveforms, ``("T",)`` texts.
         kind: another network for texts: ``"transformer"`` or ``"gru"``.
         seed: decides the weights.
 
@@ -97,9 +111,32 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
             dropout=0.25,
             answers=answers,
         )
+    if axes in (("C", "F", "T"), ("C", "T")) and len(shape) == len(axes):
+        return _for_sounds(shape, dataset.outputs, seed, answers)
     raise InputError(
-        f"{dataset.name}: a default network needs rows [N, D] or pictures [N, C, H, W], got "
+        f"{dataset.name}: a default network needs rows [N, D], pictures [N, C, H, W] or sounds, got "
         f"{tuple(dataset.inputs.shape)} with axes {axes}. Build a network and give it to train()."
+    )
+
+
+def _for_sounds(shape: Sequence[int], outputs: int, seed: int, answers: tuple[float, float] | None) -> Plain:
+    if len(shape) == 2:
+        widths = tuple(w for k, w in enumerate((32, 32, 64), start=1) if shape[1] >= 4 * 4**k)
+        return waveform_cnn(
+            shape[1], outputs, channels=shape[0], widths=widths, seed=seed, dropout=0.25, answers=answers
+        )
+    channels, bins, frames = shape
+    widths = tuple(w for k, w in enumerate((16, 32, 64), start=1) if min(bins, frames) >= 2**k)
+    return spectrogram_cnn(
+        bins,
+        frames,
+        outputs,
+        channels=channels,
+        widths=widths,
+        seed=seed,
+        dropout=0.25,
+        blur=0.08,
+        answers=answers,
     )
 
 

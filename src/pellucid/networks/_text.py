@@ -191,7 +191,15 @@ def text_cnn(
         >>> text_cnn(100, 2)(torch.tensor([[5, 6, 7, 0], [8, 0, 0, 0]])).shape
         torch.Size([2, 2])
     """
-    _positive(vocabulary=vocabulary, outputs=outputs, width=width, channels=channels, windows=min(windows))
+    _positive(
+        {
+            "vocabulary": vocabulary,
+            "outputs": outputs,
+            "width": width,
+            "channels": channels,
+            "windows": min(windows),
+        }
+    )
     with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
         made = TextCNN(vocabulary, outputs, width, windows, channels, dropout, word_dropout)
     params: dict[str, Json] = {"vocabulary": vocabulary, "outputs": outputs, "width": width}
@@ -235,7 +243,9 @@ def transformer(
         >>> transformer(100, 2, width=16)(torch.tensor([[5, 6, 7, 0], [8, 0, 0, 0]])).shape
         torch.Size([2, 2])
     """
-    _positive(vocabulary=vocabulary, outputs=outputs, width=width, heads=heads, blocks=blocks)
+    _positive(
+        {"vocabulary": vocabulary, "outputs": outputs, "width": width, "heads": heads, "blocks": blocks}
+    )
     if width % heads or width % 2:
         raise InputError(f"width must be even and a multiple of heads={heads}, got {width}.")
     with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
@@ -286,7 +296,7 @@ def gru(
         raise InputError(
             "Say what is read: vocabulary=, a number of tokens, or features=, a number of channels."
         )
-    _positive(outputs=outputs, width=width, hidden=hidden)
+    _positive({"outputs": outputs, "width": width, "hidden": hidden})
     with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
         made = GRU(vocabulary, features, outputs, width, hidden, dropout, word_dropout)
     params: dict[str, Json] = {"outputs": outputs, "vocabulary": vocabulary, "features": features}
@@ -333,7 +343,7 @@ def _finished(
     return made
 
 
-def _positive(**sizes: int) -> None:
+def _positive(sizes: Mapping[str, int]) -> None:
     for name, number in sizes.items():
         if number < 1:
             raise InputError(f"{name} must be at least 1, got {number}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -121,7 +122,10 @@ def dossier(
         origin=_origin(subject, data, path, how.seed),
         data=data,
         performance=clock.run("performance", lambda: tasks.performance(subject)),
-        record=subject.record if isinstance(subject.record, TrainingRecord) else None,
+        # the weights that it keeps belong to the run
+        record=dataclasses.replace(subject.record, snapshots=())
+        if isinstance(subject.record, TrainingRecord)
+        else None,
         layers=clock.run("layers", lambda: tasks.layers(subject, compute=how)),
         pages=tuple(page for page in pages if page is not None),
         cases=cases or (),
@@ -169,10 +173,9 @@ def _cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case,
     outputs = predict(subject.model, held.inputs, spec=subject.spec)
     chosen = _chosen(held, outputs, how.seed)
     rows = torch.tensor([row for row, _ in chosen])
-    explained = [
-        tasks.explain(subject, held.inputs[rows], method=name, compute=how)
-        for name in _methods(subject, survey)
-    ]
+    explained = list(
+        tasks.explain_several(subject, held.inputs[rows], methods=_methods(subject, survey), compute=how)
+    )
     return tuple(_case(held, outputs, row, why, i, explained) for i, (row, why) in enumerate(chosen))
 
 

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from torch import nn
 
 from pellucid import training
 from pellucid._core import Dataset, Subject
-from pellucid.data import Kind, by_name, from_path, table
+from pellucid.data import Kind, by_name, from_path, sounds, table
 from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._runs import save_run
 
+SNAPSHOTS, SMALL = 5, 1_000_000  # epochs kept of a network of so many parameters: 20 MB at most
 Watcher = Callable[["training.Epoch"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a folder of sounds is read, as by :func:`pellucid.data.sounds`; ``None`` is its own choice."""
+
+    pattern: str | None = None
+    held_out: str | None = None
+    front: Literal["waveform", "spectrogram"] | None = None
+    rate: int | None = None
+    seconds: float | None = None
 
 
 def train(
@@ -30,20 +44,23 @@ def train(
     learning_rate: float | None = None,
     patience: int | None = 5,
     seed: int = 0,
+    snapshots: int | None = None,
     out: str | Path | None = None,
     watch: Watcher | None = None,
 ) -> Subject:
     """Train a network on data and open it.
 
     Args:
-        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder with a folder per class) or
-            the name of a bundled data set.
+        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder of pictures or sounds with a
+            folder per class) or the name of a bundled data set.
         answer: the column to predict, where ``data`` is a table's path.
         text: the column to read, where that table holds texts.
         network: what to train, in place; a plain network that suits the data where left out, or the name
             of another one for texts (``"transformer"``, ``"gru"``).
         epochs, batch_size, optimizer, learning_rate, patience: see :func:`pellucid.training.train`.
         seed: the only source of chance.
+        snapshots: most epochs whose weights are kept for :func:`~pellucid.influence`, evenly spaced; left
+            out, 5 of networks of up to a million parameters, none of larger ones.
         out: run folder to leave behind; training that was killed resumes there.
         watch: called with each finished epoch, for displays.
 
@@ -73,6 +90,7 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         seed=seed,
+        snapshots=_kept(net) if snapshots is None else snapshots,
         checkpoint=None if out is None else Path(out) / "checkpoint.safetensors",
     )
     try:
@@ -89,6 +107,10 @@ def train(
     return subject
 
 
+def _kept(network: nn.Module) -> int:
+    return SNAPSHOTS if sum(p.numel() for p in network.parameters()) <= SMALL else 0
+
+
 def dataset_of(
     source: str | Path,
     *,
@@ -96,14 +118,19 @@ def dataset_of(
     types: Mapping[str, Kind] | None = None,
     text: str | None = None,
     parts: str | None = None,
+    heard: Heard | None = None,
 ) -> Dataset:
-    """A data set from a path or the name of a bundled one; ``text`` and ``parts`` name columns of a table.
+    """A data set from a path or the name of a bundled one; ``text`` and ``parts`` name columns of a table,
+    ``heard`` says how to read sounds.
 
     Example:
         >>> dataset_of("digits").classes[3]
         '3'
     """
     place = Path(source)
+    if heard is not None and heard != Heard():
+        given = {name: value for name, value in dataclasses.asdict(heard).items() if value is not None}
+        return sounds(place, **given)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
         return by_name(str(source))
     if types:
@@ -146,6 +173,6 @@ def network_for(
     params = dict(usual.architecture.params)
     if activation is not None:
         params["activation"] = activation
-    if hidden is not None:
+    if hidden is not None and "hidden" in params:
         params["hidden"] = list(hidden) if usual.architecture.kind == "mlp" else hidden[-1]
     return build(Architecture(usual.architecture.kind, params))
