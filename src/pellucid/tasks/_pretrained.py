@@ -91,7 +91,7 @@ def sentence_topics(topics: Sequence[str] = TOPICS) -> tuple[nn.Module, TextSpec
         LoadError: where the packages are absent, with the commands that install them.
 
     Source:
-        Wang et al. 2020, MiniLM, arXiv 2002.10957; Reimers and Gurevych 2019, Sentence-BERT, arXiv 1908.10084.
+        Wang et al. 2020, MiniLM, arXiv 2002.10957; Reimers & Gurevych 2019, Sentence-BERT, arXiv 1908.10084.
     """
     if len(topics) < 2:
         raise InputError(f"Expected at least two topics to choose among, got {len(topics)}.")
