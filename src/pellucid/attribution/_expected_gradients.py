@@ -80,10 +80,9 @@ def expected_gradients(
         raise InputError(f"rounds must be at least 1, got {rounds}.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     rows = _background(q, background)
-    values, stderr = collected(q, rows, rounds)
-    reference = torch.zeros(q.rows, dtype=torch.float64, device=q.point.device)
-    for row in q.scores(lambda ks, _: rows[ks.to(rows.device)][:, None], len(rows)):
-        reference += row.double() / len(rows)
+    there = q.scores(lambda ks, _: rows[ks.to(rows.device)][:, None], len(rows))
+    values, stderr = collected(q, rows, there, rounds)
+    reference = there.mean(0, dtype=torch.float64)
     return q.answer(
         "expected_gradients",
         values,

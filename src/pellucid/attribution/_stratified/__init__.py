@@ -8,40 +8,98 @@ from torch import Tensor
 from pellucid._core import Question
 from pellucid.attribution._student import widening
 
+GOLDEN = (5**0.5 - 1) / 2
 LEAST = 16  # places on the way in a round: a small background is gone through several times
 
 
-def collected(q: Question, background: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
+def collected(q: Question, background: Tensor, there: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
     """Mean of ``slope times way`` over rounds and background, and its standard error, both like the point.
 
-    Rounds are independent, so their spread says how large the error is.
+    Rounds are independent, so their spread says how large the error is. ``there`` ``[B, N]`` are the scores
+    at the background.
     """
     rows_of, shape = len(background), q.point.shape
     count = -(-LEAST // rows_of) * rows_of
     exact = torch.promote_types(q.point.dtype, torch.float32)
     places, order = _places(q.compute.seed, count, rows_of, rounds, background.device)
-    near, spread, mean, part, last = (torch.zeros_like(q.point, dtype=exact) for _ in range(5))
+    by_distance = torch.stack([(background - row).flatten(1).norm(dim=1).argsort() for row in q.point], 1)
+    numbers = by_distance[order]
+    near, spread, mean, last = (torch.zeros_like(q.point, dtype=exact) for _ in range(4))
+    rise = (q.base - there).to(exact)
+    part = _Round(q.point.to(exact), background.to(exact), places.view(rounds, count))
 
     def along(ks: Tensor, rows: slice) -> Tensor:
         k = ks.to(background.device)
-        start = background[order[k]].unsqueeze(1)
+        start = background[numbers[k, rows]]
         place = places[k].to(background).view(-1, *[1] * len(shape))
         return torch.lerp(start, q.point[rows], place)
 
     for ks, rows, slopes in q.gradients(along, rounds * count):
         for k, slope in zip(ks.tolist(), slopes, strict=True):
-            value = slope.to(exact) * (q.point[rows] - background[order[k]])
+            number = numbers[k, rows]
+            value = part.add(rows, number, k, slope.to(exact), rise[:, rows].gather(0, number[None])[0])
             if k % count:
                 near[rows] += (value - last[rows]).square()
-                part[rows] += value
-            else:
-                part[rows] = value
             last[rows] = value
             if k % count == count - 1:
-                step = part[rows] / count - mean[rows]
+                found = part.mean(rows, k // count)
+                step = found - mean[rows]
                 mean[rows] += step / (k // count + 1)
-                spread[rows] += step * (part[rows] / count - mean[rows])
+                spread[rows] += step * (found - mean[rows])
     return mean.to(q.point.dtype), _error(near, spread, count, rounds).to(q.point.dtype)
+
+
+class _Round:
+    """The mean of one round, freed of what is known without sampling.
+
+    Two things are. The slope's course along the way, as a parabola common to all background rows, leaves
+    only its rest to chance: the parabola's own mean over the way is exact. And on each way the values must
+    add up to the score's rise from there; by how much they miss it on average shows which way the whole
+    round is off.
+    """
+
+    def __init__(self, point: Tensor, background: Tensor, places: Tensor) -> None:
+        self.point, self.background, self.count = point, background, places.shape[1]
+        self.middle = background.mean(0)
+        t = 2 * places - 1
+        self.terms = torch.stack([torch.ones_like(t), t, (3 * t * t - 1) / 2], 2)  # Legendre's
+        self.undo = (self.terms.mT @ self.terms).inverse().to(point)
+        # sums over the round: values, slopes and ways by the parabola's terms, each also by what is missing
+        self.values, self.off_values = torch.zeros_like(point), torch.zeros_like(point)
+        self.slopes, self.ways, self.off_ways = (point.new_zeros((3, *point.shape)) for _ in range(3))
+        self.off, self.off_square = (point.new_zeros(len(point)) for _ in range(2))
+
+    def add(self, rows: slice, number: Tensor, k: int, slope: Tensor, rise: Tensor) -> Tensor:
+        """The ``k``-th slope of some rows, on the way from a background row; gives ``slope times way``."""
+        sums = (self.values, self.off_values, self.off, self.off_square)
+        if k % self.count == 0:
+            for each in (*sums, *self.slopes, *self.ways, *self.off_ways):
+                each[rows] = 0
+        way = self.point[rows] - self.background[number]
+        value = way * slope
+        off = value.flatten(1).sum(1) - rise
+        wide = off.view(-1, *[1] * (value.ndim - 1))
+        self.values[rows] += value
+        self.off_values[rows] += value * wide
+        self.off[rows] += off
+        self.off_square[rows] += off.square()
+        for i, term in enumerate(self.terms[k // self.count, k % self.count].tolist()):
+            self.slopes[i][rows] += term * slope
+            self.ways[i][rows] += term * way
+            self.off_ways[i][rows] += term * wide * way
+        return value
+
+    def mean(self, rows: slice, number: int) -> Tensor:
+        """What a round, whose last slope came, says about some rows."""
+        n, fit = self.count, torch.tensordot(self.undo[number], self.slopes[:, rows], 1)
+        rest = (self.values[rows] - (fit * self.ways[:, rows]).sum(0)) / n
+        # of the parabola's terms only the first has a mean over the way
+        found = (self.point[rows] - self.middle) * fit[0] + rest
+        shape = (-1, *[1] * (rest.ndim - 1))
+        off = (self.off[rows] / n).view(shape)
+        width = (self.off_square[rows] / n).view(shape) - off.square()
+        both = (self.off_values[rows] - (fit * self.off_ways[:, rows]).sum(0)) / n - rest * off
+        return found - torch.where(width > 0, both / width * off, 0.0)
 
 
 def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
@@ -53,11 +111,17 @@ def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
 
 
 def _places(seed: int, count: int, rows: int, rounds: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Places on the way, rising in each round, and the background row that each is on the way from."""
+    """Places on the way, rising in each round, and which background row, near to far, each is on the way from.
+
+    Neighbours in distance are far apart on the way: by golden steps, which fill both evenly.
+    """
     generator = torch.Generator().manual_seed(seed)
     places, order = list[Tensor](), list[Tensor]()
+    golden = (torch.arange(count, dtype=torch.float64) * GOLDEN % 1).argsort()
     for _ in range(rounds):
         within = torch.rand(count, generator=generator, dtype=torch.float64)
         places.append((torch.arange(count) + within) / count)
-        order.append(torch.randperm(count, generator=generator) % rows)
+        shift, turn = torch.randint(count, (2,), generator=generator).tolist()
+        steps = golden.flip(0) if turn % 2 else golden
+        order.append(steps.roll(shift) * rows // count)
     return torch.cat(places).to(device), torch.cat(order).to(device)
