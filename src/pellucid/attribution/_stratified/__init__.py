@@ -111,7 +111,7 @@ def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
 
 
 def _places(seed: int, count: int, rows: int, rounds: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Places on the way, rising in each round, and which background row, near to far, each is on the way from.
+    """Places on the way, rising in each round, and from which background row, counted near to far.
 
     Neighbours in distance are far apart on the way: by golden steps, which fill both evenly.
     """
