@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 TABLES = (
     "attribution",
     "gradient",
+    "coverage",
     "propagation",
     "shapley",
     "features",

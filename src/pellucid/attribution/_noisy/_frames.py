@@ -44,8 +44,8 @@ class Frames:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
             normal = torch.randn((self.size, self.width), generator=generator, dtype=torch.float64)
             q, r = torch.linalg.qr(normal)
-            # with these signs every frame is equally likely; lengths do not depend on it
-            self._kept = number, q * r.diagonal().sign() * normal.norm(dim=0)
+            # with these signs every frame is equally likely
+            self._kept = number, q * r.diagonal().sign() * _lengths(self.size, self.width, generator)
         return self._kept[1]
 
     def add(self, number: int, rows: slice, value: Tensor) -> None:
@@ -70,3 +70,12 @@ class Frames:
         less = 1 - GAIN * (self.width - 1) / max(1, self.size - 1)
         square = self._pairs.aa * less / (self.pairs * (self.pairs - 1))
         return square.sqrt() * widening(self.pairs - 1)
+
+
+def _lengths(size: int, count: int, generator: torch.Generator) -> Tensor:
+    """Lengths of normal vectors, one from each of so many equally likely ranges, in any order."""
+    from scipy.special import gammaincinv
+
+    share = torch.rand(count, generator=generator, dtype=torch.float64)
+    share = (torch.randperm(count, generator=generator) + share) / count
+    return torch.from_numpy(2 * gammaincinv(size / 2, share.numpy())).sqrt()
