@@ -9,6 +9,7 @@ TABLES = (
     "attribution",
     "gradient",
     "coverage",
+    "captum_table",
     "propagation",
     "shapley",
     "features",

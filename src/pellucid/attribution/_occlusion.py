@@ -126,7 +126,9 @@ def _by_window(
     counts = torch.Size(len(cover) for cover in covers)
     # a box is a product of spans, so what it holds goes axis by axis, and so does the mean over boxes
     number = torch.arange(counts.numel(), device=q.point.device)
-    spans: list[tuple[Tensor, Tensor]] = []  # where each box begins along an axis, and what it holds from there
+    spans: list[
+        tuple[Tensor, Tensor]
+    ] = []  # where each box begins along an axis, and what it holds from there
     for axis in reversed(range(len(shape))):
         cover = covers[axis].bool()
         if len(cover) > 1 or not bool(cover.all()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -35,18 +37,28 @@ def collected(q: Question, background: Tensor, there: Tensor, rounds: int) -> tu
         return torch.lerp(start, q.point[rows], place)
 
     for ks, rows, slopes in q.gradients(along, rounds * count):
-        for k, slope in zip(ks.tolist(), slopes, strict=True):
-            number = numbers[k, rows]
-            value = part.add(rows, number, k, slope.to(exact), rise[:, rows].gather(0, number[None])[0])
-            if k % count:
-                near[rows] += (value - last[rows]).square()
-            last[rows] = value
-            if k % count == count - 1:
-                found = part.mean(rows, k // count)
-                step = found - mean[rows]
-                mean[rows] += step / (k // count + 1)
-                spread[rows] += step * (found - mean[rows])
+        for some in _by_round(ks, count):
+            number, k0 = numbers[some, rows], int(ks[0])
+            found = part.add(rows, number, some, slopes[some.start - k0 : some.stop - k0].to(exact), rise)
+            if rounds == 1:
+                before = found[:1] if some.start == 0 else last[None, rows]
+                near[rows] += torch.cat([before, found]).diff(dim=0).square().sum(0)
+                last[rows] = found[-1]
+            if some.stop % count == 0:
+                whole = part.mean(rows, some.start // count)
+                step = whole - mean[rows]
+                mean[rows] += step / (some.start // count + 1)
+                spread[rows] += step * (whole - mean[rows])
     return mean.to(q.point.dtype), _error(near, spread, count, rounds).to(q.point.dtype)
+
+
+def _by_round(ks: Tensor, count: int) -> Iterator[slice]:
+    """Neighbouring numbers, parted where a round ends."""
+    at, end = int(ks[0]), int(ks[-1]) + 1
+    while at < end:
+        to = min(end, (at // count + 1) * count)
+        yield slice(at, to)
+        at = to
 
 
 class _Round:
@@ -69,24 +81,27 @@ class _Round:
         self.slopes, self.ways, self.off_ways = (point.new_zeros((3, *point.shape)) for _ in range(3))
         self.off, self.off_square = (point.new_zeros(len(point)) for _ in range(2))
 
-    def add(self, rows: slice, number: Tensor, k: int, slope: Tensor, rise: Tensor) -> Tensor:
-        """The ``k``-th slope of some rows, on the way from a background row; gives ``slope times way``."""
-        sums = (self.values, self.off_values, self.off, self.off_square)
-        if k % self.count == 0:
-            for each in (*sums, *self.slopes, *self.ways, *self.off_ways):
+    def add(self, rows: slice, number: Tensor, some: slice, slope: Tensor, rise: Tensor) -> Tensor:
+        """Some of a round's slopes ``[c, n, *shape]``, on the way from background rows ``[c, n]``.
+
+        Gives ``slope times way``, in the shape of the slopes.
+        """
+        terms = self.terms[some.start // self.count, some.start % self.count :][: len(slope)].to(slope)
+        if some.start % self.count == 0:
+            for each in (self.values, self.off_values, self.off, self.off_square):
                 each[rows] = 0
+            for each in (self.slopes, self.ways, self.off_ways):
+                each[:, rows] = 0
         way = self.point[rows] - self.background[number]
         value = way * slope
-        off = value.flatten(1).sum(1) - rise
-        wide = off.view(-1, *[1] * (value.ndim - 1))
-        self.values[rows] += value
-        self.off_values[rows] += value * wide
-        self.off[rows] += off
-        self.off_square[rows] += off.square()
-        for i, term in enumerate(self.terms[k // self.count, k % self.count].tolist()):
-            self.slopes[i][rows] += term * slope
-            self.ways[i][rows] += term * way
-            self.off_ways[i][rows] += term * wide * way
+        off = value.flatten(2).sum(2) - rise[:, rows].gather(0, number)
+        wide = off.view(*off.shape, *[1] * (value.ndim - 2))
+        self.values[rows] += value.sum(0)
+        self.off_values[rows] += (value * wide).sum(0)
+        self.off[rows] += off.sum(0)
+        self.off_square[rows] += off.square().sum(0)
+        for sums, each in ((self.slopes, slope), (self.ways, way), (self.off_ways, way * wide)):
+            sums[:, rows] += torch.tensordot(terms.T, each, 1)
         return value
 
     def mean(self, rows: slice, number: int) -> Tensor:
