@@ -27,9 +27,8 @@ MODEL is a run folder that training left, or package.module:attr / file.py:attr 
 
 \b
 Results go to stdout, narration to stderr; --json gives one document; --estimate says passes, memory and time
-before the work. Exit codes: 0 done, 1 a bug of ours,
-2 wrong usage or inputs, 3 network or data cannot be loaded, 4 method not applicable, 7 result cannot be
-written, 8 training broke, 130 interrupted.
+before the work. Exit codes: 0 done, 1 a bug of ours, 2 wrong usage or inputs, 3 network or data cannot be
+loaded, 4 method not applicable, 7 result cannot be written, 8 training broke, 130 interrupted.
 """
 
 app = typer.Typer(
