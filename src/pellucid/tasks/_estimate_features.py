@@ -34,7 +34,7 @@ def estimate_features(
         Six of the steps, and twice the rest.
 
     Example:
-        >>> import pellucid
+        >>> import pellucid, torch
         >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
         >>> subject = pellucid.open(network, data=(torch.rand(80, 3), torch.tensor([0, 1] * 40)))
         >>> estimate_features(subject, "0", steps=20).exact
