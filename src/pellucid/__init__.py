@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         explain_several,
         explain_to,
         features,
+        importance_of,
         influence,
         layers,
         load_explanations,
@@ -74,6 +75,7 @@ __all__ = [
     "explain_several",
     "explain_to",
     "load_explanations",
+    "importance_of",
     "layers",
     "features",
     "rules",
@@ -123,6 +125,7 @@ _VERBS = (
     "influence",
     "save_run",
     "open_run",
+    "importance_of",
 )
 
 

@@ -90,6 +90,33 @@ def test_explain_a_data_set_into_parquet(call, run, tmp_path):
     assert "seed 0, now 1" in err
 
 
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("permutation", "matters most"),
+        ("mean", "matters most"),
+        ("partial-dependence", "log-odds of well"),
+        ("interactions", "together"),
+    ],
+)
+def test_importance(call, run, tmp_path, method, words):
+    picture = tmp_path / "uses.png"
+    code, out, err = call("importance", run, "--method", method, "--rows", 40, "--out", picture)
+    assert code == 0, err
+    assert words in " ".join(out.split())
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_importance_as_json(call, run):
+    code, out, err = call(
+        "importance", run, "--method", "partial-dependence", "--column", "age", "--rows", 20, "--json"
+    )
+    assert code == 0, err
+    (curve,) = one_document(out)
+    assert curve["name"] == "age"
+    assert len(curve["shown"]) == len(curve["mean"])
+
+
 def test_features(call, run, tmp_path):
     code, out, err = call("features", run, "dense1", "--units", "0,3", "--steps", 8, "--json")
     assert code == 0, err

@@ -70,3 +70,12 @@ def parts_of(text: str | None) -> list[str]:
         (['saliency', 'occlusion'], [])
     """
     return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def targets_of(subject: Subject, text: str | None) -> list[int]:
+    """Class numbers from numbers or names with commas between them."""
+    from pellucid.tasks import target_named
+
+    # a class name may itself hold a comma
+    names = [text] if text is not None and text in subject.classes else parts_of(text)
+    return [target_named(subject, name) for name in names]

@@ -19,6 +19,7 @@ from pellucid.cli._arguments import (
     numbers,
     parts_of,
     subject_of,
+    targets_of,
 )
 from pellucid.cli._say import document, narrate, progress, result, show
 from pellucid.errors import InputError
@@ -78,7 +79,7 @@ def explain(
     for name in names:
         tasks.method_named(name)
     subject = subject_of(model, data, answer, weights)
-    asked = _targets(subject, target)
+    asked = targets_of(subject, target)
     settings = {"model": model, "input": rows, "rows": many, "method": method, "target": target}
     if many is not None and out is not None:
         _stream(subject, many, names, asked, evidence, out, batch_size, seed, settings, began, as_json)
@@ -106,14 +107,6 @@ def _refuse(many: str | None, out: Path | None) -> None:
             f"A picture is written as .png, .svg, .html or .json; got {out}. "
             "To write explanations of many rows, say which: --rows all."
         )
-
-
-def _targets(subject: Subject, target: str | None) -> list[int]:
-    from pellucid import tasks
-
-    # a class name may itself hold a comma
-    names = [target] if target is not None and target in subject.classes else parts_of(target)
-    return [tasks.target_named(subject, name) for name in names]
 
 
 def _stream(

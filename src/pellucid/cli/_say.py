@@ -156,7 +156,7 @@ class _Lines:
     def __call__(self, done: int, total: int) -> None:
         tenth = 10 * done // max(total, 1)
         if done == total:
-            self._told = 0
+            self._told, self._began = 0, time.monotonic()
         elif tenth > self._told and time.monotonic() - self._began > 2:
             self._told = tenth
             narrate(f"{self._title}: {10 * tenth} %")

@@ -9,7 +9,7 @@ from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, word_html
-from pellucid.figures._importance import dependence, importance
+from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
@@ -24,7 +24,7 @@ from pellucid.figures._sound import sound
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
-from pellucid.figures._value import explanations
+from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
@@ -43,22 +43,25 @@ __all__ = [
     "counted",
     "dictionary",
     "dissection",
-    "dependence",
     "early_exits",
     "evidence",
     "exemplars",
     "explanations",
     "feature_tiles",
     "fidelity_words",
-    "importance",
     "influence",
+    "figures_of",
+    "importance",
+    "interactions",
     "interval",
+    "joined",
     "layer_strip",
     "look",
     "measured",
     "mimebundle",
     "number",
     "patching",
+    "partial_dependence",
     "percent",
     "picture",
     "probes",

@@ -15,7 +15,7 @@ from pellucid.figures._dissection import dissection
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
-from pellucid.figures._importance import dependence, importance
+from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
@@ -93,6 +93,22 @@ def explanations(
     )
 
 
+def joined(figures: Sequence[Figure]) -> Figure:
+    """Several charts as one figure, side by side, with the table of the first.
+
+    Example:
+        >>> joined([Figure("a", "A.", {"mark": "bar"}, None, Table((), ()))]).title
+        'a'
+    """
+    if len(figures) == 1:
+        return figures[0]
+    charts = [figure.chart for figure in figures if figure.chart is not None]
+    if not charts:
+        raise InputError("There is no chart to show. Give at least one.")
+    alt = " ".join(figure.alt for figure in figures)
+    return Figure(figures[0].title, alt, panels(charts, columns=3), None, figures[0].table)
+
+
 def figures_of(value: object) -> list[Figure]:
     """All figures that show a value; empty for what is no value of ours."""
     if isinstance(value, Figure):
@@ -158,6 +174,9 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Subject": _of_subject,
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
+        "Importance": lambda found: [importance(found)],
+        "PartialDependence": lambda found: [partial_dependence(found)],
+        "Interactions": lambda found: [interactions(found)],
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "RepresentationSimilarity": lambda found: [similarity(found)],
         "LinearProbes": lambda found: [probes(found)],
@@ -169,8 +188,6 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "AttributionPatching": lambda found: [attribution_patches(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
-        "Importance": lambda found: [importance(found)],
-        "PartialDependence": lambda found: [dependence(found)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
     }

@@ -29,18 +29,18 @@ class Importance:
     what: str
     rows: int
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
     def ranked(self) -> list[tuple[str, float, float, float]]:
         """``(name, value, low, high)``, the largest first."""
         order = self.values.argsort(descending=True, stable=True).tolist()
         return [
             (self.names[i], float(self.values[i]), float(self.low[i]), float(self.high[i])) for i in order
         ]
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        """What a notebook draws."""
-        from pellucid import figures
-
-        return figures.mimebundle(self)
 
 
 def bootstrapped(each: Tensor, level: float, resamples: int, seed: int) -> tuple[Tensor, Tensor]:

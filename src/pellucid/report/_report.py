@@ -26,6 +26,7 @@ from pellucid._core import (
 from pellucid._version import __version__
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence import Survey
+from pellucid.importance import Importance, PartialDependence
 from pellucid.report._dossier import Case, Dossier, Origin
 from pellucid.report._write import write
 from pellucid.training import TrainingRecord
@@ -112,6 +113,7 @@ def dossier(
         for site in shown
     ]
     cases = clock.run("cases", lambda: _cases(subject, survey, how))
+    importance, dependence = _uses(subject, clock, how)
     return Dossier(
         subject.name,
         subject.task,
@@ -130,10 +132,29 @@ def dossier(
         pages=tuple(page for page in pages if page is not None),
         cases=cases or (),
         survey=survey,
+        importance=importance,
+        dependence=dependence,
         rules=clock.run("rules", lambda: tasks.rules(subject, compute=how)),
         timings=clock.seconds,
         notes=tuple(clock.notes),
     )
+
+
+def _uses(
+    subject: Subject, clock: _Clock, how: Compute
+) -> tuple[Importance | None, tuple[PartialDependence, ...]]:
+    """The importance of each column of a table, and the curves along those used most."""
+    if len(subject.spec.axes) > 1:
+        return None, ()
+    ranked = clock.run("importance", lambda: tasks.importance_of(subject, compute=how))
+    if not isinstance(ranked, Importance):
+        return None, ()
+    columns = [int(k) for k in ranked.values.argsort(descending=True, stable=True)[:EACH]]
+    curves = clock.run(
+        "partial dependence",
+        lambda: tasks.importance_of(subject, "partial-dependence", columns=columns, compute=how),
+    )
+    return ranked, curves if isinstance(curves, tuple) else ()
 
 
 def _page(subject: Subject, site: str, units: int, steps: int, how: Compute) -> tasks.FeaturePage:

@@ -11,6 +11,7 @@ from pellucid.tasks._explain import (
 )
 from pellucid.tasks._explain_to import explain_to, load_explanations
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
+from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
@@ -39,6 +40,7 @@ __all__ = [
     "fitting_methods",
     "held_out",
     "influence",
+    "importance_of",
     "layers",
     "load_explanations",
     "method_named",
