@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        estimate,
         explain,
         explain_several,
         explain_to,
@@ -71,6 +72,7 @@ __all__ = [
     # the verbs
     "open",
     "train",
+    "estimate",
     "explain",
     "explain_several",
     "explain_to",
@@ -113,6 +115,7 @@ __all__ = [
 ]
 
 _VERBS = (
+    "estimate",
     "open",
     "train",
     "explain",

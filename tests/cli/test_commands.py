@@ -185,3 +185,24 @@ def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["explain", "--method", "saliency", "--input", "0,1"],
+        ["explain", "--method", "saliency", "--rows", "all", "--no-evidence"],
+        ["features", "dense1", "--units", "0", "--steps", "8"],
+    ],
+)
+def test_an_estimate_says_what_it_takes_and_does_nothing(call, run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    name, *rest = command
+    code, out, err = call(name, run, *rest, "--estimate")
+    assert code == 0, err
+    assert "through the network" in " ".join(out.split())
+    code, out, err = call(name, run, *rest, "--estimate", "--json")
+    told = one_document(out)
+    assert told["exact"]
+    assert told["forward"] == sum(step["forward"] for step in told["steps"]) > 0
+    assert list(tmp_path.iterdir()) == []

@@ -31,6 +31,9 @@ Weights = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="The only source of chance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Estimated = Annotated[
+    bool, typer.Option("--estimate", help="Say what it will take (passes, memory, time) and stop.")
+]
 BatchSize = Annotated[int, typer.Option(help="Most rows through the network at once.")]
 
 

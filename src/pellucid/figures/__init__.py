@@ -5,10 +5,12 @@ from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
+from pellucid.figures._effects import effects
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, word_html
+from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
@@ -44,14 +46,16 @@ __all__ = [
     "dictionary",
     "dissection",
     "early_exits",
+    "effects",
     "evidence",
     "exemplars",
     "explanations",
     "feature_tiles",
     "fidelity_words",
-    "influence",
     "figures_of",
     "importance",
+    "hierarchy",
+    "influence",
     "interactions",
     "interval",
     "joined",

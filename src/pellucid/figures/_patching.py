@@ -133,8 +133,8 @@ def attribution_patches(found: AttributionPatching) -> Figure:
     gain = float((found.restored - found.random).mean())
     alt = (
         f"Estimates for {counted(len(found.units), 'unit')} of {found.site} agree with real patches by a "
-        f"rank correlation of {number(found.agreement, 2)}; carried over best first, units restore on average "
-        f"{number(100 * gain, 2)} points more of the difference than in random order."
+        f"rank correlation of {number(found.agreement, 2)}; carried over best first, units restore on "
+        f"average {number(100 * gain, 2)} points more of the difference than in random order."
     )
     chart = panels([_scatter(found), _curves(found)], columns=2)
     ends = f"{number(found.clean)} clean, {number(found.corrupt)} corrupt"

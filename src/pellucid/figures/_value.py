@@ -12,14 +12,16 @@ from pellucid.figures._bars import bars, control
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
+from pellucid.figures._effects import effects
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
+from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted
+from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import captions, target, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._probes import probes
@@ -34,6 +36,8 @@ from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from pellucid.tasks import Estimate
 
 ROWS = 4
 
@@ -168,12 +172,28 @@ def _of_check(check: Check) -> list[Figure]:
     return [Figure(check.question, alt, None, None, check_table([check]))]
 
 
+def _of_estimate(found: Estimate) -> list[Figure]:
+    about = "" if found.exact else "about "
+    alt = (
+        f"It takes {about}{counted(found.forward, 'row')} through the network and {found.backward:,} back, "
+        f"about {number(found.seconds, 2)} s on this machine, and {number(found.memory / 1e6, 2)} MB beside "
+        "the network."
+    )
+    body = tuple(
+        (each.name, each.forward, each.backward, each.seconds, "exact" if each.exact else "about")
+        for each in found.steps
+    )
+    columns = ("step", "rows forward", "rows backward", "seconds", "rows are")
+    return [Figure("What it will take", alt, None, None, Table(columns, body))]
+
+
 _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
     {
         "Explanation": _of_explanation,
         "Subject": _of_subject,
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
+        "Estimate": _of_estimate,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],
@@ -186,6 +206,8 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "EarlyExit": lambda found: [early_exits(found)],
         "ActivationPatching": lambda found: [patching(found)],
         "AttributionPatching": lambda found: [attribution_patches(found)],
+        "UnitEffects": lambda found: [effects(found)],
+        "Hierarchy": lambda found: [hierarchy(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],

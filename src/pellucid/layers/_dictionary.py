@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from pellucid._core import Batch, Compute, predict, probe
 from pellucid._core._units import unit_axis
-from pellucid.layers._exemplars import Exemplars, exemplars
+from pellucid.layers._exemplars import Exemplars, exemplars_by
 from pellucid.layers._reach import rows_of
 
 Kind = Literal["topk", "batchtopk", "jumprelu", "nmf"]
@@ -202,21 +202,6 @@ def distance(plain: Tensor, other: Tensor) -> float:
     return float((plain - other).double().square().mean())
 
 
-class _Elements(nn.Module):
-    """A network that ends in the codes of a dictionary."""
-
-    def __init__(self, model: nn.Module, made: Dictionary) -> None:
-        super().__init__()
-        self.model, self.made = model, (made,)
-
-    def forward(self, *args: object, **named: object) -> Tensor:
-        (made,) = self.made
-        with probe(self.model, read=[made.site], stop=made.site) as seen:
-            self.model(*args, **named)
-        found = seen[made.site]
-        return back(self.model, made.codes(vectors_of(self.model, found)), found)
-
-
 def element_exemplars(
     model: nn.Module,
     inputs: Tensor | Batch,
@@ -247,7 +232,11 @@ def element_exemplars(
         >>> element_exemplars(nn.Identity(), x, made, k=3).rows.shape
         torch.Size([6, 3])
     """
-    found = exemplars(_Elements(model, made), inputs, ".", k=k, compute=compute)
+
+    def coded(activation: Tensor) -> Tensor:
+        return back(model, made.codes(vectors_of(model, activation)), activation)
+
+    found = exemplars_by(model, inputs, made.site, coded, k=k, compute=compute or Compute())
     return replace(found, site=f"{made.kind} dictionary of {made.site}")
 
 

@@ -107,7 +107,7 @@ def dossier(
     """Everything that :func:`report` writes, as a value."""
     data, clock, how = subject.needs_data("report"), _Clock(), compute or Compute()
     survey = clock.run("evidence for the methods", lambda: tasks.survey(subject, compute=how))
-    shown = _spread(tasks.feature_sites(subject), layers)
+    shown = spread(tasks.feature_sites(subject), layers)
     pages = [
         clock.run(f"features of {site}", lambda s=site: _page(subject, s, units, steps, how))
         for site in shown
@@ -163,11 +163,11 @@ def _page(subject: Subject, site: str, units: int, steps: int, how: Compute) -> 
     )
 
 
-def _spread(sites: tuple[str, ...], most: int) -> tuple[str, ...]:
+def spread(sites: tuple[str, ...], most: int) -> tuple[str, ...]:
     """Up to ``most`` of the sites, spread over the depth, first and last among them.
 
     Example:
-        >>> _spread(("a", "b", "c", "d", "e"), 3)
+        >>> spread(("a", "b", "c", "d", "e"), 3)
         ('a', 'c', 'e')
     """
     if len(sites) <= most:
@@ -195,12 +195,12 @@ def _cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case,
     chosen = _chosen(held, outputs, how.seed)
     rows = torch.tensor([row for row, _ in chosen])
     explained = list(
-        tasks.explain_several(subject, held.inputs[rows], methods=_methods(subject, survey), compute=how)
+        tasks.explain_several(subject, held.inputs[rows], methods=case_methods(subject, survey), compute=how)
     )
     return tuple(_case(held, outputs, row, why, i, explained) for i, (row, why) in enumerate(chosen))
 
 
-def _methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
+def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
     """The best supported method first, then one of another family and the plain gradient, for comparison."""
     known = tasks.methods()
     best = survey.best if survey is not None and survey.best in known else "integrated_gradients"
