@@ -51,10 +51,13 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        estimate,
         explain,
         explain_several,
         explain_to,
         features,
+        importance_of,
+        influence,
         layers,
         load_explanations,
         open,
@@ -69,13 +72,16 @@ __all__ = [
     # the verbs
     "open",
     "train",
+    "estimate",
     "explain",
     "explain_several",
     "explain_to",
     "load_explanations",
+    "importance_of",
     "layers",
     "features",
     "rules",
+    "influence",
     "report",
     "save_run",
     "open_run",
@@ -109,6 +115,7 @@ __all__ = [
 ]
 
 _VERBS = (
+    "estimate",
     "open",
     "train",
     "explain",
@@ -118,8 +125,10 @@ _VERBS = (
     "layers",
     "features",
     "rules",
+    "influence",
     "save_run",
     "open_run",
+    "importance_of",
 )
 
 
@@ -127,7 +136,7 @@ class _Package(ModuleType):
     """Keeps ``pellucid.features`` the verb when ``pellucid.features``, the folder, is imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in {"layers", "features", "rules", "report"} and isinstance(value, ModuleType):
+        if name in {"layers", "features", "rules", "influence", "report"} and isinstance(value, ModuleType):
             return
         super().__setattr__(name, value)
 

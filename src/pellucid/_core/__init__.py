@@ -30,7 +30,7 @@ from pellucid._core._target import (
     top,
     unit,
 )
-from pellucid._core._twin import untrained
+from pellucid._core._twin import shuffled, untrained
 
 __all__ = [
     "PARTS",
@@ -83,6 +83,7 @@ __all__ = [
     "save",
     "several_targets",
     "short",
+    "shuffled",
     "silent",
     "sites",
     "spaced",

@@ -2,7 +2,7 @@
 
 from pellucid.data._arrays import arrays
 from pellucid.data._bundled import breast_cancer, diabetes, digits, wine
-from pellucid.data._imagenet import imagenet_classes, imagenet_spec, photographs
+from pellucid.data._imagenet import imagenet_classes, imagenet_spec, photograph_names, photographs
 from pellucid.data._kinds import Kind
 from pellucid.data._masked import Located, masked_pictures, mosaics, single_pictures
 from pellucid.data._names import by_name, from_path, names
@@ -34,6 +34,7 @@ __all__ = [
     "mosaics",
     "names",
     "npz",
+    "photograph_names",
     "photographs",
     "pictures",
     "planted_patch",
