@@ -1,15 +1,19 @@
 """How often maps pass the agreement test at p <= .05: power of methods, false positives of controls.
 
-``python benchmarks/calibration.py`` prints a table for a digits network and a breast-cancer network. The
-last two columns are the joint claims: placement and specificity, as on a card; and with 19 untrained copies.
+``python benchmarks/calibration.py`` prints a table for a digits network, a breast-cancer network and two that
+hear spoken digits (fsdd_speech.zip in the folder PELLUCID_TEST_DATA); ``calibration.py spectrogram`` prints
+one alone. The last two columns are the joint claims: placement and specificity, as on a card; and with 19
+untrained copies.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +21,7 @@ from torch import Tensor, nn
 
 from evidence import digits, trained
 from pellucid import evidence
-from pellucid._core import Compute, Target, log_odds, untrained
+from pellucid._core import Compute, InputSpec, Target, log_odds, untrained
 from pellucid.attribution import (
     grad_cam,
     input_x_gradient,
@@ -26,9 +30,14 @@ from pellucid.attribution import (
     saliency,
     smoothgrad,
 )
-from pellucid.inputs import ImageSpec
+from pellucid.data import sounds
+from pellucid.evidence._free import free_maps
+from pellucid.inputs import AudioSpec, ImageSpec
+from pellucid.networks import default_network
+from pellucid.training import collect, train
 
 N, TWINS, REPEATS, LEVEL, MOST, LEAST = 200, 19, 5, 0.05, 0.065, 0.9
+EPOCHS = 40
 COMPUTE = Compute(batch_size=512)
 Method = Callable[..., object]
 
@@ -43,6 +52,27 @@ def methods(*, pictures: bool) -> dict[str, Method]:
         "smoothgrad": partial(smoothgrad, samples=8),
     }
     return {**found, "grad_cam": grad_cam} if pictures else found
+
+
+def methods_that_hear(spec: AudioSpec) -> dict[str, Method]:
+    found = {**methods(pictures=False), "grad_cam": grad_cam}
+    left_out = ("occlusion", "smoothgrad") if spec.pitched else ("occlusion", "smoothgrad", "grad_cam")
+    return {name: method for name, method in found.items() if name not in left_out}
+
+
+def spoken(front: str) -> Trial | None:
+    """A network on the official training takes, and the test takes of all speakers."""
+    packed = Path(os.environ.get("PELLUCID_TEST_DATA", "")) / "fsdd_speech.zip"
+    if not packed.is_file():
+        print(f"\n{front}: not run, PELLUCID_TEST_DATA holds no fsdd_speech.zip")
+        return None
+    data = sounds(packed, pattern="{label}_{speaker}_{take}", held_out="take=0,1,2,3,4", front=front)  # pyright: ignore[reportArgumentType]
+    net = default_network(data)
+    collect(train(net, data, epochs=EPOCHS, patience=None))
+    test = data.part("test").rows(torch.randperm(N, generator=torch.Generator().manual_seed(0)))
+    trial = Trial(net.eval(), test.inputs, data.spec)
+    print(f"\n{front}: accuracy {float((trial.classes == test.answers).float().mean()):.3f} on test takes")
+    return trial
 
 
 def breast_cancer() -> tuple[Tensor, Tensor]:
@@ -70,6 +100,10 @@ def smooth(shape: torch.Size, sigma: float, generator: torch.Generator) -> Tenso
     field = torch.randn(shape, generator=generator)
     if not sigma:
         return field
+    if len(shape) == 3:  # waveforms: along time only, in hundredths of a second
+        reach = int(3 * sigma * 80) + 1
+        weight = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / (80 * sigma)).square())
+        return F.conv1d(F.pad(field, (reach, reach), mode="circular"), weight.view(1, 1, -1))
     reach = int(3 * sigma) + 1
     weight = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
     field = F.conv2d(F.pad(field, (reach, reach, 0, 0), mode="circular"), weight.view(1, 1, 1, -1))
@@ -79,7 +113,7 @@ def smooth(shape: torch.Size, sigma: float, generator: torch.Generator) -> Tenso
 class Trial:
     """One network with its inputs, masks and untrained copies."""
 
-    def __init__(self, net: nn.Module, x: Tensor, spec: ImageSpec | None) -> None:
+    def __init__(self, net: nn.Module, x: Tensor, spec: InputSpec | None) -> None:
         self.net, self.x, self.spec = net, x, spec
         with torch.no_grad():
             self.outputs = net(x)
@@ -112,8 +146,11 @@ def share(p: Tensor) -> float:
 
 
 def table(trial: Trial) -> Iterator[tuple[str, float, dict[str, float]]]:
-    pictures = trial.spec is not None
-    for name, method in methods(pictures=pictures).items():
+    pictures, heard = trial.spec is not None, isinstance(trial.spec, AudioSpec)
+    chosen = (
+        methods_that_hear(trial.spec) if isinstance(trial.spec, AudioSpec) else methods(pictures=pictures)
+    )
+    for name, method in chosen.items():
         twins = torch.stack([trial.maps(method, copy) for copy in trial.copies])
         yield name, *trial.rates(trial.maps(method, trial.net), twins)
         yield f"  untrained, {name}", *trial.rates(trial.maps(method, untrained(trial.net, seed=1)), twins)
@@ -121,19 +158,21 @@ def table(trial: Trial) -> Iterator[tuple[str, float, dict[str, float]]]:
             wrong = trial.outputs.scatter(1, trial.classes[:, None], -torch.inf).argmax(1)
             yield "  of the wrong class", *trial.rates(trial.maps(method, trial.net, log_odds(wrong)), twins)
             yield "  of another input", *trial.rates(trial.maps(method, trial.net).roll(1, 0), twins)
-    for name, maps in free_maps(trial.x, pictures=pictures).items():
+    absent = trial.spec.absent(trial.x) if heard and trial.spec else torch.zeros_like(trial.x)
+    for name, maps in free_maps(trial.x, absent, pictures=pictures).items():
         yield f"without network: {name}", *trial.rates(maps, maps.expand(TWINS, *maps.shape))
     generator = torch.Generator().manual_seed(0)
     for sigma in (0.0, 1.0, 2.0, 3.0) if pictures else (0.0,):
         found = [trial.rates(smooth(trial.x.shape, sigma, generator), None) for _ in range(REPEATS)]
         mean = {key: sum(rates[key] for _, rates in found) / REPEATS for key in found[0][1]}
         yield f"random, smoothness {sigma:.0f}", found[0][0], mean
-
-
-def free_maps(x: Tensor, *, pictures: bool) -> dict[str, Tensor]:
-    from pellucid.evidence._free import free_maps as made
-
-    return made(x, torch.zeros_like(x), pictures=pictures)
+        if heard:  # sounds end in silence, where every map of a network is 0
+            shown = [
+                trial.rates(smooth(trial.x.shape, sigma, generator) * (trial.x != absent), None)
+                for _ in range(REPEATS)
+            ]
+            mean = {key: sum(rates[key] for _, rates in shown) / REPEATS for key in shown[0][1]}
+            yield "  where something is heard", shown[0][0], mean
 
 
 def show(title: str, rows: Iterator[tuple[str, float, dict[str, float]]]) -> bool:
@@ -154,13 +193,20 @@ def show(title: str, rows: Iterator[tuple[str, float, dict[str, float]]]) -> boo
 def main() -> int:
     torch.set_num_threads(1)
     began = time.process_time()
-    x, y = digits()
-    net = trained(x[:1200], y[:1200])
-    pictures = Trial(net, x[1200 : 1200 + N], ImageSpec(size=(16, 16)))
-    good = show(f"digits 16×16, {N} inputs, black fill", table(pictures))
-    x, y = breast_cancer()
-    net = table_network(x[:369], y[:369])
-    good &= show(f"breast cancer, {N} inputs, mean fill", table(Trial(net, x[369:], None)))
+    wanted, good = sys.argv[1:] or ["digits", "table", "spectrogram", "waveform"], True
+    if "digits" in wanted:
+        x, y = digits()
+        net = trained(x[:1200], y[:1200])
+        pictures = Trial(net, x[1200 : 1200 + N], ImageSpec(size=(16, 16)))
+        good &= show(f"digits 16×16, {N} inputs, black fill", table(pictures))
+    if "table" in wanted:
+        x, y = breast_cancer()
+        net = table_network(x[:369], y[:369])
+        good &= show(f"breast cancer, {N} inputs, mean fill", table(Trial(net, x[369:], None)))
+    for front in ("spectrogram", "waveform"):
+        trial = spoken(front) if front in wanted else None
+        if trial is not None:
+            good &= show(f"spoken digits, {front}, {N} inputs, silence", table(trial))
     print(f"\n{time.process_time() - began:.0f} CPU seconds; limits {'kept' if good else 'BROKEN'}")
     return 0 if good else 1
 

@@ -45,21 +45,43 @@ if TYPE_CHECKING:
         margin,
         probability,
         save,
+        several_targets,
         top,
         unit,
     )
     from pellucid.report import report
-    from pellucid.tasks import explain, features, layers, open, open_run, rules, save_run, train
+    from pellucid.tasks import (
+        estimate,
+        explain,
+        explain_several,
+        explain_to,
+        features,
+        importance_of,
+        influence,
+        layers,
+        load_explanations,
+        open,
+        open_run,
+        rules,
+        save_run,
+        train,
+    )
 
 __all__ = [
     "__version__",
     # the verbs
     "open",
     "train",
+    "estimate",
     "explain",
+    "explain_several",
+    "explain_to",
+    "load_explanations",
+    "importance_of",
     "layers",
     "features",
     "rules",
+    "influence",
     "report",
     "save_run",
     "open_run",
@@ -76,6 +98,7 @@ __all__ = [
     "logit",
     "margin",
     "probability",
+    "several_targets",
     "top",
     "unit",
     # the folders below
@@ -91,14 +114,29 @@ __all__ = [
     "training",
 ]
 
-_VERBS = ("open", "train", "explain", "layers", "features", "rules", "save_run", "open_run")
+_VERBS = (
+    "estimate",
+    "open",
+    "train",
+    "explain",
+    "explain_several",
+    "explain_to",
+    "load_explanations",
+    "layers",
+    "features",
+    "rules",
+    "influence",
+    "save_run",
+    "open_run",
+    "importance_of",
+)
 
 
 class _Package(ModuleType):
     """Keeps ``pellucid.features`` the verb when ``pellucid.features``, the folder, is imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in {"layers", "features", "rules", "report"} and isinstance(value, ModuleType):
+        if name in {"layers", "features", "rules", "influence", "report"} and isinstance(value, ModuleType):
             return
         super().__setattr__(name, value)
 

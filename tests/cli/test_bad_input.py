@@ -1,6 +1,8 @@
 """Each mistake ends in one clear sentence and a documented exit code."""
 
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -35,7 +37,22 @@ def sentence(err):
         (["train", "patients.csv", "--target", "outcome", "--activation", "rellu"], USAGE, "relu"),
         (["train", "patients.csv", "--target", "outcome", "--optimizer", "adam"], USAGE, "adamw"),
         (["train", "bresst-cancer"], LOAD, "breast-cancer"),
+        (["importance", "{run}", "--method", "permutaton"], USAGE, "Did you mean permutation"),
+        (["importance", "{run}", "--method", "partial-dependence", "--column", "agee"], USAGE, "mean age"),
+        (["importance", "{run}", "--method", "interactions", "--input", "9999"], USAGE, "0 to"),
+        (["importance", "{run}", "--method", "mean", "--target", "ill,well"], USAGE, "one class"),
         (["demo", "digit"], USAGE, "digits"),
+        (["explain", "{run}", "--target", "il", "--method", "saliency"], USAGE, "Did you mean ill"),
+        (["explain", "{run}", "--method", "saliency", "--rows", "al", "--out", "a.parquet"], USAGE, "all"),
+        (["explain", "{run}", "--rows", "all"], USAGE, "--out FILE.parquet"),
+        (["explain", "{run}", "--rows", "all", "--out", "why.png"], USAGE, "--out FILE.parquet"),
+        (["explain", "{run}", "--method", "saliency", "--out", "why.parquet"], USAGE, "--rows all"),
+        (["explain", "{run}", "--method", "saliency", "--rows", "9999", "--out", "x"], USAGE, "0 to"),
+        (
+            ["explain", "{run}", "--method", "saliency", "--rows", "0-9", "--out", "patients.csv"],
+            STORE,
+            "csv",
+        ),
         (["layers", "nowhere:net"], LOAD, "nowhere"),
     ],
 )
@@ -134,6 +151,47 @@ def test_interrupted_training_goes_on_where_it_stopped(patients, tmp_path):
     )
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr.count("epoch   1 ") == 1
+
+
+def on_a_terminal(command, wait_for, then):
+    """Run a command in a pseudo-terminal; act when its screen shows some words: (exit code, screen)."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, close_fds=True, start_new_session=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )  # fmt: skip
+    os.close(slave)
+    screen = ""
+    while True:
+        try:
+            screen += os.read(master, 4096).decode(errors="replace")
+        except OSError:
+            break
+        if wait_for and re.search(wait_for, screen):
+            wait_for = ""
+            then(process)
+    os.close(master)
+    return process.wait(timeout=60), screen
+
+
+def test_one_bar_with_rate_and_time_left_and_a_clean_end(run, tmp_path):
+    out = tmp_path / "why.parquet"
+    command = [sys.executable, "-m", "pellucid", "explain", str(run), "--rows", "all"]
+    command += ["--method", "rise", "--out", str(out)]
+    code, screen = on_a_terminal(
+        command, r"240.*rows/s|explaining", lambda process: process.send_signal(signal.SIGINT)
+    )
+    assert code == INTERRUPTED, screen
+    assert "explaining" in screen
+    assert "the same command goes on" in screen
+    assert "Traceback" not in screen
+    assert not out.exists()
+    faster = [part if part != "rise" else "saliency" for part in command]
+    code, screen = on_a_terminal([*faster[:-1], str(tmp_path / "other.parquet")], "", None)
+    assert code == 0, screen
+    assert "240/240" in screen
+    assert "rows/s" in screen
+    assert re.search(r"\d:\d\d:\d\d", screen)
 
 
 def test_interrupted_report_leaves_the_earlier_page(run, tmp_path):

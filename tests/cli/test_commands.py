@@ -32,6 +32,7 @@ def test_train_as_json(call, patients, tmp_path):
     results = one_document(out)
     assert results["performance"]["n"] > 0
     assert len(results["record"]["epochs"]) == 2
+    assert results["record"]["snapshots"] == []
     written = json.loads((tmp_path / "r" / "run.json").read_text())
     assert written["architecture"]["params"]["hidden"] == [8, 4]
     assert written["architecture"]["params"]["activation"] == "tanh"
@@ -65,6 +66,57 @@ def test_explain_several_methods_side_by_side(call, run, tmp_path):
     assert "integrated" in out.lower()
 
 
+def test_explain_several_targets_by_name_and_number(call, run):
+    code, out, err = call(
+        "explain", run, "--method", "saliency,occlusion", "--target", "ill,1", "--no-evidence", "--json"
+    )
+    assert code == 0, err
+    found = one_document(out)
+    assert [why["provenance"]["target"] for why in found] == ["logit(0)"] * 2 + ["logit(1)"] * 2
+    assert found[0]["provenance"]["shared"] == 2
+    assert found[0]["cards"] == []
+
+
+def test_explain_a_data_set_into_parquet(call, run, tmp_path):
+    out = tmp_path / "why.parquet"
+    command = ["explain", run, "--rows", "test", "--method", "saliency", "--out", out]
+    code, shown, err = call(*command)
+    assert code == 0, err
+    assert shown.strip() == str(out)
+    code, shown, err = call(*command, "--json")
+    assert one_document(shown) == {"path": str(out), "rows": 36}
+    code, _, err = call(*command, "--seed", 1)
+    assert code == 7
+    assert "seed 0, now 1" in err
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("permutation", "matters most"),
+        ("mean", "matters most"),
+        ("partial-dependence", "log-odds of well"),
+        ("interactions", "together"),
+    ],
+)
+def test_importance(call, run, tmp_path, method, words):
+    picture = tmp_path / "uses.png"
+    code, out, err = call("importance", run, "--method", method, "--rows", 40, "--out", picture)
+    assert code == 0, err
+    assert words in " ".join(out.split())
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_importance_as_json(call, run):
+    code, out, err = call(
+        "importance", run, "--method", "partial-dependence", "--column", "age", "--rows", 20, "--json"
+    )
+    assert code == 0, err
+    (curve,) = one_document(out)
+    assert curve["name"] == "age"
+    assert len(curve["shown"]) == len(curve["mean"])
+
+
 def test_features(call, run, tmp_path):
     code, out, err = call("features", run, "dense1", "--units", "0,3", "--steps", 8, "--json")
     assert code == 0, err
@@ -84,6 +136,16 @@ def test_rules_as_text_python_and_json(call, run):
     compile(source, "rules.py", "exec")
     code, out, _ = call("rules", run, "--as", "json")
     assert one_document(out)["fidelity"] > 0.5
+
+
+def test_influence(call, run, tmp_path):
+    code, out, err = call("influence", run, "--input", "1,2", "--out", tmp_path / "rows.svg")
+    assert (code, "training row" in out, "held-out row 2" in err) == (0, True, True)
+    code, out, _ = call("influence", run, "--method", "representer_points", "--json")
+    found = json.loads(out)["results"]
+    assert (code, found["method"], len(found["values"])) == (0, "representer_points", 1)
+    code, _, err = call("influence", run, "--input", "99999")
+    assert (code, "numbered 0 to" in err) == (2, True)
 
 
 def test_report(call, run, tmp_path):
@@ -116,8 +178,31 @@ def test_help_is_quick_and_shows_examples():
     assert "pellucid train data.csv --target outcome" in shown.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "explain", "layers", "features", "rules", "report", "demo"])
+@pytest.mark.parametrize(
+    "command", ["train", "explain", "layers", "features", "rules", "influence", "report", "demo"]
+)
 def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["explain", "--method", "saliency", "--input", "0,1"],
+        ["explain", "--method", "saliency", "--rows", "all", "--no-evidence"],
+        ["features", "dense1", "--units", "0", "--steps", "8"],
+    ],
+)
+def test_an_estimate_says_what_it_takes_and_does_nothing(call, run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    name, *rest = command
+    code, out, err = call(name, run, *rest, "--estimate")
+    assert code == 0, err
+    assert "through the network" in " ".join(out.split())
+    code, out, err = call(name, run, *rest, "--estimate", "--json")
+    told = one_document(out)
+    assert told["exact"]
+    assert told["forward"] == sum(step["forward"] for step in told["steps"]) > 0
+    assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,8 @@ def test_every_name_gives_a_data_set(name):
         pytest.skip(f"{NEEDS[name]} (extra demo) is not installed")
     made = data.by_name(name)
     made.spec.check(made.inputs)
-    assert set(made.parts.tolist()) == {0, 1, 2}
+    # photos are examined by a network that was trained elsewhere
+    assert set(made.parts.tolist()) == ({2} if name == "photographs" else {0, 1, 2})
 
 
 @pytest.mark.parametrize("name", ["breast_cancer", "Breast-Cancer", " breast cancer "])

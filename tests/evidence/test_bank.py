@@ -40,12 +40,12 @@ def test_masks_of_pictures_are_cells_of_two_sizes():
 def test_large_pictures_are_handled_in_blocks():
     drawn = bank(torch.zeros(1, 3, 224, 224), masks=4)
     assert drawn.grid == (56, 56)
-    assert drawn.elements(torch.arange(4)).flatten(1).float().mean(1).tolist() == [0.25] * 4
+    assert drawn.elements(torch.arange(4), slice(0, 1)).flatten(1).float().mean(1).tolist() == [0.25] * 4
     assert drawn.units.flatten().bincount().unique().tolist() == [3 * 16]
 
 
 def test_the_channels_of_a_pixel_go_together():
-    gone = bank(torch.zeros(1, 3, 8, 8)).elements(torch.arange(64))
+    gone = bank(torch.zeros(1, 3, 8, 8)).elements(torch.arange(64), slice(0, 1))
     assert gone.shape == (64, 1, 3, 8, 8)
     assert bool((gone == gone[:, :, :1]).all())
 
@@ -56,7 +56,7 @@ def test_one_hot_slots_of_a_column_go_together():
     drawn = bank(torch.zeros(1, 14), spec)
     assert drawn.masks.shape == (64, 12)
     assert set(drawn.masks.sum(1).tolist()) == {3}
-    gone = drawn.elements(torch.arange(64))[:, 0]
+    gone = drawn.elements(torch.arange(64), slice(0, 1))[:, 0]
     assert bool((gone[:, 11:] == gone[:, 11:12]).all())
     assert 0 < int(gone[:, 11].sum()) < 64
 

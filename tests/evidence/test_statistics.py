@@ -3,13 +3,12 @@ import pytest
 import scipy.stats
 import torch
 
-from pellucid._core import wilson
+from pellucid._core import holm, wilson
 from pellucid.evidence._statistics import (
     correlation,
     differ,
     discoveries,
     flat,
-    holm,
     interval,
     rank_correlation,
     ranks,

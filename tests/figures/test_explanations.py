@@ -120,7 +120,8 @@ def test_saliency_refuses_columns_and_missing_rows():
 
 
 def bar_values(figure):
-    return figure.chart["data"]["values"]
+    (chart, *_) = figure.chart.get("concat", [figure.chart])
+    return chart["data"]["values"]
 
 
 def test_bars_show_the_largest_and_the_rest_so_that_they_add_up():
@@ -193,3 +194,39 @@ def test_words_name_what_speaks_for_and_against():
     assert explanation.spec.columns[largest].name in said
     assert said.startswith("For malignant: ")
     assert "; against malignant: " in said
+
+
+def test_bars_stand_beside_the_same_values_on_random_columns():
+    figure = figures.explanations([made.explained_row(), made.explained_row()])
+    first, _, control = figure.chart["concat"]
+    assert "control: values on random columns" in texts(control)
+    own, moved = ([bar["value"] for bar in part["data"]["values"]][:-1] for part in (first, control))
+    assert own == pytest.approx(moved)
+    names = ([bar["name"] for bar in part["data"]["values"]][:-1] for part in (first, control))
+    assert next(names) != next(names)
+
+
+def test_methods_side_by_side_show_their_evidence_and_failed_ones_stand_last():
+    good = dataclasses.replace(made.explained_row(), cards=(made.card(),))
+    bad = dataclasses.replace(made.explained_row(), cards=(made.card("not supported", made.FAILED),))
+    figure = figures.explanations([bad, good])
+    first, second, _ = figure.chart["concat"]
+    assert "supported" in texts(first)
+    assert "not supported" in texts(second)
+    assert "matters 0.85 [0.78, 0.90]" in texts(first)
+    assert "adds up not run" in texts(second)
+    alone = figures.explanations(good)
+    assert not any("matters" in words for words in texts(alone.chart["concat"][0]))
+
+
+def test_several_targets_are_named_over_their_panels():
+    one = made.explained_row()
+    other = dataclasses.replace(one, provenance=dataclasses.replace(one.provenance, target="logit of 8"))
+    figure = figures.explanations(
+        [dataclasses.replace(one, classes=None), dataclasses.replace(other, classes=None)]
+    )
+    assert figure.title == f"Why {one.provenance.target} or logit of 8"
+    assert {row[0] for row in figure.table.rows} == {
+        f"integrated gradients: {one.provenance.target}",
+        "integrated gradients: logit of 8",
+    }

@@ -5,13 +5,15 @@ from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
 from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
-from pellucid._core._guard import untouched
-from pellucid._core._outputs import activations, predict
+from pellucid._core._guard import eagerly, untouched
+from pellucid._core._outputs import activations, called, predict
 from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
-from pellucid._core._share import wilson
+from pellucid._core._several import Explains, several_targets
+from pellucid._core._share import holm, wilson
 from pellucid._core._site import Reached, Site, named, names_of, sites
+from pellucid._core._snapshot import Snapshot, spaced
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._store import load, save
 from pellucid._core._subject import Subject
@@ -28,7 +30,7 @@ from pellucid._core._target import (
     top,
     unit,
 )
-from pellucid._core._twin import untrained
+from pellucid._core._twin import shuffled, untrained
 
 __all__ = [
     "PARTS",
@@ -37,6 +39,7 @@ __all__ = [
     "Check",
     "Compute",
     "Dataset",
+    "Explains",
     "Explanation",
     "Fingerprint",
     "InputSpec",
@@ -51,6 +54,7 @@ __all__ = [
     "Reached",
     "Site",
     "Slope",
+    "Snapshot",
     "Subject",
     "Target",
     "TargetLike",
@@ -60,7 +64,10 @@ __all__ = [
     "Word",
     "activations",
     "as_target",
+    "called",
+    "eagerly",
     "finite",
+    "holm",
     "inputs_hash",
     "load",
     "log_odds",
@@ -74,9 +81,12 @@ __all__ = [
     "probability",
     "probe",
     "save",
+    "several_targets",
     "short",
+    "shuffled",
     "silent",
     "sites",
+    "spaced",
     "split",
     "the_output",
     "top",

@@ -66,3 +66,12 @@ def smaller(chunk: Chunk, error: Exception) -> int:
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
     return max(part.size for part in chunk.halves())
+
+
+def normal(ks: Tensor, like: Tensor, seed: int) -> Tensor:
+    """Standard normal numbers ``[c, 1, *shape]`` like rows of a tensor, each draw from a seed of its own."""
+    draws: list[Tensor] = []
+    for k in ks.tolist():
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + int(k))
+        draws.append(torch.randn(like.shape[1:], generator=generator, dtype=torch.float64))
+    return torch.stack(draws)[:, None].to(like.device, like.dtype)

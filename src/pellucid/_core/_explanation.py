@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from pellucid._core._evidence import Card
 from pellucid._core._fingerprint import Fingerprint, short
 from pellucid._core._spec import InputSpec
-from pellucid.errors import InputError
+from pellucid.errors import InputError, MethodError
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Param = Json | Tensor
@@ -32,6 +33,7 @@ class Provenance:
         forward, backward: rows that went through the network in each direction.
         seconds: wall time.
         versions: of pellucid and torch.
+        shared: how many targets were explained by these passes together.
     """
 
     method: str
@@ -45,6 +47,7 @@ class Provenance:
     backward: int
     seconds: float
     versions: Mapping[str, str]
+    shared: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,3 +148,18 @@ class Explanation:
             f"Explanation({made.method} of {made.target}, {len(self)} row{'s' if len(self) != 1 else ''}, "
             f"model {short(made.model, 8)})"
         )
+
+
+def finite_values(method: str, values: Tensor) -> Tensor:
+    """The values; raises :class:`MethodError`, naming rows, where slopes made them NaN or infinite."""
+    # a sum is finite only if every element is; it may overflow, so then look closer
+    if math.isfinite(values.detach().sum().item()) or bool(torch.isfinite(values).all()):
+        return values
+    rows = (~torch.isfinite(values)).flatten(1).any(1).nonzero().flatten().tolist()
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    raise MethodError(
+        f"{method}: the values of row {rows[0]}{more} are NaN or infinite: the network answers, but has no "
+        "finite slope there. The usual cause is a square root, a logarithm or a division at exactly 0, such "
+        "as silence or black. Add a small floor inside it, explain a layer behind it (at=…), or use "
+        "occlusion, which needs no slopes."
+    )

@@ -37,7 +37,10 @@ def place_of(guard: Guard) -> tuple[torch.device | None, torch.dtype | None]:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Inputs of one question: what varies, packed into one tensor, and what goes along."""
+    """Inputs of one question: what varies, packed into one tensor, and what goes along.
+
+    ``single`` says whether one plain tensor came in; it may still have a name to the network, and companions.
+    """
 
     model: nn.Module
     guard: Guard
@@ -47,16 +50,12 @@ class Feed:
     dtypes: tuple[torch.dtype, ...]
     held: Mapping[str, Tensor]
     shared: Mapping[str, object]
+    single: bool
 
     @property
     def rows(self) -> int:
         """Number of rows N."""
         return len(self.packed)
-
-    @property
-    def single(self) -> bool:
-        """Whether one plain tensor goes in."""
-        return not self.names
 
     def unpack(self, packed: Tensor) -> Tensor | dict[str, Tensor]:
         """The named tensors inside a packed one."""
@@ -64,12 +63,25 @@ class Feed:
             return packed
         # slices and not split(), whose parts must not be changed in place
         described = zip(self.names, self.slices, self.shapes, self.dtypes, strict=True)
-        return {name: packed[:, part].reshape(-1, *shape).to(dtype) for name, part, shape, dtype in described}
+        # values of whole numbers are no whole numbers
+        return {
+            name: packed[:, part].reshape(-1, *shape).to(dtype if dtype.is_floating_point else packed.dtype)
+            for name, part, shape, dtype in described
+        }
 
     def pack(self, value: float | Tensor | Mapping[str, float | Tensor]) -> Tensor:
         """One tensor like the packed inputs from a number, a tensor, or one of them for each name."""
         if not isinstance(value, Mapping):
             return like(self.packed, value, "for the inputs")
+        self.named(value)
+        parts: list[Tensor] = []
+        for name, shape, part in zip(self.names, self.shapes, self.slices, strict=True):
+            rows = self.packed[:, part].reshape(-1, *shape)
+            parts.append(like(rows, value[name], f"for {name!r}").reshape(self.rows, -1))
+        return torch.cat(parts, 1)
+
+    def named(self, value: Mapping[str, object]) -> None:
+        """Raise unless a mapping names each varied input and nothing else."""
         if self.single:
             raise InputError(
                 "Expected a number or a tensor like the inputs, got a mapping for a single input."
@@ -77,13 +89,9 @@ class Feed:
         for name in value:
             if name not in self.names:
                 raise InputError(f"No varied input is called {name!r}. {near_misses(name, self.names)}")
-        parts: list[Tensor] = []
-        for name, shape, part in zip(self.names, self.shapes, self.slices, strict=True):
+        for name in self.names:
             if name not in value:
                 raise InputError(f"Expected a value for each varied input, got none for {name!r}.")
-            rows = self.packed[:, part].reshape(-1, *shape)
-            parts.append(like(rows, value[name], f"for {name!r}").reshape(self.rows, -1))
-        return torch.cat(parts, 1)
 
     @property
     def slices(self) -> tuple[slice, ...]:
@@ -103,7 +111,9 @@ class Feed:
         varied = self.unpack(points)
         try:
             if isinstance(varied, Tensor):
-                return self.model(varied)
+                if not self.names:
+                    return self.model(varied)
+                varied = {self.names[0]: varied}
             held = {name: _repeated(part[rows], copies) for name, part in self.held.items()}
             return self.model(**varied, **held, **self.shared)
         except (PellucidError, CancelledError):
@@ -126,8 +136,15 @@ def _repeated(part: Tensor, copies: int) -> Tensor:
     return part.repeat(copies, *[1] * (part.ndim - 1))
 
 
-def feed(model: nn.Module, inputs: Inputs, *, spec: InputSpec | None = None, compute: Compute) -> Feed:
-    """Check inputs against the network and the spec, once."""
+def feed(
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    spec: InputSpec | None = None,
+    check: bool = True,
+    compute: Compute,
+) -> Feed:
+    """Check inputs against the network and, where ``check`` says so, the spec, once."""
     if not isinstance(model, nn.Module):
         raise InputError(f"Expected a torch.nn.Module, got {type(model).__name__}.")
     guard = Guard(model)
@@ -142,9 +159,10 @@ def feed(model: nn.Module, inputs: Inputs, *, spec: InputSpec | None = None, com
     if isinstance(inputs, Tensor):
         x = _plain(inputs)
         _fits("inputs", x, device, dtype)
-        if spec is not None:
+        if spec is not None and check:
             spec.check(x)
-        return Feed(model, guard, x, (), (), (), {}, {})
+        name, along = ("", {}) if spec is None else spec.companions(x)
+        return Feed(model, guard, x, (name,) if name else (), (), (), along, {}, single=True)
     if not isinstance(inputs, Batch):
         raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
     return _several(model, guard, inputs)
@@ -170,6 +188,7 @@ def _several(model: nn.Module, guard: Guard, batch: Batch) -> Feed:
         tuple(part.dtype for part in varied.values()),
         batch.held,
         batch.shared,
+        single=False,
     )
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid._core._conditional import Condition, Conditional, Gaussian, Nearest, condition
 from pellucid._core._explanation import Explanation, Param
+from pellucid._core._parts import counts_of, numbered, shared_out
 from pellucid._core._question import Question
 from pellucid._core._spec import finite
 from pellucid.errors import InputError
 
-CELLS = 14  # cells along the shorter side of a map where nobody names its parts
 BLOCK = 2**16  # scores held at once where each coalition is averaged over many background rows
 Baseline = float | Tensor | Mapping[str, float | Tensor] | None
 Background = Tensor | Mapping[str, Tensor] | None
@@ -25,12 +26,14 @@ class Game:
 
     Args:
         q: the question.
-        groups: number of the part of each element, int64 ``[1 or N, …]``, broadcasts to the point.
+        groups: number of the part of each element, int64 ``[1 or N, …]``, broadcasts to the point; -1 is
+            never taken away.
         counts: number of parts of each row.
         fill: what stands in the place of parts: ``[N, *shape]``, or background rows ``[B, *shape]``.
         chosen: int64 ``[B', N]``, which background rows serve each row; ``None`` where all do, or a baseline.
         draws: how many rows stand in each coalition's absent parts; 0 where a baseline does.
         params: the arguments that made this game, for the provenance.
+        condition: how background rows depend on the parts that are there; ``None`` where they do not.
     """
 
     q: Question
@@ -40,6 +43,7 @@ class Game:
     chosen: Tensor | None
     draws: int
     params: Mapping[str, Param]
+    condition: Condition | None = None
 
     @property
     def cost(self) -> int:
@@ -51,6 +55,8 @@ class Game:
         """What a coalition's worth means, in words."""
         if not self.draws:
             return "absent parts hold the baseline"
+        if self.condition is not None:
+            return self.condition.words
         which = f"{self.draws} background row{'s' if self.draws > 1 else ''}"
         return f"absent parts are averaged over {which} (marginal)"
 
@@ -66,11 +72,28 @@ class Game:
         """Score of some rows with the parts that each mask ``[K, n]`` keeps: float64 ``[K, rows]``."""
         masks = masks.to(self.q.point.device)
         found: list[Tensor] = []
-        for some in masks.split(max(1, BLOCK // self.cost)):
-            scores = self.q.scores(self._variants(some), len(some) * self.cost, within=within)
-            mean = scores.double().view(len(some), self.cost, -1).mean(1)
-            found.append(mean.cpu())
+        for some in masks.split(max(1, BLOCK // max(self.cost, len(self.fill) if self._weighed else 1))):
+            weight, served = self._served(some, within)
+            scores = self.q.scores(self._variants(some, served, within), len(some) * self.cost, within=within)
+            each = scores.double().view(len(some), self.cost, -1)
+            found.append((each.mean(1) if weight is None else (each * weight).sum(1)).cpu())
         return torch.cat(found)
+
+    @property
+    def _weighed(self) -> bool:
+        return isinstance(self.condition, Nearest)
+
+    def _served(self, masks: Tensor, within: slice) -> tuple[Tensor | None, Tensor | None]:
+        """Weights of the background rows that serve each coalition and row, float64 ``[K, draws, rows]``, and
+        which they are, where not all serve."""
+        if not isinstance(self.condition, Nearest):
+            return None, None
+        weight = self.condition.weights(masks, within)
+        if self.draws == weight.shape[1]:
+            return weight, None
+        served = weight.argsort(dim=1, descending=True, stable=True)[:, : self.draws]
+        weight = weight.gather(1, served)
+        return weight / weight.sum(1, keepdim=True), served
 
     def ends(self) -> tuple[Tensor, Tensor]:
         """Score of each row with nothing and with everything: float64 ``[N]`` each, in one pass."""
@@ -83,12 +106,8 @@ class Game:
 
     def spread(self, values: Tensor, rows: slice) -> Tensor:
         """A part's value ``[n, rows]`` divided evenly among its elements: ``[rows, *shape]``."""
-        shape = (rows.stop - rows.start, *self.q.point.shape[1:])
         groups = self.groups if len(self.groups) == 1 else self.groups[rows]
-        by_row = groups.expand(shape).reshape(shape[0], -1)
-        each = values.T.to(by_row.device)
-        size = torch.zeros_like(each).scatter_add_(1, by_row, torch.ones_like(by_row, dtype=each.dtype))
-        return (each / size.clamp(min=1)).gather(1, by_row).view(shape)
+        return shared_out(values.T.to(groups.device), groups, self.q.point.shape[1:])
 
     def answer(
         self,
@@ -115,17 +134,40 @@ class Game:
             note=_sentence(self.value_function, note),
         )
 
-    def _variants(self, masks: Tensor) -> Callable[[Tensor, slice], Tensor]:
+    def _variants(
+        self, masks: Tensor, served: Tensor | None, within: slice
+    ) -> Callable[[Tensor, slice], Tensor]:
         q, cost = self.q, self.cost
         shape = self.groups.shape[1:]
+        # one part more, always there: what is held is numbered -1, the last
+        wide = torch.cat([masks, masks.new_ones(len(masks), 1)], 1)
 
         def variant(ks: Tensor, rows: slice) -> Tensor:
             ks = ks.to(masks.device)
             groups = self.groups if len(self.groups) == 1 else self.groups[rows]
-            kept = masks[ks // cost].index_select(1, groups.flatten()).view(len(ks), len(groups), *shape)
+            flat = groups.flatten().remainder(wide.shape[1])
+            kept = wide[ks // cost].index_select(1, flat).view(len(ks), len(groups), *shape)
+            if isinstance(self.condition, Gaussian):
+                return self._moved(self.condition, wide, ks, rows)
+            if served is not None:
+                inside = slice(rows.start - within.start, rows.stop - within.start)
+                return torch.where(kept, q.point[rows], self.fill[served[ks // cost, ks % cost, inside]])
             return torch.where(kept, q.point[rows], self._filled(ks % cost, rows))
 
         return variant
+
+    def _moved(self, by: Gaussian, masks: Tensor, ks: Tensor, rows: slice) -> Tensor:
+        """Background rows with the parts of each row there, and what these say of the others."""
+        point, alike = self.q.point, len(self.groups) == 1
+        start = self._filled(ks % self.cost, rows).expand(len(ks), rows.stop - rows.start, *point.shape[1:])
+        way = (point[rows] - start).flatten(2).double()
+        for which in (ks // self.cost).unique():
+            here = ks // self.cost == which
+            for row in [0] if alike else range(rows.start, rows.stop):
+                kept = masks[which][self.groups[row].expand(point.shape[1:])].flatten()
+                some = slice(None) if alike else slice(row - rows.start, row - rows.start + 1)
+                way[here, some] = way[here, some] @ by.carried(kept).T
+        return start + way.view(start.shape).to(point.dtype)
 
     def _filled(self, draw: Tensor, rows: slice) -> Tensor:
         if not self.draws:
@@ -142,6 +184,8 @@ def game(
     background: Background = None,
     draws: int | None = None,
     groups: Tensor | None = None,
+    conditional: Conditional = None,
+    bandwidth: float = 0.1,
 ) -> Game:
     """The game of a question.
 
@@ -152,22 +196,23 @@ def game(
             coalition's worth is then its mean score over them.
         draws: how many of them serve each row, taken evenly over the score that they get alone.
         groups: number of the part of each element; ``None`` are the parts of the spec.
+        conditional, bandwidth: how background rows depend on the parts that are there.
 
     Raises:
         InputError: where these do not fit the inputs or each other.
     """
-    if groups is None:
-        named = parts(q.point) if q.described is None else q.described.groups(q.point)
-    else:
-        named = groups
-    numbers = numbered(named, q.point)
-    counts = tuple(int(top) + 1 for top in numbers.flatten(1).amax(1).tolist())
+    numbers = numbered(q.groups if groups is None else q.grouped(groups), q.point)
+    if groups is not None and int(numbers.max()) < 0:
+        raise InputError("groups: expected whole numbers from 0, got only -1: everything would be held.")
+    counts = counts_of(numbers)
     counts = counts * q.rows if len(counts) == 1 else counts
     stored = q.filled(baseline) if isinstance(baseline, Mapping) else baseline
     params: dict[str, Param] = {"baseline": stored, "groups": groups, "background": None, "draws": draws}
     if background is None:
         if draws is not None:
             raise InputError("draws is a number of background rows; give background= too.")
+        if conditional is not None:
+            raise InputError("conditional says how background rows stand in; give background= too.")
         return Game(q, numbers, counts, q.filled(baseline), None, 0, params)
     if baseline is not None:
         raise InputError("Absent parts hold a baseline or background rows; give one of the two.")
@@ -175,56 +220,21 @@ def game(
     if draws is not None and not 1 <= draws <= len(rows):
         raise InputError(f"draws must lie between 1 and the {len(rows)} background rows, got {draws}.")
     params["background"] = rows
-    chosen = None if draws is None or draws == len(rows) else _chosen(q, rows, draws)
-    return Game(q, numbers, counts, rows, chosen, draws or len(rows), params)
+    if conditional == "nearest" and draws is not None:
+        # of rows that are equally near, none comes first because of its place
+        rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(q.compute.seed))]
+    given = condition(conditional, bandwidth, q.point, numbers, rows)
+    if given is not None:
+        params.update(conditional=conditional, bandwidth=bandwidth)
+    chosen = None
+    if draws is not None and draws < len(rows) and not isinstance(given, Nearest):
+        chosen = _chosen(q, rows, draws)
+    return Game(q, numbers, counts, rows, chosen, draws or len(rows), params, given)
 
 
 def _sentence(*told: str) -> str:
     text = "; ".join(part for part in told if part)
     return f"{text[0].upper()}{text[1:]}."
-
-
-def parts(point: Tensor) -> Tensor:
-    """Number of the part of each element where nobody named parts: int64, broadcasts to ``[*shape]``.
-
-    An element of ``[D]``, an index of the first axis of ``[T, E]``, or one of about 14×14 cells, all channels
-    together, of ``[C, H, W]``.
-    """
-    shape, place = point.shape[1:], point.device
-    if len(shape) < 2:
-        return torch.arange(shape.numel(), device=place).view(shape)
-    if len(shape) == 2:
-        return torch.arange(shape[0], device=place)[:, None]
-    spatial = shape[1:]
-    cell = max(1, min(spatial) // CELLS)
-    label = torch.zeros((), dtype=torch.int64, device=place)
-    for length in spatial:
-        index = torch.arange(length, device=place) // cell
-        label = label[..., None] * (int(index[-1]) + 1) + index
-    return label
-
-
-def numbered(groups: Tensor, point: Tensor) -> Tensor:
-    """Part numbers ``[1 or N, …]`` with as many axes as the point, those that do not matter cut to 1.
-
-    Raises:
-        InputError: where they are no part numbers of this point.
-    """
-    found = groups.to(point.device)
-    if found.is_floating_point() or found.dtype == torch.bool or found.numel() == 0 or int(found.min()) < 0:
-        raise InputError("groups: expected whole numbers from 0, one for the part of each element.")
-    if found.ndim > point.ndim:
-        raise InputError(f"groups: expected a shape that fits {list(point.shape)}, got {list(found.shape)}.")
-    found = found.long()[(None,) * (point.ndim - found.ndim)]
-    try:
-        found.expand(point.shape)
-    except RuntimeError:
-        raise InputError(
-            f"groups: expected a shape that fits {list(point.shape)}, got {list(groups.shape)}."
-        ) from None
-    for axis, step in enumerate(found.stride()):
-        found = found.narrow(axis, 0, 1) if step == 0 else found
-    return found
 
 
 def _background(q: Question, background: Tensor | Mapping[str, Tensor]) -> Tensor:
@@ -234,6 +244,7 @@ def _background(q: Question, background: Tensor | Mapping[str, Tensor]) -> Tenso
             raise InputError(f"background: expected rows for each of {names}, got {sorted(background)}.")
         background = torch.cat([background[name].reshape(len(background[name]), -1) for name in names], 1)
     shape = q.point.shape[1:]
+    background = q.embedded(background)
     if not isinstance(background, Tensor) or background.shape[1:] != shape or not len(background):
         got = list(background.shape) if isinstance(background, Tensor) else type(background).__name__
         raise InputError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +17,12 @@ class Guard:
         model: any network, whose modules stay the same ones meanwhile.
     """
 
-    __slots__ = ("_buffers", "_kept", "_modules", "_parameters", "state")
+    __slots__ = ("_buffers", "_kept", "_modules", "_parameters", "inferred", "state")
 
     def __init__(self, model: nn.Module) -> None:
         named = list(model.named_modules())
         self.state: dict[str, Tensor] = state_of(named)
+        self.inferred: bool = any(tensor.is_inference() for tensor in self.state.values())
         self._modules = [module for _, module in named]
         self._parameters = [p for m in self._modules for p in m._parameters.values() if p is not None]
         self._buffers = [(m, n, b) for m in self._modules for n, b in m._buffers.items() if b is not None]
@@ -91,6 +93,14 @@ def untouched(model: nn.Module, *, seed: int = 0) -> AbstractContextManager[None
     alike each time, and the caller's inference mode is off, because a network could keep its tensors.
     """
     return Guard(model).pass_by(seed=seed)
+
+
+def eagerly() -> AbstractContextManager[object]:
+    """Compiled parts run operation by operation inside, so that hooks and modes see what they do."""
+    # who has compiled nothing does not wait for torch's compiler to be imported
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 def state_of(named: list[tuple[str, nn.Module]]) -> dict[str, Tensor]:

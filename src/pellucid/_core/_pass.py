@@ -9,16 +9,22 @@ import torch
 from torch import Tensor
 
 from pellucid._core._chunk import Chunk
-from pellucid._core._feed import Feed
+from pellucid._core._feed import Feed, out_of_memory
+from pellucid._core._fold import Fold, turns
+from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._target import Target, the_output
-from pellucid.errors import MethodError, SiteError, TargetError
+from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
 HALF = (torch.float16, torch.bfloat16)
+
+
+class Apart(Exception):  # noqa: N818
+    """The targets of one input have gone different ways, so a chunk is larger than it was cut to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class Pass:
     feed: Feed
     target: Target
     at: str | None
+    fold: Fold | None = None
 
     def run(
         self,
@@ -38,48 +45,129 @@ class Pass:
         *,
         gradients: bool,
         by: Slope | None = None,
-    ) -> tuple[Tensor | None, Tensor]:
-        """Gradient ``[c, n, *shape]`` (times ``weights[k]`` where given) and scores ``[c, n]`` of a chunk."""
+        most: int = 0,
+    ) -> tuple[Tensor | None, Tensor, int, int]:
+        """Gradient ``[c, n, *shape]`` (times ``weights[k]`` where given), scores ``[c, n]`` and rows passed.
+
+        Rows that share an input are passed once; ``most`` is how many rows may be passed where they do not.
+        Whoever cannot be differentiated is told which methods would work.
+        """
+        if not gradients:
+            return self._run(point, variants, chunk, weights, gradients=False, by=by, most=most)
+        model = self.feed.model
+        try:
+            if self.feed.guard.inferred:
+                raise MethodError(
+                    f"{type(model).__name__} was made under torch.inference_mode(), and what is made there "
+                    "cannot be differentiated. Make it outside."
+                )
+            return self._run(point, variants, chunk, weights, gradients=True, by=by, most=most)
+        except MethodError as error:
+            raise type(error)(f"{error}{self._instead(point, chunk)}") from error
+        except (PellucidError, Apart):
+            raise
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            words = (str(error).splitlines() or [""])[0]
+            raise MethodError(
+                f"{type(error).__name__} while {type(model).__name__} was differentiated: {words}"
+                f"{self._instead(point, chunk)}"
+            ) from error
+
+    def _instead(self, point: Tensor, chunk: Chunk) -> str:
+        return instead(self, point[chunk.r0 : chunk.r0 + 1], slice(chunk.r0, chunk.r0 + 1))
+
+    def _run(
+        self,
+        point: Tensor,
+        variants: Variants | None,
+        chunk: Chunk,
+        weights: Tensor | None,
+        *,
+        gradients: bool,
+        by: Slope | None,
+        most: int,
+    ) -> tuple[Tensor | None, Tensor, int, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
         with torch.no_grad():
             made = point[rows] if variants is None else variants(chunk.ks, rows)
+            if self.fold is not None and by is None:
+                found = self.fold.shared(made.expand(c, n, *shape), rows)
+                if found is not None:
+                    each = None if weights is None else weights[chunk.k0 : chunk.k1]
+                    return self._once(self.fold, chunk, *found, each, gradients)
+                if chunk.size > most:
+                    raise Apart
             points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
             if not gradients:
                 # a network may differentiate inside itself
-                return None, self.score(_own(points, made), rows, c).detach().reshape(c, n)
+                return None, self.score(_own(points, made), rows, c).detach().reshape(c, n), c * n, 0
         if by is not None:
             every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
             with torch.enable_grad():
                 grad, score = by(self, _own(every, made), chunk.ks, rows)
-            return grad.reshape(c, n, *grad.shape[1:]), score.reshape(c, n)
+            return grad.reshape(c, n, *grad.shape[1:]), score.reshape(c, n), c * n, c * n
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         del made
         with torch.enable_grad():
             grad, score = self.slope(points, rows, c, weight)
-        return grad.reshape(c, n, *shape), score.reshape(c, n)
+        return grad.reshape(c, n, *shape), score.reshape(c, n), c * n, c * n
+
+    def _once(
+        self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool
+    ) -> tuple[Tensor | None, Tensor, int, int]:
+        """As :meth:`run`, where row ``i`` has the points ``place[i]`` of ``[c, g, *shape]``."""
+        c, g, n = *points.shape[:2], len(place)
+        start = points.reshape(c * g, *points.shape[2:])
+        which = (torch.arange(c, device=place.device)[:, None] * g + place).flatten()
+        with torch.set_grad_enabled(gradients):
+            start = start.requires_grad_() if gradients else start
+            fed = start.clone() if gradients else start
+            output = Pass(fold.feed, self.target, self.at).output(fed, fold.inputs(chunk.rows), c)
+            score = self.scored(output.index_select(0, which.to(output.device)), chunk.rows, c)
+        shown, found = score.detach().reshape(c, n), None
+        if not gradients:
+            return None, shown, c * g, 0
+        turn = turns(place)
+        count = int(turn.max()) + 1
+        for number in range(count):
+            mine = turn == number
+            outer = mine.expand(c, n).flatten()
+            grad = self._differentiated(score, start, outer, None, keep=number + 1 < count)
+            grad = grad.reshape(c, g, *grad.shape[1:])[:, place[mine]]
+            if each is not None:
+                grad = grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))
+            found = grad.new_empty((c, n, *grad.shape[2:])) if found is None else found
+            found[:, mine] = grad
+        return found, shown, c * g, count * c * g
 
     def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
         start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         # a copy: networks may write into what they are given, which is forbidden on a leaf
         score = self.score(start.clone(), rows, copies)
-        outer = torch.ones_like(score)
         each = None if weight is None else weight.to(score.device).repeat_interleave(len(score) // copies)
+        return self._differentiated(score, start, torch.ones_like(score), each), score.detach()
+
+    def _differentiated(
+        self, score: Tensor, start: Tensor, outer: Tensor, each: Tensor | None, *, keep: bool = False
+    ) -> Tensor:
+        """Slope of ``outer · each · score``."""
         if each is not None and score.dtype not in HALF:
-            outer, each = each.to(score), None
+            outer, each = each * outer, None
         grad = None
         if score.requires_grad:
-            (grad,) = torch.autograd.grad(score, start, outer, allow_unused=True)
+            (grad,) = torch.autograd.grad(
+                score, start, outer.to(score), allow_unused=True, retain_graph=keep or None
+            )
         if grad is None:
             raise MethodError(
-                f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way. "
-                "Use a method that only needs scores, such as occlusion."
+                f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way."
             )
         grad = grad.float() if grad.dtype in HALF else grad
-        if each is not None:
-            grad = grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))
-        return grad, score.detach()
+        return grad if each is None else grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))
 
     def score(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """The target's value for points ``[copies * n, *shape]``."""

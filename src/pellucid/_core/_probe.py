@@ -7,13 +7,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from pellucid._core._guard import eagerly
 from pellucid._core._site import Side, Site, named
 from pellucid.errors import SiteError
 
 Write = Callable[[Tensor], Tensor]
+Reads = Iterable[str] | Mapping[str, Write]
 
 
 class _StopPassError(BaseException):
@@ -118,7 +121,9 @@ def _put(value: object, site: Site, tensor: Tensor) -> object:
 class _Hooks:
     """The hooks of one probe on one side of one module."""
 
-    def __init__(self, seen: Probe, read: set[Site], write: Mapping[Site, Write], stop: Site | None) -> None:
+    def __init__(
+        self, seen: Probe, read: Mapping[Site, Write | None], write: Mapping[Site, Write], stop: Site | None
+    ) -> None:
         self.seen, self.read, self.write, self.stop = seen, read, write, stop
 
     def visit(self, module: str, side: Side, value: object) -> object:
@@ -126,9 +131,12 @@ class _Hooks:
         for site, change in self.write.items():
             if site.matches(module, side, call):
                 value = _put(value, site, change(pick(value, site)))
-        for site in self.read:
+        for site, of in self.read.items():
             if site.matches(module, side, call):
                 tensor = pick(value, site)
+                if of is not None:
+                    self.seen._seen.setdefault(site, {})[call] = of(tensor)
+                    continue
                 self.seen._seen.setdefault(site, {})[call] = tensor
                 # what follows may change its input in place: it gets a copy
                 value = _put(value, site, tensor.clone()) if site != self.stop else value
@@ -141,7 +149,7 @@ class _Hooks:
 def probe(
     model: nn.Module,
     *,
-    read: Iterable[str] = (),
+    read: Reads = (),
     write: Mapping[str, Write] | None = None,
     stop: str | None = None,
 ) -> Generator[Probe]:
@@ -149,7 +157,8 @@ def probe(
 
     Args:
         model: any module; hooks are on it only inside the ``with``.
-        read: sites whose activation is kept.
+        read: sites whose activation is kept; or, by site, a function of the activation whose result is kept
+            instead of it. That must be a tensor of its own, and saves the copy.
         write: for each site, what its activation is replaced by; applied before reading.
         stop: site at which the pass ends. Nothing in the ``with`` body after that pass runs.
 
@@ -170,7 +179,7 @@ def probe(
         >>> seen["0"].shape
         torch.Size([4, 3])
     """
-    reads = {Site.parse(site) for site in read}
+    reads = {Site.parse(site): read[site] if isinstance(read, Mapping) else None for site in read}
     writes = {Site.parse(site): change for site, change in (write or {}).items()}
     last = None if stop is None else Site.parse(stop)
     seen = Probe(reads, model)
@@ -179,7 +188,9 @@ def probe(
         (s.module, s.side) for s in [*reads, *writes, *([last] if last else [])]
     }
     with ExitStack() as stack:
-        stack.callback(model.register_forward_pre_hook(lambda _, __: seen._begin(), prepend=True).remove)
+        if touched:
+            stack.enter_context(eagerly())
+            stack.callback(model.register_forward_pre_hook(lambda _, __: seen._begin(), prepend=True).remove)
         for module, side in sorted(touched):
             stack.callback(_attach(named(model, module), module, side, hooks).remove)
         try:
@@ -190,6 +201,11 @@ def probe(
 
 
 def _attach(target: nn.Module, module: str, side: Side, hooks: _Hooks) -> RemovableHandle:
+    if isinstance(target, torch.jit.ScriptModule):
+        raise SiteError(
+            f"{module!r} is scripted, and a scripted module lets nobody read what passes through it. "
+            "Name a layer outside it, or open the network as it was before it was scripted."
+        )
     if side == "out":
         return target.register_forward_hook(lambda _, __, output: hooks.visit(module, side, output))
 

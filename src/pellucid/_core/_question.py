@@ -11,14 +11,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import chunks, smaller
+from pellucid._core._chunk import chunks, normal, smaller
 from pellucid._core._compute import Compute
-from pellucid._core._explanation import Explanation, Param, Provenance
-from pellucid._core._feed import Feed, Fill, Inputs, feed, like, out_of_memory
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
+from pellucid._core._feed import Feed, Fill, Inputs, feed, out_of_memory
 from pellucid._core._fingerprint import Fingerprint
+from pellucid._core._fold import Fold, folded
+from pellucid._core._instead import instead
 from pellucid._core._outputs import stream
-from pellucid._core._pass import Pass, Slope, Variants
-from pellucid._core._site import Site
+from pellucid._core._pass import Apart, Pass, Slope, Variants
+from pellucid._core._place import Place, called_once, placed
+from pellucid._core._refusals import refusal
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
 from pellucid._version import __version__
@@ -32,6 +35,10 @@ class Question:
     gradients of many variants; the engine packs variants × rows into chunks of ``compute.batch_size``,
     halves a chunk when memory runs out, and holds no more than one chunk. The network is in evaluation mode
     during a pass and as it came afterwards; the caller's gradients and random states are not touched.
+
+    Whole-number inputs that go through one embedding are varied there: the point is what it gives
+    ``[N, T, E]``, a part is a token, and :meth:`answer` sums over ``E``, so that values are like the inputs.
+    The numbers themselves go through the network as they came, so masks that it makes of them keep.
 
     ``Variants`` is a function ``(ks int64 [c], rows slice of n) -> tensor`` that broadcasts to
     ``[c, n, *shape]``.
@@ -63,11 +70,18 @@ class Question:
         self.compute = compute or Compute()
         self._count = [0, 0]  # rows forward, rows backward; shared with parts of this question
         self._feed: Feed = feed(model, inputs, spec=spec, compute=self.compute)
+        self._fold: Fold | None = None
+        asked = as_target(target)
+        if asked.columns > 1:
+            self._feed, self._fold = folded(self._feed, asked.columns)
+            # from here on every column is a row of its own
+            asked = dataclasses.replace(asked, columns=1)
         self.rows: int = self._feed.rows
-        self.point: Tensor = self._feed.packed if at is None else self._activation(at)
+        self._place: Place = placed(self._feed, at, spec, self.compute, self._count, self._fold)
+        self.point: Tensor = self._place.point
         self._base: Tensor | None = None
-        self.target: Target = self._settled(as_target(target))
-        self._pass = Pass(self._feed, self.target, at)
+        self.target: Target = self._settled(asked)
+        self._pass = Pass(self._feed, self.target, self._place.site, self._fold)
 
     @property
     def given(self) -> Tensor | dict[str, Tensor]:
@@ -86,26 +100,54 @@ class Question:
     @property
     def parts(self) -> tuple[slice, ...]:
         """Which elements of the point belong to each input, along its second axis; one where all do."""
-        return self._feed.slices if self.at is None else (slice(None),)
+        return self._feed.slices if self._place.site is None else (slice(None),)
 
     @property
     def described(self) -> InputSpec | None:
-        """The spec where it speaks of the point: one plain input, no hidden activation."""
-        return self.spec if self.at is None and self._feed.single else None
+        """The spec where it speaks of what is varied: one input, no hidden activation."""
+        return self._place.described
+
+    @property
+    def groups(self) -> Tensor:
+        """Number of the part of each element, int64, broadcasts to the point; -1 is never taken away."""
+        return self._place.groups
+
+    def grouped(self, groups: Tensor) -> Tensor:
+        """Part numbers of the inputs as numbers of the point."""
+        return self._place.grouped(groups)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """What the spec calls each part; empty without one."""
+        return () if self.described is None else self.described.group_names(self._place.ids)
 
     @property
     def absent(self) -> Tensor:
         """The point with everything taken away: as the spec says, else zeros."""
-        return torch.zeros_like(self.point) if self.described is None else self.described.absent(self.point)
+        return self._place.absent
+
+    def embedded(self, background: Tensor) -> Tensor:
+        """Background rows like the point: rows of token numbers as vectors, others as they are."""
+        return self._place.embedded(background)
+
+    def folded(self, values: Tensor) -> Tensor:
+        """One number for each token where an embedding is varied; else values as they are."""
+        return self._place.folded(values)
+
+    @property
+    def instead(self) -> str:
+        """A sentence that names methods which would work; it is tried on the first row."""
+        with self._feed.guard.pass_by(seed=self.compute.seed):
+            return instead(self._pass, self.point[:1], slice(0, 1))
 
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""
-        return self._activation(at)
+        return placed(self._feed, at, self.spec, self.compute, self._count, self._fold).point
 
     @property
     def crossable(self) -> bool:
         """Whether a row of the point alone decides a score: nothing else goes along row by row."""
-        return self.at is None and not self._feed.held
+        return self._place.site is None and not self._feed.held
 
     @property
     def base(self) -> Tensor:
@@ -114,18 +156,13 @@ class Question:
 
     def filled(self, value: Fill) -> Tensor:
         """``value`` in the shape of the point: ``None`` is :attr:`absent`, a mapping goes by input name."""
-        if value is None:
-            return self.absent
-        return self._feed.pack(value) if self.at is None else like(self.point, value, f"for {self.at!r}")
+        if value is not None and self._fold is not None:
+            value = self._fold.each(value)
+        return self._place.filled(value)
 
     def noise(self, ks: Tensor) -> Tensor:
         """Standard normal ``[c, 1, *shape]``: draw ``k`` is the same for every row and any batch size."""
-        shape, place = self.point.shape[1:], self.point
-        draws: list[Tensor] = []
-        for k in ks.tolist():
-            generator = torch.Generator().manual_seed(self.compute.seed * 1_000_003 + int(k))
-            draws.append(torch.randn(shape, generator=generator, dtype=torch.float64))
-        return torch.stack(draws)[:, None].to(place.device, place.dtype)
+        return normal(ks, self.point, self.compute.seed)
 
     def scores(
         self, variants: Variants | None = None, count: int = 1, *, within: slice | None = None
@@ -200,19 +237,22 @@ class Question:
         part = copy.copy(self)
         held = {name: tensor[rows] for name, tensor in self._feed.held.items()}
         part._feed = dataclasses.replace(self._feed, packed=self._feed.packed[rows], held=held)
-        part.rows, part.point, part._base = len(rows), self.point[rows], None
+        part._place = self._place.only(part._feed, rows)
+        part.rows, part.point, part._base = len(rows), part._place.point, None
         whole = self.target
         part.target = dataclasses.replace(
             whole, score=lambda output, index: whole.score(output, rows.to(index.device)[index])
         )
-        part._pass = Pass(part._feed, part.target, self.at)
+        part._fold = None if self._fold is None else self._fold.only(rows.cpu())
+        part._pass = Pass(part._feed, part.target, self._place.site, part._fold)
         return part
 
     def at_site(self, at: str) -> Question:
         """The same question about the activation at a site; its passes are counted here too."""
         part = copy.copy(self)
-        part.at, part.point, part._base = at, self._activation(at), None
-        part._pass = Pass(self._feed, self.target, at)
+        part._place = placed(self._feed, at, self.spec, self.compute, self._count, self._fold)
+        part.at, part.point, part._base = at, part._place.point, None
+        part._pass = Pass(self._feed, self.target, at, self._fold)
         return part
 
     def also(self, other: Explanation) -> None:
@@ -237,7 +277,9 @@ class Question:
 
         Args:
             method, params: name of the method, and every argument that shaped the numbers.
-            values, stderr: like the point, or like the inputs where ``over`` says so.
+            values, stderr: like the point, or like the inputs where ``over`` says so. What belongs to a token
+                is summed (of a standard error that is an upper bound; methods that can do better hand over
+                :meth:`folded` ones).
             reference: ``[N]``, the scores that the values add up from.
             bound: ``[N]``, what the numerical error of a row's values stays below (norm).
             note: what the reader must know.
@@ -250,15 +292,18 @@ class Question:
             gap = (
                 scores.double() - reference - values.reshape(self.rows, -1).sum(1, dtype=torch.float64)
             ).to(scores.dtype)
+        values, stderr = self.folded(values), None if stderr is None else self.folded(stderr)
+        if bound is not None and self._place.table is not None:
+            bound = bound * self.point.shape[-1] ** 0.5  # a sum of E errors is at most so much longer
         hidden = self.at is not None and over == "point"
-        unpack = _same if hidden else self._feed.unpack
+        unpack = (lambda tensor: tensor) if hidden else self._feed.unpack
         provenance = Provenance(
             method,
             dict(params),
             self.target.label,
             self.at if hidden else None,
             Fingerprint(self._feed.guard.state),
-            self._feed.fingerprint(),
+            (self._feed if self._fold is None else self._fold.feed).fingerprint(),
             self.compute.seed,
             self._count[0],
             self._count[1],
@@ -266,7 +311,7 @@ class Question:
             {"pellucid": __version__, "torch": torch.__version__},
         )
         return Explanation(
-            unpack(values),
+            unpack(finite_values(method, values)),
             unpack(self.point if hidden else self._feed.packed),
             scores,
             provenance,
@@ -289,7 +334,7 @@ class Question:
         if isinstance(target.classes, Tensor) and len(target.classes) != self.rows:
             raise TargetError(f"Expected one class for each of {self.rows} rows, got {len(target.classes)}.")
         if target.site is not None:
-            self._called_once(target.site)
+            called_once(self._feed, target.site, self.compute, self._count)
         if target.settle is None:
             return target
         found = [the_output(raw, target.output) for _, raw in self._passes()]
@@ -299,28 +344,6 @@ class Question:
         for rows, raw, _ in stream(self._feed, self.compute):
             self._count[0] += rows.stop - rows.start
             yield rows, raw
-
-    def _called_once(self, site: str) -> None:
-        """Raise where an address covers several calls; a pass that stops at the first would not see that."""
-        if Site.parse(site).call is None:
-            for _, _, seen in stream(self._feed, Compute(batch_size=1, seed=self.compute.seed), read=[site]):
-                self._count[0] += 1
-                seen[site]
-                return
-
-    def _activation(self, at: str) -> Tensor:
-        self._called_once(at)
-        parts: list[Tensor] = []
-        for rows, _, seen in stream(self._feed, self.compute, read=[at], stop=at):
-            self._count[0] += rows.stop - rows.start
-            parts.append(seen[at].detach())
-        point = torch.cat(parts)
-        if len(point) != self.rows:
-            raise InputError(
-                f"The activation at {at!r} has {len(point)} rows for {self.rows} inputs; "
-                "only layers that keep the row axis first can be explained."
-            )
-        return point
 
     def _put_base(self, rows: slice, score: Tensor) -> Tensor:
         if len(score) == self.rows:
@@ -341,9 +364,11 @@ class Question:
     ) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
         """Cut variants × rows into chunks, run each, and go on with halves where memory runs out."""
         if gradients and not self.point.is_floating_point():
-            raise InputError(self._whole_numbers())
+            raise InputError(refusal(self.model, self.point.dtype))
         some = slice(0, self.rows) if within is None else within
-        total, done, size = count * (some.stop - some.start), 0, self.compute.batch_size
+        total, done, most = count * (some.stop - some.start), 0, self.compute.batch_size
+        # rows that share an input go through the network once
+        size = most if self._fold is None or by is not None else most * self._fold.columns
         waiting = chunks(count, some.stop - some.start, size, first=some.start)[::-1]
         while waiting:
             chunk = waiting.pop()
@@ -352,9 +377,13 @@ class Question:
                 continue
             try:
                 with self._feed.guard.pass_by(seed=self.compute.seed):
-                    grad, score = self._pass.run(
-                        self.point, variants, chunk, weights, gradients=gradients, by=by
+                    grad, score, forward, backward = self._pass.run(
+                        self.point, variants, chunk, weights, gradients=gradients, by=by, most=most
                     )
+            except Apart:
+                size = most
+                waiting.append(chunk)
+                continue
             except Exception as error:
                 if not out_of_memory(error):
                     raise
@@ -362,22 +391,8 @@ class Question:
                 waiting.append(chunk)
                 continue
             done += chunk.size
-            self._count[0] += chunk.size
-            self._count[1] += chunk.size if gradients else 0
+            self._count[0] += forward
+            self._count[1] += backward
             yield chunk.ks, chunk.rows, grad, score
             del grad, score
             self.compute.progress(done, total)
-
-    def _whole_numbers(self) -> str:
-        embeddings = [
-            name for name, m in self.model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)
-        ]
-        hint = f"at={embeddings[0]!r}" if embeddings else "at= a layer after which numbers are continuous"
-        return (
-            f"Expected floating inputs, got {self.point.dtype}: whole numbers have no gradient. "
-            f"Explain what the network makes of them: {hint}."
-        )
-
-
-def _same(tensor: Tensor) -> Tensor:
-    return tensor

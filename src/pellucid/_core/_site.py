@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
+from pellucid._core._guard import eagerly
 from pellucid.errors import InputError, SiteError, near_misses
 
 Side = Literal["in", "out"]
@@ -99,7 +101,7 @@ def sites(model: nn.Module, run: Callable[[], object]) -> tuple[Reached, ...]:
     """Every call of every module while ``run`` passes inputs through the network, in order of completion.
 
     A module that is called more than once is listed once per call, as ``name#0``, ``name#1``. A module that
-    has several names is listed under the first.
+    has several names is listed under the first. Scripted modules let nobody look on and are left out.
 
     Example:
         >>> import torch
@@ -116,9 +118,11 @@ def sites(model: nn.Module, run: Callable[[], object]) -> tuple[Reached, ...]:
 
         return hook
 
-    handles = [m.register_forward_hook(note(name or ROOT)) for name, m in model.named_modules()]
+    seen = [(n, m) for n, m in model.named_modules() if not isinstance(m, torch.jit.ScriptModule)]
+    handles = [m.register_forward_hook(note(name or ROOT)) for name, m in seen]
     try:
-        run()
+        with eagerly():
+            run()
     finally:
         for handle in handles:
             handle.remove()

@@ -14,7 +14,7 @@ from pellucid.errors import InputError
 
 
 class InputSpec(ABC):
-    """What one input means to a person. Final kinds: ``ImageSpec``, ``TabularSpec``.
+    """What one input means to a person. Final: ``ImageSpec``, ``TabularSpec``, ``TextSpec``, ``AudioSpec``.
 
     A spec never changes a network's input by itself; it says how to read it, which of its parts can be
     taken away, and what stands in their place.
@@ -32,7 +32,8 @@ class InputSpec(ABC):
     @abstractmethod
     def groups(self, x: Tensor) -> Tensor:
         """Number of the removable part that each element belongs to: int64 ``[*shape]``, or ``[N, *shape]``
-        where parts differ by row (superpixels). Numbers run from 0 without holes."""
+        where parts differ by row (superpixels, words). Numbers run from 0 without holes; -1 is held, which
+        means never taken away (padding)."""
 
     @abstractmethod
     def absent(self, x: Tensor) -> Tensor:
@@ -41,6 +42,11 @@ class InputSpec(ABC):
     @abstractmethod
     def group_names(self, x: Tensor) -> tuple[str, ...]:
         """What a person calls each part, in the order of :meth:`groups`."""
+
+    def companions(self, x: Tensor) -> tuple[str, Mapping[str, Tensor]]:
+        """The name that the network gives ``x``, empty for its first argument, and named tensors ``[N, …]``
+        that it wants beside it, made from ``x`` (an attention mask)."""
+        return "", {}
 
 
 def finite(x: Tensor, what: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
@@ -53,6 +54,24 @@ def save(value: object, path: str | Path) -> Path:
     return Path(path)
 
 
+def packed(value: object) -> bytes:
+    """A value for a place inside another file; the same value gives the same bytes."""
+    tensors: dict[str, Tensor] = {}
+    tree = json.dumps(_encode(value, tensors, ""), allow_nan=False).encode()
+    # apart from the tensors, because safetensors writes its own header in random order
+    return len(tree).to_bytes(8, "little") + tree + to_bytes(tensors)
+
+
+def unpacked(content: bytes, name: str) -> object:
+    """The value in what :func:`packed` gave; ``name`` says in errors where it came from."""
+    try:
+        end = 8 + int.from_bytes(content[:8], "little")
+        tree, tensors = json.loads(content[8:end]), from_bytes(content[end:])
+    except (SafetensorError, ValueError) as error:
+        raise StoreError(f"{name} is damaged or not a pellucid file and was not read: {error}") from error
+    return _value(tree, tensors, name)
+
+
 def load(path: str | Path) -> object:
     """Read a value that :func:`save` wrote, equal to the bit.
 
@@ -74,15 +93,7 @@ def load(path: str | Path) -> object:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"{path} is damaged or not a pellucid file and was not read: {error}") from error
-    try:
-        return _decode(tree, tensors, str(path))
-    except StoreError:
-        raise
-    except (PellucidError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise StoreError(
-            f"{path} holds something that is no value of this version of pellucid; not read "
-            f"({type(error).__name__}: {error})."
-        ) from error
+    return _value(tree, tensors, str(path))
 
 
 def write_bytes(content: bytes, path: str | Path) -> None:
@@ -142,6 +153,18 @@ def _encode(value: object, tensors: dict[str, Tensor], place: str) -> object:
     )
 
 
+def _value(tree: object, tensors: Mapping[str, Tensor], name: str) -> object:
+    try:
+        return _decode(tree, tensors, name)
+    except StoreError:
+        raise
+    except (PellucidError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise StoreError(
+            f"{name} holds something that is no value of this version of pellucid; not read "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
 def _decode(tree: object, tensors: Mapping[str, Tensor], path: str) -> object:
     if not isinstance(tree, dict):
         return tree
@@ -181,4 +204,4 @@ def _value_type(name: str, path: str) -> type:
     return found
 
 
-__all__ = ["load", "save", "write_bytes"]
+__all__ = ["load", "packed", "save", "unpacked", "write_bytes"]

@@ -25,6 +25,7 @@ class Target:
         output: item of a tuple or mapping that the network returns; ``None`` where it is one tensor.
         settle: makes the target definite from the outputs for the unchanged inputs, such as "the top class".
         classes: class number, or one per row; ``None`` where the number is not about a class.
+        columns: how many targets this one stands for; a question asks each of its rows about all of them.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Target:
     output: int | str | None = None
     settle: Callable[[Tensor], Target] | None = None
     classes: int | Tensor | None = None
+    columns: int = 1
 
 
 TargetLike = Target | int | Sequence[int] | Tensor | Score

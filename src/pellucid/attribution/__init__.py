@@ -1,5 +1,8 @@
 """Why did the network give this score? One method, one file; each returns an ``Explanation``."""
 
+from pellucid.attribution._attention_flow import attention_flow
+from pellucid.attribution._attention_relevance import attention_relevance
+from pellucid.attribution._attention_rollout import attention_rollout
 from pellucid.attribution._deconvnet import deconvnet
 from pellucid.attribution._deep_lift import deep_lift
 from pellucid.attribution._deep_lift_shap import deep_lift_shap
@@ -30,6 +33,7 @@ from pellucid.attribution._shapley_sampling import shapley_sampling
 from pellucid.attribution._smoothgrad import smoothgrad
 from pellucid.attribution._smoothgrad_squared import smoothgrad_squared
 from pellucid.attribution._vargrad import vargrad
+from pellucid.attribution._xrai import xrai
 
 __all__ = [
     "saliency",
@@ -54,9 +58,13 @@ __all__ = [
     "deep_lift",
     "deep_lift_shap",
     "lrp",
+    "attention_rollout",
+    "attention_flow",
+    "attention_relevance",
     "occlusion",
     "feature_ablation",
     "rise",
+    "xrai",
     "lime",
     "exact_shapley",
     "shapley_sampling",

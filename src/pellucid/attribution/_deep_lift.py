@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid.attribution._multipliers import Rule, by_pairs
+from pellucid.attribution._multipliers import Rule, by_pairs, whole
 from pellucid.attribution._operations import adds_up
 from pellucid.errors import InputError, near_misses
 
@@ -57,7 +57,7 @@ def deep_lift(
         InputError: where ``baseline`` or ``rule`` does not fit, or inputs do not fit the network.
         TargetError, SiteError: where target or site do not fit the network.
         MethodError: where an operation has no rule (it is named), or the network takes another way for the
-            reference than for the input.
+            reference than for the input, by its branches or by masks that it makes of the input.
 
     Cost:
         Two forward passes and one backward pass.
@@ -84,15 +84,17 @@ def deep_lift(
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     start = q.filled(baseline)
     reference: list[Tensor] = []
-    rescaled = 0
+    rescaled, torn = 0, set[str]()
 
-    def heard(_: Tensor, __: slice, base: Tensor, plain: int) -> None:
+    def heard(_: Tensor, __: slice, base: Tensor, plain: int, steered: set[str]) -> None:
         nonlocal rescaled
         rescaled = plain
+        torn.update(steered)
         reference.append(base[0])
 
     values = q.gradient(by=by_pairs("deep_lift", lambda _, rows: start[rows], rule, heard))
     base = torch.cat(reference)
+    whole("deep_lift", q, q.base - base, values, torn)
     note = adds_up(q.base - base, values, GAP, 1e-3)
     if rule == "reveal_cancel" and rescaled:
         note = f"{rescaled} elementwise operations follow no weighted one and were rescaled. {note}".strip()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, Slope, TargetLike, finite
-from pellucid.attribution._multipliers import RowsMixedError, by_background, by_pairs
+from pellucid.attribution._multipliers import RowsMixedError, by_background, by_pairs, whole
 from pellucid.attribution._operations import adds_up
 from pellucid.errors import InputError
 
@@ -95,6 +95,7 @@ def deep_lift_shap(
         mean = _Mean(q, count)
         mean.over(by_pairs("deep_lift_shap", reference, "rescale", mean.heard))
     base = mean.reference
+    whole("deep_lift_shap", q, q.base - base, mean.values, mean.torn)
     note = adds_up(q.base - base, mean.values, GAP, 1e-3)
     return q.answer(
         "deep_lift_shap",
@@ -114,9 +115,11 @@ class _Mean:
         wide = torch.promote_types(q.point.dtype, torch.float32)
         self.values = torch.zeros_like(q.point, dtype=wide)
         self.squares = torch.zeros_like(self.values)
+        self.torn: set[str] = set()
         self._bases: list[tuple[slice, Tensor]] = []
 
-    def heard(self, ks: Tensor, rows: slice, base: Tensor, _: int) -> None:
+    def heard(self, ks: Tensor, rows: slice, base: Tensor, _: int, torn: set[str]) -> None:
+        self.torn |= torn
         self._bases.append((rows, base))
 
     @property
@@ -156,6 +159,7 @@ def _background(q: Question, given: Tensor | Mapping[str, Tensor] | None) -> Ten
         found = torch.cat([found[name].flatten(1) for name in q.given], 1)
     if found is None:
         return None
+    found = q.embedded(found) if isinstance(found, Tensor) else found
     if not isinstance(found, Tensor) or found.shape[1:] != q.point.shape[1:] or not len(found):
         got = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
         raise InputError(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._coalitions import every
+from pellucid._core._conditional import Conditional
 from pellucid._core._game import Background, Baseline, game
 from pellucid.errors import MethodError
 
@@ -26,6 +27,8 @@ def exact_shapley(
     baseline: Baseline = None,
     background: Background = None,
     draws: int | None = None,
+    conditional: Conditional = None,
+    bandwidth: float = 0.1,
     groups: Tensor | None = None,
     compute: Compute | None = None,
 ) -> Explanation:
@@ -50,6 +53,11 @@ def exact_shapley(
         background: rows ``[B, *shape]`` that stand there in turn: the marginal value function, where a
             coalition is worth its mean score over them. All coalitions share them.
         draws: how many of them serve each row, spread evenly over the score they get; ``None`` takes all.
+        conditional: how the background rows depend on the parts that are there. ``None``: not at all
+            (marginal). ``"nearest"``: each counts by how near it is in those parts; ``draws`` are then the
+            nearest ones of each coalition. ``"gaussian"``: each is moved along the background's linear
+            dependence to those parts, up to 256 elements.
+        bandwidth: what ``"nearest"`` calls near, in standard deviations.
         groups: int64, number of the part of each element, broadcasts to the inputs; ``None`` are the parts of
             the spec, or single elements, positions or cells as in ``occlusion``.
         compute: how to run.
@@ -69,9 +77,14 @@ def exact_shapley(
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
         each other divide what they do together; exactness concerns the arithmetic, not the question asked.
+        Conditional values credit a part also for what it tells of others: one that the network never uses
+        gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many
+        parts are there; the note says how many.
 
     Source:
         Shapley 1953, A value for n-person games; Lundberg & Lee 2017, arXiv 1705.07874.
+        Conditional values after Aas et al. 2021, Explaining individual predictions when features are
+        dependent, arXiv 1903.10464, with differences scaled element by element.
 
     Example:
         >>> import torch
@@ -81,7 +94,15 @@ def exact_shapley(
         tensor([[ 3., -4.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    played = game(q, baseline=baseline, background=background, draws=draws, groups=groups)
+    played = game(
+        q,
+        baseline=baseline,
+        background=background,
+        draws=draws,
+        groups=groups,
+        conditional=conditional,
+        bandwidth=bandwidth,
+    )
     most = max(played.counts)
     if most > MOST:
         raise MethodError(

@@ -80,7 +80,12 @@ def expected_gradients(
         raise InputError(f"rounds must be at least 1, got {rounds}.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     rows = _background(q, background)
-    there = q.scores(lambda ks, _: rows[ks.to(rows.device)][:, None], len(rows))
+    count, alone = 1 if rows is None else len(rows), q.absent
+
+    def begun(ks: Tensor, which: slice) -> Tensor:
+        return alone[which] if rows is None else rows[ks.to(rows.device)][:, None]
+
+    there = q.scores(begun, count)
     values, stderr = collected(q, rows, there, rounds)
     reference = there.mean(0, dtype=torch.float64)
     return q.answer(
@@ -92,13 +97,13 @@ def expected_gradients(
     )
 
 
-def _background(q: Question, given: Tensor | Mapping[str, Tensor] | None) -> Tensor:
-    """Rows to compare with ``[B, *shape]``."""
+def _background(q: Question, given: Tensor | Mapping[str, Tensor] | None) -> Tensor | None:
+    """Rows to compare with ``[B, *shape]``; ``None`` is the one absent input of each row."""
     found = getattr(q.described, "background", None) if given is None else given
     if found is None:
-        return q.absent[:1]
+        return None
     rows = torch.cat([part.flatten(1) for part in found.values()], 1) if isinstance(found, Mapping) else found
-    rows = rows.detach().to(q.point)
+    rows = q.embedded(rows).detach().to(q.point)
     if len(rows) == 0 or rows.shape[1:] != q.point.shape[1:]:
         raise InputError(f"Expected background rows {['B', *q.point.shape[1:]]}, got {list(rows.shape)}.")
     return rows

@@ -8,6 +8,10 @@ from torch import Tensor, nn
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid.attribution._biases import contributions
 from pellucid.attribution._maps import the_picture
+from pellucid.attribution._operations import adds_up
+from pellucid.errors import MethodError
+
+GAP = "biases of other layers than convolutions, linear layers and batch norms, or products. Look at gap."
 
 
 def full_grad(
@@ -62,6 +66,10 @@ def full_grad(
         True
     """
     q = Question(model, inputs, target, spec=spec, compute=compute)
-    picture = the_picture("full_grad", q.given)
+    try:
+        picture = the_picture("full_grad", q.given)
+    except MethodError as error:
+        raise MethodError(f"{error}{q.instead}") from error
     values = q.gradient(by=contributions(picture)).view(q.point.shape)
-    return q.answer("full_grad", values, {}, reference=torch.zeros_like(q.point[:, 0].flatten(1)[:, 0]))
+    note = adds_up(q.base, values, GAP, 0.01)
+    return q.answer("full_grad", values, {}, reference=torch.zeros_like(q.base), note=note)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid._core._game import parts
+from pellucid._core._parts import counts_of, numbered, shared_out
 from pellucid.errors import InputError
 
 
@@ -105,13 +105,11 @@ def _falls(
 
 
 def _by_part(q: Question, fill: Tensor) -> tuple[Tensor, Tensor]:
-    groups = parts(q.point) if q.described is None else q.described.groups(q.point)
+    groups = numbered(q.groups, q.point)
     by_row = groups.expand(q.point.shape)
-    each = torch.arange(int(groups.max()) + 1, device=groups.device).view(-1, *[1] * q.point.ndim)
+    each = torch.arange(max(counts_of(groups)), device=groups.device).view(-1, *[1] * q.point.ndim)
     falls, scores = _falls(q, fill, lambda ks, rows: by_row[rows] == each[ks], len(each))
-    flat = by_row.reshape(q.rows, -1)
-    size = torch.zeros_like(falls).scatter_add_(1, flat, torch.ones_like(flat, dtype=falls.dtype))
-    return (falls / size.clamp(min=1)).gather(1, flat).view(q.point.shape), scores
+    return shared_out(falls, groups, q.point.shape[1:]), scores
 
 
 def _by_window(

@@ -85,10 +85,8 @@ def rise(
         )
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     if q.point.ndim != 4 or not q.point.is_floating_point():
-        raise MethodError(
-            f"rise dims pictures [N, C, H, W], got {list(q.point.shape)}. "
-            "For other inputs use kernel_shap or feature_ablation."
-        )
+        got = list((q.packed if at is None else q.point).shape)
+        raise MethodError(f"rise dims pictures [N, C, H, W], got {got}.{q.instead}")
     masks, fill = _masks(q, samples, grid, keep), q.filled(baseline)
     way = q.point - fill
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid.attribution._maps import is_map, laid, spatial
+from pellucid.attribution._maps import is_map, laid, spatial, the_picture
 
 
 def score_cam(
@@ -63,8 +63,9 @@ def score_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("score_cam", model, inputs, at)
+    layer, _ = spatial("score_cam", model, inputs, target, at)
     q = Question(model, inputs, target, spec=spec, compute=compute)
+    picture = the_picture("score_cam", q.given)
     seen = q.seen(layer)
     is_map("score_cam", layer, seen)
     low, high = seen.amin((2, 3), keepdim=True), seen.amax((2, 3), keepdim=True)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core._conditional import Conditional
 from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
 from pellucid._core._game import Background, Baseline, game
 
@@ -20,6 +21,8 @@ def shapley_sampling(
     baseline: Baseline = None,
     background: Background = None,
     draws: int | None = None,
+    conditional: Conditional = None,
+    bandwidth: float = 0.1,
     groups: Tensor | None = None,
     budget: int | None = None,
     precision: float | None = None,
@@ -48,6 +51,11 @@ def shapley_sampling(
             coalition is worth its mean score over them. All coalitions share them.
         draws: how many of them serve each row, spread evenly over the score they get; ``None`` takes all. The
             standard error does not speak of this choice.
+        conditional: how the background rows depend on the parts that are there. ``None``: not at all
+            (marginal). ``"nearest"``: each counts by how near it is in those parts; ``draws`` are then the
+            nearest ones of each coalition. ``"gaussian"``: each is moved along the background's linear
+            dependence to those parts, up to 256 elements.
+        bandwidth: what ``"nearest"`` calls near, in standard deviations.
         groups: int64, number of the part of each element, broadcasts to the inputs; ``None`` are the parts of
             the spec, or single elements, positions or cells as in ``occlusion``.
         budget: rows of the network for each explained row; ``None`` is 16 coalitions for each part and at
@@ -71,11 +79,16 @@ def shapley_sampling(
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
         each other divide what they do together. Standard errors from few pairs of orders are rough, and
         widened by Student's factor for it.
+        Conditional values credit a part also for what it tells of others: one that the network never uses
+        gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many
+        parts are there; the note says how many.
 
     Source:
         Strumbelj & Kononenko 2010, An Efficient Explanation of Individual Classifications using Game Theory;
         reversed orders after Mitchell et al. 2022, Sampling Permutations for Shapley Value Estimation, arXiv
         2104.12199.
+        Conditional values after Aas et al. 2021, Explaining individual predictions when features are
+        dependent, arXiv 1903.10464, with differences scaled element by element.
 
     Example:
         >>> import torch
@@ -85,7 +98,15 @@ def shapley_sampling(
         tensor([[ 3., -4.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    played = game(q, baseline=baseline, background=background, draws=draws, groups=groups)
+    played = game(
+        q,
+        baseline=baseline,
+        background=background,
+        draws=draws,
+        groups=groups,
+        conditional=conditional,
+        bandwidth=bandwidth,
+    )
     allowed = budget_of(budget, played, _least)
     found = estimate(played, lambda n: _plan(n, max(allowed(n), _least(n)), q.compute.seed), precision)
     return played.answer(

@@ -39,7 +39,8 @@ def smoothgrad(
         samples: noisy copies of each row; even, at least 4.
         noise: standard deviation as a share of each row's range.
         of: what is averaged: a method by its name, or a function like one. The formula's slope, and the unit,
-            are then that method's values. ``at`` goes with plain slopes only.
+            are then that method's values. At ``at``, and on token
+            numbers, a method that takes parts away takes single elements of the vectors there.
         compute: how to run; its seed decides the noise.
 
     Returns:
@@ -73,7 +74,7 @@ def smoothgrad(
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     seen = Frames(q, samples // 2)
     for number, rows, mean, _ in pairs(q, inputs, of, samples, noise, seen.draw):
-        seen.add(number, rows, mean)
+        seen.add(number, rows, q.folded(mean))
     return q.answer(
         "smoothgrad",
         seen.mean.to(q.point.dtype),

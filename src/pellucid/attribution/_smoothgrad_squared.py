@@ -38,7 +38,8 @@ def smoothgrad_squared(
         noise: standard deviation as a share of each row's range.
         of: what is looked at under noise: a method by its name, or a function like one. The formula's
             slope, and the unit,
-            are then that method's values. ``at`` goes with plain slopes only.
+            are then that method's values. At ``at``, and on token
+            numbers, a method that takes parts away takes single elements of the vectors there.
         compute: how to run; its seed decides the noise.
 
     Returns:
@@ -70,9 +71,9 @@ def smoothgrad_squared(
         tensor([[9., 4.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    seen = Moments(q.point)
+    seen = Moments(q.folded(q.point))
     for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
-        seen.add(number, rows, mean.square() + apart.square())
+        seen.add(number, rows, q.folded(mean.square() + apart.square()))
     count = samples // 2
     stderr = (seen.aa / (count * (count - 1))).sqrt() * widening(count - 1)
     return q.answer(

@@ -31,6 +31,9 @@ Weights = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="The only source of chance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Estimated = Annotated[
+    bool, typer.Option("--estimate", help="Say what it will take (passes, memory, time) and stop.")
+]
 BatchSize = Annotated[int, typer.Option(help="Most rows through the network at once.")]
 
 
@@ -60,3 +63,22 @@ def numbers(text: str | None, what: str) -> list[int] | None:
         raise InputError(
             f"{what} takes whole numbers with commas between them, such as 3,5; got {text!r}."
         ) from None
+
+
+def parts_of(text: str | None) -> list[str]:
+    """``"a, b"`` as words.
+
+    Example:
+        >>> parts_of("saliency, occlusion"), parts_of(None)
+        (['saliency', 'occlusion'], [])
+    """
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def targets_of(subject: Subject, text: str | None) -> list[int]:
+    """Class numbers from numbers or names with commas between them."""
+    from pellucid.tasks import target_named
+
+    # a class name may itself hold a comma
+    names = [text] if text is not None and text in subject.classes else parts_of(text)
+    return [target_named(subject, name) for name in names]

@@ -1,4 +1,4 @@
-"""``pellucid explain``: why one answer came out."""
+"""``pellucid explain``: why answers came out, for some rows or for a whole data set."""
 
 from __future__ import annotations
 
@@ -8,11 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, numbers, subject_of
-from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Estimated,
+    Model,
+    Seed,
+    Weights,
+    numbers,
+    parts_of,
+    subject_of,
+    targets_of,
+)
+from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
+from pellucid.errors import InputError
 
 if TYPE_CHECKING:
     from pellucid._core import Explanation, Subject
+    from pellucid.tasks import Estimate
 
 
 def explain(
@@ -23,49 +38,156 @@ def explain(
     method: Annotated[
         str | None, typer.Option(help="Methods with commas between them; left out, the best supported one.")
     ] = None,
-    target: Annotated[int | None, typer.Option(help="Class number; left out, each row's top class.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Class numbers or names with commas between them; left out, each row's top class.",
+            metavar="LIST",
+        ),
+    ] = None,
+    many: Annotated[
+        str | None,
+        typer.Option(
+            "--rows",
+            help="Rows of the data set: all, train, validation, test or ranges such as 0-999. "
+            "Streams to --out FILE.parquet and goes on where it was stopped.",
+            metavar="ROWS",
+        ),
+    ] = None,
+    evidence: Annotated[bool, typer.Option(help="Test each explanation.")] = True,
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write the picture to this .png or .svg; with --rows, a table to this .parquet or folder.",
+            metavar="FILE",
+        ),
     ] = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Why an answer came out, with evidence beside it."""
+    """Why an answer came out, with evidence beside it.
+
+    Several methods stand side by side with a random control; several targets share their passes.
+    """
     from pellucid import tasks
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
-    chosen = [name.strip() for name in method.split(",")] if method else [None]
-    for name in filter(None, chosen):
+    _refuse(many, out, estimate)
+    names = parts_of(method)
+    for name in names:
         tasks.method_named(name)
+    subject = subject_of(model, data, answer, weights)
+    asked = targets_of(subject, target)
+    settings = {"model": model, "input": rows, "rows": many, "method": method, "target": target}
+    if estimate:
+        plan = _plan(subject, many, rows, names, asked, evidence, batch_size, seed)
+        tell_estimate("explain", dict(settings), plan, began, seed, as_json=as_json)
+        return
+    if many is not None and out is not None:
+        _stream(subject, many, names, asked, evidence, out, batch_size, seed, settings, began, as_json)
+        return
     picked = numbers(rows, "--input") or [0]
-    found: list[Explanation] = []
-    for name in chosen:
-        with progress(
-            name or "choosing a method", quiet=as_json, batch_size=batch_size, seed=seed
-        ) as compute:
-            found.append(tasks.explain(subject, picked, target=target, method=name, compute=compute))
+    title = ", ".join(names) or "choosing a method"
+    with progress(title, quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.explain_several(
+            subject, picked, methods=names, targets=asked, cards=evidence, compute=compute
+        )
     if out is not None:
         _write(found, out)
     if as_json:
-        inputs = {"model": model, "input": rows, "method": method, "target": target}
-        document("explain", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        document("explain", dict(settings), found, seconds=time.perf_counter() - began, seed=seed)
     else:
         _tell(subject, found, picked)
 
 
-def _write(found: list[Explanation], out: Path) -> None:
+def _plan(
+    subject: Subject,
+    many: str | None,
+    rows: str,
+    names: list[str],
+    asked: list[int],
+    evidence: bool,
+    batch_size: int,
+    seed: int,
+) -> Estimate:
+    from pellucid import tasks
+    from pellucid._core import Compute
+
+    data = subject.needs_data("explain")
+    held = tasks.held_out(data)
+    picked = numbers(rows, "--input") or [0]
+    x = (
+        held.inputs[tasks.rows_named(held, picked)]
+        if many is None
+        else data.inputs[tasks.rows_named(data, many)]
+    )
+    return tasks.estimate(
+        subject,
+        x,
+        methods=names,
+        targets=asked,
+        cards=evidence,
+        shard=None if many is None else tasks.shard_of(data.inputs),
+        compute=Compute(batch_size=batch_size, seed=seed),
+    )
+
+
+def _refuse(many: str | None, out: Path | None, estimate: bool) -> None:
+    tables = out is not None and out.suffix.lower() not in (".png", ".svg", ".html", ".json")
+    if many is not None and not tables and not estimate:
+        raise InputError("--rows streams to a file: give --out FILE.parquet, or a folder for shards.")
+    if many is None and tables:
+        raise InputError(
+            f"A picture is written as .png, .svg, .html or .json; got {out}. "
+            "To write explanations of many rows, say which: --rows all."
+        )
+
+
+def _stream(
+    subject: Subject,
+    many: str,
+    names: list[str],
+    asked: list[int],
+    evidence: bool,
+    out: Path,
+    batch_size: int,
+    seed: int,
+    settings: dict[str, str | None],
+    began: float,
+    as_json: bool,
+) -> None:
+    from pellucid import tasks
+
+    chosen = tasks.rows_named(subject.needs_data("explain"), many)
+    try:
+        with progress("explaining", quiet=as_json, batch_size=batch_size, seed=seed, unit="rows") as compute:
+            tasks.explain_to(
+                out, subject, chosen, methods=names, targets=asked, cards=evidence, compute=compute
+            )
+    except KeyboardInterrupt:
+        narrate("Finished shards are kept; the same command goes on after them.")
+        raise
+    if as_json:
+        results = {"path": str(out), "rows": len(chosen)}
+        document("explain", dict(settings), results, seconds=time.perf_counter() - began, seed=seed)
+    else:
+        narrate(f"{len(chosen):,} rows of {subject.name} explained:")
+        result(str(out))
+
+
+def _write(found: tuple[Explanation, ...], out: Path) -> None:
     from pellucid import figures
 
     figures.explanations(found, row=0).save(out)
     narrate(f"Picture written to {out}")
 
 
-def _tell(subject: Subject, found: list[Explanation], rows: list[int]) -> None:
+def _tell(subject: Subject, found: tuple[Explanation, ...], rows: list[int]) -> None:
     from pellucid import figures
 
     narrate(f"{subject.name}: held-out row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))}")

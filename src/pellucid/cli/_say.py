@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 import sys
@@ -15,6 +16,7 @@ from pellucid.errors import PellucidError
 
 if TYPE_CHECKING:
     from pellucid._core import Compute, Json
+    from pellucid.tasks import Estimate
 
 # documented in the README and in `pellucid --help`
 EXIT = {
@@ -93,9 +95,31 @@ def document(
     result(json.dumps(whole, ensure_ascii=False, allow_nan=False))
 
 
+def tell_estimate(
+    command: str, inputs: dict[str, Json], plan: Estimate, began: float, seed: int, *, as_json: bool
+) -> None:
+    """What a command would take, in place of its result."""
+    if as_json:
+        totals: dict[str, Json] = {"forward": plan.forward, "backward": plan.backward, "exact": plan.exact}
+        totals |= {"seconds": plan.seconds, "memory": plan.memory}
+        totals["steps"] = [dataclasses.asdict(step) for step in plan.steps]
+        inputs = {**inputs, "estimate": True}
+        document(command, inputs, totals, seconds=time.perf_counter() - began, seed=seed)
+        return
+    from pellucid import figures
+
+    show(figures.text(plan))
+
+
 @contextmanager
-def progress(title: str, *, quiet: bool = False, batch_size: int = 64, seed: int = 0) -> Generator[Compute]:
-    """A :class:`Compute` whose progress is drawn: a bar on a terminal, else a line per tenth."""
+def progress(
+    title: str, *, quiet: bool = False, batch_size: int = 64, seed: int = 0, unit: str = ""
+) -> Generator[Compute]:
+    """A :class:`Compute` whose progress is drawn: one bar on a terminal, else a line per tenth of long work.
+
+    Where ``unit`` is given, progress counts towards the end of the whole command; else each piece of work
+    brings a count of its own, and the bar adds up what went through the network.
+    """
     from pellucid._core import Compute
 
     if quiet:
@@ -105,22 +129,40 @@ def progress(title: str, *, quiet: bool = False, batch_size: int = 64, seed: int
         yield Compute(batch_size=batch_size, seed=seed, progress=_Lines(title))
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title)
-        yield Compute(
-            batch_size=batch_size,
-            seed=seed,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    known = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeLeft())
+    counted = (TextColumn("{task.completed:,.0f} network rows, {task.fields[rate]}"), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), *(known if unit else counted))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, rate="")
+        told, began = _Sum(adding=not unit), time.monotonic()
+        # what an earlier run finished says nothing of this one's pace
+        first: list[int] = []
+
+        def tell(done: int, total: int) -> None:
+            at = told(done)
+            if not first:
+                first.append(at if unit else 0)
+            rate = (at - first[0]) / max(time.monotonic() - began, 1e-3)
+            words = f"{rate:,.0f} {unit or 'rows'}/s" if rate else ""
+            bar.update(task, completed=at, total=total if unit else None, rate=words)
+
+        yield Compute(batch_size=batch_size, seed=seed, progress=tell)
+
+
+class _Sum:
+    """How much was done in all, where each piece of work counts from the beginning."""
+
+    def __init__(self, *, adding: bool) -> None:
+        self._adding, self._before, self._last = adding, 0, 0
+
+    def __call__(self, done: int) -> int:
+        if self._adding and done < self._last:
+            self._before += self._last
+        self._last = done
+        return self._before + done
 
 
 class _Lines:
@@ -132,7 +174,7 @@ class _Lines:
     def __call__(self, done: int, total: int) -> None:
         tenth = 10 * done // max(total, 1)
         if done == total:
-            self._told = 0
+            self._told, self._began = 0, time.monotonic()
         elif tenth > self._told and time.monotonic() - self._began > 2:
             self._told = tenth
             narrate(f"{self._title}: {10 * tenth} %")

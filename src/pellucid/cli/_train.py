@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,19 +14,35 @@ from pellucid.cli._say import document, narrate, result
 from pellucid.cli._watch import watching
 
 if TYPE_CHECKING:
-    from pellucid._core import Dataset
+    from pellucid._core import Dataset, Subject
+
+
+class Front(StrEnum):
+    """What a network for sounds takes."""
+
+    waveform = "waveform"
+    spectrogram = "spectrogram"
 
 
 def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A table (.csv, .parquet), pictures (a folder per class), an .npz, or a bundled name.",
+            help="A table (.csv, .parquet), a folder of pictures or sounds, an .npz, or a bundled name.",
             metavar="DATA",
         ),
     ],
     target: Annotated[
         str | None, typer.Option(help="Column to predict, where DATA is a table.", metavar="COLUMN")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column to read, where DATA is a table of texts.", metavar="COLUMN")
+    ] = None,
+    parts: Annotated[
+        str | None, typer.Option(help="Column that says train, validation or test.", metavar="COLUMN")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="For texts: text-cnn, transformer or gru.", metavar="NAME")
     ] = None,
     out: Annotated[Path, typer.Option(help="Run folder to leave behind.", metavar="FOLDER")] = Path("run"),
     epochs: Annotated[int, typer.Option(help="Most passes over the training rows.")] = 20,
@@ -46,6 +63,25 @@ def train(
             "--type", help="Override an inferred type: zip=category or age=number.", metavar="COLUMN=TYPE"
         ),
     ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help='How sound files are named: "{label}_{speaker}_{take}".', metavar="TEXT"),
+    ] = None,
+    held_out: Annotated[
+        str | None,
+        typer.Option(
+            help="Sounds for testing, by a part of the pattern: speaker=theo.", metavar="NAME=VALUE"
+        ),
+    ] = None,
+    front: Annotated[
+        Front | None, typer.Option(help="What a network for sounds takes; left out, the spectrogram.")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Samples per second of sounds; left out, the commonest.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Length of sounds; left out, one that holds 95 % whole.")
+    ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -57,15 +93,23 @@ def train(
     from pellucid import tasks
 
     began = time.perf_counter()
-    dataset = tasks.dataset_of(data, answer=target, types=tasks.parsed_types(types or []))
+    heard = tasks.Heard(pattern, held_out, None if front is None else front.value, rate, seconds)
+    dataset = tasks.dataset_of(
+        data,
+        answer=target,
+        types=tasks.parsed_types(types or []),
+        text=text,
+        parts=parts,
+        heard=heard,
+    )
     if not as_json:
         _describe(dataset)
     widths = numbers(hidden, "--hidden")
-    network = tasks.network_for(dataset, hidden=widths, activation=activation, seed=seed)
+    net = tasks.network_for(dataset, kind=network, hidden=widths, activation=activation, seed=seed)
     with watching(quiet=as_json) as watch:
         subject = tasks.train(
             dataset,
-            network=network,
+            network=net,
             epochs=epochs,
             batch_size=batch_size,
             optimizer=optimizer,
@@ -76,7 +120,7 @@ def train(
         )
     score = tasks.performance(subject)
     if as_json:
-        results = {"run": str(out), "performance": score, "record": subject.record, "notes": dataset.notes}
+        results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
         document(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )
@@ -84,6 +128,16 @@ def train(
     narrate(str(score))
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
     result(str(out))
+
+
+def _told(subject: Subject) -> object:
+    """The record without the weights that it keeps."""
+    import dataclasses
+
+    from pellucid.training import TrainingRecord
+
+    record = subject.record
+    return dataclasses.replace(record, snapshots=()) if isinstance(record, TrainingRecord) else record
 
 
 def _describe(dataset: Dataset) -> None:

@@ -2,16 +2,21 @@
 
 from pellucid.data._arrays import arrays
 from pellucid.data._bundled import breast_cancer, diabetes, digits, wine
+from pellucid.data._imagenet import imagenet_classes, imagenet_spec, photograph_names, photographs
 from pellucid.data._kinds import Kind
+from pellucid.data._masked import Located, masked_pictures, mosaics, single_pictures
 from pellucid.data._names import by_name, from_path, names
 from pellucid.data._npz import npz
 from pellucid.data._packaged import german_credit, mnist
 from pellucid.data._pictures import pictures
 from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
+from pellucid.data._sounds import sounds
 from pellucid.data._table import frame, table
+from pellucid.data._text import texts
 
 __all__ = [
     "Kind",
+    "Located",
     "PlantReport",
     "Planted",
     "arrays",
@@ -22,13 +27,22 @@ __all__ = [
     "frame",
     "from_path",
     "german_credit",
+    "imagenet_classes",
+    "imagenet_spec",
+    "masked_pictures",
     "mnist",
+    "mosaics",
     "names",
     "npz",
+    "photograph_names",
+    "photographs",
     "pictures",
     "planted_patch",
     "planted_table",
+    "single_pictures",
+    "sounds",
     "table",
+    "texts",
     "verify_plant",
     "wine",
 ]

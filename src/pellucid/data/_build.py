@@ -45,7 +45,8 @@ def build(raw: RawTable, target: str, reading: Reading) -> Dataset:
     used = {name: read for name, read in reads.items() if read.kind != "ignore"}
     if not used:
         raise InputError(
-            f"{raw.name}: nothing is left to learn {target!r} from. {' '.join(_left_out(reads))}"
+            f"{raw.name}: nothing is left to learn {target!r} from. "
+            f"{' '.join([*_left_out(reads), *_texts(cells, reads)])}"
         )
     reading.meaning.check([*reads, target])
     parts, keep, moved = _seen(used, parts, fixed=reading.parts is not None)
@@ -168,6 +169,19 @@ def _missing(reads: Mapping[str, Read]) -> list[str]:
         f"Missing values: {shown}. A missing number takes the training median and a slot that says so; "
         "a missing category is a level of its own."
     ]
+
+
+def _texts(cells: Mapping[str, list[Cell]], reads: Mapping[str, Read]) -> list[str]:
+    """How to read the column that holds sentences, if one does."""
+    spaces = {
+        name: sum(" " in text_of(cell) for cell in cells[name] if cell is not None) / max(1, len(cells[name]))
+        for name, read in reads.items()
+        if read.kind == "ignore"
+    }
+    name = max(spaces, key=lambda n: spaces[n], default="")
+    if not name or spaces[name] < 0.5:
+        return []
+    return [f"Column {name!r} holds sentences: read it with text={name!r} (--text {name!r})."]
 
 
 def _left_out(reads: Mapping[str, Read]) -> list[str]:

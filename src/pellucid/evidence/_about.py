@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pellucid._core import Check, Word, untrained
+from pellucid._core import Check, Word
 from pellucid.errors import MethodError
 from pellucid.evidence._case import Case
 from pellucid.evidence._matters import not_run
 from pellucid.evidence._responses import Responses
-from pellucid.evidence._statistics import rank_correlation
 
 ABOUT = "Is it about this model?"
 TRAINED = "change of the map when the training is undone: 1 - |rank correlation| with untrained copies"
@@ -31,7 +30,7 @@ def twin_maps(case: Case, seen: Responses, count: int) -> tuple[Tensor | None, i
     rows = 0
     for k in range(count):
         try:
-            twin = untrained(case.model, seed=case.compute.seed * 1_009 + 1 + k, calibrate=case.sample)
+            twin = case.twin(case.compute.seed * 1_009 + 1 + k)
         except MethodError as error:
             return None, rows, str(error).rstrip(".")
         maps, cost = case.again(twin, case.x, case.scalar.target)
@@ -40,11 +39,13 @@ def twin_maps(case: Case, seen: Responses, count: int) -> tuple[Tensor | None, i
     return torch.stack(made), rows, ""
 
 
-def training_checks(units: Tensor, twins: Tensor | None, why: str, blocked: Sequence[str]) -> list[Check]:
+def training_checks(
+    seen: Responses, units: Tensor, twins: Tensor | None, why: str, blocked: Sequence[str]
+) -> list[Check]:
     """How far the map depends on what was learned; the smallest of the twins decides between words."""
     if twins is None:
         return [not_run(ABOUT, TRAINED, FREE, why) for _ in blocked]
-    changes = 1 - rank_correlation(twins, units).abs()
+    changes = 1 - seen.bank.alike(twins, units).abs()
     checks: list[Check] = []
     for i, (value, worst, best) in enumerate(
         zip(changes.mean(0).tolist(), changes.amin(0).tolist(), changes.amax(0).tolist(), strict=True)
@@ -65,7 +66,7 @@ def class_checks(case: Case, seen: Responses, blocked: Sequence[str]) -> tuple[l
         why = "what was explained is not one class among several"
         return [not_run(ABOUT, CLASSED, FREE, why) for _ in blocked], 0
     maps, rows = case.again(case.model, case.x, target)
-    change = 1 - rank_correlation(seen.bank.reduce(maps), seen.bank.reduce(case.maps))
+    change = 1 - seen.bank.alike(seen.bank.reduce(maps), seen.bank.reduce(case.maps))
     checks: list[Check] = []
     for value, block in zip(change.tolist(), blocked, strict=True):
         if block:

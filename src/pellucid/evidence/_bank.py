@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.errors import InputError
+from pellucid.evidence._statistics import rank_correlation, standardised
 
 SHARE = 0.25  # of the parts that every mask removes
 FINEST = 64  # units along the shorter side of a picture; larger pictures are handled in blocks of pixels
 SIDES = (8, 4)  # cells along the shorter side: two sizes, since no single size suits every map
+RUNS = (16, 8)  # stretches along a waveform, which has one axis only
+PLACED = (("C", "H", "W"), ("C", "F", "T"), ("C", "T"))  # axes along which parts lie side by side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +29,8 @@ class Bank:
     Args:
         masks: bool ``[M, U]``, true where a unit is removed; ``removed`` of them in every mask.
         units: int64 ``[*shape]``, the unit of each element of one input.
-        grid: rows and columns of the units of a picture; ``None`` where units have no places (columns).
+        grid: rows and columns of the units of a picture or a spectrogram, one row for a waveform; ``None``
+            where units have no places (columns).
         seed: of the draw.
     """
 
@@ -40,12 +45,38 @@ class Bank:
         return int(self.masks[0].sum())
 
     @property
-    def different(self) -> int:
-        """How many of the masks differ from each other."""
+    def different(self) -> int | list[int]:
+        """How many of the masks differ from each other; one number for each row where rows have their own."""
         return len(torch.unique(self.masks, dim=0))
 
-    def reduce(self, values: Tensor) -> Tensor:
-        """Sum of ``values`` ``[N, *shape]`` over each unit: float ``[N, U]``."""
+    @property
+    def count(self) -> int:
+        """Number of masks M."""
+        return len(self.masks)
+
+    @property
+    def width(self) -> int:
+        """Number of units U."""
+        return self.masks.shape[1]
+
+    def sums(self, units: Tensor) -> Tensor:
+        """What each mask removes of maps ``[N, U]``: ``[N, M]``."""
+        # every mask removes equally many units, so the mean says nothing and only costs digits
+        return (units - units.mean(1, keepdim=True)) @ self.masks.to(units.dtype).T
+
+    def table(self, drops: Tensor, pool: Tensor) -> Tensor:
+        """Agreement of each row's drops, standardised, with each map ``[P, U]`` of a pool: ``[N, P]``."""
+        return drops @ standardised(self.sums(pool)).T
+
+    def alike(self, a: Tensor, b: Tensor) -> Tensor:
+        """Rank correlation of maps ``[…, N, U]`` row by row."""
+        return rank_correlation(a, b)
+
+    def reduce(self, values: Tensor, of: Tensor | None = None) -> Tensor:
+        """Sum of ``values`` ``[N, *shape]`` over each unit: float ``[N, U]``.
+
+        ``of`` are the inputs that they explain, where these are not the bank's own.
+        """
         flat = values.flatten(1)
         if flat.shape[1] != self.units.numel():
             raise InputError(
@@ -55,18 +86,20 @@ class Bank:
         summed = flat.new_zeros(len(flat), self.masks.shape[1])
         return summed.index_add_(1, self.units.flatten(), flat)
 
-    def elements(self, ks: Tensor) -> Tensor:
-        """Masks ``ks`` over the elements of an input: bool ``[c, 1, *shape]``."""
+    def elements(self, ks: Tensor, rows: slice) -> Tensor:
+        """Masks ``ks`` over the elements of an input: bool ``[c, 1, *shape]``, the same for all rows."""
         return self.masks[ks.to(self.masks.device)][:, self.units][:, None]
 
 
 def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed: int = 0) -> Bank:
     """Masks that fit these inputs.
 
-    Pictures lose contiguous square cells of two sizes at random phases, exactly a quarter of their area.
-    Other inputs lose random subsets of equal size of the parts that ``spec.groups`` names, so that the
-    one-hot slots of a column go together: about a quarter of them, more where there are so few parts that a
-    quarter would not give ``masks`` different subsets.
+    Pictures lose contiguous square cells of two sizes at random phases, exactly a quarter of their area;
+    spectrograms lose boxes of time and pitch, waveforms stretches of time, in the same way. Other inputs
+    lose random subsets of equal size of the parts that ``spec.groups`` names, so that the one-hot slots of a
+    column go together: about a quarter of them, more where there are so few parts that a quarter would not
+    give ``masks`` different subsets. Where parts differ by row (the words of a text), each row loses the same
+    share of its own; what is held is never removed.
 
     Args:
         inputs: ``[N, *shape]``; only the shape matters, and the parts where a spec names them.
@@ -95,11 +128,18 @@ def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed
             f"got {list(inputs.shape)} and {masks} masks."
         )
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 7_919)
-    pictures = inputs.ndim == 4 if spec is None else tuple(spec.axes) == ("C", "H", "W")
-    if pictures:
-        units, grid = _blocks(inputs.shape[2], inputs.shape[3])
-        drawn = torch.stack(list(itertools.islice(_cells(grid, generator), masks)))
+    axes = (("C", "H", "W") if inputs.ndim == 4 else ()) if spec is None else tuple(spec.axes)
+    if axes in PLACED:
+        units, grid = _blocks(inputs.shape[2:], square=axes == ("C", "H", "W"))
+        drawn = torch.stack(list(itertools.islice(_cells(grid, generator, axes), masks)))
         units = units.expand(*inputs.shape[1:])
+    elif spec is not None and spec.groups(inputs[:1]).ndim == inputs.ndim:
+        from pellucid.evidence._word_bank import word_bank  # a bank itself, so it comes after this file
+
+        made = word_bank(inputs, spec, partial(_drawn, masks, seed), masks=masks, seed=seed)
+        if max(made.counts) < 2:
+            raise InputError(f"Expected at least two removable parts in some row, got {max(made.counts)}.")
+        return made
     else:
         units, grid = _parts(inputs, spec), None
         drawn = _subsets(int(units.max()) + 1, masks, generator)
@@ -107,23 +147,28 @@ def bank(inputs: Tensor, spec: InputSpec | None = None, *, masks: int = 64, seed
     return Bank(drawn.to(place), units.to(place), grid, seed)
 
 
-def _blocks(height: int, width: int) -> tuple[Tensor, tuple[int, int]]:
-    side = math.ceil(min(height, width) / FINEST)
-    down, across = torch.arange(height) // side, torch.arange(width) // side
+def _blocks(shape: Sequence[int], *, square: bool) -> tuple[Tensor, tuple[int, int]]:
+    """The unit of each element, and how many there are along each axis; a single axis is one row."""
+    space = [1, *shape][-2:]
+    sides = [math.ceil((min(space) if square else length) / FINEST) for length in space]
+    down, across = (torch.arange(length) // side for length, side in zip(space, sides, strict=True))
     grid = (int(down[-1]) + 1, int(across[-1]) + 1)
-    return down[:, None] * grid[1] + across, grid
+    return (down[:, None] * grid[1] + across).reshape(tuple(shape)), grid
 
 
-def _cells(grid: tuple[int, int], generator: torch.Generator) -> Iterator[Tensor]:
-    height, width = grid
-    quarter = max(1, round(SHARE * height * width))
-    for count in itertools.cycle(SIDES):
-        side = max(1, round(min(grid) / count))
-        top, left = (int(torch.randint(side, (), generator=generator)) for _ in range(2))
-        down, across = (torch.arange(height) + top) // side, (torch.arange(width) + left) // side
-        cell = (down[:, None] * (int(across[-1]) + 1) + across).flatten()
+def _cells(grid: tuple[int, int], generator: torch.Generator, axes: tuple[str, ...]) -> Iterator[Tensor]:
+    quarter = max(1, round(SHARE * grid[0] * grid[1]))
+    for count in itertools.cycle(RUNS if axes == ("C", "T") else SIDES):
+        # the axes of a picture are measured alike; time and pitch are not
+        lengths = (min(grid),) * 2 if axes == ("C", "H", "W") else grid
+        sides = [max(1, round(length / count)) for length in lengths]
+        places = [
+            (torch.arange(length) + int(torch.randint(side, (), generator=generator))) // side
+            for length, side in zip(grid, sides, strict=True)
+        ]
+        cell = (places[0][:, None] * (int(places[1][-1]) + 1) + places[1]).flatten()
         turn = torch.rand(int(cell[-1]) + 1, generator=generator)[cell]
-        mask = torch.zeros(height * width, dtype=torch.bool)
+        mask = torch.zeros(len(cell), dtype=torch.bool)
         # whole cells in random order until the area is used up; the last one is cut so that it fits exactly
         mask[torch.argsort(turn, stable=True)[:quarter]] = True
         yield mask
@@ -140,6 +185,11 @@ def _parts(inputs: Tensor, spec: InputSpec | None) -> Tensor:
             f"got {tuple(found.shape)}."
         )
     return found
+
+
+def _drawn(masks: int, seed: int, parts: int) -> Tensor:
+    # a generator for each number of parts: a row's masks do not depend on which other rows there are
+    return _subsets(parts, masks, torch.Generator().manual_seed(seed * 1_000_003 + 7_919 + parts))
 
 
 def _subsets(parts: int, masks: int, generator: torch.Generator) -> Tensor:

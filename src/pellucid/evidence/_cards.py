@@ -14,6 +14,7 @@ from pellucid.errors import InputError
 from pellucid.evidence._about import class_checks, training_checks, twin_maps
 from pellucid.evidence._adds_up import completeness_checks
 from pellucid.evidence._bank import Bank
+from pellucid.evidence._bench import Bench
 from pellucid.evidence._case import Case, Method, case_of, out_of_reach, pool
 from pellucid.evidence._fill import own_reference
 from pellucid.evidence._free import free_maps
@@ -47,6 +48,7 @@ def cards(
     draws: int = 499,
     twins: int = 2,
     seen: Responses | None = None,
+    bench: Bench | None = None,
     compute: Compute | None = None,
 ) -> tuple[Card, ...]:
     """How far each row of an explanation can be believed: one card per row, never one score.
@@ -84,7 +86,9 @@ def cards(
         masks: M.
         draws: placements, and bootstrap samples.
         twins: untrained copies; 19 or more also make them a null of the test.
-        seen: what the network did, where it was measured before for these rows (shared between methods).
+        seen: what the network did, where it was measured before for these rows.
+        bench: where other methods are tested on these rows too, from :func:`benches`, so that nothing is
+            asked twice; it names the target and the masks.
         compute: how to run.
 
     Returns:
@@ -96,7 +100,8 @@ def cards(
 
     Cost:
         Per input M + 7 times the method + 6 forward passes: 77 for a one-gradient method. For fewer than 32
-        rows also one map of each further input. Each further fill costs M + 1.
+        rows also one map of each further input. Each further fill costs M + 1. With a ``bench`` each further
+        method costs 7 times itself.
 
     Limits:
         "Supported" means: it predicts what the model does when parts are replaced by this fill, better than
@@ -121,7 +126,10 @@ def cards(
     if hidden:
         check = not_run(MATTERS, "agreement with what the model does when parts are removed", "", hidden)
         return (Card("not testable", f"Not testable: {hidden}.", (check,), "", 0),) * len(explanation)
-    case = case_of(model, explanation, method, target=target, spec=spec, others=others, compute=how)
+    target = bench.target if bench is not None and target is None else target
+    case = case_of(
+        model, explanation, method, target=target, spec=spec, others=others, bench=bench, compute=how
+    )
     main = _measured(case, explanation, fills[0], masks) if seen is None else seen
     _same_network(explanation, main)
     further = [_measured(case, explanation, fill, main.bank) for fill in fills[1:]]
@@ -130,6 +138,8 @@ def cards(
 
 def _measured(case: Case, explanation: Explanation, fill: str, masks: int | Bank) -> Responses:
     reference, words = own_reference(explanation, case.spec)
+    if case.bench is not None and fill == "own":
+        return case.bench.responses(reference, words)
     found = responses(
         case.model,
         case.x,
@@ -168,17 +178,17 @@ def _answered(
     others = pool(case, main)
     copies, twin_rows, why = twin_maps(case, main, twins)
     units, seed = main.bank.reduce(case.maps), case.compute.seed
-    blocked, constant = obstacles(main, case.maps), constants(case.maps)
+    blocked, constant = obstacles(main, units), constants(units)
     found, *rest = [examined(one, units, others, copies, draws=draws, seed=seed) for one in (main, *further)]
     reference, _ = own_reference(explanation, case.spec)
-    free = free_maps(case.x, reference, pictures=main.bank.grid is not None)
+    free = free_maps(case.x, reference, pictures=main.bank.grid is not None, known=case.sample)
     steady, steady_rows = stability_checks(case, main, others, constant)
     classed, class_rows = class_checks(case, main, constant)
     columns = [
         agreement_checks(found, blocked),
         margin_checks(found, free, blocked),
         *(fill_checks(found, one, blocked) for one in rest),
-        training_checks(units, copies, why, constant),
+        training_checks(main, units, copies, why, constant),
         classed,
         steady,
         completeness_checks(explanation),

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Explanation, InputSpec, Target, TargetLike, as_target, predict
+from pellucid._core import Compute, Explanation, InputSpec, Target, TargetLike, as_target, predict, untrained
 from pellucid.errors import InputError
+from pellucid.evidence._bench import Bench
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._scalar import Scalar, scalar
 from pellucid.evidence._statistics import differ
@@ -48,6 +49,7 @@ class Case:
         outputs: of the network for ``x``.
         others: further inputs ``[P, *shape]``, or ``None``.
         sampled: whether the method draws at random.
+        bench: where answers of the network are kept for other methods.
     """
 
     model: nn.Module
@@ -60,6 +62,20 @@ class Case:
     outputs: Tensor
     others: Tensor | None
     sampled: bool
+    bench: Bench | None = None
+
+    def predicted(self, inputs: Tensor) -> Tensor:
+        """The network's outputs."""
+        item = self.scalar.target.output
+        if self.bench is not None:
+            return self.bench.predicted(inputs, item)
+        return predict(self.model, inputs, output=item, spec=self.spec, compute=self.compute)
+
+    def twin(self, seed: int) -> nn.Module:
+        """An untrained copy of the network."""
+        if self.bench is not None:
+            return self.bench.twin(seed, self.sample)
+        return untrained(self.model, seed=seed, calibrate=self.sample)
 
     def again(self, model: nn.Module, inputs: Tensor, target: Target) -> tuple[Tensor, int]:
         """Maps of other inputs, targets or networks, and the rows of the network they cost."""
@@ -116,6 +132,7 @@ def case_of(
     target: TargetLike | None,
     spec: InputSpec | None,
     others: Tensor | None,
+    bench: Bench | None = None,
     compute: Compute,
 ) -> Case:
     """Everything that the checks share."""
@@ -124,10 +141,14 @@ def case_of(
         raise InputError(f"Expected others of the shape {['P', *x.shape[1:]]}, got {list(others.shape)}.")
     others = None if others is None else others.to(x)
     item = None if target is None else as_target(target).output
-    outputs = predict(model, x, output=item, compute=compute)
+    outputs = (
+        predict(model, x, output=item, spec=spec, compute=compute)
+        if bench is None
+        else bench.predicted(x, item)
+    )
     what = scalar(explanation, target, outputs)
     maps, sampled = fitted(explanation.map.detach(), x), explanation.stderr is not None
-    return Case(model, method, spec, compute, x, maps, what, outputs, others, sampled)
+    return Case(model, method, spec, compute, x, maps, what, outputs, others, sampled, bench)
 
 
 def pool(case: Case, seen: Responses) -> Pool:
@@ -137,9 +158,9 @@ def pool(case: Case, seen: Responses) -> Pool:
     if case.others is not None and missing > 0:
         fresh = case.others[differ(case.others, case.x).all(1)][:missing]
         if len(fresh):
-            outputs = predict(case.model, fresh, output=case.scalar.target.output, compute=case.compute)
-            maps, cost = case.again(case.model, fresh, case.scalar.elsewhere(outputs))
-            units, inputs = torch.cat([units, seen.bank.reduce(maps).to(units)]), torch.cat([inputs, fresh])
+            maps, cost = case.again(case.model, fresh, case.scalar.elsewhere(case.predicted(fresh)))
+            more = seen.bank.reduce(maps, of=fresh).to(units)
+            units, inputs = torch.cat([units, more]), torch.cat([inputs, fresh])
             rows = cost + len(fresh)
     return Pool(units, differ(case.x, inputs), rows)
 

@@ -7,7 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from pellucid._core import Explanation, InputSpec, Variants
+from pellucid._core import Explanation, InputSpec, Question, Variants
 from pellucid.errors import InputError, near_misses
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._statistics import differ
@@ -30,6 +30,8 @@ def own_reference(explanation: Explanation, spec: InputSpec | None) -> tuple[Ten
     given = explanation.provenance.params.get("baseline")
     if isinstance(given, bool) or not isinstance(given, Tensor | int | float):
         return absent(x, spec)
+    if not x.is_floating_point() and torch.as_tensor(given).is_floating_point():
+        return absent(x, spec)
     content = torch.as_tensor(given).to(x)
     try:
         return content.expand_as(x), "the method's own baseline"
@@ -45,24 +47,25 @@ def absent(x: Tensor, spec: InputSpec | None) -> tuple[Tensor, str]:
     return spec.absent(x), f"what the spec calls absent{f' ({how})' if how else ''}"
 
 
-def filling(
-    name: str, x: Tensor, drawn: Bank, *, spec: InputSpec | None, others: Tensor | None, seed: int
-) -> tuple[Variants, str]:
+def filling(name: str, q: Question, drawn: Bank, *, others: Tensor | None, seed: int) -> tuple[Variants, str]:
     """The contents ``(ks, rows) -> [c, n, *shape]`` that a fill puts into removed parts, and its name."""
+    x, spec = q.packed, q.spec
     if name == "own":
-        content, words = absent(x, spec)
-        return constant(content), words
+        return constant(q.absent), absent(x, spec)[1]
     if name not in FILLS:
         raise InputError(f"No fill is called {name!r}. {near_misses(name, FILLS)}")
     if name == "zero":
-        return constant(torch.zeros_like(x)), WORDS[name]
+        return constant(torch.zeros_like(q.point)), WORDS[name]
     if name == "blur":
         return constant(_blurred(x, spec)), WORDS[name]
     pool = _pool(name, x, others)
     if name == "mean":
-        return constant(pool.mean(0, keepdim=True).expand_as(x)), WORDS[name]
+        return constant(q.embedded(pool).mean(0, keepdim=True).expand_as(q.point)), WORDS[name]
+    if name == "nearest" and not x.is_floating_point():
+        raise InputError("The fill 'nearest' compares numbers; for texts use 'own' or 'swap'.")
     chosen = _random(x, pool, drawn, seed) if name == "swap" else _nearest(x, pool, drawn)
-    return (lambda ks, rows: pool[chosen[ks.to(chosen.device)][:, rows]]), WORDS[name]
+    seen = q.embedded(pool)
+    return (lambda ks, rows: seen[chosen[ks.to(chosen.device)][:, rows]]), WORDS[name]
 
 
 def constant(content: Tensor) -> Variants:
@@ -88,7 +91,7 @@ def _blurred(x: Tensor, spec: InputSpec | None) -> Tensor:
 
 def _random(x: Tensor, pool: Tensor, drawn: Bank, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 32_452_843)
-    lots = torch.rand(len(drawn.masks), len(x), len(pool), generator=generator).to(x.device)
+    lots = torch.rand(drawn.count, len(x), len(pool), generator=generator).to(x.device)
     return lots.masked_fill(~differ(x, pool)[None], -1.0).argmax(-1)
 
 

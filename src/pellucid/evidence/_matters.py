@@ -65,12 +65,19 @@ def constants(maps: Tensor) -> list[str]:
 
 def obstacles(seen: Responses, maps: Tensor) -> list[str]:
     """Why a row cannot be tested, ``""`` where it can."""
-    if seen.bank.different < FEWEST:
-        few = f"only {seen.bank.different} different masks exist for these inputs; {FEWEST} are needed"
-        return [few] * len(maps)
+    known = seen.bank.different
+    different = [known] * len(maps) if isinstance(known, int) else known
+    these = "these inputs" if isinstance(known, int) else "this input"
+    few = [
+        f"only {count} different masks exist for {these}; {FEWEST} are needed" if count < FEWEST else ""
+        for count in different
+    ]
     dead = "no mask changes the score: it is saturated or ignores what is removed"
     still = seen.still.tolist()
-    return [why or (dead if rigid else "") for why, rigid in zip(constants(maps), still, strict=True)]
+    return [
+        loose or why or (dead if rigid else "")
+        for loose, why, rigid in zip(few, constants(maps), still, strict=True)
+    ]
 
 
 def agreement_checks(found: Agreement, blocked: Sequence[str]) -> list[Check]:

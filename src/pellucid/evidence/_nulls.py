@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +11,10 @@ from torch import Tensor
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import flat, interval, resampled_correlation, resamples, standardised
+from pellucid.evidence._word_bank import WordBank
 
-EQUAL = 1e-5  # correlations this close are the same number
 CHUNK = 4_000_000  # numbers of surrogate maps that are held at once
+EQUAL = 1e-5  # correlations this close are the same number
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,8 +85,9 @@ def agreement_interval(
 
 
 def placement(seen: Responses, maps: Tensor, *, draws: int = 499, seed: int = 0) -> Null:
-    """Could the same map, laid elsewhere, do as well? Pictures: shifted around the edges, turned and
-    mirrored, which keeps the histogram and the smoothness. Columns: permuted.
+    """Could the same map, laid elsewhere, do as well? Pictures and spectrograms: shifted around the
+    edges, turned and mirrored, which keeps the histogram and the smoothness; waveforms: shifted in time and
+    reversed. Columns: permuted.
 
     ``p = (1 + #{T_b >= T}) / (B + 1)``. Pixels are never shuffled: against shuffled pixels a smooth random
     map passes far too often.
@@ -109,11 +112,8 @@ def placement(seen: Responses, maps: Tensor, *, draws: int = 499, seed: int = 0)
         Alexander-Bloch et al. 2018, On testing for spatial correspondence between maps of human brain
         structure and function, NeuroImage 178 (rotations as the null).
     """
-    units = _units(seen, maps)
-    moves = placements(seen.bank, draws, seed)
-    drops, turned = standardised(seen.drops), seen.bank.masks.to(units.dtype).T
-    step = max(1, CHUNK // max(1, units.numel()))
-    parts = [(standardised(units[:, move] @ turned) * drops[:, None]).sum(-1) for move in moves.split(step)]
+    units, drops = _units(seen, maps), standardised(seen.drops)
+    parts = [(standardised(sums) * drops[:, None]).sum(-1) for sums in _moved(seen.bank, units, draws, seed)]
     return _ranked("placement", agreement(seen, units), torch.cat(parts, 1))
 
 
@@ -136,6 +136,16 @@ def placements(drawn: Bank, draws: int, seed: int = 0) -> Tensor:
     return turned[way[:, None], shifted].to(place)
 
 
+def _moved(drawn: Bank, units: Tensor, draws: int, seed: int) -> Iterator[Tensor]:
+    """What the masks remove of the maps laid elsewhere: ``[N, b, M]``, some placements at a time."""
+    if isinstance(drawn, WordBank):
+        yield from drawn.moved(units, draws, seed)
+        return
+    units, turned = units - units.mean(1, keepdim=True), drawn.masks.to(units.dtype).T
+    for move in placements(drawn, draws, seed).split(max(1, CHUNK // max(1, units.numel()))):
+        yield units[:, move] @ turned
+
+
 def specificity(seen: Responses, maps: Tensor, pool: Tensor, strangers: Tensor) -> Null:
     """Does the map of another input do as well here?
 
@@ -151,7 +161,7 @@ def specificity(seen: Responses, maps: Tensor, pool: Tensor, strangers: Tensor) 
     Cost:
         No passes beyond those that made the pool.
     """
-    table = standardised(seen.drops) @ _predicted(seen, pool).T
+    table = seen.bank.table(standardised(seen.drops), _units(seen, pool))
     return _ranked("specificity", agreement(seen, maps), table, strangers)
 
 
@@ -183,24 +193,22 @@ def joint(*nulls: Null) -> Tensor:
 
 
 def _units(seen: Responses, maps: Tensor) -> Tensor:
-    known = maps.ndim == 2 and maps.shape[1] == seen.bank.masks.shape[1]
+    known = maps.ndim == 2 and maps.shape[1] == seen.bank.width
     summed = (maps if known else seen.bank.reduce(maps)).to(seen.drops)
-    # every mask removes equally many units, so the mean says nothing and only costs digits
-    centred = summed - summed.mean(1, keepdim=True)
-    return torch.where(flat(summed)[:, None], 0.0, centred)
+    return torch.where(flat(summed)[:, None], 0.0, summed)
 
 
 def _predicted(seen: Responses, maps: Tensor) -> Tensor:
-    units = _units(seen, maps)
-    return standardised(units @ seen.bank.masks.to(units.dtype).T)
+    return standardised(seen.bank.sums(_units(seen, maps)))
 
 
 def _turned(height: int, width: int) -> Tensor:
-    """The grid's own rotations and mirror images, as indices: 8 for a square, else 4."""
+    """The grid's own rotations and mirror images, as indices: 8 for a square, 2 for a row, else 4."""
     plain = torch.arange(height * width).view(height, width)
     quarters = range(4) if height == width else (0, 2)
     ways = [torch.rot90(side, k) for side in (plain, plain.flip(0)) for k in quarters]
-    return torch.stack([way.flatten() for way in ways])
+    # a single row is its own mirror image from top to bottom: each way once, the map as it lies first
+    return torch.stack(list({tuple(way.flatten().tolist()): way.flatten() for way in ways}.values()))
 
 
 def _ranked(name: str, seen: Tensor, null: Tensor, valid: Tensor | None = None) -> Null:

@@ -100,32 +100,32 @@ def responses(
     """
     how = compute or Compute(batch_size=256)
     question = Question(model, inputs, target, spec=spec, compute=how)
-    x = question.point
+    x = question.packed
     drawn = masks if isinstance(masks, Bank) else bank(x, spec, masks=masks, seed=how.seed)
     if isinstance(fill, Tensor):
-        content, words = constant(_contents(fill, x)), "the contents given"
+        content, words = constant(_contents(fill, question)), "the contents given"
     else:
-        content, words = filling(fill, x, drawn, spec=spec, others=others, seed=how.seed)
+        content, words = filling(fill, question, drawn, others=others, seed=how.seed)
     scores = question.scores()[0]
-    masked = question.scores(_masked(x, drawn, content), len(drawn.masks))
+    masked = question.scores(_masked(question, drawn, content), drawn.count)
     # half precision would leave the correlations too few digits
     exact = torch.promote_types(scores.dtype, torch.float32)
     drops = (scores.to(exact) - masked.to(exact)).T.contiguous()
-    rows = drops.numel() + len(x)
+    rows = drops.numel() + question.rows
     return Responses(drawn, drops, scores.to(exact), words, question.target.label, rows)
 
 
-def _contents(fill: Tensor, x: Tensor) -> Tensor:
+def _contents(fill: Tensor, q: Question) -> Tensor:
     try:
-        return fill.to(x).expand_as(x)
-    except RuntimeError:
+        return q.filled(fill)
+    except InputError:
         raise InputError(
-            f"Expected fill contents that broadcast to {list(x.shape)}, got {list(fill.shape)}."
+            f"Expected fill contents that broadcast to {list(q.packed.shape)}, got {list(fill.shape)}."
         ) from None
 
 
-def _masked(x: Tensor, drawn: Bank, content: Variants) -> Variants:
+def _masked(q: Question, drawn: Bank, content: Variants) -> Variants:
     def variants(ks: Tensor, rows: slice) -> Tensor:
-        return torch.where(drawn.elements(ks), content(ks, rows), x[rows])
+        return torch.where(q.grouped(drawn.elements(ks, rows)), content(ks, rows), q.point[rows])
 
     return variants

@@ -44,6 +44,32 @@ class Two(nn.Module):
         return self.body(torch.cat([numbers.tanh(), flags], 1)) * weight
 
 
+class Attending(nn.Module):
+    """A small network of tokens that attend to each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(3, 8)
+        self.norm = nn.BatchNorm1d(4)  # over tokens
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores ``[N, 3]`` of ``[N, 4, 3]``."""
+        x = self.norm(self.embed(x))
+        x = x + self.attention(x, x, x, need_weights=False)[0]
+        return self.head(x.tanh().mean(1))
+
+
+def sequences() -> Iterator[Specimen]:
+    """Tokens, for methods that need attention; as awkward as :func:`specimens`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(3)
+        made = Specimen("tokens", Attending().double(), torch.randn(5, 4, 3, dtype=torch.float64), "norm")
+        _make_awkward(made.model)
+    yield made
+
+
 def specimens() -> Iterator[Specimen]:
     """In training mode, with dropout, batch norm, an in-place layer, a frozen bias, a gradient and a hook."""
     with torch.random.fork_rng(devices=[]):

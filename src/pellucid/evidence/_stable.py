@@ -8,12 +8,12 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from pellucid._core import Check, Word, predict
+from pellucid._core import Check, Word
 from pellucid.evidence._case import Case, Pool
 from pellucid.evidence._matters import not_run
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import rank_correlation, ranks, standardised
-from pellucid.inputs import ImageSpec, TabularSpec
+from pellucid.inputs import AudioSpec, ImageSpec, TabularSpec
 
 STABLE = "Is it stable?"
 TEST = "worst rank correlation with the map of the input under slight noise, class kept"
@@ -29,6 +29,7 @@ def stability_checks(
     rounds, n = NOISES, len(case.x)
     if not bool(_spread(case).any()):
         why = "none of these inputs can be slightly different"
+        why = why if case.x.is_floating_point() else "a word cannot be slightly different"
         return [not_run(STABLE, TEST, CONTROL, why) for _ in blocked], 0
     noisy = torch.cat([_noisy(case, k) for k in range(rounds)])
     maps, rows = case.again(case.model, noisy, case.scalar.repeated())
@@ -77,7 +78,9 @@ def _spread(case: Case) -> Tensor:
     if isinstance(case.spec, TabularSpec):
         slots = [[not c.levels, *[False] * (c.width - 1)] for c in case.spec.columns]
         return torch.tensor(list(chain.from_iterable(slots)), device=case.x.device).to(case.x)
-    if case.x.ndim == 4:
+    if not case.x.is_floating_point():
+        return torch.zeros(())
+    if case.x.ndim == 4 or isinstance(case.spec, AudioSpec):
         return case.sample.std()
     return case.sample.std(0) if len(case.sample) > 1 else torch.ones_like(case.x[0])
 
@@ -85,7 +88,7 @@ def _spread(case: Case) -> Tensor:
 def _kept(case: Case, noisy: Tensor) -> Tensor:
     if case.outputs.ndim != 2 or case.outputs.shape[1] < 2:
         return torch.ones(len(noisy), dtype=torch.bool)
-    found = predict(case.model, noisy, output=case.scalar.target.output, compute=case.compute).argmax(1)
+    found = case.predicted(noisy).argmax(1)
     return (found == case.outputs.argmax(1).repeat(NOISES)).cpu()
 
 

@@ -37,8 +37,8 @@ def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
 
 
 def flat(x: Tensor) -> Tensor:
-    """Whether the last axis holds the same number throughout: bool ``[…]``."""
-    low, high = torch.aminmax(x, dim=-1)
+    """Whether the last axis holds the same number throughout, NaN left aside: bool ``[…]``."""
+    low, high = x.nan_to_num(nan=torch.inf).amin(-1), x.nan_to_num(nan=-torch.inf).amax(-1)
     return high - low <= FLAT * torch.maximum(low.abs(), high.abs())
 
 
@@ -87,20 +87,6 @@ def discoveries(p: Tensor, q: float) -> Tensor:
     chosen = torch.zeros(len(p), dtype=torch.bool, device=p.device)
     chosen[order[:count]] = True
     return chosen
-
-
-def holm(p: Tensor) -> Tensor:
-    """Holm's adjusted p-values ``[K]``: the chance of any false claim among all K stays below each.
-
-    Example:
-        >>> [round(v, 3) for v in holm(torch.tensor([0.01, 0.04, 0.03])).tolist()]
-        [0.03, 0.06, 0.06]
-    """
-    ordered, order = p.sort()
-    factor = torch.arange(len(p), 0, -1).to(p)
-    adjusted = torch.empty_like(p)
-    adjusted[order] = (ordered * factor).clamp(max=1).cummax(0).values if len(p) else ordered
-    return adjusted
 
 
 def sign_flip(differences: Tensor, *, draws: int = 9_999, seed: int = 0) -> float:

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, Target, TargetLike, as_target, log_odds, logit, predict, wilson
+from pellucid._core import (
+    Compute,
+    InputSpec,
+    Target,
+    TargetLike,
+    as_target,
+    holm,
+    log_odds,
+    logit,
+    predict,
+    wilson,
+)
 from pellucid.errors import InputError
 from pellucid.evidence._about import twin_maps
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
@@ -19,7 +30,7 @@ from pellucid.evidence._matters import examined
 from pellucid.evidence._nulls import agreement
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._scalar import of_target
-from pellucid.evidence._statistics import differ, discoveries, holm, interval, resamples, sign_flip
+from pellucid.evidence._statistics import differ, discoveries, interval, resamples, sign_flip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +176,7 @@ def survey(
         raise InputError(
             f"Expected at least one method and {LEAST + 1} inputs, got {len(methods)} and {len(inputs)}."
         )
-    what = _settled(model, inputs, target, how)
+    what = _settled(model, inputs, target, spec, how)
     drawn: dict[str, tuple[Case, int]] = {}
     for name, method in methods.items():
         made = method(model, inputs, what, spec=spec, compute=how)
@@ -183,11 +194,13 @@ def survey(
     return _table(rows + _model_free(inputs, seen, spec), seen, draws, twins, q)
 
 
-def _settled(model: nn.Module, inputs: Tensor, target: TargetLike | None, how: Compute) -> Target:
+def _settled(
+    model: nn.Module, inputs: Tensor, target: TargetLike | None, spec: InputSpec | None, how: Compute
+) -> Target:
     given = None if target is None else as_target(target)
     if given is not None and given.settle is None:
         return given
-    outputs = predict(model, inputs, output=None if given is None else given.output, compute=how)
+    outputs = predict(model, inputs, output=None if given is None else given.output, spec=spec, compute=how)
     if given is not None and given.settle is not None:
         return given.settle(outputs)
     if outputs.ndim == 2 and outputs.shape[1] > 1:
@@ -213,7 +226,7 @@ def _row(
 
 
 def _model_free(inputs: Tensor, seen: Responses, spec: InputSpec | None) -> list[MethodEvidence]:
-    maps = free_maps(inputs, absent(inputs, spec)[0], pictures=seen.bank.grid is not None)
+    maps = free_maps(inputs, absent(inputs, spec)[0], pictures=seen.bank.grid is not None, known=inputs)
     rows: list[MethodEvidence] = []
     for name, one in maps.items():
         value = agreement(seen, one)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pellucid._core import Explanation
 from pellucid.figures._colour import NEGATIVE, POSITIVE
 from pellucid.figures._figure import Figure, Table
@@ -62,6 +64,23 @@ def bars(
         _table(explanation, row, lines),
         explanation.note,
     )
+
+
+def control(
+    explanation: Explanation, *, row: int = 0, top: int = 8, limit: float | None = None, width: int = 300
+) -> Spec:
+    """The random control: the same contributions given to other columns, as a panel."""
+    parts = shares(explanation, row)
+    seed = explanation.provenance.seed * 1_000_003 + row
+    order = np.random.default_rng(seed).permutation(len(parts))
+    moved = [
+        Share(part.name, part.text, parts[other].value) for part, other in zip(parts, order, strict=True)
+    ]
+    moved.sort(key=lambda part: -abs(part.value))
+    lines = [*moved[:top], *remainder(moved[top:])]
+    chart, drawn = _chart(lines, limit, width, hollow=False)
+    head = text(0, -40, "control: values on random columns", size=12, bold=True)
+    return {**chart, "layer": [*drawn, head]}
 
 
 def remainder(rest: list[Share]) -> list[Share]:

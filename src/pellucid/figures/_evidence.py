@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import cast
 
 from pellucid._core import Card, Check
 from pellucid.figures._figure import Figure, Table, Word, word_html
-from pellucid.figures._marks import line, panel, panels, text, word
+from pellucid.figures._marks import line, panel, panels, sign, text, word
 from pellucid.figures._numbers import counted, measured, number
 from pellucid.figures._theme import THEME, Spec, look, word_rank
 
 WIDTH = 232
+LINE = 16
+BRIEF: Mapping[str, str] = {
+    "Does it matter to the model?": "matters",
+    "Does it beat a map made without the model?": "beats model-free",
+    "Does it hold for another kind of absence?": "other absence",
+    "Is it about this model?": "about training",
+    "Is it stable?": "stable",
+    "Does it add up?": "adds up",
+}
 
 
 def evidence(cards: Card | Sequence[Card], *, worst_first: bool = False) -> Figure:
@@ -44,6 +54,33 @@ def evidence(cards: Card | Sequence[Card], *, worst_first: bool = False) -> Figu
     )
     title = f"May it be believed? {shown[0].verdict}" if len(shown) == 1 else "May they be believed?"
     return Figure(title, alt or "Nothing was tested.", chart, None, check_table(order), note)
+
+
+def lines(card: Card | None, y: float, width: float) -> list[Spec]:
+    """A card as lines below a panel: a shape, the question in few words, the number with its interval."""
+    drawn: list[Spec] = []
+    for i, check in enumerate(() if card is None else card.checks):
+        top = y + LINE * i
+        ends = "" if check.low is None else f" [{number(check.low, 2)}, {number(check.high, 2)}]"
+        shown = "not run" if check.value is None else number(check.value, 2) + ends
+        drawn += sign(0, top, check.word)
+        drawn.append(text(15, top, f"{brief(check)} {shown}", size=10, limit=width))
+    return drawn
+
+
+def extended(panel: Spec, card: Card | None, width: float, *, below: float = 8) -> Spec:
+    """A panel with a card below it; its scales stay as they are."""
+    if card is None:
+        return panel
+    height, layers = cast("float", panel["height"]), cast("list[Spec]", panel["layer"])
+    return {**panel, "layer": [*layers, *lines(card, height + below, width)]}
+
+
+def brief(check: Check) -> str:
+    """A question in one or two words."""
+    if "next class" in check.test:
+        return "about this class"
+    return BRIEF.get(check.question, check.question.rstrip("?"))
 
 
 def check_table(checks: Sequence[Check]) -> Table:

@@ -167,4 +167,5 @@ def _table(summary: LayerSummary) -> Table:
         )
         for row in summary.rows
     )
-    return Table(columns, body, "“sees”: receptive field in pixels of the input.")
+    measured = any(row.field is not None for row in summary.rows)
+    return Table(columns, body, "“sees”: receptive field in pixels of the input." if measured else "")

@@ -56,6 +56,11 @@ def line(
 
 def word(x: float, y: float, name: str, *, limit: float | None = None) -> list[Spec]:
     """A word of evidence with its shape: full, half, hollow or dash."""
+    return [*sign(x, y, name), text(x + 15, y, name, limit=limit)]
+
+
+def sign(x: float, y: float, name: str) -> list[Spec]:
+    """The shape of a word of evidence."""
     shown = look(name)
     at: Spec = {"x": {"value": x + 5}, "y": {"value": y + 5.5}}
     ring: Spec = {
@@ -80,7 +85,7 @@ def word(x: float, y: float, name: str, *, limit: float | None = None) -> list[S
             "color": shown.colour,
         }
         marks.append({"data": ONE, "mark": half, "encoding": at})
-    return [*marks, text(x + 15, y, name, limit=limit)]
+    return marks
 
 
 def panel(width: float, height: float, layers: Sequence[Spec]) -> Spec:
@@ -92,7 +97,8 @@ def panels(parts: Sequence[Spec], *, columns: int = 4) -> Spec:
     """A row of panels that wraps; scales are never shared by accident."""
     if len(parts) == 1:
         return dict(parts[0])
-    resolve: Spec = {"scale": {"x": "independent", "y": "independent", "color": "independent"}}
+    apart = dict.fromkeys(("x", "y", "color", "strokeDash"), "independent")
+    resolve: Spec = {"scale": apart}
     return {"concat": list(parts), "columns": columns, "spacing": 24, "resolve": resolve}
 
 

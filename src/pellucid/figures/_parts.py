@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
@@ -56,6 +56,19 @@ def method(explanation: Explanation) -> str:
     return explanation.provenance.method.replace("_", " ")
 
 
+def verdict(explanation: Explanation, row: int) -> str:
+    """The evidence's word on a row; empty where nothing was tested."""
+    return explanation.cards[row].verdict if row < len(explanation.cards) else ""
+
+
+def captions(shown: Sequence[Explanation], row: int) -> list[str]:
+    """What stands over each panel: the method, with the target where several are explained."""
+    names = [target(each, row) for each in shown]
+    if len(set(names)) == 1:
+        return [method(each) for each in shown]
+    return [f"{method(each)}: {name}" for each, name in zip(shown, names, strict=True)]
+
+
 def target(explanation: Explanation, row: int) -> str:
     """What is explained in a row: the class's name where it has one."""
     if explanation.classes is None or int(explanation.classes[row]) < 0:
@@ -102,4 +115,6 @@ def shares(explanation: Explanation, row: int) -> tuple[Share, ...]:
 
 
 def _grouped(values: Tensor, groups: Tensor, count: int) -> list[float]:
-    return torch.zeros(count, dtype=values.dtype, device=values.device).index_add(0, groups, values).tolist()
+    # what is held (-1) is in a part more
+    whole = torch.zeros(count + 1, dtype=values.dtype, device=values.device)
+    return whole.index_add(0, groups.remainder(count + 1), values)[:count].tolist()

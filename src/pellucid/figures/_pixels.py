@@ -10,6 +10,8 @@ from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.figures._colour import Numbers, Pixels, paint_signed
+from pellucid.figures._heard import heard
+from pellucid.inputs import AudioSpec
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,7 +34,9 @@ def array(x: Tensor) -> Numbers:
 
 
 def is_picture(x: Tensor, spec: InputSpec | None) -> bool:
-    """Whether rows of ``x`` are pictures: the spec says so; without one, 1 or 3 channels do."""
+    """Whether rows of ``x`` can be drawn: the spec says so (sounds can); without one, 1 or 3 channels do."""
+    if isinstance(spec, AudioSpec):
+        return x.ndim == len(spec.axes) + 1
     if spec is not None:
         return isinstance(spec, Pictured) and x.ndim == 4
     return x.ndim == 4 and x.shape[1] in (1, 3)
@@ -42,8 +46,10 @@ def seen(x: Tensor, spec: InputSpec | None) -> Numbers:
     """One input ``[C, H, W]`` as people see it: ``[H, W, 3]`` in 0..1.
 
     Without a spec the range of the input is stretched to black and white. Inputs with neither one nor three
-    channels are shown as the mean of their channels.
+    channels are shown as the mean of their channels, sounds as a grey spectrogram or an outline.
     """
+    if isinstance(spec, AudioSpec):
+        return heard(x, spec)
     if isinstance(spec, Pictured):
         pixels = array(spec.to_pixels(x[None])[0])
     else:

@@ -10,10 +10,11 @@ import numpy as np
 from pellucid._core import Explanation
 from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers
+from pellucid.figures._evidence import extended
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import check_row, method, target
+from pellucid.figures._parts import captions, check_row, method, target, verdict
 from pellucid.figures._pixels import colour_bar, fit, hatch, is_picture, limit_of, overlay, png, seen
 from pellucid.figures._theme import THEME, Spec
 from pellucid.figures._words import flat, picture_like, where
@@ -28,6 +29,7 @@ def saliency(
     limits: Limits = "shared",
     show_input: bool = True,
     control: bool = True,
+    numbers: bool = False,
     size: int = THEME.panel,
 ) -> Figure:
     """An input beside maps of what speaks for (brown) and against (blue) its target.
@@ -43,6 +45,7 @@ def saliency(
         limits: one scale for all panels, or each its own.
         show_input: the input as the first panel.
         control: the random control as the last panel.
+        numbers: the answers of the evidence below each map.
         size: width of a panel in pixels.
 
     Returns:
@@ -64,18 +67,22 @@ def saliency(
     together = max(limit_of(each) for each in maps)
     ends = [together if limits == "shared" else limit_of(each) for each in maps]
     base = _base(shown[0], row)
+    named = " or ".join(dict.fromkeys(target(each, row) for each in shown))
     parts: list[Spec] = []
     if show_input and base is not None:
-        parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {target(shown[0], row)}?"))
-    for each, values, end in zip(shown, maps, ends, strict=True):
-        parts.append(_map_panel(method(each), values, end, base, size, verdict=_verdict(each, row)))
+        parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {named}?"))
+    heads = captions(shown, row)
+    for each, head, values, end in zip(shown, heads, maps, ends, strict=True):
+        drawn = _map_panel(head, values, end, base, size, said=verdict(each, row))
+        card = each.cards[row] if numbers and row < len(each.cards) else None
+        parts.append(extended(drawn, card, size))
     if control:
         moved = displaced(maps[0], seed=shown[0].provenance.seed)
-        parts.append(_map_panel("control: map at random", moved, ends[0], base, size, verdict=""))
+        parts.append(_map_panel("control: map at random", moved, ends[0], base, size, said=""))
     return Figure(
-        f"Why {target(shown[0], row)}",
+        f"Why {named}",
         _alt(shown, maps, row),
-        panels(parts, columns=5),
+        panels(parts, columns=6),
         None,
         _table(shown, maps, ends, row),
         " ".join(dict.fromkeys(each.note for each in shown if each.note)),
@@ -90,15 +97,12 @@ def _checked(explanations: Explanation | Sequence[Explanation], row: int) -> lis
         check_row(each, row)
         if not picture_like(each):
             raise InputError(f"{method(each)} explains no picture. Use bars() for columns.")
-    return sorted(shown, key=lambda each: _failed(_verdict(each, row)))
+    return sorted(shown, key=lambda each: failed(verdict(each, row)))
 
 
-def _verdict(explanation: Explanation, row: int) -> str:
-    return explanation.cards[row].verdict if row < len(explanation.cards) else ""
-
-
-def _failed(verdict: str) -> bool:
-    return verdict in ("not supported", "contradicted")
+def failed(word: str) -> bool:
+    """Whether a map of this verdict is hatched."""
+    return word in ("not supported", "contradicted")
 
 
 def _base(explanation: Explanation, row: int) -> Numbers | None:
@@ -116,22 +120,22 @@ def displaced(values: Numbers, *, seed: int) -> Numbers:
 
 
 def _panel(
-    title: str, picture: bytes, size: int, *, caption: str = "", verdict: str = "", below: Sequence[Spec] = ()
+    title: str, picture: bytes, size: int, *, caption: str = "", said: str = "", below: Sequence[Spec] = ()
 ) -> Spec:
     layers = [text(0, 0, title, size=12 if size >= 130 else 10, bold=True, limit=size + 8)]
-    if verdict:
-        layers += word(0, 19, verdict, limit=size - 15)
+    if said:
+        layers += word(0, 19, said, limit=size - 15)
     elif caption:
         layers.append(text(0, 19, caption, faint=True, limit=size))
     return panel(size, 38 + size + 26, [*layers, image(picture, 0, 38, size, size), *below])
 
 
 def _map_panel(
-    title: str, values: Numbers, end: float, base: Numbers | None, size: int, *, verdict: str
+    title: str, values: Numbers, end: float, base: Numbers | None, size: int, *, said: str
 ) -> Spec:
     painted = overlay(values, end, base)
     drawn = fit(painted, size)
-    if _failed(verdict):
+    if failed(said):
         drawn = np.round(hatch(drawn / 255.0) * 255).astype(np.uint8)
     low, high = float(values.min()), float(values.max())
     below = [
@@ -147,14 +151,14 @@ def _map_panel(
             align="right",
         ),
     ]
-    return _panel(title, png(drawn), size, verdict=verdict, below=below)
+    return _panel(title, png(drawn), size, said=said, below=below)
 
 
 def _alt(shown: list[Explanation], maps: list[Numbers], row: int) -> str:
     said = []
     for each, values in zip(shown, maps, strict=True):
-        verdict = _verdict(each, row)
-        evidence = f" Evidence: {verdict}." if verdict else ""
+        tested = verdict(each, row)
+        evidence = f" Evidence: {tested}." if tested else ""
         said.append(f"{method(each).capitalize()}: {where(values, target(each, row))}{evidence}")
     return " ".join(said)
 
@@ -163,14 +167,14 @@ def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row
     columns = ("method", "evidence", "scale ends at ±", "sum for", "sum against", "score", "gap")
     rows = tuple(
         (
-            method(each),
-            Word(_verdict(each, row) or "not run"),
+            head,
+            Word(verdict(each, row) or "not run"),
             end,
             float(np.clip(values, 0, None).sum()),
             float(np.clip(values, None, 0).sum()),
             float(each.scores[row]),
             None if each.gap is None else float(each.gap[row]),
         )
-        for each, values, end in zip(shown, maps, ends, strict=True)
+        for each, head, values, end in zip(shown, captions(shown, row), maps, ends, strict=True)
     )
     return Table(columns, rows, "Values are summed over channels, in units of the target.")

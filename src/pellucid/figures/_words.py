@@ -9,6 +9,8 @@ from pellucid.figures._colour import Numbers
 from pellucid.figures._numbers import percent, signed
 from pellucid.figures._parts import Share, check_row, shares, target
 from pellucid.figures._pixels import array, is_picture
+from pellucid.figures._sound_words import sound_like, where_heard
+from pellucid.inputs import AudioSpec
 
 _ROWS = ("upper", "middle", "lower")
 _COLUMNS = ("left", "centre", "right")
@@ -18,12 +20,12 @@ def words(explanation: Explanation, *, row: int = 0) -> str:
     """What speaks for and against the target in one row, in one sentence; never without its picture.
 
     Args:
-        explanation: attribution of pictures or columns.
+        explanation: attribution of pictures, sounds or columns.
         row: which row.
 
     Returns:
-        For columns the strongest three for and two against; for pictures where the support lies and how
-        concentrated it is.
+        For columns the strongest three for and two against; for pictures and sounds where the support
+        lies and how concentrated it is.
 
     Raises:
         InputError: if there is no such row.
@@ -35,6 +37,8 @@ def words(explanation: Explanation, *, row: int = 0) -> str:
         True
     """
     check_row(explanation, row)
+    if sound_like(explanation):
+        return where_heard(explanation, row)
     if picture_like(explanation):
         return where(flat(explanation, row), target(explanation, row))
     return _columns(shares(explanation, row), target(explanation, row))
@@ -48,6 +52,8 @@ def picture_like(explanation: Explanation) -> bool:
         return False
     if explanation.provenance.at is not None:
         return explanation.values.ndim == 4
+    if isinstance(explanation.spec, AudioSpec):
+        return False
     return is_picture(explanation.values, explanation.spec)
 
 
@@ -95,5 +101,5 @@ def _columns(parts: tuple[Share, ...], name: str) -> str:
         for head, chosen in (("For", up), ("against", down))
         if chosen
     ]
-    sentence = "; ".join(said) if said else f"No column has any weight for {name}"
+    sentence = "; ".join(said) if said else f"Nothing has any weight for {name}"
     return sentence[0].upper() + sentence[1:] + "."

@@ -37,6 +37,12 @@ class Interactions:
     provenance: Provenance
     note: str
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def shapley_interactions(
     model: nn.Module,
@@ -104,7 +110,7 @@ def shapley_interactions(
         raise InputError("The rows have different numbers of parts; ask for their interactions one by one.")
     n = played.counts[0]
     values, stderr, empty, full, note = _faithful(played, n, budget)
-    names = () if q.described is None or groups is not None else q.described.group_names(q.point)
+    names = () if groups is not None else q.group_names
     made = played.answer(
         "shapley_interactions", torch.zeros_like(q.point), {"budget": budget}, full=full, note=note
     )

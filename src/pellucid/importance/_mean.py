@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Explanation
-from pellucid._core._game import numbered, parts
+from pellucid._core._parts import numbered, parts
 from pellucid.errors import InputError
 from pellucid.importance._ranking import Importance, bootstrapped
 
@@ -78,8 +78,9 @@ def mean_attribution(
         )
     flat = groups.expand(1, *values.shape[1:]).flatten()
     count = int(flat.max()) + 1
-    each = torch.zeros(len(values), count, dtype=torch.float64, device=values.device)
-    each = each.index_add_(1, flat, values.flatten(1).double()).abs().cpu()
+    each = torch.zeros(len(values), count + 1, dtype=torch.float64, device=values.device)
+    # what is held is counted in a part more, and left out
+    each = each.index_add_(1, flat.remainder(count + 1), values.flatten(1).double())[:, :count].abs().cpu()
     low, high = bootstrapped(each, level, resamples, seed)
     names = () if spec is None else spec.group_names(explanation.point)
     names = names if len(names) == count else tuple(f"part {k + 1}" for k in range(count))

@@ -102,7 +102,7 @@ def permutation_importance(
     bad = q.scores(swapped, count * repeats).double().cpu().view(count, repeats, -1).mean(1)
     each = (good - bad).T
     low, high = bootstrapped(each, level, resamples, q.compute.seed)
-    names = () if q.described is None or groups is not None else q.described.group_names(q.point)
+    names = () if groups is not None else q.group_names
     names = names or tuple(f"part {k + 1}" for k in range(count))
     return Importance(names, each.mean(0), low, high, level, MEASURES[measure], q.rows)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Reached, activations, sites, untouched, untrained
+from pellucid._core import Batch, Compute, Reached, activations
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
-from pellucid.errors import InputError, MethodError
+from pellucid.layers._reach import calls, leaves, part_of, twin_of
 from pellucid.layers._tally import RANK_UNITS, Measures, Tally
 
 ENOUGH = 500
@@ -119,22 +117,23 @@ def summary(
         Roy & Vetterli 2007, The effective rank, EUSIPCO (there of singular values, here of the covariance).
 
     Example:
+        >>> import torch
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
         >>> [(row.site, row.kind, row.shape) for row in summary(net, torch.randn(10, 2)).rows]
         [('0', 'Linear', (3,)), ('1', 'ReLU', (3,))]
     """
     how = compute or Compute()
     fed = feed(model, inputs, compute=how)
-    leaves, notes = _leaves(_calls(model, inputs, how))
-    names = [leaf.site for leaf in leaves]
-    twin = _twin(model, inputs, how, notes) if untrained_copy else None
+    reached, notes = leaves(calls(model, inputs, how))
+    names = [leaf.site for leaf in reached]
+    twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 2 if twin is not None else 1
-    own = _measured(model, inputs, leaves, _part(how, 0, passes))
-    control = None if twin is None else _measured(twin, inputs, leaves, _part(how, 1, passes))
+    own = _measured(model, inputs, reached, part_of(how, 0, passes))
+    control = None if twin is None else _measured(twin, inputs, reached, part_of(how, 1, passes))
     seen = fields(model, fed.packed[:1], names, compute=how) if fed.single else dict.fromkeys(names)
     rows = tuple(
         _row(leaf, seen[leaf.site], own[leaf.site], control[leaf.site] if control else None)
-        for leaf in leaves
+        for leaf in reached
     )
     if any(row.units > row.rank_units for row in rows):
         notes.append(
@@ -147,66 +146,10 @@ def summary(
     return LayerSummary(rows, fed.rows, " ".join(notes))
 
 
-def _calls(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> tuple[Reached, ...]:
-    """Every call while two rows pass; their number tells the row axis."""
-    few = _first(inputs, 2)
-
-    def run() -> None:
-        for _ in activations(model, few, (), compute=Compute(2, how.seed, how.device)):
-            pass
-
-    with untouched(model):
-        return sites(model, run)
-
-
-def _first(inputs: Tensor | Batch, count: int) -> Tensor | Batch:
-    if isinstance(inputs, Tensor):
-        return inputs[:count]
-    return Batch(
-        {name: part[:count] for name, part in inputs.varied.items()},
-        {name: part[:count] for name, part in inputs.held.items()},
-        inputs.shared,
-    )
-
-
-def _leaves(calls: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
-    """Calls of modules that call no other; and a sentence about those whose output is not one tensor."""
-    reached = {id(call.module) for call in calls}
-    leaves = [
-        call
-        for call in calls
-        if not any(id(m) in reached for m in call.module.modules() if m is not call.module)
-    ]
-    # rows of measures need a row axis and at least one number per row
-    plain = [call for call in leaves if call.shape and math.prod(call.shape)]
-    other = sorted({call.site for call in leaves} - {call.site for call in plain})
-    if not plain:
-        raise InputError("The network has no layer that gives one tensor: there is nothing to sum up.")
-    notes = [f"Not listed, for they give more than one tensor: {', '.join(other)}."] if other else []
-    return plain, notes
-
-
-def _twin(model: nn.Module, inputs: Tensor | Batch, how: Compute, notes: list[str]) -> nn.Module | None:
-    calibrate = inputs[:ENOUGH].to(_device(model)) if isinstance(inputs, Tensor) else None
-    try:
-        return untrained(model, seed=how.seed, calibrate=calibrate)
-    except MethodError as error:
-        notes.append(f"No untrained twin: {error}")
-        return None
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
-
-
-def _part(how: Compute, number: int, of: int) -> Compute:
-    return replace(how, progress=lambda done, total: how.progress(number * total + done, of * total))
-
-
 def _measured(
-    model: nn.Module, inputs: Tensor | Batch, leaves: Sequence[Reached], how: Compute
+    model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], how: Compute
 ) -> dict[str, Measures]:
-    tallies = {leaf.site: Tally(model, leaf.module, how.seed) for leaf in leaves}
+    tallies = {leaf.site: Tally(model, leaf.module, how.seed) for leaf in reached}
     for _, seen in activations(model, inputs, list(tallies), compute=how):
         for site, tally in tallies.items():
             tally.add(seen[site])

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from pellucid._core import Dataset
 from pellucid.errors import InputError, near_misses
+from pellucid.inputs import TextSpec
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
+from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
+from pellucid.networks._text import PAD, Reader, gru, text_cnn, transformer
 
-_KINDS: MappingProxyType[str, Callable[..., Plain]] = MappingProxyType({"mlp": mlp, "cnn": cnn})
+Network = Plain | Reader
+_KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
+    {
+        "mlp": mlp,
+        "cnn": cnn,
+        "mobilenet_v2": mobilenet_v2,
+        "spectrogram_cnn": spectrogram_cnn,
+        "waveform_cnn": waveform_cnn,
+        "text_cnn": text_cnn,
+        "transformer": transformer,
+        "gru": gru,
+    }
+)
+OF_TEXTS = ("text_cnn", "transformer", "gru")
 
 
-def build(architecture: Architecture) -> Plain:
+def build(architecture: Architecture) -> Network:
     """The network that ``architecture`` describes, with the weights of its seed.
 
     Args:
@@ -51,15 +68,21 @@ def build(architecture: Architecture) -> Plain:
         raise InputError(f"A parameter of {architecture.kind} has the wrong type: {error}.") from error
 
 
-def default_network(dataset: Dataset, *, seed: int = 0) -> Plain:
-    """A plain network that suits ``dataset``: :func:`mlp` for tables, :func:`cnn` for pictures.
+def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0) -> Network:
+    """A plain network that suits ``dataset``: :func:`mlp` for tables, :func:`cnn` for pictures,
+    :func:`spectrogram_cnn` or :func:`waveform_cnn` for sounds, :func:`text_cnn` for texts.
 
     Pictures are halved until at most 8 pixels a side remain, at least twice where 4 pixels allow it, with
     16, 32, 64, 64, … channels; a quarter of the dense layer drops out in training. Regression gets the mean
     and sd of the training answers as its last layer.
 
+    Networks for sounds have three convolutions, or as many as the sound is long enough for; a quarter of what
+    they end in drops out in training, in which spectrograms are moved by up to 8 % of time and pitch.
+
     Args:
-        dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures.
+        dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures,
+            ``("C", "F", "T")`` spectrograms, ``("C", "T")`` waveforms, ``("T",)`` texts.
+        kind: another network for texts: ``"transformer"`` or ``"gru"``.
         seed: decides the weights.
 
     Returns:
@@ -70,6 +93,10 @@ def default_network(dataset: Dataset, *, seed: int = 0) -> Plain:
     """
     axes, shape = dataset.spec.axes, dataset.inputs.shape[1:]
     answers = _answer_scale(dataset) if dataset.task == "regression" else None
+    if axes == ("T",) and isinstance(dataset.spec, TextSpec):
+        return _reader(dataset, dataset.spec, kind or OF_TEXTS[0], seed, answers)
+    if kind is not None:
+        raise InputError(f"network={kind!r} is for texts; {dataset.name} has the axes {axes}.")
     if axes == ("D",) and len(shape) == 1:
         return mlp(shape[0], dataset.outputs, seed=seed, answers=answers)
     if axes == ("C", "H", "W") and len(shape) == 3:
@@ -84,10 +111,51 @@ def default_network(dataset: Dataset, *, seed: int = 0) -> Plain:
             dropout=0.25,
             answers=answers,
         )
+    if axes in (("C", "F", "T"), ("C", "T")) and len(shape) == len(axes):
+        return _for_sounds(shape, dataset.outputs, seed, answers)
     raise InputError(
-        f"{dataset.name}: a default network needs rows [N, D] or pictures [N, C, H, W], got "
+        f"{dataset.name}: a default network needs rows [N, D], pictures [N, C, H, W] or sounds, got "
         f"{tuple(dataset.inputs.shape)} with axes {axes}. Build a network and give it to train()."
     )
+
+
+def _for_sounds(shape: Sequence[int], outputs: int, seed: int, answers: tuple[float, float] | None) -> Plain:
+    if len(shape) == 2:
+        widths = tuple(w for k, w in enumerate((32, 32, 64), start=1) if shape[1] >= 4 * 4**k)
+        return waveform_cnn(
+            shape[1], outputs, channels=shape[0], widths=widths, seed=seed, dropout=0.25, answers=answers
+        )
+    channels, bins, frames = shape
+    widths = tuple(w for k, w in enumerate((16, 32, 64), start=1) if min(bins, frames) >= 2**k)
+    return spectrogram_cnn(
+        bins,
+        frames,
+        outputs,
+        channels=channels,
+        widths=widths,
+        seed=seed,
+        dropout=0.25,
+        blur=0.08,
+        answers=answers,
+    )
+
+
+def _reader(
+    dataset: Dataset, spec: TextSpec, kind: str, seed: int, answers: tuple[float, float] | None
+) -> Reader:
+    kind = kind.replace("-", "_")
+    if kind not in OF_TEXTS:
+        raise InputError(f"No network for texts is called {kind!r}. {near_misses(kind, OF_TEXTS)}")
+    size = spec.size or int(dataset.inputs.max()) + 1
+    if spec.pad not in (None, PAD):
+        raise InputError(
+            f"The networks here take token {PAD} as padding, this tokenizer pads with {spec.pad}. Build a "
+            "network of your own and give it to train()."
+        )
+    if kind == "gru":
+        return gru(dataset.outputs, vocabulary=size, seed=seed, answers=answers)
+    make = transformer if kind == "transformer" else text_cnn
+    return make(size, dataset.outputs, seed=seed, answers=answers)
 
 
 def _widths(side: int) -> tuple[int, ...]:

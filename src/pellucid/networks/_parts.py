@@ -44,7 +44,9 @@ def activation_module(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
-def initialise(layer: nn.Linear | nn.Conv2d, how: str, follows: str, generator: Generator) -> None:
+def initialise(
+    layer: nn.Linear | nn.Conv1d | nn.Conv2d, how: str, follows: str, generator: Generator
+) -> None:
     """Fill weights as ``how`` says for the activation that follows (``"linear"``: none); biases are zero."""
     gain, weight = _GAINS[follows], layer.weight
     fan_in = weight[0].numel()
@@ -65,7 +67,7 @@ def initialise(layer: nn.Linear | nn.Conv2d, how: str, follows: str, generator: 
 def initialise_all(network: nn.Sequential, how: str, activation: str, seed: int) -> None:
     """Fill every learned layer in its order, from ``seed`` alone; no activation follows the last."""
     generator = torch.Generator().manual_seed(seed)
-    learned = [module for module in network if isinstance(module, (nn.Linear, nn.Conv2d))]
+    learned = [module for module in network if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d))]
     for layer in learned[:-1]:
         initialise(layer, how, activation, generator)
     initialise(learned[-1], how, "linear", generator)

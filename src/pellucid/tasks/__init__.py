@@ -1,6 +1,9 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._estimate import Estimate, Step, estimate
+from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
+    Method,
     best_method,
     explain,
     fitting_methods,
@@ -9,39 +12,63 @@ from pellucid.tasks._explain import (
     survey,
     usual_target,
 )
+from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
+from pellucid.tasks._importance import importance_of
+from pellucid.tasks._influence import influence
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
-from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences
+from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
-from pellucid.tasks._train import dataset_of, network_for, parsed_types, train
+from pellucid.tasks._several import explain_several, target_named
+from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
+from pellucid.tasks._truth import truth
 
 __all__ = [
+    "Estimate",
+    "Step",
+    "estimate",
+    "estimate_features",
     "FeaturePage",
+    "Heard",
+    "Method",
     "Performance",
     "answers_of",
     "best_method",
     "dataset_of",
     "explain",
+    "explain_several",
+    "explain_to",
     "feature_sites",
     "features",
     "first_units",
     "fitting_methods",
     "held_out",
+    "influence",
+    "importance_of",
     "layers",
+    "load_explanations",
     "method_named",
     "methods",
+    "mobilenet",
     "network_for",
     "open",
     "open_run",
     "parsed_types",
     "performance",
+    "rows_named",
     "rules",
     "sample",
     "save_run",
+    "shard_of",
+    "sentence_topics",
+    "sentences",
     "survey",
+    "target_named",
     "train",
+    "truth",
     "usual_target",
 ]

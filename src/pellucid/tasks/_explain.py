@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid import attribution, evidence
-from pellucid._core import Compute, Dataset, Explanation, Subject, TargetLike, log_odds, logit, predict
+from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, predict
 from pellucid.errors import CancelledError, InputError, MethodError, near_misses
 from pellucid.tasks._rows import held_out, sample
 
@@ -48,7 +48,7 @@ def usual_target(subject: Subject, inputs: Tensor) -> TargetLike:
     """What is explained when nobody says: log-odds of each row's top class; the output in regression."""
     if subject.task == "regression":
         return logit(0)
-    outputs = predict(subject.model, inputs)
+    outputs = predict(subject.model, inputs, spec=subject.spec)
     return log_odds(0) if outputs.ndim == 1 or outputs.shape[1] == 1 else log_odds(outputs.argmax(1))
 
 
@@ -99,7 +99,7 @@ def explain(
         >>> pellucid.explain(subject, 0, method="integrated_gradients").values.shape
         torch.Size([1, 4])
     """
-    inputs = _inputs(subject, x)
+    inputs = chosen_inputs(subject, x)
     wanted = usual_target(subject, inputs) if target is None else target
     note, chosen = "", method
     if chosen is None:
@@ -111,9 +111,14 @@ def explain(
     )
     if not cards:
         return found
-    others = None if subject.data is None else _others(held_out(subject.data), 32)
     tested = evidence.cards(
-        subject.model, found, function, target=wanted, spec=subject.spec, others=others, compute=compute
+        subject.model,
+        found,
+        function,
+        target=wanted,
+        spec=subject.spec,
+        others=other_rows(subject),
+        compute=compute,
     )
     return dataclasses.replace(found, cards=tested)
 
@@ -194,12 +199,17 @@ def fitting_methods(
     return found
 
 
-def _others(data: Dataset, most: int) -> Tensor:
+def other_rows(subject: Subject, most: int = 32) -> Tensor | None:
+    """Held-out inputs that maps are compared with; ``None`` without data."""
+    if subject.data is None:
+        return None
+    data = held_out(subject.data)
     return data.inputs[sample(len(data), most)]
 
 
-def _inputs(subject: Subject, x: Tensor | int | Sequence[int] | None) -> Tensor:
-    if isinstance(x, Tensor) and (x.is_floating_point() or subject.data is None):
+def chosen_inputs(subject: Subject, x: Tensor | int | Sequence[int] | None) -> Tensor:
+    """Inputs ``[N, *shape]`` as given, or the held-out rows of those numbers; ``None`` is the first."""
+    if isinstance(x, Tensor) and (x.is_floating_point() or x.ndim > 1 or subject.data is None):
         return x
     data = held_out(subject.needs_data("Naming rows by number"))
     wanted = torch.as_tensor(0 if x is None else x).flatten()

@@ -67,7 +67,7 @@ def performance(subject: Subject, *, compute: Compute | None = None) -> Performa
     """
     data = subject.needs_data("performance")
     held = held_out(data)
-    outputs = predict(subject.model, held.inputs, compute=compute)
+    outputs = predict(subject.model, held.inputs, spec=subject.spec, compute=compute)
     if subject.task == "classification":
         return _accuracy(subject, data, held, outputs)
     return _r_squared(data, held, outputs)

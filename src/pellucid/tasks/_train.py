@@ -2,45 +2,67 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from torch import nn
 
 from pellucid import training
 from pellucid._core import Dataset, Subject
-from pellucid.data import Kind, by_name, from_path, table
+from pellucid.data import Kind, by_name, from_path, sounds, table
 from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._runs import save_run
 
+SNAPSHOTS, SMALL = 5, 1_000_000  # epochs kept of a network of so many parameters: 20 MB at most
+NORMED = ("spectrogram_cnn", "waveform_cnn")
+NORMED_RATE = 4e-3
 Watcher = Callable[["training.Epoch"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a folder of sounds is read, as by :func:`pellucid.data.sounds`; ``None`` is its own choice."""
+
+    pattern: str | None = None
+    held_out: str | None = None
+    front: Literal["waveform", "spectrogram"] | None = None
+    rate: int | None = None
+    seconds: float | None = None
 
 
 def train(
     data: Dataset | str | Path,
     *,
     answer: str | None = None,
-    network: nn.Module | None = None,
+    text: str | None = None,
+    network: nn.Module | str | None = None,
     epochs: int = 20,
     batch_size: int = 64,
     optimizer: str = "adamw",
     learning_rate: float | None = None,
     patience: int | None = 5,
     seed: int = 0,
+    snapshots: int | None = None,
     out: str | Path | None = None,
     watch: Watcher | None = None,
 ) -> Subject:
     """Train a network on data and open it.
 
     Args:
-        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder with a folder per class) or
-            the name of a bundled data set.
+        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder of pictures or sounds with a
+            folder per class) or the name of a bundled data set.
         answer: the column to predict, where ``data`` is a table's path.
-        network: what to train, in place; a plain network that suits the data where left out.
+        text: the column to read, where that table holds texts.
+        network: what to train, in place; a plain network that suits the data where left out, or the name
+            of another one for texts (``"transformer"``, ``"gru"``).
         epochs, batch_size, optimizer, learning_rate, patience: see :func:`pellucid.training.train`.
         seed: the only source of chance.
+        snapshots: most epochs whose weights are kept for :func:`~pellucid.influence`, evenly spaced; left
+            out, 5 of networks of up to a million parameters, none of larger ones.
         out: run folder to leave behind; training that was killed resumes there.
         watch: called with each finished epoch, for displays.
 
@@ -58,17 +80,19 @@ def train(
         >>> subject.classes
         ('malignant', 'benign')
     """
-    dataset = data if isinstance(data, Dataset) else dataset_of(data, answer=answer)
-    net = network if network is not None else default_network(dataset, seed=seed)
+    dataset = data if isinstance(data, Dataset) else dataset_of(data, answer=answer, text=text)
+    kind = network if isinstance(network, str) else None
+    net = network if isinstance(network, nn.Module) else default_network(dataset, kind=kind, seed=seed)
     running = training.train(
         net,
         dataset,
         epochs=epochs,
         batch_size=batch_size,
         optimizer=optimizer,
-        learning_rate=learning_rate,
+        learning_rate=_rate(net, optimizer) if learning_rate is None else learning_rate,
         patience=patience,
         seed=seed,
+        snapshots=_kept(net) if snapshots is None else snapshots,
         checkpoint=None if out is None else Path(out) / "checkpoint.safetensors",
     )
     try:
@@ -85,21 +109,41 @@ def train(
     return subject
 
 
+def _kept(network: nn.Module) -> int:
+    return SNAPSHOTS if sum(p.numel() for p in network.parameters()) <= SMALL else 0
+
+
+def _rate(network: nn.Module, optimizer: str) -> float | None:
+    """Larger steps for our networks with batch norm, which bear them; else the optimizer's own."""
+    kind = getattr(getattr(network, "architecture", None), "kind", "")
+    return NORMED_RATE if optimizer == "adamw" and kind in NORMED else None
+
+
 def dataset_of(
-    source: str | Path, *, answer: str | None = None, types: Mapping[str, Kind] | None = None
+    source: str | Path,
+    *,
+    answer: str | None = None,
+    types: Mapping[str, Kind] | None = None,
+    text: str | None = None,
+    parts: str | None = None,
+    heard: Heard | None = None,
 ) -> Dataset:
-    """A data set from a path or the name of a bundled one.
+    """A data set from a path or the name of a bundled one; ``text`` and ``parts`` name columns of a table,
+    ``heard`` says how to read sounds.
 
     Example:
         >>> dataset_of("digits").classes[3]
         '3'
     """
     place = Path(source)
+    if heard is not None and heard != Heard():
+        given = {name: value for name, value in dataclasses.asdict(heard).items() if value is not None}
+        return sounds(place, **given)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
         return by_name(str(source))
     if types:
-        return table(place, answer or "", types=types)
-    return from_path(place, target=answer)
+        return table(place, answer or "", types=types, parts=parts)
+    return from_path(place, target=answer, text=text, parts=parts)
 
 
 def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
@@ -122,13 +166,21 @@ def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
 
 
 def network_for(
-    dataset: Dataset, *, hidden: Sequence[int] | None = None, activation: str | None = None, seed: int = 0
+    dataset: Dataset,
+    *,
+    kind: str | None = None,
+    hidden: Sequence[int] | None = None,
+    activation: str | None = None,
+    seed: int = 0,
 ) -> nn.Module:
     """A plain network that suits the data, with other widths or another activation where they are given."""
-    usual = default_network(dataset, seed=seed)
+    usual = default_network(dataset, kind=kind, seed=seed)
+    for name, given in (("hidden", hidden), ("activation", activation)):
+        if given is not None and name not in usual.architecture.params:
+            raise InputError(f"A {usual.architecture.kind} has no {name} to choose; leave it away.")
     params = dict(usual.architecture.params)
     if activation is not None:
         params["activation"] = activation
-    if hidden is not None:
+    if hidden is not None and "hidden" in params:
         params["hidden"] = list(hidden) if usual.architecture.kind == "mlp" else hidden[-1]
     return build(Architecture(usual.architecture.kind, params))

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Json
+from pellucid._core import Json, Snapshot
 from pellucid._core._store import load, save
 from pellucid.errors import TrainingError
 from pellucid.training._values import Epoch
@@ -26,6 +26,7 @@ class Checkpoint:
         epochs: those that are done.
         weights, best: state of the network after the last and after the best epoch.
         optimizer: state of the optimizer, ``"<parameter number>/<name>"``.
+        snapshots: weights after earlier epochs.
     """
 
     options: Mapping[str, Json]
@@ -34,6 +35,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
+    snapshots: tuple[Snapshot, ...] = ()
 
 
 def state_of(network: nn.Module) -> dict[str, Tensor]:

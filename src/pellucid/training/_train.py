@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from pellucid._core import Dataset, Progress, silent
+from pellucid.errors import InputError
 from pellucid.training._options import checked_options
 from pellucid.training._training import Training
 from pellucid.training._values import TrainingRecord
@@ -27,6 +28,7 @@ def train(
     checkpoint: str | Path | None = None,
     resume: bool = True,
     instruments: bool = True,
+    snapshots: int = 0,
     progress: Progress = silent,
 ) -> Training:
     """Train a network in place; iterate what is returned to make it go, one :class:`Epoch` at a time.
@@ -59,6 +61,7 @@ def train(
             the result is equal to the bit to that of an uninterrupted run. ``epochs`` may be larger than it
             was, everything else must be the same.
         instruments: whether :attr:`Epoch.layers` is measured; costs at most a tenth of the time.
+        snapshots: most epochs whose weights the record keeps, evenly spaced, for :mod:`pellucid.influence`.
         progress: called after each step with (steps done, most steps); raising
             :class:`~pellucid.errors.CancelledError` in it ends training at the last whole epoch.
 
@@ -100,9 +103,18 @@ def train(
     options = checked_options(
         epochs, batch_size, optimizer, learning_rate, momentum, weight_decay, patience, seed
     )
+    if snapshots < 0:
+        raise InputError(f"snapshots must be 0 or above, got {snapshots}.")
     path = None if checkpoint is None else Path(checkpoint)
     return Training(
-        network, dataset, options, path, resume=resume, instruments=instruments, progress=progress
+        network,
+        dataset,
+        options,
+        path,
+        resume=resume,
+        instruments=instruments,
+        progress=progress,
+        snapshots=snapshots,
     )
 
 

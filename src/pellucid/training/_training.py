@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from pellucid._core import Dataset, Json, Progress, inputs_hash
+from pellucid._core import Dataset, Json, Progress, Snapshot, inputs_hash, spaced
 from pellucid.training._checkpoint import (
     Checkpoint,
     optimizer_state,
@@ -39,7 +39,9 @@ class Training(Iterator[Epoch]):
         resume: bool,
         instruments: bool,
         progress: Progress,
+        snapshots: int,
     ) -> None:
+        self._most, self._snapshots = snapshots, list[Snapshot]()
         self._network, self._options, self._path = network, options, path
         self._passes = Passes(network, dataset, options, instruments=instruments, progress=progress)
         self._facts = _facts(network, dataset, self._passes)
@@ -72,6 +74,7 @@ class Training(Iterator[Epoch]):
             max((epoch.index for epoch in self._done if epoch.best), default=-1),
             sum(epoch.seconds for epoch in self._done),
             sum(p.numel() for p in self._network.parameters() if p.requires_grad),
+            tuple(self._snapshots),
         )
 
     def _read(self, *, resume: bool) -> Checkpoint | None:
@@ -86,7 +89,8 @@ class Training(Iterator[Epoch]):
     def _write(self) -> None:
         if self._path is not None:
             states = (state_of(self._network), self._best, optimizer_state(self._passes.optimizer))
-            made = Checkpoint(self._options.to_json(), self._data, tuple(self._done), *states)
+            kept = tuple(self._snapshots)
+            made = Checkpoint(self._options.to_json(), self._data, tuple(self._done), *states, kept)
             write_checkpoint(made, self._path)
 
     def _run(self) -> Generator[Epoch]:
@@ -102,7 +106,7 @@ class Training(Iterator[Epoch]):
 
     def _replay(self, kept: Checkpoint) -> Iterator[Epoch]:
         """Take up the states of a checkpoint and give its epochs again."""
-        self._kept, self._best = None, dict(kept.best)
+        self._kept, self._best, self._snapshots = None, dict(kept.best), list(kept.snapshots)
         put_state(self._network, kept.weights)
         put_optimizer_state(self._passes.optimizer, kept.optimizer)
         self._network.eval()
@@ -118,8 +122,16 @@ class Training(Iterator[Epoch]):
         if best:
             self._best = state_of(self._network)
         self._done.append(epoch)
+        self._take()
         self._write()
         return epoch
+
+    def _take(self) -> None:
+        """Keep the weights of a few epochs, evenly spaced."""
+        wanted, last = spaced(len(self._done), self._most), len(self._done) - 1
+        self._snapshots = [kept for kept in self._snapshots if kept.epoch in wanted]
+        if last in wanted:
+            self._snapshots.append(Snapshot(last, self._options.learning_rate, state_of(self._network)))
 
     def _why_stop(self, epochs: list[Epoch]) -> str:
         """Why no epoch follows these; empty where one does."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from pellucid._core import Json
+from pellucid._core import Json, Snapshot
 
 Metric = Literal["accuracy", "R²"]
 
@@ -82,6 +82,7 @@ class TrainingRecord:
         best_epoch: index of the epoch whose weights the network has; -1 before the first.
         seconds: over all epochs.
         parameters: how many numbers are learned.
+        snapshots: weights during the training, where they were asked for.
     """
 
     epochs: tuple[Epoch, ...]
@@ -90,6 +91,7 @@ class TrainingRecord:
     best_epoch: int
     seconds: float
     parameters: int
+    snapshots: tuple[Snapshot, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def best(self) -> Epoch | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from pellucid._core import Pass, Slope
+from pellucid.attribution._operations import plain, visible
 from pellucid.errors import MethodError
 
 STRAIGHT = frozenset({"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"})
@@ -21,7 +22,7 @@ def contributions(picture: Tensor) -> Slope:
     channels, size = picture.shape[1], picture.shape[-2:]
 
     def found(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad(), _Biased() as seen:
+        with visible(work.feed.model, "full_grad"), torch.enable_grad(), _Biased() as seen:
             start = points.detach().requires_grad_()
             score = work.score(start.clone(), rows, len(ks))
         outputs = [result for result, _ in seen.added]
@@ -68,7 +69,7 @@ class _Biased(TorchFunctionMode):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """Do one operation and keep it where it has a bias."""
-        given, name = dict(kwargs or {}), str(getattr(func, "__name__", ""))
+        given, name = dict(kwargs or {}), plain(func)
         result = func(*args, **given)
         bias = _bias(name, args, given)
         if not isinstance(result, Tensor) or not result.requires_grad or bias is None:

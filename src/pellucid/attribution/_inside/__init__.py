@@ -145,7 +145,7 @@ def _slope_at(at: str | None) -> Slope:
         if found is None:
             raise MethodError(
                 f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
-                "Explain another layer, or use occlusion(at=…), which only needs scores."
+                "Explain another layer."
             )
         return found, score.detach()
 

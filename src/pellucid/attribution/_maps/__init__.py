@@ -5,18 +5,21 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, Question, activations, sites
+from pellucid._core import Batch, Compute, Explanation, Question, TargetLike, activations, sites
 from pellucid.errors import InputError, MethodError
 
-INSTEAD = "Use integrated_gradients, saliency or occlusion, which work for any network."
 
-
-def spatial(method: str, model: nn.Module, inputs: Tensor | Batch, at: str | None) -> tuple[str, Tensor]:
+def spatial(
+    method: str, model: nn.Module, inputs: Tensor | Batch, target: TargetLike, at: str | None
+) -> tuple[str, Tensor]:
     """The spatial layer that is meant and the picture that its map is laid over."""
     if not isinstance(inputs, Tensor | Batch):
         raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
-    picture = the_picture(method, inputs if isinstance(inputs, Tensor) else dict(inputs.varied))
-    return (_last_spatial(method, model, inputs) if at is None else at), picture.detach()
+    try:
+        picture = the_picture(method, inputs if isinstance(inputs, Tensor) else dict(inputs.varied))
+        return (_last_spatial(method, model, inputs) if at is None else at), picture.detach()
+    except MethodError as error:
+        raise MethodError(f"{error}{Question(model, inputs, target).instead}") from error
 
 
 def the_picture(method: str, given: Tensor | dict[str, Tensor]) -> Tensor:
@@ -29,7 +32,7 @@ def the_picture(method: str, given: Tensor | dict[str, Tensor]) -> Tensor:
             )
         (given,) = given.values()
     if given.ndim != 4:
-        raise MethodError(f"{method} needs pictures [N, C, H, W], got {list(given.shape)}. {INSTEAD}")
+        raise MethodError(f"{method} needs pictures [N, C, H, W], got {list(given.shape)}.")
     return given
 
 
@@ -38,7 +41,7 @@ def laid(method: str, q: Question, found: Tensor, picture: Tensor, layer: str, *
     found = found.relu() if relu else found
     size = (picture.shape[-2], picture.shape[-1])
     large = F.interpolate(found, size, mode="bilinear", align_corners=False)
-    values = (large / picture.shape[1]).expand(picture.shape).reshape(q.packed.shape)
+    values = (large / picture.shape[1]).expand(-1, *picture.shape[1:]).reshape(q.packed.shape)
     height, width = found.shape[-2:]
     note = f"Map of {layer!r} ({height}×{width}), enlarged to the picture."
     if not bool(found.any(-1).any(-1).all()):
@@ -61,7 +64,5 @@ def _last_spatial(method: str, model: nn.Module, inputs: Tensor | Batch) -> str:
     shapes = {r.site: r.shape or () for r in sites(model, lambda: next(rows)) if r.site != "."}
     found = [site for site, s in shapes.items() if len(s) == 4 and s[0] == 1 and min(s[-2:]) > 1]
     if not found:
-        raise MethodError(
-            f"{method} needs a layer with a map [N, C, h, w]; {type(model).__name__} has none. {INSTEAD}"
-        )
+        raise MethodError(f"{method} needs a layer with a map [N, C, h, w]; {type(model).__name__} has none.")
     return found[-1]

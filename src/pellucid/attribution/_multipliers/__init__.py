@@ -4,5 +4,6 @@ from pellucid.attribution._multipliers._crossed import by_background
 from pellucid.attribution._multipliers._differences import Rule
 from pellucid.attribution._multipliers._pairing import RowsMixedError
 from pellucid.attribution._multipliers._slopes import by_pairs
+from pellucid.attribution._multipliers._torn import whole
 
-__all__ = ["RowsMixedError", "Rule", "by_background", "by_pairs"]
+__all__ = ["RowsMixedError", "Rule", "by_background", "by_pairs", "whole"]

@@ -65,9 +65,9 @@ class _Crossed:
                 self.passed = None  # the last rows' graph goes before the next one comes
                 passed = self.passed = self._rows(work, points[:n], rows)
             output = self._references(work, start, rows, passed)
-            outer, score, base = self._scored(work, passed, output, rows)
+            outer, score, base, torn = self._scored(work, passed, output, rows)
             multiplier = self._back(work, passed, outer)
-        self.heard(ks, rows, base.view(len(ks), n), passed.rescaled)
+        self.heard(ks, rows, base.view(len(ks), n), passed.rescaled, passed.pairing.torn | torn)
         values = multiplier * (points[:n] - start.unsqueeze(1))
         return values.reshape(points.shape), score
 
@@ -93,8 +93,9 @@ class _Crossed:
 
     def _scored(
         self, work: Pass, passed: _Passed, there: Tensor, rows: slice
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What is asked about each row, pair by pair: its multipliers ``[c, n, …]`` and both scores."""
+    ) -> tuple[Tensor, Tensor, Tensor, set[str]]:
+        """What is asked about each row, pair by pair: its multipliers ``[c, n, …]``, both scores, and what
+        is steered in the question itself."""
         count, n = len(there), len(passed.folded.place)
         pairing, here = Pairing(), passed.output.detach()[passed.folded.place]
         here = leaf(here.repeat(count, *[1] * (here.ndim - 1)))
@@ -105,7 +106,7 @@ class _Crossed:
             score = work.scored(here.clone(), rows, count)
         pairing.compare()
         outer = graded(work, score, here, self.method, torch.ones_like(score))
-        return outer.view(count, n, *outer.shape[1:]), score.detach(), base
+        return outer.view(count, n, *outer.shape[1:]), score.detach(), base, pairing.torn
 
     def _back(self, work: Pass, passed: _Passed, outer: Tensor) -> Tensor:
         """Multipliers ``[c, n, *shape]`` of the input for those of the output."""

@@ -51,13 +51,17 @@ class Differences(Watch):
         self.makers = Makers()
         self.rescaled = 0
 
+    def chooses(self, name: str, chosen: tuple[Tensor, ...]) -> None:
+        """Keep what steers an operation, to compare it between the passes."""
+        self.pairing.choose(name, tuple(self.kept(t) for t in chosen), there=self.remember)
+
     def rule(self, call: Call) -> object:
         """The operation with DeepLIFT's multiplier in its backward."""
         name, active = call.name, call.active
         if name in PRODUCTS and len(active) > 2:
             raise MethodError(
                 f"{self.method} has no rule for {name!r} of {len(active)} tensors that all depend on the "
-                "input. Multiply them two at a time, or use integrated_gradients."
+                "input. Multiply them two at a time."
             )
         if name in LINEAR or (name in PRODUCTS and len(active) == 1):
             return self._straight(call)

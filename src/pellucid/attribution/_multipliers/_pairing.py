@@ -13,6 +13,10 @@ class RowsMixedError(MethodError):
     """A pass whose tensors do not keep the row axis first, so that rows and references cannot be crossed."""
 
 
+# an operation's name, and the tensors without a slope that say what it does
+Steered = tuple[str, tuple[Slot, ...]]
+
+
 class Pairing:
     """What the passes at the reference and at the input showed at each operation that has a rule.
 
@@ -27,10 +31,12 @@ class Pairing:
         self._names: list[str] = []
         self._slots: list[tuple[Slot, ...]] = []
         self._now: list[tuple[Tensor, ...]] | None = None
+        self._steered: tuple[list[Steered], list[Steered]] = ([], [])
 
     def again(self, references: int) -> None:
         """Forget the pass at the reference; another one comes, of so many rows."""
         self.references, self._names, self._slots, self._now = references, [], [], None
+        self._steered[1].clear()
 
     def add(self, name: str, slots: tuple[Slot, ...]) -> None:
         """What the pass at the reference saw at its next operation."""
@@ -50,7 +56,7 @@ class Pairing:
             at = (*here, *self._names)[known.index(False)] if False in known else (here + self._names)[-1]
             raise MethodError(
                 f"The network takes another way for the reference than for the input (at {at!r}), "
-                "so that operations cannot be compared. Use integrated_gradients."
+                "so that operations cannot be compared."
             )
         for (name, shapes), slots in zip(self._seen, self._slots, strict=True):
             for shape, slot in zip(shapes, slots, strict=False):
@@ -59,6 +65,21 @@ class Pairing:
                     raise RowsMixedError(
                         f"{name!r} saw {list(shape)} at the input and {list(there)} at the reference."
                     )
+
+    def choose(self, name: str, slots: tuple[Slot, ...], *, there: bool) -> None:
+        """What steered an operation in the pass at the reference, or in the one at the input."""
+        self._steered[there].append((name, slots))
+
+    @property
+    def torn(self) -> set[str]:
+        """Operations that the input steered otherwise than the reference did."""
+        here, there = self._steered
+        found = {name for name, _ in [*here, *there]} if len(here) != len(there) else set[str]()
+        for (name, slots), (_, others) in zip(here, there, strict=False):
+            same = len(slots) == len(others)
+            if not same or not all(_alike(a.now, b.now) for a, b in zip(slots, others, strict=True)):
+                found.add(name)
+        return found
 
     def _fits(self, here: torch.Size, there: torch.Size) -> bool:
         if self.rows is None:
@@ -84,3 +105,12 @@ class Pairing:
         """Let the rules see these instead, in the order of :meth:`all`."""
         waiting = iter(tensors)
         self._now = [tuple(next(waiting) for _ in slots) for slots in self._slots]
+
+
+def _alike(here: Tensor, there: Tensor) -> bool:
+    """Whether rows and references hold the same, whichever of them meet."""
+    if here.shape == there.shape:
+        return torch.equal(here, there)
+    if here.shape[1:] != there.shape[1:] or not len(here) or not len(there):
+        return False
+    return bool((here == there[:1]).all()) and bool((there == there[:1]).all())

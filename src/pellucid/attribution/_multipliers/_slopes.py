@@ -15,8 +15,9 @@ from pellucid.errors import MethodError
 
 # (ks [c], rows of n) -> references that broadcast to [c, n, *shape]
 References = Callable[[Tensor, slice], Tensor]
-# (ks [c], rows of n, scores at the references [c, n], elementwise operations rescaled)
-Heard = Callable[[Tensor, slice, Tensor, int], None]
+# (ks [c], rows of n, scores at the references [c, n], elementwise operations rescaled, operations that the
+# input steers otherwise than the reference)
+Heard = Callable[[Tensor, slice, Tensor, int, set[str]], None]
 
 
 def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> Slope:
@@ -35,7 +36,7 @@ def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> S
                 score = work.score(x.clone(), rows, count)
             pairing.compare()
             multiplier = graded(work, score, x, method, torch.ones_like(score))
-        heard(ks, rows, base.view(count, -1), seen.rescaled)
+        heard(ks, rows, base.view(count, -1), seen.rescaled, pairing.torn)
         return multiplier * (x - first).detach(), score.detach()
 
     return contributions
@@ -56,7 +57,7 @@ def graded(
         (found,) = torch.autograd.grad(score, x, outer, allow_unused=True, retain_graph=again)
     if found is None:
         raise MethodError(
-            f"{work.target.label} does not depend on {work.at or 'the input'} in a way that {method} can "
-            "follow. Use a method that only needs scores, such as occlusion."
+            f"{work.target.label} does not depend on {work.at or 'the input'} in a way that {method} "
+            "can follow."
         )
     return found

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from pellucid._core import Batch, Compute, Explanation, Question
+from pellucid._core import Batch, Compute, Question
 from pellucid.attribution._noisy._frames import Frames
 from pellucid.attribution._noisy._moments import Moments
-from pellucid.errors import InputError, MethodError, near_misses
+from pellucid.attribution._noisy._within import Method, within
+from pellucid.errors import InputError, near_misses
 
 __all__ = ["Frames", "Method", "Moments", "name_of", "pairs"]
 
-Method = Callable[..., Explanation]
 Pair = tuple[int, slice, Tensor, Tensor]
 
 
@@ -44,8 +44,8 @@ def pairs(
     method = _method(of)
     if method is None:
         found = q.gradients(noisy, samples)
-    elif q.at is not None:
-        raise MethodError("Noise around another method goes on the inputs: leave at= or of= away.")
+    elif q.at is not None or not q.packed.is_floating_point():
+        found = q.gradients(noisy, samples, by=within(q, method))
     else:
         found = _asked(q, inputs, method, lambda k: noisy(torch.tensor([k]), slice(0, q.rows))[0], samples)
     yield from _paired(q, found)

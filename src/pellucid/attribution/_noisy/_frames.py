@@ -30,8 +30,9 @@ class Frames:
         self.size = q.point[0].numel()
         self.width = 1 if self.size >= WIDE else min(self.size, MOST, pairs)
         self._kept: tuple[int, Tensor] | None = None
-        self._sum = torch.zeros_like(q.point, dtype=torch.promote_types(q.point.dtype, torch.float32))
-        self._frames, self._pairs = Moments(q.point), Moments(q.point)
+        one = q.folded(q.point)
+        self._sum = torch.zeros_like(one, dtype=torch.promote_types(one.dtype, torch.float32))
+        self._frames, self._pairs = Moments(one), Moments(one)
 
     def draw(self, ks: Tensor) -> Tensor:
         """Standard normal ``[c, 1, *shape]``: draw ``k`` is the same for every row and any batch size."""

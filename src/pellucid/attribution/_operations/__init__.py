@@ -2,8 +2,24 @@
 
 from pellucid.attribution._operations._gap import adds_up
 from pellucid.attribution._operations._kept import Kept, Slot
-from pellucid.attribution._operations._names import CONVOLUTIONS, ELEMENTWISE, LINEAR, MAXIMA, PRODUCTS
-from pellucid.attribution._operations._watch import Call, Form, Watch, frozen, transposed, unseen
+from pellucid.attribution._operations._names import (
+    CONVOLUTIONS,
+    ELEMENTWISE,
+    LINEAR,
+    MAXIMA,
+    PRODUCTS,
+    plain,
+)
+from pellucid.attribution._operations._watch import (
+    Call,
+    Form,
+    Watch,
+    frozen,
+    transforms,
+    transposed,
+    unseen,
+    visible,
+)
 from pellucid.attribution._operations._weighted import Makers, Weighted, affine, weighted
 
 __all__ = [
@@ -22,7 +38,10 @@ __all__ = [
     "adds_up",
     "affine",
     "frozen",
+    "plain",
+    "transforms",
     "transposed",
     "unseen",
+    "visible",
     "weighted",
 ]

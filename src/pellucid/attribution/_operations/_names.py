@@ -32,7 +32,7 @@ QUESTIONS = _words(
     is_complex is_tensor is_inference is_nonzero item tolist numpy __len__ __bool__ __int__ __float__
     __index__ __contains__ __repr__ __str__ __format__ __hash__ __array__ __iter__ eq ne lt le gt ge equal
     allclose isclose isnan isinf isfinite logical_and logical_or logical_not logical_xor bitwise_and
-    bitwise_not any all argmax argmin argsort nonzero count_nonzero sign sgn zeros_like ones_like empty_like
+    bitwise_not any all argmax argmin argsort nonzero count_nonzero zeros_like ones_like empty_like
     full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor get_device data_ptr
     untyped_storage storage is_same_size register_hook has_names result_type can_cast promote_types is_signed
     bincount histc searchsorted bucketize _is_view is_set_to dim_order __eq__ __ne__ __lt__ __le__ __gt__
@@ -47,7 +47,7 @@ ELEMENTWISE = _words(
     selu celu leaky_relu hardtanh relu6 clamp clamp_min clamp_max hardswish hardsigmoid softplus mish sin cos
     tan sinh cosh asin acos atan asinh acosh atanh erf erfc log_sigmoid logsigmoid softshrink hardshrink
     threshold prelu rrelu ceil floor round trunc frac float_power sinc logit nan_to_num special_entr xlogy
-    fmod remainder
+    fmod remainder sign sgn heaviside
     """
 )
 # straight in all tensors that depend on the input, taken together
@@ -66,7 +66,7 @@ CONVOLUTIONS = _words("conv1d conv2d conv3d conv_transpose1d conv_transpose2d co
 # straight in each of two tensors
 PRODUCTS = CONVOLUTIONS | _words(
     "mul matmul mm bmm mv dot vdot inner outer ger linear einsum addmm addbmm baddbmm addmv bilinear"
-    " tensordot addcmul lerp kron"
+    " tensordot lerp kron"
 )
 MAXIMA = _words(
     "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"

@@ -13,6 +13,10 @@ from pellucid.attribution._operations._recurrent import unrolled
 from pellucid.errors import MethodError
 
 __all__ = [
+    "addcdiv",
+    "addcmul",
+    "cdist",
+    "cosine_similarity",
     "div",
     "glu",
     "group_norm",
@@ -20,6 +24,7 @@ __all__ = [
     "gru_cell",
     "instance_norm",
     "layer_norm",
+    "linalg_norm",
     "linalg_vector_norm",
     "lstm",
     "lstm_cell",
@@ -41,7 +46,7 @@ Axes = int | Sequence[int] | None
 def div(a: Tensor | float, b: Tensor | float, *, rounding_mode: str | None = None) -> Tensor:
     """A quotient is a product with the reciprocal."""
     if rounding_mode is not None:
-        raise MethodError("Division that rounds has no slope to explain; use occlusion.")
+        raise MethodError("Division that rounds has no slope to explain.")
     return cast("Tensor", a * (torch.reciprocal(b) if isinstance(b, Tensor) else 1 / b))
 
 
@@ -89,7 +94,44 @@ def linalg_vector_norm(
         return x.abs().sum(axes, keepdim=keepdim)
     if ord == 2:
         return x.square().sum(axes, keepdim=keepdim).sqrt()
-    raise MethodError(f"A norm of order {ord} cannot be taken apart; use integrated_gradients.")
+    raise MethodError(f"A norm of order {ord} cannot be taken apart.")
+
+
+def linalg_norm(
+    x: Tensor,
+    ord: float | str | None = None,  # noqa: A002 (as torch calls it)
+    dim: Axes = None,
+    keepdim: bool = False,
+    *,
+    dtype: object = None,
+) -> Tensor:
+    """Length of vectors; norms of matrices other than Frobenius' cannot be taken apart."""
+    one = isinstance(dim, int) or (dim is not None and len(dim) == 1) or (dim is None and x.ndim == 1)
+    if ord is None or (ord == "fro" and not one) or (one and isinstance(ord, int | float)):
+        return linalg_vector_norm(x, 2 if ord in (None, "fro") else cast("float", ord), dim, keepdim)
+    raise MethodError(f"A matrix norm of order {ord!r} cannot be taken apart.")
+
+
+def addcmul(x: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
+    """A sum with a product."""
+    return x + value * (a * b)
+
+
+def addcdiv(x: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
+    """A sum with a quotient."""
+    return x + value * (a / b)
+
+
+def cosine_similarity(a: Tensor, b: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """Product of two vectors over their lengths."""
+    a, b = torch.broadcast_tensors(a, b)
+    lengths = (a.square().sum(dim, keepdim=True).sqrt().clamp(min=eps) for a in (a, b))
+    return ((a / next(lengths)) * (b / next(lengths))).sum(dim)
+
+
+def cdist(a: Tensor, b: Tensor, p: float = 2.0, compute_mode: object = None) -> Tensor:
+    """Length of the difference of every two rows."""
+    return linalg_vector_norm(a.unsqueeze(-2) - b.unsqueeze(-3), p, -1)
 
 
 def maximum(a: Tensor, b: Tensor) -> Tensor:

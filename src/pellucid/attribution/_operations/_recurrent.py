@@ -22,17 +22,13 @@ def unrolled(
     rows first?.
     """
     if isinstance(rest[0], Tensor):
-        raise MethodError(
-            "Packed sequences cannot be taken apart; pad them, or use integrated_gradients with at=."
-        )
+        raise MethodError("Packed sequences cannot be taken apart; pad them.")
     weights = cast("Sequence[Tensor]", rest[0])
     biases, layers, _, _, both, rows_first = cast("tuple[bool, int, float, bool, bool, bool]", rest[1:7])
     steps = list((x.transpose(0, 1) if rows_first else x).unbind(0))
     ways, per = (2 if both else 1), len(weights) // (layers * (2 if both else 1))
     if per != (4 if biases else 2):
-        raise MethodError(
-            "Recurrent layers with projections cannot be taken apart; use integrated_gradients."
-        )
+        raise MethodError("Recurrent layers with projections cannot be taken apart.")
     finals: list[State] = []
     for layer in range(layers):
         outs: list[list[Tensor]] = []

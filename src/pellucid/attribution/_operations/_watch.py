@@ -14,14 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from pellucid._core import eagerly
 from pellucid.attribution._operations import _parts
+from pellucid.attribution._operations._choices import Choices, tensors
 from pellucid.attribution._operations._kept import Kept
 from pellucid.attribution._operations._names import MAXIMA, QUESTIONS, STRUCTURE, plain, written
 from pellucid.errors import MethodError
 
 Func = Callable[..., object]
-UNSEEN = "Use integrated_gradients, saliency or occlusion, which need no rules."
-
 HOOK = "BackwardHookFunction"
 
 
@@ -86,10 +86,14 @@ class Watch(TorchFunctionMode, ABC):
         super().__init__()
         self.method = method
         self.kept = Kept()
+        self._choices = Choices()
 
     @abstractmethod
     def rule(self, call: Call) -> object:
         """The operation with the method's own backward; ``NotImplemented`` where there is no rule."""
+
+    def chooses(self, name: str, chosen: tuple[Tensor, ...]) -> None:
+        """Hear that an operation is steered by tensors that were made of the point without a slope."""
 
     def __torch_function__(
         self,
@@ -104,10 +108,14 @@ class Watch(TorchFunctionMode, ABC):
         if writes and isinstance(args[0], Tensor):
             self.kept.before_writing(args[0])
         name = call.name[:-1] if written(call.name) else call.name
+        transforms(call.name, args, self.method)
+        chosen = self._choices.among(call)
         if name in STRUCTURE or name in QUESTIONS or not call.active:
-            return call.plainly()
+            return self._plainly(call, chosen)
+        if chosen:
+            self.chooses(name, chosen)
         if call.kwargs.get("out") is not None:
-            raise MethodError(f"{self.method} cannot follow {name!r} into out=…. {UNSEEN}")
+            raise MethodError(f"{self.method} cannot follow {name!r} into out=….")
         if not writes:
             return self._done(call)
         first = cast("Tensor", args[0])
@@ -115,6 +123,14 @@ class Watch(TorchFunctionMode, ABC):
         result = self._done(Call(name, _unwritten(name, self.method), args, call.kwargs))
         self.kept.before_writing(first)
         return first.copy_(cast("Tensor", result))
+
+    def _plainly(self, call: Call, chosen: tuple[Tensor, ...]) -> object:
+        result = call.plainly()
+        if call.active and chosen:
+            self.chooses(call.name, chosen)
+        if call.active or chosen:
+            self._choices.add(result)
+        return result
 
     def _done(self, call: Call) -> object:
         parts = _opened(call)
@@ -124,20 +140,29 @@ class Watch(TorchFunctionMode, ABC):
                 return result
             parts = getattr(_parts, call.name) if call.name in _parts.__all__ else None
         if parts is None:
-            raise MethodError(f"{self.method} has no rule for the operation {call.name!r}. {UNSEEN}")
+            raise MethodError(f"{self.method} has no rule for the operation {call.name!r}.")
         with self:
             return parts(*call.args, **call.kwargs)
 
 
 @contextmanager
 def frozen(model: nn.Module, method: str) -> Generator[None]:
-    """Only what depends on the point carries a graph inside; compiled parts run eagerly, op by op."""
-    for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise MethodError(f"{method} cannot look into the scripted module {name or '.'!r}. {UNSEEN}")
+    """Only what depends on the point carries a graph inside, and every operation can be seen."""
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    with torch.compiler.set_stance("force_eager"):
+    with visible(model, method):
+        yield
+
+
+@contextmanager
+def visible(model: nn.Module, method: str) -> Generator[None]:
+    """Compiled parts run operation by operation inside; a scripted part raises, for nobody sees into it."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise MethodError(
+                f"{method} cannot look into the scripted {f'module {name!r}' if name else 'network'}."
+            )
+    with eagerly():
         yield
 
 
@@ -153,25 +178,23 @@ def unseen(output: Tensor, method: str) -> None:
         # torch wraps what a module with a backward hook takes and gives; that changes nothing
         harmless = made is None or made.__module__.startswith("pellucid.") or made.__name__ == HOOK
         if made is not None and not harmless:
-            raise MethodError(f"{method} has no rule for the operation {made.__name__!r}. {UNSEEN}")
+            raise MethodError(f"{method} has no rule for the operation {made.__name__!r}.")
         waiting += [parent for parent, _ in node.next_functions]
+
+
+def transforms(name: str, args: tuple[object, ...], method: str) -> None:
+    """Raise inside a transform of ``torch.func``, where tensors do not tell whether they have a slope."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
+    if any(wrapped(t) for t in tensors(args)):
+        raise MethodError(
+            f"{method} cannot follow {name!r} inside a transform of torch.func (vmap, grad, jvp …)."
+        )
 
 
 def transposed(f: Callable[..., Tensor], *at: Tensor) -> Callable[[Tensor], tuple[Tensor, ...]]:
     """Vector-Jacobian product of ``f`` at a point."""
     found = cast("tuple[object, Callable[[Tensor], tuple[Tensor, ...]]]", torch.func.vjp(f, *at))
     return found[1]
-
-
-def tensors(value: object) -> list[Tensor]:
-    """All tensors in nested arguments, in order."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, tuple | list):
-        return [t for item in cast("list[object]", value) for t in tensors(item)]
-    if isinstance(value, Mapping):
-        return [t for item in cast("Mapping[str, object]", value).values() for t in tensors(item)]
-    return []
 
 
 class _Hole:
@@ -204,7 +227,7 @@ def _unwritten(name: str, method: str) -> Func:
         found = getattr(place, name, None)
         if callable(found):
             return found
-    raise MethodError(f"{method} has no rule for the in-place operation '{name}_'. {UNSEEN}")
+    raise MethodError(f"{method} has no rule for the in-place operation '{name}_'.")
 
 
 def _opened(call: Call) -> Func | None:

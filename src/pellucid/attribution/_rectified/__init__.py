@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from pellucid._core import Pass, Slope
+from pellucid.attribution._operations import transforms, unseen, visible
 from pellucid.errors import MethodError
 
 # (slope that arrives, input of the ReLU) -> slope that goes on
@@ -17,31 +18,30 @@ Rule = Callable[[Tensor, Tensor], Tensor]
 RELUS = frozenset({"relu", "relu_", "clamp_min", "clamp_min_", "clamp", "clamp_", "clip", "clip_"})
 CAPPED = frozenset({"relu6", "relu6_", "hardtanh", "hardtanh_"})
 CLOSED = frozenset({"rnn_relu", "rnn_relu_cell"})
-INSTEAD = "Use saliency, integrated_gradients or occlusion, which need no rules."
+SEEN = RELUS | CAPPED | CLOSED
 
 
 def through(rule: Rule, method: str) -> Slope:
     """Differentiate with ``rule`` at every ReLU and as usual at everything else."""
 
     def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        for name, module in work.feed.model.named_modules():
-            if isinstance(module, torch.jit.ScriptModule):
-                raise MethodError(f"{method} cannot look into the scripted module {name or '.'!r}. {INSTEAD}")
-        with torch.enable_grad(), torch.compiler.set_stance("force_eager"), _Rectifiers(rule, method) as seen:
+        with visible(work.feed.model, method), torch.enable_grad(), _Rectifiers(rule, method) as seen:
             start = points.detach().requires_grad_()
             # networks may write into what they are given, and a leaf must not be written into
             score = work.score(start.clone(), rows, len(ks))
+        # a function of its own may hold ReLUs
+        unseen(score, method)
         if not seen.count:
             raise MethodError(
                 f"{method} changes how ReLUs differentiate, and no ReLU of {type(work.feed.model).__name__} "
-                f"lies between {work.at or 'the input'} and {work.target.label}. {INSTEAD}"
+                f"lies between {work.at or 'the input'} and {work.target.label}."
             )
         (found,) = cast(
             "tuple[Tensor | None]",
             torch.autograd.grad(score, start, torch.ones_like(score), allow_unused=True),
         )
         if found is None:
-            raise MethodError(f"{work.target.label} does not depend on {work.at or 'the input'}. {INSTEAD}")
+            raise MethodError(f"{work.target.label} does not depend on {work.at or 'the input'}.")
         return found, score.detach()
 
     return slope
@@ -64,10 +64,12 @@ class _Rectifiers(TorchFunctionMode):
         """Exchange a ReLU; leave everything else as it is."""
         given, name = dict(kwargs or {}), str(getattr(func, "__name__", "")).split(".")[0]
         x = args[0] if args else given.get("input")
+        if isinstance(x, Tensor) and name in SEEN:
+            transforms(name, (x,), self.method)
         if not isinstance(x, Tensor) or not x.requires_grad:
             return func(*args, **given)
         if name in CLOSED:
-            raise MethodError(f"{self.method} cannot see the ReLUs inside {name!r}. {INSTEAD}")
+            raise MethodError(f"{self.method} cannot see the ReLUs inside {name!r}.")
         low, high = _limits(name, args, given)
         if low != 0.0 or not isinstance(x, Tensor):
             return func(*args, **given)

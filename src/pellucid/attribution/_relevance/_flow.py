@@ -29,7 +29,7 @@ from pellucid.attribution._relevance._composites import Composite
 from pellucid.attribution._relevance._rules import Rule, stable
 from pellucid.errors import MethodError
 
-GATES = ("sigmoid", "hardsigmoid", "rsqrt", "reciprocal")
+GATES = ("sigmoid", "hardsigmoid", "rsqrt", "reciprocal", "sign", "sgn")
 CARRIED = ("add", "sub", "rsub", "neg", "scale")
 NORMS = ("var", "std", "linalg_vector_norm")
 Back = Callable[[Tensor], tuple[Tensor | None, ...]]
@@ -257,8 +257,8 @@ def by_relevance(composite: Composite) -> Slope:
             )
         if found[0] is None:
             raise MethodError(
-                f"{work.target.label} does not depend on {work.at or 'the input'} in a way that lrp can "
-                "follow. Use a method that only needs scores, such as occlusion."
+                f"{work.target.label} does not depend on {work.at or 'the input'} in a way that lrp "
+                "can follow."
             )
         return found[0], score.detach()
 

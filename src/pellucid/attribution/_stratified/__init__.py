@@ -14,38 +14,49 @@ GOLDEN = (5**0.5 - 1) / 2
 LEAST = 16  # places on the way in a round: a small background is gone through several times
 
 
-def collected(q: Question, background: Tensor, there: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
-    """Mean of ``slope times way`` over rounds and background, and its standard error, both like the point.
+def collected(q: Question, background: Tensor | None, there: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
+    """Mean of ``slope times way`` over rounds and background, and its standard error, both like the inputs.
 
-    Rounds are independent, so their spread says how large the error is. ``there`` ``[B, N]`` are the scores
-    at the background.
+    ``None`` is the one absent input of each row. Rounds are independent, so their spread says how large the
+    error is. ``there`` ``[B, N]`` are the scores at the background.
     """
-    rows_of, shape = len(background), q.point.shape
+    rows_of = 1 if background is None else len(background)
+    alone, place, place_of = q.absent, q.point.device, (-1, *[1] * q.point.ndim)
     count = -(-LEAST // rows_of) * rows_of
     exact = torch.promote_types(q.point.dtype, torch.float32)
-    places, order = _places(q.compute.seed, count, rows_of, rounds, background.device)
-    by_distance = torch.stack([(background - row).flatten(1).norm(dim=1).argsort() for row in q.point], 1)
-    numbers = by_distance[order]
-    near, spread, mean, last = (torch.zeros_like(q.point, dtype=exact) for _ in range(4))
+    places, order = _places(q.compute.seed, count, rows_of, rounds, place)
+    numbers = torch.zeros((len(order), q.rows), dtype=torch.int64, device=place)
+    if background is not None:
+        far = [(background - row).flatten(1).norm(dim=1) for row in q.point]
+        numbers = torch.stack([distance.argsort() for distance in far], 1)[order]
+    one = q.folded(q.point)
+    near, spread, mean, last = (torch.zeros_like(one, dtype=exact) for _ in range(4))
+
+    def start(some: Tensor | slice, rows: slice) -> Tensor:
+        return alone[None, rows] if background is None else background[numbers[some, rows]]
+
     rise = (q.base - there).to(exact)
-    part = _Round(q.point.to(exact), background.to(exact), places.view(rounds, count))
+    middle = alone if background is None else background.mean(0, keepdim=True).expand_as(alone)
+    part = _Round((q.point - middle).to(exact), places.view(rounds, count))
 
     def along(ks: Tensor, rows: slice) -> Tensor:
-        k = ks.to(background.device)
-        start = background[numbers[k, rows]]
-        place = places[k].to(background).view(-1, *[1] * len(shape))
-        return torch.lerp(start, q.point[rows], place)
+        k = ks.to(place)
+        first = start(k, rows)
+        return torch.lerp(first, q.point[rows], places[k].to(first).view(place_of))
 
     for ks, rows, slopes in q.gradients(along, rounds * count):
         for some in _by_round(ks, count):
-            number, k0 = numbers[some, rows], int(ks[0])
-            found = part.add(rows, number, some, slopes[some.start - k0 : some.stop - k0].to(exact), rise)
+            slope = slopes[some.start - int(ks[0]) : some.stop - int(ks[0])].to(exact)
+            way = (q.point[rows] - start(some, rows)).expand_as(slope).to(exact)
+            rises = rise[:, rows].gather(0, numbers[some, rows])
+            part.add(rows, some, slope, way, rises)
             if rounds == 1:
+                found = q.folded(way * slope)
                 before = found[:1] if some.start == 0 else last[None, rows]
                 near[rows] += torch.cat([before, found]).diff(dim=0).square().sum(0)
                 last[rows] = found[-1]
             if some.stop % count == 0:
-                whole = part.mean(rows, some.start // count)
+                whole = q.folded(part.mean(rows, some.start // count))
                 step = whole - mean[rows]
                 mean[rows] += step / (some.start // count + 1)
                 spread[rows] += step * (whole - mean[rows])
@@ -70,31 +81,26 @@ class _Round:
     round is off.
     """
 
-    def __init__(self, point: Tensor, background: Tensor, places: Tensor) -> None:
-        self.point, self.background, self.count = point, background, places.shape[1]
-        self.middle = background.mean(0)
+    def __init__(self, way: Tensor, places: Tensor) -> None:
+        self.way, self.count = way, places.shape[1]
         t = 2 * places - 1
         self.terms = torch.stack([torch.ones_like(t), t, (3 * t * t - 1) / 2], 2)  # Legendre's
-        self.undo = (self.terms.mT @ self.terms).inverse().to(point)
+        self.undo = (self.terms.mT @ self.terms).inverse().to(way)
         # sums over the round: values, slopes and ways by the parabola's terms, each also by what is missing
-        self.values, self.off_values = torch.zeros_like(point), torch.zeros_like(point)
-        self.slopes, self.ways, self.off_ways = (point.new_zeros((3, *point.shape)) for _ in range(3))
-        self.off, self.off_square = (point.new_zeros(len(point)) for _ in range(2))
+        self.values, self.off_values = torch.zeros_like(way), torch.zeros_like(way)
+        self.slopes, self.ways, self.off_ways = (way.new_zeros((3, *way.shape)) for _ in range(3))
+        self.off, self.off_square = (way.new_zeros(len(way)) for _ in range(2))
 
-    def add(self, rows: slice, number: Tensor, some: slice, slope: Tensor, rise: Tensor) -> Tensor:
-        """Some of a round's slopes ``[c, n, *shape]``, on the way from background rows ``[c, n]``.
-
-        Gives ``slope times way``, in the shape of the slopes.
-        """
+    def add(self, rows: slice, some: slice, slope: Tensor, way: Tensor, rise: Tensor) -> None:
+        """Some of a round's slopes and ways ``[c, n, *shape]``, and what each way's values add up to."""
         terms = self.terms[some.start // self.count, some.start % self.count :][: len(slope)].to(slope)
         if some.start % self.count == 0:
             for each in (self.values, self.off_values, self.off, self.off_square):
                 each[rows] = 0
             for each in (self.slopes, self.ways, self.off_ways):
                 each[:, rows] = 0
-        way = self.point[rows] - self.background[number]
         value = way * slope
-        off = value.flatten(2).sum(2) - rise[:, rows].gather(0, number)
+        off = value.flatten(2).sum(2) - rise
         wide = off.view(*off.shape, *[1] * (value.ndim - 2))
         self.values[rows] += value.sum(0)
         self.off_values[rows] += (value * wide).sum(0)
@@ -102,14 +108,13 @@ class _Round:
         self.off_square[rows] += off.square().sum(0)
         for sums, each in ((self.slopes, slope), (self.ways, way), (self.off_ways, way * wide)):
             sums[:, rows] += torch.tensordot(terms.T, each, 1)
-        return value
 
     def mean(self, rows: slice, number: int) -> Tensor:
         """What a round, whose last slope came, says about some rows."""
         n, fit = self.count, torch.tensordot(self.undo[number], self.slopes[:, rows], 1)
         rest = (self.values[rows] - (fit * self.ways[:, rows]).sum(0)) / n
         # of the parabola's terms only the first has a mean over the way
-        found = (self.point[rows] - self.middle) * fit[0] + rest
+        found = self.way[rows] * fit[0] + rest
         shape = (-1, *[1] * (rest.ndim - 1))
         off = (self.off[rows] / n).view(shape)
         width = (self.off_square[rows] / n).view(shape) - off.square()

@@ -1,0 +1,96 @@
+"""What looking inside costs and what it finds: exemplars against a plain pass; CKA of unrelated data."""
+
+from __future__ import annotations
+
+import statistics as stats
+import time
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Compute, predict
+from pellucid.layers import exemplars_of, representation_similarity
+from pellucid.networks import cnn
+
+
+def digits_network(seed: int = 0) -> tuple[nn.Module, Tensor, Tensor]:
+    """A small CNN trained on two thirds of the 8 × 8 digits of scikit-learn, with all of them."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    x = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
+    y = torch.tensor(digits.target)
+    network = cnn(1, 8, 10, widths=(16, 32), hidden=64, seed=seed)
+    optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(8):
+        for rows in torch.randperm(1200, generator=generator).split(64):
+            loss = nn.functional.cross_entropy(network(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    network.zero_grad()
+    return network.eval(), x, y
+
+
+class TwoViews(nn.Module):
+    """Two layers that see unrelated halves of an input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Identity(), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        left, right = x.chunk(2, 1)
+        return self.left(left).sum(1) + self.right(right).sum(1)
+
+
+def unrelated() -> None:
+    """Unbiased CKA of two Gaussian matrices of 1,024 columns, 32 rows a block."""
+    for blocks in (1, 8, 32):
+        seen = []
+        for seed in range(100 // blocks + 20):
+            x = torch.randn(32 * blocks, 2048, generator=torch.Generator().manual_seed(seed))
+            found = representation_similarity(
+                TwoViews(), x, ["left", "right"], block=32, draws=1, untrained_copy=False
+            )
+            seen.append(float(found.values[0, 1]))
+        inside = sum(abs(v) <= 0.05 for v in seen) / len(seen)
+        print(
+            f"CKA of unrelated data, n = 32, {blocks:2d} blocks: mean {stats.fmean(seen):+.3f}, "
+            f"sd {stats.stdev(seen):.3f}, {inside:.0%} within 0.05 (goal)"
+        )
+
+
+def exemplars_cost(runs: int) -> None:
+    """All units of all layers against one plain pass over the same inputs."""
+    network, _, _ = digits_network()
+    wide = cnn(3, 32, 10, widths=(32, 64, 128), hidden=128)
+    for name, model, x in (
+        ("digits CNN 8×8", network, torch.rand(4000, 1, 8, 8)),
+        ("CNN 32×32", wide, torch.rand(1500, 3, 32, 32)),
+    ):
+        sites = [n for n, m in model.named_modules() if n and not list(m.children())]
+        times: dict[str, list[float]] = {"plain": [], "exemplars": []}
+        for _ in range(runs):
+            began = time.process_time()
+            predict(model, x, compute=Compute(256))
+            times["plain"].append(time.process_time() - began)
+            began = time.process_time()
+            exemplars_of(model, x, sites, k=9, compute=Compute(256))
+            times["exemplars"].append(time.process_time() - began)
+        plain, ours = stats.median(times["plain"]), stats.median(times["exemplars"])
+        print(
+            f"{name}: plain pass {plain:.3f} s, exemplars of {len(sites)} layers {ours:.3f} s, "
+            f"{ours / plain:.2f} × (goal 1.3)"
+        )
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    unrelated()
+    exemplars_cost(5)
+
+
+if __name__ == "__main__":
+    main()

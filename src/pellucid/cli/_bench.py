@@ -1,0 +1,161 @@
+"""``pellucid bench truth``: which methods find what is known to matter."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli._arguments import AsJson, BatchSize, Seed
+from pellucid.cli._say import document, narrate, result, show
+from pellucid.errors import InputError
+
+if TYPE_CHECKING:
+    from pellucid.evidence import GroundTruth, Localisation, Measure, TruthRow
+
+READINGS = {"magnitude": "by size |value|", "positive": "by what speaks for the class (positive values)"}
+
+bench = typer.Typer(no_args_is_help=True, help="Measure methods where the truth is known.")
+
+
+@bench.callback()
+def _bench() -> None:
+    """Measure methods where the truth is known."""
+
+
+@bench.command("truth")
+def truth(
+    task: Annotated[str, typer.Argument(help="planted, davis or mosaics.", metavar="TASK")] = "planted",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Pictures for davis (images/, masks/, index.csv) and mosaics (names begin with the class "
+            "number): a folder or a .zip.",
+            metavar="PATH",
+        ),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Methods with commas between them; left out, all.")
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            help="Most network rows per method; dear methods see fewer inputs. Left out, 100,000 for planted "
+            "and 6,000 for pictures."
+        ),
+    ] = None,
+    twin: Annotated[bool, typer.Option(help="Measure an untrained copy too.")] = True,
+    batch_size: BatchSize = 64,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Tables as Markdown, for documents.")] = False,
+) -> None:
+    """Which methods find what is known to matter.
+
+    Energy share, pointing and rank inside the truth, beside baselines that know nothing of the network.
+    """
+    from pellucid import tasks
+    from pellucid._core import Compute
+
+    began = time.perf_counter()
+    if budget is not None and budget < 1:
+        raise InputError(f"--budget must be at least 1, got {budget}.")
+    named = [name.strip() for name in method.split(",") if name.strip()] if method else None
+    clock = _Clock(quiet=as_json)
+    found = tasks.truth(
+        task,
+        source=data,
+        among=named,
+        budget=budget,
+        twin=twin,
+        watch=clock.tell,
+        compute=Compute(batch_size=batch_size, seed=seed),
+    )
+    if as_json:
+        inputs = {
+            "task": task,
+            "data": None if data is None else str(data),
+            "method": method,
+            "budget": budget,
+        }
+        document("bench truth", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        return
+    for each in found:
+        _markdown(each) if markdown else _tables(each)
+
+
+class _Clock:
+    """A line for each method that is done."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._began = quiet, time.perf_counter()
+
+    def tell(self, row: TruthRow) -> None:
+        """Say which method is done, on how many inputs, and how long all took so far."""
+        if not self._quiet:
+            took = f"{row.magnitude.n} inputs, {row.rows} network rows each"
+            narrate(f"  {time.perf_counter() - self._began:5.0f} s  {row.method}: {took}")
+
+
+def _tables(found: GroundTruth) -> None:
+    from rich.table import Table
+
+    result(f"\n{_title(found)}")
+    for reading, words in READINGS.items():
+        table = Table(box=None, pad_edge=True, title=words, title_justify="left")
+        for name in _HEAD:
+            table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+        for cells in _rows(found, reading):
+            table.add_row(*cells)
+        show(table)
+    for name, why in found.refused.items():
+        result(f"  {name}: not measured. {why}")
+
+
+def _markdown(found: GroundTruth) -> None:
+    result(f"\n### {_title(found)}\n")
+    for reading, words in READINGS.items():
+        result(f"{words[:1].upper()}{words[1:]}:\n")
+        result(f"| {' | '.join(_HEAD)} |\n|{'|'.join('---' for _ in _HEAD)}|")
+        for cells in _rows(found, reading):
+            result(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+        result("")
+    for name, why in found.refused.items():
+        result(f"- `{name}`: not measured. {why}")
+
+
+_HEAD = ("method", "gain", "pointing", "AUC", "rank acc.", "untrained", "n", "rows")
+
+
+def _title(found: GroundTruth) -> str:
+    return f"{found.task} ({found.n} inputs, area {found.area:.1%}, {found.target} explained)"
+
+
+def _rows(found: GroundTruth, reading: str) -> list[tuple[str, ...]]:
+    """One line a method, the best energy first, baselines marked."""
+
+    def read(row: TruthRow) -> Localisation:
+        return row.magnitude if reading == "magnitude" else row.positive
+
+    ordered = sorted(found.table, key=lambda row: -read(row).gain.value)
+    return [_cells(row, read(row), with_twin=reading == "magnitude") for row in ordered]
+
+
+def _cells(row: TruthRow, read: Localisation, *, with_twin: bool) -> tuple[str, ...]:
+    blank = "–" if row.untrained is None or not with_twin else f"{row.untrained.value:.2f}"
+    return (
+        f"({row.method})" if row.baseline else row.method,
+        _number(read.gain),
+        _number(read.pointing),
+        _number(read.auc),
+        f"{read.precision.value:.2f}",
+        blank,
+        str(read.n),
+        "–" if row.baseline else f"{row.rows:,}",
+    )
+
+
+def _number(measure: Measure) -> str:
+    return f"{measure.value:.2f} [{measure.low:.2f}, {measure.high:.2f}]"

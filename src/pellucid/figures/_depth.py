@@ -1,0 +1,110 @@
+"""Curves over the depth of a network, each beside its controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pellucid.figures._colour import OKABE_ITO, scale
+from pellucid.figures._theme import THEME, Spec
+
+WIDTH, HEIGHT = 300, 170
+_DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3])
+_COLOURS = (OKABE_ITO[0], THEME.muted, OKABE_ITO[1], OKABE_ITO[3])
+
+
+def depth_lines(
+    sites: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    title: str,
+    *,
+    bands: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    level: float | None = None,
+    domain: tuple[float, float] | None = None,
+) -> Spec:
+    """One panel: layers from left to right in the order of the pass, a line per series, told by dashes too.
+
+    The first series is the network itself, the others are its controls.
+    """
+    names = list(series)
+    points = [
+        {"layer": site, "series": name, "value": _plain(value), **_ends(bands, name, i)}
+        for name, values in series.items()
+        for i, (site, value) in enumerate(zip(sites, values, strict=True))
+    ]
+    x: Spec = {"field": "layer", "type": "nominal", "sort": list(sites), "title": None}
+    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False}
+    y: Spec = {"field": "value", "type": "quantitative", "title": None}
+    y["scale"] = {"domain": list(domain)} if domain else {"zero": False, "nice": True}
+    shades: Spec = {"domain": names, "range": list(_COLOURS[: len(names)])}
+    dashes: Spec = {"domain": names, "range": [list(dash) for dash in _DASHES[: len(names)]]}
+    colour: Spec = {"field": "series", "type": "nominal", "scale": shades, "title": None}
+    colour["legend"] = {"orient": "bottom", "symbolType": "stroke", "columns": 2}
+    dash: Spec = {**colour, "scale": dashes}
+    line: Spec = {"mark": {"type": "line", "strokeWidth": 2, "point": {"size": 34, "filled": True}}}
+    line["encoding"] = {"x": x, "y": y, "color": colour, "strokeDash": dash}
+    layers = [line]
+    if bands:
+        band: Spec = {"mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.25}}
+        ends: Spec = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
+        band |= {"transform": [{"filter": "isValid(datum.low)"}]}
+        band["encoding"] = {"x": x, "color": {**colour, "legend": None}, **ends}
+        layers.insert(0, band)
+    if level is not None:
+        flat: Spec = {"data": {"values": [{"value": level}]}, "encoding": {"y": y}}
+        layers.insert(0, {**flat, "mark": {"type": "rule", "opacity": 0.5, "strokeDash": [1, 3]}})
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "title": title,
+        "data": {"values": points},
+        "layer": layers,
+    }
+
+
+def heat(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: Sequence[Sequence[float]],
+    title: str,
+    *,
+    domain: tuple[float, float],
+    signed: bool = False,
+    legend: str = "",
+    cell: int = 22,
+) -> Spec:
+    """A matrix of colours; signed values on the diverging scale with zero in the middle."""
+    cells = [
+        {"row": row, "column": column, "value": _plain(value)}
+        for row, line in zip(rows, values, strict=True)
+        for column, value in zip(columns, line, strict=True)
+    ]
+    colour: Spec = {"field": "value", "type": "quantitative", "title": legend or None}
+    shades = scale("vik", 17) if signed else scale("cividis")
+    colour["scale"] = {"domain": list(domain), "range": shades, "interpolate": "rgb", "clamp": True}
+    colour["legend"] = {"orient": "bottom", "gradientLength": 150}
+    x: Spec = {"field": "column", "type": "nominal", "sort": list(columns), "title": None}
+    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False}
+    y: Spec = {"field": "row", "type": "nominal", "sort": list(rows), "title": None}
+    y["axis"] = {"labelLimit": 110, "grid": False}
+    return {
+        "width": {"step": cell},
+        "height": {"step": cell},
+        "title": title,
+        "data": {"values": cells},
+        "mark": {"type": "rect", "invalid": None},
+        "encoding": {"x": x, "y": y, "color": colour},
+    }
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _ends(
+    bands: Mapping[str, Sequence[tuple[float, float]]] | None, name: str, i: int
+) -> dict[str, float | None]:
+    if not bands or name not in bands:
+        return {}
+    low, high = bands[name][i]
+    return {"low": _plain(low), "high": _plain(high)}

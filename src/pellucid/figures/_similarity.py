@@ -1,0 +1,71 @@
+"""How alike layers are, beside what an untrained copy has in common with them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pellucid.figures._depth import depth_lines, heat
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import panels
+from pellucid.figures._numbers import counted, number
+from pellucid.figures._theme import Spec
+
+if TYPE_CHECKING:
+    from pellucid.layers import RepresentationSimilarity
+
+
+def similarity(found: RepresentationSimilarity) -> Figure:
+    """The matrix of CKA, and each layer's reference lines.
+
+    Args:
+        found: from :func:`pellucid.layers.representation_similarity`.
+
+    Returns:
+        Figure; its table has every pair with the null band.
+
+    Example:
+        >>> similarity.__name__
+        'similarity'
+    """
+    rows, columns = found.sites, found.other_sites
+    matrix = heat(rows, columns, found.values.tolist(), "unbiased linear CKA", domain=(0, 1))
+    charts: list[Spec] = [matrix]
+    if found.references:
+        lines = {f"with {name}": line.tolist() for name, line in found.references.items()}
+        charts.append(depth_lines(rows, lines, "each layer with its counterpart", domain=(0, 1)))
+    body = tuple(
+        (row, column, float(found.values[i, j]), float(found.null[i, j]))
+        for i, row in enumerate(rows)
+        for j, column in enumerate(columns)
+        if rows != columns or i < j
+    )
+    body += tuple(
+        (row, f"the same, {name}", float(line[i]), None)
+        for name, line in found.references.items()
+        for i, row in enumerate(rows)
+    )
+    note = f"{counted(found.n, 'row')} in blocks of {found.block}. {found.note}".strip()
+    table = Table(("layer", "with", "CKA", "random pairings stay below"), body)
+    return Figure("How alike layers are", _alt(found), panels(charts, columns=2), None, table, note)
+
+
+def _alt(found: RepresentationSimilarity) -> str:
+    said = f"CKA of {counted(len(found.sites), 'layer')} over {counted(found.n, 'row')}"
+    pairs = [
+        (float(found.values[i, j]), row, column)
+        for i, row in enumerate(found.sites)
+        for j, column in enumerate(found.other_sites)
+        if found.sites != found.other_sites or i < j
+    ]
+    pairs = [pair for pair in pairs if math.isfinite(pair[0])]
+    if pairs:
+        low, high = min(pairs), max(pairs)
+        said += f"; least alike {low[1]} and {low[2]} ({number(low[0], 2)})"
+        said += f", most {high[1]} and {high[2]} ({number(high[0], 2)})"
+    for name, line in found.references.items():
+        ends = [v for v in line.tolist() if math.isfinite(v)]
+        if ends:
+            between = f"{number(min(ends), 2)} to {number(max(ends), 2)}"
+            said += f"; with the same layer of the {name} network {between}"
+    return said + "."

@@ -1,0 +1,94 @@
+"""Which layers a pass reaches, and the untrained twin that stands beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, Reached, activations, sites, untouched, untrained
+from pellucid.errors import InputError, MethodError, SiteError, near_misses
+
+CALIBRATE = 500
+
+
+def count_of(inputs: Tensor | Batch) -> int:
+    """Number of rows."""
+    return inputs.rows if isinstance(inputs, Batch) else len(inputs)
+
+
+def rows_of(inputs: Tensor | Batch, index: Tensor | slice) -> Tensor | Batch:
+    """The rows that a bool or int64 index or a slice names."""
+    if isinstance(inputs, Tensor):
+        return inputs[index.to(inputs.device) if isinstance(index, Tensor) else index]
+    return Batch(
+        {name: part[index] for name, part in inputs.varied.items()},
+        {name: part[index] for name, part in inputs.held.items()},
+        inputs.shared,
+    )
+
+
+def calls(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> tuple[Reached, ...]:
+    """Every call while two rows pass; their number tells the row axis."""
+    few = rows_of(inputs, slice(0, 2))
+
+    def run() -> None:
+        for _ in activations(model, few, (), compute=Compute(2, how.seed, how.device)):
+            pass
+
+    with untouched(model):
+        return sites(model, run)
+
+
+def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
+    """Calls of modules that call no other; and a sentence about those whose output is not one tensor."""
+    reached = {id(call.module) for call in found}
+    last = [
+        call
+        for call in found
+        if not any(id(m) in reached for m in call.module.modules() if m is not call.module)
+    ]
+    # rows of measures need a row axis and at least one number per row
+    plain = [call for call in last if call.shape and math.prod(call.shape)]
+    other = sorted({call.site for call in last} - {call.site for call in plain})
+    if not plain:
+        raise InputError("The network has no layer that gives one tensor: there is nothing to sum up.")
+    notes = [f"Not listed, for they give more than one tensor: {', '.join(other)}."] if other else []
+    return plain, notes
+
+
+def chosen_sites(
+    model: nn.Module, inputs: Tensor | Batch, wanted: Sequence[str] | None, how: Compute
+) -> tuple[dict[str, int], list[str]]:
+    """Layers with the numbers that each gives per row, in the order asked or of the pass; and notes."""
+    found = calls(model, inputs, how)
+    if wanted is None:
+        plain, notes = leaves(found)
+        return {call.site: math.prod((call.shape or ())[1:]) for call in plain}, notes
+    if isinstance(wanted, str) or not wanted:
+        raise SiteError(f"sites: expected layer names, such as ['conv1', 'fc'], got {wanted!r}.")
+    sizes = {call.site: math.prod((call.shape or ())[1:]) for call in found}
+    bare = {site.split(":")[0].split("#")[0].split("[")[0] for site in sizes}
+    for site in wanted:
+        if site.split(":")[0].split("#")[0].split("[")[0] not in bare:
+            raise SiteError(f"No pass reaches a layer {site!r}. {near_misses(site, list(sizes)[:-1])}")
+    return {site: sizes.get(site, 0) for site in dict.fromkeys(wanted)}, []
+
+
+def twin_of(model: nn.Module, inputs: Tensor | Batch, how: Compute, notes: list[str]) -> nn.Module | None:
+    """An untrained copy with statistics from these inputs; ``None`` and a note where there can be none."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    calibrate = inputs[:CALIBRATE].to(device) if isinstance(inputs, Tensor) else None
+    try:
+        return untrained(model, seed=how.seed, calibrate=calibrate)
+    except MethodError as error:
+        notes.append(f"No untrained twin: {error}")
+        return None
+
+
+def part_of(how: Compute, number: int, of: int) -> Compute:
+    """Progress of one of several passes of equal length."""
+    return replace(how, progress=lambda done, total: how.progress(number * total + done, of * total))

@@ -1,0 +1,286 @@
+"""A whole data set explained into a Parquet file: bounded memory, and going on where it was stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.util
+import io
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Compute, Explanation, Json, Subject, TargetLike, inputs_hash, model_hash
+from pellucid._core._store import write_bytes
+from pellucid._version import __version__
+from pellucid.errors import InputError, StoreError
+from pellucid.tasks._explain import Method, best_method
+from pellucid.tasks._records import Arrow, about_of, described, explanation_of, table_of
+from pellucid.tasks._rows import rows_named
+from pellucid.tasks._several import explain_several, target_named
+
+PLAN, BYTES = "plan.json", 64_000_000  # of inputs that one shard may hold
+LEAST, MOST = 32, 256
+
+
+def explain_to(
+    path: str | Path,
+    subject: Subject,
+    rows: str | Sequence[int] | Tensor = "all",
+    *,
+    methods: Sequence[str | Method] = (),
+    targets: Sequence[TargetLike | str] = (),
+    cards: bool = True,
+    shard: int | None = None,
+    compute: Compute | None = None,
+) -> Path:
+    """Explain many rows of the subject's data into a Parquet file, shard by shard.
+
+    Stopped in the middle, even by force, the same call goes on after the last finished shard and ends with
+    the same bytes as an uninterrupted one.
+
+    Args:
+        path: ``….parquet`` for one file, else a folder of shards.
+        subject: a network with data.
+        rows: ``"all"``, ``"train"``, ``"validation"``, ``"test"``, ranges such as ``"0-99,200"``, or numbers;
+            those of the data set.
+        methods: names or functions; left out, the one that evidence supports best.
+        targets: class numbers or names, targets or functions; left out, each row's top class.
+        cards: whether to test each explanation.
+        shard: rows that are held at once; ``None`` is 256, less where inputs are large. It shapes the cards,
+            whose maps of other inputs are those of the shard.
+        compute: how to run; its ``progress`` counts rows of the data set.
+
+    Returns:
+        The path. :func:`load_explanations` reads it back.
+
+    Raises:
+        InputError, MethodError, TargetError: where rows, methods or targets do not fit.
+        StoreError: where pyarrow is missing, the file cannot be written, or what lies there was made with
+            other settings.
+        CancelledError: where ``compute.progress`` raises it; finished shards are kept.
+
+    Cost:
+        That of :func:`explain_several` for each shard. Memory: one shard.
+
+    Limits:
+        The batch size is no setting: where it changes between two parts, values may differ by rounding.
+
+    Example:
+        >>> import pellucid, tempfile
+        >>> data = (torch.rand(80, 4), torch.tensor([0, 1] * 40))
+        >>> subject = pellucid.open(torch.nn.Linear(4, 2), data=data)
+        >>> file = tempfile.mkdtemp() + "/why.parquet"
+        >>> file = pellucid.explain_to(file, subject, "0-9", methods=["saliency"], cards=False)
+        >>> [(numbers.tolist()[-1], len(why)) for numbers, why in pellucid.load_explanations(file)]
+        [(9, 10)]
+    """
+    _arrow()
+    data, out, how = subject.needs_data("explain_to"), Path(path), compute or Compute()
+    chosen = rows_named(data, rows)
+    size = shard_of(data.inputs) if shard is None else shard
+    if size < 1:
+        raise InputError(f"shard must be at least 1, got {size}.")
+    asked = [target_named(subject, one) if isinstance(one, str) else one for one in targets]
+    settings = _settings(subject, chosen, methods, asked, cards, size, how.seed)
+    if _finished(out, settings):
+        return out
+    folder = _folder(out)
+    plan = _plan(folder, settings)
+    names: Sequence[str | Method] = methods
+    if not methods:
+        if not plan.get("chosen"):
+            best, why = best_method(subject, compute=how)
+            plan = {**plan, "chosen": best, "why": why}
+        names = [str(plan["chosen"])]
+    write_bytes(json.dumps(plan, indent=1).encode(), folder / PLAN)
+    files = [folder / f"part-{number:06}.parquet" for number in range(-(-len(chosen) // size))]
+    left = [(file, part) for file, part in zip(files, chosen.split(size), strict=True) if not file.exists()]
+    done = len(chosen) - sum(len(part) for _, part in left)
+    how.progress(done, len(chosen))
+    for file, part in left:
+        quiet = dataclasses.replace(how, progress=lambda *_, done=done: how.progress(done, len(chosen)))
+        found = explain_several(
+            subject, data.inputs[part], methods=names, targets=asked, cards=cards, compute=quiet
+        )
+        _write(file, subject, part, found, plan)
+        done += len(part)
+        how.progress(done, len(chosen))
+    if folder != out:
+        _join(folder, out)
+        shutil.rmtree(folder)
+    return out
+
+
+def load_explanations(path: str | Path) -> Iterator[tuple[Tensor, Explanation]]:
+    """Read what :func:`explain_to` wrote, one shard, method and target after the other.
+
+    Args:
+        path: the file or folder.
+
+    Returns:
+        Pairs of row numbers of the data set, int64 ``[n]``, and their :class:`Explanation`.
+
+    Raises:
+        StoreError: where pyarrow is missing, or there is nothing of ours.
+
+    Example:
+        >>> load_explanations("no/such.parquet")
+        Traceback (most recent call last):
+        pellucid.errors.StoreError: no/such.parquet does not exist.
+    """
+    files = [Path(path)] if not Path(path).is_dir() else sorted(Path(path).glob("part-*.parquet"))
+    if not files or not files[0].exists():
+        raise StoreError(f"{path} does not exist." if not Path(path).is_dir() else f"{path} holds no shards.")
+    return _read(files)
+
+
+def _read(files: Sequence[Path]) -> Iterator[tuple[Tensor, Explanation]]:
+    for file in files:
+        opened = _opened(file)
+        about_of(opened.schema_arrow, str(file))
+        for group in range(opened.num_row_groups):
+            table = opened.read_row_group(group)
+            yield torch.tensor(table.column("row").to_pylist()), explanation_of(table, str(file))
+
+
+def _opened(file: Path) -> Arrow:
+    _arrow()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(file)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{file} is damaged or no Parquet file: {error}") from error
+
+
+def _arrow() -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise StoreError("Parquet files need pyarrow: pip install 'pellucid[parquet]'.")
+
+
+def shard_of(inputs: Tensor) -> int:
+    """How many rows :func:`explain_to` explains at once where nobody says.
+
+    Example:
+        >>> shard_of(torch.zeros(2, 3, 224, 224))
+        106
+    """
+    row = inputs[:1].numel() * inputs.element_size()
+    return max(LEAST, min(MOST, BYTES // max(1, row)))
+
+
+def _settings(
+    subject: Subject,
+    rows: Tensor,
+    methods: Sequence[str | Method],
+    targets: Sequence[TargetLike],
+    cards: bool,
+    shard: int,
+    seed: int,
+) -> dict[str, Json]:
+    """Everything that shapes the content, in words that can be compared."""
+    data = subject.needs_data("explain_to")
+    named: list[Json] = [
+        one if isinstance(one, str) else getattr(one, "__name__", "a function") for one in methods
+    ]
+    return {
+        "model": model_hash(subject.model),
+        "data": inputs_hash([data.inputs, data.parts]),
+        "rows": f"{len(rows)} ({hashlib.sha256(rows.numpy().tobytes()).hexdigest()[:12]})",
+        "methods": named or ["best supported"],
+        "targets": [getattr(one, "label", str(one)) for one in targets] or ["each row's top class"],
+        "evidence": cards,
+        "shard": shard,
+        "seed": seed,
+        "version": __version__,
+    }
+
+
+def _folder(out: Path) -> Path:
+    return out.with_name(out.name + ".parts") if out.suffix == ".parquet" else out
+
+
+def _finished(out: Path, settings: dict[str, Json]) -> bool:
+    """Whether the one file lies there, made with the same settings."""
+    if out.suffix != ".parquet" or not out.is_file():
+        return False
+    about = cast("dict[str, Json]", about_of(_opened(out).schema_arrow, str(out))["settings"])
+    _same(out, about, settings)
+    return True
+
+
+def _plan(folder: Path, settings: dict[str, Json]) -> dict[str, Json]:
+    """The plan of an earlier run that is gone on with, or a new one."""
+    file = folder / PLAN
+    if folder.is_file():
+        raise StoreError(f"{folder} is a file. Name a folder for shards, or a file ending in .parquet.")
+    if not file.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise StoreError(f"{folder} is not empty and holds no explanations. Name another place.")
+        return dict(settings)
+    try:
+        plan = cast("dict[str, Json]", json.loads(file.read_text()))
+    except (OSError, json.JSONDecodeError) as error:
+        raise StoreError(f"{file} cannot be read: {error}. Remove the folder to begin anew.") from error
+    _same(folder, plan, settings)
+    return plan
+
+
+def _same(place: Path, before: dict[str, Json], now: dict[str, Json]) -> None:
+    changed = [name for name in now if before.get(name) != now[name]]
+    if changed:
+        told = "; ".join(f"{name} {_short(before.get(name))}, now {_short(now[name])}" for name in changed)
+        raise StoreError(
+            f"{place} was made with other settings: {told}. "
+            "Use the same ones, name another place, or remove it."
+        )
+
+
+def _short(value: Json) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
+
+
+def _write(
+    file: Path, subject: Subject, rows: Tensor, found: Sequence[Explanation], plan: dict[str, Json]
+) -> None:
+    data, held = subject.needs_data("explain_to"), io.BytesIO()
+    first = described(table_of(data, rows, found[0]), plan, found)
+    with _writer(held, first.schema) as writer:
+        for why in found:
+            # a row group for each, so that each is read back as one value
+            writer.write_table(table_of(data, rows, why).cast(first.schema), row_group_size=len(rows))
+    write_bytes(held.getvalue(), file)
+
+
+def _writer(to: object, schema: object) -> Arrow:
+    import pyarrow.parquet as pq
+
+    # values hardly repeat, so a dictionary of them would only be larger
+    return pq.ParquetWriter(to, schema, compression="zstd", use_dictionary=False)
+
+
+def _join(folder: Path, out: Path) -> None:
+    """One file of all shards, group by group; it appears whole or not at all."""
+    shards = sorted(folder.glob("part-*.parquet"))
+    whole = folder / "whole"
+    try:
+        with _writer(whole, _opened(shards[0]).schema_arrow) as writer:
+            for shard in shards:
+                opened = _opened(shard)
+                for group in range(opened.num_row_groups):
+                    table = opened.read_row_group(group)
+                    writer.write_table(table.cast(writer.schema), row_group_size=len(table))
+        whole.replace(out)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            whole.unlink(missing_ok=True)
+        raise StoreError(f"Cannot write {out}: {error.strerror or error}.") from error

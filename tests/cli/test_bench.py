@@ -1,0 +1,54 @@
+import json
+
+import torch
+from torch import nn
+
+from pellucid import attribution, evidence, tasks
+
+
+def test_methods_find_what_was_planted_and_noise_does_not(call):
+    code, out, err = call(
+        "bench", "truth", "planted", "--method", "saliency,integrated_gradients", "--budget", 2000,
+        "--no-twin", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    for found in json.loads(out)["results"]:
+        assert found["target"] == "log-odds"
+        rows = {row["method"]: row for row in found["table"]}
+        for name in ("saliency", "integrated_gradients"):
+            assert rows[name]["magnitude"]["gain"]["low"] > 2
+            assert rows[name]["magnitude"]["auc"]["low"] > 0.85
+        assert rows["random"]["magnitude"]["gain"]["value"] < 1.4
+        assert rows["random"]["baseline"]
+
+
+def test_tables_for_people_and_for_documents(call, monkeypatch):
+    network, x = nn.Linear(6, 2), torch.rand(30, 6, generator=torch.Generator().manual_seed(0))
+    network.weight.data[:, 2:] = 0
+    truth = torch.arange(6).expand(30, 6) < 2
+    methods = {name: getattr(attribution, name) for name in ("saliency", "grad_cam")}
+
+    def made(task, *, watch, compute, **rest):
+        classes = torch.zeros(30, dtype=torch.int64)
+        return (evidence.ground_truth(network, x, truth, classes, methods, task=task, watch=watch),)
+
+    monkeypatch.setattr(tasks, "truth", made)
+    code, out, err = call("bench", "truth", "planted", "--markdown")
+    assert code == 0, err
+    assert "| saliency | 3.00 [3.00, 3.00] | 1.00 [0.89, 1.00] |" in out
+    assert "| (random) |" in out
+    assert "- `grad_cam`: not measured." in out
+    assert "30 inputs, 2 network rows each" in err
+    code, out, err = call("bench", "truth", "planted")
+    assert code == 0, err
+    assert "3.00 [3.00, 3.00]" in out
+    assert "grad_cam: not measured." in out
+
+
+def test_what_is_wrong_is_told(call):
+    assert call("bench", "truth", "plantd")[0] == 2
+    code, _, err = call("bench", "truth", "davis")
+    assert code == 2
+    assert "imagenet_ok" in err
+    assert call("bench", "truth", "--method", "salency")[0] == 4
+    assert call("bench", "truth", "--budget", 0)[0] == 2

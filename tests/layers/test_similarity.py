@@ -1,0 +1,130 @@
+"""CKA against the estimate written out, and what it must not see."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from layers.nets import deep, gaussian, left_alone
+from pellucid import figures
+from pellucid._core import Compute, load, save
+from pellucid.errors import InputError, SiteError
+from pellucid.layers import representation_similarity
+
+
+def hsic(k: Tensor, m: Tensor) -> float:
+    """Equation 5 of Song et al. 2012, term by term."""
+    n = len(k)
+    k, m = (g.double() - torch.diag(g.double().diagonal()) for g in (k, m))
+    one = torch.ones(n).double()
+    first = float((k @ m).trace())
+    second = float(one @ k @ one) * float(one @ m @ one) / ((n - 1) * (n - 2))
+    third = 2 / (n - 2) * float(one @ k @ m @ one)
+    return (first + second - third) / (n * (n - 3))
+
+
+def cka(x: Tensor, y: Tensor) -> float:
+    k, m = x @ x.T, y @ y.T
+    return hsic(k, m) / (hsic(k, k) * hsic(m, m)) ** 0.5
+
+
+def test_it_is_the_written_out_estimate_for_any_batch_size() -> None:
+    net, x = deep().eval(), gaussian(40, 6, 1)
+    found = representation_similarity(net, x, ["0", "2"], draws=5, untrained_copy=False)
+    small = representation_similarity(
+        net, x, ["0", "2"], draws=5, untrained_copy=False, compute=Compute(batch_size=7)
+    )
+    with torch.no_grad():
+        a, b = net[:1](x), net[:3](x)
+    assert float(found.values[0, 1]) == pytest.approx(cka(a, b), abs=1e-5)
+    assert torch.allclose(found.values, small.values, atol=1e-6)
+    assert torch.allclose(found.null, small.null, atol=1e-6)
+    assert (found.n, found.block) == (40, 40)
+
+
+def test_rotation_and_scale_change_nothing() -> None:
+    rotation = torch.linalg.qr(gaussian(6, 6, 3)).Q
+
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Identity(), nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.b(3 * self.a(x) @ rotation + 5)
+
+    found = representation_similarity(Turned(), gaussian(64, 6, 0), draws=5)
+    assert float(found.values[0, 1]) == pytest.approx(1, abs=1e-5)
+
+
+class TwoViews(nn.Module):
+    """Two layers that see unrelated halves of the input."""
+
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.left, self.right, self.d = nn.Identity(), nn.Identity(), d
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.left(x[:, : self.d]).sum(1) + self.right(x[:, self.d :]).sum(1)
+
+
+def test_unrelated_data_are_about_zero_where_the_usual_estimate_is_near_one() -> None:
+    seen = [
+        float(
+            representation_similarity(
+                TwoViews(1024), gaussian(32, 2048, seed), draws=1, untrained_copy=False
+            ).values[0, 1]
+        )
+        for seed in range(40)
+    ]
+    assert abs(sum(seen) / len(seen)) < 0.02
+    many = representation_similarity(
+        TwoViews(1024), gaussian(32 * 40, 2048, 99), block=32, draws=20, untrained_copy=False
+    )
+    assert abs(float(many.values[0, 1])) < 0.05
+    assert many.n == 1280
+
+
+def test_about_one_in_twenty_unrelated_pairs_leaves_the_null_band() -> None:
+    outside = 0
+    for seed in range(60):
+        found = representation_similarity(
+            TwoViews(20), gaussian(24, 40, seed), draws=100, untrained_copy=False
+        )
+        outside += abs(float(found.values[0, 1])) > float(found.null[0, 1])
+    assert outside <= 9
+
+
+def test_two_networks_and_the_reference_lines(tmp_path: object) -> None:
+    net, other = deep(), deep(seed=1)
+    x = gaussian(64, 6, 1)
+    found = representation_similarity(net, x, ["1", "3"], other=other, second=other, draws=5)
+    assert found.other_sites == ("0", "1", "2", "3", "4")
+    assert found.values.shape == found.null.shape == (2, 5)
+    assert torch.allclose(found.references["second seed"], found.values[[0, 1], [1, 3]])
+    assert set(found.references) == {"second seed", "untrained"}
+    assert left_alone(net)
+    assert left_alone(other)
+    back = load(save(found, f"{tmp_path}/found.safetensors"))
+    assert torch.equal(back.values, found.values)  # pyright: ignore
+    drawn = figures.similarity(found)
+    assert "least alike" in drawn.alt
+    assert len(drawn.table.rows) == 10 + 4
+    assert len(drawn.svg()) > 1000
+
+
+def test_a_layer_that_never_moves_has_no_similarity() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    with torch.no_grad():
+        net[0].bias.fill_(-100)
+    found = representation_similarity(net, gaussian(20, 3, 0), draws=3)
+    assert found.values[1].isnan().all()
+    assert figures.similarity(found).spec()
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(InputError, match="at least 8 rows"):
+        representation_similarity(deep(), gaussian(5, 6, 0))
+    with pytest.raises(SiteError, match="No pass reaches"):
+        representation_similarity(deep(), gaussian(20, 6, 0), ["9"])

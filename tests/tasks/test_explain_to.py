@@ -1,0 +1,167 @@
+"""A data set explained into Parquet: read back as written, and with the same bytes after a kill."""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+import pellucid
+from pellucid import tasks
+from pellucid.errors import CancelledError, InputError, StoreError
+
+pq = pytest.importorskip("pyarrow.parquet")
+METHODS = ("saliency", "smoothgrad")
+
+
+@pytest.fixture(scope="module")
+def subject():
+    draw = torch.Generator().manual_seed(0)
+    x = torch.rand(90, 5, generator=draw)
+    data = pellucid.data.arrays(x, (x[:, 0] > 0.5).long(), classes=["low", "high"], name="planted")
+    return pellucid.train(data, epochs=3, patience=None)
+
+
+def test_what_is_written_is_read_back(subject, tmp_path):
+    path = pellucid.explain_to(
+        tmp_path / "why.parquet", subject, "0-49", methods=METHODS, targets=["low", 1], shard=40
+    )
+    wanted = pellucid.explain_several(subject, subject.data.inputs[:40], methods=METHODS, targets=["low", 1])
+    read = list(pellucid.load_explanations(path))
+    assert [len(why) for _, why in read] == [40] * 4 + [10] * 4
+    assert torch.equal(read[5][0], torch.arange(40, 50))
+    for (_, got), made in zip(read, wanted, strict=False):
+        assert torch.equal(got.map, made.map)
+        assert torch.equal(got.point, made.point)
+        assert torch.equal(got.scores, made.scores)
+        assert torch.equal(got.classes, made.classes)
+        assert (got.gap is None) == (made.gap is None)
+        assert got.stderr is None or torch.equal(got.stderr, made.stderr)
+        assert got.cards == made.cards
+        assert got.note == made.note
+        assert got.class_names == made.class_names
+        here, there = (dataclasses.replace(each.provenance, seconds=0.0) for each in (got, made))
+        assert (here.method, here.target, here.forward, here.params) == (
+            there.method,
+            there.target,
+            there.forward,
+            there.params,
+        )
+        assert str(here.model) == str(there.model)
+    table = pq.read_table(path)
+    first = table.slice(0, 1).to_pylist()[0]
+    assert first["verdict"] == wanted[0].cards[0].verdict
+    assert first["p"] == wanted[0].cards[0].checks[0].p
+    assert sum(v for name, v in first.items() if name.startswith("value: ")) == pytest.approx(
+        float(wanted[0].map[0].sum()), rel=1e-5
+    )
+    pellucid.figures.explanations(read[0][1])
+
+
+SCRIPT = """
+import sys, time, torch, pellucid
+torch.set_num_threads(1)
+subject = pellucid.open_run(sys.argv[1])
+slow = pellucid.Compute(64, progress=lambda *_: time.sleep(float(sys.argv[3])))
+pellucid.explain_to(sys.argv[2], subject, methods=["smoothgrad"], shard=20, compute=slow)
+"""
+
+
+def run(folder, out, pause):
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), str(out), str(pause)])
+
+
+@pytest.mark.parametrize("name", ["why.parquet", "folder"])
+def test_a_killed_run_ends_with_the_same_bytes(subject, tmp_path, name):
+    folder, whole, broken = (
+        pellucid.save_run(subject, tmp_path / "run"),
+        tmp_path / "a" / name,
+        tmp_path / name,
+    )
+    shards = broken.with_name(name + ".parts") if name.endswith(".parquet") else broken
+    process = run(folder, broken, 0.01)
+    until = time.monotonic() + 60
+    while not (shards / "part-000001.parquet").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = {file.name: file.stat().st_mtime_ns for file in shards.glob("part-*.parquet")}
+    assert 2 <= len(kept) < 5
+    opened = pellucid.open_run(folder)
+    how = pellucid.Compute(64)
+    for out in (broken, whole):
+        pellucid.explain_to(out, opened, methods=["smoothgrad"], shard=20, compute=how)
+    if name.endswith(".parquet"):
+        assert broken.read_bytes() == whole.read_bytes()
+        assert not shards.exists()
+    else:
+        for file in whole.glob("part-*.parquet"):
+            assert (broken / file.name).read_bytes() == file.read_bytes()
+        # what was finished was not made again
+        assert all((broken / file).stat().st_mtime_ns == when for file, when in kept.items())
+    assert sum(len(why) for _, why in pellucid.load_explanations(broken)) == 90
+
+
+def test_other_settings_are_refused_by_name(subject, tmp_path):
+    for name in ("why.parquet", "folder"):
+        out = tmp_path / name
+        pellucid.explain_to(out, subject, "0-9", methods=["saliency"], cards=False)
+        before = sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob("*.parquet"))
+        pellucid.explain_to(out, subject, "0-9", methods=["saliency"], cards=False)
+        assert sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob("*.parquet")) == before
+        with pytest.raises(StoreError, match="methods saliency, now occlusion"):
+            pellucid.explain_to(out, subject, "0-9", methods=["occlusion"], cards=False)
+        with pytest.raises(StoreError, match=r"rows 10 .*evidence False, now True; seed 0, now 3"):
+            pellucid.explain_to(out, subject, "0-19", methods=["saliency"], compute=pellucid.Compute(seed=3))
+
+
+def test_cancelling_keeps_finished_shards(subject, tmp_path):
+    def stop(done, total):
+        if done >= 40:
+            raise CancelledError("enough")
+
+    out = tmp_path / "why.parquet"
+    with pytest.raises(CancelledError):
+        pellucid.explain_to(
+            out, subject, methods=["saliency"], cards=False, shard=20, compute=pellucid.Compute(progress=stop)
+        )
+    assert len(list((tmp_path / "why.parquet.parts").glob("part-*"))) == 2
+    pellucid.explain_to(out, subject, methods=["saliency"], cards=False, shard=20)
+    assert len(list(pellucid.load_explanations(out))) == 5
+
+
+def test_the_best_method_is_chosen_once_and_told(subject, tmp_path):
+    draw = torch.Generator().manual_seed(1)
+    x = torch.rand(200, 5, generator=draw)
+    data = pellucid.data.arrays(x, (x[:, 0] > 0.5).long(), classes=["low", "high"])
+    subject = pellucid.open(subject.model, data=data)
+    path = pellucid.explain_to(tmp_path / "why.parquet", subject, "test", cards=False)
+    ((rows, why),) = pellucid.load_explanations(path)
+    assert torch.equal(rows, tasks.rows_named(data, "test"))
+    assert why.provenance.method == tasks.best_method(subject)[0]
+
+
+def test_mistakes_are_told(subject, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="Did you mean train"):
+        pellucid.explain_to(tmp_path / "a.parquet", subject, "trian")
+    with pytest.raises(InputError, match="0 to 89"):
+        pellucid.explain_to(tmp_path / "a.parquet", subject, "0-90")
+    with pytest.raises(InputError, match="twice"):
+        pellucid.explain_to(tmp_path / "a.parquet", subject, [1, 1])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(StoreError, match="not empty"):
+        pellucid.explain_to(tmp_path / "mine", subject, methods=["saliency"])
+    with pytest.raises(StoreError, match="does not exist"):
+        pellucid.load_explanations(tmp_path / "nothing.parquet")
+    import pyarrow as pa
+
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
+    with pytest.raises(StoreError, match="not one of explanations"):
+        list(pellucid.load_explanations(tmp_path / "other.parquet"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(StoreError, match=r"pip install 'pellucid\[parquet\]'"):
+        pellucid.explain_to(tmp_path / "a.parquet", subject)
