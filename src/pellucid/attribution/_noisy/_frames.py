@@ -50,7 +50,7 @@ class Frames:
         return self._kept[1]
 
     def add(self, number: int, rows: slice, value: Tensor) -> None:
-        """What the ``number``-th direction gave, folded."""
+        """What the ``number``-th direction gave."""
         self._pairs.add(number, rows, value)
         within = number % self.width
         self._sum[rows] = value if within == 0 else self._sum[rows] + value

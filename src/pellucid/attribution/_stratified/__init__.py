@@ -21,28 +21,37 @@ def collected(q: Question, background: Tensor | None, there: Tensor, rounds: int
     error is. ``there`` ``[B, N]`` are the scores at the background.
     """
     rows_of = 1 if background is None else len(background)
+    alone, place, place_of = q.absent, q.point.device, (-1, *[1] * q.point.ndim)
     count = -(-LEAST // rows_of) * rows_of
-    exact, point = torch.promote_types(q.point.dtype, torch.float32), q.point
-    # [B, 1, *shape], or [1, N, *shape] where each row has its own
-    ground, place = q.absent[None] if background is None else background[:, None], q.point.device
+    exact = torch.promote_types(q.point.dtype, torch.float32)
     places, order = _places(q.compute.seed, count, rows_of, rounds, place)
-    numbers = _far(point, background)[order]
-    one = q.folded(point)
+    numbers = torch.zeros((len(order), q.rows), dtype=torch.int64, device=place)
+    if background is not None:
+        far = [(background - row).flatten(1).norm(dim=1) for row in q.point]
+        numbers = torch.stack([distance.argsort() for distance in far], 1)[order]
+    one = q.folded(q.point)
     near, spread, mean, last = (torch.zeros_like(one, dtype=exact) for _ in range(4))
+
+    def start(some: Tensor | slice, rows: slice) -> Tensor:
+        return alone[None, rows] if background is None else background[numbers[some, rows]]
+
     rise = (q.base - there).to(exact)
-    part = _Round(point.to(exact), ground.to(exact), places.view(rounds, count))
+    middle = alone if background is None else background.mean(0, keepdim=True).expand_as(alone)
+    part = _Round((q.point - middle).to(exact), places.view(rounds, count))
 
     def along(ks: Tensor, rows: slice) -> Tensor:
         k = ks.to(place)
-        share = places[k].to(point).view(-1, *[1] * point.ndim)
-        return torch.lerp(_starts(ground, numbers[k, rows], rows), point[rows], share)
+        first = start(k, rows)
+        return torch.lerp(first, q.point[rows], places[k].to(first).view(place_of))
 
     for ks, rows, slopes in q.gradients(along, rounds * count):
         for some in _by_round(ks, count):
-            number, k0 = numbers[some, rows], int(ks[0])
-            slope = slopes[some.start - k0 : some.stop - k0].to(exact)
-            found = q.folded(part.add(rows, number, some, slope, rise))
+            slope = slopes[some.start - int(ks[0]) : some.stop - int(ks[0])].to(exact)
+            way = (q.point[rows] - start(some, rows)).expand_as(slope).to(exact)
+            rises = rise[:, rows].gather(0, numbers[some, rows])
+            part.add(rows, some, slope, way, rises)
             if rounds == 1:
+                found = q.folded(way * slope)
                 before = found[:1] if some.start == 0 else last[None, rows]
                 near[rows] += torch.cat([before, found]).diff(dim=0).square().sum(0)
                 last[rows] = found[-1]
@@ -52,20 +61,6 @@ def collected(q: Question, background: Tensor | None, there: Tensor, rounds: int
                 mean[rows] += step / (some.start // count + 1)
                 spread[rows] += step * (whole - mean[rows])
     return mean.to(q.point.dtype), _error(near, spread, count, rounds).to(q.point.dtype)
-
-
-def _far(point: Tensor, background: Tensor | None) -> Tensor:
-    """Background rows from near to far, for each row: int64 ``[B, N]``."""
-    if background is None:
-        return torch.zeros((1, len(point)), dtype=torch.int64, device=point.device)
-    return torch.stack([(background - row).flatten(1).norm(dim=1).argsort() for row in point], 1)
-
-
-def _starts(ground: Tensor, number: Tensor, rows: slice) -> Tensor:
-    """Where ways begin ``[c, n, *shape]``, from the numbers ``[c, n]`` of background rows."""
-    if ground.shape[1] == 1:
-        return ground[number, 0]
-    return ground[:, rows].expand(*number.shape, *ground.shape[2:])
 
 
 def _by_round(ks: Tensor, count: int) -> Iterator[slice]:
@@ -86,31 +81,26 @@ class _Round:
     round is off.
     """
 
-    def __init__(self, point: Tensor, ground: Tensor, places: Tensor) -> None:
-        self.point, self.ground, self.count = point, ground, places.shape[1]
-        self.middle = ground.mean(0).expand_as(point)
+    def __init__(self, way: Tensor, places: Tensor) -> None:
+        self.way, self.count = way, places.shape[1]
         t = 2 * places - 1
         self.terms = torch.stack([torch.ones_like(t), t, (3 * t * t - 1) / 2], 2)  # Legendre's
-        self.undo = (self.terms.mT @ self.terms).inverse().to(point)
+        self.undo = (self.terms.mT @ self.terms).inverse().to(way)
         # sums over the round: values, slopes and ways by the parabola's terms, each also by what is missing
-        self.values, self.off_values = torch.zeros_like(point), torch.zeros_like(point)
-        self.slopes, self.ways, self.off_ways = (point.new_zeros((3, *point.shape)) for _ in range(3))
-        self.off, self.off_square = (point.new_zeros(len(point)) for _ in range(2))
+        self.values, self.off_values = torch.zeros_like(way), torch.zeros_like(way)
+        self.slopes, self.ways, self.off_ways = (way.new_zeros((3, *way.shape)) for _ in range(3))
+        self.off, self.off_square = (way.new_zeros(len(way)) for _ in range(2))
 
-    def add(self, rows: slice, number: Tensor, some: slice, slope: Tensor, rise: Tensor) -> Tensor:
-        """Some of a round's slopes ``[c, n, *shape]``, on the way from background rows ``[c, n]``.
-
-        Gives ``slope times way``, in the shape of the slopes.
-        """
+    def add(self, rows: slice, some: slice, slope: Tensor, way: Tensor, rise: Tensor) -> None:
+        """Some of a round's slopes and ways ``[c, n, *shape]``, and what each way's values add up to."""
         terms = self.terms[some.start // self.count, some.start % self.count :][: len(slope)].to(slope)
         if some.start % self.count == 0:
             for each in (self.values, self.off_values, self.off, self.off_square):
                 each[rows] = 0
             for each in (self.slopes, self.ways, self.off_ways):
                 each[:, rows] = 0
-        way = self.point[rows] - _starts(self.ground, number, rows)
         value = way * slope
-        off = value.flatten(2).sum(2) - rise[:, rows].gather(0, number)
+        off = value.flatten(2).sum(2) - rise
         wide = off.view(*off.shape, *[1] * (value.ndim - 2))
         self.values[rows] += value.sum(0)
         self.off_values[rows] += (value * wide).sum(0)
@@ -118,14 +108,13 @@ class _Round:
         self.off_square[rows] += off.square().sum(0)
         for sums, each in ((self.slopes, slope), (self.ways, way), (self.off_ways, way * wide)):
             sums[:, rows] += torch.tensordot(terms.T, each, 1)
-        return value
 
     def mean(self, rows: slice, number: int) -> Tensor:
         """What a round, whose last slope came, says about some rows."""
         n, fit = self.count, torch.tensordot(self.undo[number], self.slopes[:, rows], 1)
         rest = (self.values[rows] - (fit * self.ways[:, rows]).sum(0)) / n
         # of the parabola's terms only the first has a mean over the way
-        found = (self.point[rows] - self.middle[rows]) * fit[0] + rest
+        found = self.way[rows] * fit[0] + rest
         shape = (-1, *[1] * (rest.ndim - 1))
         off = (self.off[rows] / n).view(shape)
         width = (self.off_square[rows] / n).view(shape) - off.square()
