@@ -53,7 +53,7 @@ def photos(out: Path, seed: int) -> Path:
         limits=("anything: eight photographs chosen by hand say nothing about how good it is",),
         notes=(
             *told,
-            f"The survey takes {VIEWS} views of each photograph; they are alike, so its intervals are narrow.",
+            f"The survey takes {VIEWS} views of each photograph, which are alike: its intervals are narrow.",
             "Integrated gradients, occlusion and SmoothGrad were not tested: too dear for a demo.",
         ),
         path=page,
