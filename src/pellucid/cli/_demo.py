@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from pellucid._core import Dataset
 
 DEMOS = ("digits", "breast-cancer")
-SHOWN = ("photos", "text")  # networks that others trained
+SHOWN = ("photos", "text", "speech")  # networks that others trained
 
 
 def demo(
     which: Annotated[
-        str | None, typer.Argument(help="digits, breast-cancer, photos or text; left out, the first two.")
+        str | None,
+        typer.Argument(help="digits, breast-cancer, photos, text or speech; left out, the first two."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for runs and dossiers.", metavar="FOLDER")] = Path("out"),
     seed: Seed = 0,

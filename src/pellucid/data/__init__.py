@@ -13,6 +13,7 @@ from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_
 from pellucid.data._sounds import sounds
 from pellucid.data._table import frame, table
 from pellucid.data._text import texts
+from pellucid.data._voices import voices
 
 __all__ = [
     "Kind",
@@ -44,5 +45,6 @@ __all__ = [
     "table",
     "texts",
     "verify_plant",
+    "voices",
     "wine",
 ]

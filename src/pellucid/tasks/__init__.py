@@ -19,7 +19,7 @@ from pellucid.tasks._influence import influence
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
-from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences
+from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
@@ -66,6 +66,7 @@ __all__ = [
     "shard_of",
     "sentence_topics",
     "sentences",
+    "speech_detector",
     "survey",
     "target_named",
     "train",

@@ -77,6 +77,19 @@ def mobilenet() -> nn.Module:
     return network.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 
+def speech_detector() -> nn.Module:
+    """Silero's speech detector: waveforms ``[N, 1, T]`` at 16 kHz to the logits of no speech and speech.
+
+    The weights are those of the safetensors file in the package; its TorchScript file is another release,
+    which could only be read by running code in it.
+
+    Raises:
+        LoadError: where the package with the weights is absent, with the command that installs it.
+    """
+    network = networks.SpeechDetector()
+    return loading.load_weights(network, loading.packaged_weights("silero_vad")).eval()
+
+
 def sentence_topics(topics: Sequence[str] = TOPICS) -> tuple[nn.Module, TextSpec]:
     """MiniLM asked which of several topics a text is about, and what its inputs mean.
 
@@ -91,7 +104,7 @@ def sentence_topics(topics: Sequence[str] = TOPICS) -> tuple[nn.Module, TextSpec
         LoadError: where the packages are absent, with the commands that install them.
 
     Source:
-        Wang et al. 2020, MiniLM, arXiv 2002.10957; Reimers & Gurevych 2019, Sentence-BERT, arXiv 1908.10084.
+        Wang et al. 2020, MiniLM, arXiv 2002.10957; Reimers and Gurevych 2019, arXiv 1908.10084.
     """
     if len(topics) < 2:
         raise InputError(f"Expected at least two topics to choose among, got {len(topics)}.")
