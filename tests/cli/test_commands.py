@@ -152,9 +152,19 @@ def test_help_is_quick_and_shows_examples():
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "explain", "layers", "features", "rules", "influence", "report", "demo"]
+    "command", ["train", "explain", "layers", "layer", "features", "rules", "influence", "report", "demo"]
 )
 def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+def test_layer(call, run, tmp_path):
+    out_file = tmp_path / "layer.html"
+    code, out, err = call("layer", run, "dense1", "--out", out_file)
+    assert code == 0, err
+    assert "Units of dense1" in out
+    assert "<h1>" in out_file.read_text()
+    code, out, _ = call("layer", run, "dense1", "--json", "--units", "0,1")
+    assert one_document(out)["strongest"]["units"] == [0, 1]

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from pellucid._version import __version__
-from pellucid.cli import _bench, _demo, _explain, _influence, _inside, _report, _train
+from pellucid.cli import _bench, _demo, _explain, _influence, _inside, _layer, _report, _train
 from pellucid.cli._say import EXIT, exit_code, narrate
 from pellucid.errors import PellucidError
 
@@ -40,6 +40,7 @@ app.command("demo")(_demo.demo)
 app.command("train")(_train.train)
 app.command("explain")(_explain.explain)
 app.command("layers")(_inside.layers)
+app.command("layer")(_layer.layer)
 app.command("features")(_inside.features)
 app.command("rules")(_inside.rules)
 app.command("influence")(_influence.influence)

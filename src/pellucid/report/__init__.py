@@ -2,6 +2,7 @@
 
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._findings import Finding, findings
+from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
 from pellucid.report._report import dossier, report
 from pellucid.report._write import write
@@ -14,6 +15,7 @@ __all__ = [
     "Slice",
     "dossier",
     "findings",
+    "layer_page",
     "render",
     "report",
     "write",

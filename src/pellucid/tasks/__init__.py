@@ -12,6 +12,7 @@ from pellucid.tasks._explain import (
 from pellucid.tasks._explain_to import explain_to, load_explanations
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
 from pellucid.tasks._influence import influence
+from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
@@ -26,6 +27,7 @@ from pellucid.tasks._truth import truth
 __all__ = [
     "FeaturePage",
     "Heard",
+    "LayerPage",
     "Performance",
     "answers_of",
     "best_method",
@@ -39,6 +41,7 @@ __all__ = [
     "fitting_methods",
     "held_out",
     "influence",
+    "layer",
     "layers",
     "load_explanations",
     "method_named",
