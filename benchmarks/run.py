@@ -11,6 +11,8 @@ TABLES = (
     "propagation",
     "shapley",
     "features",
+    "inside",
+    "concepts",
     "evidence",
     "calibration",
     "training",

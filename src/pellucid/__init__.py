@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        concepts,
         explain,
         explain_several,
         explain_to,
@@ -79,6 +80,7 @@ __all__ = [
     "layer",
     "features",
     "rules",
+    "concepts",
     "influence",
     "report",
     "save_run",
@@ -123,6 +125,7 @@ _VERBS = (
     "layer",
     "features",
     "rules",
+    "concepts",
     "influence",
     "save_run",
     "open_run",

@@ -152,7 +152,8 @@ def test_help_is_quick_and_shows_examples():
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "explain", "layers", "layer", "features", "rules", "influence", "report", "demo"]
+    "command",
+    ["train", "explain", "layers", "layer", "features", "rules", "concepts", "influence", "report", "demo"],
 )
 def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
@@ -168,3 +169,11 @@ def test_layer(call, run, tmp_path):
     assert "<h1>" in out_file.read_text()
     code, out, _ = call("layer", run, "dense1", "--json", "--units", "0,1")
     assert one_document(out)["strongest"]["units"] == [0, 1]
+
+
+def test_concepts(call, run):
+    code, out, err = call("concepts", run, "age", "--target", "ill", "--draws", "99", "--at", "dense1")
+    assert code == 0, err
+    assert "high age" in out
+    code, out, _ = call("concepts", run, "smoker", "--target", "ill", "--draws", "99", "--json")
+    assert one_document(out)["concepts"][0].startswith("smoker ")

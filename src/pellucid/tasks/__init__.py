@@ -1,5 +1,6 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._concepts import concepts
 from pellucid.tasks._explain import (
     best_method,
     explain,
@@ -31,6 +32,7 @@ __all__ = [
     "Performance",
     "answers_of",
     "best_method",
+    "concepts",
     "dataset_of",
     "explain",
     "explain_several",
