@@ -13,6 +13,8 @@ TABLES = (
     "propagation",
     "shapley",
     "features",
+    "inside",
+    "concepts",
     "evidence",
     "calibration",
     "training",

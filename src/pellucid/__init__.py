@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        concepts,
         estimate,
         explain,
         explain_several,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         features,
         importance_of,
         influence,
+        layer,
         layers,
         load_explanations,
         open,
@@ -79,8 +81,10 @@ __all__ = [
     "load_explanations",
     "importance_of",
     "layers",
+    "layer",
     "features",
     "rules",
+    "concepts",
     "influence",
     "report",
     "save_run",
@@ -123,8 +127,10 @@ _VERBS = (
     "explain_to",
     "load_explanations",
     "layers",
+    "layer",
     "features",
     "rules",
+    "concepts",
     "influence",
     "save_run",
     "open_run",

@@ -179,7 +179,8 @@ def test_help_is_quick_and_shows_examples():
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "explain", "layers", "features", "rules", "influence", "report", "demo"]
+    "command",
+    ["train", "explain", "layers", "layer", "features", "rules", "concepts", "influence", "report", "demo"],
 )
 def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
@@ -206,3 +207,21 @@ def test_an_estimate_says_what_it_takes_and_does_nothing(call, run, tmp_path, mo
     assert told["exact"]
     assert told["forward"] == sum(step["forward"] for step in told["steps"]) > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_layer(call, run, tmp_path):
+    out_file = tmp_path / "layer.html"
+    code, out, err = call("layer", run, "dense1", "--out", out_file)
+    assert code == 0, err
+    assert "Units of dense1" in out
+    assert "<h1>" in out_file.read_text()
+    code, out, _ = call("layer", run, "dense1", "--json", "--units", "0,1")
+    assert one_document(out)["strongest"]["units"] == [0, 1]
+
+
+def test_concepts(call, run):
+    code, out, err = call("concepts", run, "age", "--target", "ill", "--draws", "99", "--at", "dense1")
+    assert code == 0, err
+    assert "high age" in out
+    code, out, _ = call("concepts", run, "smoker", "--target", "ill", "--draws", "99", "--json")
+    assert one_document(out)["concepts"][0].startswith("smoker ")

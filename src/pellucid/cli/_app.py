@@ -7,7 +7,18 @@ import sys
 import typer
 
 from pellucid._version import __version__
-from pellucid.cli import _bench, _demo, _explain, _importance, _influence, _inside, _report, _train
+from pellucid.cli import (
+    _bench,
+    _concepts,
+    _demo,
+    _explain,
+    _importance,
+    _influence,
+    _inside,
+    _layer,
+    _report,
+    _train,
+)
 from pellucid.cli._say import EXIT, exit_code, narrate
 from pellucid.errors import PellucidError
 
@@ -44,8 +55,10 @@ app.command("train")(_train.train)
 app.command("explain")(_explain.explain)
 app.command("importance")(_importance.importance)
 app.command("layers")(_inside.layers)
+app.command("layer")(_layer.layer)
 app.command("features")(_inside.features)
 app.command("rules")(_inside.rules)
+app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("report")(_report.report)
 app.add_typer(_bench.bench, name="bench")

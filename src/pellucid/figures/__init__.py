@@ -13,7 +13,7 @@ from pellucid.figures._figure import Figure, Table, Word, word_html
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
-from pellucid.figures._layers import layer_strip
+from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._patching import attribution_patches, early_exits, patching
@@ -26,6 +26,7 @@ from pellucid.figures._sound import sound
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._units import unit_grid
 from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
@@ -59,6 +60,7 @@ __all__ = [
     "interactions",
     "interval",
     "joined",
+    "layer_facts",
     "layer_strip",
     "look",
     "measured",
@@ -83,4 +85,5 @@ __all__ = [
     "word_html",
     "word_rank",
     "words",
+    "unit_grid",
 ]

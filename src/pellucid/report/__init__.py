@@ -3,6 +3,7 @@
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
+from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
 from pellucid.report._report import dossier, report
 from pellucid.report._showcase import showcase
@@ -17,6 +18,7 @@ __all__ = [
     "dossier",
     "estimate_report",
     "findings",
+    "layer_page",
     "render",
     "report",
     "showcase",

@@ -85,13 +85,14 @@ def _page(dossier: Dossier, detail: Detail) -> str:
     foot = "<footer>Made by pellucid. Its numbers are also in the JSON document at its end.</footer>"
     main = f'<main class="page" id="main">{"".join(parts)}{foot}</main>'
     body = f'<body><a class="skip" href="#main">Skip to the content</a>{main}{script(dossier)}</body>'
-    return f'<!doctype html>\n<html lang="en">{_head(dossier.name)}{body}</html>\n'
+    return f'<!doctype html>\n<html lang="en">{head(f"{dossier.name} · dossier")}{body}</html>\n'
 
 
-def _head(name: str) -> str:
+def head(title: str) -> str:
+    """The head of a page: nothing from elsewhere may load or run."""
     return (
         f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="referrer" content="no-referrer"><title>{escape(name)} · dossier</title>'
+        f'<meta name="referrer" content="no-referrer"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head>"
     )

@@ -1,5 +1,6 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._concepts import concepts
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
@@ -16,6 +17,7 @@ from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
 from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
+from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
@@ -35,9 +37,11 @@ __all__ = [
     "FeaturePage",
     "Heard",
     "Method",
+    "LayerPage",
     "Performance",
     "answers_of",
     "best_method",
+    "concepts",
     "dataset_of",
     "explain",
     "explain_several",
@@ -49,6 +53,7 @@ __all__ = [
     "held_out",
     "influence",
     "importance_of",
+    "layer",
     "layers",
     "load_explanations",
     "method_named",
