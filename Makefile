@@ -45,7 +45,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo pyproject.toml
-	$(PIP) --editable '.[demo,parquet,peers,dev]'
+	$(PIP) --editable '.[demo,parquet,peers,text,dev]'
 	$(PIP) --no-deps zennit
 	touch $@
 

@@ -1,4 +1,7 @@
-"""What looking inside costs and what it finds: exemplars against a plain pass; CKA of unrelated data."""
+"""What looking inside costs and finds: exemplars, CKA of unrelated data, dictionaries, dissection.
+
+Run: ``python benchmarks/inside.py``. CPU time, one thread, arms interleaved, medians.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Compute, predict
-from pellucid.layers import exemplars_of, representation_similarity
+from pellucid.data import planted_patch, verify_plant
+from pellucid.layers import (
+    exemplars_of,
+    matrix_factorisation,
+    network_dissection,
+    representation_similarity,
+    sparse_autoencoder,
+)
 from pellucid.networks import cnn
 
 
@@ -86,10 +96,62 @@ def exemplars_cost(runs: int) -> None:
         )
 
 
+def dictionaries() -> None:
+    """What dictionaries keep of two layers, and of the same network with shuffled weights."""
+    network, x, _ = digits_network()
+    print("dictionary                    error  shuffled   in use    dead   recovered  shuffled  margin")
+    for site in ("activation2", "activation3"):
+        for kind in ("topk", "batchtopk", "jumprelu", "nmf"):
+            if kind == "nmf":
+                made = matrix_factorisation(network, x, site)
+            else:
+                made = sparse_autoencoder(network, x, site, kind=kind)
+            own, beside = made.quality, made.shuffled
+            if beside is None:
+                continue
+            print(
+                f"{site:12} {kind:12} {own.error:9.3f} {beside.error:9.3f} {own.active:8.1f} {own.dead:7.0%} "
+                f"{own.recovered:10.1%} {beside.recovered:9.1%} {own.recovered - beside.recovered:+8.1%}"
+            )
+
+
+def dissected() -> None:
+    """Detectors of the planted square, whose place is known, in a network that lives by it."""
+    task = planted_patch(seed=0)
+    data = task.dataset
+    network = cnn(1, 16, 2, widths=(16, 32), hidden=32)
+    optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
+    train = data.part("train")
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(10):
+        for rows in torch.randperm(len(train), generator=generator).split(64):
+            loss = nn.functional.cross_entropy(network(train.inputs[rows]), train.answers[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    network.zero_grad()
+    network.eval()
+    print(verify_plant(task, network))
+    test = data.part("test")
+    if test.relevant is None:
+        return
+    for site in ("conv1", "conv2"):
+        found = network_dissection(network, test.inputs, {"square": test.relevant[:, 0]}, site)
+        counts = found.detectors
+        print(
+            f"{site}: best IoU {float(found.iou.max()):.2f}, masks of others {float(found.shuffled.max()):.2f}, "
+            f"mixtures {float(found.rotated.max()):.2f}, untrained {float(found.untrained.max()):.2f}; "
+            f"detectors {counts['units']} of {len(found.units)}, mixtures {counts['rotated']}, "
+            f"untrained {counts['untrained']}"
+        )
+
+
 def main() -> None:
     torch.set_num_threads(1)
     unrelated()
     exemplars_cost(5)
+    dictionaries()
+    dissected()
 
 
 if __name__ == "__main__":

@@ -8,9 +8,13 @@ HERE = Path(__file__).parent
 TABLES = (
     "attribution",
     "gradient",
+    "coverage",
+    "captum_table",
     "propagation",
     "shapley",
     "features",
+    "inside",
+    "concepts",
     "evidence",
     "calibration",
     "training",

@@ -21,6 +21,7 @@ LAYERS = {
     "features": 3,
     "attribution": 3,
     "importance": 3,
+    "influence": 3,
     "rules": 3,
     "loading": 3,
     "evidence": 4,

@@ -51,10 +51,15 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        concepts,
+        estimate,
         explain,
         explain_several,
         explain_to,
         features,
+        importance_of,
+        influence,
+        layer,
         layers,
         load_explanations,
         open,
@@ -69,13 +74,18 @@ __all__ = [
     # the verbs
     "open",
     "train",
+    "estimate",
     "explain",
     "explain_several",
     "explain_to",
     "load_explanations",
+    "importance_of",
     "layers",
+    "layer",
     "features",
     "rules",
+    "concepts",
+    "influence",
     "report",
     "save_run",
     "open_run",
@@ -109,6 +119,7 @@ __all__ = [
 ]
 
 _VERBS = (
+    "estimate",
     "open",
     "train",
     "explain",
@@ -116,10 +127,14 @@ _VERBS = (
     "explain_to",
     "load_explanations",
     "layers",
+    "layer",
     "features",
     "rules",
+    "concepts",
+    "influence",
     "save_run",
     "open_run",
+    "importance_of",
 )
 
 
@@ -127,7 +142,7 @@ class _Package(ModuleType):
     """Keeps ``pellucid.features`` the verb when ``pellucid.features``, the folder, is imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in {"layers", "features", "rules", "report"} and isinstance(value, ModuleType):
+        if name in {"layers", "features", "rules", "influence", "report"} and isinstance(value, ModuleType):
             return
         super().__setattr__(name, value)
 

@@ -7,7 +7,7 @@ from torch import nn
 import oracles_gradient as oracles
 import zoo
 from pellucid import attribution as a
-from pellucid._core import Compute, Question, predict
+from pellucid._core import Compute, Question, predict, unit
 from pellucid.errors import InputError, MethodError
 
 RULES = {
@@ -169,7 +169,12 @@ def test_expected_gradients_of_a_linear_network_is_exact():
 def test_expected_gradients_take_each_row_once_a_round(net, x):
     b = zoo.inputs(rows=20, seed=8)
     seen = []
-    handle = net.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
+
+    def see(_, args):
+        if args[0].requires_grad:
+            seen.append(args[0].detach())
+
+    handle = net.register_forward_pre_hook(see)
     found = a.expected_gradients(net, x[:1], 1, background=b, rounds=1)
     handle.remove()
     moved = torch.cat(seen)[:20].flatten(1) - x[0].flatten()
@@ -285,11 +290,39 @@ def test_moments_under_noise(net, x, of):
     close(var.values, mean.var(0) + half.square().mean(0))
 
 
-def test_noise_around_a_method_is_counted_and_refuses_sites(net, x):
+@pytest.mark.parametrize("name", ["smoothgrad", "smoothgrad_squared", "vargrad"])
+def test_noise_around_a_method_of_a_hidden_layer(net, x, name):
+    method = getattr(a, name)
+    wanted = method(net, x, 1, at="conv2", samples=6)
+    # slopes by way of the method, not of the engine
+    for size in (1, 4, 64):
+        found = method(net, x, 1, of=a.saliency, at="conv2", samples=6, compute=Compute(size))
+        close(found.values, wanted.values)
+    assert found.provenance.backward == 6 * len(x)
+    assert method(net, x, 1, of="lrp", at="conv2", samples=4).values.shape == wanted.values.shape
+
+
+def test_noise_around_a_method_of_tokens_and_with_a_hidden_unit_as_target():
+    class Reads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.gate, self.head = nn.Embedding(9, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+
+        def forward(self, ids):
+            kept = (ids > 0)[..., None].double()
+            return self.head((self.gate(self.table(ids)).tanh() * kept).sum(1))
+
+    model, ids = zoo.seeded(Reads).double(), torch.tensor([[1, 2, 3, 0], [4, 5, 0, 0], [8, 7, 6, 5]])
+    for target in ([0, 2, 1], unit("gate", (1, 2))):
+        wanted = a.smoothgrad(model, ids, target, samples=6)
+        close(a.smoothgrad(model, ids, target, of=a.saliency, samples=6).values, wanted.values)
+    found = a.smoothgrad(model, ids, 1, of="integrated_gradients", samples=4)
+    assert float(found.values[1, 2:].abs().max()) == 0
+
+
+def test_noise_around_a_method_is_counted(net, x):
     found = a.smoothgrad(net, x, 1, of="idgi", samples=4)
     assert found.provenance.backward == 4 * 50 * len(x)
     assert found.provenance.params["of"] == "idgi"
-    with pytest.raises(MethodError, match="leave at="):
-        a.smoothgrad(net, x, 1, of="idgi", at="conv2", samples=4)
     with pytest.raises(InputError, match="saliency"):
         a.smoothgrad(net, x, 1, of="salience", samples=4)

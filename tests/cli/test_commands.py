@@ -32,6 +32,7 @@ def test_train_as_json(call, patients, tmp_path):
     results = one_document(out)
     assert results["performance"]["n"] > 0
     assert len(results["record"]["epochs"]) == 2
+    assert results["record"]["snapshots"] == []
     written = json.loads((tmp_path / "r" / "run.json").read_text())
     assert written["architecture"]["params"]["hidden"] == [8, 4]
     assert written["architecture"]["params"]["activation"] == "tanh"
@@ -89,6 +90,33 @@ def test_explain_a_data_set_into_parquet(call, run, tmp_path):
     assert "seed 0, now 1" in err
 
 
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("permutation", "matters most"),
+        ("mean", "matters most"),
+        ("partial-dependence", "log-odds of well"),
+        ("interactions", "together"),
+    ],
+)
+def test_importance(call, run, tmp_path, method, words):
+    picture = tmp_path / "uses.png"
+    code, out, err = call("importance", run, "--method", method, "--rows", 40, "--out", picture)
+    assert code == 0, err
+    assert words in " ".join(out.split())
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_importance_as_json(call, run):
+    code, out, err = call(
+        "importance", run, "--method", "partial-dependence", "--column", "age", "--rows", 20, "--json"
+    )
+    assert code == 0, err
+    (curve,) = one_document(out)
+    assert curve["name"] == "age"
+    assert len(curve["shown"]) == len(curve["mean"])
+
+
 def test_features(call, run, tmp_path):
     code, out, err = call("features", run, "dense1", "--units", "0,3", "--steps", 8, "--json")
     assert code == 0, err
@@ -108,6 +136,16 @@ def test_rules_as_text_python_and_json(call, run):
     compile(source, "rules.py", "exec")
     code, out, _ = call("rules", run, "--as", "json")
     assert one_document(out)["fidelity"] > 0.5
+
+
+def test_influence(call, run, tmp_path):
+    code, out, err = call("influence", run, "--input", "1,2", "--out", tmp_path / "rows.svg")
+    assert (code, "training row" in out, "held-out row 2" in err) == (0, True, True)
+    code, out, _ = call("influence", run, "--method", "representer_points", "--json")
+    found = json.loads(out)["results"]
+    assert (code, found["method"], len(found["values"])) == (0, "representer_points", 1)
+    code, _, err = call("influence", run, "--input", "99999")
+    assert (code, "numbered 0 to" in err) == (2, True)
 
 
 def test_report(call, run, tmp_path):
@@ -140,8 +178,50 @@ def test_help_is_quick_and_shows_examples():
     assert "pellucid train data.csv --target outcome" in shown.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "explain", "layers", "features", "rules", "report", "demo"])
+@pytest.mark.parametrize(
+    "command",
+    ["train", "explain", "layers", "layer", "features", "rules", "concepts", "influence", "report", "demo"],
+)
 def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["explain", "--method", "saliency", "--input", "0,1"],
+        ["explain", "--method", "saliency", "--rows", "all", "--no-evidence"],
+        ["features", "dense1", "--units", "0", "--steps", "8"],
+    ],
+)
+def test_an_estimate_says_what_it_takes_and_does_nothing(call, run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    name, *rest = command
+    code, out, err = call(name, run, *rest, "--estimate")
+    assert code == 0, err
+    assert "through the network" in " ".join(out.split())
+    code, out, err = call(name, run, *rest, "--estimate", "--json")
+    told = one_document(out)
+    assert told["exact"]
+    assert told["forward"] == sum(step["forward"] for step in told["steps"]) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_layer(call, run, tmp_path):
+    out_file = tmp_path / "layer.html"
+    code, out, err = call("layer", run, "dense1", "--out", out_file)
+    assert code == 0, err
+    assert "Units of dense1" in out
+    assert "<h1>" in out_file.read_text()
+    code, out, _ = call("layer", run, "dense1", "--json", "--units", "0,1")
+    assert one_document(out)["strongest"]["units"] == [0, 1]
+
+
+def test_concepts(call, run):
+    code, out, err = call("concepts", run, "age", "--target", "ill", "--draws", "99", "--at", "dense1")
+    assert code == 0, err
+    assert "high age" in out
+    code, out, _ = call("concepts", run, "smoker", "--target", "ill", "--draws", "99", "--json")
+    assert one_document(out)["concepts"][0].startswith("smoker ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
 from pellucid._core._guard import Guard
-from pellucid._core._probe import Probe, probe
+from pellucid._core._probe import Probe, Reads, probe
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import the_output
 from pellucid.errors import MethodError
@@ -25,7 +25,7 @@ def _quiet(guard: Guard, seed: int) -> Generator[None]:
 
 
 def stream(
-    fed: Feed, compute: Compute, *, read: Sequence[str] = (), stop: str | None = None
+    fed: Feed, compute: Compute, *, read: Reads = (), stop: str | None = None
 ) -> Iterator[tuple[slice, object, Probe]]:
     """Pass all rows through in chunks: ``(rows, what the network returned, what was read)``.
 
@@ -71,10 +71,23 @@ def predict(
     return torch.cat([the_output(raw, output) for _, raw, _ in stream(fed, how)])
 
 
+def called(model: nn.Module, inputs: Tensor, spec: InputSpec) -> Tensor:
+    """What a network gives for inputs, called as it stands with what the spec says goes along.
+
+    Example:
+        >>> from pellucid.inputs import ImageSpec
+        >>> called(nn.Flatten(), torch.zeros(2, 1, 3, 3), ImageSpec()).shape
+        torch.Size([2, 9])
+    """
+    name, along = spec.companions(inputs)
+    raw: object = model(**{name: inputs}, **along) if name else model(inputs)
+    return raw if isinstance(raw, Tensor) else the_output(raw, None)
+
+
 def activations(
     model: nn.Module,
     inputs: Inputs,
-    read: Sequence[str],
+    read: Reads,
     *,
     stop: str | None = None,
     spec: InputSpec | None = None,
@@ -82,6 +95,7 @@ def activations(
 ) -> Iterator[tuple[slice, Probe]]:
     """Activations at several sites, chunk by chunk and never all at once: ``(rows, what was seen)``.
 
+    ``read`` names sites, or gives for each a function of the activation, as for :func:`probe`;
     ``spec`` says what goes along with the inputs, as in :func:`predict`.
 
     Example:

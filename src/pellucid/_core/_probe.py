@@ -16,6 +16,7 @@ from pellucid._core._site import Side, Site, named
 from pellucid.errors import SiteError
 
 Write = Callable[[Tensor], Tensor]
+Reads = Iterable[str] | Mapping[str, Write]
 
 
 class _StopPassError(BaseException):
@@ -120,7 +121,9 @@ def _put(value: object, site: Site, tensor: Tensor) -> object:
 class _Hooks:
     """The hooks of one probe on one side of one module."""
 
-    def __init__(self, seen: Probe, read: set[Site], write: Mapping[Site, Write], stop: Site | None) -> None:
+    def __init__(
+        self, seen: Probe, read: Mapping[Site, Write | None], write: Mapping[Site, Write], stop: Site | None
+    ) -> None:
         self.seen, self.read, self.write, self.stop = seen, read, write, stop
 
     def visit(self, module: str, side: Side, value: object) -> object:
@@ -128,9 +131,12 @@ class _Hooks:
         for site, change in self.write.items():
             if site.matches(module, side, call):
                 value = _put(value, site, change(pick(value, site)))
-        for site in self.read:
+        for site, of in self.read.items():
             if site.matches(module, side, call):
                 tensor = pick(value, site)
+                if of is not None:
+                    self.seen._seen.setdefault(site, {})[call] = of(tensor)
+                    continue
                 self.seen._seen.setdefault(site, {})[call] = tensor
                 # what follows may change its input in place: it gets a copy
                 value = _put(value, site, tensor.clone()) if site != self.stop else value
@@ -143,7 +149,7 @@ class _Hooks:
 def probe(
     model: nn.Module,
     *,
-    read: Iterable[str] = (),
+    read: Reads = (),
     write: Mapping[str, Write] | None = None,
     stop: str | None = None,
 ) -> Generator[Probe]:
@@ -151,7 +157,8 @@ def probe(
 
     Args:
         model: any module; hooks are on it only inside the ``with``.
-        read: sites whose activation is kept.
+        read: sites whose activation is kept; or, by site, a function of the activation whose result is kept
+            instead of it. That must be a tensor of its own, and saves the copy.
         write: for each site, what its activation is replaced by; applied before reading.
         stop: site at which the pass ends. Nothing in the ``with`` body after that pass runs.
 
@@ -172,7 +179,7 @@ def probe(
         >>> seen["0"].shape
         torch.Size([4, 3])
     """
-    reads = {Site.parse(site) for site in read}
+    reads = {Site.parse(site): read[site] if isinstance(read, Mapping) else None for site in read}
     writes = {Site.parse(site): change for site, change in (write or {}).items()}
     last = None if stop is None else Site.parse(stop)
     seen = Probe(reads, model)

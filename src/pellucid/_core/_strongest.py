@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,8 @@ from pellucid._core._feed import Inputs
 from pellucid._core._outputs import activations
 from pellucid._core._units import by_unit, position_shape
 from pellucid.errors import InputError, TargetError
+
+OFFERS = 8  # of chunks, before they are merged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,49 +58,93 @@ def chosen_units(units: Sequence[int] | Tensor | None, total: int, site: str) ->
     return picked.to(torch.int64).cpu()
 
 
+def _first(values: Tensor, k: int) -> Tensor:
+    """Columns of the ``k`` largest of each row, largest first; of equal ones the earlier column."""
+    count = values.shape[1]
+    if values.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+        return values.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    # a float's bits, read as a whole number, keep its order; the column in the lower half parts equal ones
+    bits = (values.float() + 0.0).view(torch.int32).long()
+    key = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits) << 32
+    column = torch.arange(count - 1, -1, -1, device=values.device)
+    return count - 1 - ((key | column).topk(k, dim=1).values & 0xFFFFFFFF)
+
+
 class _Ranking:
     """The k best of one layer so far."""
 
-    def __init__(self, model: nn.Module, site: str, k: int, units: Sequence[int] | Tensor | None) -> None:
-        self.model, self.site, self.k, self.wanted = model, site, k, units
-        self.units = torch.empty(0, dtype=torch.int64)
+    def __init__(
+        self,
+        model: nn.Module,
+        site: str,
+        k: int,
+        units: Sequence[int] | Tensor | None,
+        of: Callable[[Tensor], Tensor] | None,
+    ) -> None:
+        self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
         self.shape: tuple[int, ...] = ()
         self.total = self.n = 0
-        self.best: tuple[Tensor, Tensor, Tensor] | None = None
+        self.rows, self.dtype = 0, torch.float32
+        self.offers: list[Tensor] = []
 
-    def add(self, activation: Tensor, rows: slice) -> None:
-        if len(activation) != rows.stop - rows.start:
+    def look(self, activation: Tensor) -> Tensor:
+        """What a chunk has to offer: float64 ``[3, U, k]``, largest values, rows inside the chunk, places.
+
+        It leaves no trace here, so that a chunk may be tried again.
+        """
+        activation = activation.detach() if self.of is None else self.of(activation.detach())
+        found = by_unit(self.model, activation)
+        if not len(found):
+            raise InputError(f"{self.site!r}: expected at least one row, got none.")
+        if self.wanted is not None:
+            picked = chosen_units(self.wanted, found.shape[1], self.site)
+            found = found[:, picked.to(found.device)]
+        values = found.amax(2).T.contiguous()
+        row = _first(values, min(self.k, values.shape[1]))
+        unit = torch.arange(len(values), device=row.device)[:, None].expand_as(row)
+        # the place matters for the few rows that are kept, so only there is it looked for
+        place = torch.zeros_like(row) if found.shape[2] == 1 else found[row, unit].argmax(2)
+        self._sizes(activation, found.shape[1])
+        return torch.stack([values.gather(1, row).double(), row.double(), place.double()])
+
+    def _sizes(self, activation: Tensor, picked: int) -> None:
+        shape = position_shape(self.model, activation)
+        if self.total and shape != self.shape:
+            raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
+        whole = picked if self.wanted is None else by_unit(self.model, activation[:1]).shape[1]
+        self.shape, self.total, self.rows, self.dtype = shape, whole, len(activation), activation.dtype
+
+    def add(self, offer: Tensor, rows: slice) -> None:
+        """Take in what a chunk offered."""
+        if self.rows != rows.stop - rows.start:
             raise InputError(
-                f"The activation at {self.site!r} has {len(activation)} rows for {rows.stop - rows.start} "
+                f"The activation at {self.site!r} has {self.rows} rows for {rows.stop - rows.start} "
                 "inputs; only layers that keep the row axis first can be looked at."
             )
-        found = by_unit(self.model, activation)
-        if self.best is None:
-            self.total = found.shape[1]
-            self.units = chosen_units(self.wanted, self.total, self.site)
-        self.n += len(found)
-        self._merge(found[:, self.units.to(found.device)], rows, position_shape(self.model, activation))
+        self.n += self.rows
+        offer[1] += rows.start
+        self.offers.append(offer)
+        if len(self.offers) == OFFERS:
+            self._merge()
 
-    def _merge(self, found: Tensor, rows: slice, shape: tuple[int, ...]) -> None:
-        if self.shape and shape != self.shape:
-            raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
-        self.shape = shape
-        value, place = found.max(2)
-        row = torch.arange(rows.start, rows.stop, device=found.device)[:, None].expand_as(place)
-        now = (value.T, row.T, place.T)
-        if self.best is not None:
-            now = tuple(torch.cat([a, b], 1) for a, b in zip(self.best, now, strict=True))
+    def _merge(self) -> None:
+        if len(self.offers) == 1:
+            return
+        every = torch.cat(self.offers, 2)
         # stable, so that equal values keep the order of the rows for any batch size
-        order = now[0].sort(dim=1, descending=True, stable=True).indices[:, : self.k]
-        self.best = (now[0].gather(1, order), now[1].gather(1, order), now[2].gather(1, order))
+        order = every[0].sort(dim=1, descending=True, stable=True).indices[:, : self.k]
+        self.offers = [every.gather(2, order.expand(3, -1, -1))]
 
     def result(self) -> Strongest:
-        if self.best is None:
+        if not self.offers:
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
-        values, rows, places = (part.cpu() for part in self.best)
+        self._merge()
+        values, rows, places = self.offers[0].cpu()
+        rows, places = rows.long(), places.long()
         axes = torch.unravel_index(places, self.shape) if self.shape else ()
         positions = torch.stack(list(axes), -1) if axes else places.new_empty((*places.shape, 0))
-        return Strongest(self.units, values, rows, positions, self.total, self.n)
+        units = chosen_units(self.wanted, self.total, self.site)
+        return Strongest(units, values.to(self.dtype), rows, positions, self.total, self.n)
 
 
 def strongest(
@@ -108,9 +154,12 @@ def strongest(
     *,
     k: int,
     units: Sequence[int] | Tensor | None = None,
+    of: Callable[[Tensor], Tensor] | None = None,
     compute: Compute | None = None,
 ) -> dict[str, Strongest]:
     """Top ``k`` rows of every unit of several layers, in one pass that keeps no activation.
+
+    ``of`` makes other units of an activation first, such as the elements of a dictionary.
 
     Example:
         >>> seen = strongest(nn.Identity(), torch.tensor([[1.0, 5.0], [2.0, 4.0]]), ["."], k=1)
@@ -119,11 +168,12 @@ def strongest(
     """
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")
-    rankings = {site: _Ranking(model, site, k, units) for site in sites}
+    rankings = {site: _Ranking(model, site, k, units, of) for site in sites}
     if not rankings:
         raise InputError("Expected at least one layer, got none.")
     stop = sites[0] if len(rankings) == 1 else None
-    for rows, seen in activations(model, inputs, list(rankings), stop=stop, compute=compute):
+    looks = {site: ranking.look for site, ranking in rankings.items()}
+    for rows, seen in activations(model, inputs, looks, stop=stop, compute=compute):
         for site, ranking in rankings.items():
             ranking.add(seen[site], rows)
     return {site: ranking.result() for site, ranking in rankings.items()}

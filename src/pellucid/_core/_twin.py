@@ -40,6 +40,26 @@ def untrained(model: nn.Module, *, seed: int = 0, calibrate: Tensor | None = Non
         >>> bool((untrained(net, seed=1).weight != net.weight).all())
         True
     """
+    return _twin(model, _draw, seed, calibrate)
+
+
+def shuffled(model: nn.Module, *, seed: int = 0, calibrate: Tensor | None = None) -> nn.Module:
+    """A copy whose parameters are each shuffled element by element, in evaluation mode.
+
+    Every weight matrix keeps its distribution, so layers keep their scale; what the network learned is gone.
+    Arguments and errors are those of :func:`untrained`.
+
+    Example:
+        >>> net = nn.Linear(3, 3)
+        >>> torch.equal(shuffled(net).weight.flatten().sort().values, net.weight.flatten().sort().values)
+        True
+    """
+    return _twin(model, _shuffle, seed, calibrate)
+
+
+def _twin(
+    model: nn.Module, change: Callable[[nn.Module], None], seed: int, calibrate: Tensor | None
+) -> nn.Module:
     try:
         twin = copy.deepcopy(model)
     except Exception as error:
@@ -49,10 +69,16 @@ def untrained(model: nn.Module, *, seed: int = 0, calibrate: Tensor | None = Non
         ) from error
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.default_generator.manual_seed(seed)
-        _draw(twin)
+        change(twin)
         if calibrate is not None:
             _take_statistics(twin, calibrate)
     return twin.eval()
+
+
+def _shuffle(twin: nn.Module) -> None:
+    for parameter in twin.parameters():
+        order = torch.randperm(parameter.numel()).to(parameter.device)
+        parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
 
 
 def _draw(twin: nn.Module) -> None:

@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -124,7 +125,7 @@ def sounds(
 
 
 def holds_sounds(place: Path) -> bool:
-    """Whether a folder or a ``.zip`` holds at least one sound and no picture before it."""
+    """Whether a folder or a ``.zip`` holds at least one sound."""
     if place.is_file():
         return zipfile.is_zipfile(place) and any(n.lower().endswith(SOUNDS) for n in _names_in_zip(place))
     return any(path.name.lower().endswith(SOUNDS) for path in place.rglob("*") if path.is_file())
@@ -140,16 +141,13 @@ def _files(root: Path) -> list[tuple[PurePosixPath, Callable[[], bytes]]]:
     if root.is_file():
         if not zipfile.is_zipfile(root):
             raise LoadError(f"{root} is a file; expected a folder of sounds or a .zip of one.")
-        packed = zipfile.ZipFile(root)
-        pairs = [(PurePosixPath(name), _from_zip(packed, name)) for name in _names_in_zip(root)]
+        names = [name for name in _names_in_zip(root) if _counts(PurePosixPath(name))]
+        with zipfile.ZipFile(root) as packed:
+            pairs = [(PurePosixPath(name), partial(bytes, packed.read(name))) for name in names]
     else:
         paths = [path for path in root.rglob("*") if path.is_file()]
         pairs = [(PurePosixPath(path.relative_to(root).as_posix()), path.read_bytes) for path in paths]
     return sorted((pair for pair in pairs if _counts(pair[0])), key=lambda pair: pair[0].parts)
-
-
-def _from_zip(packed: zipfile.ZipFile, name: str) -> Callable[[], bytes]:
-    return lambda: packed.read(name)
 
 
 def _counts(path: PurePosixPath) -> bool:
@@ -240,6 +238,8 @@ def _read(
             mixed = samples.mean(1)
             if not len(mixed) or not np.isfinite(mixed).all() or not np.abs(mixed).max() > 0:
                 raise ValueError("it holds no sound: every sample is 0 or none is there")
+        except LoadError:
+            raise
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             if not skip:
                 raise InputError(

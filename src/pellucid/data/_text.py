@@ -92,9 +92,8 @@ def texts(
     answers = read_answers(found.answer, found.answers, task)
     divided, keep = _divided(found, answers, seed)
     found.notes.extend(answers.notes)
-    train = [t for t, part in zip(found.texts, divided.tolist(), strict=True) if part == 0]
-    spec = _spec(tokenizer, train, length, lower, found.notes)
     kept = [t for t, inside in zip(found.texts, keep.tolist(), strict=True) if inside]
+    spec = _spec(tokenizer, kept, divided[keep] == 0, length, lower, found.notes)
     return Dataset(
         found.name,
         spec.encode(kept),
@@ -228,23 +227,23 @@ def _divided(found: Found, answers: Answers, seed: int) -> tuple[Tensor, Tensor]
 
 
 def _spec(
-    tokenizer: object, train: Sequence[str], length: int | None, lower: bool, notes: list[str]
+    tokenizer: object, texts: Sequence[str], train: Tensor, length: int | None, lower: bool, notes: list[str]
 ) -> TextSpec:
     """What the token numbers mean; the vocabulary and the length are settled by the training texts."""
     if isinstance(tokenizer, TextSpec):
         return tokenizer
     if tokenizer is None:
-        tokenizer = WordTokenizer.learn(train, lower=lower)
-        notes.append(
-            f"Vocabulary: {len(tokenizer.vocabulary) - 2} words that occur twice or more in training."
-        )
+        learned = [text for text, inside in zip(texts, train.tolist(), strict=True) if inside]
+        tokenizer = WordTokenizer.learn(learned, lower=lower)
+        known = len(tokenizer.vocabulary) - 2
+        notes.append(f"Vocabulary: {known} words that occur twice or more in training.")
     if length is not None:
         return TextSpec(tokenizer, length=length)
     spec = TextSpec(tokenizer)
-    x = spec.encode(list(train))
+    x = spec.encode(list(texts))
     counts = x.shape[1] - (x.flip(1) == spec.pad).long().cumprod(1).sum(1)
-    kept = int(counts.double().quantile(SHARE).ceil().clamp(1, LONGEST))
+    kept = int(counts[train].double().quantile(SHARE).ceil().clamp(1, LONGEST))
     cut = int((counts > kept).sum())
     if cut:
-        notes.append(f"Texts are read up to {kept} tokens; {cut} of {len(train)} training texts are longer.")
+        notes.append(f"Texts are read up to {kept} tokens; {cut} of {len(texts)} are longer.")
     return TextSpec(tokenizer, length=kept)

@@ -3,14 +3,20 @@
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
+from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
+from pellucid.figures._effects import effects
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, word_html
-from pellucid.figures._layers import layer_strip
+from pellucid.figures._hierarchy import hierarchy
+from pellucid.figures._importance import importance, interactions, partial_dependence
+from pellucid.figures._influence import influence
+from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
+from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
@@ -20,7 +26,8 @@ from pellucid.figures._sound import sound
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
-from pellucid.figures._value import explanations
+from pellucid.figures._units import unit_grid
+from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
@@ -30,24 +37,37 @@ __all__ = [
     "Table",
     "Theme",
     "Word",
+    "attribution_patches",
     "bars",
     "cards_html",
     "check_table",
     "concepts",
     "confusion",
     "counted",
+    "dictionary",
     "dissection",
+    "early_exits",
+    "effects",
     "evidence",
     "exemplars",
     "explanations",
     "feature_tiles",
     "fidelity_words",
+    "figures_of",
+    "importance",
+    "hierarchy",
+    "influence",
+    "interactions",
     "interval",
+    "joined",
+    "layer_facts",
     "layer_strip",
     "look",
     "measured",
     "mimebundle",
     "number",
+    "patching",
+    "partial_dependence",
     "percent",
     "picture",
     "probes",
@@ -65,4 +85,5 @@ __all__ = [
     "word_html",
     "word_rank",
     "words",
+    "unit_grid",
 ]

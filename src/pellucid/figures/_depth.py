@@ -48,7 +48,7 @@ def depth_lines(
         band: Spec = {"mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.25}}
         ends: Spec = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
         band |= {"transform": [{"filter": "isValid(datum.low)"}]}
-        band["encoding"] = {"x": x, "color": {**colour, "legend": None}, **ends}
+        band["encoding"] = {"x": x, "color": colour, **ends}
         layers.insert(0, band)
     if level is not None:
         flat: Spec = {"data": {"values": [{"value": level}]}, "encoding": {"y": y}}

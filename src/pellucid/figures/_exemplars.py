@@ -11,6 +11,7 @@ from pellucid.figures._marks import panel, panels, text
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._pixels import is_picture
 from pellucid.figures._theme import Spec
+from pellucid.inputs import TextSpec
 
 if TYPE_CHECKING:
     from pellucid.layers import Exemplars
@@ -41,6 +42,7 @@ def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9
         if pictured and shown
         else None
     )
+    read = dataset.spec.text if isinstance(dataset.spec, TextSpec) else None
     body = tuple(
         (
             int(found.units[i]),
@@ -48,12 +50,14 @@ def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9
             int(found.rows[i, j]),
             _answer(dataset, int(found.rows[i, j])),
             float(found.values[i, j]),
+            *(() if read is None else (read(dataset.inputs[int(found.rows[i, j])]),)),
         )
         for i in range(shown)
         for j in range(min(k, found.rows.shape[1]))
         if int(found.rows[i, j]) >= 0
     )
-    table = Table(("unit", "place", "row", dataset.answer, "activation"), body)
+    columns = ("unit", "place", "row", dataset.answer, "activation", *(() if read is None else ("text",)))
+    table = Table(columns, body)
     inputs = counted(min(k, found.rows.shape[1]), "strongest input")
     alt = f"The {inputs} of {counted(shown, 'unit')} of {found.site}."
     note = f"{shown} of {counted(len(found.units), 'unit')} shown."

@@ -167,4 +167,41 @@ def _table(summary: LayerSummary) -> Table:
         )
         for row in summary.rows
     )
-    return Table(columns, body, "“sees”: receptive field in pixels of the input.")
+    measured = any(row.field is not None for row in summary.rows)
+    return Table(columns, body, "“sees”: receptive field in pixels of the input." if measured else "")
+
+
+def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:
+    """What one layer is, and its health beside an untrained copy, as a table.
+
+    Args:
+        row: from :func:`pellucid.layers.summary`.
+        notes: sentences on what could not be computed.
+
+    Returns:
+        Figure without a chart.
+
+    Example:
+        >>> layer_facts.__name__
+        'layer_facts'
+    """
+    body = (
+        ("kind", row.kind, ""),
+        ("gives", " × ".join(map(str, row.shape)), ""),
+        ("parameters", row.parameters, ""),
+        ("sees", "all" if row.field is None else " × ".join(map(str, row.field)), ""),
+        ("mean activation", row.mean, _beside(row.untrained_mean)),
+        ("sd", row.sd, _beside(row.untrained_sd)),
+        ("dead units", percent(row.dead), percent(row.untrained_dead)),
+        ("saturated", percent(row.saturated), percent(row.untrained_saturated)),
+        (f"effective rank of {row.rank_units}", row.rank, _beside(row.untrained_rank)),
+    )
+    alt = (
+        f"{row.site} is a {row.kind} with {counted(row.units, 'unit')}, {percent(row.dead)} of them dead, "
+        f"effective rank {number(row.rank)} ({number(row.untrained_rank)} untrained)."
+    )
+    return Figure(row.site, alt, None, None, Table(("", "this network", "untrained"), body), " ".join(notes))
+
+
+def _beside(value: float | None) -> str:
+    return number(value)

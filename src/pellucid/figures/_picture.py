@@ -13,7 +13,7 @@ from pellucid.figures._numbers import number, percent
 from pellucid.figures._parts import Described
 from pellucid.figures._pixels import array, fit, is_picture, png, seen
 from pellucid.figures._theme import THEME
-from pellucid.inputs import AudioSpec
+from pellucid.inputs import AudioSpec, TextSpec
 
 
 def picture(x: Tensor, spec: InputSpec | None = None, *, title: str = "", size: int = THEME.panel) -> Figure:
@@ -47,6 +47,9 @@ def picture(x: Tensor, spec: InputSpec | None = None, *, title: str = "", size: 
             ("mean brightness", float(pixels.mean())),
         )
         return Figure(title, alt, None, png(fit(pixels, size)), Table(("property", "value"), facts))
+    if isinstance(spec, TextSpec):
+        read = spec.text(row)
+        return Figure(title, f"A text: “{read}”", None, None, Table(("text",), ((read,),)))
     named = spec.describe(row) if isinstance(spec, Described) else _numbered(row)
     alt = f"A row of {len(named)} values: " + ", ".join(f"{name} {value}" for name, value in named[:4]) + "."
     return Figure(title, alt, None, None, Table(("column", "value"), tuple(named)))

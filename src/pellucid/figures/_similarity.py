@@ -56,7 +56,7 @@ def _alt(found: RepresentationSimilarity) -> str:
         (float(found.values[i, j]), row, column)
         for i, row in enumerate(found.sites)
         for j, column in enumerate(found.other_sites)
-        if found.sites != found.other_sites or i < j
+        if (found.sites != found.other_sites or i < j) and row != column
     ]
     pairs = [pair for pair in pairs if math.isfinite(pair[0])]
     if pairs:
@@ -66,6 +66,7 @@ def _alt(found: RepresentationSimilarity) -> str:
     for name, line in found.references.items():
         ends = [v for v in line.tolist() if math.isfinite(v)]
         if ends:
-            between = f"{number(min(ends), 2)} to {number(max(ends), 2)}"
+            between = number(min(ends), 2)
+            between += f" to {number(max(ends), 2)}" if len(ends) > 1 else ""
             said += f"; with the same layer of the {name} network {between}"
     return said + "."

@@ -146,9 +146,9 @@ def _laid(explanation: Explanation, row: int, width: int) -> tuple[list[Box], in
     for name, part in zip(spec.tokens(x)[0], groups, strict=True):
         if not name:
             continue
-        left += 0 if part == before >= 0 else 3
+        left += 0 if part == before >= 0 or not left else 3
         wide = _wide(name) + 2 * MARGIN
-        if left + wide > width and left > 3:
+        if left + wide > width and left:
             left, top = 0.0, top + LINE
         boxes.append(Box(name, part, left, top, wide))
         left, before = left + wide, part

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, Dataset, Snapshot
 from pellucid.errors import InputError, near_misses
-from pellucid.influence._influence import Influence, training_rows
+from pellucid.influence._influence import Influence, training_rows, where
 from pellucid.influence._last import last_dense, sides
 from pellucid.influence._loss import Loss, checked_answers, loss_of
 from pellucid.influence._whole import products, sizes
@@ -30,9 +30,10 @@ def tracin(
     layers: Layers = "last",
     compute: Compute | None = None,
 ) -> Influence:
-    """Fall of an answer's loss by one step on a training row alone, summed over kept weights, in units of loss.
+    """Fall of an answer's loss by one step on a training row alone, summed over kept weights.
 
-    Above 0: training on that row made the answer more certain (a proponent); below 0: less (an opponent).
+    In units of the loss. Above 0: training on that row made the answer more certain (a proponent); below 0:
+    less (an opponent).
 
     Formula: ``values[m, i] = sum over snapshots of rate · <grad loss(train i), grad loss(asked m)>``, both at
     the snapshot's weights; ``own[i]`` is the same for a training row and itself. For the last dense layer
@@ -63,7 +64,8 @@ def tracin(
     Limits:
         Speaks of plain steps of the size of the learning rate: momentum, Adam's scaling and weight decay are
         left out, so numbers compare rows and are not predictions of what retraining would give. ``"last"``
-        sees only how alike rows are to the last layer. Values add up to nothing.
+        sees only how alike rows are to the last layer; on small dense networks plain similarity there, among
+        rows of the same answer, foretold what leaving rows out does as well. Values add up to nothing.
 
     Source:
         Pruthi et al. 2020, Estimating Training Data Influence by Tracing Gradient Descent, arXiv 2002.08484.
@@ -81,7 +83,7 @@ def tracin(
     """
     if layers not in LAYERS:
         raise InputError(f"No choice of layers is called {layers!r}. {near_misses(layers, LAYERS)}")
-    how = compute or Compute(batch_size=256)
+    how = where(model, compute)
     rows = training_rows(data.parts)
     loss, wanted = loss_of(data, rows), checked_answers(answers, inputs, data)
     train, asked = (data.inputs[rows], data.answers[rows]), (inputs, wanted)
@@ -119,7 +121,7 @@ def _one(
     """Products ``[M, N]`` and own squares ``[N]`` at one set of weights."""
     if layers == "all":
         return products(net, train, asked, loss, data.spec, how), sizes(net, train, loss, data.spec, how)
-    site = last_dense(net, train[0], data.spec)
+    site = last_dense(net, train[0], data.spec, how)
     ours = sides(net, *asked, loss, site, data.spec, how)
     theirs = sides(net, *train, loss, site, data.spec, how)
     return ours.dot(theirs), theirs.size

@@ -55,10 +55,10 @@ def _each(
     compute: Compute,
     places: list[nn.Parameter],
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Gradient of one row's loss after the other."""
-    for losses in _losses(net, rows, loss, spec, compute):
-        for row in losses:
-            yield torch.autograd.grad(row, places, retain_graph=True, materialize_grads=True)
+    """Gradient of one row's loss after the other; a batch would go back as a whole each time."""
+    single = Compute(1, compute.seed, compute.device, compute.progress)
+    for losses in _losses(net, rows, loss, spec, single):
+        yield torch.autograd.grad(losses.sum(), places, materialize_grads=True)
 
 
 def _losses(

@@ -149,17 +149,17 @@ class AudioSpec(InputSpec):
         finite(x, "Sounds")
         loudest = 0.0 if self.pitched else float(self.levels(x).abs().max())
         if loudest > LOUDEST:
-            whole = " These look like 16-bit numbers: use x / 32768." if loudest <= 32768 else ""
+            whole = " These look like 16-bit numbers: use x / 32768." if 100 < loudest <= 32768 else ""
             raise InputError(f"Amplitudes should decode to -1..1, these reach {loudest:.4g}.{whole}")
 
     def _hint(self, x: Tensor) -> str:
         """What may have gone wrong with a shape."""
+        if self.pitched and x.ndim == 3 and x.shape[1] == self.channels:
+            return " These look like waveforms: log_mel(x, rate) makes spectrograms of them."
         if x.ndim == len(self.axes):
             return (
                 " Add the missing axis: x[None] for one sound, x[:, None] for sounds without a channel axis."
             )
-        if self.pitched and x.ndim == 3:
-            return " These look like waveforms: log_mel(x, rate) makes spectrograms of them."
         if x.ndim != len(self.axes) + 1:
             return ""
         if x.shape[-1] == self.channels and x.shape[1] != self.channels:
@@ -259,11 +259,15 @@ class AudioSpec(InputSpec):
         row = x[None] if x.ndim == len(self.axes) else x
         if len(row) != 1:
             raise InputError(f"describe takes one sound, got {len(row)}.")
-        names, groups = self.group_names(row), self.groups(row).flatten().cpu()
-        flat = self.levels(row).flatten().cpu().double()
-        sums = torch.zeros(len(names), dtype=torch.float64)
-        sums.index_add_(0, groups, flat if self.pitched else flat.square())
-        means = sums / torch.bincount(groups, minlength=len(names))
-        if not self.pitched:
-            means = 10 * torch.log10(means + 10 ** (self.floor / 10))
-        return [(name, f"{level:.0f} dB") for name, level in zip(names, means.tolist(), strict=True)]
+        levels = self.cell_levels(row)[0].tolist()
+        return [(name, f"{level:.0f} dB") for name, level in zip(self.group_names(row), levels, strict=True)]
+
+    def cell_levels(self, x: Tensor) -> Tensor:
+        """Mean level in dB of each cell, float64 ``[N, cells]``; a waveform's is that of its mean power."""
+        groups = self.groups(x).flatten()
+        flat = self.levels(x).flatten(1).double()
+        cells = int(groups.max()) + 1
+        sums = flat.new_zeros(len(x), cells)
+        sums.index_add_(1, groups, flat if self.pitched else flat.square())
+        means = sums / torch.bincount(groups, minlength=cells)
+        return means if self.pitched else 10 * torch.log10(means + 10 ** (self.floor / 10))

@@ -47,7 +47,8 @@ def mel_kernels(rate: int, window: int, points: tuple[float, ...]) -> tuple[Tens
     """What a log-mel spectrogram is made of: ``[2 K, 1, window]`` waves under a Hann window, which a
     convolution compares with the sound, and ``[F, K]`` triangles that gather their powers into bands.
 
-    A tone at full scale has power 1 at its own wave.
+    A tone at full scale has power 1 at its own wave, and 1 in all bands together: a Hann window spreads it
+    over 1.5 steps of 1 / window.
     """
     size = 1 << math.ceil(math.log2(2 * window))
     count = size // 2 + 1
@@ -63,7 +64,7 @@ def mel_kernels(rate: int, window: int, points: tuple[float, ...]) -> tuple[Tens
     empty = bands.sum(1) == 0
     nearest = (pitch - at[1:-1, None]).abs().argmin(1)
     bands[empty, nearest[empty]] = 1.0
-    return waves[:, None].float(), bands.float()
+    return waves[:, None].float(), (bands * window / (1.5 * size)).float()
 
 
 def mel_levels(x: Tensor, waves: Tensor, bands: Tensor, hop: int, floor: float = FLOOR) -> Tensor:

@@ -1,28 +1,59 @@
 """Inside a hidden layer: what it is, what it sees, which real inputs move its units."""
 
 from pellucid.layers._concepts import Concepts, concepts
+from pellucid.layers._dictionary import Dictionary, DictionaryQuality, element_exemplars
 from pellucid.layers._dissection import Dissection, network_dissection
-from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of
+from pellucid.layers._early_exit import EarlyExit, early_exit
+from pellucid.layers._effects import UnitEffects, unit_effects
+from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of, quantile_exemplars
+from pellucid.layers._factorisation import matrix_factorisation
+from pellucid.layers._hierarchy import Hierarchy, hierarchy
+from pellucid.layers._patching import (
+    ActivationPatching,
+    AttributionPatching,
+    activation_patching,
+    attribution_patching,
+)
 from pellucid.layers._probes import LinearProbes, linear_probes
 from pellucid.layers._selectivity import Selectivity, selectivity
 from pellucid.layers._similarity import RepresentationSimilarity, representation_similarity
+from pellucid.layers._sparse import sparse_autoencoder
 from pellucid.layers._summary import LayerRow, LayerSummary, summary
+from pellucid.layers._together import CoActivation, co_activation
 
 __all__ = [
+    "ActivationPatching",
+    "AttributionPatching",
+    "CoActivation",
     "Concepts",
+    "Dictionary",
+    "DictionaryQuality",
     "Dissection",
+    "EarlyExit",
     "Exemplars",
+    "Hierarchy",
     "LayerRow",
     "LayerSummary",
     "LinearProbes",
     "RepresentationSimilarity",
     "Selectivity",
+    "UnitEffects",
+    "activation_patching",
+    "attribution_patching",
+    "co_activation",
     "concepts",
+    "early_exit",
+    "element_exemplars",
     "exemplars",
     "exemplars_of",
+    "hierarchy",
     "linear_probes",
+    "matrix_factorisation",
     "network_dissection",
+    "quantile_exemplars",
     "representation_similarity",
     "selectivity",
+    "sparse_autoencoder",
     "summary",
+    "unit_effects",
 ]

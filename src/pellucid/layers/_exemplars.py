@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
 from pellucid._core._strongest import Strongest, strongest
+from pellucid.errors import InputError
+from pellucid.layers._reach import count_of, rows_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +112,80 @@ def exemplars_of(
     fed = feed(model, inputs, compute=how)
     seen = fields(model, fed.packed[:1], names, compute=how) if fed.single else dict.fromkeys(names)
     return tuple(_exemplars(site, found[site], seen[site]) for site in sites)
+
+
+def quantile_exemplars(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    site: str,
+    *,
+    quantiles: Sequence[float] = (0.9, 0.5),
+    units: Sequence[int] | Tensor | None = None,
+    most: int = 2048,
+    compute: Compute | None = None,
+) -> Exemplars:
+    """Real inputs from the middle of each unit's range, which the strongest ones do not show.
+
+    Args:
+        model: any network; it comes back as it was.
+        inputs: ``[N, *shape]``.
+        site: the layer.
+        quantiles: 0 to 1; the input whose value has that rank among all is taken.
+        units: which units; ``None`` for all.
+        most: inputs looked at, at random; they decide what is kept in memory, whatever N is.
+        compute: how to run.
+
+    Returns:
+        :class:`Exemplars` with one column per quantile, in the order given.
+
+    Raises:
+        InputError: if a quantile lies outside 0 to 1.
+        SiteError, TargetError: if the layer or a unit does not exist.
+
+    Cost:
+        One pass over at most ``most`` inputs, and H + W rows for the boxes.
+
+    Example:
+        >>> import torch
+        >>> x = torch.tensor([[1.0], [5.0], [3.0]])
+        >>> quantile_exemplars(nn.Identity(), x, ".", quantiles=[0.5, 1.0]).rows.tolist()
+        [[2, 1]]
+    """
+    if not quantiles or not all(0 <= q <= 1 for q in quantiles):
+        raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {list(quantiles)}.")
+    how = compute or Compute()
+    n = count_of(inputs)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(how.seed))
+    picked = order[:most].sort().values
+    some = inputs if n <= most else rows_of(inputs, picked)
+    # ranking all of them keeps the place of each unit's largest value too
+    ranked = strongest(model, some, [site], k=len(picked), units=units, compute=how)[site]
+    place = [len(picked) - 1 - round(q * (len(picked) - 1)) for q in quantiles]
+    fed = feed(model, inputs, compute=how)
+    seen = fields(model, fed.packed[:1], [site], compute=how)[site] if fed.single else None
+    chosen = replace(
+        ranked,
+        values=ranked.values[:, place],
+        rows=picked[ranked.rows[:, place]],
+        positions=ranked.positions[:, place],
+    )
+    return _exemplars(site, chosen, seen)
+
+
+def exemplars_by(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    site: str,
+    of: Callable[[Tensor], Tensor],
+    *,
+    k: int,
+    compute: Compute,
+) -> Exemplars:
+    """Exemplars of what a function makes of an activation, position by position."""
+    found = strongest(model, inputs, [site], k=k, of=of, compute=compute)[site]
+    fed = feed(model, inputs, compute=compute)
+    seen = fields(model, fed.packed[:1], [site], compute=compute)[site] if fed.single else None
+    return _exemplars(site, found, seen)
 
 
 def _exemplars(site: str, found: Strongest, field: Field | None) -> Exemplars:

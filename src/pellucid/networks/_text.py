@@ -22,28 +22,17 @@ class Reader(nn.Module):
     """A network for sequences; ``architecture`` says how to build it again."""
 
     architecture: Architecture
+    word_dropout: float = 0.0
 
+    def dropped(self, ids: Tensor) -> Tensor:
+        """Token numbers, in training some of them unknown, so that the network learns to do without a word.
 
-class WordDropout(nn.Module):
-    """In training, a word now and then turns into the unknown one; so the network learns to do without it.
-
-    That also makes a text with words taken away a text that the network was trained on.
-    """
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Token numbers, some of them unknown."""
-        if not self.training or not self.share:
+        That also makes a text with words taken away a text that the network was trained on.
+        """
+        if not self.training or not self.word_dropout:
             return ids
-        gone = (torch.rand(ids.shape, device=ids.device) < self.share) & (ids != PAD)
+        gone = (torch.rand(ids.shape, device=ids.device) < self.word_dropout) & (ids != PAD)
         return torch.where(gone, UNKNOWN, ids)
-
-    def extra_repr(self) -> str:
-        """What ``print`` shows."""
-        return f"share={self.share:g}"
 
 
 class TextCNN(Reader):
@@ -52,7 +41,7 @@ class TextCNN(Reader):
     def __init__(self, vocabulary: int, outputs: int, width: int, windows: Sequence[int], channels: int,
                  dropout: float, word_dropout: float) -> None:  # fmt: skip
         super().__init__()
-        self.word_dropout = WordDropout(word_dropout)
+        self.word_dropout = word_dropout
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=PAD)
         self.windows = tuple(windows)
         for size in windows:
@@ -64,7 +53,7 @@ class TextCNN(Reader):
     def forward(self, ids: Tensor) -> Tensor:
         """Logits ``[N, outputs]`` of token numbers ``[N, T]``."""
         there = (ids != PAD)[:, None].to(self.output.weight.dtype)
-        x = self.embedding(self.word_dropout(ids)).transpose(1, 2) * there
+        x = self.embedding(self.dropped(ids)).transpose(1, 2) * there
         found: list[Tensor] = []
         for size in self.windows:
             # each word is the first of one window; what lies behind the end is nothing
@@ -114,7 +103,7 @@ class Transformer(Reader):
     def __init__(self, vocabulary: int, outputs: int, width: int, heads: int, blocks: int, dropout: float,
                  word_dropout: float) -> None:  # fmt: skip
         super().__init__()
-        self.word_dropout = WordDropout(word_dropout)
+        self.word_dropout = word_dropout
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=PAD)
         self.input_dropout = nn.Dropout(dropout)
         self.blocks = blocks
@@ -127,7 +116,7 @@ class Transformer(Reader):
         """Logits ``[N, outputs]`` of token numbers ``[N, T]``."""
         there = (ids != PAD).to(self.output.weight.dtype)
         hidden = (there - 1)[:, None, None] * 1e4
-        x = self.embedding(self.word_dropout(ids))
+        x = self.embedding(self.dropped(ids))
         x = self.input_dropout(x + _places(ids.shape[1], x))
         for number in range(1, self.blocks + 1):
             x = self.get_submodule(f"block{number}")(x, hidden)
@@ -142,7 +131,7 @@ class GRU(Reader):
         super().__init__()
         self.reads_tokens = vocabulary > 0
         if self.reads_tokens:
-            self.word_dropout = WordDropout(word_dropout)
+            self.word_dropout = word_dropout
             self.embedding = nn.Embedding(vocabulary, width, padding_idx=PAD)
         self.input_dropout = nn.Dropout(dropout)
         size = width if self.reads_tokens else features
@@ -154,7 +143,7 @@ class GRU(Reader):
         """Logits ``[N, outputs]`` of token numbers ``[N, T]`` or features ``[N, C, T]``."""
         if self.reads_tokens:
             there = (x != PAD).to(self.output.weight.dtype)
-            steps = self.embedding(self.word_dropout(x))
+            steps = self.embedding(self.dropped(x))
         else:
             steps, there = x.transpose(1, 2), x.new_ones(len(x), x.shape[2])
         steps = self.input_dropout(steps)
@@ -211,7 +200,8 @@ def text_cnn(
             "windows": min(windows),
         }
     )
-    made = TextCNN(vocabulary, outputs, width, windows, channels, dropout, word_dropout)
+    with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
+        made = TextCNN(vocabulary, outputs, width, windows, channels, dropout, word_dropout)
     params: dict[str, Json] = {"vocabulary": vocabulary, "outputs": outputs, "width": width}
     params |= {"windows": [*windows], "channels": channels, "dropout": dropout, "word_dropout": word_dropout}
     return _finished(made, "text_cnn", params, seed, answers)
@@ -258,7 +248,8 @@ def transformer(
     )
     if width % heads or width % 2:
         raise InputError(f"width must be even and a multiple of heads={heads}, got {width}.")
-    made = Transformer(vocabulary, outputs, width, heads, blocks, dropout, word_dropout)
+    with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
+        made = Transformer(vocabulary, outputs, width, heads, blocks, dropout, word_dropout)
     params: dict[str, Json] = {"vocabulary": vocabulary, "outputs": outputs, "width": width, "heads": heads}
     params |= {"blocks": blocks, "dropout": dropout, "word_dropout": word_dropout}
     return _finished(made, "transformer", params, seed, answers)
@@ -306,7 +297,8 @@ def gru(
             "Say what is read: vocabulary=, a number of tokens, or features=, a number of channels."
         )
     _positive({"outputs": outputs, "width": width, "hidden": hidden})
-    made = GRU(vocabulary, features, outputs, width, hidden, dropout, word_dropout)
+    with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
+        made = GRU(vocabulary, features, outputs, width, hidden, dropout, word_dropout)
     params: dict[str, Json] = {"outputs": outputs, "vocabulary": vocabulary, "features": features}
     params |= {"width": width, "hidden": hidden, "dropout": dropout, "word_dropout": word_dropout}
     return _finished(made, "gru", params, seed, answers)

@@ -1,4 +1,4 @@
-"""Which of several topics is a text about? An encoder of sentences, asked by similarity; nothing is learned."""
+"""Which of several topics is a text about? An encoder of sentences, asked by likeness; nothing is learned."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pellucid.report._cases import cases, trust
 from pellucid.report._dossier import DETAILS, Detail, Dossier
 from pellucid.report._front import front, strip
 from pellucid.report._machine import script
-from pellucid.report._parts import data, inside, performance, purpose, rules, training
+from pellucid.report._parts import data, inside, performance, purpose, rules, training, uses
 from pellucid.report._rebuild import glossary, rebuild
 from pellucid.report._style import STYLE
 
@@ -20,6 +20,7 @@ CONTENTS = (
     ("performance", "how well"),
     ("cases", "cases"),
     ("trust", "trust"),
+    ("uses", "what it uses"),
     ("inside", "inside"),
     ("rules", "rules"),
     ("training", "training"),
@@ -72,6 +73,7 @@ def _page(dossier: Dossier, detail: Detail) -> str:
         performance(dossier),
         cases(dossier, detail),
         trust(dossier),
+        uses(dossier),
         inside(dossier, detail),
         rules(dossier),
         training(dossier),
@@ -83,13 +85,14 @@ def _page(dossier: Dossier, detail: Detail) -> str:
     foot = "<footer>Made by pellucid. Its numbers are also in the JSON document at its end.</footer>"
     main = f'<main class="page" id="main">{"".join(parts)}{foot}</main>'
     body = f'<body><a class="skip" href="#main">Skip to the content</a>{main}{script(dossier)}</body>'
-    return f'<!doctype html>\n<html lang="en">{_head(dossier.name)}{body}</html>\n'
+    return f'<!doctype html>\n<html lang="en">{head(f"{dossier.name} · dossier")}{body}</html>\n'
 
 
-def _head(name: str) -> str:
+def head(title: str) -> str:
+    """The head of a page: nothing from elsewhere may load or run."""
     return (
         f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="referrer" content="no-referrer"><title>{escape(name)} · dossier</title>'
+        f'<meta name="referrer" content="no-referrer"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head>"
     )

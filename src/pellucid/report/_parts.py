@@ -15,9 +15,11 @@ from pellucid.figures import (
     exemplars,
     feature_tiles,
     fidelity_words,
+    importance,
     layer_strip,
     measured,
     number,
+    partial_dependence,
     percent,
     picture,
     rules_table,
@@ -26,6 +28,7 @@ from pellucid.figures import (
     tree,
 )
 from pellucid.figures._pixels import is_picture, png, seen, sheet
+from pellucid.inputs import TextSpec
 from pellucid.report._dossier import Detail, Dossier
 from pellucid.report._findings import score, scores
 from pellucid.report._html import element, items, missing, paragraph, rows, section, unfold
@@ -34,7 +37,7 @@ from pellucid.report._slices import slices
 if TYPE_CHECKING:
     from pellucid.tasks import FeaturePage
 
-MOSAIC = 32
+MOSAIC, TEXTS = 32, 8
 
 
 def purpose(dossier: Dossier) -> str:
@@ -108,8 +111,18 @@ def _examples(given: Dataset) -> str:
             picture(given.inputs[0], given.spec).table,
         )
         return "<h3>Examples</h3>" + mosaic.html(heading=False, table=False) + paragraph(said, css="note")
+    if isinstance(given.spec, TextSpec):
+        few = index[:: max(1, n // TEXTS)][:TEXTS].tolist()
+        body = [(escape(_true(given, i)), escape(given.spec.text(given.inputs[i]))) for i in few]
+        said = f"{len(few)} of {len(given):,} shown, evenly spaced, as the network reads them."
+        return "<h3>Examples</h3>" + rows((given.answer, "text"), body) + paragraph(said, css="note")
     first = picture(given.inputs[int(index[0])], given.spec)
     return unfold(f"One row of {len(given):,} as people read it", first.html(heading=False))
+
+
+def _true(given: Dataset, row: int) -> str:
+    answer = given.answers[row]
+    return given.classes[int(answer)] if given.classes else number(float(answer))
 
 
 def performance(dossier: Dossier) -> str:
@@ -181,6 +194,26 @@ def _page(page: FeaturePage, detail: Detail) -> str:
     heading = f"<h3>What units of {escape(page.pictures.site)} respond to</h3>"
     table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
     return heading + paragraph(made.alt) + made.html(heading=False) + table
+
+
+def uses(dossier: Dossier) -> str:
+    """What the network uses over many rows of a table."""
+    if dossier.spec is not None and len(dossier.spec.axes) > 1:
+        told = "A single place means little over many inputs like these, so this part is for tables."
+        return section("uses", "What it uses", paragraph(told, css="soft"))
+    if dossier.importance is None:
+        return section("uses", "What it uses", missing("The importance of each column"))
+    drawn = importance(dossier.importance)
+    about = paragraph(
+        f"{drawn.alt} It is what the network does with a column, not what the column does in the world; "
+        "columns that can stand in for each other both look unimportant.",
+        css="soft",
+    )
+    curves = "".join(
+        f"<h3>{escape(figure.title)}</h3>{paragraph(figure.alt)}{figure.html(heading=False)}"
+        for figure in map(partial_dependence, dossier.dependence)
+    )
+    return section("uses", "What it uses", about + drawn.html(heading=False) + curves)
 
 
 def rules(dossier: Dossier) -> str:

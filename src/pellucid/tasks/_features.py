@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid._core import Compute, Dataset, Subject, predict, sites
 from pellucid.errors import InputError, MethodError
 from pellucid.features import FeaturePictures, activation_maximization
+from pellucid.inputs import TextSpec
 from pellucid.layers import Exemplars
 from pellucid.layers import exemplars as strongest_inputs
 from pellucid.tasks._rows import held_out, sample
@@ -103,6 +104,11 @@ def features(
         [0, 1, 2, 3]
     """
     data = subject.needs_data("features")
+    if isinstance(subject.spec, TextSpec):
+        raise InputError(
+            "Features are inputs made by following a gradient, and words cannot be made that way. Look at "
+            "the real texts that excite a unit: pellucid.layers.exemplars(model, inputs, site)."
+        )
     chosen = site if site is not None else _last(subject)
     looked = data.rows(sample(len(data), rows, seed=(compute or Compute()).seed))
     index = None if units is None else torch.as_tensor(list(units), dtype=torch.int64)

@@ -18,6 +18,8 @@ from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._runs import save_run
 
 SNAPSHOTS, SMALL = 5, 1_000_000  # epochs kept of a network of so many parameters: 20 MB at most
+NORMED = ("spectrogram_cnn", "waveform_cnn")
+NORMED_RATE = 4e-3
 Watcher = Callable[["training.Epoch"], None]
 
 
@@ -87,7 +89,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         optimizer=optimizer,
-        learning_rate=learning_rate,
+        learning_rate=_rate(net, optimizer) if learning_rate is None else learning_rate,
         patience=patience,
         seed=seed,
         snapshots=_kept(net) if snapshots is None else snapshots,
@@ -109,6 +111,12 @@ def train(
 
 def _kept(network: nn.Module) -> int:
     return SNAPSHOTS if sum(p.numel() for p in network.parameters()) <= SMALL else 0
+
+
+def _rate(network: nn.Module, optimizer: str) -> float | None:
+    """Larger steps for our networks with batch norm, which bear them; else the optimizer's own."""
+    kind = getattr(getattr(network, "architecture", None), "kind", "")
+    return NORMED_RATE if optimizer == "adamw" and kind in NORMED else None
 
 
 def dataset_of(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Explanation, Param, Pass, Question, Slope
-from pellucid.attribution._attention._look import INSTEAD, Counts, Look
+from pellucid.attribution._attention._look import Counts, Look
 from pellucid.attribution._attention._tokens import Tokens, by_row, folded, tokens
 from pellucid.attribution._operations import frozen
 from pellucid.errors import InputError, MethodError
@@ -48,7 +48,7 @@ def _by(method: str, mix: Mix, query: int | None, looked: list[Counts], *, slope
             if not score.requires_grad:
                 raise MethodError(
                     f"{work.target.label} does not depend on {work.at or 'the input'} in a differentiable "
-                    "way. Use a method that only needs scores, such as occlusion."
+                    "way."
                 )
             asked = seen.found if slopes else seen.found[-1:]
             found = torch.autograd.grad(score.sum(), [h.used for h in asked], materialize_grads=True)
@@ -70,7 +70,7 @@ def _one_length(layers: Sequence[Tensor], ops: Sequence[str], method: str) -> No
         if layer.shape[-1] != layers[0].shape[-1]:
             raise MethodError(
                 f"{method} cannot follow tokens through {op!r}: it has {layer.shape[-1]} of them, the first "
-                f"attention layer has {layers[0].shape[-1]}. {INSTEAD}"
+                f"attention layer has {layers[0].shape[-1]}."
             )
 
 

@@ -15,7 +15,6 @@ from pellucid.attribution._operations._parts import scaled_dot_product_attention
 from pellucid.attribution._operations._watch import tensors
 from pellucid.errors import MethodError
 
-INSTEAD = "Use integrated_gradients, lrp or occlusion, which need no attention."
 # a softmax stays one of these later
 CARRIED = STRUCTURE | {"dropout", "mul", "div", "nan_to_num"}
 MATRICES = ("matmul", "bmm", "mm")
@@ -102,7 +101,7 @@ class Look(Watch):
         if not far <= CLOSE * torch.finfo(fused.dtype).eps * max(1.0, float(fused.abs().max())):
             raise MethodError(
                 f"{self.method} recomputed the weights of 'scaled_dot_product_attention', and with them its "
-                f"output differs by {far:.2g}. {INSTEAD}"
+                f"output differs by {far:.2g}."
             )
         self.fused += 1
         return made
@@ -110,9 +109,7 @@ class Look(Watch):
 
 def _heads(call: Call, operands: list[Tensor], place: int, method: str) -> Heads:
     if len(operands) != 2:
-        raise MethodError(
-            f"{method} cannot read attention in {call.name!r} of {len(operands)} tensors. {INSTEAD}"
-        )
+        raise MethodError(f"{method} cannot read attention in {call.name!r} of {len(operands)} tensors.")
     used, values = operands[place], operands[1 - place]
     if call.name == "einsum":
         return _by_letters(str(call.args[0]), place, used, values, method)
@@ -126,12 +123,12 @@ def _by_letters(text: str, place: int, used: Tensor, values: Tensor, method: str
     terms, arrow, out = text.replace(" ", "").partition("->")
     letters = terms.split(",")
     if not arrow or len(letters) != 2 or "." in text:
-        raise MethodError(f"{method} cannot read attention in the einsum {text!r}. {INSTEAD}")
+        raise MethodError(f"{method} cannot read attention in the einsum {text!r}.")
     mine, other = letters[place], letters[1 - place]
     keys = [c for c in mine if c not in out]
     queries = [c for c in mine if c in out and c not in other]
     if len(keys) != 1 or len(queries) != 1 or keys[0] not in other:
-        raise MethodError(f"{method} cannot read attention in the einsum {text!r}. {INSTEAD}")
+        raise MethodError(f"{method} cannot read attention in the einsum {text!r}.")
     shared = [c for c in mine if c not in (*keys, *queries)]
     order = [mine.index(c) for c in (*shared, *queries, *keys)]
     rest = [c for c in other if c not in (*shared, *keys)]

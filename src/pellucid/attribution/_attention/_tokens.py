@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pellucid._core import Pass, Question
-from pellucid.attribution._attention._look import INSTEAD, Heads, Look
+from pellucid.attribution._attention._look import Heads, Look
 from pellucid.attribution._operations import frozen
 from pellucid.errors import MethodError
 
@@ -53,13 +54,13 @@ def folded(like: Tensor, heads: Heads, rows: int, method: str) -> Tensor:
     if queries != keys:
         raise MethodError(
             f"{method} follows attention of tokens to themselves; {heads.op!r} takes {keys} keys for "
-            f"{queries} queries (weights {list(weights.shape)}). {INSTEAD}"
+            f"{queries} queries (weights {list(weights.shape)})."
         )
     first = weights.shape[0]
     if weights.ndim < 3 or (first != rows and (weights.ndim > 3 or first % rows)):
         raise MethodError(
             f"{method} cannot tell rows from windows in {heads.op!r}: weights {list(weights.shape)} for "
-            f"{rows} rows. {INSTEAD}"
+            f"{rows} rows."
         )
     return like.reshape(rows, -1, *like.shape[-2:])
 
@@ -76,31 +77,31 @@ def tokens(q: Question, method: str) -> Tokens:
             leaf = points.detach().clone().requires_grad_()
             with Look(method) as seen:
                 output = work.output(leaf.clone(), rows, len(ks))
-            values = _first(seen, len(leaf), method)
-            found = torch.stack([_slopes(values[:, h], leaf) for h in {0, values.shape[1] - 1}], 1)
-        return found, work.scored(output, rows, len(ks)).detach()
+            values = _first(seen, len(leaf), method)[0]
+            every = range(values.shape[1])
+            # all heads look at the same tokens, unless they are windows
+            found = [_sloped(values[0], every, leaf), _sloped(values[-1], _some(len(every)), leaf)]
+        return torch.cat(found)[None], work.scored(output, rows, len(ks)).detach()
 
     one = q.only(torch.tensor([0]))
-    points = one.noise(torch.arange(2))
-    parts = [s for _, _, s, _ in one.passes(lambda ks, _: points[ks.to(points.device)], 2, by=support)]
-    # [points, heads, T, *shape]
-    slopes = torch.cat([part.flatten(0, 1) for part in parts]).amax(0)
-    top = slopes.flatten(2).amax(2).amax(0)
-    made_of = slopes > FAINT * top.view(1, -1, *[1] * (slopes.ndim - 2))
-    made_of = torch.stack([_whole(head) for head in made_of])
-    if not bool((made_of == made_of[0]).all()):
-        raise MethodError(
-            f"{method} cannot follow tokens: heads of the first attention layer look at different parts of "
-            f"the input, as windows do. {INSTEAD}"
-        )
-    return _checked(made_of[0], method)
+    point = one.noise(torch.zeros(1, dtype=torch.int64))
+    (found,) = (s[0, 0] for _, _, s, _ in one.passes(lambda ks, _: point, 1, by=support))
+    made_of, wrong = _told(_whole(found))
+    if wrong:
+        raise MethodError(f"{method} cannot follow tokens{wrong}{q.instead}")
+    return Tokens(made_of)
+
+
+def _some(count: int) -> tuple[int, ...]:
+    """The first, the middle and the last of so many tokens."""
+    return tuple(dict.fromkeys((0, count // 2, count - 1)))
 
 
 def _first(seen: Look, rows: int, method: str) -> Tensor:
     if not seen.found:
         raise MethodError(
             f"{method} needs attention, a softmax that weighs values; none was seen on the way from the "
-            f"explained point to the target. {INSTEAD}"
+            "explained point to the target."
         )
     heads = seen.found[0]
     values = heads.values
@@ -109,15 +110,18 @@ def _first(seen: Look, rows: int, method: str) -> Tensor:
     return folded(values, heads, rows, method)
 
 
-def _slopes(values: Tensor, leaf: Tensor) -> Tensor:
-    """Size of the slope of each token ``[n, T, d]`` in each element of its row: ``[n, T, *shape]``."""
+def _sloped(values: Tensor, which: Iterable[int], leaf: Tensor) -> Tensor:
+    """Whether each token of ``[T, d]`` has a slope in each element of the one row: bool ``[len, *shape]``."""
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(values.shape[-1], generator=generator, dtype=torch.float64).to(values)
-    along = (values @ direction).sum(0)
+    along = values @ direction
     if not along.requires_grad:
-        return leaf.new_zeros(len(leaf), len(along), *leaf.shape[1:])
-    found = [torch.autograd.grad(t, leaf, retain_graph=True, materialize_grads=True)[0].abs() for t in along]
-    return torch.stack(found, 1)
+        return torch.zeros(len(list(which)), *leaf.shape[1:], dtype=torch.bool, device=leaf.device)
+    found: list[Tensor] = []
+    for token in which:
+        size = torch.autograd.grad(along[token], leaf, retain_graph=True, materialize_grads=True)[0][0].abs()
+        found.append(size > FAINT * size.max())
+    return torch.stack(found)
 
 
 def _whole(made_of: Tensor) -> Tensor:
@@ -128,15 +132,23 @@ def _whole(made_of: Tensor) -> Tensor:
     return min(ways, key=lambda way: int(way.sum()))
 
 
-def _checked(made_of: Tensor, method: str) -> Tokens:
+def _told(found: Tensor) -> tuple[Tensor, str]:
+    """What the tokens of one head were made of, and why they have no place on the input, if they have none.
+
+    ``found`` has all tokens of a head ``[T, *shape]``, then some of another.
+    """
+    count = next(t for t in range(1, len(found)) if t + len(_some(t)) == len(found))
+    made_of, others = found[:count], found[count:]
+    if not torch.equal(made_of[list(_some(count))], others):
+        return made_of, ": heads of the first attention layer look at different parts of it, as windows do."
     flat = made_of.flatten(1)
     some = flat[flat.any(1)]
     if not len(some):
-        raise MethodError(f"{method} cannot follow tokens: none depends on the explained point. {INSTEAD}")
+        return made_of, ": none depends on the explained point."
     share = float(some.sum(1).float().median()) / int(some.any(0).sum())
     if share > 0.5 and len(some) > 1:
-        raise MethodError(
-            f"{method} cannot follow tokens to the input: at the first attention layer a token already "
-            f"depends on {share:.0%} of it. Explain a later layer with at=, or another method. {INSTEAD}"
+        return made_of, (
+            f" to the input: at the first attention layer a token already depends on {share:.0%} of it. "
+            "Explain a later layer with at=."
         )
-    return Tokens(made_of)
+    return made_of, ""

@@ -1,0 +1,53 @@
+"""``pellucid concepts``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
+from pellucid.cli._say import document, narrate, progress, show
+
+
+def concepts(
+    model: Model,
+    sets: Annotated[
+        str, typer.Argument(help="Folder with a folder of pictures per concept, or a column.", metavar="SETS")
+    ],
+    target: Annotated[str, typer.Option(help="Class that is asked about, by name or number.")],
+    sites: Annotated[
+        str | None, typer.Option("--at", help="Layers, such as conv1,conv2; left out, all with weights.")
+    ] = None,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    draws: Annotated[int, typer.Option(help="Random concepts that each is compared with.")] = 1000,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the figure to this .png or .svg.", metavar="FILE")
+    ] = None,
+    batch_size: BatchSize = 128,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Whether an answer depends on concepts that people name.
+
+    Layer by layer, beside random concepts and an untrained copy.
+    """
+    from pellucid import figures, tasks
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    names = None if sites is None else [name.strip() for name in sites.split(",") if name.strip()]
+    with progress("concepts", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.concepts(subject, target, sets, names, draws=draws, compute=compute)
+    if out is not None:
+        figures.concepts(found).save(out)
+        narrate(f"Figure written to {out}")
+    if as_json:
+        inputs = {"model": model, "sets": sets, "target": target, "at": sites, "draws": draws}
+        document("concepts", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+    else:
+        show(figures.text(found))

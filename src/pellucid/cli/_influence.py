@@ -1,0 +1,66 @@
+"""``pellucid influence``: which training rows made an answer."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, numbers, subject_of
+from pellucid.cli._say import document, narrate, progress, show
+
+
+class Way(StrEnum):
+    """How influence is measured."""
+
+    tracin = "tracin"
+    representer_points = "representer_points"
+
+
+class Over(StrEnum):
+    """Whose gradients count."""
+
+    last = "last"
+    all = "all"
+
+
+def influence(
+    model: Model,
+    rows: Annotated[
+        str, typer.Option("--input", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
+    ] = "0",
+    method: Annotated[Way, typer.Option(help="How it is measured.")] = Way.tracin,
+    layers: Annotated[
+        Over, typer.Option(help="For tracin: the last dense layer, or all parameters.")
+    ] = Over.last,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")
+    ] = None,
+    batch_size: BatchSize = 256,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Which training rows made an answer, and which spoke against it."""
+    from pellucid import figures, tasks
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    picked = numbers(rows, "--input") or [0]
+    with progress("influence", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.influence(subject, picked, method=method.value, layers=layers.value, compute=compute)
+    if out is not None:
+        figures.influence(found, subject.data).save(out)
+        narrate(f"Picture written to {out}")
+    if as_json:
+        inputs = {"model": model, "input": rows, "method": method.value, "layers": layers.value}
+        document("influence", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        return
+    for row, number in enumerate(picked):
+        narrate(f"{subject.name}: held-out row {number}")
+        show(figures.text(figures.influence(found, subject.data, row=row)))

@@ -1,0 +1,98 @@
+"""What breaks without each unit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._depth import heat
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import panels
+from pellucid.figures._numbers import counted, interval, percent
+from pellucid.figures._theme import Spec
+
+if TYPE_CHECKING:
+    from pellucid.layers import UnitEffects
+
+_MOST = 24
+
+
+def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
+    """Accuracy lost without each unit, largest first, and on which classes.
+
+    Args:
+        found: from :func:`pellucid.layers.unit_effects`.
+        classes: names of the classes.
+
+    Returns:
+        Figure; units beyond the 24 with the largest effect are counted in the note.
+
+    Example:
+        >>> effects.__name__
+        'effects'
+    """
+    order = found.drop.argsort(descending=True)[:_MOST].tolist()
+    names = [f"unit {int(found.units[u])}" for u in order]
+    labels = [_named(int(c), classes) for c in found.classes.tolist()]
+    by_class = [found.by_class[u].tolist() for u in order]
+    end = max([0.01, *(abs(v) for line in by_class for v in line if math.isfinite(v))])
+    title = "accuracy lost by class"
+    matrix = heat(names, labels, by_class, title, domain=(-end, end), signed=True, cell=18)
+    body = tuple(
+        (
+            int(found.units[u]),
+            float(found.drop[u]),
+            interval(float(found.low[u]), float(found.high[u])),
+            float(found.margin[u]),
+            _most_hit(found, u, labels),
+        )
+        for u in order
+    )
+    note = (
+        f"{len(order)} of {counted(len(found.units), 'unit')} shown; each held at its mean over "
+        f"{counted(found.n, 'input')}, of which {percent(found.accuracy)} are answered rightly."
+    )
+    columns = ("unit", "accuracy lost", "95 %", "lead lost", "most on")
+    chart = panels([_drops(found, order, names), matrix], columns=2)
+    return Figure(f"Without units of {found.site}", _alt(found), chart, None, Table(columns, body), note)
+
+
+def _named(number: int, classes: tuple[str, ...]) -> str:
+    return classes[number] if number < len(classes) else f"class {number}"
+
+
+def _most_hit(found: UnitEffects, u: int, labels: list[str]) -> str:
+    losses = sorted(zip(found.by_class[u].tolist(), labels, strict=True), reverse=True)
+    return ", ".join(f"{label} ({percent(loss)})" for loss, label in losses[:3] if loss > 0) or "none"
+
+
+def _drops(found: UnitEffects, order: list[int], names: list[str]) -> Spec:
+    points = [
+        {"unit": name, "drop": float(found.drop[u]), "low": float(found.low[u]), "high": float(found.high[u])}
+        for name, u in zip(names, order, strict=True)
+    ]
+    y: Spec = {"field": "unit", "type": "nominal", "sort": names, "title": None, "axis": {"grid": False}}
+    x: Spec = {"field": "drop", "type": "quantitative", "title": None, "axis": {"format": "%"}}
+    line: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
+    line["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
+    dot: Spec = {"mark": {"type": "point", "filled": True, "size": 50, "color": OKABE_ITO[0], "opacity": 1}}
+    dot["encoding"] = {"x": x, "y": y}
+    return {
+        "width": 200,
+        "height": {"step": 18},
+        "title": "accuracy lost",
+        "data": {"values": points},
+        "layer": [line, dot],
+    }
+
+
+def _alt(found: UnitEffects) -> str:
+    clear = int((found.low > 0).sum())
+    top = int(found.drop.argmax())
+    chance = len(found.units) / 40
+    return (
+        f"{clear} of {counted(len(found.units), 'unit')} of {found.site} cost accuracy when taken away alone "
+        f"(about {chance:.0f} would by chance); unit {int(found.units[top])} costs most, "
+        f"{percent(float(found.drop[top]))}."
+    )

@@ -1,0 +1,193 @@
+"""Where the difference between two inputs is decided, and whether the estimates of it hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._depth import depth_lines
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import panels
+from pellucid.figures._numbers import counted, interval, number, percent
+from pellucid.figures._theme import THEME, Spec
+
+if TYPE_CHECKING:
+    from pellucid.layers import ActivationPatching, AttributionPatching, EarlyExit
+
+_MOST = 40
+
+
+def early_exits(found: EarlyExit) -> Figure:
+    """Share of inputs whose final answer each layer would give already, beside an untrained copy.
+
+    Args:
+        found: from :func:`pellucid.layers.early_exit`.
+
+    Returns:
+        Figure.
+
+    Example:
+        >>> early_exits.__name__
+        'early_exits'
+    """
+    series = {"this network": found.agreement.tolist()}
+    if bool(found.untrained.isfinite().any()):
+        series["untrained copy"] = found.untrained.tolist()
+    if bool(found.accuracy.isfinite().any()):
+        series["right answers"] = found.accuracy.tolist()
+    ends = list(zip(found.low.tolist(), found.high.tolist(), strict=True))
+    title = "final answer given already"
+    chart = depth_lines(found.sites, series, title, bands={"this network": ends}, domain=(0, 1))
+    body = tuple(
+        (
+            site,
+            float(found.agreement[i]),
+            interval(float(found.low[i]), float(found.high[i])),
+            float(found.untrained[i]),
+            float(found.accuracy[i]),
+            float(found.divergence[i]),
+            float(found.changes[i]),
+        )
+        for i, site in enumerate(found.sites)
+    )
+    columns = (
+        "layer",
+        "final answer",
+        "95 %",
+        "untrained",
+        "right",
+        "divergence, nats",
+        "answers changed here",
+    )
+    half = next((s for s, v in zip(found.sites, found.agreement.tolist(), strict=True) if v >= 0.5), None)
+    alt = (
+        f"Read by the last part from {found.head} on, {found.sites[0]} gives the final answer for "
+        f"{percent(float(found.agreement[0]))} of {counted(found.n, 'input')}"
+    )
+    alt += f"; from {half} on it is half or more." if half else "; no layer gives it for half of them."
+    note = f"Self-check: {number(found.check, 2)} of the largest output. {found.note}".strip()
+    return Figure("Answers of earlier layers", alt, chart, None, Table(columns, body), note)
+
+
+def patching(found: ActivationPatching) -> Figure:
+    """What each layer restores, and what is lost without it.
+
+    Args:
+        found: from :func:`pellucid.layers.activation_patching`.
+
+    Returns:
+        Figure.
+
+    Example:
+        >>> patching.__name__
+        'patching'
+    """
+    series = {"restored": found.restored.tolist(), "broken": found.broken.tolist()}
+    bands = {
+        "restored": list(zip(found.restored_low.tolist(), found.restored_high.tolist(), strict=True)),
+        "broken": list(zip(found.broken_low.tolist(), found.broken_high.tolist(), strict=True)),
+    }
+    chart = depth_lines(found.sites, series, "share of the difference", bands=bands, level=0)
+    body = tuple(
+        (
+            site,
+            float(found.restored[i]),
+            interval(float(found.restored_low[i]), float(found.restored_high[i])),
+            float(found.broken[i]),
+            interval(float(found.broken_low[i]), float(found.broken_high[i])),
+        )
+        for i, site in enumerate(found.sites)
+    )
+    columns = ("layer", "restored", "95 %", "broken", "95 % ")
+    top = int(found.restored.argmax())
+    alt = (
+        f"{found.target} is {number(found.clean)} on clean and {number(found.corrupt)} on corrupt inputs; "
+        f"{found.sites[top]} restores {percent(float(found.restored[top]))} of the difference and breaks "
+        f"{percent(float(found.broken[top]))}."
+    )
+    return Figure(
+        "What each layer carries", alt, chart, None, Table(columns, body), f"{counted(found.n, 'pair')}."
+    )
+
+
+def attribution_patches(found: AttributionPatching) -> Figure:
+    """Estimated against real effects of units, and the faithfulness curve against random orders.
+
+    Args:
+        found: from :func:`pellucid.layers.attribution_patching`.
+
+    Returns:
+        Figure.
+
+    Example:
+        >>> attribution_patches.__name__
+        'attribution_patches'
+    """
+    order = found.estimate.abs().argsort(descending=True)[:_MOST].tolist()
+    body = tuple((int(found.units[u]), float(found.estimate[u]), float(found.measured[u])) for u in order)
+    table = Table(
+        ("unit", "estimated share", "measured share"),
+        body,
+        f"{len(order)} of {counted(len(found.units), 'unit')} shown.",
+    )
+    gain = float((found.restored - found.random).mean())
+    alt = (
+        f"Estimates for {counted(len(found.units), 'unit')} of {found.site} agree with real patches by a "
+        f"rank correlation of {number(found.agreement, 2)}; carried over best first, units restore on "
+        f"average {number(100 * gain, 2)} points more of the difference than in random order."
+    )
+    chart = panels([_scatter(found), _curves(found)], columns=2)
+    ends = f"{number(found.clean)} clean, {number(found.corrupt)} corrupt"
+    note = f"{found.target}: {ends}; {counted(found.n, 'pair')}."
+    return Figure(f"Units of {found.site} that carry the difference", alt, chart, None, table, note)
+
+
+def _scatter(found: AttributionPatching) -> Spec:
+    points = [
+        {"unit": int(unit), "estimate": estimate, "measured": measured}
+        for unit, estimate, measured in zip(
+            found.units.tolist(), found.estimate.tolist(), found.measured.tolist(), strict=True
+        )
+        if measured == measured
+    ]
+    ends = [v for p in points for v in (p["estimate"], p["measured"])] or [0.0, 1.0]
+    span: Spec = {"domain": [min(0.0, *ends), max(*ends)], "nice": True}
+    x: Spec = {"field": "estimate", "type": "quantitative", "title": "estimated share", "scale": span}
+    y: Spec = {"field": "measured", "type": "quantitative", "title": "measured share", "scale": span}
+    dots: Spec = {"data": {"values": points}, "encoding": {"x": x, "y": y}}
+    dots["mark"] = {"type": "point", "filled": True, "size": 40, "color": OKABE_ITO[0], "opacity": 0.7}
+    equal = [{"estimate": v, "measured": v} for v in (min(0.0, *ends), max(*ends))]
+    line: Spec = {"data": {"values": equal}, "encoding": {"x": x, "y": y}}
+    line["mark"] = {"type": "line", "color": THEME.ink, "opacity": 0.3, "strokeWidth": 1}
+    return {"width": 220, "height": 200, "title": "each unit, patched alone", "layer": [line, dots]}
+
+
+def _curves(found: AttributionPatching) -> Spec:
+    points = [
+        {"units": int(k), "order": name, "share": share}
+        for name, part in (("best estimates first", found.restored), ("random order", found.random))
+        for k, share in zip(found.kept.tolist(), part.tolist(), strict=True)
+    ]
+    band = [
+        {"units": int(k), "low": low, "high": high}
+        for k, low, high in zip(
+            found.kept.tolist(), found.random_low.tolist(), found.random_high.tolist(), strict=True
+        )
+    ]
+    x: Spec = {"field": "units", "type": "quantitative", "title": "units carried over together"}
+    x["scale"] = {"type": "symlog"}
+    x["axis"] = {"values": found.kept.tolist()}
+    y: Spec = {"field": "share", "type": "quantitative", "title": "share restored"}
+    names = ["best estimates first", "random order"]
+    colour: Spec = {"field": "order", "type": "nominal", "title": None}
+    colour["scale"] = {"domain": names, "range": [OKABE_ITO[0], THEME.muted]}
+    colour["legend"] = {"orient": "bottom", "symbolType": "stroke"}
+    dash: Spec = {**colour, "scale": {"domain": names, "range": [[1, 0], [6, 4]]}}
+    area: Spec = {"data": {"values": band}, "mark": {"type": "area", "color": THEME.muted, "opacity": 0.25}}
+    area["encoding"] = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+    line: Spec = {
+        "data": {"values": points},
+        "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 30}},
+    }
+    line["encoding"] = {"x": x, "y": y, "color": colour, "strokeDash": dash}
+    return {"width": 260, "height": 200, "title": "faithfulness", "layer": [area, line]}

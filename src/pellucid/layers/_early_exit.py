@@ -1,0 +1,251 @@
+"""What the network would answer if it stopped at an earlier layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, Reached, activations, predict, probe, wilson
+from pellucid.errors import InputError, MethodError, SiteError, near_misses
+from pellucid.layers._reach import calls, count_of, leaves, part_of, rows_of, twin_of
+
+ALIKE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EarlyExit:
+    """The network's own last part, fed with what earlier layers give.
+
+    Args:
+        sites: layers in the order of the pass, the last feeds the last part in any case.
+        head: where the last part begins.
+        agreement: ``[S]``, share of inputs, 0 to 1, whose answer is that of the whole network already.
+        low, high: ``[S]``, its 95 % interval (Wilson).
+        divergence: ``[S]``, Kullback-Leibler divergence of the early answer from the final one, in nats.
+        accuracy: ``[S]``, share of right answers; ``NaN`` where no answers were given.
+        changes: ``[S]``, share of inputs whose answer is another one than at the layer before; ``NaN`` first.
+        untrained: ``[S]``, the agreement in an untrained copy; ``NaN`` where none was run.
+        check: largest relative difference in the self-check.
+        n: inputs.
+        note: what was left out.
+    """
+
+    sites: tuple[str, ...]
+    head: str
+    agreement: Tensor
+    low: Tensor
+    high: Tensor
+    divergence: Tensor
+    accuracy: Tensor
+    changes: Tensor
+    untrained: Tensor
+    check: float
+    n: int
+    note: str = ""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
+
+def early_exit(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    answers: Tensor | None = None,
+    sites: Sequence[str] | None = None,
+    *,
+    head: str | None = None,
+    untrained_copy: bool = True,
+    compute: Compute | None = None,
+) -> EarlyExit:
+    """Answers read off earlier layers by the network's own last part (the logit lens).
+
+    What enters the last part is replaced by the output of an earlier layer of the same shape, and the pass
+    goes on. The last part begins at the last layer that some earlier one could feed; where a normalisation
+    stands before it, with that, so that each layer is normalised by its own statistics.
+
+    Before anything is read, a self-check: with the rows entering the last part exchanged, the answers must be
+    exchanged alike. Where they are not, something goes past the last part and no reading could be trusted.
+
+    Args:
+        model: any network of layers of equal shape, such as a transformer or residual network; it comes back
+            as it was.
+        inputs: ``[N, *shape]``, or a :class:`~pellucid._core.Batch`.
+        answers: class numbers int64 ``[N]``, for the accuracy.
+        sites: layers; ``None`` for all of the shape that the last part takes.
+        head: the layer with which the last part begins; ``None`` to find it.
+        untrained_copy: whether to read an untrained copy too.
+        compute: how to run.
+
+    Returns:
+        :class:`EarlyExit`.
+
+    Raises:
+        MethodError: if no earlier layer fits, or the self-check fails.
+        SiteError: if a layer does not exist or does not fit.
+
+    Cost:
+        One pass and one more for each layer; the same for the untrained copy.
+
+    Limits:
+        Earlier layers may write in another basis than the last part reads: a low agreement does not say
+        that they do not know. A linear probe learns the basis and bounds what is there from below.
+
+    Source:
+        nostalgebraist 2020, Interpreting GPT: the logit lens; Belrose et al. 2023, Eliciting latent
+        predictions with the tuned lens, arXiv 2303.08112 (the limits).
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> found = early_exit(net, torch.randn(50, 3), untrained_copy=False)
+        >>> found.head, found.sites[-1], float(found.agreement[-1])
+        ('4', '3', 1.0)
+    """
+    how = compute or Compute(batch_size=256)
+    n = count_of(inputs)
+    if answers is not None and (answers.is_floating_point() or answers.shape != (n,)):
+        raise InputError(
+            f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
+        )
+    start, names = _places(model, inputs, head, sites, how)
+    check = _checked(model, rows_of(inputs, slice(0, min(n, 32))), start, how)
+    notes: list[str] = []
+    twin = twin_of(model, inputs, how, notes) if untrained_copy else None
+    passes = 1 if twin is None else 2
+    final, early = _read(model, inputs, start, names, part_of(how, 0, passes))
+    untrained = torch.full((len(names),), torch.nan, dtype=torch.float64)
+    if twin is not None:
+        last, others = _read(twin, inputs, start, names, part_of(how, 1, passes))
+        untrained = _agreement(last, others)
+    tops = early.argmax(-1)
+    same = (tops == final.argmax(-1)).double().flatten(1)
+    hits, total = same.sum(1), same.shape[1]
+    low, high = (torch.tensor([wilson(int(h), total)[end] for h in hits]) for end in (0, 1))
+    changes = torch.cat(
+        [untrained.new_full((1,), torch.nan), (tops[1:] != tops[:-1]).double().flatten(1).mean(1)]
+    )
+    right = torch.full_like(hits, torch.nan)
+    if answers is not None and final.ndim == 2:
+        right = (tops == answers.cpu()).double().mean(1)
+    elif answers is not None:
+        notes.append("No accuracy: the network answers more than once per input.")
+    logs = final.double().log_softmax(-1)
+    divergence = (logs.exp() * (logs - early.double().log_softmax(-1))).sum(-1).flatten(1).mean(1)
+    said = " ".join(notes)
+    return EarlyExit(
+        tuple(names), start, same.mean(1), low, high, divergence, right, changes, untrained, check, n, said
+    )
+
+
+def _agreement(final: Tensor, early: Tensor) -> Tensor:
+    return (early.argmax(-1) == final.argmax(-1)).double().flatten(1).mean(1)
+
+
+def _places(
+    model: nn.Module, inputs: Tensor | Batch, head: str | None, sites: Sequence[str] | None, how: Compute
+) -> tuple[str, list[str]]:
+    """Where the last part begins, and the layers that can feed it, in the order of the pass."""
+    found = calls(model, inputs, how)
+    last = leaves(found)[0]
+    options = [leaf.site for leaf in last]
+    if head is not None and head not in {call.site for call in found}:
+        raise SiteError(f"head: no pass reaches {head!r}. {near_misses(head, options)}")
+    for place in range(len(last) - 1, 0, -1) if head is None else [-1]:
+        start = head or last[place].site
+        shape = _entering(model, inputs, start, how)
+        fitting = _before(found, start, shape)
+        if sites is not None:
+            wrong = [site for site in sites if site not in fitting]
+            if not wrong:
+                return start, [site for site in fitting if site in sites]
+            if head is not None:
+                raise SiteError(
+                    f"{wrong[0]!r} does not give what {start!r} takes, {shape}. Fitting: {fitting}."
+                )
+        elif _learned(found, fitting) > 1:
+            before = last[place - 1]
+            if head is None and "Norm" in type(before.module).__name__ and before.shape == shape:
+                start = before.site
+                fitting = _before(found, start, shape)
+            return start, fitting
+    raise MethodError(
+        "No early exit: no earlier layer gives what the last part of this network takes. "
+        "linear_probes reads layers of any shape."
+    )
+
+
+def _before(found: Sequence[Reached], start: str, shape: tuple[int, ...] | None) -> list[str]:
+    """Calls of that shape that are over before ``start``."""
+    names: list[str] = []
+    for call in found:
+        if call.site == start:
+            break
+        if call.shape == shape:
+            names.append(call.site)
+    return names
+
+
+def _learned(found: Sequence[Reached], names: Sequence[str]) -> int:
+    """How many of the layers have weights; others only pass on what they were given."""
+    return sum(any(True for _ in call.module.parameters()) for call in found if call.site in names)
+
+
+def _entering(model: nn.Module, inputs: Tensor | Batch, start: str, how: Compute) -> tuple[int, ...] | None:
+    few = rows_of(inputs, slice(0, 2))
+    site = _side(start)
+    try:
+        for _, seen in activations(model, few, [site], stop=site, compute=Compute(2, how.seed, how.device)):
+            return tuple(seen[site].shape)
+    except SiteError:
+        # several tensors enter: nothing that one layer could stand in for
+        return None
+    return None
+
+
+def _side(site: str) -> str:
+    """The same call's input: ``norm#1`` is ``norm:in#1``."""
+    name, _, call = site.partition("#")
+    return f"{name}:in#{call}" if call else f"{name}:in"
+
+
+def _checked(model: nn.Module, inputs: Tensor | Batch, start: str, how: Compute) -> float:
+    """Largest relative difference between exchanged answers and answers to exchanged rows."""
+    n = count_of(inputs)
+    one = Compute(n, how.seed, how.device)
+    order = torch.arange(n).roll(1)
+    plain = predict(model, inputs, compute=one)
+    if plain.ndim < 2 or plain.shape[-1] < 2:
+        raise MethodError(f"Early exits compare answers of classes; this network gives {list(plain.shape)}.")
+    with probe(model, write={_side(start): lambda entering: entering[order.to(entering.device)]}):
+        exchanged = predict(model, inputs, compute=one)
+    apart = float(
+        (exchanged - plain[order.to(plain.device)]).abs().max() / plain.abs().max().clamp_min(1e-12)
+    )
+    if not apart <= ALIKE:
+        raise MethodError(
+            f"The self-check failed: answers do not depend on what enters {start!r} alone "
+            f"(difference {apart:.2g} of the largest output). Name another head=."
+        )
+    return apart
+
+
+def _read(
+    model: nn.Module, inputs: Tensor | Batch, start: str, sites: Sequence[str], how: Compute
+) -> tuple[Tensor, Tensor]:
+    """Final answers ``[N, …, K]`` and early ones ``[S, N, …, K]``."""
+    final: list[Tensor] = []
+    early: list[list[Tensor]] = [[] for _ in sites]
+    for rows, seen in activations(model, inputs, sites, compute=how):
+        some = rows_of(inputs, rows)
+        one = Compute(rows.stop - rows.start, how.seed, how.device)
+        final.append(predict(model, some, compute=one).cpu())
+        for kept, site in zip(early, sites, strict=True):
+            here = seen[site]
+            with probe(model, write={_side(start): lambda _, here=here: here}):
+                kept.append(predict(model, some, compute=one).cpu())
+    return torch.cat(final), torch.stack([torch.cat(kept) for kept in early])

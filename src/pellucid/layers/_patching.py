@@ -1,0 +1,377 @@
+"""Where in a network the difference between two inputs is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, Question, TargetLike
+from pellucid._core._strongest import chosen_units
+from pellucid._core._units import unit_axis
+from pellucid.errors import InputError, MethodError
+from pellucid.layers._reach import chosen_sites, count_of
+
+RESAMPLED = 1000
+LEAST = 1e-3  # of the spread of scores: a smaller difference is nothing to explain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActivationPatching:
+    """What carrying a layer's activation from one input to the other does to the target.
+
+    Args:
+        sites: layers in the order of the pass.
+        target: what is measured, in words.
+        restored: ``[S]``, denoising: share of the difference that comes back when the layer of the corrupt
+            input gets the clean activation. 1 is all: it suffices.
+        restored_low, restored_high: its 95 % interval over pairs.
+        broken: ``[S]``, noising: share that is lost when the layer of the clean input gets the corrupt
+            activation. 1 is all: it is needed.
+        broken_low, broken_high: its 95 % interval.
+        clean, corrupt: mean target on both inputs.
+        n: pairs.
+    """
+
+    sites: tuple[str, ...]
+    target: str
+    restored: Tensor
+    restored_low: Tensor
+    restored_high: Tensor
+    broken: Tensor
+    broken_low: Tensor
+    broken_high: Tensor
+    clean: float
+    corrupt: float
+    n: int
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttributionPatching:
+    """Estimates of what patching each unit would do, and what it really does.
+
+    Args:
+        site: the layer.
+        target: what is measured, in words.
+        units: int64 ``[U]``.
+        estimate: ``[U]``, share of the difference that a unit's patch would restore, to first order.
+        measured: ``[U]``, what it really restores; ``NaN`` for units that were not patched.
+        agreement: rank correlation of both over the units that were.
+        kept: int64 ``[P]``, how many units, best estimates first, are carried over together.
+        restored: ``[P]``, share of the difference that they restore (the faithfulness curve).
+        random: ``[P]``, the same for units in random order, on average.
+        random_low, random_high: ``[P]``, between which 95 % of the random orders lie.
+        clean, corrupt: mean target on both inputs.
+        n: pairs.
+    """
+
+    site: str
+    target: str
+    units: Tensor
+    estimate: Tensor
+    measured: Tensor
+    agreement: float
+    kept: Tensor
+    restored: Tensor
+    random: Tensor
+    random_low: Tensor
+    random_high: Tensor
+    clean: float
+    corrupt: float
+    n: int
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
+
+def activation_patching(
+    model: nn.Module,
+    clean: Tensor | Batch,
+    corrupt: Tensor | Batch,
+    target: TargetLike,
+    sites: Sequence[str] | None = None,
+    *,
+    compute: Compute | None = None,
+) -> ActivationPatching:
+    """Which layers decide the difference between two inputs, by exchanging activations between them.
+
+    With ``m`` the target, ``restored = (m(corrupt with the layer from clean) − m(corrupt)) / (m(clean) −
+    m(corrupt))`` and ``broken`` the same from the other side, as ratios of means over pairs.
+
+    Args:
+        model: any network; it comes back as it was.
+        clean: ``[N, *shape]``.
+        corrupt: ``[N, *shape]``, row by row the counterpart: another real input, not noise.
+        target: what is measured; the difference of two logits (:func:`~pellucid.margin`) says more than a
+            probability. "The top class" is that of the clean input.
+        sites: layers; ``None`` for all that call no other.
+        compute: how to run.
+
+    Returns:
+        :class:`ActivationPatching`.
+
+    Raises:
+        InputError: if the two do not pair up.
+        MethodError: if the target is the same on both.
+        SiteError: if a layer does not exist or is not reached.
+
+    Cost:
+        Four passes for each layer.
+
+    Limits:
+        In a plain chain every layer restores everything, since all that follows depends on it alone: the
+        question makes sense where paths run side by side, or for single units
+        (:func:`attribution_patching`).
+
+    Source:
+        Zhang & Nanda 2024, Towards best practices of activation patching, arXiv 2309.16042.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> found = activation_patching(net, torch.rand(20, 3), -torch.rand(20, 3), 0, ["1"])
+        >>> [round(float(v), 4) for v in (found.restored, found.broken)]
+        [1.0, 1.0]
+    """
+    how = compute or Compute(batch_size=128)
+    names = list(chosen_sites(model, clean, sites, how)[0])
+    good, bad = _asked(model, clean, corrupt, target, None, how)
+    whole = _difference(good.base, bad.base)
+    restored: list[Tensor] = []
+    broken: list[Tensor] = []
+    for site in names:
+        from_clean, from_corrupt = good.seen(site), bad.seen(site)
+        restored.append(_exchanged(bad, site, from_clean) - bad.base)
+        broken.append(good.base - _exchanged(good, site, from_corrupt))
+    ends = [
+        _resampled(torch.stack(parts).cpu(), (good.base - bad.base).cpu(), how.seed)
+        for parts in (restored, broken)
+    ]
+    means = [torch.stack(parts).double().mean(1).cpu() / whole for parts in (restored, broken)]
+    return ActivationPatching(
+        tuple(names),
+        good.target.label,
+        means[0],
+        *ends[0],
+        means[1],
+        *ends[1],
+        float(good.base.mean()),
+        float(bad.base.mean()),
+        good.rows,
+    )
+
+
+def attribution_patching(
+    model: nn.Module,
+    clean: Tensor | Batch,
+    corrupt: Tensor | Batch,
+    target: TargetLike,
+    site: str,
+    *,
+    units: Sequence[int] | Tensor | None = None,
+    steps: int = 8,
+    verified: int = 256,
+    draws: int = 20,
+    compute: Compute | None = None,
+) -> AttributionPatching:
+    """Which units of a layer carry the difference between two inputs: estimated, then really patched.
+
+    ``estimate_u = Σ (a_clean − a_corrupt) · ∂m/∂a``, summed over the positions of unit u, the slope averaged
+    over ``steps`` points between the two activations (so that it does not vanish at a dead ReLU), as a share
+    of ``m(clean) − m(corrupt)``. Then the units with the best estimates are carried over together, more and
+    more of them, and the same is done in random orders: estimates are worth what the first curve gains.
+
+    Args:
+        model: any network; it comes back as it was.
+        clean: ``[N, *shape]``.
+        corrupt: ``[N, *shape]``, row by row the counterpart.
+        target: what is measured; "the top class" is that of the clean input.
+        site: the layer.
+        units: which units; ``None`` for all.
+        steps: points at which the slope is taken; 1 takes it halfway.
+        verified: most units that are patched one by one, the best estimates first.
+        draws: random orders.
+        compute: how to run.
+
+    Returns:
+        :class:`AttributionPatching`.
+
+    Raises:
+        InputError: if the two do not pair up or a number cannot be.
+        MethodError: if the target is the same on both.
+        SiteError, TargetError: if the layer or a unit does not exist.
+
+    Cost:
+        ``steps`` passes forward and back, ``verified`` passes for single units, and about 10 · (1 + draws)
+        for the curves.
+
+    Limits:
+        Patching mixes activations that never occur together. Units that only act together get estimates
+        that do not add up; the curve shows it.
+
+    Source:
+        Nanda 2023, Attribution patching; Hanna et al. 2024, Have faith in faithfulness, arXiv 2403.17806
+        (averaged slopes; faithfulness instead of overlap).
+
+    Example:
+        >>> net = nn.Linear(3, 2)
+        >>> found = attribution_patching(net, torch.rand(20, 3), -torch.rand(20, 3), 0, ".:in")
+        >>> bool((found.estimate - found.measured).abs().max() < 1e-5)
+        True
+    """
+    how = compute or Compute(batch_size=128)
+    if min(steps, verified, draws) < 1:
+        raise InputError(
+            f"steps, verified and draws must be at least 1, got {steps}, {verified} and {draws}."
+        )
+    good, bad = _asked(model, clean, corrupt, target, site, how)
+    whole = _difference(good.base, bad.base)
+    end, start = good.point, bad.point
+    axis = unit_axis(model, start)
+    picked = chosen_units(units, start.shape[axis] if start.ndim > 1 else 1, site)
+    patch = _Patch(start, end, axis)
+
+    def between(ks: Tensor, rows: slice) -> Tensor:
+        share = ((ks + 0.5) / steps).to(start).reshape(-1, *[1] * start.ndim)
+        return start[rows] + share * (end - start)[rows]
+
+    slope = bad.gradient(between, steps)
+    moved = (slope * (end - start)).double()
+    each = moved.movedim(axis, 1).flatten(2).sum(2) if start.ndim > 2 else moved.reshape(len(start), -1)
+    estimate = each.mean(0).cpu()[picked] / whole
+    order = estimate.argsort(descending=True)
+    alone = order[:verified]
+    measured = torch.full_like(estimate, torch.nan)
+    single = bad.scores(patch.units(picked[alone][:, None]), len(alone)).double().mean(1).cpu()
+    measured[alone] = (single - float(bad.base.double().mean())) / whole
+    sizes = _sizes(len(picked))
+    generator = torch.Generator().manual_seed(how.seed)
+    orders = [order, *(torch.randperm(len(picked), generator=generator) for _ in range(draws))]
+    curves = torch.stack([_curve(bad, patch, picked[line], sizes, whole) for line in orders])
+    low, high = curves[1:].quantile(torch.tensor([0.025, 0.975]).double(), dim=0)
+    return AttributionPatching(
+        site,
+        good.target.label,
+        picked,
+        estimate,
+        measured,
+        _rank_correlation(estimate[alone], measured[alone]),
+        torch.tensor(sizes),
+        curves[0],
+        curves[1:].mean(0),
+        low,
+        high,
+        float(good.base.mean()),
+        float(bad.base.mean()),
+        good.rows,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patch:
+    """Activations of the corrupt inputs with some units from the clean ones."""
+
+    start: Tensor
+    end: Tensor
+    axis: int
+
+    def masks(self, on: Tensor) -> Callable[[Tensor, slice], Tensor]:
+        """``on`` bool ``[K, U]``: which units variant k takes over."""
+        shape = [1] * self.start.ndim
+        shape[self.axis] = -1
+
+        def made(ks: Tensor, rows: slice) -> Tensor:
+            here = on[ks].to(self.start.device).reshape(len(ks), *shape)
+            return torch.where(here, self.end[rows], self.start[rows])
+
+        return made
+
+    def units(self, several: Tensor) -> Callable[[Tensor, slice], Tensor]:
+        """``several`` int64 ``[K, k]``: the units that variant k takes over."""
+        total = self.start.shape[self.axis]
+        on = torch.zeros(len(several), total, dtype=torch.bool)
+        return self.masks(on.scatter(1, several, torch.ones_like(several, dtype=torch.bool)))
+
+
+def _asked(
+    model: nn.Module,
+    clean: Tensor | Batch,
+    corrupt: Tensor | Batch,
+    target: TargetLike,
+    site: str | None,
+    how: Compute,
+) -> tuple[Question, Question]:
+    """The same target on both inputs, settled on the clean ones."""
+    counts = count_of(clean), count_of(corrupt)
+    if counts[0] != counts[1]:
+        raise InputError(f"clean and corrupt pair up row by row: got {counts[0]} and {counts[1]} rows.")
+    good = Question(model, clean, target, at=site, compute=how)
+    bad = Question(model, corrupt, good.target, at=site, compute=how)
+    if good.point.shape != bad.point.shape:
+        raise InputError(
+            f"clean and corrupt need equal shapes, got {list(good.point.shape)} and {list(bad.point.shape)}."
+        )
+    return good, bad
+
+
+def _difference(good: Tensor, bad: Tensor) -> float:
+    whole = float((good - bad).double().mean())
+    spread = float(torch.cat([good, bad]).double().std())
+    if not abs(whole) > LEAST * spread:
+        raise MethodError(
+            f"The target is on average the same on clean and corrupt inputs (difference {whole:.3g}): "
+            "there is nothing to locate. Choose pairs or a target that differ."
+        )
+    return whole
+
+
+def _exchanged(question: Question, site: str, activation: Tensor) -> Tensor:
+    """Scores ``[N]`` with the activation at a site replaced."""
+    return question.at_site(site).scores(lambda _, rows: activation[rows][None])[0]
+
+
+def _resampled(parts: Tensor, whole: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """95 % interval ``[S]`` of ratios of means, pairs drawn again."""
+    n = len(whole)
+    generator = torch.Generator().manual_seed(seed)
+    picked = torch.randint(n, (RESAMPLED, n), generator=generator)
+    counts = torch.zeros(RESAMPLED, n, dtype=torch.float64)
+    counts = counts.scatter_add_(1, picked, torch.ones(RESAMPLED, n, dtype=torch.float64))
+    ratios = (counts @ parts.double().T) / (counts @ whole.double())[:, None]
+    low, high = ratios.quantile(torch.tensor([0.025, 0.975]).double(), dim=0)
+    return low, high
+
+
+def _sizes(total: int) -> list[int]:
+    """0, 1, 2, 4, … and all."""
+    sizes = [0, 1]
+    while sizes[-1] * 2 < total:
+        sizes.append(sizes[-1] * 2)
+    return sizes if sizes[-1] == total else [*sizes, total]
+
+
+def _curve(question: Question, patch: _Patch, order: Tensor, sizes: Sequence[int], whole: float) -> Tensor:
+    """Share of the difference that the first units of an order restore together."""
+    on = torch.zeros(len(sizes), patch.start.shape[patch.axis], dtype=torch.bool)
+    for line, size in zip(on, sizes, strict=True):
+        line[order[:size]] = True
+    scores = question.scores(patch.masks(on), len(sizes)).double().mean(1).cpu()
+    return (scores - float(question.base.double().mean())) / whole
+
+
+def _rank_correlation(a: Tensor, b: Tensor) -> float:
+    if len(a) < 3:
+        return float("nan")
+    ranks = [part.argsort().argsort().double() for part in (a, b)]
+    left, right = (rank - rank.mean() for rank in ranks)
+    return float((left @ right) / (left.norm() * right.norm()))

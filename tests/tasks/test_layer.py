@@ -1,0 +1,62 @@
+"""The verb ``layer`` and its page."""
+
+import pytest
+import torch
+from torch import nn
+
+import pellucid
+from layers.nets import conv, trained
+from pellucid import tasks
+from pellucid._core import load, save
+from pellucid.errors import SiteError, TargetError
+from pellucid.inputs import ImageSpec
+from pellucid.report import layer_page
+
+
+@pytest.fixture(scope="module")
+def subject():
+    x = torch.rand(160, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0, :4].mean((1, 2)) > x[:, 0, 4:].mean((1, 2))).long()
+    net = trained(conv(), x, y, 80)
+    net[4] = nn.Linear(64, 2)
+    return pellucid.open(trained(net, x, y, 40), data=(x, y), spec=ImageSpec(), classes=["below", "above"])
+
+
+def test_a_page_has_every_part_beside_its_control(subject, tmp_path):
+    page = pellucid.layer(subject, "1")
+    assert page.row.kind == "ReLU"
+    assert page.row.untrained_rank is not None
+    assert page.strongest.units.tolist() == page.middle.units.tolist() == [0, 1, 2, 3]
+    assert page.untrained_selectivity.auc.shape == page.effects.drop.shape == (4,)
+    assert page.probes is None
+    assert "30 rows to fit" in page.notes[0]
+    assert page.similarity.sites == ("1",)
+    titles = [each.title for each in page.figures()]
+    assert titles[:2] == ["1", "Units of 1"]
+    grid = page.figures()[1]
+    assert "tells" in grid.alt
+    assert "untrained" in grid.alt
+    assert len(grid.table.rows) == 4
+    assert grid.chart is not None
+    assert "text/html" in page._repr_mimebundle_()
+    html = layer_page(page, tmp_path / "page.html", name="net").read_text()
+    assert "net: 1" in html
+    assert "<script" not in html
+    assert torch.equal(load(save(page, tmp_path / "page.safetensors")).strongest.rows, page.strongest.rows)
+
+
+def test_units_may_be_named_and_mistakes_are_told(subject):
+    assert tasks.layer(subject, "2", units=[3, 1]).strongest.units.tolist() == [3, 1]
+    with pytest.raises(SiteError, match="There are"):
+        tasks.layer(subject, "nothing")
+    with pytest.raises(TargetError, match="numbered 0 to 3"):
+        tasks.layer(subject, "2", units=[9])
+
+
+def test_regression_has_a_page_without_classes():
+    x = torch.rand(150, 3, generator=torch.Generator().manual_seed(0))
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    page = pellucid.layer(pellucid.open(net, data=(x, x.sum(1))), "1")
+    assert page.effects is None
+    assert page.selectivity is None
+    assert page.figures()[1].chart is None
