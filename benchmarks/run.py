@@ -8,6 +8,8 @@ HERE = Path(__file__).parent
 TABLES = (
     "attribution",
     "gradient",
+    "coverage",
+    "captum_table",
     "propagation",
     "shapley",
     "features",

@@ -52,10 +52,12 @@ if TYPE_CHECKING:
     from pellucid.report import report
     from pellucid.tasks import (
         concepts,
+        estimate,
         explain,
         explain_several,
         explain_to,
         features,
+        importance_of,
         influence,
         layer,
         layers,
@@ -72,10 +74,12 @@ __all__ = [
     # the verbs
     "open",
     "train",
+    "estimate",
     "explain",
     "explain_several",
     "explain_to",
     "load_explanations",
+    "importance_of",
     "layers",
     "layer",
     "features",
@@ -115,6 +119,7 @@ __all__ = [
 ]
 
 _VERBS = (
+    "estimate",
     "open",
     "train",
     "explain",
@@ -129,6 +134,7 @@ _VERBS = (
     "influence",
     "save_run",
     "open_run",
+    "importance_of",
 )
 
 

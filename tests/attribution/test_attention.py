@@ -372,7 +372,7 @@ class Plain(nn.Module):
     ("made", "words"),
     [
         (Crossed, "'matmul' takes 4 keys for 2 queries"),
-        (Windows, "different parts of the input, as windows do"),
+        (Windows, "different parts of it, as windows do"),
         (Recurrent, "already depends on 100% of it"),
         (Shorter, "has 2 of them, the first attention layer has 4"),
         (Plain, "needs attention"),
@@ -415,3 +415,8 @@ def test_a_model_of_the_transformers_library_fused_and_eager():
         close(why.values["inputs_embeds"].sum((1, 2)), torch.ones(2, dtype=torch.float64))
     for method in ALL:
         close(found["eager", method], found["sdpa", method])
+
+
+def test_a_single_token_gets_everything():
+    found = attention_rollout(net(), inputs()[:, :1], 0)
+    close(by_token(found), torch.ones(3, 1, dtype=torch.float64))

@@ -90,6 +90,33 @@ def test_explain_a_data_set_into_parquet(call, run, tmp_path):
     assert "seed 0, now 1" in err
 
 
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("permutation", "matters most"),
+        ("mean", "matters most"),
+        ("partial-dependence", "log-odds of well"),
+        ("interactions", "together"),
+    ],
+)
+def test_importance(call, run, tmp_path, method, words):
+    picture = tmp_path / "uses.png"
+    code, out, err = call("importance", run, "--method", method, "--rows", 40, "--out", picture)
+    assert code == 0, err
+    assert words in " ".join(out.split())
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_importance_as_json(call, run):
+    code, out, err = call(
+        "importance", run, "--method", "partial-dependence", "--column", "age", "--rows", 20, "--json"
+    )
+    assert code == 0, err
+    (curve,) = one_document(out)
+    assert curve["name"] == "age"
+    assert len(curve["shown"]) == len(curve["mean"])
+
+
 def test_features(call, run, tmp_path):
     code, out, err = call("features", run, "dense1", "--units", "0,3", "--steps", 8, "--json")
     assert code == 0, err
@@ -159,6 +186,27 @@ def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["explain", "--method", "saliency", "--input", "0,1"],
+        ["explain", "--method", "saliency", "--rows", "all", "--no-evidence"],
+        ["features", "dense1", "--units", "0", "--steps", "8"],
+    ],
+)
+def test_an_estimate_says_what_it_takes_and_does_nothing(call, run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    name, *rest = command
+    code, out, err = call(name, run, *rest, "--estimate")
+    assert code == 0, err
+    assert "through the network" in " ".join(out.split())
+    code, out, err = call(name, run, *rest, "--estimate", "--json")
+    told = one_document(out)
+    assert told["exact"]
+    assert told["forward"] == sum(step["forward"] for step in told["steps"]) > 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_layer(call, run, tmp_path):

@@ -123,3 +123,9 @@ def test_an_empty_map_is_said(pitched):
     assert "is empty" in figures.words(nothing)
     against = dataclasses.replace(pitched, values=-pitched.values.abs())
     assert figures.words(against).startswith("Nothing in the sound speaks for class 1")
+
+
+def test_a_piece_of_a_spectrogram_is_drawn_too():
+    drawn = heard(torch.rand(1, 7, 9), LEVELS)
+    assert drawn.shape == (7, 9, 3)
+    assert drawn.max() == 1.0

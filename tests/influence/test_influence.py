@@ -15,7 +15,7 @@ from pellucid._core import Compute, Dataset, Snapshot, Subject, load, save
 from pellucid.errors import InputError, MethodError
 from pellucid.figures import influence as drawn
 from pellucid.influence import representer_points, tracin
-from pellucid.inputs import Column, ImageSpec, TabularSpec
+from pellucid.inputs import Column, ImageSpec, TabularSpec, TextSpec, WordTokenizer
 from pellucid.tasks import influence
 from pellucid.training import train
 
@@ -397,6 +397,25 @@ def test_the_figure_says_in_words_which_rows_they_are():
     assert "c0" in figure.table.rows[0][4]
     assert figure.chart is None
     assert "training rows" in figures.mimebundle(found)["text/plain"]
+
+
+def test_texts_are_written_out():
+    texts = ["a good film", "a bad film", "good", "bad bad"] * 4
+    reader = WordTokenizer.learn(texts)
+    spec = TextSpec(tokenizer=reader, length=4)
+    parts = torch.zeros(16, dtype=torch.int8)
+    parts[14:] = 2
+    data = Dataset("films", spec.encode(texts), torch.tensor([1, 0] * 8), spec, ("bad", "good"), parts)
+    model = zoo.seeded(lambda: nn.Sequential(nn.Embedding(spec.size, 5), Mean(), nn.Linear(5, 2)))
+    found = tracin(model, data, data.inputs[14:15], data.answers[14:15])
+    for line in drawn(found, data).table.rows:
+        assert line[4] == texts[line[2]]
+        assert line[3] == data.classes[int(data.answers[line[2]])]
+
+
+class Mean(nn.Module):
+    def forward(self, x):
+        return x.mean(1)
 
 
 def test_pictures_stand_beside_what_was_explained():

@@ -187,3 +187,12 @@ def test_sounds_that_are_none_are_refused():
         log_mel(torch.zeros(1, 1, 50), 8000)
     with pytest.raises(InputError, match="0 <= low < high"):
         log_mel(torch.zeros(1, 1, 800), 8000, low=5000.0)
+
+
+def test_levels_of_cells_are_those_of_their_samples():
+    spec = AudioSpec(8000, seconds_of_cell=0.05)
+    x = torch.cat([tone(400, 400), 0.1 * tone(400, 400)], -1)
+    assert spec.cell_levels(x).tolist()[0] == pytest.approx([-3.01, -23.01], abs=0.02)
+    levels = torch.arange(40.0).reshape(1, 1, 4, 10)
+    whole = AudioSpec(8000, "spectrogram", frequencies=CENTRES, hop=80, seconds_of_cell=0.1, bins_of_cell=2)
+    assert whole.cell_levels(levels).tolist() == [[9.5, 29.5]]

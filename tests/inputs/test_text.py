@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import pellucid
-from pellucid._core import predict
+from pellucid._core import Dataset, predict
 from pellucid.errors import InputError
 from pellucid.inputs import TextSpec, WordTokenizer
 
@@ -218,3 +218,11 @@ def test_a_tokenizer_and_a_network_of_hugging_face(tmp_path):
         if name != "saliency":
             assert (why.values[spec.held(x)] == 0).all()
     assert (pellucid.attribution.integrated_gradients(model, x, 1, spec=spec).gap.abs() < 1e-2).all()
+
+    data = Dataset(
+        "two", x.repeat(4, 1), torch.tensor([0, 1] * 4), spec, ("a", "b"), torch.tensor([0, 0, 1, 1] * 2)
+    )
+    before = model.classifier.weight.detach().clone()
+    subject = pellucid.train(data, network=model.float(), epochs=2, batch_size=4)
+    assert not torch.equal(before.float(), model.classifier.weight)
+    assert pellucid.explain(subject, x[:1], method="occlusion", cards=False).values.shape == (1, 6)

@@ -19,6 +19,7 @@ ATTENTION = ("attention_rollout", "attention_flow", "attention_relevance")
 SLOPES = (
     "saliency", "input_x_gradient", "smoothgrad", "smoothgrad_squared", "vargrad", "integrated_gradients",
     "guided_integrated_gradients", "idgi", "expected_gradients", "layer_conductance", "internal_influence",
+    "xrai",
 )  # fmt: skip
 LOOKED_INTO = (*RELUS, "full_grad", *RULES)
 

@@ -209,7 +209,7 @@ FORMS = [
     # LRP shares relevance with the nothing that is added
     twin(Overwritten, apart=("lrp",), refused=no("inplace operation", *SLOPES, "full_grad", *RELUS)),
     twin(Own, layer="conv2", refused=no("'OwnRelu'", *RELUS, *RULES)),
-    twin(Checkpointed, refused=no("torch.utils.checkpoint", *RULES)),
+    twin(Checkpointed, refused=no("torch.utils.checkpoint", *LOOKED_INTO)),
     twin(CheckpointedReentrant, refused={**CHECKPOINTED, **no("'CheckpointFunction'", *RELUS, *RULES)}),
     twin(zoo.TupleOut, target=logit(1, output=1)),
     twin(zoo.NamedTupleOut, target=logit(1, output=1)),

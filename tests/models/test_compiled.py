@@ -1,4 +1,4 @@
-"""Compiled and scripted networks: looked into although they ran compiled before, or the sentence says why not."""
+"""Compiled and scripted networks: looked into although they ran compiled before, or named as closed."""
 
 import pytest
 import torch

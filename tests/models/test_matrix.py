@@ -28,6 +28,7 @@ SMALL = {
     "expected_gradients": {"rounds": 1},
     "layer_conductance": {"steps": 4},
     "internal_influence": {"steps": 4},
+    "xrai": {"steps": 15},
     "rise": {"samples": 16, "cells": 3},
     "kernel_shap": {"budget": 64},
     "odd_regression": {"budget": 64},
@@ -84,7 +85,9 @@ def expected_refusals(case):
     """By the shape of the inputs, by the kind of the network, and by what the case says."""
     found = {}
     if given(case).ndim != 4:
-        found |= dict.fromkeys([*MAPS, "full_grad"], "needs pictures") | {"rise": "rise dims pictures"}
+        found |= dict.fromkeys([*MAPS, "full_grad", "xrai"], "needs pictures") | {
+            "rise": "rise dims pictures"
+        }
     elif not isinstance(case.inputs(), torch.Tensor):
         found["rise"] = "rise dims pictures"
     if not case.relus:

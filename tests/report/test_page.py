@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
 from figures import made
 from pellucid.errors import StoreError
@@ -20,6 +21,7 @@ PARTS = (
     "performance",
     "cases",
     "trust",
+    "uses",
     "inside",
     "rules",
     "training",
@@ -264,3 +266,21 @@ def test_failed_evidence_is_named_in_the_open(page):
     case = page[page.index('id="cases"') : page.index('id="trust"')]
     assert "Evidence for saliency: not supported" in case
     assert made.FAILED[1] == "failed"
+
+
+def test_what_a_table_network_uses_is_drawn_and_said(page):
+    from pellucid.importance import Importance, PartialDependence
+
+    ends = torch.tensor([0.3, 0.1], dtype=torch.float64)
+    ranking = Importance(("mean radius", "texture"), ends, ends - 0.2, ends + 0.2, 0.95, "fall", 86)
+    grid = torch.tensor([[0.0], [1.0]])
+    curves = torch.zeros(2, 5, dtype=torch.float64)
+    curve = PartialDependence("texture", grid, curves, ends, ends, ends, 0.95, "log-odds", (3.0, 4.0), "mm")
+    whole = dossiers.table()
+    plain = render(whole)
+    assert "The importance of each column was not computed" in plain
+    found = render(dataclasses.replace(whole, importance=ranking, dependence=(curve,)))
+    part = found[found.index('id="uses"') :]
+    assert "mean radius matters most" in part
+    assert "lowest 0.100 at 4, highest 0.300 at 3" in part
+    assert "this part is for tables" in page

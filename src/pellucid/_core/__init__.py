@@ -6,7 +6,7 @@ from pellucid._core._evidence import Card, Check, Verdict, Word
 from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
 from pellucid._core._guard import eagerly, untouched
-from pellucid._core._outputs import activations, predict
+from pellucid._core._outputs import activations, called, predict
 from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
@@ -64,6 +64,7 @@ __all__ = [
     "Word",
     "activations",
     "as_target",
+    "called",
     "eagerly",
     "finite",
     "holm",

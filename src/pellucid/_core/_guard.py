@@ -60,7 +60,8 @@ class Guard:
         # set by hand: a network may override train() with work of its own
         for module, mode in zip(self._modules, modes, strict=True):
             if module.training != mode:
-                module.training = mode
+                # past Module.__setattr__, which looks for parameters first
+                module.__dict__["training"] = mode
 
     def _keep_buffers(self) -> None:
         """Copies of the buffers, made once and again only where somebody wrote meanwhile."""

@@ -71,6 +71,19 @@ def predict(
     return torch.cat([the_output(raw, output) for _, raw, _ in stream(fed, how)])
 
 
+def called(model: nn.Module, inputs: Tensor, spec: InputSpec) -> Tensor:
+    """What a network gives for inputs, called as it stands with what the spec says goes along.
+
+    Example:
+        >>> from pellucid.inputs import ImageSpec
+        >>> called(nn.Flatten(), torch.zeros(2, 1, 3, 3), ImageSpec()).shape
+        torch.Size([2, 9])
+    """
+    name, along = spec.companions(inputs)
+    raw: object = model(**{name: inputs}, **along) if name else model(inputs)
+    return raw if isinstance(raw, Tensor) else the_output(raw, None)
+
+
 def activations(
     model: nn.Module,
     inputs: Inputs,

@@ -65,5 +65,5 @@ def deconvnet(
     return q.answer("deconvnet", slope, {})
 
 
-def _rule(slope: Tensor, x: Tensor) -> Tensor:
+def _rule(slope: Tensor, on: Tensor) -> Tensor:
     return slope.clamp(min=0)

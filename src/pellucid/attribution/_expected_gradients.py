@@ -80,15 +80,14 @@ def expected_gradients(
         raise InputError(f"rounds must be at least 1, got {rounds}.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     rows = _background(q, background)
-    values, stderr = collected(q, rows, rounds)
-    reference = torch.zeros(q.rows, dtype=torch.float64, device=q.point.device)
     count, alone = 1 if rows is None else len(rows), q.absent
 
     def begun(ks: Tensor, which: slice) -> Tensor:
         return alone[which] if rows is None else rows[ks.to(rows.device)][:, None]
 
-    for row in q.scores(begun, count):
-        reference += row.double() / count
+    there = q.scores(begun, count)
+    values, stderr = collected(q, rows, there, rounds)
+    reference = there.mean(0, dtype=torch.float64)
     return q.answer(
         "expected_gradients",
         values,

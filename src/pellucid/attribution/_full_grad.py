@@ -7,9 +7,8 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid.attribution._biases import contributions
-from pellucid.attribution._maps import the_picture
+from pellucid.attribution._maps import picture_of
 from pellucid.attribution._operations import adds_up
-from pellucid.errors import MethodError
 
 GAP = "biases of other layers than convolutions, linear layers and batch norms, or products. Look at gap."
 
@@ -66,10 +65,7 @@ def full_grad(
         True
     """
     q = Question(model, inputs, target, spec=spec, compute=compute)
-    try:
-        picture = the_picture("full_grad", q.given)
-    except MethodError as error:
-        raise MethodError(f"{error}{q.instead}") from error
+    picture = picture_of("full_grad", q)
     values = q.gradient(by=contributions(picture)).view(q.point.shape)
     note = adds_up(q.base, values, GAP, 0.01)
     return q.answer("full_grad", values, {}, reference=torch.zeros_like(q.base), note=note)

@@ -66,5 +66,5 @@ def guided_backpropagation(
     return q.answer("guided_backpropagation", slope, {})
 
 
-def _rule(slope: Tensor, x: Tensor) -> Tensor:
-    return slope.clamp(min=0) * (x > 0)
+def _rule(slope: Tensor, on: Tensor) -> Tensor:
+    return slope.clamp(min=0) * on

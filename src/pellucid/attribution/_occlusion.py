@@ -123,14 +123,20 @@ def _by_window(
     covers = [_cover(*axis, q.point) for axis in zip(shape, size, step, strict=True)]
     counts = torch.Size(len(cover) for cover in covers)
     # a box is a product of spans, so what it holds goes axis by axis, and so does the mean over boxes
-    where = torch.unravel_index(torch.arange(counts.numel(), device=q.point.device), counts)
-    spans = [
-        cover.bool().view(-1, 1, *[length if other == axis else 1 for other, length in enumerate(shape)])
-        for axis, cover in enumerate(covers)
-    ]
+    number = torch.arange(counts.numel(), device=q.point.device)
+    spans: list[
+        tuple[Tensor, Tensor]
+    ] = []  # where each box begins along an axis, and what it holds from there
+    for axis in reversed(range(len(shape))):
+        cover = covers[axis].bool()
+        if len(cover) > 1 or not bool(cover.all()):
+            view = [length if other == axis else 1 for other, length in enumerate(shape)]
+            spans.append((number % len(cover), cover.view(-1, 1, *view)))
+        number = number // len(cover)
+    whole = torch.ones((1, *[1] * q.point.ndim), dtype=torch.bool, device=q.point.device)
 
     def inside(ks: Tensor, rows: slice) -> Tensor:
-        return reduce(torch.logical_and, (span[at[ks]] for span, at in zip(spans, where, strict=True)))
+        return reduce(torch.logical_and, (span[at[ks]] for at, span in spans), whole)
 
     falls, scores = _falls(q, fill, inside, counts.numel())
     values = falls.reshape(q.rows, *counts)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid.attribution._noisy import Method, Moments, name_of, pairs
-from pellucid.attribution._student import widening
+from pellucid.attribution._noisy import Frames, Method, name_of, pairs
 
 
 def smoothgrad(
@@ -23,11 +22,13 @@ def smoothgrad(
 ) -> Explanation:
     """Mean change of the score per unit of each element around here: target units per unit of input.
 
-    Noise comes in pairs ``+e, -e``, which cancels the odd part of the sampling error: at equal cost the
-    squared error is about a third of that of independent draws (ReLU networks; a fifth with GELU).
+    Noise comes in pairs ``+e, -e``, which cancels the odd part of the sampling error, in directions at right
+    angles to each other: at equal cost the squared error is a half to a fifth of that of independent draws on
+    pictures, and less on tables, whose few elements can all be looked along.
 
-    Formula: ``values[i] = mean_k d score / d x[i] at x + sigma · e_k``, with ``e_k`` standard normal and
-    ``sigma = noise · (max x - min x)`` for each row and input.
+    Formula: ``values[i] = mean_k d score / d x[i] at x + sigma · e_k``, with ``e_k`` standard normal, in
+    frames of 32 orthogonal ones (or as many as there are elements; above 3200 elements chance is as good),
+    and ``sigma = noise · (max x - min x)`` for each row and input.
 
     Args:
         model: any network.
@@ -38,12 +39,14 @@ def smoothgrad(
         samples: noisy copies of each row; even, at least 4.
         noise: standard deviation as a share of each row's range.
         of: what is averaged: a method by its name, or a function like one. The formula's slope, and the unit,
-            are then that method's values. ``at`` goes with plain slopes only.
+            are then that method's values. At ``at``, and on token
+            numbers, a method that takes parts away takes single elements of the vectors there.
         compute: how to run; its seed decides the noise.
 
     Returns:
         Values in the shape of the inputs, or of the activation at ``at``, with their standard error (widened
-        by Student's quantile for few samples).
+        by Student's quantile for few samples; what the right angles gain is measured where there are eight
+        frames of them, and counted as a little less than half of the most they can gain where not).
 
     Raises:
         InputError: where ``samples`` is odd or too small, ``noise`` is not positive, or inputs do not fit.
@@ -69,14 +72,12 @@ def smoothgrad(
         tensor([[ 3., -2.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    seen = Moments(q.folded(q.point))
-    for number, rows, mean, _ in pairs(q, inputs, of, samples, noise):
+    seen = Frames(q, samples // 2)
+    for number, rows, mean, _ in pairs(q, inputs, of, samples, noise, seen.draw):
         seen.add(number, rows, q.folded(mean))
-    count = samples // 2
-    stderr = (seen.aa / (count * (count - 1))).sqrt() * widening(count - 1)
     return q.answer(
         "smoothgrad",
-        seen.a.to(q.point.dtype),
+        seen.mean.to(q.point.dtype),
         {"samples": samples, "noise": noise, "of": name_of(of)},
-        stderr=stderr.to(q.point.dtype),
+        stderr=seen.stderr.to(q.point.dtype),
     )

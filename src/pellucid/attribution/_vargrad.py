@@ -40,7 +40,8 @@ def vargrad(
         noise: standard deviation as a share of each row's range.
         of: what is looked at under noise: a method by its name, or a function like one. The formula's
             slope, and the unit,
-            are then that method's values. ``at`` goes with plain slopes only.
+            are then that method's values. At ``at``, and on token
+            numbers, a method that takes parts away takes single elements of the vectors there.
         compute: how to run; its seed decides the noise.
 
     Returns:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid.attribution._integrated_gradients import integrated_gradients
-from pellucid.attribution._maps import the_picture
+from pellucid.attribution._maps import picture_of
 from pellucid.attribution._regions import grown, overlapping
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
@@ -79,7 +79,7 @@ def xrai(
         (torch.Size([1, 1, 8, 8]), True)
     """
     q = Question(model, inputs, target, spec=spec, compute=compute)
-    picture = the_picture("xrai", q.given)
+    picture = picture_of("xrai", q)
     _refuse(scales)
     ends = [_end(q, picture, given, white) for given, white in ((low, False), (high, True))]
     found: list[Explanation] = []

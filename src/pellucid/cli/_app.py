@@ -7,7 +7,18 @@ import sys
 import typer
 
 from pellucid._version import __version__
-from pellucid.cli import _bench, _concepts, _demo, _explain, _influence, _inside, _layer, _report, _train
+from pellucid.cli import (
+    _bench,
+    _concepts,
+    _demo,
+    _explain,
+    _importance,
+    _influence,
+    _inside,
+    _layer,
+    _report,
+    _train,
+)
 from pellucid.cli._say import EXIT, exit_code, narrate
 from pellucid.errors import PellucidError
 
@@ -17,15 +28,18 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid demo                                        trains two networks, explains them, writes two dossiers
   pellucid train data.csv --target outcome --out run/  a network for your table (or a folder of pictures)
   pellucid explain run/ --input 3                      why one answer came out, with evidence
+  pellucid explain run/ --method a,b --target x,y      methods and targets side by side, with a random control
+  pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
+  pellucid importance run/                             what the network uses over many rows
 
 \b
 MODEL is a run folder that training left, or package.module:attr / file.py:attr naming your own network
 (a torch.nn.Module, or a function of no arguments that returns one).
 
 \b
-Results go to stdout, narration to stderr; --json gives one document. Exit codes: 0 done, 1 a bug of ours,
-2 wrong usage or inputs, 3 network or data cannot be loaded, 4 method not applicable, 7 result cannot be
-written, 8 training broke, 130 interrupted.
+Results go to stdout, narration to stderr; --json gives one document; --estimate says passes, memory and time
+before the work. Exit codes: 0 done, 1 a bug of ours, 2 wrong usage or inputs, 3 network or data cannot be
+loaded, 4 method not applicable, 7 result cannot be written, 8 training broke, 130 interrupted.
 """
 
 app = typer.Typer(
@@ -39,6 +53,7 @@ app = typer.Typer(
 app.command("demo")(_demo.demo)
 app.command("train")(_train.train)
 app.command("explain")(_explain.explain)
+app.command("importance")(_importance.importance)
 app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
 app.command("features")(_inside.features)

@@ -31,6 +31,9 @@ Weights = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="The only source of chance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Estimated = Annotated[
+    bool, typer.Option("--estimate", help="Say what it will take (passes, memory, time) and stop.")
+]
 BatchSize = Annotated[int, typer.Option(help="Most rows through the network at once.")]
 
 
@@ -70,3 +73,12 @@ def parts_of(text: str | None) -> list[str]:
         (['saliency', 'occlusion'], [])
     """
     return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def targets_of(subject: Subject, text: str | None) -> list[int]:
+    """Class numbers from numbers or names with commas between them."""
+    from pellucid.tasks import target_named
+
+    # a class name may itself hold a comma
+    names = [text] if text is not None and text in subject.classes else parts_of(text)
+    return [target_named(subject, name) for name in names]

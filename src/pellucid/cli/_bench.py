@@ -120,7 +120,7 @@ def _markdown(found: GroundTruth) -> None:
         result(f"{words[:1].upper()}{words[1:]}:\n")
         result(f"| {' | '.join(_HEAD)} |\n|{'|'.join('---' for _ in _HEAD)}|")
         for cells in _rows(found, reading):
-            result(f"| {' | '.join(cells)} |")
+            result(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
         result("")
     for name, why in found.refused.items():
         result(f"- `{name}`: not measured. {why}")

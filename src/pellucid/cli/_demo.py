@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.cli import _shown
 from pellucid.cli._arguments import Seed
 from pellucid.cli._say import narrate, progress, result, show
 from pellucid.cli._summary import summary
@@ -18,21 +19,28 @@ if TYPE_CHECKING:
     from pellucid._core import Dataset
 
 DEMOS = ("digits", "breast-cancer")
+SHOWN = ("photos", "text", "speech")  # networks that others trained
 
 
 def demo(
-    which: Annotated[str | None, typer.Argument(help="digits or breast-cancer; left out, both.")] = None,
+    which: Annotated[
+        str | None,
+        typer.Argument(help="digits, breast-cancer, photos, text or speech; left out, the first two."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for runs and dossiers.", metavar="FOLDER")] = Path("out"),
     seed: Seed = 0,
 ) -> None:
-    """Train two networks on real data and write their dossiers.
+    """Train two networks on real data and write their dossiers; or explain one that others trained.
 
     Looks inside every layer, explains single answers, tests the explanations and writes rules.
     """
     began = time.perf_counter()
-    if which is not None and which not in DEMOS:
-        raise InputError(f"There is no demo {which!r}. {near_misses(which, DEMOS)}")
-    pages = [_run(name, out, seed) for name in ([which] if which else DEMOS)]
+    if which is not None and which not in DEMOS + SHOWN:
+        raise InputError(f"There is no demo {which!r}. {near_misses(which, DEMOS + SHOWN)}")
+    if which in SHOWN:
+        pages = [getattr(_shown, which)(out, seed)]
+    else:
+        pages = [_run(name, out, seed) for name in ([which] if which else DEMOS)]
     narrate(f"\nDone in {time.perf_counter() - began:.0f} s. Open in a browser (no network needed):")
     for page in pages:
         result(str(page))

@@ -13,18 +13,21 @@ from pellucid.cli._arguments import (
     AsJson,
     BatchSize,
     Data,
+    Estimated,
     Model,
     Seed,
     Weights,
     numbers,
     parts_of,
     subject_of,
+    targets_of,
 )
-from pellucid.cli._say import document, narrate, progress, result, show
+from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
     from pellucid._core import Explanation, Subject
+    from pellucid.tasks import Estimate
 
 
 def explain(
@@ -64,6 +67,7 @@ def explain(
     ] = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Why an answer came out, with evidence beside it.
@@ -73,13 +77,17 @@ def explain(
     from pellucid import tasks
 
     began = time.perf_counter()
-    _refuse(many, out)
+    _refuse(many, out, estimate)
     names = parts_of(method)
     for name in names:
         tasks.method_named(name)
     subject = subject_of(model, data, answer, weights)
-    asked = _targets(subject, target)
+    asked = targets_of(subject, target)
     settings = {"model": model, "input": rows, "rows": many, "method": method, "target": target}
+    if estimate:
+        plan = _plan(subject, many, rows, names, asked, evidence, batch_size, seed)
+        tell_estimate("explain", dict(settings), plan, began, seed, as_json=as_json)
+        return
     if many is not None and out is not None:
         _stream(subject, many, names, asked, evidence, out, batch_size, seed, settings, began, as_json)
         return
@@ -97,23 +105,47 @@ def explain(
         _tell(subject, found, picked)
 
 
-def _refuse(many: str | None, out: Path | None) -> None:
+def _plan(
+    subject: Subject,
+    many: str | None,
+    rows: str,
+    names: list[str],
+    asked: list[int],
+    evidence: bool,
+    batch_size: int,
+    seed: int,
+) -> Estimate:
+    from pellucid import tasks
+    from pellucid._core import Compute
+
+    data = subject.needs_data("explain")
+    held = tasks.held_out(data)
+    picked = numbers(rows, "--input") or [0]
+    x = (
+        held.inputs[tasks.rows_named(held, picked)]
+        if many is None
+        else data.inputs[tasks.rows_named(data, many)]
+    )
+    return tasks.estimate(
+        subject,
+        x,
+        methods=names,
+        targets=asked,
+        cards=evidence,
+        shard=None if many is None else tasks.shard_of(data.inputs),
+        compute=Compute(batch_size=batch_size, seed=seed),
+    )
+
+
+def _refuse(many: str | None, out: Path | None, estimate: bool) -> None:
     tables = out is not None and out.suffix.lower() not in (".png", ".svg", ".html", ".json")
-    if many is not None and not tables:
+    if many is not None and not tables and not estimate:
         raise InputError("--rows streams to a file: give --out FILE.parquet, or a folder for shards.")
     if many is None and tables:
         raise InputError(
             f"A picture is written as .png, .svg, .html or .json; got {out}. "
             "To write explanations of many rows, say which: --rows all."
         )
-
-
-def _targets(subject: Subject, target: str | None) -> list[int]:
-    from pellucid import tasks
-
-    # a class name may itself hold a comma
-    names = [target] if target is not None and target in subject.classes else parts_of(target)
-    return [tasks.target_named(subject, name) for name in names]
 
 
 def _stream(

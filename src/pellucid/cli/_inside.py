@@ -9,8 +9,19 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, numbers, subject_of
-from pellucid.cli._say import document, narrate, progress, result, show
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Estimated,
+    Model,
+    Seed,
+    Weights,
+    numbers,
+    subject_of,
+)
+from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
 
 
 def layers(
@@ -58,6 +69,7 @@ def features(
     ] = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """What the units of a layer respond to most.
@@ -65,11 +77,19 @@ def features(
     Made inputs beside real ones and an untrained control.
     """
     from pellucid import figures, tasks
+    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    picked = numbers(units, "--units")
+    if estimate:
+        how = Compute(batch_size=batch_size, seed=seed)
+        plan = tasks.estimate_features(subject, site, units=picked, steps=steps, compute=how)
+        told = {"model": model, "site": site, "units": units, "steps": steps}
+        tell_estimate("features", dict(told), plan, began, seed, as_json=as_json)
+        return
     with progress("features", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        page = tasks.features(subject, site, units=numbers(units, "--units"), steps=steps, compute=compute)
+        page = tasks.features(subject, site, units=picked, steps=steps, compute=compute)
     if out is not None:
         figures.feature_tiles(page.pictures, page.exemplars, subject.data).save(out)
         narrate(f"Pictures written to {out}")

@@ -8,8 +8,18 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
-from pellucid.cli._say import document, narrate, progress, result
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Estimated,
+    Model,
+    Seed,
+    Weights,
+    subject_of,
+)
+from pellucid.cli._say import document, narrate, progress, result, tell_estimate
 
 
 def report(
@@ -22,6 +32,7 @@ def report(
     weights: Weights = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the dossier: one offline HTML file."""
@@ -29,6 +40,13 @@ def report(
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    if estimate:
+        from pellucid._core import Compute
+        from pellucid.report import estimate_report
+
+        plan = estimate_report(subject, compute=Compute(batch_size=batch_size, seed=seed))
+        tell_estimate("report", {"model": model}, plan, began, seed, as_json=as_json)
+        return
     with progress("report", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         path = write_report(subject, out, compute=compute)
     if as_json:

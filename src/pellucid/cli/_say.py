@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 import sys
@@ -15,6 +16,7 @@ from pellucid.errors import PellucidError
 
 if TYPE_CHECKING:
     from pellucid._core import Compute, Json
+    from pellucid.tasks import Estimate
 
 # documented in the README and in `pellucid --help`
 EXIT = {
@@ -93,6 +95,22 @@ def document(
     result(json.dumps(whole, ensure_ascii=False, allow_nan=False))
 
 
+def tell_estimate(
+    command: str, inputs: dict[str, Json], plan: Estimate, began: float, seed: int, *, as_json: bool
+) -> None:
+    """What a command would take, in place of its result."""
+    if as_json:
+        totals: dict[str, Json] = {"forward": plan.forward, "backward": plan.backward, "exact": plan.exact}
+        totals |= {"seconds": plan.seconds, "memory": plan.memory}
+        totals["steps"] = [dataclasses.asdict(step) for step in plan.steps]
+        inputs = {**inputs, "estimate": True}
+        document(command, inputs, totals, seconds=time.perf_counter() - began, seed=seed)
+        return
+    from pellucid import figures
+
+    show(figures.text(plan))
+
+
 @contextmanager
 def progress(
     title: str, *, quiet: bool = False, batch_size: int = 64, seed: int = 0, unit: str = ""
@@ -156,7 +174,7 @@ class _Lines:
     def __call__(self, done: int, total: int) -> None:
         tenth = 10 * done // max(total, 1)
         if done == total:
-            self._told = 0
+            self._told, self._began = 0, time.monotonic()
         elif tenth > self._told and time.monotonic() - self._began > 2:
             self._told = tenth
             narrate(f"{self._title}: {10 * tenth} %")

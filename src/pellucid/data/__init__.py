@@ -2,7 +2,7 @@
 
 from pellucid.data._arrays import arrays
 from pellucid.data._bundled import breast_cancer, diabetes, digits, wine
-from pellucid.data._imagenet import imagenet_classes, imagenet_spec, photographs
+from pellucid.data._imagenet import imagenet_classes, imagenet_spec, photograph_names, photographs
 from pellucid.data._kinds import Kind
 from pellucid.data._masked import Located, masked_pictures, mosaics, single_pictures
 from pellucid.data._names import by_name, from_path, names
@@ -13,6 +13,7 @@ from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_
 from pellucid.data._sounds import sounds
 from pellucid.data._table import frame, table
 from pellucid.data._text import texts
+from pellucid.data._voices import voices
 
 __all__ = [
     "Kind",
@@ -34,6 +35,7 @@ __all__ = [
     "mosaics",
     "names",
     "npz",
+    "photograph_names",
     "photographs",
     "pictures",
     "planted_patch",
@@ -43,5 +45,6 @@ __all__ = [
     "table",
     "texts",
     "verify_plant",
+    "voices",
     "wine",
 ]

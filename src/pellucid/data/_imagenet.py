@@ -96,6 +96,16 @@ def photographs(*, views: int = 1) -> Dataset:
     )
 
 
+def photograph_names() -> tuple[str, ...]:
+    """What each of the :func:`photographs` shows, in words.
+
+    Example:
+        >>> photograph_names()[0]
+        'a cat'
+    """
+    return tuple(name for name, *_ in PHOTOGRAPHS)
+
+
 def _pixels(photograph: Image.Image, view: int) -> Tensor:
     """The middle square, or a square of 5/8 of it at its middle or towards one of its corners."""
     width, height = photograph.size

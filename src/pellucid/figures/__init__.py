@@ -11,6 +11,7 @@ from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, word_html
 from pellucid.figures._hierarchy import hierarchy
+from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
@@ -26,7 +27,7 @@ from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._units import unit_grid
-from pellucid.figures._value import explanations
+from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
@@ -52,9 +53,13 @@ __all__ = [
     "explanations",
     "feature_tiles",
     "fidelity_words",
+    "figures_of",
+    "importance",
     "hierarchy",
     "influence",
+    "interactions",
     "interval",
+    "joined",
     "layer_facts",
     "layer_strip",
     "look",
@@ -62,6 +67,7 @@ __all__ = [
     "mimebundle",
     "number",
     "patching",
+    "partial_dependence",
     "percent",
     "picture",
     "probes",

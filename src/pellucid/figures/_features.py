@@ -16,6 +16,7 @@ from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._pixels import is_picture, png, seen, sheet
 from pellucid.figures._theme import Spec
+from pellucid.inputs import AudioSpec
 
 if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
@@ -55,8 +56,20 @@ class Real:
                 continue
             boxes = self.exemplars.boxes
             box = None if boxes is None else [int(edge) for edge in boxes[at, j].tolist()]
-            made.append(_cut(seen(self.data.inputs[row], self.spec), box))
+            x = self.data.inputs[row]
+            heard = isinstance(self.spec, AudioSpec)
+            # a sound is drawn low pitch down, so it is cut before it is drawn
+            made.append(seen(_piece(x, box), self.spec) if heard else _cut(seen(x, self.spec), box))
         return made
+
+
+def _piece(x: Tensor, box: list[int] | None) -> Tensor:
+    """The part of one input ``[C, *space]`` in a box of all starts and then all ends."""
+    if box is None:
+        return x
+    axes = len(box) // 2
+    part = x[(..., *(slice(max(0, a), max(0, b)) for a, b in zip(box[:axes], box[axes:], strict=True)))]
+    return part if part.numel() else x
 
 
 def _cut(whole: Numbers, box: list[int] | None) -> Numbers:

@@ -83,9 +83,12 @@ def heard(x: Tensor, spec: AudioSpec, scale: Scale | None = None) -> Numbers:
     """One sound as people see it: ``[H, W, 3]`` in 0..1, loud is dark, low pitch at the bottom."""
     if not spec.pitched:
         return outline(x, spec, scale)
-    levels = spec.levels(x[None])[0].mean(0).cpu().double().numpy()[::-1]
-    top = max(float(levels.max()), spec.floor + 1.0)
-    grey = 1.0 - 0.9 * np.clip((levels - spec.floor) / (top - spec.floor), 0.0, 1.0)
+    # what a unit sees of a sound is less than all bins; which of them, and so how loud, is not known
+    whole = x.shape[-2] == len(spec.frequencies)
+    levels = (spec.levels(x[None])[0] if whole else x.detach()).mean(0).cpu().double().numpy()[::-1]
+    floor = spec.floor if whole else float(levels.min())
+    top = max(float(levels.max()), floor + (1.0 if whole else 1e-9))
+    grey = 1.0 - 0.9 * np.clip((levels - floor) / (top - floor), 0.0, 1.0)
     return np.repeat(grey[..., None], 3, axis=2)
 
 

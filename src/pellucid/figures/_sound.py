@@ -68,7 +68,7 @@ def sound(
     maps = [_columns(array(each.map[row].sum(0)), spec) for each in shown]
     ends = [limit_of(each) for each in maps]
     ends = [max(ends)] * len(ends) if limits == "shared" else ends
-    base = heard(x, spec, scale)
+    base = _blocks(heard(x, spec, scale), scale)
     parts = [
         _panel("input", np.round(base * 255).astype(np.uint8), scale, caption=f"why {target(shown[0], row)}?")
     ]
@@ -115,8 +115,9 @@ def _map_panel(
     drawn = (
         overlay(values, end, heard(x, spec, scale)) if spec.pitched else outline(x, spec, scale, values, end)
     )
+    drawn = _blocks(drawn, scale)
     if failed(said):
-        drawn = hatch(drawn)
+        drawn = hatch(drawn, step=12 * FINE, width=3 * FINE)
     top = 38 + scale.height + 24
     low, high = float(values.min()), float(values.max())
     below = [
@@ -135,6 +136,14 @@ def _map_panel(
     return _panel(title, np.round(drawn * 255).astype(np.uint8), scale, said=said, below=below)
 
 
+def _blocks(picture: Numbers, scale: Scale) -> Numbers:
+    """Every pixel as a whole block, which no viewer smears."""
+    down, across = (
+        -(-FINE * side // n) for side, n in zip((scale.height, scale.width), picture.shape, strict=False)
+    )
+    return picture.repeat(down, axis=0).repeat(across, axis=1)
+
+
 def _panel(
     title: str,
     picture: Pixels,
@@ -150,11 +159,6 @@ def _panel(
         layers += word(0, 19, said, limit=wide - 15)
     elif caption:
         layers.append(text(0, 19, caption, faint=True, limit=wide))
-    # whole blocks, which no viewer smears
-    down, across = (
-        -(-FINE * side // n) for side, n in zip((scale.height, scale.width), picture.shape, strict=False)
-    )
-    picture = picture.repeat(down, axis=0).repeat(across, axis=1)
     layers.append(image(png(picture), scale.left, 38, scale.width, scale.height))
     return panel(wide + 8, 38 + scale.height + 46, [*layers, *frame(scale, 38), *below])
 

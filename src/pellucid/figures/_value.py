@@ -17,10 +17,11 @@ from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._hierarchy import hierarchy
+from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted
+from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import captions, target, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, patching
 from pellucid.figures._probes import probes
@@ -35,6 +36,8 @@ from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from pellucid.tasks import Estimate
 
 ROWS = 4
 
@@ -92,6 +95,22 @@ def explanations(
         drawn[0].table if len(drawn) == 1 else Table(("method", *drawn[0].table.columns), body),
         " ".join(dict.fromkeys(each.note for each in drawn if each.note)),
     )
+
+
+def joined(figures: Sequence[Figure]) -> Figure:
+    """Several charts as one figure, side by side, with the table of the first.
+
+    Example:
+        >>> joined([Figure("a", "A.", {"mark": "bar"}, None, Table((), ()))]).title
+        'a'
+    """
+    if len(figures) == 1:
+        return figures[0]
+    charts = [figure.chart for figure in figures if figure.chart is not None]
+    if not charts:
+        raise InputError("There is no chart to show. Give at least one.")
+    alt = " ".join(figure.alt for figure in figures)
+    return Figure(figures[0].title, alt, panels(charts, columns=3), None, figures[0].table)
 
 
 def figures_of(value: object) -> list[Figure]:
@@ -153,12 +172,31 @@ def _of_check(check: Check) -> list[Figure]:
     return [Figure(check.question, alt, None, None, check_table([check]))]
 
 
+def _of_estimate(found: Estimate) -> list[Figure]:
+    about = "" if found.exact else "about "
+    alt = (
+        f"It takes {about}{counted(found.forward, 'row')} through the network and {found.backward:,} back, "
+        f"about {number(found.seconds, 2)} s on this machine, and {number(found.memory / 1e6, 2)} MB beside "
+        "the network."
+    )
+    body = tuple(
+        (each.name, each.forward, each.backward, each.seconds, "exact" if each.exact else "about")
+        for each in found.steps
+    )
+    columns = ("step", "rows forward", "rows backward", "seconds", "rows are")
+    return [Figure("What it will take", alt, None, None, Table(columns, body))]
+
+
 _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
     {
         "Explanation": _of_explanation,
         "Subject": _of_subject,
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
+        "Estimate": _of_estimate,
+        "Importance": lambda found: [importance(found)],
+        "PartialDependence": lambda found: [partial_dependence(found)],
+        "Interactions": lambda found: [interactions(found)],
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "RepresentationSimilarity": lambda found: [similarity(found)],
         "LinearProbes": lambda found: [probes(found)],

@@ -37,6 +37,12 @@ class Interactions:
     provenance: Provenance
     note: str
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def shapley_interactions(
     model: nn.Module,

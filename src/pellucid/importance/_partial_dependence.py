@@ -11,6 +11,7 @@ from pellucid._core import Compute, InputSpec, Question, TargetLike
 from pellucid._core._parts import numbered
 from pellucid.errors import InputError, near_misses
 from pellucid.importance._ranking import bootstrapped
+from pellucid.inputs import TabularSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +25,8 @@ class PartialDependence:
         mean, low, high: float64 ``[G]``, their mean and its interval over rows.
         level: of the interval, 0 to 1.
         what: what the score is.
+        shown: the grid in people's units: numbers, or names of levels; empty where no spec says.
+        unit: of those numbers.
     """
 
     name: str
@@ -34,6 +37,14 @@ class PartialDependence:
     high: Tensor
     level: float
     what: str
+    shown: tuple[float | str, ...] = ()
+    unit: str = ""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
 
 
 def partial_dependence(
@@ -111,7 +122,21 @@ def partial_dependence(
 
     curves = q.scores(moved, len(values)).double().cpu()
     low, high = bootstrapped(curves.T, level, resamples, q.compute.seed)
-    return PartialDependence(name, values.cpu(), curves, curves.mean(1), low, high, level, q.target.label)
+    shown, unit = _shown(spec, name, values.cpu())
+    return PartialDependence(
+        name, values.cpu(), curves, curves.mean(1), low, high, level, q.target.label, shown, unit
+    )
+
+
+def _shown(spec: InputSpec | None, name: str, values: Tensor) -> tuple[tuple[float | str, ...], str]:
+    """Values of a column's slots in people's units."""
+    if not isinstance(spec, TabularSpec):
+        return (), ""
+    column = spec.column(name)
+    known = column.decode(values.numpy())
+    if all(isinstance(value, int | float) for value in known):
+        return tuple(float(str(value)) for value in known), column.unit
+    return tuple(column.text(value) for value in known), column.unit
 
 
 def _column(q: Question, column: int | str) -> tuple[str, Tensor]:

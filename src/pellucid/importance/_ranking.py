@@ -29,6 +29,12 @@ class Importance:
     what: str
     rows: int
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
     def ranked(self) -> list[tuple[str, float, float, float]]:
         """``(name, value, low, high)``, the largest first."""
         order = self.values.argsort(descending=True, stable=True).tolist()

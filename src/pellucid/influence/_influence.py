@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pellucid._core import Json
+from pellucid._core import Compute, Json
 from pellucid.errors import InputError
 
 
@@ -77,6 +77,13 @@ class Influence:
 
     def __repr__(self) -> str:
         return f"Influence({self.method}: {len(self.rows)} training rows on {len(self)} answers)"
+
+
+def where(model: nn.Module, compute: Compute | None) -> Compute:
+    """How to run: rows of the data set go to where the network lies."""
+    how = compute or Compute(batch_size=256)
+    first = next(model.parameters(), None)
+    return how if how.device is not None or first is None else replace(how, device=first.device)
 
 
 def training_rows(parts: Tensor) -> Tensor:

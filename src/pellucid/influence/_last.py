@@ -36,14 +36,14 @@ class Last:
         return self.slope.square().sum(1) * self.given.square().sum(1)
 
 
-def last_dense(model: nn.Module, inputs: Tensor, spec: InputSpec | None) -> str:
+def last_dense(model: nn.Module, inputs: Tensor, spec: InputSpec | None, compute: Compute) -> str:
     """Address of the last ``nn.Linear`` that a pass reaches.
 
     Raises:
         MethodError: where there is none, or it gives more than one row of numbers.
     """
-    fed = feed(model, inputs[:1], spec=spec, compute=Compute(batch_size=1))
-    passing = stream(fed, Compute(batch_size=1))
+    fed = feed(model, inputs[:1], spec=spec, compute=compute)
+    passing = stream(fed, compute)
     reached = [r for r in sites(model, lambda: next(passing)) if isinstance(r.module, nn.Linear)]
     if not reached:
         raise MethodError(

@@ -12,7 +12,7 @@ from pellucid._core import Compute, Dataset, InputSpec, the_output
 from pellucid._core._feed import feed
 from pellucid._core._outputs import stream
 from pellucid.errors import InputError, MethodError
-from pellucid.influence._influence import Influence, training_rows
+from pellucid.influence._influence import Influence, training_rows, where
 from pellucid.influence._last import entering, last_dense
 from pellucid.influence._loss import Loss, checked_answers, loss_of
 
@@ -79,10 +79,10 @@ def representer_points(
     """
     if not ridge > 0:
         raise InputError(f"ridge must be above 0, got {ridge}.")
-    how = compute or Compute(batch_size=256)
+    how = where(model, compute)
     rows = training_rows(data.parts)
     loss, wanted = loss_of(data, rows), checked_answers(answers, inputs, data)
-    site = last_dense(model, data.inputs[rows], data.spec)
+    site = last_dense(model, data.inputs[rows], data.spec, how)
     train, asked = (_given(model, part, site, data.spec, how) for part in (data.inputs[rows], inputs))
     truth = data.answers[rows].to(train.device)
     made = _fitted(train, truth if data.classes else truth.double(), loss, ridge)

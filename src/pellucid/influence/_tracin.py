@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, Dataset, Snapshot
 from pellucid.errors import InputError, near_misses
-from pellucid.influence._influence import Influence, training_rows
+from pellucid.influence._influence import Influence, training_rows, where
 from pellucid.influence._last import last_dense, sides
 from pellucid.influence._loss import Loss, checked_answers, loss_of
 from pellucid.influence._whole import products, sizes
@@ -83,7 +83,7 @@ def tracin(
     """
     if layers not in LAYERS:
         raise InputError(f"No choice of layers is called {layers!r}. {near_misses(layers, LAYERS)}")
-    how = compute or Compute(batch_size=256)
+    how = where(model, compute)
     rows = training_rows(data.parts)
     loss, wanted = loss_of(data, rows), checked_answers(answers, inputs, data)
     train, asked = (data.inputs[rows], data.answers[rows]), (inputs, wanted)
@@ -121,7 +121,7 @@ def _one(
     """Products ``[M, N]`` and own squares ``[N]`` at one set of weights."""
     if layers == "all":
         return products(net, train, asked, loss, data.spec, how), sizes(net, train, loss, data.spec, how)
-    site = last_dense(net, train[0], data.spec)
+    site = last_dense(net, train[0], data.spec, how)
     ours = sides(net, *asked, loss, site, data.spec, how)
     theirs = sides(net, *train, loss, site, data.spec, how)
     return ours.dot(theirs), theirs.size

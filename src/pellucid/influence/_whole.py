@@ -56,7 +56,7 @@ def _each(
     places: list[nn.Parameter],
 ) -> Iterator[tuple[Tensor, ...]]:
     """Gradient of one row's loss after the other; a batch would go back as a whole each time."""
-    single = Compute(1, compute.seed, progress=compute.progress)
+    single = Compute(1, compute.seed, compute.device, compute.progress)
     for losses in _losses(net, rows, loss, spec, single):
         yield torch.autograd.grad(losses.sum(), places, materialize_grads=True)
 

@@ -259,11 +259,15 @@ class AudioSpec(InputSpec):
         row = x[None] if x.ndim == len(self.axes) else x
         if len(row) != 1:
             raise InputError(f"describe takes one sound, got {len(row)}.")
-        names, groups = self.group_names(row), self.groups(row).flatten().cpu()
-        flat = self.levels(row).flatten().cpu().double()
-        sums = torch.zeros(len(names), dtype=torch.float64)
-        sums.index_add_(0, groups, flat if self.pitched else flat.square())
-        means = sums / torch.bincount(groups, minlength=len(names))
-        if not self.pitched:
-            means = 10 * torch.log10(means + 10 ** (self.floor / 10))
-        return [(name, f"{level:.0f} dB") for name, level in zip(names, means.tolist(), strict=True)]
+        levels = self.cell_levels(row)[0].tolist()
+        return [(name, f"{level:.0f} dB") for name, level in zip(self.group_names(row), levels, strict=True)]
+
+    def cell_levels(self, x: Tensor) -> Tensor:
+        """Mean level in dB of each cell, float64 ``[N, cells]``; a waveform's is that of its mean power."""
+        groups = self.groups(x).flatten()
+        flat = self.levels(x).flatten(1).double()
+        cells = int(groups.max()) + 1
+        sums = flat.new_zeros(len(x), cells)
+        sums.index_add_(1, groups, flat if self.pitched else flat.square())
+        means = sums / torch.bincount(groups, minlength=cells)
+        return means if self.pitched else 10 * torch.log10(means + 10 ** (self.floor / 10))

@@ -5,7 +5,9 @@ from pellucid.networks._build import build, default_network
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
 from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
+from pellucid.networks._speech import SpeechDetector
 from pellucid.networks._text import Reader, gru, text_cnn, transformer
+from pellucid.networks._topics import Topics
 
 __all__ = [
     "Architecture",
@@ -13,6 +15,8 @@ __all__ = [
     "Plain",
     "Reader",
     "Rescale",
+    "SpeechDetector",
+    "Topics",
     "build",
     "cnn",
     "default_network",

@@ -1,10 +1,12 @@
 """One network in one offline page: what it does, how well, and how far its explanations may be believed."""
 
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
+from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
 from pellucid.report._report import dossier, report
+from pellucid.report._showcase import showcase
 from pellucid.report._write import write
 
 __all__ = [
@@ -14,9 +16,11 @@ __all__ = [
     "Origin",
     "Slice",
     "dossier",
+    "estimate_report",
     "findings",
     "layer_page",
     "render",
     "report",
+    "showcase",
     "write",
 ]

@@ -12,6 +12,7 @@ from pellucid._core import Dataset, Explanation, InputSpec, Json, Task
 
 if TYPE_CHECKING:
     from pellucid.evidence import Survey
+    from pellucid.importance import Importance, PartialDependence
     from pellucid.layers import LayerSummary
     from pellucid.rules import RuleSet
     from pellucid.tasks import FeaturePage, Performance
@@ -101,6 +102,7 @@ class Dossier:
         cases: single inputs, explained.
         survey: methods tested over many rows.
         rules: a readable stand-in.
+        importance: what the network uses over many rows; ``dependence``: curves along some columns.
         timings: seconds per step.
         notes: what else a reader must know.
     """
@@ -124,6 +126,8 @@ class Dossier:
     cases: tuple[Case, ...] = ()
     survey: Survey | None = None
     rules: RuleSet | None = None
+    importance: Importance | None = None
+    dependence: tuple[PartialDependence, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
     more: Mapping[str, Json] = field(default_factory=dict[str, Json])

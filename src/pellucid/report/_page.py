@@ -10,7 +10,7 @@ from pellucid.report._cases import cases, trust
 from pellucid.report._dossier import DETAILS, Detail, Dossier
 from pellucid.report._front import front, strip
 from pellucid.report._machine import script
-from pellucid.report._parts import data, inside, performance, purpose, rules, training
+from pellucid.report._parts import data, inside, performance, purpose, rules, training, uses
 from pellucid.report._rebuild import glossary, rebuild
 from pellucid.report._style import STYLE
 
@@ -20,6 +20,7 @@ CONTENTS = (
     ("performance", "how well"),
     ("cases", "cases"),
     ("trust", "trust"),
+    ("uses", "what it uses"),
     ("inside", "inside"),
     ("rules", "rules"),
     ("training", "training"),
@@ -72,6 +73,7 @@ def _page(dossier: Dossier, detail: Detail) -> str:
         performance(dossier),
         cases(dossier, detail),
         trust(dossier),
+        uses(dossier),
         inside(dossier, detail),
         rules(dossier),
         training(dossier),

@@ -15,9 +15,11 @@ from pellucid.figures import (
     exemplars,
     feature_tiles,
     fidelity_words,
+    importance,
     layer_strip,
     measured,
     number,
+    partial_dependence,
     percent,
     picture,
     rules_table,
@@ -192,6 +194,26 @@ def _page(page: FeaturePage, detail: Detail) -> str:
     heading = f"<h3>What units of {escape(page.pictures.site)} respond to</h3>"
     table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
     return heading + paragraph(made.alt) + made.html(heading=False) + table
+
+
+def uses(dossier: Dossier) -> str:
+    """What the network uses over many rows of a table."""
+    if dossier.spec is not None and len(dossier.spec.axes) > 1:
+        told = "A single place means little over many inputs like these, so this part is for tables."
+        return section("uses", "What it uses", paragraph(told, css="soft"))
+    if dossier.importance is None:
+        return section("uses", "What it uses", missing("The importance of each column"))
+    drawn = importance(dossier.importance)
+    about = paragraph(
+        f"{drawn.alt} It is what the network does with a column, not what the column does in the world; "
+        "columns that can stand in for each other both look unimportant.",
+        css="soft",
+    )
+    curves = "".join(
+        f"<h3>{escape(figure.title)}</h3>{paragraph(figure.alt)}{figure.html(heading=False)}"
+        for figure in map(partial_dependence, dossier.dependence)
+    )
+    return section("uses", "What it uses", about + drawn.html(heading=False) + curves)
 
 
 def rules(dossier: Dossier) -> str:

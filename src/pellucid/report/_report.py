@@ -26,6 +26,7 @@ from pellucid._core import (
 from pellucid._version import __version__
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence import Survey
+from pellucid.importance import Importance, PartialDependence
 from pellucid.report._dossier import Case, Dossier, Origin
 from pellucid.report._write import write
 from pellucid.training import TrainingRecord
@@ -106,12 +107,13 @@ def dossier(
     """Everything that :func:`report` writes, as a value."""
     data, clock, how = subject.needs_data("report"), _Clock(), compute or Compute()
     survey = clock.run("evidence for the methods", lambda: tasks.survey(subject, compute=how))
-    shown = _spread(tasks.feature_sites(subject), layers)
+    shown = spread(tasks.feature_sites(subject), layers)
     pages = [
         clock.run(f"features of {site}", lambda s=site: _page(subject, s, units, steps, how))
         for site in shown
     ]
     cases = clock.run("cases", lambda: _cases(subject, survey, how))
+    importance, dependence = _uses(subject, clock, how)
     return Dossier(
         subject.name,
         subject.task,
@@ -130,10 +132,29 @@ def dossier(
         pages=tuple(page for page in pages if page is not None),
         cases=cases or (),
         survey=survey,
+        importance=importance,
+        dependence=dependence,
         rules=clock.run("rules", lambda: tasks.rules(subject, compute=how)),
         timings=clock.seconds,
         notes=tuple(clock.notes),
     )
+
+
+def _uses(
+    subject: Subject, clock: _Clock, how: Compute
+) -> tuple[Importance | None, tuple[PartialDependence, ...]]:
+    """The importance of each column of a table, and the curves along those used most."""
+    if len(subject.spec.axes) > 1:
+        return None, ()
+    ranked = clock.run("importance", lambda: tasks.importance_of(subject, compute=how))
+    if not isinstance(ranked, Importance):
+        return None, ()
+    columns = [int(k) for k in ranked.values.argsort(descending=True, stable=True)[:EACH]]
+    curves = clock.run(
+        "partial dependence",
+        lambda: tasks.importance_of(subject, "partial-dependence", columns=columns, compute=how),
+    )
+    return ranked, curves if isinstance(curves, tuple) else ()
 
 
 def _page(subject: Subject, site: str, units: int, steps: int, how: Compute) -> tasks.FeaturePage:
@@ -142,11 +163,11 @@ def _page(subject: Subject, site: str, units: int, steps: int, how: Compute) -> 
     )
 
 
-def _spread(sites: tuple[str, ...], most: int) -> tuple[str, ...]:
+def spread(sites: tuple[str, ...], most: int) -> tuple[str, ...]:
     """Up to ``most`` of the sites, spread over the depth, first and last among them.
 
     Example:
-        >>> _spread(("a", "b", "c", "d", "e"), 3)
+        >>> spread(("a", "b", "c", "d", "e"), 3)
         ('a', 'c', 'e')
     """
     if len(sites) <= most:
@@ -174,12 +195,12 @@ def _cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case,
     chosen = _chosen(held, outputs, how.seed)
     rows = torch.tensor([row for row, _ in chosen])
     explained = list(
-        tasks.explain_several(subject, held.inputs[rows], methods=_methods(subject, survey), compute=how)
+        tasks.explain_several(subject, held.inputs[rows], methods=case_methods(subject, survey), compute=how)
     )
     return tuple(_case(held, outputs, row, why, i, explained) for i, (row, why) in enumerate(chosen))
 
 
-def _methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
+def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
     """The best supported method first, then one of another family and the plain gradient, for comparison."""
     known = tasks.methods()
     best = survey.best if survey is not None and survey.best in known else "integrated_gradients"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pellucid._core import InputSpec
-from pellucid.inputs import ImageSpec
+from pellucid.inputs import AudioSpec, ImageSpec
 from pellucid.rules._rule import number_text
 from pellucid.rules._rule_set import RuleSet
 
@@ -49,6 +49,8 @@ def _reading(found: RuleSet, spec: InputSpec) -> Iterator[str]:
             f"Each number is the mean brightness of one cell of a coarse grid ({last} is the lower right), "
             "0 black and 1 full; networks rarely look at pictures that way."
         )
+    if isinstance(spec, AudioSpec):
+        yield "Each number is the mean level of a stretch of sound in dB; networks rarely hear that way."
     if found.synthetic:
         yield f"{found.synthetic} rows between training rows were added, with the network's answers to them."
     asked = {c.column for rule in found.rules for c in rule.conditions if c.op != "in"}

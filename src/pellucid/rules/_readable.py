@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,12 +14,13 @@ from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.errors import InputError
-from pellucid.inputs import MISSING, Column, ImageSpec, TabularSpec
+from pellucid.inputs import MISSING, AudioSpec, Column, ImageSpec, TabularSpec
 from pellucid.inputs._column import is_missing
 from pellucid.rules._rule import GIVEN
 
 Row = Mapping[str, object]
 LARGE = 21  # pixels a side from which a picture is told in 7 × 7 cells instead of 4 × 4
+MOMENTS, PITCHES = 8, 4  # cells of time and pitch that rules on sounds speak of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,10 @@ def readable_columns(spec: InputSpec, x: Tensor) -> tuple[Column, ...]:
             for r in range(down)
             for c in range(across)
         )
+    if isinstance(spec, AudioSpec):
+        return tuple(Column(name, "dB") for name in _coarse(spec, x).group_names(x))
     raise InputError(
-        f"Rules read tables and pictures, got {type(spec).__name__}: a rule about single words or samples "
+        f"Rules read tables, pictures and sounds, got {type(spec).__name__}: a rule about single words "
         "would say little. Explain single answers instead (pellucid explain)."
     )
 
@@ -56,7 +61,9 @@ def readable_rows(spec: InputSpec, x: Tensor) -> list[dict[str, object]]:
     Args:
         spec: what the inputs mean: a :class:`~pellucid.inputs.TabularSpec` gives its columns in their units,
             an :class:`~pellucid.inputs.ImageSpec` the mean brightness (0 black, 1 full, mean of all channels)
-            of each cell of a coarse grid: 7 × 7 for pictures of 21 pixels a side or more, else 4 × 4.
+            of each cell of a coarse grid: 7 × 7 for pictures of 21 pixels a side or more, else 4 × 4,
+            an :class:`~pellucid.inputs.AudioSpec` the level in dB of each of up to 4 × 8 cells of pitch and
+            time.
         x: ``[N, *shape]``.
 
     Returns:
@@ -73,9 +80,19 @@ def readable_rows(spec: InputSpec, x: Tensor) -> list[dict[str, object]]:
     if isinstance(spec, TabularSpec):
         return spec.decode(x)
     names = [column.name for column in readable_columns(spec, x)]
+    if isinstance(spec, AudioSpec):
+        levels = _coarse(spec, x).cell_levels(x).cpu().tolist()
+        return [dict(zip(names, row, strict=True)) for row in levels]
     pixels = spec.to_pixels(x) if isinstance(spec, ImageSpec) else x
     light = F.adaptive_avg_pool2d(pixels.double().mean(1), _grid(x))
     return [dict(zip(names, cells, strict=True)) for cells in light.flatten(1).cpu().tolist()]
+
+
+def _coarse(spec: AudioSpec, x: Tensor) -> AudioSpec:
+    """The spec with as few cells as a person may still keep apart."""
+    step = math.ceil(x.shape[-1] / MOMENTS)
+    bins = math.ceil(len(spec.frequencies) / PITCHES)
+    return dataclasses.replace(spec, seconds_of_cell=spec.seconds(step), bins_of_cell=bins)
 
 
 def _grid(x: Tensor) -> tuple[int, int]:

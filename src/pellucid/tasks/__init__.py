@@ -1,7 +1,10 @@
 """The verbs: a subject in, a value out."""
 
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._estimate import Estimate, Step, estimate
+from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
+    Method,
     best_method,
     explain,
     fitting_methods,
@@ -10,14 +13,15 @@ from pellucid.tasks._explain import (
     survey,
     usual_target,
 )
-from pellucid.tasks._explain_to import explain_to, load_explanations
+from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
 from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
+from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
-from pellucid.tasks._pretrained import mobilenet
+from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
@@ -26,8 +30,13 @@ from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, 
 from pellucid.tasks._truth import truth
 
 __all__ = [
+    "Estimate",
+    "Step",
+    "estimate",
+    "estimate_features",
     "FeaturePage",
     "Heard",
+    "Method",
     "LayerPage",
     "Performance",
     "answers_of",
@@ -43,6 +52,7 @@ __all__ = [
     "fitting_methods",
     "held_out",
     "influence",
+    "importance_of",
     "layer",
     "layers",
     "load_explanations",
@@ -58,6 +68,10 @@ __all__ = [
     "rules",
     "sample",
     "save_run",
+    "shard_of",
+    "sentence_topics",
+    "sentences",
+    "speech_detector",
     "survey",
     "target_named",
     "train",

@@ -36,7 +36,9 @@ def open(  # noqa: A001
     """Put a trained network under examination.
 
     Args:
-        model: a module; a run folder that training left; or ``"package.module:attr"`` or
+        model: a module; a run folder that training left; a model folder of Hugging Face (``config.json`` and
+            safetensors), which says what its inputs and classes are; an exported program (``.pt2``); or
+            ``"package.module:attr"`` or
             ``"file.py:attr"``, which names a module or a function of no arguments that returns one.
         data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path or the name of a
             bundled data set. A run folder brings its own.
@@ -62,6 +64,8 @@ def open(  # noqa: A001
         >>> pellucid.open(network, data=(torch.rand(8, 3), torch.tensor([0, 1] * 4)), classes=["no", "yes"])
         Subject(Sequential: Sequential, classification, 8 rows)
     """
+    if isinstance(model, str | Path) and loading.is_pretrained(model):
+        return _pretrained(Path(model), data, spec, tuple(classes), answer, weights, name)
     if isinstance(model, str | Path) and Path(model).is_dir():
         subject = open_run(model)
         return subject if data is None else _with_data(subject, data, spec, classes, answer)
@@ -80,9 +84,33 @@ def open(  # noqa: A001
     return subject
 
 
+def _pretrained(
+    folder: Path,
+    data: Dataset | Pair | Tensor | str | Path | None,
+    spec: InputSpec | None,
+    classes: tuple[str, ...],
+    answer: str | None,
+    weights: str | Path | None,
+    name: str,
+) -> Subject:
+    found = loading.open_pretrained(folder)
+    means, named = spec or found.spec, classes or found.classes
+    if weights is not None:
+        loading.load_weights(found.model, weights)
+    rows = _dataset(data, means, named, answer)
+    means = means or (rows.spec if rows is not None else None)
+    if means is None:
+        raise InputError(f"{folder} does not say what its inputs mean; give spec= or data=(inputs, answers).")
+    subject = Subject(found.model, rows, means, named, name or found.name, None, str(folder))
+    _fits(subject)
+    return subject
+
+
 def _network(model: nn.Module | str | Path, weights: str | Path | None) -> nn.Module:
     if isinstance(model, nn.Module):
         network = model
+    elif isinstance(model, str | Path) and Path(model).suffix == ".pt2":
+        network = loading.open_program(model)
     elif isinstance(model, str | Path) and ":" in str(model):
         network = loading.module_attr(str(model))
     elif isinstance(model, str | Path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -107,7 +107,7 @@ def objective_for(dataset: Dataset, train: Rows) -> Objective:
     return Objective("regression", float(train.answers.double().var(correction=0)))
 
 
-def check_outputs(network: nn.Module, rows: Rows, wanted: int, task: Task) -> None:
+def check_outputs(network: Callable[[Tensor], Tensor], rows: Rows, wanted: int, task: Task) -> None:
     """:class:`InputError` unless the network takes the inputs and gives as many outputs as are needed."""
     # two rows, because normalisation layers may refuse one
     inputs, _ = next(rows.batches(2))

@@ -8,7 +8,7 @@ import time
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Dataset, Progress
+from pellucid._core import Dataset, Progress, called
 from pellucid.errors import TrainingError
 from pellucid.training._activations import Activations
 from pellucid.training._chance import private_chance, sampled_steps, shuffled_batches
@@ -35,6 +35,7 @@ class Passes:
                 "No parameter of this network is trainable. Unfreeze some with requires_grad_()."
             )
         self.network, self.options, self._progress = network, options, progress
+        self._spec = dataset.spec
         self.train = part_rows(dataset, "train", network)
         self.validation = part_rows(dataset, "validation", network)
         self.objective = objective_for(dataset, self.train)
@@ -48,7 +49,7 @@ class Passes:
         try:
             self.network.eval()
             with private_chance(self.options.seed, 0, self.train.device):
-                check_outputs(self.network, self.train, dataset.outputs, dataset.task)
+                check_outputs(self._outputs, self.train, dataset.outputs, dataset.task)
         finally:
             self.put_modes()
 
@@ -85,7 +86,7 @@ class Passes:
         before = index * len(batches)
         for number, rows in enumerate(batches):
             inputs, answers = self.train.take(rows)
-            outputs = self.network(inputs)
+            outputs = self._outputs(inputs)
             loss = self.objective.loss(outputs, answers)
             losses.append(loss.item())
             if not math.isfinite(losses[-1]):
@@ -123,11 +124,14 @@ class Passes:
 
     def _watched(self, inputs: Tensor) -> Tensor:
         if self._instruments is None or self._instruments[0].rows >= _WATCHED_ROWS:
-            return self.network(inputs)
+            return self._outputs(inputs)
         activations, _ = self._instruments
         activations.on = True
         with activations.attached():
-            return self.network(inputs)
+            return self._outputs(inputs)
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
+        return called(self.network, inputs, self._spec)
 
     def _layers(self) -> tuple[LayerHealth, ...]:
         if self._instruments is None:

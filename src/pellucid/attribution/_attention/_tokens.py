@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -76,22 +77,24 @@ def tokens(q: Question, method: str) -> Tokens:
             leaf = points.detach().clone().requires_grad_()
             with Look(method) as seen:
                 output = work.output(leaf.clone(), rows, len(ks))
-            values = _first(seen, len(leaf), method)
-            found = torch.stack([_slopes(values[:, h], leaf) for h in {0, values.shape[1] - 1}], 1)
-        return found, work.scored(output, rows, len(ks)).detach()
+            values = _first(seen, len(leaf), method)[0]
+            every = range(values.shape[1])
+            # all heads look at the same tokens, unless they are windows
+            found = [_sloped(values[0], every, leaf), _sloped(values[-1], _some(len(every)), leaf)]
+        return torch.cat(found)[None], work.scored(output, rows, len(ks)).detach()
 
     one = q.only(torch.tensor([0]))
-    points = one.noise(torch.arange(2))
-    parts = [s for _, _, s, _ in one.passes(lambda ks, _: points[ks.to(points.device)], 2, by=support)]
-    # [points, heads, T, *shape]
-    slopes = torch.cat([part.flatten(0, 1) for part in parts]).amax(0)
-    top = slopes.flatten(2).amax(2).amax(0)
-    made_of = slopes > FAINT * top.view(1, -1, *[1] * (slopes.ndim - 2))
-    made_of = torch.stack([_whole(head) for head in made_of])
-    wrong = _untold(made_of)
+    point = one.noise(torch.zeros(1, dtype=torch.int64))
+    (found,) = (s[0, 0] for _, _, s, _ in one.passes(lambda ks, _: point, 1, by=support))
+    made_of, wrong = _told(_whole(found))
     if wrong:
         raise MethodError(f"{method} cannot follow tokens{wrong}{q.instead}")
-    return Tokens(made_of[0])
+    return Tokens(made_of)
+
+
+def _some(count: int) -> tuple[int, ...]:
+    """The first, the middle and the last of so many tokens."""
+    return tuple(dict.fromkeys((0, count // 2, count - 1)))
 
 
 def _first(seen: Look, rows: int, method: str) -> Tensor:
@@ -107,15 +110,18 @@ def _first(seen: Look, rows: int, method: str) -> Tensor:
     return folded(values, heads, rows, method)
 
 
-def _slopes(values: Tensor, leaf: Tensor) -> Tensor:
-    """Size of the slope of each token ``[n, T, d]`` in each element of its row: ``[n, T, *shape]``."""
+def _sloped(values: Tensor, which: Iterable[int], leaf: Tensor) -> Tensor:
+    """Whether each token of ``[T, d]`` has a slope in each element of the one row: bool ``[len, *shape]``."""
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(values.shape[-1], generator=generator, dtype=torch.float64).to(values)
-    along = (values @ direction).sum(0)
+    along = values @ direction
     if not along.requires_grad:
-        return leaf.new_zeros(len(leaf), len(along), *leaf.shape[1:])
-    found = [torch.autograd.grad(t, leaf, retain_graph=True, materialize_grads=True)[0].abs() for t in along]
-    return torch.stack(found, 1)
+        return torch.zeros(len(list(which)), *leaf.shape[1:], dtype=torch.bool, device=leaf.device)
+    found: list[Tensor] = []
+    for token in which:
+        size = torch.autograd.grad(along[token], leaf, retain_graph=True, materialize_grads=True)[0][0].abs()
+        found.append(size > FAINT * size.max())
+    return torch.stack(found)
 
 
 def _whole(made_of: Tensor) -> Tensor:
@@ -126,18 +132,23 @@ def _whole(made_of: Tensor) -> Tensor:
     return min(ways, key=lambda way: int(way.sum()))
 
 
-def _untold(made_of: Tensor) -> str:
-    """Why tokens ``[heads, T, *shape]`` have no place on the input; empty where they have one."""
-    if not bool((made_of == made_of[0]).all()):
-        return ": heads of the first attention layer look at different parts of the input, as windows do."
-    flat = made_of[0].flatten(1)
+def _told(found: Tensor) -> tuple[Tensor, str]:
+    """What the tokens of one head were made of, and why they have no place on the input, if they have none.
+
+    ``found`` has all tokens of a head ``[T, *shape]``, then some of another.
+    """
+    count = next(t for t in range(1, len(found)) if t + len(_some(t)) == len(found))
+    made_of, others = found[:count], found[count:]
+    if not torch.equal(made_of[list(_some(count))], others):
+        return made_of, ": heads of the first attention layer look at different parts of it, as windows do."
+    flat = made_of.flatten(1)
     some = flat[flat.any(1)]
     if not len(some):
-        return ": none depends on the explained point."
+        return made_of, ": none depends on the explained point."
     share = float(some.sum(1).float().median()) / int(some.any(0).sum())
     if share > 0.5 and len(some) > 1:
-        return (
+        return made_of, (
             f" to the input: at the first attention layer a token already depends on {share:.0%} of it. "
             "Explain a later layer with at=."
         )
-    return ""
+    return made_of, ""

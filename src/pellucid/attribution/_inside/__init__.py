@@ -67,14 +67,14 @@ class Inside:
         # a place and its neighbour half a step on take turns: 0, ½, 1, 1½, …
         along = self.along(torch.arange(2 * _counted(steps) + 1, dtype=torch.float64) / (2 * steps))
         slope = torch.zeros_like(last)
-        for ks, rows, both in self.moved.gradients(along, 2 * steps + 1, by=_slope_at(self.at, seen=True)):
-            for k, found in zip(ks.tolist(), both.to(self.exact).unbind(0), strict=True):
+        for ks, rows, found in self.moved.gradients(along, 2 * steps + 1, by=_by_turns(self.at)):
+            for k, each in zip(ks.tolist(), found.to(self.exact).unbind(0), strict=True):
                 if k % 2:
-                    slope[rows] = found[:, 0]
+                    slope[rows] = each
                     continue
                 if k:
-                    total[rows] += slope[rows] * (found[:, 1] - last[rows])
-                last[rows] = found[:, 1]
+                    total[rows] += slope[rows] * (each - last[rows])
+                last[rows] = each
         return total.to(self.q.point.dtype)
 
     @property
@@ -93,8 +93,45 @@ class Inside:
         return points
 
 
-def _slope_at(at: str | None, *, seen: bool = False) -> Slope:
-    """Slope with respect to a layer ``[b, *s]``; with what the layer is ``[b, 2, *s]`` where ``seen``."""
+def _by_turns(at: str | None) -> Slope:
+    """What the layer is at even places, where a pass ends there, and the slope by it at odd ones."""
+
+    def either(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        each = points.view(len(ks), -1, *points.shape[1:])
+        odd = (ks % 2 == 1).to(points.device)
+        found: Tensor | None = None
+        score = points.new_zeros(each.shape[:2])
+        for which, do in ((odd, _slope_at(at)), (~odd, _layer_at(at))):
+            count = int(which.sum())
+            if not count:
+                continue
+            chosen = each if count == len(ks) else each[which]
+            part, scored = do(work, chosen.reshape(-1, *points.shape[1:]), ks[which.to(ks.device)], rows)
+            part = part.view(count, -1, *part.shape[1:])
+            found = part.new_empty((len(ks), *part.shape[1:])) if found is None else found
+            found[which], score[which] = part, scored.view(count, -1).to(score)
+        assert found is not None
+        return found.flatten(0, 1), score.flatten()
+
+    return either
+
+
+def _layer_at(at: str | None) -> Slope:
+    """What the layer is; no scores are known where a pass ends there."""
+
+    def seen(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        unknown = points.new_full((len(points),), torch.nan)
+        if at is None:
+            return points.detach(), unknown
+        with torch.no_grad(), probe(work.feed.model, read=[at], stop=at) as probed:
+            work.feed.run(points.clone(), rows, len(ks))
+        return probed[at].detach(), unknown
+
+    return seen
+
+
+def _slope_at(at: str | None) -> Slope:
+    """Slope with respect to a layer ``[b, *s]``."""
 
     def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         read = [] if at is None else [at]
@@ -110,7 +147,7 @@ def _slope_at(at: str | None, *, seen: bool = False) -> Slope:
                 f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
                 "Explain another layer."
             )
-        return (torch.stack([found, layer.detach()], 1) if seen else found), score.detach()
+        return found, score.detach()
 
     return slope
 

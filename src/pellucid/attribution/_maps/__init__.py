@@ -22,6 +22,14 @@ def spatial(
         raise MethodError(f"{error}{Question(model, inputs, target).instead}") from error
 
 
+def picture_of(method: str, q: Question) -> Tensor:
+    """The one picture among the varied inputs of a question."""
+    try:
+        return the_picture(method, q.given)
+    except MethodError as error:
+        raise MethodError(f"{error}{q.instead}") from error
+
+
 def the_picture(method: str, given: Tensor | dict[str, Tensor]) -> Tensor:
     """The one picture among the varied inputs."""
     if isinstance(given, dict):

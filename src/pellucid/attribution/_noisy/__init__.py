@@ -9,25 +9,37 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Batch, Compute, Question
+from pellucid.attribution._noisy._frames import Frames
+from pellucid.attribution._noisy._moments import Moments
 from pellucid.attribution._noisy._within import Method, within
 from pellucid.errors import InputError, near_misses
+
+__all__ = ["Frames", "Method", "Moments", "name_of", "pairs"]
 
 Pair = tuple[int, slice, Tensor, Tensor]
 
 
 def pairs(
-    q: Question, inputs: Tensor | Batch, of: str | Method, samples: int, noise: float
+    q: Question,
+    inputs: Tensor | Batch,
+    of: str | Method,
+    samples: int,
+    noise: float,
+    draw: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[Pair]:
-    """One pair of noisy copies after the other: ``(number, rows, mean, half the difference)``."""
+    """One pair of noisy copies after the other: ``(number, rows, mean, half the difference)``.
+
+    ``draw`` makes the noise; ``None`` draws it independently.
+    """
     if samples < 4 or samples % 2:
         raise InputError(f"samples must be even and at least 4 (noise comes in pairs), got {samples}.")
     if not noise > 0:
         raise InputError(f"noise must be above 0, got {noise}. Without noise use saliency.")
-    sigma = noise * _range(q)
+    sigma, drawn = noise * _range(q), draw or q.noise
 
     def noisy(ks: Tensor, rows: slice) -> Tensor:
         sign = (1 - 2 * (ks % 2)).to(q.point).view(-1, *[1] * q.point.ndim)
-        return torch.addcmul(q.point[rows], sigma[rows], sign * q.noise(ks // 2))
+        return torch.addcmul(q.point[rows], sigma[rows], sign * drawn(ks // 2))
 
     method = _method(of)
     if method is None:
@@ -95,23 +107,3 @@ def _range(q: Question) -> Tensor:
     for part in q.parts:
         wide[:, part] = (flat[:, part].amax(1) - flat[:, part].amin(1))[:, None]
     return wide.view(q.point.shape)
-
-
-class Moments:
-    """Mean and spread of two numbers, streamed by Welford's rule."""
-
-    def __init__(self, like: Tensor) -> None:
-        exact = torch.promote_types(like.dtype, torch.float32)
-        self.a, self.b, self.aa, self.ab, self.bb = (torch.zeros_like(like, dtype=exact) for _ in range(5))
-
-    def add(self, number: int, rows: slice, a: Tensor, b: Tensor | None = None) -> None:
-        """The ``number``-th pair of numbers, counted from 0."""
-        step = a - self.a[rows]
-        self.a[rows] += step / (number + 1)
-        self.aa[rows] += step * (a - self.a[rows])
-        if b is None:
-            return
-        self.ab[rows] += step * (b - self.b[rows])
-        other = b - self.b[rows]
-        self.b[rows] += other / (number + 1)
-        self.bb[rows] += other * (b - self.b[rows])

@@ -162,7 +162,9 @@ def visible(model: nn.Module, method: str) -> Generator[None]:
             raise MethodError(
                 f"{method} cannot look into the scripted {f'module {name!r}' if name else 'network'}."
             )
-    with eagerly():
+    # what is computed again on the way back would not be seen there
+    again = f"{method} cannot follow parts that torch.utils.checkpoint computes again"
+    with eagerly(), torch.autograd.graph.disable_saved_tensors_hooks(again):
         yield
 
 

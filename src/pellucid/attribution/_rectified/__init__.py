@@ -84,17 +84,16 @@ class _Ruled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, x: Tensor, rule: Rule, high: float | None) -> Tensor:
         context = cast("torch.autograd.function.FunctionCtx", ctx)
-        # what is kept must survive an in-place write
-        context.save_for_backward(x.clone())
-        context.rule, context.high = rule, high  # pyright: ignore[reportAttributeAccessIssue]
+        # signs, and not x, which a network may write into before the way back
+        context.save_for_backward(x > 0, *([] if high is None else [x < high]))
+        context.rule = rule  # pyright: ignore[reportAttributeAccessIssue]
         return x.clamp(0, high)
 
     @staticmethod
     def backward(ctx: object, *slopes: Tensor) -> tuple[Tensor, None, None]:
-        (x,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
-        slope, high = slopes[0], ctx.high  # pyright: ignore[reportAttributeAccessIssue]
-        slope = slope if high is None else slope * (x < high)
-        return ctx.rule(slope, x), None, None  # pyright: ignore[reportAttributeAccessIssue]
+        on, *below = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+        slope = slopes[0] * below[0] if below else slopes[0]
+        return ctx.rule(slope, on), None, None  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _limits(

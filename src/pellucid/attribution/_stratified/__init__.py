@@ -2,51 +2,124 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from pellucid._core import Question
 from pellucid.attribution._student import widening
 
+GOLDEN = (5**0.5 - 1) / 2
 LEAST = 16  # places on the way in a round: a small background is gone through several times
 
 
-def collected(q: Question, background: Tensor | None, rounds: int) -> tuple[Tensor, Tensor]:
+def collected(q: Question, background: Tensor | None, there: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
     """Mean of ``slope times way`` over rounds and background, and its standard error, both like the inputs.
 
     ``None`` is the one absent input of each row. Rounds are independent, so their spread says how large the
-    error is.
+    error is. ``there`` ``[B, N]`` are the scores at the background.
     """
     rows_of = 1 if background is None else len(background)
     alone, place, place_of = q.absent, q.point.device, (-1, *[1] * q.point.ndim)
     count = -(-LEAST // rows_of) * rows_of
     exact = torch.promote_types(q.point.dtype, torch.float32)
     places, order = _places(q.compute.seed, count, rows_of, rounds, place)
+    numbers = torch.zeros((len(order), q.rows), dtype=torch.int64, device=place)
+    if background is not None:
+        far = [(background - row).flatten(1).norm(dim=1) for row in q.point]
+        numbers = torch.stack([distance.argsort() for distance in far], 1)[order]
     one = q.folded(q.point)
-    near, spread, mean, part, last = (torch.zeros_like(one, dtype=exact) for _ in range(5))
+    near, spread, mean, last = (torch.zeros_like(one, dtype=exact) for _ in range(4))
 
-    def start(k: Tensor | int, rows: slice) -> Tensor:
-        return alone[rows] if background is None else background[order[k]]
+    def start(some: Tensor | slice, rows: slice) -> Tensor:
+        return alone[None, rows] if background is None else background[numbers[some, rows]]
+
+    rise = (q.base - there).to(exact)
+    middle = alone if background is None else background.mean(0, keepdim=True).expand_as(alone)
+    part = _Round((q.point - middle).to(exact), places.view(rounds, count))
 
     def along(ks: Tensor, rows: slice) -> Tensor:
         k = ks.to(place)
-        first = alone[rows][None] if background is None else start(k, rows).unsqueeze(1)
+        first = start(k, rows)
         return torch.lerp(first, q.point[rows], places[k].to(first).view(place_of))
 
     for ks, rows, slopes in q.gradients(along, rounds * count):
-        for k, slope in zip(ks.tolist(), slopes, strict=True):
-            value = q.folded(slope.to(exact) * (q.point[rows] - start(k, rows)))
-            if k % count:
-                near[rows] += (value - last[rows]).square()
-                part[rows] += value
-            else:
-                part[rows] = value
-            last[rows] = value
-            if k % count == count - 1:
-                step = part[rows] / count - mean[rows]
-                mean[rows] += step / (k // count + 1)
-                spread[rows] += step * (part[rows] / count - mean[rows])
+        for some in _by_round(ks, count):
+            slope = slopes[some.start - int(ks[0]) : some.stop - int(ks[0])].to(exact)
+            way = (q.point[rows] - start(some, rows)).expand_as(slope).to(exact)
+            rises = rise[:, rows].gather(0, numbers[some, rows])
+            part.add(rows, some, slope, way, rises)
+            if rounds == 1:
+                found = q.folded(way * slope)
+                before = found[:1] if some.start == 0 else last[None, rows]
+                near[rows] += torch.cat([before, found]).diff(dim=0).square().sum(0)
+                last[rows] = found[-1]
+            if some.stop % count == 0:
+                whole = q.folded(part.mean(rows, some.start // count))
+                step = whole - mean[rows]
+                mean[rows] += step / (some.start // count + 1)
+                spread[rows] += step * (whole - mean[rows])
     return mean.to(q.point.dtype), _error(near, spread, count, rounds).to(q.point.dtype)
+
+
+def _by_round(ks: Tensor, count: int) -> Iterator[slice]:
+    """Neighbouring numbers, parted where a round ends."""
+    at, end = int(ks[0]), int(ks[-1]) + 1
+    while at < end:
+        to = min(end, (at // count + 1) * count)
+        yield slice(at, to)
+        at = to
+
+
+class _Round:
+    """The mean of one round, freed of what is known without sampling.
+
+    Two things are. The slope's course along the way, as a parabola common to all background rows, leaves
+    only its rest to chance: the parabola's own mean over the way is exact. And on each way the values must
+    add up to the score's rise from there; by how much they miss it on average shows which way the whole
+    round is off.
+    """
+
+    def __init__(self, way: Tensor, places: Tensor) -> None:
+        self.way, self.count = way, places.shape[1]
+        t = 2 * places - 1
+        self.terms = torch.stack([torch.ones_like(t), t, (3 * t * t - 1) / 2], 2)  # Legendre's
+        self.undo = (self.terms.mT @ self.terms).inverse().to(way)
+        # sums over the round: values, slopes and ways by the parabola's terms, each also by what is missing
+        self.values, self.off_values = torch.zeros_like(way), torch.zeros_like(way)
+        self.slopes, self.ways, self.off_ways = (way.new_zeros((3, *way.shape)) for _ in range(3))
+        self.off, self.off_square = (way.new_zeros(len(way)) for _ in range(2))
+
+    def add(self, rows: slice, some: slice, slope: Tensor, way: Tensor, rise: Tensor) -> None:
+        """Some of a round's slopes and ways ``[c, n, *shape]``, and what each way's values add up to."""
+        terms = self.terms[some.start // self.count, some.start % self.count :][: len(slope)].to(slope)
+        if some.start % self.count == 0:
+            for each in (self.values, self.off_values, self.off, self.off_square):
+                each[rows] = 0
+            for each in (self.slopes, self.ways, self.off_ways):
+                each[:, rows] = 0
+        value = way * slope
+        off = value.flatten(2).sum(2) - rise
+        wide = off.view(*off.shape, *[1] * (value.ndim - 2))
+        self.values[rows] += value.sum(0)
+        self.off_values[rows] += (value * wide).sum(0)
+        self.off[rows] += off.sum(0)
+        self.off_square[rows] += off.square().sum(0)
+        for sums, each in ((self.slopes, slope), (self.ways, way), (self.off_ways, way * wide)):
+            sums[:, rows] += torch.tensordot(terms.T, each, 1)
+
+    def mean(self, rows: slice, number: int) -> Tensor:
+        """What a round, whose last slope came, says about some rows."""
+        n, fit = self.count, torch.tensordot(self.undo[number], self.slopes[:, rows], 1)
+        rest = (self.values[rows] - (fit * self.ways[:, rows]).sum(0)) / n
+        # of the parabola's terms only the first has a mean over the way
+        found = self.way[rows] * fit[0] + rest
+        shape = (-1, *[1] * (rest.ndim - 1))
+        off = (self.off[rows] / n).view(shape)
+        width = (self.off_square[rows] / n).view(shape) - off.square()
+        both = (self.off_values[rows] - (fit * self.off_ways[:, rows]).sum(0)) / n - rest * off
+        return found - torch.where(width > 0, both / width * off, 0.0)
 
 
 def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
@@ -58,11 +131,17 @@ def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
 
 
 def _places(seed: int, count: int, rows: int, rounds: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Places on the way, rising in each round, and the background row that each is on the way from."""
+    """Places on the way, rising in each round, and from which background row, counted near to far.
+
+    Neighbours in distance are far apart on the way: by golden steps, which fill both evenly.
+    """
     generator = torch.Generator().manual_seed(seed)
     places, order = list[Tensor](), list[Tensor]()
+    golden = (torch.arange(count, dtype=torch.float64) * GOLDEN % 1).argsort()
     for _ in range(rounds):
         within = torch.rand(count, generator=generator, dtype=torch.float64)
         places.append((torch.arange(count) + within) / count)
-        order.append(torch.randperm(count, generator=generator) % rows)
+        shift, turn = torch.randint(count, (2,), generator=generator).tolist()
+        steps = golden.flip(0) if turn % 2 else golden
+        order.append(steps.roll(shift) * rows // count)
     return torch.cat(places).to(device), torch.cat(order).to(device)

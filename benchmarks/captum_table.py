@@ -1,0 +1,220 @@
+"""Every method that captum has too: time of captum's default call and of its best setting, over ours.
+
+``python benchmarks/captum_table.py [--rounds 5] [--only METHOD …]``. Batch 8, processor time of one thread,
+runs in turns, medians over rounds; above 1 pellucid is faster. Our calls are the defaults too, except that
+both sides get equal samples, background rows and groups where those are arguments. Ours also give scores, gap
+and standard errors, which captum's do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import captum.attr as captum
+import torch
+from torch import Tensor, nn
+
+from attribution import mlp, resnet18, small_cnn
+from pellucid import attribution as a
+
+BATCH, SAMPLES, BACKGROUND = 8, 50, 20
+CELLS = 16
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, rows, their classes, a hidden layer, and CELLS groups of elements."""
+
+    net: nn.Module
+    x: Tensor
+    classes: Tensor
+    layer: str
+    background: Tensor
+    groups: Tensor
+
+    @property
+    def hidden(self) -> nn.Module:
+        return self.net.get_submodule(self.layer)
+
+
+def case(make: Callable[[], tuple[nn.Module, tuple[int, ...]]], layer: str) -> Case:
+    torch.manual_seed(0)
+    net, shape = make()
+    x = torch.rand(BATCH, *shape)
+    if len(shape) == 1:
+        groups = torch.arange(shape[0]) * CELLS // shape[0]
+    else:
+        side = torch.arange(shape[1]) * 4 // shape[1]
+        groups = (side[:, None] * 4 + side).expand(shape).contiguous()
+    return Case(net.eval(), x, torch.arange(BATCH), layer, torch.rand(BACKGROUND, *shape), groups)
+
+
+def methods(c: Case) -> Iterator[tuple[str, Call, Mapping[str, Call]]]:
+    """Name, our call, captum's calls: ``default`` first, the others compete for the best setting."""
+    net, x, y, at, bg, groups = c.net, c.x, c.classes, c.layer, c.background, c.groups
+    mask = groups[None]
+    each = (4, 16, 64)
+    ps = "perturbations_per_eval"
+
+    def theirs(method: Callable[..., object], *args: object, **given: object) -> Call:
+        return lambda: method(*args, target=y, **given)
+
+    def varied(method: Callable[..., object], name: str, sizes: tuple[int, ...], **given: object):
+        calls = {"default": theirs(method, x, **given)}
+        return calls | {str(n): theirs(method, x, **given, **{name: n}) for n in sizes}
+
+    yield (
+        "saliency",
+        lambda: a.saliency(net, x, y),
+        {"default": theirs(captum.Saliency(net).attribute, x, abs=False)},
+    )
+    yield (
+        "input_x_gradient",
+        lambda: a.input_x_gradient(net, x, y),
+        {"default": theirs(captum.InputXGradient(net).attribute, x)},
+    )
+    yield (
+        "guided_backpropagation",
+        lambda: a.guided_backpropagation(net, x, y),
+        {"default": theirs(captum.GuidedBackprop(net).attribute, x)},
+    )
+    yield (
+        "deconvnet",
+        lambda: a.deconvnet(net, x, y),
+        {"default": theirs(captum.Deconvolution(net).attribute, x)},
+    )
+    yield (
+        "integrated_gradients",
+        lambda: a.integrated_gradients(net, x, y, steps=SAMPLES, rule="gauss_legendre"),
+        varied(captum.IntegratedGradients(net).attribute, "internal_batch_size", (64, 128)),
+    )
+    yield (
+        "expected_gradients",
+        lambda: a.expected_gradients(net, x, y, background=bg),
+        {"default": theirs(captum.GradientShap(net).attribute, x, baselines=bg, n_samples=4 * BACKGROUND)},
+    )
+    yield (
+        "smoothgrad",
+        lambda: a.smoothgrad(net, x, y, samples=SAMPLES),
+        varied(
+            captum.NoiseTunnel(captum.Saliency(net)).attribute,
+            "nt_samples_batch_size",
+            (8,),
+            nt_samples=SAMPLES,
+            abs=False,
+        ),
+    )
+    yield "deep_lift", lambda: a.deep_lift(net, x, y), {"default": theirs(captum.DeepLift(net).attribute, x)}
+    yield (
+        "deep_lift_shap",
+        lambda: a.deep_lift_shap(net, x, y, background=bg),
+        {"default": theirs(captum.DeepLiftShap(net).attribute, x, bg)},
+    )
+    yield (
+        "lrp",
+        lambda: a.lrp(net, x, y, rules="epsilon"),
+        {"default": theirs(captum.LRP(net).attribute, x)},
+    )
+    yield (
+        "layer_conductance",
+        lambda: a.layer_conductance(net, x, y, at=at, steps=SAMPLES),
+        varied(captum.LayerConductance(net, c.hidden).attribute, "internal_batch_size", (64, 128)),
+    )
+    yield (
+        "internal_influence",
+        lambda: a.internal_influence(net, x, y, at=at, steps=SAMPLES),
+        varied(captum.InternalInfluence(net, c.hidden).attribute, "internal_batch_size", (64, 128)),
+    )
+    if x.ndim == 4:
+        yield (
+            "grad_cam",
+            lambda: a.grad_cam(net, x, y, at=at),
+            {"default": theirs(captum.LayerGradCam(net, c.hidden).attribute, x)},
+        )
+        window = x.shape[-1] // 4
+        box, stride = (x.shape[1], window, window), (x.shape[1], window // 2, window // 2)
+        yield (
+            "occlusion",
+            lambda: a.occlusion(net, x, y, window=window, stride=(x.shape[1], window // 2, window // 2)),
+            varied(captum.Occlusion(net).attribute, ps, each, sliding_window_shapes=box, strides=stride),
+        )
+    yield (
+        "feature_ablation",
+        lambda: a.feature_ablation(net, x, y, groups=groups),
+        varied(captum.FeatureAblation(net).attribute, ps, each, feature_mask=mask),
+    )
+    yield (
+        "shapley_sampling",
+        lambda: a.shapley_sampling(net, x, y, groups=groups, budget=2 + 10 * (CELLS - 1)),
+        varied(captum.ShapleyValueSampling(net).attribute, ps, each, feature_mask=mask, n_samples=10),
+    )
+
+    def one_by_one(method: Callable[..., object], **given: object) -> Call:
+        return lambda: [
+            method(x[i : i + 1], target=y[i : i + 1], feature_mask=mask, n_samples=100, **given)
+            for i in range(BATCH)
+        ]
+
+    for name, ours, them in (
+        ("kernel_shap", a.kernel_shap, captum.KernelShap),
+        ("lime", a.lime, captum.Lime),
+    ):
+        yield (
+            name,
+            lambda ours=ours: ours(net, x, y, groups=groups, budget=102),
+            {"default": one_by_one(them(net).attribute)}
+            | {str(n): one_by_one(them(net).attribute, **{ps: n}) for n in (16, 64)},
+        )
+
+
+def ratios(ours: Call, calls: Mapping[str, Call], rounds: int) -> tuple[float, float, float]:
+    """Our milliseconds, captum's default over ours, captum's best over ours."""
+    spent: dict[str, list[float]] = {"ours": [], **{name: [] for name in calls}}
+    for turn in range(rounds + 1):
+        for name, call in {"ours": ours, **calls}.items():
+            if name == "default" and len(calls) > 1 and turn > 1:
+                continue  # slow, and far off: once is enough
+            began = time.process_time()
+            call()
+            if turn:
+                spent[name].append(time.process_time() - began)
+    middle = {name: statistics.median(found) for name, found in spent.items()}
+    best = min(middle[name] for name in calls)
+    return 1e3 * middle["ours"], middle["default"] / middle["ours"], best / middle["ours"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="*")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    slower = 0
+    for net, made in {
+        "MLP": case(mlp, "2"),
+        "small CNN": case(small_cnn, "3"),
+        "ResNet-18/4": case(resnet18, "6"),
+    }.items():
+        for name, ours, calls in methods(made):
+            if options.only and name not in options.only:
+                continue
+            try:
+                ms, default, best = ratios(ours, calls, options.rounds)
+            except Exception as error:  # what captum cannot do on a network is a result too
+                print(f"{name:24} {net:12} {type(error).__name__}: {str(error)[:80]}", flush=True)
+                continue
+            slower += best < 1
+            print(f"{name:24} {net:12} {ms:9.1f} ms   default {default:6.2f}   best {best:6.2f}", flush=True)
+    return 1 if slower else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

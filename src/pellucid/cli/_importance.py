@@ -1,0 +1,98 @@
+"""``pellucid importance``: what the network uses over many rows."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Model,
+    Seed,
+    Weights,
+    parts_of,
+    subject_of,
+    targets_of,
+)
+from pellucid.cli._say import document, narrate, progress, show
+from pellucid.errors import InputError
+
+
+def importance(
+    model: Model,
+    method: Annotated[
+        str, typer.Option(help="permutation, mean, partial-dependence or interactions.")
+    ] = "permutation",
+    column: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns with commas between them, for partial-dependence; left out, the three most used.",
+            metavar="LIST",
+        ),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Class number or name.", metavar="CLASS")] = None,
+    row: Annotated[int, typer.Option("--input", help="Held-out row, for interactions.")] = 0,
+    rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 256,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")
+    ] = None,
+    batch_size: BatchSize = 128,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """What the network uses over many rows, with intervals.
+
+    By swapping parts between rows, by mean attribution, along one column, or in pairs.
+    """
+    from pellucid import tasks
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    asked = targets_of(subject, target)
+    if len(asked) > 1:
+        raise InputError(f"--target takes one class here, got {target!r}.")
+    with progress(method, quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.importance_of(
+            subject,
+            method,
+            columns=parts_of(column),
+            target=asked[0] if asked else None,
+            row=row,
+            rows=rows,
+            compute=compute,
+        )
+    if out is not None:
+        _write(found, out)
+    if as_json:
+        inputs = {"model": model, "method": method, "column": column, "target": target, "rows": rows}
+        document("importance", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+    else:
+        _tell(found)
+
+
+def _each(found: object) -> list[object]:
+    return [*found] if isinstance(found, tuple) else [found]
+
+
+def _write(found: object, out: Path) -> None:
+    from pellucid import figures
+
+    drawn = [figure for each in _each(found) for figure in figures.figures_of(each)]
+    figures.joined(drawn).save(out)
+    narrate(f"Picture written to {out}")
+
+
+def _tell(found: object) -> None:
+    from pellucid import figures
+
+    for each in _each(found):
+        show(figures.text(each))

@@ -1,0 +1,96 @@
+"""What a dossier will take, part by part."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from pellucid import tasks
+from pellucid._core import Compute, Subject, predict
+from pellucid.report._report import EACH, case_methods, spread
+from pellucid.tasks import Estimate, Step
+from pellucid.tasks._estimate import gathered
+from pellucid.tasks._estimate_features import counted
+from pellucid.tasks._explain import PANEL
+
+ROWS, FEW, MASKS = 512, 8, 64
+TRIED = 32  # held-out rows on which methods are tested
+
+
+def estimate_report(
+    subject: Subject,
+    *,
+    units: int = 16,
+    layers: int = 3,
+    steps: int = 192,
+    compute: Compute | None = None,
+) -> Estimate:
+    """What :func:`pellucid.report` with these arguments will take, from small runs of each part.
+
+    Returns:
+        An :class:`Estimate`; its passes are about right, since the best method is known only afterwards and
+        units that no longer climb are left alone.
+
+    Cost:
+        Some per cent of the dossier itself.
+
+    Example:
+        >>> import pellucid
+        >>> subject = pellucid.train("breast-cancer", epochs=1)
+        >>> estimate_report(subject, layers=1, units=2, steps=8).forward > 0
+        True
+    """
+    began, how = time.perf_counter(), compute or Compute()
+    held = tasks.held_out(subject.needs_data("estimate_report"))
+    total = len(subject.needs_data("estimate_report"))
+    outputs = _predicting(subject, 3 * len(held) + total)
+    parts = [_layers(subject, how, min(ROWS, len(held))), outputs]
+    memory = 0
+    rows = torch.arange(3 * EACH) % len(held)
+    cases = tasks.estimate(subject, held.inputs[rows], methods=case_methods(subject, None), compute=how)
+    parts.append(_sum("cases", cases))
+    tried = list(tasks.fitting_methods(subject, among=PANEL))
+    tested = held.inputs[tasks.sample(len(held), TRIED)]
+    survey = tasks.estimate(subject, tested, methods=tried, cards=False, compute=how)
+    masks = (MASKS + 2) * len(tested)
+    whole = _sum("choice of the best method", survey)
+    pace = outputs.seconds / max(1, outputs.forward)
+    parts += [whole, Step(whole.name, masks, 0, masks * pace)]
+    for site in spread(tasks.feature_sites(subject), layers):
+        chosen = tasks.first_units(subject, site, units)
+        page = tasks.estimate_features(subject, site, units=chosen, steps=steps, compute=how)
+        parts.append(_sum("features", page))
+        memory = max(memory, page.memory)
+    if len(subject.spec.axes) == 1:
+        parts.append(_importance(subject, min(256, len(held)), pace))
+    memory = max(memory, cases.memory, survey.memory)
+    return Estimate(gathered(parts), memory, time.perf_counter() - began)
+
+
+def _sum(name: str, found: Estimate) -> Step:
+    return Step(name, found.forward, found.backward, found.seconds, exact=False)
+
+
+def _layers(subject: Subject, how: Compute, rows: int) -> Step:
+    """Two small summaries, and on to the wanted number of rows."""
+    one, two = (
+        counted(subject.model, lambda n=n: tasks.layers(subject, rows=n, compute=how)) for n in (FEW, 2 * FEW)
+    )
+    forward = one[0] + (two[0] - one[0]) * (rows - FEW) // FEW
+    seconds = one[1] + max(0.0, two[1] - one[1]) * (rows - FEW) / FEW
+    return Step("layers", forward, 0, seconds, exact=False)
+
+
+def _predicting(subject: Subject, rows: int) -> Step:
+    few = subject.needs_data("estimate_report").inputs[:64]
+    _, seconds = counted(subject.model, lambda: predict(subject.model, few))
+    return Step("outputs", rows, 0, seconds / len(few) * rows)
+
+
+def _importance(subject: Subject, rows: int, pace: float) -> Step:
+    """Ten permutations of each part, and three curves of twenty points."""
+    data = subject.needs_data("estimate_report")
+    parts = len(subject.spec.group_names(data.inputs[:1])) or data.inputs[0].numel()
+    passes = rows * (10 * parts + 1 + 3 * 20)
+    return Step("importance", passes, 0, passes * pace, exact=False)

@@ -1,0 +1,351 @@
+"""What a long piece of work will take, from short ones: passes, memory and time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from pellucid import evidence
+from pellucid._core import Compute, Explanation, Subject, TargetLike, predict, several_targets
+from pellucid._core._question import Question
+from pellucid.errors import MethodError
+from pellucid.evidence._statistics import differ
+from pellucid.tasks._explain import Method, best_method, chosen_inputs, method_named, other_rows, usual_target
+from pellucid.tasks._several import target_named
+
+POINTS = 4  # copies of a chunk of inputs that are held while it is made
+MASKS, NOISES, TWINS, OTHERS = 64, 4, 2, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of the work.
+
+    Args:
+        name: what is done.
+        forward, backward: rows of the network in each direction.
+        seconds: of this part.
+        exact: whether the rows are those that will be; else they depend on what is found on the way.
+    """
+
+    name: str
+    forward: int
+    backward: int
+    seconds: float
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a piece of work will take.
+
+    Args:
+        steps: its parts.
+        memory: bytes at the peak, beside what the network itself holds.
+        spent: seconds that the estimate took.
+    """
+
+    steps: tuple[Step, ...]
+    memory: int
+    spent: float = field(default=0.0, compare=False)
+
+    @property
+    def forward(self) -> int:
+        """Rows through the network."""
+        return sum(step.forward for step in self.steps)
+
+    @property
+    def backward(self) -> int:
+        """Rows back through the network."""
+        return sum(step.backward for step in self.steps)
+
+    @property
+    def seconds(self) -> float:
+        """Time on this machine, busy as it is now."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the passes are those that will be."""
+        return all(step.exact for step in self.steps)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A cost that grows with the number of rows: passes ``fixed + slope · rows``.
+
+    Args:
+        forward, backward: fixed and slope.
+        per_pass: seconds for each row of the network where chunks were full when it was tried, else 0.
+        fixed: seconds beside the passes.
+        exact: whether two rows cost the same.
+        sampled: whether the method draws at random.
+    """
+
+    forward: tuple[int, int]
+    backward: tuple[int, int]
+    per_pass: float
+    fixed: float
+    exact: bool
+    sampled: bool
+
+    def at(self, rows: int, pace: _Pace) -> tuple[int, int, float]:
+        """Passes in each direction, and seconds."""
+        forward, backward = (a + b * rows for a, b in (self.forward, self.backward))
+        taken = self.per_pass * forward if self.per_pass else pace.both(forward, backward)
+        return forward, backward, self.fixed + taken
+
+
+def estimate(
+    subject: Subject,
+    x: Tensor | int | Sequence[int] | None = None,
+    *,
+    methods: Sequence[str | Method] = (),
+    targets: Sequence[TargetLike | str] = (),
+    cards: bool = True,
+    shard: int | None = None,
+    compute: Compute | None = None,
+) -> Estimate:
+    """What :func:`pellucid.explain_several` (and ``explain``, ``explain_to``) will take.
+
+    Each method explains one and three rows; what is beyond grows with the number of rows.
+
+    Args:
+        subject, x, methods, targets, cards: as for :func:`pellucid.explain_several`.
+        shard: rows explained at once, as :func:`pellucid.explain_to` does; ``None`` is all.
+        compute: how it will run.
+
+    Returns:
+        An :class:`Estimate`. Passes are exact, but for methods that take as many as a row needs (marked so).
+
+    Raises:
+        MethodError, InputError, TargetError: as the work itself would.
+
+    Cost:
+        Each method on five rows, and some passes of one chunk. Where no method is named, the choice of the
+        best is made, which costs what it costs.
+
+    Limits:
+        Time holds for this machine and its load. Memory is the network's own activations for one chunk, and
+        what is kept for all rows; what an allocator wastes is not in it.
+
+    Example:
+        >>> import pellucid
+        >>> data = (torch.rand(80, 4), torch.tensor([0, 1] * 40))
+        >>> subject = pellucid.open(torch.nn.Linear(4, 2), data=data)
+        >>> plan = estimate(subject, [0, 1, 2], methods=["saliency"], cards=False)
+        >>> plan.forward, plan.backward, plan.exact
+        (6, 3, True)
+    """
+    began, how = time.perf_counter(), compute or Compute()
+    inputs = chosen_inputs(subject, x)
+    names = list(methods) or [best_method(subject, compute=compute)[0]]
+    functions = [method_named(one) if isinstance(one, str) else one for one in names]
+    asked = [target_named(subject, one) if isinstance(one, str) else one for one in targets]
+    pace, steps = _Pace(subject, inputs, how), list[Step]()
+    parts = list(inputs.split(shard or len(inputs)))
+    for part in parts:
+        if not asked and subject.task != "regression":
+            steps.append(Step("outputs", len(part), 0, pace.forward(len(part))))
+        if cards:
+            steps += _shared(subject, part, pace)
+    for function in functions:
+        alone = _line(subject, function, inputs, asked[:1], how, pace)
+        whole = alone if len(asked) < 2 else _line(subject, function, inputs, asked, how, pace)
+        for part in parts:
+            steps += _of_method(subject, function, part, alone, whole, max(1, len(asked)), cards, pace)
+    memory = memory_of(subject, inputs, max(len(part) for part in parts), how, cards)
+    return Estimate(gathered(steps), memory, time.perf_counter() - began)
+
+
+class _Pace:
+    """How long one row takes in full chunks, with and without its gradient."""
+
+    def __init__(self, subject: Subject, inputs: Tensor, how: Compute) -> None:
+        size = min(how.batch_size, 8 * len(inputs), 64)
+        rows = inputs[torch.arange(size) % len(inputs)]
+        quiet = dataclasses.replace(how, progress=Compute().progress)
+        target = usual_target(subject, rows)
+        q = Question(subject.model, rows, target, spec=subject.spec, compute=quiet)
+        self._score = _timed(q.scores) / size
+        try:
+            self._both = _timed(q.gradient) / size
+        except MethodError:
+            self._both = self._score
+        self._cards = [_of_cards(subject, inputs[torch.arange(n) % len(inputs)], quiet) for n in (1, 5)]
+
+    def forward(self, rows: int) -> float:
+        return rows * self._score
+
+    def cards(self, rows: int) -> float:
+        """Seconds for cards without what the network takes."""
+        slope = max(0.0, (self._cards[1] - self._cards[0]) / 4)
+        return max(0.0, self._cards[0] - slope) + slope * rows
+
+    def both(self, forward: int, backward: int) -> float:
+        alone = max(0, forward - backward)
+        return alone * self._score + min(forward, backward) * self._both
+
+
+def _timed(work: Callable[[], object]) -> float:
+    work()
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _of_cards(subject: Subject, few: Tensor, how: Compute) -> float:
+    """Seconds of all that cards compute without the network: those of a network that costs nothing."""
+    outputs = predict(subject.model, few[:1], compute=how)
+    if not few.is_floating_point():
+        return 0.0
+    free = _Free(few[0].numel(), outputs.shape[1] if outputs.ndim == 2 else 1).to(few)
+    method, target = method_named("saliency"), usual_target(subject, few)
+    why = method(free, few, target, spec=subject.spec, compute=how)
+    others = other_rows(subject)
+    return _timed(
+        lambda: evidence.cards(
+            free, why, method, target=target, spec=subject.spec, others=others, compute=how
+        )
+    )
+
+
+class _Free(nn.Module):
+    """A network that takes no time worth measuring."""
+
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(outputs, min(width, 4)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, : self.weight.shape[1]] @ self.weight.T
+
+
+def _line(
+    subject: Subject,
+    method: Method,
+    inputs: Tensor,
+    targets: Sequence[TargetLike],
+    how: Compute,
+    pace: _Pace,
+) -> _Line:
+    """The method on one row, on another, and on three."""
+    quiet = dataclasses.replace(how, progress=Compute().progress)
+    rows = inputs[torch.arange(4) % len(inputs)]
+
+    def asked(some: Tensor) -> tuple[int, int, float, Explanation]:
+        wanted = list(targets) or [usual_target(subject, some)]
+        began = time.perf_counter()
+        found = several_targets(method, subject.model, some, wanted, spec=subject.spec, compute=quiet)
+        made = found[0].provenance
+        return made.forward, made.backward, time.perf_counter() - began, found[0]
+
+    asked(rows[:1])
+    one, other, three = asked(rows[:1]), asked(rows[3:]), asked(rows[:3])
+    more = (three[0] - one[0], three[1] - one[1])
+    even = one[:2] == other[:2] and more[0] % 2 == more[1] % 2 == 0
+    # what is integrated to a tolerance takes as many passes as it needs
+    exact = even and one[3].bound is None
+    slopes = (math.ceil(more[0] / 2), math.ceil(more[1] / 2))
+    forward, backward = (one[0] - slopes[0], slopes[0]), (one[1] - slopes[1], slopes[1])
+    full = exact and three[0] >= 2 * how.batch_size
+    per_pass = three[2] / three[0] if full else 0.0
+    fixed = 0.0 if full else max(0.0, one[2] - pace.both(*one[:2]))
+    return _Line(forward, backward, per_pass, fixed, exact, one[3].stderr is not None)
+
+
+def _shared(subject: Subject, x: Tensor, pace: _Pace) -> list[Step]:
+    """What the evidence of all methods has in common."""
+    outputs = predict(subject.model, x[:1])
+    classes = outputs.shape[1] if outputs.ndim == 2 else 1
+    masks = len(evidence.bank(x, subject.spec, masks=MASKS).masks)
+    rows = len(x) * (masks + 1) + len(x) + _fresh(subject, x)
+    rows += NOISES * len(x) if classes > 1 and x.is_floating_point() else 0
+    return [Step("evidence: masks and outputs", rows, 0, pace.forward(rows))]
+
+
+def _fresh(subject: Subject, x: Tensor) -> int:
+    others = other_rows(subject)
+    if others is None:
+        return 0
+    return min(int(differ(others.to(x), x).all(1).sum()), max(0, OTHERS - len(x)))
+
+
+def _of_method(
+    subject: Subject,
+    method: Method,
+    x: Tensor,
+    alone: _Line,
+    whole: _Line,
+    targets: int,
+    cards: bool,
+    pace: _Pace,
+) -> list[Step]:
+    name = getattr(method, "__name__", "a function")
+    steps = [Step(name, *whole.at(len(x), pace), whole.exact)]
+    if not cards:
+        return steps
+    n, fresh = len(x), _fresh(subject, x)
+    outputs = predict(subject.model, x[:1])
+    times = [n] * TWINS + [n] * int(alone.sampled) + [fresh] * bool(fresh)
+    times += [n] if outputs.ndim == 2 and outputs.shape[1] > 1 else []
+    times += [NOISES * n] if x.is_floating_point() else []
+    each = [alone.at(rows, pace) for rows in times]
+    forward, backward = targets * sum(one[0] for one in each), targets * sum(one[1] for one in each)
+    seconds = targets * (sum(one[2] for one in each) + pace.cards(n))
+    return [*steps, Step(f"evidence: {name} again", forward, backward, seconds, alone.exact)]
+
+
+def gathered(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Steps of one name as one."""
+    found: dict[str, Step] = {}
+    for step in steps:
+        before = found.get(step.name)
+        if before is not None:
+            forward, backward = before.forward + step.forward, before.backward + step.backward
+            took, exact = before.seconds + step.seconds, before.exact and step.exact
+            found[step.name] = Step(step.name, forward, backward, took, exact)
+        else:
+            found[step.name] = step
+    return tuple(found.values())
+
+
+def memory_of(subject: Subject, inputs: Tensor, rows: int, how: Compute, cards: bool) -> int:
+    """Bytes of one chunk with its graph, and of what is kept for the rows explained at once."""
+    chunk = min(how.batch_size, rows * MASKS)
+    row = inputs[:1].numel() * inputs.element_size()
+    q = Question(subject.model, inputs[:1], usual_target(subject, inputs[:1]), spec=subject.spec)
+    with _saved() as sizes:
+        try:
+            q.gradient()
+        except MethodError:
+            q.scores()
+    kept = 4 + (2 * NOISES if cards else 0)
+    return chunk * (sum(sizes.values()) + POINTS * row) + kept * rows * row
+
+
+@contextmanager
+def _saved() -> Generator[dict[int, int]]:
+    """Bytes of each storage that a pass keeps for its way back."""
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if not isinstance(tensor, nn.Parameter):
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield sizes

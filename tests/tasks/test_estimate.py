@@ -1,0 +1,94 @@
+"""What work will take is said before it is done: the passes to the row."""
+
+import functools
+
+import pytest
+import torch
+
+import pellucid
+from pellucid import tasks
+from pellucid.attribution import integrated_gradients
+from pellucid.errors import MethodError
+from pellucid.report import dossier, estimate_report
+from pellucid.tasks._estimate_features import counted
+
+
+@pytest.fixture(scope="module")
+def subject():
+    draw = torch.Generator().manual_seed(0)
+    x = torch.rand(160, 6, generator=draw)
+    data = pellucid.data.arrays(x, (x[:, 0] > 0.5).long(), classes=["low", "high"], name="planted")
+    return pellucid.train(data, epochs=3, patience=None)
+
+
+def midpoint(model, inputs, target, *, spec=None, compute=None):
+    return integrated_gradients(model, inputs, target, rule="midpoint", steps=9, spec=spec, compute=compute)
+
+
+@pytest.mark.parametrize(
+    ("rows", "methods", "targets", "cards"),
+    [
+        (1, ["saliency"], [], True),
+        (5, ["saliency", "occlusion"], [], True),
+        (3, ["smoothgrad", midpoint], ["low", 1], True),
+        (45, ["input_x_gradient"], [1], True),
+        (4, ["lrp", "kernel_shap", "expected_gradients"], [], False),
+    ],
+)
+def test_passes_are_those_that_are_made(subject, rows, methods, targets, cards):
+    rows = list(range(rows)) if rows < 30 else subject.data.inputs[:rows]
+    work = functools.partial(
+        pellucid.explain_several, subject, rows, methods=methods, targets=targets, cards=cards
+    )
+    plan = pellucid.estimate(subject, rows, methods=methods, targets=targets, cards=cards)
+    assert plan.exact
+    assert plan.forward == counted(subject.model, work)[0]
+    shared = {why.provenance.method: why.provenance.backward for why in work()}
+    told = {step.name: step.backward for step in plan.steps if "again" not in step.name}
+    assert sum(shared.values()) == sum(told.values())
+    assert plan.seconds > 0
+    assert plan.memory > 0
+
+
+def test_a_streamed_data_set_is_counted_shard_by_shard(subject, tmp_path):
+    pytest.importorskip("pyarrow")
+    inputs = subject.data.inputs
+    plan = pellucid.estimate(subject, inputs, methods=["saliency"], shard=50)
+    work = functools.partial(
+        pellucid.explain_to, tmp_path / "a.parquet", subject, methods=["saliency"], shard=50
+    )
+    assert plan.forward == counted(subject.model, work)[0]
+
+
+def test_what_depends_on_the_way_is_said(subject):
+    assert not pellucid.estimate(subject, 0, methods=["integrated_gradients"]).exact
+    with pytest.raises(MethodError, match="grad_cam"):
+        pellucid.estimate(subject, 0, methods=["grad_cam"])
+
+
+def test_memory_grows_with_the_chunk(subject):
+    small, large = (
+        pellucid.estimate(
+            subject, range(20), methods=["saliency"], compute=pellucid.Compute(batch_size=size)
+        ).memory
+        for size in (8, 64)
+    )
+    assert large > 2 * small
+
+
+def test_features_and_report(subject):
+    plan = tasks.estimate_features(subject, units=[0, 1], steps=12)
+    work = functools.partial(pellucid.features, subject, units=[0, 1], steps=12)
+    assert plan.exact
+    assert plan.forward == counted(subject.model, work)[0]
+    assert not tasks.estimate_features(subject, units=[0, 1], steps=500).exact
+    whole = estimate_report(subject, layers=1, units=2, steps=8)
+    work = functools.partial(dossier, subject, layers=1, units=2, steps=8)
+    real = counted(subject.model, work)[0]
+    assert whole.forward / real == pytest.approx(1, abs=0.35)
+
+
+def test_it_is_shown_as_a_table(subject):
+    (figure,) = pellucid.figures.figures_of(pellucid.estimate(subject, 0, methods=["saliency"]))
+    assert "rows through the network" in figure.alt
+    assert figure.table.columns[:2] == ("step", "rows forward")
