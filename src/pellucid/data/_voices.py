@@ -26,8 +26,8 @@ OTHERS = ("white noise", "hum", "tone", "clicks")
 def voices(*, count: int = 48, seed: int = 0) -> Dataset:
     """Sounds of 3.2 s at 16 kHz with a short event or two: sung syllables, and noise, hum, tone or clicks.
 
-    Every sound has half a second of what is no voice; in three of four, two or three syllables stand elsewhere.
-    All else is quiet noise. So it is known where the voice is: ``relevant`` marks those samples.
+    Every sound has half a second of what is no voice; in three of four, two or three syllables stand
+    elsewhere. All else is quiet noise. So it is known where the voice is: ``relevant`` marks those samples.
 
     Args:
         count: how many.
