@@ -25,7 +25,7 @@ def photos(out: Path, seed: int) -> Path:
     from pellucid.report import showcase
 
     dataset = data.photographs(views=VIEWS)
-    subject = tasks.open(tasks.mobilenet(), data=dataset, name="MobileNetV2 on photographs")
+    subject = tasks.open("pellucid.tasks:mobilenet", data=dataset, name="MobileNetV2 on photographs")
     narrate(f"\n━━ photos: MobileNetV2 (ImageNet) on {len(tasks.held_out(dataset))} photographs")
     told = _top(subject.model, tasks.held_out(dataset).inputs, subject.classes, data.photograph_names())
     for line in told:
@@ -108,7 +108,7 @@ def speech(out: Path, seed: int) -> Path:
 
     dataset = data.voices(seed=seed)
     narrate(f"\n━━ speech: Silero's detector on {len(dataset)} generated sounds")
-    subject = tasks.open(tasks.speech_detector(), data=dataset, name="Silero's speech detector")
+    subject = tasks.open("pellucid.tasks:speech_detector", data=dataset, name="Silero's speech detector")
     methods: dict[str, tasks.Method] = {
         "occlusion": attribution.occlusion,
         "odd_regression": attribution.odd_regression,

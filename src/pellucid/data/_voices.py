@@ -74,7 +74,7 @@ def _sound(number: int, generator: Generator) -> tuple[Tensor, Tensor]:
     other = before + phrase + between if voice_first else before
     noise = _other(OTHERS[number % len(OTHERS)], number % 12, generator)[:OTHER]
     wave[other : other + OTHER] += 0.6 * _edged(noise)
-    if number % 4 != number // 4 % 4:  # each kind of other sound also stands alone
+    if number % 4 != (number // 4 + 3) % 4:  # each kind of other sound also stands alone
         names = list(VOWELS)
         sung = [
             _vowel(pitch, VOWELS[names[(number + k) % len(names)]], SYLLABLE, generator)
