@@ -134,7 +134,9 @@ def edge_attribution(
     )
 
 
-def _line(start: Tensor, end: Tensor, steps: int):
+def _line(start: Tensor, end: Tensor, steps: int) -> Callable[[Tensor, slice], Tensor]:
+    """Points halfway through equal steps from one activation to the other."""
+
     def between(ks: Tensor, rows: slice) -> Tensor:
         share = ((ks + 0.5) / steps).to(start).reshape(-1, *[1] * start.ndim)
         return start[rows] + share * (end - start)[rows]
