@@ -38,7 +38,8 @@ def test_values_without_a_slope_are_refused_and_the_rows_named(method, silent, n
         method(network, rows(*silent), 0)
     said = str(caught.value)
     assert said.startswith(method.__name__)
-    assert "add a small floor" in said.lower() and "occlusion" in said
+    assert "Add a small floor" in said
+    assert "occlusion" in said
 
 
 @pytest.mark.parametrize("method", [saliency, input_x_gradient, integrated_gradients])
@@ -50,7 +51,8 @@ def test_inside_the_network_too(method):
     with pytest.raises(MethodError, match="the values of row 0 are NaN"):
         method(network, rows(0), 0)
     assert all(p.grad is None and p.requires_grad for p in network.parameters())
-    assert not network[1]._forward_hooks and not network[1]._backward_hooks
+    assert not network[1]._forward_hooks
+    assert not network[1]._backward_hooks
 
 
 def test_what_is_advised_works_there():
