@@ -138,7 +138,7 @@ CASES = [
     (depends_on_batch, "explains each row by itself"),
     (depends_on_chunk, "gives the same answer for any batch size"),
     (wrong_shape, "answers in the shape of the inputs"),
-    (not_finite, "answers for rows or for pictures"),
+    (not_finite, "answers for rows, pictures or tokens"),
     (secret_option, "replays from its provenance"),
     (forgets_option, "repeats itself to the bit under one seed"),
     (does_not_add_up, "keeps its completeness gap small"),
