@@ -65,7 +65,7 @@ def laid(method: str, q: Question, found: Tensor, picture: Tensor, layer: str, *
     large = F.interpolate(found, size, mode="bilinear", align_corners=False)
     values = (large / picture.shape[1]).expand(-1, *picture.shape[1:]).reshape(q.packed.shape)
     height, width = found.shape[-2:]
-    note = f"Map of {layer!r} ({height}×{width}), enlarged to the picture."
+    note = f"Map of {layer!r} ({height}×{width}), enlarged to {size[0]}×{size[1]}."
     if not bool(found.any(-1).any(-1).all()):
         note += " For some rows the map is empty: this layer gives no evidence for their target."
     return q.answer(method, values, {"at": layer, "relu": relu}, note=note, over="inputs")
