@@ -10,6 +10,7 @@ TABLES = (
     "gradient",
     "coverage",
     "captum_table",
+    "memory",
     "propagation",
     "shapley",
     "features",
