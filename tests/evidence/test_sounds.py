@@ -97,3 +97,41 @@ def test_a_true_map_of_a_waveform_passes_and_controls_do_not(trial):
     smooth = torch.randn(64, 1, 32, generator=generator).repeat_interleave(20, -1)
     assert share(smooth) <= 0.1
     assert share(smooth * (x.abs() > 0)) <= 0.1
+
+
+def test_silence_behind_a_sound_stays_where_it_is():
+    drawn = evidence.bank(torch.zeros(1, 1, 640), WAVES, masks=8)
+    moves = placements(drawn, 1000, columns=20)
+    assert len(moves) == len(moves.unique(dim=0)) == 2 * 20 - 1
+    assert bool((moves[:, 20:] == torch.arange(20, 64)).all())
+    assert bool((moves[:, :20].sort(1).values == torch.arange(20)).all())
+    pitched = evidence.bank(torch.zeros(1, 1, 24, 160), PITCHED, masks=8)
+    moved = placements(pitched, 300, columns=30).view(300, 24, 54)
+    assert len(moved.unique(dim=0)) == 300
+    assert bool((moved[..., 30:] == torch.arange(24 * 54).view(24, 54)[:, 30:]).all())
+    assert bool((moved[..., :30] % 54 < 30).all())
+
+
+def test_placements_are_confined_row_by_row_to_what_is_heard(trial):
+    x, target, _ = trial
+    cut = x.clone()
+    cut[:32, :, 300:] = 0
+    cut[0, :, 5:] = 0
+    seen = evidence.responses(Bursts(), cut, target, spec=WAVES)
+    assert seen.lasting.tolist() == [10] + [30] * 31 + [64] * 32
+    maps = torch.randn(64, 64, generator=torch.Generator().manual_seed(2))
+    found = evidence.placement(seen, maps)
+    assert found.n.tolist() == [19] + [59] * 31 + [127] * 32
+    # the slow way, for one row
+    own = evidence.agreement(seen, maps)[1]
+    way = [maps[1, move] for move in placements(seen.bank, 499, columns=30)]
+    alone = torch.stack([evidence.agreement(seen, each.expand(64, 64))[1] for each in way])
+    assert float(found.p[1]) == pytest.approx((1 + int((alone >= own - 1e-5).sum())) / 60)
+
+
+def test_rows_without_silence_and_pictures_are_placed_as_before(trial):
+    _, _, seen = trial
+    assert seen.lasting.tolist() == [64] * 64
+    assert torch.equal(placements(seen.bank, 99, 3), placements(seen.bank, 99, 3, columns=64))
+    plain = evidence.responses(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), torch.rand(2, 1, 8, 8), 0)
+    assert plain.lasting is None

@@ -60,7 +60,7 @@ def grad_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("grad_cam", model, inputs, target, at)
+    layer, picture = spatial("grad_cam", model, inputs, target, at, spec)
     q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
     is_map("grad_cam", layer, q.point)
     weight = q.gradient().mean((2, 3), keepdim=True)

@@ -62,7 +62,7 @@ def grad_cam_plus_plus(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("grad_cam_plus_plus", model, inputs, target, at)
+    layer, picture = spatial("grad_cam_plus_plus", model, inputs, target, at, spec)
     q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
     is_map("grad_cam_plus_plus", layer, q.point)
     slope, seen = q.gradient(), q.point

@@ -59,7 +59,7 @@ def hires_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("hires_cam", model, inputs, target, at)
+    layer, picture = spatial("hires_cam", model, inputs, target, at, spec)
     q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
     is_map("hires_cam", layer, q.point)
     slope, seen = q.gradient(), q.point

@@ -94,7 +94,14 @@ class Bench:
         )
         rows = n * (whole.drops.shape[1] + 1)
         return tuple(
-            Responses(whole.bank, whole.drops[k::count], whole.scores[k::count], whole.fill, one.label, rows)
+            dataclasses.replace(
+                whole,
+                drops=whole.drops[k::count],
+                scores=whole.scores[k::count],
+                target=one.label,
+                rows=rows,
+                lasting=None if whole.lasting is None else whole.lasting[k::count],
+            )
             for k, one in enumerate(self.targets)
         )
 

@@ -87,7 +87,8 @@ def agreement_interval(
 def placement(seen: Responses, maps: Tensor, *, draws: int = 499, seed: int = 0) -> Null:
     """Could the same map, laid elsewhere, do as well? Pictures and spectrograms: shifted around the
     edges, turned and mirrored, which keeps the histogram and the smoothness; waveforms: shifted in time and
-    reversed. Columns: permuted.
+    reversed. Columns: permuted. Silence behind a sound stays where it is: a map is laid elsewhere within what
+    is heard, since one laid over silence would do worse for that alone.
 
     ``p = (1 + #{T_b >= T}) / (B + 1)``. Pixels are never shuffled: against shuffled pixels a smooth random
     map passes far too often.
@@ -113,18 +114,37 @@ def placement(seen: Responses, maps: Tensor, *, draws: int = 499, seed: int = 0)
         structure and function, NeuroImage 178 (rotations as the null).
     """
     units, drops = _units(seen, maps), standardised(seen.drops)
-    parts = [(standardised(sums) * drops[:, None]).sum(-1) for sums in _moved(seen.bank, units, draws, seed)]
-    return _ranked("placement", agreement(seen, units), torch.cat(parts, 1))
+    null = units.new_full((len(units), draws), torch.nan)
+    for rows, columns in _alike(seen):
+        parts = [
+            (standardised(sums) * drops[rows][:, None]).sum(-1)
+            for sums in _moved(seen.bank, units[rows], draws, seed, columns)
+        ]
+        found = torch.cat(parts, 1)
+        null[rows, : found.shape[1]] = found
+    return _ranked("placement", agreement(seen, units), null, ~null.isnan())
 
 
-def placements(drawn: Bank, draws: int, seed: int = 0) -> Tensor:
-    """Ways to lay the same map elsewhere, as indices into the units: int64 ``[B, U]``."""
+def _alike(seen: Responses) -> Iterator[tuple[Tensor, int | None]]:
+    """Rows whose sounds end in the same column of the grid, and how many columns these are."""
+    if seen.lasting is None:
+        yield torch.arange(len(seen), device=seen.drops.device), None
+        return
+    for columns in seen.lasting.unique().tolist():
+        yield (seen.lasting == columns).nonzero().flatten(), int(columns)
+
+
+def placements(drawn: Bank, draws: int, seed: int = 0, columns: int | None = None) -> Tensor:
+    """Ways to lay the same map elsewhere, as indices into the units: int64 ``[B, U]``; units behind the first
+    ``columns`` of the grid stay.
+    """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 179_424_673)
     place = drawn.masks.device
     if drawn.grid is None:
         parts = drawn.masks.shape[1]
         return torch.stack([torch.randperm(parts, generator=generator) for _ in range(draws)]).to(place)
-    height, width = drawn.grid
+    height, whole = drawn.grid
+    width = whole if columns is None else columns
     turned = _turned(height, width)
     total = len(turned) * height * width
     # number 0 is the map where it lies
@@ -133,16 +153,19 @@ def placements(drawn: Bank, draws: int, seed: int = 0) -> Tensor:
     down = (torch.arange(height) - (shift // width)[:, None]) % height
     across = (torch.arange(width) - (shift % width)[:, None]) % width
     shifted = (down[:, :, None] * width + across[:, None, :]).flatten(1)
-    return turned[way[:, None], shifted].to(place)
+    found = turned[way[:, None], shifted].view(-1, height, width)
+    laid = torch.arange(height * whole).view(height, whole).repeat(len(found), 1, 1)
+    laid[..., :width] = found // width * whole + found % width
+    return laid.flatten(1).to(place)
 
 
-def _moved(drawn: Bank, units: Tensor, draws: int, seed: int) -> Iterator[Tensor]:
+def _moved(drawn: Bank, units: Tensor, draws: int, seed: int, columns: int | None) -> Iterator[Tensor]:
     """What the masks remove of the maps laid elsewhere: ``[N, b, M]``, some placements at a time."""
     if isinstance(drawn, WordBank):
         yield from drawn.moved(units, draws, seed)
         return
     units, turned = units - units.mean(1, keepdim=True), drawn.masks.to(units.dtype).T
-    for move in placements(drawn, draws, seed).split(max(1, CHUNK // max(1, units.numel()))):
+    for move in placements(drawn, draws, seed, columns).split(max(1, CHUNK // max(1, units.numel()))):
         yield units[:, move] @ turned
 
 

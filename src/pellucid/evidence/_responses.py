@@ -11,7 +11,9 @@ from pellucid._core import Compute, InputSpec, Question, TargetLike, Variants
 from pellucid.errors import InputError
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._fill import constant, filling
+from pellucid.inputs import AudioSpec
 
+LEAST = 10  # columns at least: a row of them can be laid in 19 other ways, which p = .05 needs
 STILL = 1e-5  # spread of the drops, relative to the score, that rounding alone can make
 
 
@@ -27,6 +29,8 @@ class Responses:
         fill: what stood in the place of removed parts, in words.
         target: what was scored, in words.
         rows: rows that went through the network in all.
+        lasting: ``[N]`` int64, in how many columns of the bank's grid a sound is heard, where silence may
+            stand behind sounds; else ``None``.
     """
 
     bank: Bank
@@ -35,6 +39,7 @@ class Responses:
     fill: str
     target: str
     rows: int
+    lasting: Tensor | None = None
 
     def __len__(self) -> int:
         """Number of inputs N."""
@@ -112,7 +117,17 @@ def responses(
     exact = torch.promote_types(scores.dtype, torch.float32)
     drops = (scores.to(exact) - masked.to(exact)).T.contiguous()
     rows = drops.numel() + question.rows
-    return Responses(drawn, drops, scores.to(exact), words, question.target.label, rows)
+    lasting = _lasting(x, spec, drawn)
+    return Responses(drawn, drops, scores.to(exact), words, question.target.label, rows, lasting)
+
+
+def _lasting(x: Tensor, spec: InputSpec | None, drawn: Bank) -> Tensor | None:
+    if not isinstance(spec, AudioSpec) or drawn.grid is None:
+        return None
+    width = drawn.grid[1]
+    last = (spec.ends(x) - 1).clamp(min=0)
+    columns = drawn.units.reshape(-1, x.shape[-1])[0][last] % width + 1
+    return columns.clamp(min=min(LEAST, width))
 
 
 def _contents(fill: Tensor, q: Question) -> Tensor:

@@ -61,9 +61,11 @@ def _step(length: float) -> float:
 
 
 def frame(scale: Scale, top: float) -> list[Spec]:
-    """Ticks of both axes around a picture whose upper edge stands at ``top``."""
-    marks: list[Spec] = []
-    bottom = top + scale.height
+    """Edges and ticks of both axes around a picture whose upper edge stands at ``top``."""
+    left, right, bottom = scale.left, scale.left + scale.width, top + scale.height
+    # silence is as white as the page: without edges a sound would seem to end early
+    marks = [line(left, y, right, y, opacity=0.3) for y in (top, bottom)]
+    marks += [line(x, top, x, bottom, opacity=0.3) for x in (left, right)]
     for x, words in scale.seconds:
         at = scale.left + x
         near = "right" if x > scale.width - 12 else "left" if x < 12 else "center"

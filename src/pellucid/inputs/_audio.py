@@ -254,6 +254,18 @@ class AudioSpec(InputSpec):
         """Sounds as the network takes them, from amplitudes or dB."""
         return (levels - levels.new_tensor(self.mean)[:, None]) / levels.new_tensor(self.std)[:, None]
 
+    def ends(self, x: Tensor) -> Tensor:
+        """The first sample or frame of the silence behind each sound, int64 ``[N]``; T where there is none.
+
+        Example:
+            >>> AudioSpec(8000).ends(torch.tensor([[[0.0, 0.5, 0.0, 0.2, 0.0]]])).tolist()
+            [4]
+        """
+        levels = self.levels(x).flatten(1, -2)
+        heard = (levels > self.floor + HEARD if self.pitched else levels != 0).any(1)
+        place = torch.arange(1, x.shape[-1] + 1, device=x.device)
+        return (heard * place).amax(1)
+
     def describe(self, x: Tensor) -> list[tuple[str, str]]:
         """Each cell of one sound with its mean level in dB; a waveform's is that of its power."""
         row = x[None] if x.ndim == len(self.axes) else x
