@@ -11,6 +11,7 @@ TABLES = (
     "coverage",
     "captum_table",
     "memory",
+    "conductance",
     "propagation",
     "shapley",
     "features",
