@@ -43,7 +43,7 @@ def usual(network: nn.Module, asked: Tensor, shown: Tensor, pool: Tensor, site: 
         for kept, positive in zip(scores, (mine, others[a].mean(0)), strict=True):
             kept.append(float(((slopes @ (positive - negative)) > 0).float().mean()))
     # scores that are all alike differ for certain or not at all
-    if len({*scores[0], *scores[1]}) < 3:
+    if len(set(scores[0])) == len(set(scores[1])) == 1:
         return float(scores[0] == scores[1])
     return float(ttest_ind(*scores).pvalue)
 

@@ -84,10 +84,10 @@ def exemplars_cost(runs: int) -> None:
         times: dict[str, list[float]] = {"plain": [], "exemplars": []}
         for _ in range(runs):
             began = time.process_time()
-            predict(model, x, compute=Compute(256))
+            predict(model, x, compute=Compute())
             times["plain"].append(time.process_time() - began)
             began = time.process_time()
-            exemplars_of(model, x, sites, k=9, compute=Compute(256))
+            exemplars_of(model, x, sites, k=9, compute=Compute())
             times["exemplars"].append(time.process_time() - began)
         plain, ours = stats.median(times["plain"]), stats.median(times["exemplars"])
         print(
@@ -138,11 +138,11 @@ def dissected() -> None:
     for site in ("conv1", "conv2"):
         found = network_dissection(network, test.inputs, {"square": test.relevant[:, 0]}, site)
         counts = found.detectors
+        tops = [float(part.max()) for part in (found.iou, found.shuffled, found.rotated, found.untrained)]
         print(
-            f"{site}: best IoU {float(found.iou.max()):.2f}, masks of others {float(found.shuffled.max()):.2f}, "
-            f"mixtures {float(found.rotated.max()):.2f}, untrained {float(found.untrained.max()):.2f}; "
-            f"detectors {counts['units']} of {len(found.units)}, mixtures {counts['rotated']}, "
-            f"untrained {counts['untrained']}"
+            f"{site}: best IoU {tops[0]:.2f}, masks of others {tops[1]:.2f}, mixtures {tops[2]:.2f}, "
+            f"untrained {tops[3]:.2f}; detectors {counts['units']} of {len(found.units)}, "
+            f"mixtures {counts['rotated']}, untrained {counts['untrained']}"
         )
 
 

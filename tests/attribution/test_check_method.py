@@ -77,7 +77,7 @@ def wrong_shape(model, inputs, target, *, compute=None):
 
 
 def not_finite(model, inputs, target, *, compute=None):
-    """Divides by zero."""
+    """Divides by zero, which the engine refuses."""
     q, slope = broken(model, inputs, target, compute, lambda q: q.gradient())
     return q.answer("not_finite", slope / 0, {})
 
@@ -138,7 +138,7 @@ CASES = [
     (depends_on_batch, "explains each row by itself"),
     (depends_on_chunk, "gives the same answer for any batch size"),
     (wrong_shape, "answers in the shape of the inputs"),
-    (not_finite, "answers in the shape of the inputs"),
+    (not_finite, "answers for rows, pictures or tokens"),
     (secret_option, "replays from its provenance"),
     (forgets_option, "repeats itself to the bit under one seed"),
     (does_not_add_up, "keeps its completeness gap small"),

@@ -8,6 +8,8 @@ import oracles_gradient as oracles
 import zoo
 from pellucid import attribution as a
 from pellucid._core import Compute, Question, predict, unit
+from pellucid.attribution._noisy import Frames
+from pellucid.attribution._noisy._frames import GAIN
 from pellucid.errors import InputError, MethodError
 
 RULES = {
@@ -210,8 +212,11 @@ def gauss(steps):
 
 
 def test_conductance_at_the_input_is_integrated_gradients(net, x):
+    # the trapezoid rule is the mean of the slopes at both ends of each stretch
     found = a.layer_conductance(net, x, 1, steps=10)
-    close(found.values, a.integrated_gradients(net, x, 1, steps=10, rule="midpoint").values)
+    slopes = [a.saliency(net, k / 10 * x, 1).values for k in range(11)]
+    close(found.values, x * (sum(slopes) - (slopes[0] + slopes[-1]) / 2) / 10)
+    assert (found.provenance.forward, found.provenance.backward) == (12 * len(x), 11 * len(x))
 
 
 def test_conductance_sees_ways_around_the_layer():
@@ -271,18 +276,23 @@ def test_hires_cam_of_a_straight_head_adds_up_to_the_score():
 
 @pytest.mark.parametrize("of", ["saliency", "input_x_gradient"])
 def test_moments_under_noise(net, x, of):
-    draws = Question(net, x, 0, compute=Compute(seed=2)).noise(torch.arange(6))
+    q = Question(net, x, 0, compute=Compute(seed=2))
     sigma = 0.2 * (x.flatten(1).amax(1) - x.flatten(1).amin(1)).view(-1, 1, 1, 1)
     method = getattr(a, of)
-    pairs = torch.stack(
-        [torch.stack([method(net, x + s * sigma * d, 1).values for s in (1, -1)]) for d in draws]
-    )
+
+    def both_signs(draws):
+        asked = [[method(net, x + s * sigma * d, 1).values for s in (1, -1)] for d in draws]
+        return torch.stack([torch.stack(pair) for pair in asked])
+
     options = {"samples": 12, "noise": 0.2, "of": of, "compute": Compute(5, seed=2)}
-    mean, half = pairs.mean(1), (pairs[:, 0] - pairs[:, 1]) / 2
+    widened = 2.5706 / 1.959964  # Student with 5 degrees of freedom
+    mean = both_signs(Frames(q, 6).draw(torch.arange(6))).mean(1)
     smooth = a.smoothgrad(net, x, 1, **options)
     close(smooth.values, mean.mean(0))
-    widened = 2.5706 / 1.959964  # Student with 5 degrees of freedom
-    close(smooth.stderr, mean.std(0) / 6**0.5 * widened)
+    less = 1 - GAIN * 5 / (x[0].numel() - 1)  # six directions at right angles
+    close(smooth.stderr, mean.std(0) / 6**0.5 * widened * less**0.5)
+    pairs = both_signs(q.noise(torch.arange(6)))
+    mean, half = pairs.mean(1), (pairs[:, 0] - pairs[:, 1]) / 2
     squared = a.smoothgrad_squared(net, x, 1, **options)
     close(squared.values, pairs.square().mean((0, 1)))
     close(squared.stderr, pairs.square().mean(1).std(0) / 6**0.5 * widened)

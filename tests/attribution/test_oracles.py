@@ -14,6 +14,8 @@ from pellucid.attribution import (
     saliency,
     smoothgrad,
 )
+from pellucid.attribution._noisy import Frames
+from pellucid.attribution._noisy._frames import GAIN
 from pellucid.inputs import ImageSpec
 
 CLASSES = [0, 2, 1, 1, 0]
@@ -65,10 +67,30 @@ def test_integrated_gradients(case, rule, baseline):
 def test_smoothgrad_and_its_error(case):
     model, x, score = case
     found = smoothgrad(model, x, CLASSES, samples=10, noise=0.2, compute=Compute(batch_size=3, seed=2))
-    draws = Question(model, x, 0, compute=Compute(seed=2)).noise(torch.arange(5))
+    draws = Frames(Question(model, x, 0, compute=Compute(seed=2)), 5).draw(torch.arange(5))
     close(found.values, oracles.smoothgrad(score, x, draws, 0.2))
-    widened = 2.7764 / 1.959964  # Student's quantile with 4 degrees of freedom over the normal one
+    # Student's quantile with 4 degrees of freedom over the normal one; 5 directions at right angles
+    widened = 2.7764 / 1.959964 * (1 - GAIN * 4 / (x[0].numel() - 1)) ** 0.5
     close(found.stderr, oracles.smoothgrad_error(score, x, draws, 0.2) * widened, within=1e-10)
+
+
+def test_noise_comes_in_frames_of_normal_directions_at_right_angles():
+    x = torch.zeros(1, 12, dtype=torch.float64)
+    model = torch.nn.Linear(12, 1).double()
+    drawn = torch.stack(
+        [
+            Frames(Question(model, x, 0, compute=Compute(seed=s)), 8).draw(torch.arange(8))[:, 0]
+            for s in range(400)
+        ]
+    )
+    products = drawn @ drawn.mT
+    lengths = products.diagonal(dim1=1, dim2=2)
+    close(products, torch.diag_embed(lengths), within=1e-10)
+    # each direction alone is standard normal: squared lengths have mean 12 and variance 24
+    assert abs(float(lengths.mean()) - 12) < 0.2
+    assert abs(float(lengths.var()) - 24) < 2.5
+    assert float(drawn.mean((0, 1)).abs().max()) < 0.08
+    assert abs(float(drawn.pow(4).mean()) - 3) < 0.15
 
 
 @pytest.mark.parametrize("at", [None, "conv1"])

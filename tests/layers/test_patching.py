@@ -10,7 +10,7 @@ from layers.nets import conv, deep, gaussian, left_alone
 from pellucid import figures
 from pellucid._core import Compute, load, margin, save
 from pellucid.errors import InputError, MethodError
-from pellucid.layers import activation_patching, attribution_patching
+from pellucid.layers import activation_patching, attribution_patching, edge_attribution
 
 
 class TwoPaths(nn.Module):
@@ -111,3 +111,31 @@ def test_figures_and_files(tmp_path: object) -> None:
     assert "points more" in figures.attribution_patches(units).alt
     for drawn in (figures.patching(whole), figures.attribution_patches(units)):
         assert len(drawn.svg()) > 1000
+
+
+def test_edges_are_exact_on_linear_layers() -> None:
+    net = nn.Sequential(nn.Linear(5, 4, bias=False), nn.Linear(4, 2, bias=False))
+    clean, corrupt = gaussian(20, 5, 0) + 1, gaussian(20, 5, 1)
+    found = edge_attribution(net, clean, corrupt, 0, "0:in", "0")
+    moved = (clean - corrupt).mean(0)
+    wanted = (moved[:, None] * net[0].weight.T * net[1].weight[0]).detach().double()  # type: ignore[union-attr]
+    assert torch.allclose(found.edges, wanted / wanted.sum(), atol=1e-5)
+    order = found.edges.flatten().sort(descending=True).values
+    assert found.kept.tolist() == [0, 1, 2, 5, 10, 20]
+    for k, share in zip(found.kept.tolist(), found.restored.tolist(), strict=True):
+        assert share == pytest.approx(float(order[:k].sum()), abs=1e-4)
+    assert left_alone(net)
+
+
+def test_edges_of_maps_restore_more_than_random_ones(tmp_path: object) -> None:
+    net, generator = conv().eval(), torch.Generator().manual_seed(0)
+    clean, corrupt = (torch.rand(12, 1, 8, 8, generator=generator) * f for f in (1.0, 0.2))
+    found = edge_attribution(net, clean, corrupt, 0, "1", "2", draws=2)
+    assert found.edges.shape == (4, 4)
+    assert float(found.restored[-1]) == pytest.approx(1, abs=1e-4)
+    assert float(found.restored.mean()) >= float(found.random.mean())
+    off = found.edges - torch.diag(found.edges.diagonal())
+    assert float(off.abs().max()) == 0.0  # a pool takes each channel from itself
+    assert torch.equal(load(save(found, f"{tmp_path}/g.safetensors")).edges, found.edges)  # pyright: ignore
+    assert "points more" in figures.edges(found).alt
+    assert len(figures.edges(found).svg()) > 1000

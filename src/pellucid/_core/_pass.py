@@ -135,7 +135,7 @@ class Pass:
         for number in range(count):
             mine = turn == number
             outer = mine.expand(c, n).flatten()
-            grad = self._differentiated(score, start, outer, None, keep=number + 1 < count)
+            grad = self.differentiated(score, start, outer, keep=number + 1 < count)
             grad = grad.reshape(c, g, *grad.shape[1:])[:, place[mine]]
             if each is not None:
                 grad = grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))
@@ -149,12 +149,22 @@ class Pass:
         # a copy: networks may write into what they are given, which is forbidden on a leaf
         score = self.score(start.clone(), rows, copies)
         each = None if weight is None else weight.to(score.device).repeat_interleave(len(score) // copies)
-        return self._differentiated(score, start, torch.ones_like(score), each), score.detach()
+        return self.differentiated(score, start, torch.ones_like(score), each), score.detach()
 
-    def _differentiated(
-        self, score: Tensor, start: Tensor, outer: Tensor, each: Tensor | None, *, keep: bool = False
+    def differentiated(
+        self,
+        score: Tensor,
+        start: Tensor,
+        outer: Tensor,
+        each: Tensor | None = None,
+        *,
+        keep: bool = False,
+        of: str | None = None,
     ) -> Tensor:
-        """Slope of ``outer · each · score``."""
+        """Slope of ``outer · each · score`` by ``start``, in single precision at least.
+
+        ``of`` is the site where that lies, if not where points are put; ``keep`` leaves the graph for more.
+        """
         if each is not None and score.dtype not in HALF:
             outer, each = each * outer, None
         grad = None
@@ -164,7 +174,8 @@ class Pass:
             )
         if grad is None:
             raise MethodError(
-                f"{self.target.label} does not depend on {self.at or 'the input'} in a differentiable way."
+                f"{self.target.label} does not depend on {of or self.at or 'the input'} "
+                "in a differentiable way."
             )
         grad = grad.float() if grad.dtype in HALF else grad
         return grad if each is None else grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))

@@ -133,10 +133,14 @@ def activation(feed: Feed, site: str, compute: Compute, count: list[int]) -> Ten
     for rows, _, seen in stream(feed, compute, read=[site], stop=site):
         count[0] += rows.stop - rows.start
         seen_parts.append(seen[site].detach())
-    point = torch.cat(seen_parts)
-    if len(point) != feed.rows:
+    return kept_rows(torch.cat(seen_parts), site, feed.rows)
+
+
+def kept_rows(point: Tensor, site: str, rows: int) -> Tensor:
+    """An activation as it is; raises where its first axis is not that of the rows."""
+    if len(point) != rows:
         raise InputError(
-            f"The activation at {site!r} has {len(point)} rows for {feed.rows} inputs; "
+            f"The activation at {site!r} has {len(point)} rows for {rows} inputs; "
             "only layers that keep the row axis first can be explained."
         )
     return point

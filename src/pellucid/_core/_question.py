@@ -11,15 +11,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import chunks, normal, smaller
+from pellucid._core._chunk import normal
 from pellucid._core._compute import Compute
 from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
-from pellucid._core._feed import Feed, Fill, Inputs, feed, out_of_memory
+from pellucid._core._feed import Feed, Fill, Inputs, feed
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
 from pellucid._core._instead import instead
+from pellucid._core._look import look
 from pellucid._core._outputs import stream
-from pellucid._core._pass import Apart, Pass, Slope, Variants
+from pellucid._core._pass import Pass, Slope, Variants
+from pellucid._core._passes import passes
 from pellucid._core._place import Place, called_once, placed
 from pellucid._core._refusals import refusal
 from pellucid._core._spec import InputSpec
@@ -50,6 +52,7 @@ class Question:
         at: site whose activation is varied; ``None`` varies the inputs.
         spec: what the inputs mean.
         compute: how to run.
+        slope: find the gradient at ``at`` in the pass that reads it; :meth:`gradient` then gives it.
 
     Raises:
         InputError, TargetError, SiteError: where the parts do not fit each other.
@@ -64,6 +67,7 @@ class Question:
         at: str | None = None,
         spec: InputSpec | None = None,
         compute: Compute | None = None,
+        slope: bool = False,
     ) -> None:
         self._began = time.perf_counter()
         self.model, self.at, self.spec = model, at, spec
@@ -77,10 +81,11 @@ class Question:
             # from here on every column is a row of its own
             asked = dataclasses.replace(asked, columns=1)
         self.rows: int = self._feed.rows
-        self._place: Place = placed(self._feed, at, spec, self.compute, self._count, self._fold)
-        self.point: Tensor = self._place.point
         self._base: Tensor | None = None
+        self._slope: Tensor | None = None
         self.target: Target = self._settled(asked)
+        self._place: Place = self._placed(at, slope=slope)
+        self.point: Tensor = self._place.point
         self._pass = Pass(self._feed, self.target, self._place.site, self._fold)
 
     @property
@@ -196,6 +201,9 @@ class Question:
         Half precision is summed in single precision. ``by`` differentiates in a way of its own, for one
         variant.
         """
+        if variants is None and count == 1 and weight is None and by is None and self._slope is not None:
+            found, self._slope = self._slope, None
+            return found
         weights = weight
         if weight is None and count > 1:
             weights = torch.full((count,), 1 / count, dtype=torch.float64)
@@ -238,7 +246,7 @@ class Question:
         held = {name: tensor[rows] for name, tensor in self._feed.held.items()}
         part._feed = dataclasses.replace(self._feed, packed=self._feed.packed[rows], held=held)
         part._place = self._place.only(part._feed, rows)
-        part.rows, part.point, part._base = len(rows), part._place.point, None
+        part.rows, part.point, part._base, part._slope = len(rows), part._place.point, None, None
         whole = self.target
         part.target = dataclasses.replace(
             whole, score=lambda output, index: whole.score(output, rows.to(index.device)[index])
@@ -250,8 +258,8 @@ class Question:
     def at_site(self, at: str) -> Question:
         """The same question about the activation at a site; its passes are counted here too."""
         part = copy.copy(self)
-        part._place = placed(self._feed, at, self.spec, self.compute, self._count, self._fold)
-        part.at, part.point, part._base = at, part._place.point, None
+        part._place = part._placed(at)
+        part.at, part.point = at, part._place.point
         part._pass = Pass(self._feed, self.target, at, self._fold)
         return part
 
@@ -330,6 +338,14 @@ class Question:
             return torch.full((self.rows,), chosen, dtype=torch.int64)
         return chosen
 
+    def _placed(self, at: str | None, *, slope: bool = False) -> Place:
+        self._slope = None
+        if at is None or self._fold is not None or self.target.site is not None:
+            return placed(self._feed, at, self.spec, self.compute, self._count, self._fold)
+        seen = look(Pass(self._feed, self.target, None), at, self.compute, self._count, slope=slope)
+        self._base, self._slope = seen.base, seen.slope
+        return Place(self._feed, at, self.spec, None, seen.point)
+
     def _settled(self, target: Target) -> Target:
         if isinstance(target.classes, Tensor) and len(target.classes) != self.rows:
             raise TargetError(f"Expected one class for each of {self.rows} rows, got {len(target.classes)}.")
@@ -362,37 +378,18 @@ class Question:
         by: Slope | None = None,
         within: slice | None = None,
     ) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
-        """Cut variants × rows into chunks, run each, and go on with halves where memory runs out."""
+        """As :func:`passes`."""
         if gradients and not self.point.is_floating_point():
             raise InputError(refusal(self.model, self.point.dtype))
-        some = slice(0, self.rows) if within is None else within
-        total, done, most = count * (some.stop - some.start), 0, self.compute.batch_size
-        # rows that share an input go through the network once
-        size = most if self._fold is None or by is not None else most * self._fold.columns
-        waiting = chunks(count, some.stop - some.start, size, first=some.start)[::-1]
-        while waiting:
-            chunk = waiting.pop()
-            if chunk.size > size:
-                waiting.extend(chunk.halves()[::-1])
-                continue
-            try:
-                with self._feed.guard.pass_by(seed=self.compute.seed):
-                    grad, score, forward, backward = self._pass.run(
-                        self.point, variants, chunk, weights, gradients=gradients, by=by, most=most
-                    )
-            except Apart:
-                size = most
-                waiting.append(chunk)
-                continue
-            except Exception as error:
-                if not out_of_memory(error):
-                    raise
-                size = smaller(chunk, error)
-                waiting.append(chunk)
-                continue
-            done += chunk.size
-            self._count[0] += forward
-            self._count[1] += backward
-            yield chunk.ks, chunk.rows, grad, score
-            del grad, score
-            self.compute.progress(done, total)
+        return passes(
+            self._pass,
+            self.point,
+            variants,
+            count,
+            self.compute,
+            self._count,
+            gradients=gradients,
+            weights=weights,
+            by=by,
+            within=within,
+        )

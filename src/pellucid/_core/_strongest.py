@@ -83,12 +83,14 @@ class _Ranking:
     ) -> None:
         self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
         self.shape: tuple[int, ...] = ()
-        self.total = self.n = 0
+        self.total = self.n = self.picked = 0
         self.rows, self.dtype = 0, torch.float32
         self.offers: list[Tensor] = []
+        self.best: Tensor | None = None
+        self.floor: Tensor | None = None
 
     def look(self, activation: Tensor) -> Tensor:
-        """What a chunk has to offer: float64 ``[3, U, k]``, largest values, rows inside the chunk, places.
+        """What a chunk has to offer: float64 ``[4, m]``, unit, value, row inside the chunk, place.
 
         It leaves no trace here, so that a chunk may be tried again.
         """
@@ -100,18 +102,24 @@ class _Ranking:
             picked = chosen_units(self.wanted, found.shape[1], self.site)
             found = found[:, picked.to(found.device)]
         values = found.amax(2).T.contiguous()
-        row = _first(values, min(self.k, values.shape[1]))
-        unit = torch.arange(len(values), device=row.device)[:, None].expand_as(row)
+        self._sizes(activation, len(values))
+        if self.floor is None:
+            row = _first(values, min(self.k, values.shape[1]))
+            unit = torch.arange(len(values), device=row.device)[:, None].expand_as(row)
+            unit, row = unit.flatten(), row.flatten()
+        else:
+            # later rows with a value that is there already do not count; NaN does
+            unit, row = (~(values <= self.floor[:, None])).nonzero(as_tuple=True)
         # the place matters for the few rows that are kept, so only there is it looked for
-        place = torch.zeros_like(row) if found.shape[2] == 1 else found[row, unit].argmax(2)
-        self._sizes(activation, found.shape[1])
-        return torch.stack([values.gather(1, row).double(), row.double(), place.double()])
+        place = torch.zeros_like(row) if found.shape[2] == 1 else found[row, unit].argmax(1)
+        return torch.stack([unit.double(), values[unit, row].double(), row.double(), place.double()])
 
     def _sizes(self, activation: Tensor, picked: int) -> None:
         shape = position_shape(self.model, activation)
         if self.total and shape != self.shape:
             raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
         whole = picked if self.wanted is None else by_unit(self.model, activation[:1]).shape[1]
+        self.picked = picked
         self.shape, self.total, self.rows, self.dtype = shape, whole, len(activation), activation.dtype
 
     def add(self, offer: Tensor, rows: slice) -> None:
@@ -122,24 +130,34 @@ class _Ranking:
                 "inputs; only layers that keep the row axis first can be looked at."
             )
         self.n += self.rows
-        offer[1] += rows.start
+        offer[2] += rows.start
         self.offers.append(offer)
-        if len(self.offers) == OFFERS:
+        if self.floor is None or len(self.offers) == OFFERS:
             self._merge()
 
     def _merge(self) -> None:
-        if len(self.offers) == 1:
-            return
-        every = torch.cat(self.offers, 2)
+        """Join what chunks offered with the best so far ``[3, U, k]``: values, rows, places."""
+        flat = torch.cat(self.offers, 1)
+        unit = flat[0].long()
+        order = unit.argsort(stable=True)
+        unit, flat = unit[order], flat[1:, order]
+        count = unit.bincount(minlength=self.picked)
+        place = torch.arange(len(unit), device=unit.device) - (count.cumsum(0) - count)[unit]
+        every = flat.new_full((3, self.picked, int(count.max())), float("-inf"))
+        every[:, unit, place] = flat
+        every = every if self.best is None else torch.cat([self.best, every], 2)
         # stable, so that equal values keep the order of the rows for any batch size
         order = every[0].sort(dim=1, descending=True, stable=True).indices[:, : self.k]
-        self.offers = [every.gather(2, order.expand(3, -1, -1))]
+        self.best, self.offers = every.gather(2, order.expand(3, -1, -1)), []
+        full = self.best.shape[2] == self.k
+        self.floor = self.best[0, :, -1].to(self.dtype) if full and self.dtype.is_floating_point else None
 
     def result(self) -> Strongest:
-        if not self.offers:
+        if self.offers:
+            self._merge()
+        if self.best is None:
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
-        self._merge()
-        values, rows, places = self.offers[0].cpu()
+        values, rows, places = self.best.cpu()
         rows, places = rows.long(), places.long()
         axes = torch.unravel_index(places, self.shape) if self.shape else ()
         positions = torch.stack(list(axes), -1) if axes else places.new_empty((*places.shape, 0))

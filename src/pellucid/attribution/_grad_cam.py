@@ -44,7 +44,7 @@ def grad_cam(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        Two forward passes and one backward pass; without ``at`` one row more.
+        One forward and one backward pass; without ``at`` one row more.
 
     Limits:
         As coarse as the layer's map; the enlargement invents the detail between. The slope is averaged over
@@ -60,8 +60,8 @@ def grad_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("grad_cam", model, inputs, target, at)
-    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute)
+    layer, picture = spatial("grad_cam", model, inputs, target, at, spec)
+    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
     is_map("grad_cam", layer, q.point)
     weight = q.gradient().mean((2, 3), keepdim=True)
     found = (weight * q.point).sum(1, keepdim=True)

@@ -45,7 +45,7 @@ def grad_cam_plus_plus(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        Two forward passes and one backward pass; without ``at`` one row more.
+        One forward and one backward pass; without ``at`` one row more.
 
     Limits:
         The weights rest on the assumption that the score is the exponential of what is explained; where the
@@ -62,8 +62,8 @@ def grad_cam_plus_plus(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("grad_cam_plus_plus", model, inputs, target, at)
-    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute)
+    layer, picture = spatial("grad_cam_plus_plus", model, inputs, target, at, spec)
+    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
     is_map("grad_cam_plus_plus", layer, q.point)
     slope, seen = q.gradient(), q.point
     total = seen.sum((2, 3), keepdim=True)

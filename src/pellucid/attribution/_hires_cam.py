@@ -43,7 +43,7 @@ def hires_cam(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        Two forward passes and one backward pass; without ``at`` one row more.
+        One forward and one backward pass; without ``at`` one row more.
 
     Limits:
         As coarse as the layer's map; the enlargement invents the detail between. Exact contributions only
@@ -59,8 +59,8 @@ def hires_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("hires_cam", model, inputs, target, at)
-    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute)
+    layer, picture = spatial("hires_cam", model, inputs, target, at, spec)
+    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
     is_map("hires_cam", layer, q.point)
     slope, seen = q.gradient(), q.point
     found = (slope * seen).sum(1, keepdim=True)

@@ -53,5 +53,5 @@ def input_x_gradient(
         >>> input_x_gradient(net, torch.tensor([[1.0, 2.0]]), 0).values
         tensor([[ 3., -4.]])
     """
-    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q = Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=True)
     return q.answer("input_x_gradient", q.point * q.gradient(), {})

@@ -49,7 +49,7 @@ def internal_influence(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        ``steps`` forward and backward passes, and two forward passes.
+        ``steps`` forward and backward passes, and one forward pass.
 
     Limits:
         A slope, not a contribution: a unit that is always off may have one. The baseline decides which

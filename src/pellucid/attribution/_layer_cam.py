@@ -43,7 +43,7 @@ def layer_cam(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        Two forward passes and one backward pass; without ``at`` one row more.
+        One forward and one backward pass; without ``at`` one row more.
 
     Limits:
         What speaks against the target is left out, so it says nothing of the balance. After a ReLU no place
@@ -59,8 +59,8 @@ def layer_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, picture = spatial("layer_cam", model, inputs, target, at)
-    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute)
+    layer, picture = spatial("layer_cam", model, inputs, target, at, spec)
+    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
     is_map("layer_cam", layer, q.point)
     slope, seen = q.gradient(), q.point
     found = (slope.clamp(min=0) * seen).sum(1, keepdim=True)

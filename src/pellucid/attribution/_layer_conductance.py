@@ -26,9 +26,8 @@ def layer_conductance(
     In units of the target. If everything flows through the layer, values add up to ``score -
     score(baseline)``; what the sum leaves over (steps, or ways around the layer) is in ``gap``.
 
-    Formula: ``values[j] = sum_k d score / d y[j] at x_k+½ · (y_k+1 - y_k)[j]``, ``y_k`` the activation at
-    ``b + k /
-    steps · (x - b)`` and ``x_k+½`` half a step further.
+    Formula: ``values[j] = sum_k ½ (g_k + g_k+1)[j] · (y_k+1 - y_k)[j]``, where ``y_k`` is the activation and
+    ``g_k = d score / d y`` its slope at ``b + k / steps · (x - b)``.
 
     Args:
         model: any network.
@@ -50,7 +49,7 @@ def layer_conductance(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        ``2 · steps + 1`` forward and backward passes, and three forward passes.
+        ``steps + 1`` forward and backward passes, and one forward pass.
 
     Limits:
         The baseline decides what is seen. Units that cancel each other get large values of both signs.
@@ -67,10 +66,5 @@ def layer_conductance(
         True
     """
     inside = Inside(model, inputs, target, at, spec, baseline, compute)
-    values = inside.conductance(steps)
-    return inside.q.answer(
-        "layer_conductance",
-        values,
-        inside.params(steps),
-        reference=inside.reference(),
-    )
+    values, reference = inside.conductance(steps)
+    return inside.q.answer("layer_conductance", values, inside.params(steps), reference=reference)

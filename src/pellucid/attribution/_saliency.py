@@ -57,6 +57,6 @@ def saliency(
         >>> saliency(net, torch.ones(1, 2), 0).values
         tensor([[ 3., -2.]])
     """
-    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q = Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=True)
     slope = q.gradient()
     return q.answer("saliency", slope.abs() if absolute else slope, {"absolute": absolute})

@@ -63,7 +63,7 @@ def score_cam(
         >>> why.values.shape, why.provenance.params["at"]
         (torch.Size([1, 1, 8, 8]), '0')
     """
-    layer, _ = spatial("score_cam", model, inputs, target, at)
+    layer, _ = spatial("score_cam", model, inputs, target, at, spec)
     q = Question(model, inputs, target, spec=spec, compute=compute)
     picture = the_picture("score_cam", q.given)
     seen = q.seen(layer)

@@ -16,7 +16,7 @@ from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
-from pellucid.figures._patching import attribution_patches, early_exits, patching
+from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
@@ -47,6 +47,7 @@ __all__ = [
     "dictionary",
     "dissection",
     "early_exits",
+    "edges",
     "effects",
     "evidence",
     "exemplars",
@@ -54,8 +55,8 @@ __all__ = [
     "feature_tiles",
     "fidelity_words",
     "figures_of",
-    "importance",
     "hierarchy",
+    "importance",
     "influence",
     "interactions",
     "interval",
@@ -66,8 +67,8 @@ __all__ = [
     "measured",
     "mimebundle",
     "number",
-    "patching",
     "partial_dependence",
+    "patching",
     "percent",
     "picture",
     "probes",
@@ -82,8 +83,8 @@ __all__ = [
     "training_curves",
     "training_health",
     "tree",
+    "unit_grid",
     "word_html",
     "word_rank",
     "words",
-    "unit_grid",
 ]

@@ -12,7 +12,7 @@ from pellucid.figures._numbers import counted, interval, number, percent
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
-    from pellucid.layers import ActivationPatching, AttributionPatching, EarlyExit
+    from pellucid.layers import ActivationPatching, AttributionPatching, EarlyExit, EdgeAttribution
 
 _MOST = 40
 
@@ -191,3 +191,33 @@ def _curves(found: AttributionPatching) -> Spec:
     }
     line["encoding"] = {"x": x, "y": y, "color": colour, "strokeDash": dash}
     return {"width": 260, "height": 200, "title": "faithfulness", "layer": [area, line]}
+
+
+def edges(found: EdgeAttribution) -> Figure:
+    """The strongest connections between two layers, and what they really restore.
+
+    Args:
+        found: from :func:`pellucid.layers.edge_attribution`.
+
+    Returns:
+        Figure; its table has the 40 largest edges.
+
+    Example:
+        >>> edges.__name__
+        'edges'
+    """
+    order = found.edges.abs().flatten().argsort(descending=True)[:_MOST].tolist()
+    width = len(found.sinks)
+    body = tuple((k // width, int(found.sinks[k % width]), float(found.edges.flatten()[k])) for k in order)
+    series = {"largest edges first": found.restored.tolist(), "random order": found.random.tolist()}
+    counts = [str(k) for k in found.kept.tolist()]
+    chart = depth_lines(counts, series, "share restored by so many edges", level=0)
+    gain = float((found.restored - found.random).mean())
+    alt = (
+        f"{counted(found.edges.numel(), 'edge')} from {found.source} to {found.sink}; kept largest first "
+        f"they restore on average {number(100 * gain, 2)} points more of the difference in {found.target} "
+        f"than in random order, and all together {percent(float(found.restored[-1]))}."
+    )
+    columns = (f"unit of {found.source}", f"unit of {found.sink}", "estimated share")
+    note = f"{len(order)} of {counted(found.edges.numel(), 'edge')} listed; {counted(found.n, 'pair')}."
+    return Figure(f"From {found.source} to {found.sink}", alt, chart, None, Table(columns, body), note)

@@ -23,7 +23,7 @@ from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import captions, target, verdict
-from pellucid.figures._patching import attribution_patches, early_exits, patching
+from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
@@ -208,6 +208,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "AttributionPatching": lambda found: [attribution_patches(found)],
         "UnitEffects": lambda found: [effects(found)],
         "Hierarchy": lambda found: [hierarchy(found)],
+        "EdgeAttribution": lambda found: [edges(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],

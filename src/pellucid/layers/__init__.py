@@ -4,6 +4,7 @@ from pellucid.layers._concepts import Concepts, concepts
 from pellucid.layers._dictionary import Dictionary, DictionaryQuality, element_exemplars
 from pellucid.layers._dissection import Dissection, network_dissection
 from pellucid.layers._early_exit import EarlyExit, early_exit
+from pellucid.layers._edges import EdgeAttribution, edge_attribution
 from pellucid.layers._effects import UnitEffects, unit_effects
 from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of, quantile_exemplars
 from pellucid.layers._factorisation import matrix_factorisation
@@ -30,6 +31,7 @@ __all__ = [
     "DictionaryQuality",
     "Dissection",
     "EarlyExit",
+    "EdgeAttribution",
     "Exemplars",
     "Hierarchy",
     "LayerRow",
@@ -43,6 +45,7 @@ __all__ = [
     "co_activation",
     "concepts",
     "early_exit",
+    "edge_attribution",
     "element_exemplars",
     "exemplars",
     "exemplars_of",

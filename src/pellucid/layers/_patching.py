@@ -145,8 +145,8 @@ def activation_patching(
     """
     how = compute or Compute(batch_size=128)
     names = list(chosen_sites(model, clean, sites, how)[0])
-    good, bad = _asked(model, clean, corrupt, target, None, how)
-    whole = _difference(good.base, bad.base)
+    good, bad = asked_of_both(model, clean, corrupt, target, None, how)
+    whole = difference(good.base, bad.base)
     restored: list[Tensor] = []
     broken: list[Tensor] = []
     for site in names:
@@ -234,8 +234,8 @@ def attribution_patching(
         raise InputError(
             f"steps, verified and draws must be at least 1, got {steps}, {verified} and {draws}."
         )
-    good, bad = _asked(model, clean, corrupt, target, site, how)
-    whole = _difference(good.base, bad.base)
+    good, bad = asked_of_both(model, clean, corrupt, target, site, how)
+    whole = difference(good.base, bad.base)
     end, start = good.point, bad.point
     axis = unit_axis(model, start)
     picked = chosen_units(units, start.shape[axis] if start.ndim > 1 else 1, site)
@@ -303,7 +303,7 @@ class _Patch:
         return self.masks(on.scatter(1, several, torch.ones_like(several, dtype=torch.bool)))
 
 
-def _asked(
+def asked_of_both(
     model: nn.Module,
     clean: Tensor | Batch,
     corrupt: Tensor | Batch,
@@ -324,7 +324,7 @@ def _asked(
     return good, bad
 
 
-def _difference(good: Tensor, bad: Tensor) -> float:
+def difference(good: Tensor, bad: Tensor) -> float:
     whole = float((good - bad).double().mean())
     spread = float(torch.cat([good, bad]).double().std())
     if not abs(whole) > LEAST * spread:

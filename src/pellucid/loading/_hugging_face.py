@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -55,7 +55,8 @@ def open_pretrained(folder: str | Path) -> Pretrained:
 
     Raises:
         LoadError: where transformers is not installed, the architecture is not one of its own (code in the
-            folder is never run), weights are pickled, or do not fit the architecture.
+            folder is never run), weights are pickled, do not fit the architecture, lie elsewhere or are
+            compressed, or the configuration asks for code from elsewhere (adapters, kernels).
     """
     place = Path(folder)
     settings = _read(place / "config.json")
@@ -63,6 +64,7 @@ def open_pretrained(folder: str | Path) -> Pretrained:
         raise LoadError(f"{place} is a model of Hugging Face; install transformers to open it.")
     library = importlib.import_module("transformers")
     kind = _architecture(library, settings, place)
+    _refuse_elsewhere(place, settings)
     if not list(place.glob("*.safetensors")):
         raise LoadError(
             f"{place} holds no safetensors. Pickled weights could run code when opened, so they are refused; "
@@ -85,15 +87,50 @@ def _read(file: Path) -> dict[str, object]:
 
 
 def _architecture(library: object, settings: Mapping[str, object], place: Path) -> str:
-    named = cast("list[str]", settings.get("architectures") or [])
-    kind = named[0] if named else ""
-    if not kind.isidentifier() or not hasattr(library, kind):
-        known = [name for name in dir(library) if name.endswith(("Classification", "LM", "Model"))]
+    named = settings.get("architectures")
+    kind = str(cast("list[object]", named)[0]) if isinstance(named, list) and named else ""
+    known = getattr(library, kind, None) if kind.isidentifier() else None
+    if not isinstance(known, type) or not issubclass(known, getattr(library, "PreTrainedModel")):  # noqa: B009
+        models = [name for name in dir(library) if name.endswith(("Classification", "LM", "Model"))]
         raise LoadError(
-            f"{place} is a {kind or 'network without a name'}, which transformers does not have; code that "
-            f"came with a folder is never run. {near_misses(kind, known)}"
+            f"{place} names the architecture {kind!r}, which transformers does not have; code that came "
+            f"with a folder is never run. {near_misses(kind, models)}"
         )
     return kind
+
+
+def _refuse_elsewhere(place: Path, settings: Mapping[str, object]) -> None:
+    """Refuse what would make transformers look outside the folder, for weights or for code."""
+    if (place / "adapter_config.json").exists():
+        raise LoadError(
+            f"{place} holds an adapter, whose network lies elsewhere; merge them with merge_and_unload() and "
+            "save the whole network."
+        )
+    if settings.get("quantization_config"):
+        raise LoadError(
+            f"{place} holds compressed weights (quantization_config), through which no gradient flows; save "
+            "the network uncompressed."
+        )
+    named = [value for key, value in _pairs(settings) if key.endswith("implementation")]
+    foreign = [value for value in named if isinstance(value, str) and not value.isidentifier()]
+    if foreign:
+        raise LoadError(f"{place} asks for code from elsewhere ({foreign[0]!r}), which is never run.")
+    index = place / "model.safetensors.index.json"
+    files = _read(index).get("weight_map") if index.is_file() else None
+    for name in cast("Mapping[str, object]", files).values() if isinstance(files, Mapping) else ():
+        if Path(str(name)).name != name or not str(name).endswith(".safetensors"):
+            raise LoadError(f"{index} names {name!r}, expected a safetensors file in the same folder.")
+
+
+def _pairs(tree: object) -> Iterator[tuple[str, object]]:
+    """All keys and values in nested objects."""
+    if isinstance(tree, Mapping):
+        for key, value in cast("Mapping[str, object]", tree).items():
+            yield key, value
+            yield from _pairs(value)
+    elif isinstance(tree, list):
+        for item in cast("list[object]", tree):
+            yield from _pairs(item)
 
 
 def _classifies(kind: str) -> bool:
@@ -103,11 +140,11 @@ def _classifies(kind: str) -> bool:
 def _loaded(library: object, kind: str, place: Path) -> nn.Module:
     try:
         model, told = getattr(library, kind).from_pretrained(
-            str(place), local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
+            str(place), local_files_only=True, use_safetensors=True, trust_remote_code=False,
+            output_loading_info=True,
+        )  # fmt: skip
     except Exception as error:
-        words = (str(error).splitlines() or [""])[0]
-        raise LoadError(f"{kind} cannot be opened from {place}: {type(error).__name__}: {words}") from error
+        raise _unopened(kind, place, error) from error
     missing = sorted(told.get("missing_keys", ()))
     if missing:
         raise LoadError(
@@ -117,9 +154,19 @@ def _loaded(library: object, kind: str, place: Path) -> nn.Module:
     return model.eval()
 
 
+def _unopened(what: str, place: Path, error: Exception) -> LoadError:
+    words = (str(error).strip().splitlines() or [""])[0].strip(" :.")
+    return LoadError(f"{what} cannot be opened from {place}: {type(error).__name__}: {words}.")
+
+
 def _spec(library: object, place: Path, settings: Mapping[str, object]) -> InputSpec | None:
     if any((place / name).is_file() for name in TOKENIZERS):
-        tokenizer = getattr(library, "AutoTokenizer").from_pretrained(str(place), local_files_only=True)  # noqa: B009
+        try:  # told not to trust, transformers refuses a tokenizer with code of its own instead of asking
+            tokenizer = getattr(library, "AutoTokenizer").from_pretrained(  # noqa: B009
+                str(place), local_files_only=True, trust_remote_code=False
+            )
+        except Exception as error:
+            raise _unopened("The tokenizer", place, error) from error
         lengths = [tokenizer.model_max_length, settings.get("max_position_embeddings")]
         length = min((n for n in lengths if isinstance(n, int) and 0 < n < MOST), default=0)
         mask = "attention_mask" if tokenizer.pad_token_id is not None else ""

@@ -1,4 +1,8 @@
-"""An exported program (``.pt2``), read through before torch opens it: torch would run what it holds."""
+"""An exported program (``.pt2``): what is known to be harmless is copied, torch opens the copy alone.
+
+Opening such a file as it is would run code that it holds: pickles in five places, Python put together from
+names in it, modules imported by name. So nothing passes that the rules of ``_program_rules`` do not know.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +10,27 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 
 from pellucid.errors import LoadError
+from pellucid.loading._program_rules import RefusedError, harmless, payloads
 
-# what an archive of torch.export may hold; compiled libraries and other extras are none of it
-ENTRIES = re.compile(
-    r"[^/]+/(?:data/(?:weights|constants)/[\w.]+|data/sample_inputs/\w+\.pt|models/\w+\.json|archive_format"
-    r"|archive_version|byteorder|\.data/\w+|\.format_version|\.storage_alignment|extra/?)"
-)
-NUMBERS = "add sub mul floordiv truediv mod pow neg getitem eq ne lt le gt ge and_ or_ not_ abs pos"
-# an operation by name, which torch looks up and calls
-CALLED = re.compile(
-    r"torch\.ops\.(?:aten|prims|higher_order)\.(?!from_file)\w+(?:\.\w+)?|torch\.(?:_)?sym_\w+"
-    rf"|_operator\.(?:{NUMBERS.replace(' ', '|')})|math\.(?:ceil|floor|trunc|sqrt|pow)"
-)
-# a size as a formula, which torch evaluates
-SYMBOL = re.compile(r"Symbol\('[a-z]+\d+'(?:, \w+=(?:True|False))*\)")
-WORDS = re.compile(r"[A-Za-z_]\w*")
-SIZES = (
-    "Integer Rational Max Min Mod PythonMod FloorDiv CeilDiv CleanDiv ModularIndexing IntTrueDiv Add Mul Pow"
-    " Eq Ne Ge Gt Le Lt And Or Not True False oo int_oo evaluate"
-)
-FORMULA = frozenset(SIZES.split())
+MODEL = "models/model.json"
+WEIGHTS = "data/weights/"
+CONSTANTS = "data/constants/"
+CONFIGS = {
+    f"{WEIGHTS}model_weights_config.json": r"weight_\d+",
+    f"{CONSTANTS}model_constants_config.json": r"tensor_\d+",
+}
+FRAME = ("archive_format", "archive_version", "byteorder", ".data/version")
+# what torch also writes and nothing here needs: sample inputs are a pickle, the rest is about the file
+LEFT_OUT = re.compile(r"data/sample_inputs/model\.pt|\.data/serialization_id|\.format_version"
+                      r"|\.storage_alignment|extra/?")  # fmt: skip
+TENSORS = re.compile(rf"{WEIGHTS}weight_\d+|{CONSTANTS}tensor_\d+")
 
 
 def open_program(path: str | Path) -> nn.Module:
@@ -47,7 +44,12 @@ def open_program(path: str | Path) -> nn.Module:
 
     Raises:
         LoadError: where the file is absent, damaged or of another kind, or holds anything that could run code
-            when opened: pickles, compiled libraries, operations outside torch's own.
+            when opened: pickles, compiled libraries, operations outside torch's own, names that are none.
+
+    Limits:
+        The operations are torch's own, but run in an order that the file's author chose: a hostile program
+        can still compute for hours or fill the memory. Programs with tensors of other kinds than plain ones,
+        custom classes or operations of other packages are refused.
 
     Example:
         >>> import tempfile
@@ -61,16 +63,11 @@ def open_program(path: str | Path) -> nn.Module:
         raise LoadError(f"The program {file} does not exist.")
     try:
         with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-            # two entries of one name are read differently by different readers
-            if len({name.lower() for name in names}) < len(names):
-                raise LoadError(f"{file} holds two entries of one name; it is not opened.")
-            for name in names:
-                _examine(file, name, archive)
+            copy = _copied(_entries(archive, file.stat().st_size), archive)
         # guards are Python written by whoever exported it; sizes are checked by the operations themselves
-        return torch.export.load(file).module(check_guards=False)
-    except LoadError:
-        raise
+        return torch.export.load(copy).module(check_guards=False)
+    except RefusedError as error:
+        raise LoadError(f"{file} {error}: not opened.") from None
     except Exception as error:
         words = (str(error).splitlines() or [""])[0]
         raise LoadError(
@@ -79,36 +76,45 @@ def open_program(path: str | Path) -> nn.Module:
         ) from error
 
 
-def _examine(file: Path, name: str, archive: zipfile.ZipFile) -> None:
-    if not ENTRIES.fullmatch(name):
-        raise LoadError(f"{file} holds {name!r}, which no exported program needs; it is not opened.")
-    if name.endswith(".json"):
-        for key, value in _pairs(json.loads(archive.read(name))):
-            _harmless(file, key, value)
-    if "/sample_inputs/" in name and archive.getinfo(name).file_size:
-        try:
-            torch.load(io.BytesIO(archive.read(name)), weights_only=True)
-        except Exception as error:
-            raise LoadError(f"{file} holds sample inputs that are more than tensors: not opened.") from error
+def _entries(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+    """Entries by name without the folder that all lie in, all known, none twice or compressed."""
+    infos = archive.infolist()
+    roots = {info.filename.partition("/")[0] for info in infos}
+    found = {info.filename.partition("/")[2]: info for info in infos}
+    if MODEL not in found:
+        raise RefusedError(f"lacks {MODEL} (torch before 2.9 wrote other files; export it anew)")
+    if len(roots) > 1 or len({name.lower() for name in found}) < len(infos):
+        raise RefusedError("holds two entries of one name")  # which different readers read differently
+    known = {MODEL, *CONFIGS, *FRAME}
+    for name in found:
+        if name not in known and not TENSORS.fullmatch(name) and not LEFT_OUT.fullmatch(name):
+            raise RefusedError(f"holds {name!r}, which no exported program needs")
+    packed = any(info.compress_type != zipfile.ZIP_STORED for info in infos)
+    if packed or sum(info.file_size for info in infos) > size:
+        raise RefusedError("is packed to be larger than its file, which exported programs are not")
+    return found
 
 
-def _harmless(file: Path, key: str, value: object) -> None:
-    if key == "use_pickle" and value:
-        raise LoadError(f"{file} holds pickled tensors or objects, which could run code: not opened.")
-    if key == "target" and isinstance(value, str) and not CALLED.fullmatch(value):
-        raise LoadError(f"{file} calls {value!r}, which is no operation of torch's own: not opened.")
-    if key == "expr_str" and isinstance(value, str):
-        rest = SYMBOL.sub("1", value)
-        if set(WORDS.findall(rest)) - FORMULA or not re.fullmatch(r"[\w\s()+\-*/,.<>=!&|~]*", rest):
-            raise LoadError(f"{file} has a size given by {value!r}, which is no formula: not opened.")
+def _copied(entries: dict[str, zipfile.ZipInfo], archive: zipfile.ZipFile) -> io.BytesIO:
+    """An archive of ours, so that torch reads exactly what was checked."""
+    copy = io.BytesIO()
+    with zipfile.ZipFile(copy, "w") as made:
+        for name in FRAME:
+            if name in entries:
+                made.writestr(f"net/{name}", archive.read(entries[name]))
+        for name, pattern in CONFIGS.items():
+            table = payloads(_json(archive, entries, name), pattern)
+            made.writestr(f"net/{name}", json.dumps(table))
+        made.writestr(f"net/{MODEL}", json.dumps(harmless(_json(archive, entries, MODEL))))
+        made.writestr("net/data/sample_inputs/model.pt", b"")
+        for name, info in entries.items():
+            if TENSORS.fullmatch(name):
+                made.writestr(f"net/{name}", archive.read(info))
+    copy.seek(0)
+    return copy
 
 
-def _pairs(tree: object) -> Iterator[tuple[str, object]]:
-    """All keys and values in nested objects."""
-    if isinstance(tree, dict):
-        for key, value in cast("dict[str, Any]", tree).items():
-            yield key, value
-            yield from _pairs(value)
-    elif isinstance(tree, list):
-        for item in cast("list[object]", tree):
-            yield from _pairs(item)
+def _json(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str) -> Any:
+    if name not in entries:
+        raise RefusedError(f"lacks {name}")
+    return json.loads(archive.read(entries[name]))

@@ -12,6 +12,7 @@ from pellucid.figures._bars import bars
 from pellucid.figures._saliency import saliency
 from pellucid.figures._sound import sound
 from pellucid.figures._sound_words import sound_like
+from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._words import picture_like
 from pellucid.report._belief import Belief, beliefs, best_belief, best_method
 from pellucid.report._dossier import Case, Dossier
@@ -146,6 +147,8 @@ def _case(dossier: Dossier, case: Case, best: str) -> str:
         figure = saliency(explanation, control=False, size=108)
     elif sound_like(explanation):
         figure = sound(explanation, control=False, size=236)
+    elif text_like(explanation):
+        figure = tokens(explanation, control=False, width=236)
     else:
         figure = bars(explanation, top=4, width=236)
     drawn = figure.html(heading=False, table=False)

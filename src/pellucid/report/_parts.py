@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 MOSAIC, TEXTS = 32, 8
 
+MOST_CLASSES = 50  # above which confusions are not drawn, and classes without rows not listed
+
 
 def purpose(dossier: Dossier) -> str:
     """What the author says; blanks are named as blanks."""
@@ -85,9 +87,11 @@ def _balance(given: Dataset) -> str:
             f"{given.answer} runs from {number(low)} to {number(high)} {given.unit}".strip() + "."
         )
     counts = torch.bincount(given.answers.long(), minlength=len(given.classes)).tolist()
+    many = len(given.classes) > MOST_CLASSES
     body = [
         (escape(n), f"{c:,}", percent(c / max(1, len(given))))
         for n, c in zip(given.classes, counts, strict=True)
+        if c or not many
     ]
     return "<h3>How often each answer is true</h3>" + rows(
         (given.answer, "rows", "share"), body, right=(1, 2)
@@ -142,7 +146,9 @@ def performance(dossier: Dossier) -> str:
         else paragraph(f"Typical error: {number(given.error)} {dossier.unit}".strip() + ".")
     )
     drawn = ""
-    if given.confusion is not None and dossier.classes:
+    if given.confusion is not None and len(dossier.classes) > MOST_CLASSES:
+        drawn = paragraph(f"{len(dossier.classes):,} classes are too many for a table of confusions.")
+    elif given.confusion is not None and dossier.classes:
         drawn = "<h3>Which answers are confused</h3>" + confusion(given.confusion, dossier.classes).html(
             heading=False
         )

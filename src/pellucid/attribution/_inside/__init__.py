@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -47,10 +47,6 @@ class Inside:
         kept = self.start if isinstance(self.baseline, Mapping) else self.baseline
         return {"baseline": kept, "steps": steps}
 
-    def reference(self) -> Tensor:
-        """Scores at the baseline."""
-        return self.moved.scores(lambda _, rows: self.start[rows])[0]
-
     def mean_slope(self, steps: int) -> Tensor:
         """Average slope with respect to the layer, by Gauss-Legendre nodes."""
         nodes, weights = np.polynomial.legendre.leggauss(_counted(steps))
@@ -61,21 +57,23 @@ class Inside:
                 total[rows] += float(weights[k]) / 2 * slope.to(self.exact)
         return total.to(self.q.point.dtype)
 
-    def conductance(self, steps: int) -> Tensor:
-        """Sum of slopes halfway through each stretch times the layer's change over the stretch."""
-        total, last = (torch.zeros_like(self.q.point, dtype=self.exact) for _ in range(2))
-        # a place and its neighbour half a step on take turns: 0, ½, 1, 1½, …
-        along = self.along(torch.arange(2 * _counted(steps) + 1, dtype=torch.float64) / (2 * steps))
-        slope = torch.zeros_like(last)
-        for ks, rows, found in self.moved.gradients(along, 2 * steps + 1, by=_by_turns(self.at)):
-            for k, each in zip(ks.tolist(), found.to(self.exact).unbind(0), strict=True):
-                if k % 2:
-                    slope[rows] = each
-                    continue
+    def conductance(self, steps: int) -> tuple[Tensor, Tensor]:
+        """Sum of the slope of each stretch times the layer's change over it, and scores at the baseline.
+
+        A stretch has the mean of the slopes at its ends, which are found in the pass that reads the layer.
+        """
+        total, last, slope = (torch.zeros_like(self.q.point, dtype=self.exact) for _ in range(3))
+        reference = self.q.point.new_empty(self.q.rows)
+        along = self.along(torch.arange(_counted(steps) + 1, dtype=torch.float64) / steps)
+        for ks, rows, found, scores in self.moved.passes(along, steps + 1, by=_both_at(self.at)):
+            for k, both, score in zip(ks.tolist(), found.to(self.exact), scores, strict=True):
+                layer, now = both.unbind(1)
                 if k:
-                    total[rows] += slope[rows] * (each - last[rows])
-                last[rows] = each
-        return total.to(self.q.point.dtype)
+                    total[rows] += (slope[rows] + now) / 2 * (layer - last[rows])
+                else:
+                    reference[rows] = score.to(reference)
+                last[rows], slope[rows] = layer, now
+        return total.to(self.q.point.dtype), reference
 
     @property
     def exact(self) -> torch.dtype:
@@ -84,56 +82,40 @@ class Inside:
 
     def along(self, places: Tensor):
         """Inputs at places on the way."""
-        way = self.moved.point - self.start
-        share = places.to(way).view(-1, *[1] * way.ndim)
+        share = places.to(self.start).view(-1, *[1] * self.start.ndim)
 
         def points(ks: Tensor, rows: slice) -> Tensor:
-            return torch.addcmul(self.start[rows], share[ks.to(share.device)], way[rows])
+            # lerp() meets both ends exactly
+            return torch.lerp(self.start[rows], self.moved.point[rows], share[ks.to(share.device)])
 
         return points
 
 
-def _by_turns(at: str | None) -> Slope:
-    """What the layer is at even places, where a pass ends there, and the slope by it at odd ones."""
+def _both_at(at: str | None) -> Slope:
+    """What a layer is and the slope with respect to it: ``[b, 2, *s]``."""
+    look = _looked(at)
 
-    def either(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        each = points.view(len(ks), -1, *points.shape[1:])
-        odd = (ks % 2 == 1).to(points.device)
-        found: Tensor | None = None
-        score = points.new_zeros(each.shape[:2])
-        for which, do in ((odd, _slope_at(at)), (~odd, _layer_at(at))):
-            count = int(which.sum())
-            if not count:
-                continue
-            chosen = each if count == len(ks) else each[which]
-            part, scored = do(work, chosen.reshape(-1, *points.shape[1:]), ks[which.to(ks.device)], rows)
-            part = part.view(count, -1, *part.shape[1:])
-            found = part.new_empty((len(ks), *part.shape[1:])) if found is None else found
-            found[which], score[which] = part, scored.view(count, -1).to(score)
-        assert found is not None
-        return found.flatten(0, 1), score.flatten()
+    def both(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        layer, slope, score = look(work, points, ks, rows)
+        return torch.stack([layer.detach(), slope], 1), score
 
-    return either
-
-
-def _layer_at(at: str | None) -> Slope:
-    """What the layer is; no scores are known where a pass ends there."""
-
-    def seen(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        unknown = points.new_full((len(points),), torch.nan)
-        if at is None:
-            return points.detach(), unknown
-        with torch.no_grad(), probe(work.feed.model, read=[at], stop=at) as probed:
-            work.feed.run(points.clone(), rows, len(ks))
-        return probed[at].detach(), unknown
-
-    return seen
+    return both
 
 
 def _slope_at(at: str | None) -> Slope:
     """Slope with respect to a layer ``[b, *s]``."""
+    look = _looked(at)
 
     def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        return look(work, points, ks, rows)[1:]
+
+    return slope
+
+
+def _looked(at: str | None) -> Callable[[Pass, Tensor, Tensor, slice], tuple[Tensor, Tensor, Tensor]]:
+    """Layer, slope with respect to it and scores, in one pass."""
+
+    def look(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         read = [] if at is None else [at]
         with torch.enable_grad(), probe(work.feed.model, read=read) as probed:
             moving = points.detach().requires_grad_()
@@ -147,9 +129,9 @@ def _slope_at(at: str | None) -> Slope:
                 f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
                 "Explain another layer."
             )
-        return found, score.detach()
+        return layer, found, score.detach()
 
-    return slope
+    return look
 
 
 def _counted(steps: int) -> int:

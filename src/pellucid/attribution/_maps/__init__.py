@@ -5,12 +5,26 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, Question, TargetLike, activations, sites
+from pellucid._core import (
+    Batch,
+    Compute,
+    Explanation,
+    InputSpec,
+    Question,
+    TargetLike,
+    activations,
+    sites,
+)
 from pellucid.errors import InputError, MethodError
 
 
 def spatial(
-    method: str, model: nn.Module, inputs: Tensor | Batch, target: TargetLike, at: str | None
+    method: str,
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    target: TargetLike,
+    at: str | None,
+    spec: InputSpec | None,
 ) -> tuple[str, Tensor]:
     """The spatial layer that is meant and the picture that its map is laid over."""
     if not isinstance(inputs, Tensor | Batch):
@@ -19,7 +33,7 @@ def spatial(
         picture = the_picture(method, inputs if isinstance(inputs, Tensor) else dict(inputs.varied))
         return (_last_spatial(method, model, inputs) if at is None else at), picture.detach()
     except MethodError as error:
-        raise MethodError(f"{error}{Question(model, inputs, target).instead}") from error
+        raise MethodError(f"{error}{Question(model, inputs, target, spec=spec).instead}") from error
 
 
 def picture_of(method: str, q: Question) -> Tensor:

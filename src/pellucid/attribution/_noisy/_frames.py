@@ -11,7 +11,7 @@ from pellucid.attribution._student import widening
 
 MOST = 32  # directions of a frame
 WIDE = 100 * MOST  # beyond so many elements, chance directions are at right angles anyway
-MANY = 8  # frames whose spread says how sure the mean is
+MANY = 5  # frames whose spread says how sure the mean is
 # A mean over m of D directions has 1 - (m - 1) / (D - 1) of the variance of independent ones if slopes bend
 # like a parabola; measured was 0.39 (ReLU) to 0.75 (GELU) of that gain.
 GAIN = 0.45

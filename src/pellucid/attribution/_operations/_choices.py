@@ -34,10 +34,18 @@ class Choices:
 
 def tensors(value: object) -> list[Tensor]:
     """All tensors in nested arguments, in order."""
+    found: list[Tensor] = []
+    _gather(value, found)
+    return found
+
+
+def _gather(value: object, found: list[Tensor]) -> None:
     if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, tuple | list):
-        return [t for item in cast("list[object]", value) for t in tensors(item)]
-    if isinstance(value, Mapping):
-        return [t for item in cast("Mapping[str, object]", value).values() for t in tensors(item)]
-    return []
+        found.append(value)
+    elif isinstance(value, tuple | list):
+        for item in cast("list[object]", value):
+            _gather(item, found)
+    # asking whether something is a Mapping is slow, and most arguments are numbers
+    elif value is not None and not isinstance(value, int | float | str) and isinstance(value, Mapping):
+        for item in cast("Mapping[str, object]", value).values():
+            _gather(item, found)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 import torch
@@ -42,7 +43,7 @@ class Form:
         return cast("Tensor", self.func(*args, **kwargs))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """One operation under its plain name."""
 
@@ -51,7 +52,7 @@ class Call:
     args: tuple[object, ...]
     kwargs: Mapping[str, object]
 
-    @property
+    @cached_property
     def active(self) -> tuple[Tensor, ...]:
         """The tensors among the arguments that depend on the explained point, in order."""
         return tuple(t for t in tensors((self.args, self.kwargs)) if t.requires_grad)
@@ -87,6 +88,7 @@ class Watch(TorchFunctionMode, ABC):
         self.method = method
         self.kept = Kept()
         self._choices = Choices()
+        self._opened: dict[Func, Func | None] = {}
 
     @abstractmethod
     def rule(self, call: Call) -> object:
@@ -133,7 +135,9 @@ class Watch(TorchFunctionMode, ABC):
         return result
 
     def _done(self, call: Call) -> object:
-        parts = _opened(call)
+        if call.func not in self._opened:
+            self._opened[call.func] = _opened(call)
+        parts = self._opened[call.func]
         if parts is None:
             result = self.rule(call)
             if result is not NotImplemented:
@@ -206,6 +210,8 @@ class _Hole:
 def _emptied(value: object) -> object:
     if isinstance(value, Tensor):
         return _Hole() if value.requires_grad else value
+    if value is None or isinstance(value, int | float | str):
+        return value
     if isinstance(value, tuple | list):
         return tuple(_emptied(item) for item in cast("list[object]", value))
     if isinstance(value, Mapping):

@@ -84,10 +84,12 @@ class _Ruled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, x: Tensor, rule: Rule, high: float | None) -> Tensor:
         context = cast("torch.autograd.function.FunctionCtx", ctx)
-        # signs, and not x, which a network may write into before the way back
-        context.save_for_backward(x > 0, *([] if high is None else [x < high]))
+        above = x.clamp(0, high)
+        # signs, and not x, which a network may write into before the way back; numbers multiply faster than
+        # truth values
+        context.save_for_backward(above.sign(), *([] if high is None else [x < high]))
         context.rule = rule  # pyright: ignore[reportAttributeAccessIssue]
-        return x.clamp(0, high)
+        return above
 
     @staticmethod
     def backward(ctx: object, *slopes: Tensor) -> tuple[Tensor, None, None]:

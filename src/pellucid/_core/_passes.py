@@ -1,0 +1,63 @@
+"""Variants × rows through a network, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from pellucid._core._chunk import chunks, smaller
+from pellucid._core._compute import Compute
+from pellucid._core._feed import out_of_memory
+from pellucid._core._pass import Apart, Pass, Slope, Variants
+
+
+def passes(
+    work: Pass,
+    point: Tensor,
+    variants: Variants | None,
+    count: int,
+    compute: Compute,
+    counted: list[int],
+    *,
+    gradients: bool,
+    weights: Tensor | None = None,
+    by: Slope | None = None,
+    within: slice | None = None,
+) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
+    """Cut variants × rows into chunks, run each, and go on with halves where memory runs out.
+
+    Yields variants, rows, gradient and scores of a chunk as :meth:`Pass.run` gives them; rows that passed
+    forward and backward are added to ``counted``.
+    """
+    some = slice(0, len(point)) if within is None else within
+    total, done, most = count * (some.stop - some.start), 0, compute.batch_size
+    # rows that share an input go through the network once
+    size = most if work.fold is None or by is not None else most * work.fold.columns
+    waiting = chunks(count, some.stop - some.start, size, first=some.start)[::-1]
+    while waiting:
+        chunk = waiting.pop()
+        if chunk.size > size:
+            waiting.extend(chunk.halves()[::-1])
+            continue
+        try:
+            with work.feed.guard.pass_by(seed=compute.seed):
+                grad, score, forward, backward = work.run(
+                    point, variants, chunk, weights, gradients=gradients, by=by, most=most
+                )
+        except Apart:
+            size = most
+            waiting.append(chunk)
+            continue
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            size = smaller(chunk, error)
+            waiting.append(chunk)
+            continue
+        done += chunk.size
+        counted[0] += forward
+        counted[1] += backward
+        yield chunk.ks, chunk.rows, grad, score
+        del grad, score
+        compute.progress(done, total)

@@ -1,0 +1,42 @@
+"""A dossier of chosen rows by many methods, some of them tested."""
+
+import torch
+from torch import nn
+
+import pellucid
+from pellucid import attribution
+from pellucid.report import render, showcase
+
+
+def test_chosen_rows_are_explained_by_all_methods_and_some_are_tested():
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(60, 1, 8, 8, generator=generator), torch.arange(60) % 2
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    subject = pellucid.open(network, data=(x, y), spec=pellucid.inputs.ImageSpec(1, (8, 8)), name="small")
+    methods = {"saliency": attribution.saliency, "occlusion": attribution.occlusion}
+    told = []
+    found = showcase(
+        subject,
+        [1, 3],
+        methods,
+        why="the second and the fourth",
+        tested=("saliency",),
+        surveyed={"saliency": attribution.saliency},
+        command="pellucid demo small",
+        notes=("one note",),
+        tell=told.append,
+    )
+    assert [case.row for case in found.cases] == [1, 3]
+    assert {case.chosen for case in found.cases} == {"the second and the fourth"}
+    for case in found.cases:
+        tested, plain = case.explanations
+        assert len(tested.cards) == 1
+        assert not plain.cards
+        assert tested.class_names == subject.classes
+    assert found.survey.n == 60
+    assert found.notes == ("one note",)
+    assert told[1:] == ["saliency with its evidence", "occlusion"]
+    page = render(found)
+    assert "pellucid demo small" in page
+    assert "the second and the fourth" in page
