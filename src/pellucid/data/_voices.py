@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 from pellucid._core import PARTS, Dataset
 from pellucid.inputs import AudioSpec
 
-RATE, LENGTH = 16_000, 20_480
+RATE, LENGTH = 16_000, 51_200
+SYLLABLE, OTHER, EDGE = 4_000, 8_000, 320  # samples of one syllable, of what is no voice, of a soft edge
 # centre, width in hertz and strength of three formants (Peterson and Barney 1952, men)
 VOWELS = {
     "a": ((730, 80, 1.0), (1090, 90, 0.6), (2440, 120, 0.3)),
@@ -22,42 +23,75 @@ PITCHES = (110, 150, 210)
 OTHERS = ("white noise", "hum", "tone", "clicks")
 
 
-def voices(*, seed: int = 0) -> Dataset:
-    """24 sounds of 1.28 s at 16 kHz: sung vowels in syllables, and noise, hum, tones and clicks.
+def voices(*, count: int = 48, seed: int = 0) -> Dataset:
+    """Sounds of 3.2 s at 16 kHz with a short event or two: sung syllables, and noise, hum, tone or clicks.
 
-    A voice begins after a third of a second of quiet noise, so that it is known where it is: ``relevant``
-    marks those samples.
+    Every sound has half a second of what is no voice; in three of four, two or three syllables stand
+    elsewhere. All else is quiet noise. So it is known where the voice is: ``relevant`` marks those samples.
+
+    Args:
+        count: how many.
+        seed: of what is drawn.
 
     Returns:
-        Waveforms ``[24, 1, 20480]``; classes no speech and speech, in turns.
+        Waveforms ``[count, 1, 51200]``; classes no speech and speech.
 
     Limits:
         Vowels by rule are not speech; they show what a detector of speech takes for it.
     """
     generator = torch.Generator().manual_seed(seed)
-    begins = LENGTH // 4
-    made, answers = list[Tensor](), list[int]()
-    for number, vowel in enumerate(v for _ in PITCHES for v in VOWELS):
-        quiet = 0.003 * torch.randn(LENGTH, generator=generator)
-        sung = _vowel(PITCHES[number // len(VOWELS)], VOWELS[vowel], LENGTH - begins, generator)
-        quiet[begins:] += sung
-        made += [quiet, _other(OTHERS[number % len(OTHERS)], number, generator)]
-        answers += [1, 0]
-    inputs = torch.stack([one / one.abs().max() * 0.5 for one in made])[:, None]
-    place = torch.arange(LENGTH) >= begins
-    relevant = torch.tensor(answers, dtype=torch.bool)[:, None, None] & place
+    made = [_sound(number, generator) for number in range(count)]
+    inputs = torch.stack([wave / wave.abs().max() * 0.5 for wave, _ in made])[:, None]
+    relevant = torch.stack([place for _, place in made])[:, None]
     return Dataset(
         "voices",
         inputs,
-        torch.tensor(answers),
-        AudioSpec(RATE, "waveform", size=LENGTH),
+        relevant.flatten(1).any(1).long(),
+        # cells as long as half a syllable
+        AudioSpec(RATE, "waveform", size=LENGTH, seconds_of_cell=SYLLABLE / RATE / 2),
         ("no speech", "speech"),
-        torch.full((len(made),), PARTS.index("test"), dtype=torch.int8),
+        torch.full((count,), PARTS.index("test"), dtype=torch.int8),
         answer="sound",
         notes=("Made by rule: harmonics under three formants in syllables, and noise, hum, tones, clicks.",),
         source="generated",
         relevant=relevant,
     )
+
+
+def _sound(number: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """One sound and where its voice is, both ``[LENGTH]``."""
+
+    def drawn(end: int) -> int:
+        return int(torch.randint(end, (), generator=generator))
+
+    wave, place = 0.003 * torch.randn(LENGTH, generator=generator), torch.zeros(LENGTH, dtype=torch.bool)
+    phrase, pitch = (2 + drawn(2)) * SYLLABLE, PITCHES[number % len(PITCHES)]
+    free = LENGTH - phrase - OTHER
+    before = drawn(free)
+    between = drawn(free - before)
+    voice_first = bool(drawn(2))
+    voice = before if voice_first else before + OTHER + between
+    other = before + phrase + between if voice_first else before
+    noise = _other(OTHERS[number % len(OTHERS)], number % 12, generator)[:OTHER]
+    wave[other : other + OTHER] += 0.6 * _edged(noise)
+    if number % 4 != (number // 4 + 3) % 4:  # each kind of other sound also stands alone
+        names = list(VOWELS)
+        sung = [
+            _vowel(pitch, VOWELS[names[(number + k) % len(names)]], SYLLABLE, generator)
+            for k in range(phrase // SYLLABLE)
+        ]
+        wave[voice : voice + phrase] += _edged(torch.cat(sung))
+        place[voice : voice + phrase] = True
+    return wave, place
+
+
+def _edged(sound: Tensor) -> Tensor:
+    """At full scale, with a soft beginning and end."""
+    edge = torch.linspace(0, 1, EDGE)
+    made = sound / sound.abs().max()
+    made[:EDGE] *= edge
+    made[-EDGE:] *= edge.flip(0)
+    return made
 
 
 def _vowel(

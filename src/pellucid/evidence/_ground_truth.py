@@ -54,6 +54,7 @@ class GroundTruth:
         target: the number explained.
         table: the best gain by |value| first, methods and baselines together.
         refused: methods that cannot answer here, with the reason.
+        dear: methods whose cost allows fewer than 4 inputs, with their network rows per input.
         n: inputs with a true place; ``area`` is the mean share of it.
         budget: network rows that one method may spend on all inputs; dear ones are measured on fewer.
     """
@@ -62,6 +63,7 @@ class GroundTruth:
     target: str
     table: tuple[TruthRow, ...]
     refused: Mapping[str, str]
+    dear: Mapping[str, int]
     n: int
     area: float
     budget: int
@@ -106,7 +108,7 @@ def ground_truth(
         compute: how to run.
 
     Returns:
-        The table, best first.
+        The table, best first; methods that cannot be measured stand beside it.
 
     Raises:
         InputError: where the parts do not fit each other, or no row has a true place.
@@ -140,13 +142,18 @@ def ground_truth(
     groups = torch.arange(len(inputs)) if clusters is None else clusters
     known = _Known(inputs[kept], truth[kept], classes[kept], groups[kept], clusters is not None)
     how = compute or Compute()
-    run = _Run(model, known, log_odds if target == "log_odds" else logits, spec, budget, how)
+    run = _Run(model, known, log_odds if target == "log_odds" else logits, spec, how)
     copy = untrained(model, seed=how.seed, calibrate=known.x[:32]) if twin else None
     table: list[TruthRow] = []
     refused: dict[str, str] = {}
+    dear: dict[str, int] = {}
     for name, method in methods.items():
         try:
-            table.append(run.row(name, method, copy))
+            cost = run.cost(method)
+            if budget // cost < LEAST:
+                dear[name] = cost
+                continue
+            table.append(run.row(name, method, copy, budget // cost))
         except (MethodError, InputError) as error:
             refused[name] = str(error)
             continue
@@ -155,7 +162,7 @@ def ground_truth(
     table += run.baselines()
     ordered = tuple(sorted(table, key=lambda row: -row.magnitude.gain.value))
     area = float(known.truth.flatten(1).double().mean(1).mean())
-    return GroundTruth(task, target.replace("_", "-"), ordered, refused, len(known.x), area, budget)
+    return GroundTruth(task, target.replace("_", "-"), ordered, refused, dear, len(known.x), area, budget)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,19 +188,15 @@ class _Run:
     known: _Known
     target: Callable[[Tensor], Target]
     spec: InputSpec | None
-    budget: int
     how: Compute
 
-    def row(self, name: str, method: Method, copy: nn.Module | None) -> TruthRow:
-        """Measure one method on as many rows as its cost allows."""
+    def cost(self, method: Method) -> int:
+        """Network rows of one input, a slope counted as two."""
         first = self.explained(method, self.model, torch.tensor([0]))
-        cost = first.provenance.forward + 2 * first.provenance.backward
-        most = self.budget // max(1, cost)
-        if most < LEAST:
-            raise MethodError(
-                f"{name} costs {cost:,} network rows an input; a budget of {self.budget:,} allows fewer than "
-                f"{LEAST} inputs."
-            )
+        return max(1, first.provenance.forward + 2 * first.provenance.backward)
+
+    def row(self, name: str, method: Method, copy: nn.Module | None, most: int) -> TruthRow:
+        """Measure one method on at most so many inputs."""
         index = self.known.spread(min(most, len(self.known.x)))
         why = self.explained(method, self.model, index)
         blank = None

@@ -198,15 +198,9 @@ class TextSpec(InputSpec):
     def _begins(self, x: Tensor) -> Tensor:
         used, place = x.unique(return_inverse=True)
         names = self._names(used.tolist())
-        style = style_of(self._known()) or style_of(names)
+        reader = cast("ForeignTokenizer", self.tokenizer)
+        style = (style_of(self.vocabulary) if self.vocabulary else reader.style) or style_of(names)
         return torch.tensor([begins_word(name, style) for name in names], device=x.device)[place]
-
-    def _known(self) -> Iterable[str]:
-        if self.vocabulary:
-            return self.vocabulary
-        reader = cast("ForeignTokenizer", self.tokenizer).at_hand
-        known = getattr(reader, "get_vocab", None)
-        return cast("Mapping[str, int]", known()) if callable(known) else ()
 
     def _names(self, numbers: Sequence[int]) -> list[str]:
         known = self.tokenizer.vocabulary if isinstance(self.tokenizer, WordTokenizer) else self.vocabulary

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast, final
 
@@ -93,6 +93,7 @@ class ForeignTokenizer:
     name: str
     hash: str
     reader: object = field(default=None, init=False, compare=False, repr=False)
+    style: str = field(default="", init=False, compare=False, repr=False)
 
     @classmethod
     def of(cls, reader: object) -> ForeignTokenizer:
@@ -105,6 +106,10 @@ class ForeignTokenizer:
         name = getattr(reader, "name_or_path", "") or getattr(reader, "__name__", "") or type(reader).__name__
         made = cls(str(name), _hash(reader))
         object.__setattr__(made, "reader", reader)
+        # a vocabulary is dear to ask for
+        known = getattr(reader, "get_vocab", None)
+        tokens = cast("Mapping[str, int]", known()) if callable(known) else ()
+        object.__setattr__(made, "style", style_of(tokens))
         return made
 
     @property

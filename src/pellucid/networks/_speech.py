@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,7 +16,8 @@ class SpeechDetector(nn.Module):
     """Waveforms ``[N, 1, T]`` at 16,000 samples a second to two logits: no speech, speech.
 
     Each 32 ms (512 samples, with the 64 before) become a spectrum, four convolutions and one step of an LSTM,
-    which says how sure it is of speech; the second logit is the mean of that over the sound, the first 0.
+    which says how likely speech is; the second logit is the log of the mean odds over the sound, the first 0.
+    So one word in a long silence counts, and so does every further moment of it.
     Parameters bear the names of Silero's safetensors file, so its weights fit.
 
     Source:
@@ -37,7 +40,8 @@ class SpeechDetector(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[N, 2]``."""
-        score = self.by_chunk(x).mean(1)
+        said = self.by_chunk(x)
+        score = said.logsumexp(1) - math.log(said.shape[1])
         return torch.stack([torch.zeros_like(score), score], 1)
 
     def by_chunk(self, x: Tensor) -> Tensor:
