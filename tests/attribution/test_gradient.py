@@ -11,6 +11,7 @@ from pellucid._core import Compute, Question, predict, unit
 from pellucid.attribution._noisy import Frames
 from pellucid.attribution._noisy._frames import GAIN
 from pellucid.errors import InputError, MethodError
+from pellucid.inputs import TextSpec, WordTokenizer
 
 RULES = {
     "guided_backpropagation": lambda g, x: g * (g > 0) * (x > 0),
@@ -336,3 +337,22 @@ def test_noise_around_a_method_is_counted(net, x):
     assert found.provenance.params["of"] == "idgi"
     with pytest.raises(InputError, match="saliency"):
         a.smoothgrad(net, x, 1, of="salience", samples=4)
+
+
+class Masked(nn.Module):
+    """Reads token numbers and cannot do without their mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.head = nn.Embedding(20, 4), nn.Linear(4, 2)
+
+    def forward(self, input_ids, attention_mask):
+        return self.head((self.words(input_ids) * attention_mask[..., None]).mean(1))
+
+
+@pytest.mark.parametrize("method", [a.grad_cam, a.grad_cam_plus_plus, a.hires_cam, a.layer_cam, a.score_cam])
+def test_cams_ask_for_pictures_where_token_numbers_need_a_mask(method):
+    words = WordTokenizer.learn(["a b c d e f g h"], least=1)
+    spec = TextSpec(words, ids_name="input_ids", mask_name="attention_mask")
+    with pytest.raises(MethodError, match=r"needs pictures .* got \[2, 5\].*would work here: integrated_gra"):
+        method(Masked(), torch.randint(2, 9, (2, 5)), 0, spec=spec)
