@@ -10,6 +10,8 @@ TABLES = (
     "gradient",
     "coverage",
     "captum_table",
+    "memory",
+    "conductance",
     "propagation",
     "shapley",
     "features",

@@ -487,3 +487,16 @@ def test_passes_are_counted():
     q.gradient(scaled(q, 3), 3)
     made = q.answer("mine", q.point, {}).provenance
     assert (made.forward, made.backward) == (15 + 5, 15)
+
+
+@pytest.mark.parametrize("target", [[0, 1, 1, 0, 1], unit("body", 1), logit(1)])
+def test_points_that_rows_share_pass_once(target):
+    model, x = small(), rows()
+    q = Question(model, x, target, compute=Compute(3))
+    points = rows(7) * 2
+    model.sizes.clear()
+    found = q.everywhere(points)
+    assert sum(model.sizes) == 7
+    torch.testing.assert_close(found, q.scores(lambda ks, _: points[ks][:, None], 7))
+    hidden = Question(model, x, 1, at="body")
+    assert hidden.everywhere(hidden.point).shape == (5, 5)

@@ -8,10 +8,13 @@ from PIL import Image
 
 from figures import made
 from pellucid import figures
+from pellucid.attribution import input_x_gradient
 from pellucid.errors import InputError
 from pellucid.figures._pixels import limit_of, overlay, seen
 from pellucid.figures._saliency import displaced
 from pellucid.figures._words import flat, where
+from pellucid.inputs import TextSpec, WordTokenizer
+from pellucid.networks import text_cnn
 
 
 def texts(chart):
@@ -230,3 +233,21 @@ def test_several_targets_are_named_over_their_panels():
         f"integrated gradients: {one.provenance.target}",
         "integrated gradients: logit of 8",
     }
+
+
+def test_panels_of_several_targets_name_them():
+    net = torch.nn.Linear(5, 2)
+    whys = [input_x_gradient(net, torch.ones(1, 5), k) for k in (0, 1)]
+    drawn = str(figures.explanations(whys).chart)
+    assert "input x gradient: class 0" in drawn
+    assert "input x gradient: class 1" in drawn
+    assert "class" not in str(figures.explanations(whys[:1]).chart)
+
+
+def test_strips_of_several_targets_name_them():
+    spec = TextSpec(WordTokenizer.learn(["a fine film"], least=1))
+    net, x = text_cnn(spec.size, 2, width=8, channels=4).eval(), spec.encode(["a fine film"])
+    figure = figures.explanations([input_x_gradient(net, x, k, spec=spec) for k in (0, 1)])
+    said = [texts(panel)[0] for panel in figure.chart["concat"]]
+    assert said[:2] == ["input x gradient: class 0", "input x gradient: class 1"]
+    assert figure.title == "Why class 0 or class 1"

@@ -11,7 +11,7 @@ import torch
 
 import pellucid
 from pellucid import tasks
-from pellucid.errors import CancelledError, InputError, StoreError
+from pellucid.errors import CancelledError, InputError, MethodError, StoreError
 
 pq = pytest.importorskip("pyarrow.parquet")
 METHODS = ("saliency", "smoothgrad")
@@ -165,3 +165,11 @@ def test_mistakes_are_told(subject, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(StoreError, match=r"pip install 'pellucid\[parquet\]'"):
         pellucid.explain_to(tmp_path / "a.parquet", subject)
+
+
+def test_what_failed_before_its_first_shard_stands_in_nobodys_way(subject, tmp_path):
+    out = tmp_path / "why.parquet"
+    with pytest.raises(MethodError, match="pictures"):
+        pellucid.explain_to(out, subject, "0-9", methods=["xrai"], cards=False)
+    pellucid.explain_to(out, subject, "0-9", methods=["saliency"], cards=False)
+    assert [len(why) for _, why in pellucid.load_explanations(out)] == [10]

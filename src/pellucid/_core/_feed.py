@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ class Feed:
     """Inputs of one question: what varies, packed into one tensor, and what goes along.
 
     ``single`` says whether one plain tensor came in; it may still have a name to the network, and companions.
+    ``ran[0]`` counts the rows that went through the network.
     """
 
     model: nn.Module
@@ -51,6 +52,7 @@ class Feed:
     held: Mapping[str, Tensor]
     shared: Mapping[str, object]
     single: bool
+    ran: list[int] = field(default_factory=lambda: [0])
 
     @property
     def rows(self) -> int:
@@ -109,6 +111,7 @@ class Feed:
     def run(self, points: Tensor, rows: slice, copies: int) -> object:
         """Pass points ``[copies * n, …]`` through the network, with what goes along row by row."""
         varied = self.unpack(points)
+        self.ran[0] += len(points)
         try:
             if isinstance(varied, Tensor):
                 if not self.names:

@@ -106,9 +106,12 @@ class Pass:
                 return None, self.score(_own(points, made), rows, c).detach().reshape(c, n), c * n, 0
         if by is not None:
             every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
+            before = self.feed.ran[0]
             with torch.enable_grad():
                 grad, score = by(self, _own(every, made), chunk.ks, rows)
-            return grad.reshape(c, n, *grad.shape[1:]), score.reshape(c, n), c * n, c * n
+            # what goes forward is the method's own affair: a reference too, or rows that it keeps
+            forward = self.feed.ran[0] - before
+            return grad.reshape(c, n, *grad.shape[1:]), score.reshape(c, n), forward, c * n
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         del made
         with torch.enable_grad():

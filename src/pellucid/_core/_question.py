@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pellucid._core._chunk import normal
 from pellucid._core._compute import Compute
+from pellucid._core._crossed import crossed
 from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
 from pellucid._core._feed import Feed, Fill, Inputs, feed
 from pellucid._core._fingerprint import Fingerprint
@@ -188,6 +189,12 @@ class Question:
             self._base = found[0]
         return found
 
+    def everywhere(self, points: Tensor) -> Tensor:
+        """Scores ``[B, N]`` for points ``[B, *shape]`` that all rows share; each passes once where it can."""
+        if self.crossable:
+            return crossed(self._pass, points, self.compute, self._count)
+        return self.scores(lambda ks, _: points[ks.to(points.device)][:, None], len(points))
+
     def gradient(
         self,
         variants: Variants | None = None,
@@ -353,13 +360,9 @@ class Question:
             called_once(self._feed, target.site, self.compute, self._count)
         if target.settle is None:
             return target
-        found = [the_output(raw, target.output) for _, raw in self._passes()]
+        found = [the_output(raw, target.output) for _, raw, _ in stream(self._feed, self.compute)]
+        self._count[0] += self.rows
         return target.settle(torch.cat(found))
-
-    def _passes(self) -> Iterator[tuple[slice, object]]:
-        for rows, raw, _ in stream(self._feed, self.compute):
-            self._count[0] += rows.stop - rows.start
-            yield rows, raw
 
     def _put_base(self, rows: slice, score: Tensor) -> Tensor:
         if len(score) == self.rows:

@@ -57,7 +57,8 @@ def expected_gradients(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        ``rounds · B`` forward and backward passes (at least 16 a round), and ``B + 1`` forward passes.
+        ``rounds · B`` forward and backward passes (at least 16 a round), one forward pass of the rows and
+        one of the background (``B`` of the rows where they are held together with others, or at a site).
 
     Limits:
         The background decides what is seen; points on the way may lie where the network was never trained.
@@ -80,12 +81,8 @@ def expected_gradients(
         raise InputError(f"rounds must be at least 1, got {rounds}.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     rows = _background(q, background)
-    count, alone = 1 if rows is None else len(rows), q.absent
-
-    def begun(ks: Tensor, which: slice) -> Tensor:
-        return alone[which] if rows is None else rows[ks.to(rows.device)][:, None]
-
-    there = q.scores(begun, count)
+    alone = q.absent
+    there = q.scores(lambda _, which: alone[which]) if rows is None else q.everywhere(rows)
     values, stderr = collected(q, rows, there, rounds)
     reference = there.mean(0, dtype=torch.float64)
     return q.answer(

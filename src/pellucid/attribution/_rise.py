@@ -115,11 +115,16 @@ def _masks(q: Question, samples: int, cells: tuple[int, ...], keep: float) -> Ma
     shape, place = q.point.shape[-2:], q.point.device
     step = [-(-length // count) for length, count in zip(shape, cells, strict=True)]
     large = [(count + 1) * size for count, size in zip(cells, step, strict=True)]
-    grid = (torch.rand(samples, *cells, generator=generator, dtype=torch.float64) < keep).double()
+    # a truth value for each cell is all that grows with the number of masks
+    grid = torch.empty(samples, *cells, dtype=torch.bool)
+    for some in grid.split(q.compute.batch_size):
+        some.copy_(torch.rand(some.shape, generator=generator, dtype=torch.float64) < keep)
     shift = [torch.randint(size, (samples,), generator=generator) for size in step]
 
     def masks(ks: Tensor) -> Tensor:
-        whole = F.interpolate(grid[ks][:, None], size=large, mode="bilinear", align_corners=False)[:, 0]
+        whole = F.interpolate(grid[ks][:, None].double(), size=large, mode="bilinear", align_corners=False)[
+            :, 0
+        ]
         down = shift[0][ks][:, None] + torch.arange(shape[0])
         across = shift[1][ks][:, None] + torch.arange(shape[1])
         each = torch.arange(len(ks))[:, None, None]

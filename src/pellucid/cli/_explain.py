@@ -138,10 +138,12 @@ def _plan(
 
 
 def _refuse(many: str | None, out: Path | None, estimate: bool) -> None:
-    tables = out is not None and out.suffix.lower() not in (".png", ".svg", ".html", ".json")
+    tables = out is not None and (out.suffix.lower() in ("", ".parquet") or out.is_dir())
     if many is not None and not tables and not estimate:
-        raise InputError("--rows streams to a file: give --out FILE.parquet, or a folder for shards.")
-    if many is None and tables:
+        raise InputError(
+            f"--rows streams to a file: give --out FILE.parquet, or a folder for shards; got {out}."
+        )
+    if many is None and out is not None and out.suffix.lower() not in (".png", ".svg", ".html", ".json"):
         raise InputError(
             f"A picture is written as .png, .svg, .html or .json; got {out}. "
             "To write explanations of many rows, say which: --rows all."

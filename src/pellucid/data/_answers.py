@@ -85,7 +85,7 @@ def _class_answers(
     place = {value: k for k, value in enumerate(order)}
     notes: list[str] = []
     if asked is None and not classes and isinstance(order[0], float):
-        notes.append(f"{name} has {len(order)} different numbers, hence classes; task='regression' differs.")
+        notes.append(f"{name} has {len(order)} different numbers, read as classes, not as amounts.")
     rare = [text_of(value) for value in order if counts[value] < 3]
     if rare:
         notes.append(f"Classes with fewer than 3 rows: {', '.join(rare)}. Nothing can be said about them.")

@@ -94,7 +94,10 @@ def from_path(
         if text is not None:
             return texts(place, text=text, target=target, parts=parts, seed=seed)
         if target is None:
-            raise InputError(f"{place.name} is a table: say which column is to be learned, target='…'.")
+            raise InputError(
+                f"{place.name} is a table: say which column is to be learned (target), and for texts also "
+                "which one is to be read (text)."
+            )
         return table(place, target, parts=parts, seed=seed)
     for name, given in (("text", text), ("parts", parts)):
         if given is not None:

@@ -17,7 +17,13 @@ STEP = 34
 
 
 def bars(
-    explanation: Explanation, *, row: int = 0, top: int = 8, limit: float | None = None, width: int = 300
+    explanation: Explanation,
+    *,
+    row: int = 0,
+    top: int = 8,
+    limit: float | None = None,
+    width: int = 300,
+    head: str = "",
 ) -> Figure:
     """The columns that weigh most in one answer, and the rest as one line, so that the parts add up.
 
@@ -30,6 +36,7 @@ def bars(
         top: how many columns are shown one by one.
         limit: length of the axis on either side of zero, for panels that are compared; default as needed.
         width: of the panel in pixels.
+        head: what stands over the panel; the method where left out.
 
     Returns:
         Figure; its table has the columns shown, the remainder, the reference, the gap and the score.
@@ -49,8 +56,8 @@ def bars(
     lines = [*parts[:top], *remainder(parts[top:])]
     name = target(explanation, row)
     verdict = explanation.cards[row].verdict if row < len(explanation.cards) else ""
-    head = [
-        text(0, -40, method(explanation), size=12, bold=True),
+    above = [
+        text(0, -40, head or method(explanation), size=12, bold=True, limit=width),
         *(word(0, -21, verdict) if verdict else []),
     ]
     foot = text(0, STEP * len(lines) + 6, _sum(explanation, row, lines), size=10, faint=True, limit=width)
@@ -59,7 +66,7 @@ def bars(
         f"Why {name}",
         f"{method(explanation).capitalize()}. {words(explanation, row=row)}"
         + (f" Evidence: {verdict}." if verdict else ""),
-        {**chart, "layer": [*drawn, *head, foot]},
+        {**chart, "layer": [*drawn, *above, foot]},
         None,
         _table(explanation, row, lines),
         explanation.note,

@@ -80,8 +80,8 @@ def _alt(
             continue
         first = int(rows[0])
         what = "" if dataset is None else f" ({_answer(dataset, dataset.answers[first])})"
-        said.append(f"Most {side} it speaks training row {first}{what} with {signed(float(values[0]))}.")
-    return f"Of {counted(len(found.rows), 'training row')}, for {answer}: {' '.join(said)}"
+        said.append(f"Most {side} it: training row {first}{what}, {signed(float(values[0]))}.")
+    return f"{counted(len(found.rows), 'training row')} weighed for the answer {answer}. {' '.join(said)}"
 
 
 def _pictures(

@@ -168,7 +168,11 @@ def _table(summary: LayerSummary) -> Table:
         for row in summary.rows
     )
     measured = any(row.field is not None for row in summary.rows)
-    return Table(columns, body, "“sees”: receptive field in pixels of the input." if measured else "")
+    return Table(
+        columns,
+        body,
+        "“sees”: receptive field on the input, in pixels, samples, or bins × frames." if measured else "",
+    )
 
 
 def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
@@ -67,6 +67,33 @@ def captions(shown: Sequence[Explanation], row: int) -> list[str]:
     if len(set(names)) == 1:
         return [method(each) for each in shown]
     return [f"{method(each)}: {name}" for each, name in zip(shown, names, strict=True)]
+
+
+def targets(shown: Sequence[Explanation], row: int) -> str:
+    """What is explained, each target once."""
+    return " or ".join(dict.fromkeys(target(each, row) for each in shown))
+
+
+def failed(word: str) -> bool:
+    """Whether an explanation of this verdict is hatched and stands last."""
+    return word in ("not supported", "contradicted")
+
+
+def compared(
+    explanations: Explanation | Sequence[Explanation],
+    row: int,
+    fits: Callable[[Explanation], bool],
+    advice: str,
+) -> list[Explanation]:
+    """What one figure shows side by side, failed ones last; ``advice`` ends the sentence on another kind."""
+    shown = [explanations] if isinstance(explanations, Explanation) else list(explanations)
+    if not shown:
+        raise InputError("There is no explanation to show. Give at least one.")
+    for each in shown:
+        check_row(each, row)
+        if not fits(each):
+            raise InputError(f"{method(each)} {advice}")
+    return sorted(shown, key=lambda each: failed(verdict(each, row)))
 
 
 def target(explanation: Explanation, row: int) -> str:

@@ -8,13 +8,12 @@ from typing import Literal
 import numpy as np
 
 from pellucid._core import Explanation
-from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers
 from pellucid.figures._evidence import extended
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import captions, check_row, method, target, verdict
+from pellucid.figures._parts import captions, compared, failed, method, target, targets, verdict
 from pellucid.figures._pixels import colour_bar, fit, hatch, is_picture, limit_of, overlay, png, seen
 from pellucid.figures._theme import THEME, Spec
 from pellucid.figures._words import flat, picture_like, where
@@ -62,12 +61,12 @@ def saliency(
         >>> len(figure.chart["concat"])
         3
     """
-    shown = _checked(explanations, row)
+    shown = compared(explanations, row, picture_like, "explains no picture. Use bars() for columns.")
     maps = [flat(each, row) for each in shown]
     together = max(limit_of(each) for each in maps)
     ends = [together if limits == "shared" else limit_of(each) for each in maps]
     base = _base(shown[0], row)
-    named = " or ".join(dict.fromkeys(target(each, row) for each in shown))
+    named = targets(shown, row)
     parts: list[Spec] = []
     if show_input and base is not None:
         parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {named}?"))
@@ -87,22 +86,6 @@ def saliency(
         _table(shown, maps, ends, row),
         " ".join(dict.fromkeys(each.note for each in shown if each.note)),
     )
-
-
-def _checked(explanations: Explanation | Sequence[Explanation], row: int) -> list[Explanation]:
-    shown = [explanations] if isinstance(explanations, Explanation) else list(explanations)
-    if not shown:
-        raise InputError("There is no explanation to show. Give at least one.")
-    for each in shown:
-        check_row(each, row)
-        if not picture_like(each):
-            raise InputError(f"{method(each)} explains no picture. Use bars() for columns.")
-    return sorted(shown, key=lambda each: failed(verdict(each, row)))
-
-
-def failed(word: str) -> bool:
-    """Whether a map of this verdict is hatched."""
-    return word in ("not supported", "contradicted")
 
 
 def _base(explanation: Explanation, row: int) -> Numbers | None:

@@ -14,9 +14,9 @@ from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._heard import FINE, Scale, frame, heard, outline, scale_of
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number, signed
-from pellucid.figures._parts import check_row, method, shares, target, verdict
+from pellucid.figures._parts import captions, compared, failed, method, shares, targets, verdict
 from pellucid.figures._pixels import array, colour_bar, hatch, limit_of, overlay, png
-from pellucid.figures._saliency import Limits, displaced, failed
+from pellucid.figures._saliency import Limits, displaced
 from pellucid.figures._sound_words import sound_like, where_heard
 from pellucid.figures._theme import Spec
 from pellucid.inputs import AudioSpec
@@ -60,7 +60,7 @@ def sound(
         >>> len(sound(why).chart["concat"])
         3
     """
-    shown = _checked(explanations, row)
+    shown = compared(explanations, row, sound_like, "explains no sound. Use saliency() or bars().")
     spec, x = shown[0].spec, shown[0].point[row]
     if not isinstance(spec, AudioSpec):
         raise InputError("Only explanations with an AudioSpec can be drawn as sounds.")
@@ -68,34 +68,22 @@ def sound(
     maps = [_columns(array(each.map[row].sum(0)), spec) for each in shown]
     ends = [limit_of(each) for each in maps]
     ends = [max(ends)] * len(ends) if limits == "shared" else ends
+    named = targets(shown, row)
     base = _blocks(heard(x, spec, scale), scale)
-    parts = [
-        _panel("input", np.round(base * 255).astype(np.uint8), scale, caption=f"why {target(shown[0], row)}?")
-    ]
-    for each, values, end in zip(shown, maps, ends, strict=True):
-        parts.append(_map_panel(method(each), values, end, x, spec, scale, said=verdict(each, row)))
+    parts = [_panel("input", np.round(base * 255).astype(np.uint8), scale, caption=f"why {named}?")]
+    for each, head, values, end in zip(shown, captions(shown, row), maps, ends, strict=True):
+        parts.append(_map_panel(head, values, end, x, spec, scale, said=verdict(each, row)))
     if control:
         moved = displaced(maps[0], seed=shown[0].provenance.seed)
         parts.append(_map_panel("control: map at random", moved, ends[0], x, spec, scale, said=""))
     return Figure(
-        f"Why {target(shown[0], row)}",
+        f"Why {named}",
         " ".join(_said(each, row) for each in shown),
         panels(parts, columns=2 if len(parts) == 4 else 3),
         None,
         _table(shown, maps, ends, row),
         " ".join(dict.fromkeys(each.note for each in shown if each.note)),
     )
-
-
-def _checked(explanations: Explanation | Sequence[Explanation], row: int) -> list[Explanation]:
-    shown = [explanations] if isinstance(explanations, Explanation) else list(explanations)
-    if not shown:
-        raise InputError("There is no explanation to show. Give at least one.")
-    for each in shown:
-        check_row(each, row)
-        if not sound_like(each):
-            raise InputError(f"{method(each)} explains no sound. Use saliency() or bars().")
-    return sorted(shown, key=lambda each: failed(verdict(each, row)))
 
 
 def _columns(values: Numbers, spec: AudioSpec) -> Numbers:

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Explanation
-from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import check_row, method, shares, target
+from pellucid.figures._parts import captions, compared, failed, method, shares, targets, verdict
 from pellucid.figures._pixels import colour_bar, limit_of
 from pellucid.figures._theme import Spec
 from pellucid.figures._words import words
@@ -88,14 +87,17 @@ def tokens(
         >>> len(figure.chart["concat"])
         2
     """
-    shown = _checked(explanations, row)
+    shown = compared(
+        explanations, row, text_like, "explains no text. Use explanations() for any kind of input."
+    )
     values = [np.array([part.value for part in shares(each, row)], dtype=np.float64) for each in shown]
     boxes, height = _laid(shown[0], row, width)
     ends = [limit_of(v) if len(v) else 0.0 for v in values]
     ends = [max(ends)] * len(ends) if shared else ends
+    heads = captions(shown, row)
     parts = [
-        _strip(method(each), v, end, boxes, (width, height), _verdict(each, row))
-        for each, v, end in zip(shown, values, ends, strict=True)
+        _strip(head, v, end, boxes, (width, height), verdict(each, row))
+        for each, head, v, end in zip(shown, heads, values, ends, strict=True)
     ]
     if control:
         chance = np.random.default_rng(shown[0].provenance.seed)
@@ -104,7 +106,7 @@ def tokens(
     said = [f"{method(each).capitalize()}: {words(each, row=row)}{_said(each, row)}" for each in shown]
     notes = " ".join(dict.fromkeys(each.note for each in shown if each.note))
     return Figure(
-        f"Why {target(shown[0], row)}",
+        f"Why {targets(shown, row)}",
         f"“{cast('TextSpec', shown[0].spec).text(shown[0].point[row])}” {' '.join(said)}",
         panels(parts, columns=1),
         None,
@@ -113,28 +115,9 @@ def tokens(
     )
 
 
-def _checked(explanations: Explanation | Sequence[Explanation], row: int) -> list[Explanation]:
-    shown = [explanations] if isinstance(explanations, Explanation) else list(explanations)
-    if not shown:
-        raise InputError("There is no explanation to show. Give at least one.")
-    for each in shown:
-        check_row(each, row)
-        if not text_like(each):
-            raise InputError(f"{method(each)} explains no text. Use explanations() for any kind of input.")
-    return sorted(shown, key=lambda each: _failed(_verdict(each, row)))
-
-
-def _verdict(explanation: Explanation, row: int) -> str:
-    return explanation.cards[row].verdict if row < len(explanation.cards) else ""
-
-
-def _failed(verdict: str) -> bool:
-    return verdict in ("not supported", "contradicted")
-
-
 def _said(explanation: Explanation, row: int) -> str:
-    verdict = _verdict(explanation, row)
-    return f" Evidence: {verdict}." if verdict else ""
+    word = verdict(explanation, row)
+    return f" Evidence: {word}." if word else ""
 
 
 def _laid(explanation: Explanation, row: int, width: int) -> tuple[list[Box], int]:
@@ -175,7 +158,7 @@ def _strip(
         *(word(0, 19, verdict) if verdict else []),
         {"data": {"values": data}, "mark": mark, "encoding": {**at, **ends, "color": colour}},
     ]
-    if _failed(verdict):
+    if failed(verdict):
         layers.append(_hatch(boxes, at))
     ink: Spec = {"field": "ink", "type": "nominal", "scale": None}
     letters: Spec = {"type": "text", "baseline": "middle", "align": "center", "fontSize": SIZE}
@@ -252,6 +235,6 @@ def _table(shown: list[Explanation], values: list[Numbers], row: int) -> Table:
     ):
         if any(each is not None for each in part):
             body.append((name, None, *(None if each is None else float(each[row]) for each in part)))
-    body.append(("evidence", None, *(Word(_verdict(each, row) or "not run") for each in shown)))
+    body.append(("evidence", None, *(Word(verdict(each, row) or "not run") for each in shown)))
     note = f"Words of {shown[0].provenance.target}, strongest first; a word's pieces are added up."
-    return Table(("word", "place", *(method(each) for each in shown)), tuple(body), note)
+    return Table(("word", "place", *captions(shown, row)), tuple(body), note)

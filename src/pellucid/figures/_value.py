@@ -22,7 +22,7 @@ from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._parts import captions, target, verdict
+from pellucid.figures._parts import captions, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
@@ -73,7 +73,8 @@ def explanations(
         return tokens(several, row=row, shared=limits == "shared")
     # what failed stands last
     several.sort(key=lambda each: word_rank(verdict(each, row)) == word_rank("failed"))
-    drawn = [bars(each, row=row) for each in several]
+    heads = captions(several, row)
+    drawn = [bars(each, row=row, head=head) for each, head in zip(several, heads, strict=True)]
     cards = [each.cards[row] if row < len(each.cards) else None for each in several]
     below = cards if len(several) > 1 else [None]
     charts = [
@@ -82,13 +83,10 @@ def explanations(
         if figure.chart is not None
     ]
     body = tuple(
-        (head, *line)
-        for head, figure in zip(captions(several, row), drawn, strict=True)
-        for line in figure.table.rows
+        (head, *line) for head, figure in zip(heads, drawn, strict=True) for line in figure.table.rows
     )
-    named = " or ".join(dict.fromkeys(target(each, row) for each in several))
     return Figure(
-        f"Why {named}",
+        f"Why {targets(several, row)}",
         " ".join(each.alt for each in drawn),
         panels([*charts, control(several[0], row=row)], columns=2 if len(charts) == 3 else 3),
         None,

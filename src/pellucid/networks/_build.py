@@ -96,7 +96,10 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     if axes == ("T",) and isinstance(dataset.spec, TextSpec):
         return _reader(dataset, dataset.spec, kind or OF_TEXTS[0], seed, answers)
     if kind is not None:
-        raise InputError(f"network={kind!r} is for texts; {dataset.name} has the axes {axes}.")
+        raise InputError(
+            f"network={kind!r} reads texts, and {dataset.name} holds none. Leave it out: the network follows "
+            "the data."
+        )
     if axes == ("D",) and len(shape) == 1:
         return mlp(shape[0], dataset.outputs, seed=seed, answers=answers)
     if axes == ("C", "H", "W") and len(shape) == 3:

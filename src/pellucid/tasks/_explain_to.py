@@ -226,6 +226,8 @@ def _plan(folder: Path, settings: dict[str, Json]) -> dict[str, Json]:
         if folder.exists() and any(folder.iterdir()):
             raise StoreError(f"{folder} is not empty and holds no explanations. Name another place.")
         return dict(settings)
+    if not any(folder.glob("part-*.parquet")):
+        return dict(settings)  # what was begun failed before its first shard
     try:
         plan = cast("dict[str, Json]", json.loads(file.read_text()))
     except (OSError, json.JSONDecodeError) as error:
