@@ -50,7 +50,7 @@ def sentence(err):
         (["explain", "{run}", "--method", "saliency", "--rows", "9999", "--out", "x"], USAGE, "0 to"),
         (
             ["explain", "{run}", "--method", "saliency", "--rows", "0-9", "--out", "patients.csv"],
-            STORE,
+            USAGE,
             "csv",
         ),
         (["layers", "nowhere:net"], LOAD, "nowhere"),

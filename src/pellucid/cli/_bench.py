@@ -55,6 +55,7 @@ def truth(
     """Which methods find what is known to matter.
 
     Energy share, pointing and rank inside the truth, beside baselines that know nothing of the network.
+    All methods together take minutes: name some with --method, or lower --budget.
     """
     from pellucid import tasks
     from pellucid._core import Compute
