@@ -84,9 +84,10 @@ def test_a_concept_spread_over_channels_shows_in_mixtures_too() -> None:
 
 
 def test_boxes_of_blood_cells_are_dissected() -> None:
-    path = Path(os.environ.get("PELLUCID_TEST_DATA", "")) / "bccd_cells.zip"
+    beside = Path(__file__).parents[2].parent / "shared" / "data"
+    path = Path(os.environ.get("PELLUCID_TEST_DATA", beside)) / "bccd_cells.zip"
     if not path.exists():
-        pytest.skip("the blood cell pictures are not here")
+        pytest.skip(f"{path.name} is not in {path.parent}; set PELLUCID_TEST_DATA to where it lies")
     x, mask = cells(path, 40)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 8, 5, padding=2, stride=2), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1))
