@@ -29,6 +29,7 @@ Weights = Annotated[
     Path | None,
     typer.Option(help="Weights to load: safetensors, or a checkpoint without code.", metavar="FILE"),
 ]
+Picture = Annotated[Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")]
 Seed = Annotated[int, typer.Option(help="The only source of chance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Estimated = Annotated[

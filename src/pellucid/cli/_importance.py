@@ -14,6 +14,7 @@ from pellucid.cli._arguments import (
     BatchSize,
     Data,
     Model,
+    Picture,
     Seed,
     Weights,
     parts_of,
@@ -42,9 +43,7 @@ def importance(
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")
-    ] = None,
+    out: Picture = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
     as_json: AsJson = False,

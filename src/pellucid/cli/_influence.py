@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, numbers, subject_of
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Model,
+    Picture,
+    Seed,
+    Weights,
+    numbers,
+    subject_of,
+)
 from pellucid.cli._say import document, narrate, progress, show
 
 
@@ -39,9 +49,7 @@ def influence(
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")
-    ] = None,
+    out: Picture = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
     as_json: AsJson = False,

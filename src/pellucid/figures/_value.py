@@ -22,14 +22,13 @@ from pellucid.figures._influence import influence
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._parts import captions, targets, verdict
+from pellucid.figures._parts import captions, failed, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
-from pellucid.figures._theme import word_rank
 from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
@@ -72,7 +71,7 @@ def explanations(
     if all(text_like(each) for each in several):
         return tokens(several, row=row, shared=limits == "shared")
     # what failed stands last
-    several.sort(key=lambda each: word_rank(verdict(each, row)) == word_rank("failed"))
+    several.sort(key=lambda each: failed(verdict(each, row)))
     heads = captions(several, row)
     drawn = [bars(each, row=row, head=head) for each, head in zip(several, heads, strict=True)]
     cards = [each.cards[row] if row < len(each.cards) else None for each in several]

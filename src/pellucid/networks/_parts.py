@@ -1,9 +1,9 @@
-"""Activations and initialisations by name."""
+"""Activations and initialisations by name; sizes that can be."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import torch
@@ -71,3 +71,11 @@ def initialise_all(network: nn.Sequential, how: str, activation: str, seed: int)
     for layer in learned[:-1]:
         initialise(layer, how, activation, generator)
     initialise(learned[-1], how, "linear", generator)
+
+
+def positive(sizes: Mapping[str, Sequence[int]]) -> None:
+    """Raise :class:`InputError` where a size is below 1, by its name."""
+    for name, numbers in sizes.items():
+        for number in numbers:
+            if number < 1:
+                raise InputError(f"{name} must be at least 1, got {number}.")

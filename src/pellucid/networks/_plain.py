@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch.nn.utils import skip_init
 from pellucid._core import Json
 from pellucid.errors import InputError
 from pellucid.networks._architecture import Architecture
-from pellucid.networks._parts import activation_module, initialise_all
+from pellucid.networks._parts import activation_module, initialise_all, positive
 
 
 class Rescale(nn.Module):
@@ -92,7 +92,7 @@ def mlp(
         >>> [name for name, _ in mlp(30, 2, hidden=(16,)).named_children()]
         ['dense1', 'activation1', 'output']
     """
-    _positive({"inputs": [inputs], "outputs": [outputs], "hidden": hidden})
+    positive({"inputs": [inputs], "outputs": [outputs], "hidden": hidden})
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     _add_dense(layers, inputs, outputs, hidden, activation, dropout, first_activation=1)
     _add_unit(layers, answers)
@@ -152,7 +152,7 @@ def cnn(
         (5, 10)
     """
     height, width = (size, size) if isinstance(size, int) else size
-    _positive({"channels": [channels], "size": [height, width], "outputs": [outputs], "widths": widths})
+    positive({"channels": [channels], "size": [height, width], "outputs": [outputs], "widths": widths})
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     flat = _add_convolutions(layers, channels, (height, width), widths, activation)
     layers["flatten"] = nn.Flatten()
@@ -228,10 +228,3 @@ def _add_unit(layers: OrderedDict[str, nn.Module], answers: tuple[float, float] 
     if not sd > 0:
         raise InputError(f"answers is (mean, sd) with sd above 0, got {tuple(answers)}.")
     layers["unit"] = Rescale(mean, sd)
-
-
-def _positive(sizes: Mapping[str, Sequence[int]]) -> None:
-    for name, numbers in sizes.items():
-        for number in numbers:
-            if number < 1:
-                raise InputError(f"{name} must be at least 1, got {number}.")

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from pellucid._core import Json
 from pellucid.errors import InputError
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._parts import positive
 from pellucid.networks._plain import Rescale
 
 PAD, UNKNOWN = 0, 1  # numbers that WordTokenizer gives padding and unknown words
@@ -191,13 +192,13 @@ def text_cnn(
         >>> text_cnn(100, 2)(torch.tensor([[5, 6, 7, 0], [8, 0, 0, 0]])).shape
         torch.Size([2, 2])
     """
-    _positive(
+    positive(
         {
-            "vocabulary": vocabulary,
-            "outputs": outputs,
-            "width": width,
-            "channels": channels,
-            "windows": min(windows),
+            "vocabulary": [vocabulary],
+            "outputs": [outputs],
+            "width": [width],
+            "channels": [channels],
+            "windows": windows,
         }
     )
     with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
@@ -243,8 +244,14 @@ def transformer(
         >>> transformer(100, 2, width=16)(torch.tensor([[5, 6, 7, 0], [8, 0, 0, 0]])).shape
         torch.Size([2, 2])
     """
-    _positive(
-        {"vocabulary": vocabulary, "outputs": outputs, "width": width, "heads": heads, "blocks": blocks}
+    positive(
+        {
+            "vocabulary": [vocabulary],
+            "outputs": [outputs],
+            "width": [width],
+            "heads": [heads],
+            "blocks": [blocks],
+        }
     )
     if width % heads or width % 2:
         raise InputError(f"width must be even and a multiple of heads={heads}, got {width}.")
@@ -296,7 +303,7 @@ def gru(
         raise InputError(
             "Say what is read: vocabulary=, a number of tokens, or features=, a number of channels."
         )
-    _positive({"outputs": outputs, "width": width, "hidden": hidden})
+    positive({"outputs": [outputs], "width": [width], "hidden": [hidden]})
     with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
         made = GRU(vocabulary, features, outputs, width, hidden, dropout, word_dropout)
     params: dict[str, Json] = {"outputs": outputs, "vocabulary": vocabulary, "features": features}
@@ -341,9 +348,3 @@ def _finished(
     unit: Json = None if answers is None else [*answers]
     made.architecture = Architecture(kind, {**params, "seed": seed, "answers": unit})
     return made
-
-
-def _positive(sizes: Mapping[str, int]) -> None:
-    for name, number in sizes.items():
-        if number < 1:
-            raise InputError(f"{name} must be at least 1, got {number}.")
