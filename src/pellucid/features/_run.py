@@ -107,7 +107,7 @@ def run(
     settings = {
         **options.settings(),
         "site": place,
-        "objectives": [str(each) for each in chosen],
+        "objectives": list(map(str, chosen)),
         "hash": _digest((chosen, None if start is None else (start.inputs, start.strength, start.climbs))),
         "model": model_hash(model),
         "data": inputs_hash(real),
