@@ -11,13 +11,12 @@ from torch import Tensor, nn
 from pellucid._core import Compute, InputSpec
 from pellucid._core._feed import feed
 from pellucid._core._strongest import chosen_units
-from pellucid.errors import InputError, near_misses
+from pellucid.errors import InputError
 from pellucid.features._canvas import canvas_of, samples
-from pellucid.features._marginals import Marginals
+from pellucid.features._choice import known, statistics_of
 from pellucid.features._nearness import Nearness
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._recipe import Control, Made, Meter, Recipe, control, follow, no_control
-from pellucid.features._statistics import of_pictures
 from pellucid.features._words import words
 
 JITTER_FROM = 16
@@ -33,7 +32,7 @@ def activation_maximization(
     units: Sequence[int] | Tensor | None = None,
     steps: int = 256,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum"] = "auto",
+    statistics: Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"] = "auto",
     untrained_control: bool = True,
     compute: Compute | None = None,
 ) -> FeaturePictures:
@@ -48,9 +47,13 @@ def activation_maximization(
     - ``spectrum`` (larger ones): phase free, magnitude at each frequency between the data's 5 % and 95 %
       quantiles, channels decorrelated, distance from the mean capped alike;
     - ``marginals`` (rows of a table): each number through its column's quantiles, all inside the Mahalanobis
-      ball that holds 95 % of the data; a category is a mixture of levels on the way and one level at the end.
+      ball that holds 95 % of the data; a category is a mixture of levels on the way and one level at the end;
+    - ``phase``: the data's mean magnitude at each frequency, phase free, the data's colour covariance;
+    - ``fourier``: every wave free but weighed by 1/f, the data's colour covariance;
+    - ``free``: no bound at all, as a control: it reaches several times more than any real input and shows
+      noise that an untrained network likes as much.
 
-    Pictures are clipped to each channel's range. Where only convolutions and pools lie before the layer, the
+    The first three are what ``"auto"`` chooses from. Pictures but the free ones stay in each channel's range. Where only convolutions and pools lie before the layer, the
     canvas is as large as the receptive field. Canvases from 16 pixels on are moved at random in each step,
     each by itself. A start that a dead ReLU does not answer begins again near a strong real input. An input
     stops when its value gained less than 0.5 % in 32 steps.
@@ -70,7 +73,7 @@ def activation_maximization(
         units: which units; ``None`` for all.
         steps: most steps.
         seeds: starts per unit.
-        statistics: for pictures and signals; ``"auto"`` chooses by size.
+        statistics: what a made input keeps of the data; ``"auto"`` chooses by kind and size.
         untrained_control: whether to run the same recipe on untrained twins.
         compute: how to run; ``batch_size`` inputs climb together.
 
@@ -108,11 +111,12 @@ def activation_maximization(
     began = time.perf_counter()
     how = compute or Compute()
     real = _real(model, data, spec, how)
-    _refuse(steps, seeds, statistics)
+    _refuse(steps, seeds)
+    known(statistics, real.ndim)
     canvas = canvas_of(model, real[:1], site, how)
     picked = chosen_units(units, canvas.units, site)
     sample, rows = samples(real, canvas, how.seed)
-    kept = Marginals.of(sample, spec) if real.ndim == 2 else of_pictures(sample, statistics)
+    kept = statistics_of(sample, statistics, spec)
     jitter = tuple(side // JITTER_FROM for side in canvas.shape[1:])
     near = Nearness.of(sample, rows, standardised=real.ndim == 2)
     recipe = Recipe(site, picked, real, sample, canvas, kept, near, steps, seeds, jitter, how)
@@ -142,12 +146,9 @@ def _real(model: nn.Module, data: Tensor, spec: InputSpec | None, how: Compute) 
     return real
 
 
-def _refuse(steps: int, seeds: int, statistics: str) -> None:
+def _refuse(steps: int, seeds: int) -> None:
     if steps < 1 or seeds < 1:
         raise InputError(f"steps and seeds must be at least 1, got {steps} and {seeds}.")
-    known = ("auto", "covariance", "spectrum")
-    if statistics not in known:
-        raise InputError(f"statistics={statistics!r} is not known. {near_misses(statistics, known)}")
 
 
 def _finished(
