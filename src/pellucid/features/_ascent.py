@@ -62,7 +62,7 @@ class Climb:
         """The unit's value ``[b]`` for each made input."""
         with probe(self.model, read=[self.site], stop=self.site) as seen:
             self.model(made)
-        found = by_unit(self.model, seen[self.site])
+        found = by_unit(self.model, seen[self.site], self.site)
         return found[torch.arange(len(found), device=found.device), units, self.place]
 
 

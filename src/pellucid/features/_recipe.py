@@ -193,7 +193,7 @@ def _movers(model: nn.Module, recipe: Recipe) -> Tensor:
     """Sample numbers ``[U, seeds]`` with the largest values of each unit at the canvas's place."""
     how = Compute(recipe.how.batch_size, recipe.how.seed)
     parts = [
-        by_unit(model, seen[recipe.site])[:, recipe.units.to(recipe.data.device), recipe.canvas.place]
+        by_unit(model, seen[recipe.site], recipe.site)[:, recipe.units.to(recipe.data.device), recipe.canvas.place]
         for _, seen in activations(model, recipe.sample, [recipe.site], stop=recipe.site, compute=how)
     ]
     values = torch.cat(parts).T

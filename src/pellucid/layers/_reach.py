@@ -40,24 +40,51 @@ def calls(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> tuple[Reach
             pass
 
     with untouched(model):
-        return sites(model, run)
+        return sites(model, run, called=True)
 
 
 def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
-    """Calls of modules that call no other; and a sentence about those whose output is not one tensor."""
-    reached = {id(call.module) for call in found}
+    """Calls of modules that call no other, and of functions; and what is left out, in words.
+
+    Of recurrent layers the output, the last state and the last cell are listed, of attention the output.
+    """
+    reached = {id(call.module) for call in found if not is_function(call)}
     last = [
         call
         for call in found
-        if not any(id(m) in reached for m in call.module.modules() if m is not call.module)
+        if is_function(call)
+        or not any(id(m) in reached for m in call.module.modules() if m is not call.module)
     ]
-    # rows of measures need a row axis and at least one number per row
-    plain = [call for call in last if call.shape and math.prod(call.shape)]
-    other = sorted({call.site for call in last} - {call.site for call in plain})
+    plain: list[Reached] = []
+    other: list[str] = []
+    for call in last:
+        parts = [call] if call.shape is not None else _parts(call)
+        # rows of measures need a row axis and at least one number per row
+        some = [part for part in parts if part.shape and math.prod(part.shape)]
+        plain += some
+        other += [] if some else [call.site]
     if not plain:
         raise InputError("The network has no layer that gives one tensor: there is nothing to sum up.")
-    notes = [f"Not listed, for they give more than one tensor: {', '.join(other)}."] if other else []
+    notes = [f"Not listed, for they give more than one tensor: {', '.join(sorted(set(other)))}."] if other else []
+    packed = [call.site for call in last if isinstance(call.module, nn.RNNBase) and 0 not in call.items]
+    if packed:
+        notes.append(f"Only the last state of {', '.join(packed)} is listed: the output is a packed sequence.")
     return plain, notes
+
+
+def is_function(call: Reached) -> bool:
+    """Whether it is a function that a forward calls, and no module."""
+    return call.kind.endswith("()")
+
+
+def _parts(call: Reached) -> list[Reached]:
+    """What a recurrent or attention layer gives, part by part."""
+    if not isinstance(call.module, nn.RNNBase | nn.MultiheadAttention):
+        return []
+    keys = [0] if isinstance(call.module, nn.MultiheadAttention) else [0, "h", "c"]
+    return [
+        replace(call, site=f"{call.site}[{key}]", shape=call.items[key]) for key in keys if key in call.items
+    ]
 
 
 def chosen_sites(
