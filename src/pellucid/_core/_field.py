@@ -94,7 +94,7 @@ def fields(
     hits: dict[str, list[Tensor]] = {site: [] for site in sites}
     try:
         with (
-            _exact(model),
+            _exact(model, half=example.dtype in (torch.float16, torch.bfloat16)),
             untouched(model, seed=how.seed),
             torch.inference_mode(mode=False),
             torch.no_grad(),
@@ -154,11 +154,14 @@ def _field(hits: list[Tensor]) -> Field | None:
 
 
 @contextmanager
-def _exact(model: nn.Module) -> Generator[None]:
+def _exact(model: nn.Module, *, half: bool) -> Generator[None]:
     """Kernels that mix no neighbours in between (Winograd does), and buffers put back as they were."""
     kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
     with ExitStack() as stack:
         stack.enter_context(torch.backends.nnpack.flags(enabled=False))
+        if half:
+            # its kernels for half precision work in blocks
+            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         if torch.cuda.is_initialized():
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         try:

@@ -19,6 +19,7 @@ ACTIVATIONS = frozenset(
     "relu relu6 gelu silu mish elu selu celu leaky_relu prelu hardtanh hardswish hardsigmoid sigmoid tanh "
     "softplus softsign".split()
 )
+LAYERS = ("linear", "conv1d", "conv2d", "conv3d")
 HEADS, ATTENTION = "heads", "attention"
 FUSED = "scaled_dot_product_attention"
 PRODUCTS = ("matmul", "bmm")

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._functions import ACTIVATIONS, ATTENTION, HEADS, functions
+from pellucid._core._functions import ACTIVATIONS, HEADS, LAYERS, functions
 from pellucid._core._guard import eagerly
 from pellucid._core._sequences import Recurrent, rows_first
 from pellucid.errors import InputError, SiteError, near_misses
@@ -166,10 +166,10 @@ def sites(model: nn.Module, run: Callable[[], object], *, called: bool = False) 
 
 
 def _listed(module: nn.Module, function: str) -> bool:
-    """Whether a function is worth a line: activations, unless they are all that a module does, and heads."""
-    if function in ACTIVATIONS:
-        return not type(module).__module__.startswith("torch.nn.modules.activation")
-    return function == HEADS
+    """Whether a function is worth a line: activations and heads, and in a traced graph what layers became."""
+    if isinstance(module, torch.fx.GraphModule) and function in LAYERS:
+        return True
+    return function in ACTIVATIONS or function == HEADS
 
 
 def _items(module: nn.Module, output: object) -> dict[int | str, tuple[int, ...]]:

@@ -35,6 +35,7 @@ _FEATURES_LAST = (
     nn.TransformerDecoderLayer,
 )
 _ONE_AXIS = (nn.Conv1d, nn.ConvTranspose1d)
+CHANNELS_FIRST = ("heads", "attention", "conv1d", "conv2d", "conv3d")
 _IN = ("in_channels", "in_features", "input_size", "num_features", "embed_dim", "num_channels")
 _OUT = ("out_channels", "out_features", "num_features", "embed_dim", "embedding_dim", "num_channels")
 
@@ -52,8 +53,10 @@ def unit_axis(model: nn.Module, activation: Tensor, site: str = "") -> int:
         return 1
     last = activation.ndim - 1
     address = Site.parse(site) if site else Site(ROOT)
-    if address.function in ("heads", "attention"):
+    if address.function in CHANNELS_FIRST:
         return 1
+    if address.function == "linear":
+        return last
     decides = _deciding(model, address) if site else None
     if decides is None:
         return 1 if activation.ndim > 3 or _one_axis(model) else last
@@ -115,6 +118,8 @@ def _listed(model: nn.Module, address: Site) -> Iterable[tuple[str, nn.Module]]:
 def _size(module: nn.Module, names: tuple[str, ...]) -> int | None:
     if isinstance(module, nn.RNNBase) and names is _OUT:
         return (module.proj_size or module.hidden_size) * (2 if module.bidirectional else 1)
+    if isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
+        return module.self_attn.embed_dim
     if isinstance(module, nn.LayerNorm | nn.RMSNorm):
         return module.normalized_shape[-1] if len(module.normalized_shape) == 1 else None
     return next((int(getattr(module, name)) for name in names if hasattr(module, name)), None)

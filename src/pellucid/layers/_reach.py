@@ -48,28 +48,36 @@ def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
 
     Of recurrent layers the output, the last state and the last cell are listed, of attention the output.
     """
+    found = [call for call in found if ".parametrizations." not in f".{call.site}"]
     reached = {id(call.module) for call in found if not is_function(call)}
-    last = [
-        call
-        for call in found
-        if is_function(call)
-        or not any(id(m) in reached for m in call.module.modules() if m is not call.module)
-    ]
+    last = [call for call in found if _is_last(call, reached, whole=found[-1].module if found else None)]
     plain: list[Reached] = []
-    other: list[str] = []
+    other: set[str] = set()
     for call in last:
         parts = [call] if call.shape is not None else _parts(call)
         # rows of measures need a row axis and at least one number per row
         some = [part for part in parts if part.shape and math.prod(part.shape)]
         plain += some
-        other += [] if some else [call.site]
+        # what gives no tensor at all is no layer
+        other |= set() if some or not (call.shape or call.items) else {call.site}
     if not plain:
-        raise InputError("The network has no layer that gives one tensor: there is nothing to sum up.")
-    notes = [f"Not listed, for they give more than one tensor: {', '.join(sorted(set(other)))}."] if other else []
+        raise InputError(
+            "The network is one piece that lets nobody look inside (scripted or traced), or none of its layers "
+            "gives a tensor. Open it as it was before it was scripted."
+        )
+    notes = [f"Not listed, for they give more than one tensor: {', '.join(sorted(other))}."] if other else []
     packed = [call.site for call in last if isinstance(call.module, nn.RNNBase) and 0 not in call.items]
     if packed:
         notes.append(f"Only the last state of {', '.join(packed)} is listed: the output is a packed sequence.")
     return plain, notes
+
+
+def _is_last(call: Reached, reached: set[int], whole: nn.Module | None) -> bool:
+    """Whether nothing inside has a line of its own, and it is not all that the line of a module says."""
+    calls_none = not any(id(m) in reached for m in call.module.modules() if m is not call.module)
+    if not is_function(call):
+        return calls_none
+    return not calls_none or call.module is whole or "heads()" in call.site
 
 
 def is_function(call: Reached) -> bool:
