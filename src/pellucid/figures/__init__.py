@@ -23,6 +23,7 @@ from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
+from pellucid.figures._space import space_map
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
@@ -78,6 +79,7 @@ __all__ = [
     "signed",
     "similarity",
     "sound",
+    "space_map",
     "text",
     "tokens",
     "training_curves",
