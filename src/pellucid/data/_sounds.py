@@ -76,7 +76,8 @@ def sounds(
 
     Returns:
         Levels ``[N, 1, F, T]``, standardised bin by bin, or waveforms ``[N, 1, T]``, standardised as a whole,
-        with their :class:`pellucid.inputs.AudioSpec`.
+        with their :class:`pellucid.inputs.AudioSpec`: absent is the mean level of the training sounds at each
+        pitch, or silence.
 
     Raises:
         LoadError: if there is no such folder, or soundfile is needed and missing.
@@ -332,5 +333,6 @@ def _standardised(
         window=window,
         mean=tuple(round(v, 4) for v in train.mean((0, 1, 3)).tolist()),
         std=tuple(round(v, 4) for v in std.tolist()),
+        absence="mean",
     )
     return spec.encoded(levels), spec
