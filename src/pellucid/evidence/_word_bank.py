@@ -97,7 +97,7 @@ class WordBank(Bank):
         return found
 
     def pairs(self, units: Tensor, pool: Tensor) -> Tensor:
-        """Rank correlation of each row's map with those of the pool, stretched to as many parts: ``[N, P]``."""
+        """Rank correlation of each map with those of the pool, stretched to as many parts: ``[N, P]``."""
         found = units.new_zeros(len(units), len(pool))
         for rows, count in self._alike():
             if count:
