@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
-from pellucid.figures._bars import bars, control
+from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
@@ -23,7 +23,7 @@ from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._parts import captions, failed, targets, verdict
+from pellucid.figures._parts import alike, captions, failed, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
@@ -49,7 +49,8 @@ def explanations(
     Args:
         explained: one or several of the same input.
         row: which row of them.
-        limits: one scale for all panels, or each its own.
+        limits: one scale for all panels, or each method its own, the same for all its targets and for the
+            control.
 
     Returns:
         Figure.
@@ -73,7 +74,10 @@ def explanations(
     # what failed stands last
     several.sort(key=lambda each: failed(verdict(each, row)))
     heads = captions(several, row)
-    drawn = [bars(each, row=row, head=head) for each, head in zip(several, heads, strict=True)]
+    ends = [longest(each, row) for each in several]
+    ends = [max(ends)] * len(ends) if limits == "shared" else alike(several, ends)
+    drawn = [bars(each, row=row, limit=end, head=head)
+             for each, end, head in zip(several, ends, heads, strict=True)]  # fmt: skip
     cards = [each.cards[row] if row < len(each.cards) else None for each in several]
     below = cards if len(several) > 1 else [None]
     charts = [
@@ -87,7 +91,7 @@ def explanations(
     return Figure(
         f"Why {targets(several, row)}",
         " ".join(each.alt for each in drawn),
-        panels([*charts, control(several[0], row=row)], columns=2 if len(charts) == 3 else 3),
+        panels([*charts, control(several[0], row=row, limit=ends[0])], columns=2 if len(charts) == 3 else 3),
         None,
         drawn[0].table if len(drawn) == 1 else Table(("method", *drawn[0].table.columns), body),
         " ".join(dict.fromkeys(each.note for each in drawn if each.note)),
