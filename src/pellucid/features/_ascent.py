@@ -85,8 +85,9 @@ class Climb:
         wanted = {self.site, *([self.diversity.site] if self.diversity else [])}
         with probe(self.model, read=sorted(wanted), stop=self.site) as seen:
             self.model(made)
-        found = by_unit(self.model, seen[self.site])
-        other = found if self.diversity is None else by_unit(self.model, seen[self.diversity.site])
+        found = by_unit(self.model, seen[self.site], self.site)
+        apart = self.site if self.diversity is None else self.diversity.site
+        other = found if apart == self.site else by_unit(self.model, seen[apart], apart)
         return self.goals.rows(rows).own(found, self.places[rows]), other
 
 

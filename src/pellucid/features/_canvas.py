@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, activations
 from pellucid._core._field import Field, fields
-from pellucid._core._units import by_unit, position_shape
+from pellucid._core._units import by_unit, position_shape, unit_axis
 
 MOST_PIECES = 2000
 PLAIN = 0.1
@@ -38,9 +38,10 @@ class Canvas:
 def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute, *, whole: bool = False) -> Canvas:
     """The smallest canvas on which a central unit sees as much as on a full input; or that, if ``whole``."""
     _, seen = next(activations(model, example, [site], stop=site, compute=Compute(1, how.seed)))
-    places, units = position_shape(model, seen[site]), by_unit(model, seen[site]).shape[1]
+    places, units = position_shape(model, seen[site], site), by_unit(model, seen[site], site).shape[1]
     field = fields(model, example, [site], compute=how)[site]
-    if field is None or not field.placed or len(places) != len(field.spans):
+    flat = unit_axis(model, example, ".:in") != 1
+    if field is None or flat or not field.placed or len(places) != len(field.spans):
         return Canvas(tuple(example.shape[1:]), units, math.prod(places) // 2)
     space = tuple(example.shape[2:])
     full = Canvas(tuple(example.shape[1:]), units, _flat(field))

@@ -86,15 +86,15 @@ class Goals:
         cosine = worth / (long * wide).clamp_min(TINY)
         return worth * cosine.clamp_min(LEAST_COSINE) ** power
 
-    def of(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+    def of(self, model: nn.Module, site: str) -> Callable[[Tensor], Tensor]:
         """What makes of a layer's activation one whose units are the goals, positions where they were."""
 
         def look(activation: Tensor) -> Tensor:
-            worth = self.every(by_unit(model, activation))
+            worth = self.every(by_unit(model, activation, site))
             if self.whole or activation.ndim < 3:
                 return worth[:, :, 0]
-            shaped = worth.unflatten(2, position_shape(model, activation))
-            return shaped.movedim(1, unit_axis(model, activation))
+            shaped = worth.unflatten(2, position_shape(model, activation, site))
+            return shaped.movedim(1, unit_axis(model, activation, site))
 
         return look
 
@@ -136,7 +136,7 @@ def _activation(model: nn.Module, inputs: Tensor, site: str, how: Compute) -> Te
     quiet = Compute(how.batch_size, how.seed)
     return torch.cat(
         [
-            by_unit(model, seen[site])
+            by_unit(model, seen[site], site)
             for _, seen in activations(model, inputs, [site], stop=site, compute=quiet)
         ]
     )
@@ -146,7 +146,7 @@ def _mean(model: nn.Module, inputs: Tensor, site: str, how: Compute) -> Tensor:
     """Mean activation ``[units]`` over inputs and positions, in double precision."""
     quiet = Compute(how.batch_size, how.seed)
     parts = [
-        by_unit(model, seen[site]).double().mean(2).sum(0)
+        by_unit(model, seen[site], site).double().mean(2).sum(0)
         for _, seen in activations(model, inputs, [site], stop=site, compute=quiet)
     ]
     return torch.stack(parts).sum(0) / len(inputs)

@@ -81,7 +81,7 @@ class Origins:
         quiet = Compute(how.batch_size, how.seed)
         parts: list[Tensor] = []
         for rows, seen in activations(task.model, self.inputs, [task.site], stop=task.site, compute=quiet):
-            worth = goals.every(by_unit(task.model, seen[task.site]))
+            worth = goals.every(by_unit(task.model, seen[task.site], task.site))
             own = torch.arange(rows.start, rows.stop, device=worth.device)
             parts.append(worth[torch.arange(len(worth), device=worth.device), own])
         best = torch.cat(parts).max(1)

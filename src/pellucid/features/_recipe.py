@@ -201,7 +201,7 @@ def _strongest(model: nn.Module, recipe: Recipe, goals: Goals, meter: Meter) -> 
     """The strongest real inputs of each objective."""
     # single units need no arithmetic
     plain = all(isinstance(each, Unit | Logit) for each in recipe.objectives)
-    units, of = (recipe.units, None) if plain else (None, goals.of(model))
+    units, of = (recipe.units, None) if plain else (None, goals.of(model, recipe.site))
 
     how = meter.passing()
 
@@ -267,7 +267,7 @@ def _movers(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
     how = Compute(recipe.how.batch_size, recipe.how.seed)
     place = 0 if goals.whole else recipe.canvas.place
     parts = [
-        goals.every(by_unit(model, seen[recipe.site]))[:, :, place]
+        goals.every(by_unit(model, seen[recipe.site], recipe.site))[:, :, place]
         for _, seen in activations(model, recipe.sample, [recipe.site], stop=recipe.site, compute=how)
     ]
     values = torch.cat(parts).T
