@@ -27,6 +27,7 @@ from pellucid.figures._sound import sound
 from pellucid.figures._space import space_map
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._tokens import tokens
+from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._units import unit_grid
 from pellucid.figures._value import explanations, figures_of, joined
@@ -84,6 +85,7 @@ __all__ = [
     "space_map",
     "text",
     "tokens",
+    "traced",
     "training_curves",
     "training_health",
     "tree",

@@ -32,6 +32,7 @@ from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._space import space_map
 from pellucid.figures._tokens import text_like, tokens
+from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
@@ -191,6 +192,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "LayerMap": lambda found: [layer_map(found)],
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "RepresentationSimilarity": lambda found: [similarity(found)],
+        "TracedExample": lambda found: [traced(found)],
         "SpaceMap": lambda found: [space_map(found)],
         "LinearProbes": lambda found: [probes(found)],
         "Concepts": lambda found: [concepts(found)],

@@ -6,7 +6,7 @@ from pellucid.layers._dissection import Dissection, network_dissection
 from pellucid.layers._early_exit import EarlyExit, early_exit
 from pellucid.layers._edges import EdgeAttribution, edge_attribution
 from pellucid.layers._effects import UnitEffects, unit_effects
-from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of, quantile_exemplars
+from pellucid.layers._exemplars import Exemplars, exemplar_maps, exemplars, exemplars_of, quantile_exemplars
 from pellucid.layers._factorisation import matrix_factorisation
 from pellucid.layers._hierarchy import Hierarchy, hierarchy
 from pellucid.layers._patching import (
@@ -22,9 +22,12 @@ from pellucid.layers._space import PlaneMap, SpaceMap, space_map
 from pellucid.layers._sparse import sparse_autoencoder
 from pellucid.layers._summary import LayerRow, LayerSummary, summary
 from pellucid.layers._together import CoActivation, co_activation
+from pellucid.layers._trace import traced_example
+from pellucid.layers._traced import Arrow, TracedExample, TracedUnit
 
 __all__ = [
     "ActivationPatching",
+    "Arrow",
     "AttributionPatching",
     "CoActivation",
     "Concepts",
@@ -42,6 +45,8 @@ __all__ = [
     "RepresentationSimilarity",
     "Selectivity",
     "SpaceMap",
+    "TracedExample",
+    "TracedUnit",
     "UnitEffects",
     "activation_patching",
     "attribution_patching",
@@ -50,6 +55,7 @@ __all__ = [
     "early_exit",
     "edge_attribution",
     "element_exemplars",
+    "exemplar_maps",
     "exemplars",
     "exemplars_of",
     "hierarchy",
@@ -62,5 +68,6 @@ __all__ = [
     "space_map",
     "sparse_autoencoder",
     "summary",
+    "traced_example",
     "unit_effects",
 ]
