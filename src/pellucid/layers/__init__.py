@@ -8,6 +8,7 @@ from pellucid.layers._edges import EdgeAttribution, edge_attribution
 from pellucid.layers._effects import UnitEffects, unit_effects
 from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of, quantile_exemplars
 from pellucid.layers._factorisation import matrix_factorisation
+from pellucid.layers._heads import AttentionHeads, attention_heads
 from pellucid.layers._hierarchy import Hierarchy, hierarchy
 from pellucid.layers._patching import (
     ActivationPatching,
@@ -24,6 +25,7 @@ from pellucid.layers._together import CoActivation, co_activation
 
 __all__ = [
     "ActivationPatching",
+    "AttentionHeads",
     "AttributionPatching",
     "CoActivation",
     "Concepts",
@@ -41,6 +43,7 @@ __all__ = [
     "Selectivity",
     "UnitEffects",
     "activation_patching",
+    "attention_heads",
     "attribution_patching",
     "co_activation",
     "concepts",
