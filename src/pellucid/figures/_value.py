@@ -16,6 +16,7 @@ from pellucid.figures._effects import effects
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
+from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
@@ -201,6 +202,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "EarlyExit": lambda found: [early_exits(found)],
         "ActivationPatching": lambda found: [patching(found)],
         "AttributionPatching": lambda found: [attribution_patches(found)],
+        "AttentionHeads": lambda found: [attention_heads(found)],
         "UnitEffects": lambda found: [effects(found)],
         "Hierarchy": lambda found: [hierarchy(found)],
         "EdgeAttribution": lambda found: [edges(found)],

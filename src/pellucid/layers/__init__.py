@@ -8,6 +8,7 @@ from pellucid.layers._edges import EdgeAttribution, edge_attribution
 from pellucid.layers._effects import UnitEffects, unit_effects
 from pellucid.layers._exemplars import Exemplars, exemplar_maps, exemplars, exemplars_of, quantile_exemplars
 from pellucid.layers._factorisation import matrix_factorisation
+from pellucid.layers._heads import AttentionHeads, attention_heads
 from pellucid.layers._hierarchy import Hierarchy, hierarchy
 from pellucid.layers._patching import (
     ActivationPatching,
@@ -28,6 +29,7 @@ from pellucid.layers._traced import Arrow, TracedExample, TracedUnit
 __all__ = [
     "ActivationPatching",
     "Arrow",
+    "AttentionHeads",
     "AttributionPatching",
     "CoActivation",
     "Concepts",
@@ -49,6 +51,7 @@ __all__ = [
     "TracedUnit",
     "UnitEffects",
     "activation_patching",
+    "attention_heads",
     "attribution_patching",
     "co_activation",
     "concepts",
