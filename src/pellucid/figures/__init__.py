@@ -13,6 +13,7 @@ from pellucid.figures._figure import Figure, Table, Word, word_html
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
@@ -23,6 +24,7 @@ from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
+from pellucid.figures._space import space_map
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._tokens import tokens
 from pellucid.figures._training import training_curves, training_health
@@ -62,6 +64,7 @@ __all__ = [
     "interval",
     "joined",
     "layer_facts",
+    "layer_map",
     "layer_strip",
     "look",
     "measured",
@@ -78,6 +81,7 @@ __all__ = [
     "signed",
     "similarity",
     "sound",
+    "space_map",
     "text",
     "tokens",
     "training_curves",

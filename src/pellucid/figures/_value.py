@@ -19,6 +19,7 @@ from pellucid.figures._figure import Figure, Table
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
@@ -29,13 +30,12 @@ from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
+from pellucid.figures._space import space_map
 from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from pellucid.tasks import Estimate
 
 ROWS = 4
@@ -151,21 +151,11 @@ def _of_subject(subject: Subject) -> list[Figure]:
     ]
     alt = f"{subject.name}: a network for {subject.task}."
     about = Figure(subject.name, alt, None, None, Table(("", ""), tuple(facts)))
-    return [about, _modules(subject.model)]
+    return [layer_map(subject.layer_map()), about]
 
 
 def _few(names: Sequence[str], limit: int = 10) -> str:
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
-
-
-def _modules(model: nn.Module) -> Figure:
-    leaves = [(name, part) for name, part in model.named_modules() if name and not list(part.children())]
-    body = tuple(
-        (name, type(part).__name__, sum(p.numel() for p in part.parameters(recurse=False)))
-        for name, part in leaves
-    )
-    alt = f"{counted(len(body), 'layer')}."
-    return Figure("Layers", alt, None, None, Table(("layer", "kind", "parameters"), body))
 
 
 def _of_check(check: Check) -> list[Figure]:
@@ -198,8 +188,10 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],
+        "LayerMap": lambda found: [layer_map(found)],
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "RepresentationSimilarity": lambda found: [similarity(found)],
+        "SpaceMap": lambda found: [space_map(found)],
         "LinearProbes": lambda found: [probes(found)],
         "Concepts": lambda found: [concepts(found)],
         "Dissection": lambda found: [dissection(found)],

@@ -18,6 +18,7 @@ from pellucid.layers._patching import (
 from pellucid.layers._probes import LinearProbes, linear_probes
 from pellucid.layers._selectivity import Selectivity, selectivity
 from pellucid.layers._similarity import RepresentationSimilarity, representation_similarity
+from pellucid.layers._space import PlaneMap, SpaceMap, space_map
 from pellucid.layers._sparse import sparse_autoencoder
 from pellucid.layers._summary import LayerRow, LayerSummary, summary
 from pellucid.layers._together import CoActivation, co_activation
@@ -37,8 +38,10 @@ __all__ = [
     "LayerRow",
     "LayerSummary",
     "LinearProbes",
+    "PlaneMap",
     "RepresentationSimilarity",
     "Selectivity",
+    "SpaceMap",
     "UnitEffects",
     "activation_patching",
     "attribution_patching",
@@ -56,6 +59,7 @@ __all__ = [
     "quantile_exemplars",
     "representation_similarity",
     "selectivity",
+    "space_map",
     "sparse_autoencoder",
     "summary",
     "unit_effects",

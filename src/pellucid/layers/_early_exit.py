@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Reached, activations, predict, probe, wilson
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
-from pellucid.layers._reach import calls, count_of, leaves, part_of, rows_of, twin_of
+from pellucid.layers._reach import calls, count_of, is_function, leaves, part_of, rows_of, twin_of
 
 ALIKE = 1e-3
 
@@ -151,7 +151,7 @@ def _places(
 ) -> tuple[str, list[str]]:
     """Where the last part begins, and the layers that can feed it, in the order of the pass."""
     found = calls(model, inputs, how)
-    last = leaves(found)[0]
+    last = [leaf for leaf in leaves(found)[0] if not is_function(leaf)]
     options = [leaf.site for leaf in last]
     if head is not None and head not in {call.site for call in found}:
         raise SiteError(f"head: no pass reaches {head!r}. {near_misses(head, options)}")
@@ -192,7 +192,11 @@ def _before(found: Sequence[Reached], start: str, shape: tuple[int, ...] | None)
 
 def _learned(found: Sequence[Reached], names: Sequence[str]) -> int:
     """How many of the layers have weights; others only pass on what they were given."""
-    return sum(any(True for _ in call.module.parameters()) for call in found if call.site in names)
+    return sum(
+        any(True for _ in call.module.parameters())
+        for call in found
+        if call.site in names and not is_function(call)
+    )
 
 
 def _entering(model: nn.Module, inputs: Tensor | Batch, start: str, how: Compute) -> tuple[int, ...] | None:

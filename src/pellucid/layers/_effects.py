@@ -107,7 +107,7 @@ def unit_effects(
     point = question.point
     if point.ndim < 2:
         raise InputError(f"{site!r} gives one number per row: there are no units to take away.")
-    axis = unit_axis(model, point)
+    axis = unit_axis(model, point, site)
     picked = chosen_units(units, point.shape[axis], site)
     others = [k for k in range(point.ndim) if k != axis]
     mean = point.mean(others)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid._core import Compute, Question, Target, unit, untrained
 from pellucid._core._units import by_unit, position_shape, unit_axis
 from pellucid.errors import InputError
-from pellucid.layers._reach import CALIBRATE, calls, chosen_sites, leaves
+from pellucid.layers._reach import CALIBRATE, calls, chosen_sites, is_function, leaves
 from pellucid.layers._selectivity import selectivity
 from pellucid.layers._sketch import sketches
 
@@ -150,7 +150,9 @@ def _with_weights(model: nn.Module, inputs: Tensor, how: Compute) -> list[str]:
     return [
         leaf.site
         for leaf in found
-        if any(p.ndim > 1 for p in leaf.module.parameters()) and not isinstance(leaf.module, nn.Embedding)
+        if not is_function(leaf)
+        and any(p.ndim > 1 for p in leaf.module.parameters())
+        and not isinstance(leaf.module, nn.Embedding)
     ]
 
 
@@ -189,9 +191,9 @@ def _effective_field(model: nn.Module, x: Tensor, site: str, how: Compute) -> fl
         return float("nan")
 
     def central(output: Tensor, rows: Tensor) -> Tensor:
-        found = by_unit(model, output)
+        found = by_unit(model, output, site)
         place = 0
-        for size in position_shape(model, output):
+        for size in position_shape(model, output, site):
             place = place * size + size // 2
         # each input asks another unit: one pass for all
         return found[torch.arange(len(found)), rows % found.shape[1], place]
@@ -222,7 +224,7 @@ def _composition(model: nn.Module, x: Tensor, before: str | None, site: str, how
     point = probe.point
     if point.ndim < 2:
         return float("nan")
-    axis = unit_axis(model, point)
+    axis = unit_axis(model, point, before)
     total = point.shape[axis]
     top = min(TOP, total // 4)
     shape = probe.seen(site).shape[1:]
