@@ -65,11 +65,7 @@ class WordBank(Bank):
 
     def elements(self, ks: Tensor, rows: slice) -> Tensor:
         """Masks ``ks`` over the elements of some rows: bool ``[c, n, *shape]``."""
-        units, masks = self.units[rows], self.masks[rows][:, ks.to(self.masks.device)]
-        # what is held is in a part more, which no mask removes
-        masks = torch.nn.functional.pad(masks, (0, 1))
-        flat = torch.where(units < 0, self.width, units).flatten(1)[:, None].expand(-1, masks.shape[1], -1)
-        return masks.gather(2, flat).transpose(0, 1).view(-1, *units.shape)
+        return laid(self.masks, self.units, ks, rows)
 
     def sums(self, units: Tensor) -> Tensor:
         """What each mask removes of each row's own map: ``[N, M]``."""
@@ -112,6 +108,16 @@ class WordBank(Bank):
         counts = torch.tensor(self.counts)
         for count in sorted(set(self.counts)):
             yield (counts == count).nonzero().flatten(), count
+
+
+def laid(masks: Tensor, units: Tensor, ks: Tensor, rows: slice) -> Tensor:
+    """Each row's own masks ``[N, M, U]`` over the elements of its parts: ``[c, n, *shape]``."""
+    units, masks = units[rows], masks[rows][:, ks.to(masks.device)]
+    width = masks.shape[2]
+    # what is held is in a part more, which no mask removes
+    masks = torch.nn.functional.pad(masks, (0, 1))
+    flat = torch.where(units < 0, width, units).flatten(1)[:, None].expand(-1, masks.shape[1], -1)
+    return masks.gather(2, flat).transpose(0, 1).view(-1, *units.shape)
 
 
 def centred(units: Tensor) -> Tensor:
