@@ -21,6 +21,7 @@ from pellucid.evidence._nulls import (
 )
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
+from pellucid.evidence._unit_matters import unit_matters
 
 __all__ = [
     "Bank",
@@ -47,4 +48,5 @@ __all__ = [
     "specificity",
     "survey",
     "training",
+    "unit_matters",
 ]

@@ -6,6 +6,7 @@ from pellucid.layers._dissection import Dissection, network_dissection
 from pellucid.layers._early_exit import EarlyExit, early_exit
 from pellucid.layers._edges import EdgeAttribution, edge_attribution
 from pellucid.layers._effects import UnitEffects, unit_effects
+from pellucid.layers._elements import with_elements
 from pellucid.layers._exemplars import Exemplars, exemplars, exemplars_of, quantile_exemplars
 from pellucid.layers._factorisation import matrix_factorisation
 from pellucid.layers._hierarchy import Hierarchy, hierarchy
@@ -21,10 +22,12 @@ from pellucid.layers._similarity import RepresentationSimilarity, representation
 from pellucid.layers._sparse import sparse_autoencoder
 from pellucid.layers._summary import LayerRow, LayerSummary, summary
 from pellucid.layers._together import CoActivation, co_activation
+from pellucid.layers._unit_values import ClassAreas, UnitValues, areas_by_class, unit_values
 
 __all__ = [
     "ActivationPatching",
     "AttributionPatching",
+    "ClassAreas",
     "CoActivation",
     "Concepts",
     "Dictionary",
@@ -40,7 +43,9 @@ __all__ = [
     "RepresentationSimilarity",
     "Selectivity",
     "UnitEffects",
+    "UnitValues",
     "activation_patching",
+    "areas_by_class",
     "attribution_patching",
     "co_activation",
     "concepts",
@@ -59,4 +64,6 @@ __all__ = [
     "sparse_autoencoder",
     "summary",
     "unit_effects",
+    "unit_values",
+    "with_elements",
 ]
