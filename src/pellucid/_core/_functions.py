@@ -129,8 +129,10 @@ class Functions(TorchFunctionMode):
                 return self._product(owner, func, args, named)
         carries = name in CARRIED and any(id(part) in self._softmaxes for part in args)
         wanted = self._wants(owner, name)
-        in_place = in_place or named.get("inplace") is True or (
-            name in ACTIVATIONS and any(given is True for given in args[1:])
+        in_place = (
+            in_place
+            or named.get("inplace") is True
+            or (name in ACTIVATIONS and any(given is True for given in args[1:]))
         )
         if wanted and in_place and isinstance(args[0], Tensor):
             # done on a copy, which nobody overwrites, and then written where the network looks for it

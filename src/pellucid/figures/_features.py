@@ -177,7 +177,7 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
 def _columns(pictures: FeaturePictures, shown: int) -> Spec:
     """Units down, slots across, the made value in standard deviations from the typical row."""
     means = pictures.pictures[:shown].double().mean(1).flatten(1)
-    names = _slots(pictures.spec, means.shape[1])
+    names = slots(pictures.spec, means.shape[1])
     strongest = means.abs().amax(0).argsort(descending=True)[:24].tolist()
     order = [names[j] for j in strongest]
     end = float(means.abs().max()) or 1.0
@@ -217,7 +217,8 @@ def _columns(pictures: FeaturePictures, shown: int) -> Spec:
     }
 
 
-def _slots(spec: InputSpec | None, width: int) -> list[str]:
+def slots(spec: InputSpec | None, width: int) -> list[str]:
+    """Names of the numbers of a row."""
     named = getattr(spec, "slots", None)
     return list(named) if named is not None and len(named) == width else [f"input {i}" for i in range(width)]
 

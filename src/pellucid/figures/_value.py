@@ -32,6 +32,7 @@ from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._space import space_map
+from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
@@ -204,6 +205,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "AttributionPatching": lambda found: [attribution_patches(found)],
         "AttentionHeads": lambda found: [attention_heads(found)],
         "UnitEffects": lambda found: [effects(found)],
+        "CoActivation": lambda found: [co_activation(found)],
         "Hierarchy": lambda found: [hierarchy(found)],
         "EdgeAttribution": lambda found: [edges(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
