@@ -93,5 +93,7 @@ def accentuation(
         raise TargetError("accentuation: a likeness is what caricature() climbs along.")
     if pull < 0:
         raise InputError(f"pull: expected 0 or more, got {pull}.")
-    options = Options(spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, how)
+    options = Options(
+        spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, None, how
+    )
     return run(model, site, data, chosen, options, start=Start(given, float(pull), climbs=True))

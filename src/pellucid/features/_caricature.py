@@ -75,5 +75,7 @@ def caricature(
     how = compute or Compute()
     given = as_fed(model, inputs, spec, how, "inputs")
     aims = [Likeness(each, float(power), f"input {i}") for i, each in enumerate(given)]
-    options = Options(spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, how)
+    options = Options(
+        spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, None, how
+    )
     return run(model, site, data, aims, options, start=Start(given, 0.0, climbs=False))

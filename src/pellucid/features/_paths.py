@@ -31,9 +31,7 @@ class Paths:
     other: Tensor
 
 
-def paths(
-    model: nn.Module, site: str, shown: Tensor, real: Tensor, sample: Tensor, how: Compute
-) -> Paths:
+def paths(model: nn.Module, site: str, shown: Tensor, real: Tensor, sample: Tensor, how: Compute) -> Paths:
     """Follow made inputs ``[U, S, …]`` and real ones ``[U, k, …]`` through the layers up to ``site``."""
     names = before(model, site, sample[:1], how)
     quiet = Compute(how.batch_size, how.seed)
@@ -55,7 +53,9 @@ def paths(
             made, true = flat[: shown.shape[1]], flat[shown.shape[1] :]
             k = len(true)
             own = (true.sum(0).square().sum() - true.square().sum()) / max(1, k * (k - 1))
-            found[:, number, layer] = torch.stack([made.mean(0) @ true.mean(0), own, true.mean(0) @ usual[name]])
+            found[:, number, layer] = torch.stack(
+                [made.mean(0) @ true.mean(0), own, true.mean(0) @ usual[name]]
+            )
     return Paths(names, *found)
 
 
@@ -69,7 +69,11 @@ def before(model: nn.Module, site: str, example: Tensor, how: Compute) -> tuple[
             break
         if each.shape is not None and len(each.shape) > 1 and each.shape[0] == len(example):
             names.append(each.site)
-    kept = [names[round(i)] for i in torch.linspace(0, len(names) - 1, MOST_LAYERS - 1).tolist()] if names else []
+    kept = (
+        [names[round(i)] for i in torch.linspace(0, len(names) - 1, MOST_LAYERS - 1).tolist()]
+        if names
+        else []
+    )
     return (*dict.fromkeys(kept), site)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid._core import Compute, activations
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
-from pellucid.features._objectives import Objective, of_output, number_of
+from pellucid.features._objectives import Objective, number_of, of_output
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +91,9 @@ def refuse_twin(model: nn.Module, twin: nn.Module) -> None:
             "names or shapes."
         )
     if all(torch.equal(own[name], other[name].to(own[name].device)) for name in own):
-        raise InputError("twin: has the very same weights, so everything would transfer; train one with another seed.")
+        raise InputError(
+            "twin: has the very same weights, so everything would transfer; train one with another seed."
+        )
 
 
 __all__ = ["Transfer", "refuse_twin", "transfer", "unit_values"]

@@ -16,7 +16,7 @@ from pellucid.features._two_choice import Pairs, likeness
 
 if TYPE_CHECKING:
     from pellucid.features._goals import Goals
-    from pellucid.features._recipe import Recipe
+    from pellucid.features._recipe import Control, Recipe
 
 NATURAL = 8
 APART = 0.05
@@ -122,4 +122,25 @@ def goal_values(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
     return torch.cat(parts).T
 
 
-__all__ = ["PictureTrust", "Trusted", "goal_values", "measured"]
+def beside(own: Trusted, control: Control) -> PictureTrust:
+    """The measures beside those of untrained networks."""
+    none = torch.full_like(own.told, float("nan"))
+    away = own.elsewhere
+    return PictureTrust(
+        own.told,
+        *own.pairs.intervals(own.told),
+        own.by_real,
+        own.by_others,
+        own.paths.sites,
+        own.path,
+        torch.full(own.told.shape, -1) if away is None else away.unit,
+        none if away is None else away.correlation,
+        none if away is None else away.made,
+        none if away is None else away.real,
+        control.told,
+        control.path,
+        control.transfer,
+    )
+
+
+__all__ = ["PictureTrust", "beside", "Trusted", "goal_values", "measured"]

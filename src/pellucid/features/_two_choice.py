@@ -54,7 +54,7 @@ class Pairs:
         return torch.tensor(shares, dtype=torch.float64)
 
     def others(self, likeness: Tensor) -> Tensor:
-        """``[U]``: mean of the same share by the pictures of up to 8 other goals; NaN where there are none."""
+        """``[U]``: mean of the same share by pictures of up to 8 other goals; NaN where there are none."""
         count = len(likeness)
         turns = range(1, min(count, OTHERS + 1))
         if not turns:
@@ -72,7 +72,7 @@ class Pairs:
 
 
 def likeness(shown: Tensor, near: Nearness) -> Tensor:
-    """``[U, n]``: cosine of each real input with pictures ``[U, S, …]``, mean over S, the data's mean taken off."""
+    """``[U, n]``: mean cosine of each real input with pictures ``[U, S, …]``, the data's mean taken off."""
     real = torch.nn.functional.normalize(near.real - near.mean, dim=1)
     flat = torch.nn.functional.normalize(shown.flatten(2).float().to(real) / near.scale - near.mean, dim=2)
     return (flat.mean(1) @ real.T).cpu()
