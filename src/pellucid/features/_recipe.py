@@ -70,6 +70,13 @@ class Recipe:
         return torch.tensor([number_of(each) for each in self.objectives])
 
     @property
+    def method(self) -> str:
+        """The public function."""
+        if self.origins is None:
+            return "activation_maximization"
+        return "accentuation" if self.origins.starts else "caricature"
+
+    @property
     def work(self) -> int:
         """Rows through one network: the data once, then one per made input and step."""
         return len(self.data) + len(self.objectives) * self.seeds * self.steps
@@ -98,6 +105,7 @@ class Recipe:
         """As told in the result."""
         views = self.views
         return {
+            "method": self.method,
             "statistics": self.statistics.kind,
             "steps": self.steps,
             "seeds": self.seeds,
@@ -128,11 +136,13 @@ class Made:
     agreement: Tensor
     started: Tensor
     at_origin: Tensor | None
+    changes: bool
 
     @property
     def steadiness(self) -> Tensor:
-        """Agreement ÷ distance of each unit that could be moved; NaN for the others."""
-        return torch.where(self.started, self.agreement / self.distance, float("nan"))
+        """Agreement ÷ distance of each unit that could be moved, agreement of changes; NaN for the others."""
+        steady = self.agreement if self.changes else self.agreement / self.distance
+        return torch.where(self.started, steady, float("nan"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,6 +204,7 @@ def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
         ),
         summit.started.view(shape).any(1).cpu(),
         at_origin,
+        recipe.method == "accentuation",
     )
 
 

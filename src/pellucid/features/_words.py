@@ -15,12 +15,29 @@ CONTROL = 0.95
 
 
 def words(
-    started: Tensor, ratio: Tensor, distance: Tensor, agreement: Tensor, far: float, control: Tensor
+    started: Tensor,
+    ratio: Tensor,
+    distance: Tensor,
+    agreement: Tensor,
+    far: float,
+    control: Tensor,
+    *,
+    near: bool = True,
 ) -> tuple[Word, ...]:
-    """One word per unit; ``control`` is agreement ÷ distance of untrained units, NaN where none was run."""
+    """One word per unit; ``control`` is agreement ÷ distance of untrained units, NaN where none was run.
+
+    Without ``near`` it is their agreement alone, as for inputs that began at real ones and are near anyway.
+    """
     bar = control_bar(control)
     return tuple(
-        _word(bool(s), float(r), float(d), float(a), far, bar)
+        _word(
+            bool(s),
+            float(r),
+            float(d),
+            float(a),
+            far,
+            None if bar is None else bar * (float(d) if near else 1),
+        )
         for s, r, d, a in zip(started, ratio, distance, agreement, strict=True)
     )
 
@@ -38,7 +55,7 @@ def _word(
 ) -> Word:
     if not started:
         return "did not start"
-    if bar is not None and not agreement > bar * distance:
+    if bar is not None and not agreement > bar:
         return "not better than an untrained network"
     if bar is not None and ratio >= REACHED and distance <= far and agreement >= AGREED:
         return "supported"
