@@ -24,10 +24,10 @@ from pellucid.features import (
     activation_maximization,
     caricature,
 )
+from pellucid.features._covariance import Covariance
 from pellucid.features._goals import goals_of
 from pellucid.features._objectives import Likeness
 from pellucid.features._pulls import gram_cosines
-from pellucid.features._covariance import Covariance
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

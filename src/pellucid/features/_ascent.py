@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pellucid._core import probe, untouched
 from pellucid._core._feed import out_of_memory
+from pellucid._core._guard import hold_parameters
 from pellucid._core._units import by_unit
 from pellucid.errors import MethodError
 from pellucid.features._goals import Goals
@@ -144,8 +145,7 @@ def _parts(summit: Summit) -> tuple[Tensor, ...]:
 
 def _portion(task: Climb, part: slice, statistics: Statistics, tick: Callable[[int], None]) -> Summit:
     with untouched(task.model), torch.inference_mode(mode=False):
-        for parameter in task.model.parameters():
-            parameter.requires_grad_(False)
+        hold_parameters(task.model)
         return _Portion(task.rows(part), statistics).run(tick)
 
 

@@ -155,6 +155,11 @@ def as_fed(
             f"{name}: expected rows [N, D] or pictures [N, C, H, W] of floating numbers, "
             f"got {real.dtype} {list(real.shape)}."
         )
+    if real.dtype in (torch.float16, torch.bfloat16):
+        raise InputError(
+            f"{name}: {real.dtype} is too coarse to climb and to compare pictures in. Give a copy of the network "
+            "in single precision, copy.deepcopy(model).float(), and float data."
+        )
     if not len(real):
         raise InputError(f"{name}: expected at least one input, got none.")
     return real
