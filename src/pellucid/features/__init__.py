@@ -13,6 +13,7 @@ from pellucid.features._objectives import (
     Unit,
 )
 from pellucid.features._pictures import FeaturePictures
+from pellucid.features._views import Transforms
 
 __all__ = [
     "Channel",
@@ -22,6 +23,7 @@ __all__ = [
     "FeaturePictures",
     "Logit",
     "Objective",
+    "Transforms",
     "Unit",
     "accentuation",
     "activation_maximization",

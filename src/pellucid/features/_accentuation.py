@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
 from pellucid.errors import InputError, TargetError
+from pellucid.features._choice import Choice
 from pellucid.features._objectives import Likeness, Objective
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._run import Options, Start, as_fed, run
 from pellucid.features._views import Transforms
 
-PULL = 0.3
+PULL = 1.0
 
 
 def accentuation(
@@ -29,7 +29,7 @@ def accentuation(
     pull: float = PULL,
     steps: int = 128,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum"] = "auto",
+    statistics: Choice = "auto",
     transforms: Transforms = "auto",
     untrained_control: bool = True,
     keep: str | Path | None = None,
@@ -56,7 +56,8 @@ def accentuation(
     Returns:
         :class:`FeaturePictures`, by input: ``origins`` are the inputs, ``origin_values`` their values,
         ``moved`` how far each picture went. ``agreement`` compares the changes. An input that cannot move its
-        objective, such as one before a dead ReLU, did not start, and starts nowhere else.
+        objective, such as one before a dead ReLU, did not start, and starts nowhere else. The word compares
+        the agreement of changes with that on untrained twins; nearness to data says nothing here.
 
     Raises:
         As :func:`activation_maximization`; InputError where inputs and objectives are not as many.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
+from pellucid.features._choice import Choice
 from pellucid.features._objectives import POWER, Likeness
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._run import Options, Start, as_fed, run
@@ -24,7 +24,7 @@ def caricature(
     power: float = POWER,
     steps: int = 256,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum"] = "auto",
+    statistics: Choice = "auto",
     transforms: Transforms = "auto",
     untrained_control: bool = True,
     keep: str | Path | None = None,

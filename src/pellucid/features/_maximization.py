@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
 from pellucid.errors import TargetError
+from pellucid.features._choice import Choice
 from pellucid.features._objectives import Objective
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._run import Options, run
@@ -26,7 +26,7 @@ def activation_maximization(
     objectives: Sequence[Objective] | None = None,
     steps: int = 256,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"] = "auto",
+    statistics: Choice = "auto",
     transforms: Transforms = "auto",
     diversity: float = 0.0,
     diversity_at: str | None = None,

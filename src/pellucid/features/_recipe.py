@@ -72,6 +72,13 @@ class Recipe:
         return torch.tensor([number_of(each) for each in self.objectives])
 
     @property
+    def method(self) -> str:
+        """The public function."""
+        if self.origins is None:
+            return "activation_maximization"
+        return "accentuation" if self.origins.starts else "caricature"
+
+    @property
     def work(self) -> int:
         """Rows through one network: the data once, one per made input and step, and what is measured then."""
         count = len(self.objectives)
@@ -106,6 +113,7 @@ class Recipe:
         """As told in the result."""
         views = self.views
         return {
+            "method": self.method,
             "statistics": self.statistics.kind,
             "steps": self.steps,
             "seeds": self.seeds,
@@ -136,12 +144,14 @@ class Made:
     agreement: Tensor
     started: Tensor
     at_origin: Tensor | None
+    changes: bool
     trust: Trusted
 
     @property
     def steadiness(self) -> Tensor:
-        """Agreement ÷ distance of each unit that could be moved; NaN for the others."""
-        return torch.where(self.started, self.agreement / self.distance, float("nan"))
+        """Agreement ÷ distance of each unit that could be moved, agreement of changes; NaN for the others."""
+        steady = self.agreement if self.changes else self.agreement / self.distance
+        return torch.where(self.started, steady, float("nan"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +220,7 @@ def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
         ),
         summit.started.view(shape).any(1).cpu(),
         at_origin,
+        recipe.method == "accentuation",
         trust,
     )
 

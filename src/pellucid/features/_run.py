@@ -111,10 +111,11 @@ def run(
     sample, rows = samples(real, canvas, how.seed)
     kept = statistics_of(sample, options.statistics, options.spec)
     near = Nearness.of(sample, rows, standardised=real.ndim == 2)
-    settings = {
+    labels: list[Json] = [str(each) for each in chosen]
+    settings: dict[str, Json] = {
         **options.settings(),
         "site": place,
-        "objectives": list(map(str, chosen)),
+        "objectives": labels,
         "hash": _digest((chosen, None if start is None else (start.inputs, start.strength, start.climbs))),
         "model": model_hash(model),
         "data": inputs_hash(real),
@@ -232,7 +233,16 @@ def _finished(
         beside.distance,
         beside.agreement,
         own.started,
-        words(own.started, own.ratio, own.distance, own.agreement, far, beside.steadiness, trust),
+        words(
+            own.started,
+            own.ratio,
+            own.distance,
+            own.agreement,
+            far,
+            beside.steadiness,
+            trust,
+            near=not own.changes,
+        ),
         own.real.cpu(),
         own.best.rows,
         own.steps,

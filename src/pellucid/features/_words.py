@@ -26,12 +26,25 @@ def words(
     far: float,
     control: Tensor,
     trust: PictureTrust,
+    *,
+    near: bool = True,
 ) -> tuple[Word, ...]:
-    """One word per unit; ``control`` is agreement ÷ distance of untrained units, NaN where none was run."""
+    """One word per unit; ``control`` is agreement ÷ distance of untrained units, NaN where none was run.
+
+    Without ``near`` it is their agreement alone, as for inputs that began at real ones and are near anyway.
+    """
     bar = control_bar(control)
     speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
     return tuple(
-        _word(bool(s), float(r), float(d), float(a), far, bar, speaks=bool(t))
+        _word(
+            bool(s),
+            float(r),
+            float(d),
+            float(a),
+            far,
+            None if bar is None else bar * (float(d) if near else 1),
+            speaks=bool(t) or not near,
+        )
         for s, r, d, a, t in zip(started, ratio, distance, agreement, speaks, strict=True)
     )
 
@@ -56,7 +69,7 @@ def _word(
 ) -> Word:
     if not started:
         return "did not start"
-    if bar is not None and not agreement > bar * distance:
+    if bar is not None and not agreement > bar:
         return "not better than an untrained network"
     if bar is not None and speaks and ratio >= REACHED and distance <= far and agreement >= AGREED:
         return "supported"

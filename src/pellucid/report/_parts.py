@@ -196,9 +196,11 @@ def inside(dossier: Dossier, detail: Detail) -> str:
 
 def _page(page: FeaturePage, detail: Detail) -> str:
     made = feature_tiles(page.pictures, page.exemplars, page.real, limit=detail.units, k=detail.exemplars)
-    real = exemplars(page.exemplars, page.real, limit=detail.units)
     heading = f"<h3>What units of {escape(page.pictures.site)} respond to</h3>"
-    table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
+    table = ""
+    if page.exemplars is not None and page.real is not None:
+        real = exemplars(page.exemplars, page.real, limit=detail.units)
+        table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
     return heading + paragraph(made.alt) + made.html(heading=False) + table
 
 

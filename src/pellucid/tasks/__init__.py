@@ -14,11 +14,13 @@ from pellucid.tasks._explain import (
     usual_target,
 )
 from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
-from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
+from pellucid.tasks._feature_sites import feature_sites
+from pellucid.tasks._features import FeaturePage, features, first_units
 from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
+from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences, speech_detector
@@ -43,7 +45,10 @@ __all__ = [
     "UnitPage",
     "answers_of",
     "best_method",
+    "class_objective",
     "concepts",
+    "difference_objective",
+    "direction_objectives",
     "dataset_of",
     "explain",
     "explain_several",
