@@ -67,7 +67,8 @@ def test_the_direction_itself_tells_everything_and_one_across_it_nothing() -> No
     across = across - (across @ direction) / direction.square().sum() * direction
     nothing = pairs.told(likeness(across[None, None], near(sample)))
     assert nothing == pytest.approx(0.5, abs=0.2)
-    assert pairs.told(likeness(-across[None, None], near(sample))) == pytest.approx(float(1 - nothing))
+    opposite = 2 * sample.mean(0) - across
+    assert pairs.told(likeness(opposite[None, None], near(sample))) == pytest.approx(float(1 - nothing))
 
 
 def test_paths_against_all_pairs() -> None:

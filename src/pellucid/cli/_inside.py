@@ -78,6 +78,14 @@ def features(
         ),
     ] = None,
     svg: Drawings = None,
+    twin: Annotated[
+        str | None,
+        typer.Option(
+            help="The same network trained from another start, such as a run with another --seed: are its units "
+            "moved by the pictures too?",
+            metavar="RUN",
+        ),
+    ] = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
     estimate: Estimated = False,
@@ -92,6 +100,7 @@ def features(
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    second = None if twin is None else subject_of(twin, data, answer, None)
     picked = numbers(units, "--units")
     if estimate:
         how = Compute(batch_size=batch_size, seed=seed)
@@ -108,14 +117,15 @@ def features(
         page_of_unit(one, about, out, svg, subject.name, began, seed, as_json=as_json)
         return
     with progress("features", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        page = tasks.features(subject, site, units=picked, steps=steps, compute=compute)
+        page = tasks.features(subject, site, units=picked, steps=steps, twin=second, compute=compute)
     drawn = figures.feature_tiles(page.pictures, page.exemplars, page.real)
-    write_drawings([drawn], svg)
+    trust = [] if page.pictures.trust is None else [figures.picture_trust(page.pictures)]
+    write_drawings([drawn, *trust], svg)
     if out is not None:
         drawn.save(out)
         narrate(f"Pictures written to {out}")
     if as_json:
-        inputs = {"model": model, "site": site, "units": units, "steps": steps}
+        inputs = {"model": model, "site": site, "units": units, "steps": steps, "twin": twin}
         document("features", dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
     else:
         show(figures.text(page.pictures))

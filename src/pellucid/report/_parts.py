@@ -22,6 +22,7 @@ from pellucid.figures import (
     partial_dependence,
     percent,
     picture,
+    picture_trust,
     rules_table,
     training_curves,
     training_health,
@@ -201,7 +202,13 @@ def _page(page: FeaturePage, detail: Detail) -> str:
     if page.exemplars is not None and page.real is not None:
         real = exemplars(page.exemplars, page.real, limit=detail.units)
         table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
-    return heading + paragraph(made.alt) + made.html(heading=False) + table
+    trust = ""
+    if page.pictures.trust is not None:
+        measures = picture_trust(page.pictures)
+        trust = paragraph(measures.alt) + unfold(
+            "How far to trust these pictures", measures.html(heading=False)
+        )
+    return heading + paragraph(made.alt) + made.html(heading=False) + trust + table
 
 
 def uses(dossier: Dossier) -> str:
