@@ -12,7 +12,7 @@ from pellucid.errors import InputError, TargetError
 from pellucid.features._choice import Choice
 from pellucid.features._objectives import Likeness, Objective
 from pellucid.features._pictures import FeaturePictures
-from pellucid.features._run import Options, Start, as_fed, run
+from pellucid.features._run import Options, Start, as_fed, names_of, run
 from pellucid.features._views import Transforms
 
 PULL = 1.0
@@ -26,6 +26,7 @@ def accentuation(
     spec: InputSpec | None = None,
     data: Tensor,
     objectives: Sequence[Objective],
+    names: Sequence[str] | None = None,
     pull: float = PULL,
     steps: int = 128,
     seeds: int = 2,
@@ -49,6 +50,7 @@ def accentuation(
         spec: what an input means.
         data: real inputs ``[N, *shape]``, whose statistics are kept.
         objectives: one for each input, or one for all.
+        names: what the inputs are called.
         pull: λ; 0 lets go of ``x0``.
         steps, seeds, statistics, transforms, untrained_control, keep, compute: as for
             :func:`activation_maximization`; seeds start a little apart.
@@ -97,4 +99,5 @@ def accentuation(
     options = Options(
         spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, None, how
     )
-    return run(model, site, data, chosen, options, start=Start(given, float(pull), climbs=True))
+    start = Start(given, float(pull), True, names_of(names, len(given)))
+    return run(model, site, data, chosen, options, start=start)

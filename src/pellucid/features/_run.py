@@ -75,6 +75,7 @@ class Start:
     inputs: Tensor
     strength: float
     climbs: bool
+    names: tuple[str, ...]
 
 
 def run(
@@ -111,12 +112,14 @@ def run(
     sample, rows = samples(real, canvas, how.seed)
     kept = statistics_of(sample, options.statistics, options.spec)
     near = Nearness.of(sample, rows, standardised=real.ndim == 2)
-    labels: list[Json] = [str(each) for each in chosen]
+    labels = tuple(map(str, chosen))
+    if start is not None and start.climbs:
+        labels = tuple(f"{name}: {label}" for name, label in zip(start.names, labels, strict=True))
+    climbs = (chosen, None if start is None else (start.inputs, start.strength, start.climbs))
     settings: dict[str, Json] = {
         **options.settings(),
         "site": place,
-        "objectives": labels,
-        "hash": _digest((chosen, None if start is None else (start.inputs, start.strength, start.climbs))),
+        "objectives": [*labels, _digest(climbs)[:12]],
         "model": model_hash(model),
         "data": inputs_hash(real),
     }
@@ -144,7 +147,7 @@ def run(
     meter = Meter(how, recipe.work + (recipe.control_work if options.untrained_control else 0))
     own = follow(model, recipe, meter)
     beside = control(model, recipe, meter) if options.untrained_control else no_control(own)
-    return _finished(own, beside, recipe, options.spec, time.perf_counter() - began)
+    return _finished(own, beside, recipe, labels, options.spec, time.perf_counter() - began)
 
 
 def as_fed(
@@ -170,6 +173,13 @@ def as_fed(
     if not len(real):
         raise InputError(f"{name}: expected at least one input, got none.")
     return real
+
+
+def names_of(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """What inputs are called."""
+    if names is not None and len(names) != count:
+        raise InputError(f"names: expected one for each of the {count} inputs, got {len(names)}.")
+    return tuple(names if names is not None else (f"input {i}" for i in range(count)))
 
 
 def site_of(site: str | None, objectives: Sequence[Objective] | None) -> str:
@@ -216,7 +226,12 @@ def _digest(value: object) -> str:
 
 
 def _finished(
-    own: Made, beside: Control, recipe: Recipe, spec: InputSpec | None, seconds: float
+    own: Made,
+    beside: Control,
+    recipe: Recipe,
+    labels: tuple[str, ...],
+    spec: InputSpec | None,
+    seconds: float,
 ) -> FeaturePictures:
     far, origins = recipe.nearness.far, None if recipe.origins is None else recipe.origins.inputs
     trust = measures_beside(own.trust, beside)
@@ -252,7 +267,7 @@ def _finished(
         seconds,
         recipe.params(),
         _note(recipe, recipe.canvas, bool(beside.steadiness.isfinite().any())),
-        tuple(map(str, recipe.objectives)),
+        labels,
         own.importance,
         None if origins is None else origins.cpu(),
         own.at_origin,

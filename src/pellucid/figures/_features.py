@@ -145,7 +145,8 @@ def feature_tiles(
             note += " Made ones are faint where nothing mattered."
     else:
         chart = _columns(pictures, shown)
-        note = f"{note} Brown: raised above the typical row; blue: lowered. Mean over seeds."
+        beside = "typical row" if pictures.origins is None else "row itself"
+        note = f"{note} Brown: raised above the {beside}; blue: lowered. Mean over seeds."
     return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)
 
 
@@ -256,8 +257,11 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
 
 
 def _columns(pictures: FeaturePictures, shown: int) -> Spec:
-    """Units down, slots across, the made value in standard deviations from the typical row."""
+    """Units down, slots across, the made value in standard deviations from the typical row, or from the row
+    that it began at."""
     means = pictures.pictures[:shown].double().mean(1).flatten(1)
+    if pictures.origins is not None:
+        means -= pictures.origins[:shown].double().flatten(1)
     names, labels = slots(pictures.spec, means.shape[1]), _labels(pictures, shown)
     strongest = means.abs().amax(0).argsort(descending=True)[:24].tolist()
     order = [names[j] for j in strongest]
@@ -270,7 +274,7 @@ def _columns(pictures: FeaturePictures, shown: int) -> Spec:
     colour: Spec = {
         "field": "value",
         "type": "quantitative",
-        "title": "standard deviations from the typical row",
+        "title": f"standard deviations from the {'typical row' if pictures.origins is None else 'row itself'}",
     }
     colour["scale"] = {"domain": [-end, end], "range": scale("vik", 17), "interpolate": "rgb"}
     colour["legend"] = {"orient": "bottom", "gradientLength": 160}

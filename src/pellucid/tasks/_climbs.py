@@ -71,6 +71,7 @@ def climbed(
             model,
             place,
             _rows(subject, asked.caricatures),
+            names=[f"row {row}" for row in asked.caricatures],
             spec=spec,
             data=data,
             steps=asked.steps,
@@ -85,6 +86,7 @@ def climbed(
             model,
             place,
             start.repeat_interleave(max(1, len(goals)), 0),
+            names=[f"row {row}" for row in asked.accentuate for _ in goals or (None,)],
             spec=spec,
             data=data,
             objectives=goals * len(start) or _read(subject, start),
@@ -113,7 +115,7 @@ def climbed(
 
 def _rows(subject: Subject, numbers: Sequence[int]) -> Tensor:
     data = subject.needs_data("features")
-    return data.inputs[rows_named(data, list(dict.fromkeys(numbers)))]
+    return data.inputs[rows_named(data, list(numbers))]
 
 
 def _read(subject: Subject, inputs: Tensor) -> list[Objective]:

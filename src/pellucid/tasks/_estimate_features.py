@@ -30,14 +30,14 @@ def estimate_features(
     rows: int = 2000,
     compute: Compute | None = None,
 ) -> Estimate:
-    """What :func:`pellucid.features` with these arguments will take, from two and from four steps.
+    """What :func:`pellucid.features` with these arguments will take, from two and from eight steps.
 
     Returns:
         An :class:`Estimate`; passes are exact for few steps, and the most that it may be for many, since
         units that no longer climb are left alone.
 
     Cost:
-        Six of the steps, and twice the rest.
+        Ten of the steps, and twice the rest.
 
     Example:
         >>> import pellucid, torch
@@ -65,8 +65,8 @@ def estimate_features(
             compute=quiet,
         )
 
-    two, four = counted(subject.model, lambda: some(2)), counted(subject.model, lambda: some(4))
-    slope, pace = (four[0] - two[0]) // 2, max(0.0, (four[1] - two[1]) / 2)
+    two, eight = counted(subject.model, lambda: some(2)), counted(subject.model, lambda: some(8))
+    slope, pace = (eight[0] - two[0]) // 6, max(0.0, (eight[1] - two[1]) / 6)
     # later steps are left out for units that no longer climb
     ascent = Step("ascent", slope * steps, slope * steps, pace * steps, steps < WINDOW + CHECK_EVERY)
     rest = Step("the rest", two[0] - 2 * slope, 0, max(0.0, two[1] - 2 * pace))

@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from pellucid._core import Subject
-from pellucid.errors import InputError, TargetError
+from pellucid.errors import InputError, TargetError, near_misses
 from pellucid.features import Concept, Difference, Direction, Logit, Objective
+from pellucid.inputs import TabularSpec
 from pellucid.tasks._concepts import concept_sets
 from pellucid.tasks._several import target_named
 
@@ -64,6 +65,11 @@ def direction_objectives(subject: Subject, what: str) -> list[Objective]:
     if what in subject.classes:
         own = data.inputs[data.answers == subject.classes.index(what)]
         return [Concept(own, data.inputs, name=what)]
+    if not isinstance(subject.spec, TabularSpec) and not path.is_dir():
+        raise InputError(
+            f"{what!r} is no class, no folder of pictures and no file of vectors. "
+            f"{near_misses(what, subject.classes)}"
+        )
     shown, plain = concept_sets(subject, data, what)
     return [Concept(inputs, plain, name=name) for name, inputs in shown.items()]
 
