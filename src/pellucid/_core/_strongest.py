@@ -12,7 +12,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
 from pellucid._core._outputs import activations
 from pellucid._core._spec import InputSpec
-from pellucid._core._units import by_unit, position_shape
+from pellucid._core._units import along, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
 OFFERS = 8  # of chunks, before they are merged
@@ -97,8 +97,9 @@ class _Ranking:
 
         It leaves no trace here, so that a chunk may be tried again.
         """
+        axis = unit_axis(self.model, activation, self.site)
         activation = activation.detach() if self.of is None else self.of(activation.detach())
-        found = by_unit(self.model, activation)
+        found = along(activation, axis)
         if not len(found):
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
         if self.wanted is not None:
@@ -109,7 +110,7 @@ class _Ranking:
             here = self.real[self.n : self.n + len(found)].to(found.device)
             found = found.masked_fill(~here[:, None], float("-inf"))
         values = found.amax(2).T.contiguous()
-        self._sizes(activation, len(values))
+        self._sizes(activation, axis, len(values))
         if self.floor is None:
             row = _first(values, min(self.k, values.shape[1]))
             unit = torch.arange(len(values), device=row.device)[:, None].expand_as(row)
@@ -121,11 +122,11 @@ class _Ranking:
         place = torch.zeros_like(row) if found.shape[2] == 1 else found[row, unit].argmax(1)
         return torch.stack([unit.double(), values[unit, row].double(), row.double(), place.double()])
 
-    def _sizes(self, activation: Tensor, picked: int) -> None:
-        shape = position_shape(self.model, activation)
+    def _sizes(self, activation: Tensor, axis: int, picked: int) -> None:
+        shape = places(activation, axis)
         if self.total and shape != self.shape:
             raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
-        whole = picked if self.wanted is None else by_unit(self.model, activation[:1]).shape[1]
+        whole = picked if self.wanted is None else along(activation[:1], axis).shape[1]
         self.picked = picked
         self.shape, self.total, self.rows, self.dtype = shape, whole, len(activation), activation.dtype
 

@@ -13,6 +13,7 @@ from pellucid.figures._figure import Figure, Table, Word, word_html
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
@@ -64,6 +65,7 @@ __all__ = [
     "interval",
     "joined",
     "layer_facts",
+    "layer_map",
     "layer_strip",
     "look",
     "measured",

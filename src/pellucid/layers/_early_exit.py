@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Reached, activations, predict, probe, wilson
+from pellucid._core import Batch, Compute, InputSpec, Reached, activations, predict, probe, wilson
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
-from pellucid.layers._reach import calls, count_of, leaves, part_of, rows_of, twin_of
+from pellucid.layers._reach import along, calls, count_of, is_function, leaves, part_of, rows_of, twin_of
 
 ALIKE = 1e-3
 
@@ -61,6 +61,7 @@ def early_exit(
     *,
     head: str | None = None,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> EarlyExit:
     """Answers read off earlier layers by the network's own last part (the logit lens).
@@ -80,6 +81,7 @@ def early_exit(
         sites: layers; ``None`` for all of the shape that the last part takes.
         head: the layer with which the last part begins; ``None`` to find it.
         untrained_copy: whether to read an untrained copy too.
+        spec: what an input means; says what goes along with texts.
         compute: how to run.
 
     Returns:
@@ -112,6 +114,7 @@ def early_exit(
         raise InputError(
             f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
         )
+    inputs = along(inputs, spec)
     start, names = _places(model, inputs, head, sites, how)
     check = _checked(model, rows_of(inputs, slice(0, min(n, 32))), start, how)
     notes: list[str] = []
@@ -151,7 +154,7 @@ def _places(
 ) -> tuple[str, list[str]]:
     """Where the last part begins, and the layers that can feed it, in the order of the pass."""
     found = calls(model, inputs, how)
-    last = leaves(found)[0]
+    last = [leaf for leaf in leaves(found)[0] if not is_function(leaf)]
     options = [leaf.site for leaf in last]
     if head is not None and head not in {call.site for call in found}:
         raise SiteError(f"head: no pass reaches {head!r}. {near_misses(head, options)}")
@@ -192,7 +195,11 @@ def _before(found: Sequence[Reached], start: str, shape: tuple[int, ...] | None)
 
 def _learned(found: Sequence[Reached], names: Sequence[str]) -> int:
     """How many of the layers have weights; others only pass on what they were given."""
-    return sum(any(True for _ in call.module.parameters()) for call in found if call.site in names)
+    return sum(
+        any(True for _ in call.module.parameters())
+        for call in found
+        if call.site in names and not is_function(call)
+    )
 
 
 def _entering(model: nn.Module, inputs: Tensor | Batch, start: str, how: Compute) -> tuple[int, ...] | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Question, Target
+from pellucid._core import Batch, Compute, InputSpec, Question, Target
 from pellucid._core._strongest import chosen_units
-from pellucid._core._units import unit_axis
+from pellucid._core._units import by_unit, unit_axis
 from pellucid.errors import InputError
-from pellucid.layers._reach import count_of
+from pellucid.layers._reach import count_of, tokens_of
 
 Z95 = 1.959964
 
@@ -62,6 +62,7 @@ def unit_effects(
     site: str,
     *,
     units: Sequence[int] | Tensor | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> UnitEffects:
     """Accuracy lost, overall and by class, when each unit in turn is held at its mean over the inputs.
@@ -72,6 +73,7 @@ def unit_effects(
         answers: class numbers int64 ``[N]``.
         site: the layer; a channel is held at its mean at every position.
         units: which units; ``None`` for all.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -103,14 +105,18 @@ def unit_effects(
         raise InputError(
             f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
         )
-    question = Question(model, inputs, _lead(answers.cpu()), at=site, compute=how)
+    question = Question(model, inputs, _lead(answers.cpu()), at=site, spec=spec, compute=how)
     point = question.point
     if point.ndim < 2:
         raise InputError(f"{site!r} gives one number per row: there are no units to take away.")
-    axis = unit_axis(model, point)
+    axis = unit_axis(model, point, site)
     picked = chosen_units(units, point.shape[axis], site)
     others = [k for k in range(point.ndim) if k != axis]
     mean = point.mean(others)
+    real = tokens_of(inputs, spec)
+    places = by_unit(model, point, site)
+    if real is not None and places.shape[2] == real.shape[1]:
+        mean = places.movedim(1, 2)[real.to(point.device)].mean(0)
 
     def without(ks: Tensor, rows: slice) -> Tensor:
         made = point[rows].expand(len(ks), *point[rows].shape).clone()
