@@ -37,8 +37,9 @@ from pellucid.networks import default_network
 from pellucid.training import collect, train
 
 N, TWINS, REPEATS, LEVEL, MOST, LEAST = 200, 19, 5, 0.05, 0.065, 0.9
-# of networks that hear, whose passes are dear: epochs, rate, steps of integrated gradients, draws of noise
-EPOCHS, RATE, STEPS, DRAWS = 12, 4e-3, 8, 3
+# of networks that hear, whose passes are dear: epochs and rate as `pellucid train` has them, steps of
+# integrated gradients, draws of noise
+EPOCHS, RATE, STEPS, DRAWS = 20, 4e-3, 8, 3
 COMPUTE = Compute(batch_size=512)
 Method = Callable[..., object]
 

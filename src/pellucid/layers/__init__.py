@@ -6,8 +6,10 @@ from pellucid.layers._dissection import Dissection, network_dissection
 from pellucid.layers._early_exit import EarlyExit, early_exit
 from pellucid.layers._edges import EdgeAttribution, edge_attribution
 from pellucid.layers._effects import UnitEffects, unit_effects
+from pellucid.layers._elements import with_elements
 from pellucid.layers._exemplars import Exemplars, exemplar_maps, exemplars, exemplars_of, quantile_exemplars
 from pellucid.layers._factorisation import matrix_factorisation
+from pellucid.layers._heads import AttentionHeads, attention_heads
 from pellucid.layers._hierarchy import Hierarchy, hierarchy
 from pellucid.layers._patching import (
     ActivationPatching,
@@ -24,11 +26,14 @@ from pellucid.layers._summary import LayerRow, LayerSummary, summary
 from pellucid.layers._together import CoActivation, co_activation
 from pellucid.layers._trace import traced_example
 from pellucid.layers._traced import Arrow, TracedExample, TracedUnit
+from pellucid.layers._unit_values import ClassAreas, UnitValues, areas_by_class, unit_values
 
 __all__ = [
     "ActivationPatching",
     "Arrow",
+    "AttentionHeads",
     "AttributionPatching",
+    "ClassAreas",
     "CoActivation",
     "Concepts",
     "Dictionary",
@@ -48,7 +53,10 @@ __all__ = [
     "TracedExample",
     "TracedUnit",
     "UnitEffects",
+    "UnitValues",
     "activation_patching",
+    "attention_heads",
+    "areas_by_class",
     "attribution_patching",
     "co_activation",
     "concepts",
@@ -70,4 +78,6 @@ __all__ = [
     "summary",
     "traced_example",
     "unit_effects",
+    "unit_values",
+    "with_elements",
 ]

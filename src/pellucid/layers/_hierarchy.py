@@ -125,6 +125,12 @@ def hierarchy(
         torch.Size([5, 2])
     """
     how = compute or Compute(batch_size=256)
+    if not isinstance(inputs, Tensor) or not (inputs.is_floating_point() or spec):
+        kind = str(inputs.dtype) if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise InputError(
+            "hierarchy changes its inputs slightly: expected one tensor of floats, or token numbers and "
+            f"spec=, got {kind}."
+        )
     if len(inputs) < 30 or answers.is_floating_point() or answers.shape != (len(inputs),):
         raise InputError(
             f"Expected 30 inputs or more and a class number for each, got {len(inputs)} inputs and answers "
@@ -134,7 +140,7 @@ def hierarchy(
         raise InputError(f"seeds: expected at least one untrained copy, got {seeds}.")
     fed = along(inputs, spec)
     names = list(chosen_sites(model, fed, sites, how)[0]) if sites else _with_weights(model, fed, how)
-    changed = _changed(inputs, spec, how.seed)
+    changed = _changed(model, inputs, spec, how.seed)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     copies = [
         untrained(
@@ -179,17 +185,14 @@ def _with_weights(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> lis
     ]
 
 
-def _changed(inputs: Tensor, spec: InputSpec | None, seed: int) -> Tensor:
+def _changed(model: nn.Module, inputs: Tensor, spec: InputSpec | None, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    if not inputs.is_floating_point():
-        if spec is None:
-            raise InputError(
-                "Token numbers cannot be changed slightly without spec=: what is a word, what none?"
-            )
+    if spec is not None and not inputs.is_floating_point():
         gone = torch.rand(inputs.shape, generator=generator).to(inputs.device) < GONE
         return torch.where(gone, spec.absent(inputs), inputs)
     if inputs.ndim > 2:
-        return inputs.roll(max(1, inputs.shape[-1] // 8), -1)
+        axis = inputs.ndim - 1 if unit_axis(model, inputs, ".:in") == 1 else inputs.ndim - 2
+        return inputs.roll(max(1, inputs.shape[axis] // 8), axis)
     noise = torch.randn(inputs.shape, generator=generator).to(inputs)
     return inputs + 0.1 * inputs.std(0) * noise
 
@@ -267,14 +270,14 @@ def _effective_field(model: nn.Module, x: Tensor, site: str, how: Compute) -> fl
         return found[torch.arange(len(found)), rows % found.shape[1], place]
 
     slope = Question(model, x, Target("a central unit", central, site=site), compute=how).gradient()
-    energy = slope.double().square().sum(1)
+    energy = slope.double().square().sum(unit_axis(model, slope, ".:in"))
     energy = energy[energy.flatten(1).sum(1) > 0]
     if not len(energy):
         return float("nan")
     widths: list[Tensor] = []
     for axis in range(1, energy.ndim):
         side = energy.shape[axis]
-        along = energy.sum([k for k in range(1, energy.ndim) if k != axis])
+        along = energy.movedim(axis, 1).flatten(2).sum(2) if energy.ndim > 2 else energy
         share = along / along.sum(1, keepdim=True)
         at = torch.arange(side).to(share)
         variance = (share * at**2).sum(1) - (share * at).sum(1) ** 2

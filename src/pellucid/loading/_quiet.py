@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, cast
 
 
 @contextmanager
-def quietly(library: object) -> Iterator[None]:
+def quietly(library: object) -> Generator[None]:
     """No progress bars and no reports of ``transformers`` inside; its settings are put back afterwards.
 
     What goes wrong is an exception, or is looked for by who loads.
