@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pellucid._core import Dataset
 from pellucid.errors import InputError
+from pellucid.figures._exemplars import LINE, read, text_card
 from pellucid.figures._features import GAP, Real, strip
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panel, panels, text
 from pellucid.figures._numbers import counted, interval, number, percent
 from pellucid.figures._pixels import is_picture
 from pellucid.figures._theme import Spec
+from pellucid.inputs import TextSpec
 
 if TYPE_CHECKING:
     from pellucid.layers import Exemplars, Selectivity, UnitEffects
@@ -59,6 +61,7 @@ def unit_grid(
             raise InputError(f"Parts of {other.site} and {strongest.site}, or of other units, make no page.")
     order = _order(strongest, effects, selectivity)
     chart = None
+    reals: list[Real] = []
     if is_picture(dataset.inputs[:1], dataset.spec):
         reals = [Real(None, found, dataset, dataset.spec) for found in (strongest, middle)]
         lines = [_lines(i, dataset, selectivity, effects) for i in order[:limit]]
@@ -67,11 +70,21 @@ def unit_grid(
             for i, said in zip(order[:limit], lines, strict=True)
         ]
         chart = panels(cards, columns=2)
+    elif isinstance(dataset.spec, TextSpec):
+        chart = panels(
+            [
+                _words(strongest, dataset, dataset.spec, i, _lines(i, dataset, selectivity, effects))
+                for i in order[:limit]
+            ],
+            columns=2,
+        )
     columns = ("unit", "largest", "rows", "best class", "AUC", "95 %", "accuracy lost", "95 % ")
     body = tuple(_row(i, strongest, dataset, selectivity, effects) for i in order)
     note = f"{min(limit, len(order)) if chart else 0} of {counted(strongest.total, 'unit')} drawn. " + (
-        "Left: strongest; right: from the middle of the range." if chart else ""
+        "Left: strongest; right: from the middle of the range." if chart and reals else ""
     )
+    if chart and strongest.maps is not None:
+        note += " " + read(strongest, dataset)
     alt = _alt(strongest, dataset, selectivity, untrained)
     return Figure(f"Units of {strongest.site}", alt, chart, None, Table(columns, body), note.strip())
 
@@ -92,6 +105,13 @@ def _card(reals: list[Real], unit: int, said: tuple[str, str], tile: int) -> Spe
     layers += [*strip(top, tile, 0), *strip(middle, tile, left)]
     layers += [text(0, 26 + tile + 16 * i, line, faint=True, limit=across) for i, line in enumerate(said)]
     return panel(across, 20 + tile + 40, layers)
+
+
+def _words(strongest: Exemplars, dataset: Dataset, spec: TextSpec, i: int, said: tuple[str, str]) -> Spec:
+    card = text_card(strongest, dataset, spec, i)
+    layers, height = cast("list[Spec]", card["layer"]), cast("float", card["height"])
+    below = [text(0, height + 4 + 16 * j, line, faint=True, limit=LINE) for j, line in enumerate(said)]
+    return panel(LINE, height + 40, [*layers, *below])
 
 
 def _lines(

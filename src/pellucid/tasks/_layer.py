@@ -11,6 +11,7 @@ import torch
 
 from pellucid._core import Compute, Dataset, Subject, untrained
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
+from pellucid.inputs import TextSpec
 from pellucid.layers import (
     Exemplars,
     LayerRow,
@@ -19,6 +20,7 @@ from pellucid.layers import (
     Selectivity,
     SpaceMap,
     UnitEffects,
+    exemplar_maps,
     exemplars,
     linear_probes,
     quantile_exemplars,
@@ -136,16 +138,23 @@ def layer(
     how = compute or Compute(batch_size=256)
     data = held_out(subject.needs_data("layer"))
     looked = data.rows(sample(len(data), rows, seed=how.seed))
-    every = summary(subject.model, looked.inputs, compute=how)
+    spec = subject.spec
+    every = summary(subject.model, looked.inputs, spec=spec, compute=how)
     row = next((each for each in every.rows if each.site == site), None)
     if row is None:
         raise SiteError(
             f"No layer is called {site!r}. {near_misses(site, [each.site for each in every.rows])}"
         )
     quiet = Compute(how.batch_size, how.seed, how.device)
-    strongest = exemplars(subject.model, looked.inputs, site, k=6, units=units, compute=quiet)
+    strongest = exemplars(subject.model, looked.inputs, site, k=6, units=units, spec=spec, compute=quiet)
     strongest = strongest if units is not None else _most_moved(strongest)
-    middle = quantile_exemplars(subject.model, looked.inputs, site, units=strongest.units, compute=quiet)
+    middle = quantile_exemplars(
+        subject.model, looked.inputs, site, units=strongest.units, spec=spec, compute=quiet
+    )
+    strongest, middle = (
+        exemplar_maps(subject.model, looked.inputs, found, spec=spec, compute=quiet)
+        for found in (strongest, middle)
+    )
     notes: list[str] = []
 
     def tried(what: str, work: Callable[[], Part]) -> Part | None:
@@ -155,18 +164,23 @@ def layer(
             notes.append(f"{what}: {error}")
             return None
 
+    calibrate = None if isinstance(spec, TextSpec) else looked.inputs[:500]
     told = told_before = effects = probes = None
     if subject.classes:
         told = tried("Selectivity", lambda: _told(subject.model, looked, strongest, quiet))
-        twin = tried(
-            "Untrained copy", lambda: untrained(subject.model, seed=how.seed, calibrate=looked.inputs[:500])
-        )
+        twin = tried("Untrained copy", lambda: untrained(subject.model, seed=how.seed, calibrate=calibrate))
         if twin is not None:
             told_before = tried("Selectivity untrained", lambda: _told(twin, looked, strongest, quiet))
         effects = tried(
             "Unit effects",
             lambda: unit_effects(
-                subject.model, looked.inputs, looked.answers, site, units=strongest.units, compute=quiet
+                subject.model,
+                looked.inputs,
+                looked.answers,
+                site,
+                units=strongest.units,
+                spec=spec,
+                compute=quiet,
             ),
         )
         near = _neighbours([each.site for each in every.rows], site)
@@ -181,13 +195,14 @@ def layer(
             looked.inputs,
             [site],
             other_sites=[each.site for each in every.rows],
+            spec=spec,
             compute=quiet,
         ),
     )
     told_of = looked.answers if subject.classes else None
     space = tried(
         "Map",
-        lambda: space_map(subject.model, looked.inputs, site, told_of, spec=subject.spec, compute=quiet),
+        lambda: space_map(subject.model, looked.inputs, site, told_of, spec=spec, compute=quiet),
     )
     return LayerPage(
         row, strongest, middle, looked, told, told_before, effects, probes, similarity, tuple(notes), space
@@ -202,12 +217,18 @@ def _probed(subject: Subject, looked: Dataset, sites: list[str], rows: int, how:
     inputs, answers = (
         torch.cat(pair) for pair in ((fit.inputs, looked.inputs), (fit.answers, looked.answers))
     )
-    return linear_probes(subject.model, inputs, answers, sites, held_out=test, compute=how)
+    return linear_probes(subject.model, inputs, answers, sites, held_out=test, spec=subject.spec, compute=how)
 
 
 def _told(model: torch.nn.Module, looked: Dataset, strongest: Exemplars, how: Compute) -> Selectivity:
     return selectivity(
-        model, looked.inputs, looked.answers, strongest.site, units=strongest.units, compute=how
+        model,
+        looked.inputs,
+        looked.answers,
+        strongest.site,
+        units=strongest.units,
+        spec=looked.spec,
+        compute=how,
     )
 
 
@@ -216,9 +237,14 @@ def _most_moved(found: Exemplars) -> Exemplars:
     if len(found.units) <= MOST:
         return found
     kept = found.values[:, 0].argsort(descending=True, stable=True)[:MOST].sort().values
-    boxes = None if found.boxes is None else found.boxes[kept]
+    boxes, positions = (None if part is None else part[kept] for part in (found.boxes, found.positions))
     return dataclasses.replace(
-        found, units=found.units[kept], values=found.values[kept], rows=found.rows[kept], boxes=boxes
+        found,
+        units=found.units[kept],
+        values=found.values[kept],
+        rows=found.rows[kept],
+        boxes=boxes,
+        positions=positions,
     )
 
 

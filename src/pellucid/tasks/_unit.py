@@ -23,6 +23,7 @@ from pellucid.layers import (
     UnitValues,
     areas_by_class,
     co_activation,
+    exemplar_maps,
     exemplars,
     quantile_exemplars,
     unit_effects,
@@ -195,8 +196,13 @@ class _Look:
     ) -> UnitPage:
         """Everything, in the order of the page."""
         x, at, how = self.looked.inputs, self.at, self.how
-        strongest = exemplars(self.model, x, at, k=10, units=[self.unit], compute=how)
-        middle = quantile_exemplars(self.model, x, at, units=[self.unit], compute=self.quiet)
+        spec = subject.spec
+        strongest = exemplars(self.model, x, at, k=10, units=[self.unit], spec=spec, compute=how)
+        middle = quantile_exemplars(self.model, x, at, units=[self.unit], spec=spec, compute=self.quiet)
+        strongest, middle = (
+            exemplar_maps(self.model, x, found, spec=spec, compute=self.quiet)
+            for found in (strongest, middle)
+        )
         values = unit_values(self.model, x, at, units=[self.unit], compute=self.quiet)
         groups, names = grouped(self.looked)
         areas = self.tried("Classes", lambda: areas_by_class(values, groups, self.unit))
@@ -204,11 +210,13 @@ class _Look:
         effects = None
         if subject.classes:
             effects = self.tried("Effect", lambda: self._effects(strongest.total))
-        together = self.tried("Companions", lambda: co_activation(self.model, x, at, compute=self.quiet))
+        together = self.tried(
+            "Companions", lambda: co_activation(self.model, x, at, spec=spec, compute=self.quiet)
+        )
         companions = None
         if together is not None:
             others = together.partners[self.unit]
-            companions = exemplars(self.model, x, at, k=6, units=others, compute=self.quiet)
+            companions = exemplars(self.model, x, at, k=6, units=others, spec=spec, compute=self.quiet)
         pictures = None
         if steps and not isinstance(subject.spec, TextSpec):
             pictures = self.tried("Made inputs", lambda: self._made(subject, steps))
