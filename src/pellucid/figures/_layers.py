@@ -192,8 +192,8 @@ def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:
     body = (
         ("kind", row.kind),
         ("gives", " × ".join(map(str, row.shape))),
-        ("units", row.units),
-        ("parameters", row.parameters),
+        ("units", f"{row.units:,}"),
+        ("parameters", f"{row.parameters:,}"),
         ("share of the work", percent(row.share)),
         ("sees of the input", "all" if row.field is None else " × ".join(map(str, row.field))),
         ("moves by", "–" if row.stride is None else " × ".join(map(str, row.stride))),

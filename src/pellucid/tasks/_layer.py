@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pellucid._core import Compute, Dataset, Subject
-from pellucid.errors import SiteError, near_misses
+from pellucid.errors import MethodError, SiteError, near_misses
 from pellucid.features import FeaturePictures
 from pellucid.layers import (
     CoActivation,
@@ -36,6 +36,9 @@ from pellucid.training import LayerHealth, TrainingRecord
 
 if TYPE_CHECKING:
     from pellucid.figures import Figure
+
+
+FEW = 16  # inputs that tell where the last part begins
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,11 +194,11 @@ def layer(
             "Linear probes", lambda: _probed(subject, looked, _near(names, site), rows, quiet)
         )
         gain = notes.tried("What it adds", lambda: _gain(subject, looked, site, rows, quiet))
-        early = notes.tried("Early exit", lambda: _early(subject, looked, names, site, quiet))
+        early = notes.tried("Early exit", lambda: _early(subject, looked, site, quiet))
     similarity = notes.tried(
         "Similarity",
         lambda: representation_similarity(
-            subject.model, looked.inputs, [site], other_sites=names, compute=quiet
+            subject.model, looked.inputs, [site], other_sites=_some(names, site), compute=quiet
         ),
     )
     learned = None
@@ -231,11 +234,18 @@ def _trained(subject: Subject, site: str) -> LayerHealth | None:
     return next((each for each in record.epochs[-1].layers if each.site == site), None)
 
 
-def _early(subject: Subject, looked: Dataset, names: list[str], site: str, how: Compute) -> EarlyExit:
+def _early(subject: Subject, looked: Dataset, site: str, how: Compute) -> EarlyExit:
     """The answer read here and at the layer before, by the network's own last part."""
-    place = names.index(site)
-    pair = names[max(0, place - 1) : place + 1]
-    return early_exit(subject.model, looked.inputs, looked.answers, pair, compute=how)
+    few = looked.inputs[:FEW]
+    known = early_exit(subject.model, few, untrained_copy=False, compute=how)
+    if site not in known.sites:
+        raise MethodError(
+            f"the network's last part, from {known.head} on, does not take what {site} gives; "
+            "the linear probes read it."
+        )
+    place = known.sites.index(site)
+    pair = known.sites[max(0, place - 1) : place + 1]
+    return early_exit(subject.model, looked.inputs, looked.answers, list(pair), head=known.head, compute=how)
 
 
 def _gain(subject: Subject, looked: Dataset, site: str, rows: int, how: Compute) -> LayerGain:
@@ -259,6 +269,14 @@ def _probed(subject: Subject, looked: Dataset, sites: list[str], rows: int, how:
     """Fitted on rows that the network was trained on, tested on those that it was not."""
     inputs, answers, test = _fitting(subject, looked, rows, how)
     return linear_probes(subject.model, inputs, answers, sites, held_out=test, compute=how)
+
+
+def _some(sites: list[str], site: str, most: int = 48) -> list[str]:
+    """Layers spread over the depth, the one that is asked about among them."""
+    if len(sites) <= most:
+        return sites
+    places = {*torch.linspace(0, len(sites) - 1, most).round().int().tolist(), sites.index(site)}
+    return [sites[place] for place in sorted(places)]
 
 
 def _near(sites: list[str], site: str) -> list[str]:
