@@ -7,6 +7,7 @@ from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
 from pellucid._core._guard import eagerly, untouched
 from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
+from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, predict
 from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._probe import Probe, probe
@@ -81,6 +82,7 @@ __all__ = [
     "model_hash",
     "named",
     "names_of",
+    "nudged",
     "predict",
     "probability",
     "probe",

@@ -10,6 +10,7 @@ from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table, Word, save_all, word_html
+from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
@@ -26,9 +27,11 @@ from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
+from pellucid.figures._space import space_map
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import tokens
+from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._unit_classes import unit_classes
 from pellucid.figures._unit_effect import unit_effect
@@ -38,6 +41,7 @@ from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
+    "attention_heads",
     "Figure",
     "Look",
     "THEME",
@@ -91,8 +95,10 @@ __all__ = [
     "signed",
     "similarity",
     "sound",
+    "space_map",
     "text",
     "tokens",
+    "traced",
     "training_curves",
     "training_health",
     "tree",

@@ -59,11 +59,11 @@ class Real:
             x = self.data.inputs[row]
             heard = isinstance(self.spec, AudioSpec)
             # a sound is drawn low pitch down, so it is cut before it is drawn
-            made.append(seen(_piece(x, box), self.spec) if heard else _cut(seen(x, self.spec), box))
+            made.append(seen(piece(x, box), self.spec) if heard else cut(seen(x, self.spec), box))
         return made
 
 
-def _piece(x: Tensor, box: list[int] | None) -> Tensor:
+def piece(x: Tensor, box: list[int] | None) -> Tensor:
     """The part of one input ``[C, *space]`` in a box of all starts and then all ends."""
     if box is None:
         return x
@@ -72,7 +72,7 @@ def _piece(x: Tensor, box: list[int] | None) -> Tensor:
     return part if part.numel() else x
 
 
-def _cut(whole: Numbers, box: list[int] | None) -> Numbers:
+def cut(whole: Numbers, box: list[int] | None) -> Numbers:
     if box is None:
         return whole
     top, left, bottom, right = (max(0, edge) for edge in box)

@@ -92,7 +92,7 @@ def selectivity(
     if len(present) < 2:
         raise InputError(f"answers: expected at least two classes, got {len(present)}.")
     parts = [
-        by_unit(model, seen[site]).amax(2).cpu()
+        by_unit(model, seen[site], site).amax(2).cpu()
         for _, seen in activations(model, inputs, [site], stop=site, compute=compute)
     ]
     picked = chosen_units(units, parts[0].shape[1], site)

@@ -117,8 +117,8 @@ def summary(
         pictures. Kept are sums, one number per unit and one covariance of at most 256 units per layer.
 
     Limits:
-        Operations that are no modules (``F.relu`` in a ``forward``) have no row of their own. With few inputs
-        a rarely active unit looks dead. A rank above or below the untrained one is not better by itself.
+        Of functions in a ``forward`` only activations and the heads of attention have rows; others can be
+        read by name, such as ``"block:add()"``. With few inputs a rarely active unit looks dead. A rank above or below the untrained one is not better by itself.
 
     Source:
         Roy & Vetterli 2007, The effective rank, EUSIPCO (there of singular values, here of the covariance).
@@ -163,7 +163,7 @@ def summary(
 def _measured(
     model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], how: Compute
 ) -> dict[str, Measures]:
-    tallies = {leaf.site: Tally(model, leaf.module, how.seed) for leaf in reached}
+    tallies = {leaf.site: Tally(model, leaf, how.seed) for leaf in reached}
     for _, seen in activations(model, inputs, list(tallies), compute=how):
         for site, tally in tallies.items():
             tally.add(seen[site])
@@ -182,9 +182,9 @@ def _row(
 ) -> LayerRow:
     return LayerRow(
         leaf.site,
-        type(leaf.module).__name__,
+        leaf.kind,
         (leaf.shape or ())[1:],
-        sum(p.numel() for p in leaf.module.parameters()),
+        0 if leaf.kind.endswith("()") else sum(p.numel() for p in leaf.module.parameters()),
         None if field is None else field.size,
         None if field is None else field.stride,
         own.mean,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pellucid._core import Reached
 from pellucid._core._units import by_unit
 
 RANK_UNITS = 256
@@ -32,16 +33,16 @@ class Measures:
 class Tally:
     """Streaming sums of one layer; keeps one number per unit and one small covariance."""
 
-    def __init__(self, model: nn.Module, module: nn.Module, seed: int) -> None:
-        self._model, self._seed = model, seed
-        self._bounds = _bounds(module)
+    def __init__(self, model: nn.Module, call: Reached, seed: int) -> None:
+        self._model, self._site, self._seed = model, call.site, seed
+        self._bounds = _bounds(call)
         self._count = self._mean = self._squares = self._outside = 0.0
         self._low = self._high = self._picked = self._shift = self._total = self._cross = torch.empty(0)
         self._points = 0
 
     def add(self, activation: Tensor) -> None:
         """Take in the activation ``[b, …]`` of one chunk."""
-        found = by_unit(self._model, activation.detach())
+        found = by_unit(self._model, activation.detach(), self._site)
         found = found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
         found = found if found.is_floating_point() else found.double()
         if not self._count:
@@ -120,9 +121,9 @@ def effective_rank(covariance: Tensor) -> float:
     return float(torch.special.entr(share).sum().exp())
 
 
-def _bounds(module: nn.Module) -> tuple[float, float] | None:
-    if isinstance(module, nn.Tanh | nn.Hardtanh | nn.Softsign) and not isinstance(module, nn.ReLU6):
+def _bounds(call: Reached) -> tuple[float, float] | None:
+    if call.kind in ("Tanh", "Hardtanh", "Softsign", "tanh()", "hardtanh()", "softsign()"):
         return -EDGE, EDGE
-    if isinstance(module, nn.Sigmoid | nn.Hardsigmoid):
+    if call.kind in ("Sigmoid", "Hardsigmoid", "sigmoid()", "hardsigmoid()"):
         return 1 - EDGE, EDGE
     return None

@@ -99,7 +99,7 @@ def _correlations(model: nn.Module, inputs: Tensor | Batch, site: str, how: Comp
     """Pearson's r ``[U, U]``, its diagonal zero."""
     count = 0
     shift = total = cross = torch.empty(0)
-    reads = {site: lambda found: by_unit(model, found.detach()).amax(2).double()}
+    reads = {site: lambda found: by_unit(model, found.detach(), site).amax(2).double()}
     for _, seen in activations(model, inputs, reads, stop=site, compute=how):
         values = seen[site].cpu()
         if not count:

@@ -107,7 +107,8 @@ def _identity(page: LayerPage) -> str:
 def _space(page: LayerPage) -> str:
     alike = None if page.similarity is None else figures.similarity(page.similarity)
     read = None if page.probes is None else figures.probes(page.probes)
-    return told(alike) + told(read)
+    place = None if page.space is None else figures.space_map(page.space, page.real)
+    return told(place) + told(alike) + told(read)
 
 
 def _directions(page: LayerPage) -> str:

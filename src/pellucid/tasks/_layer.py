@@ -21,12 +21,14 @@ from pellucid.layers import (
     LinearProbes,
     RepresentationSimilarity,
     Selectivity,
+    SpaceMap,
     UnitEffects,
     UnitValues,
     early_exit,
     layer_gain,
     linear_probes,
     representation_similarity,
+    space_map,
     summary,
 )
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of
@@ -63,6 +65,7 @@ class LayerPage:
         dictionary: of the layer, where it was asked for.
         trained: the layer's row of the training record; ``None`` where training was not watched.
         seed: of every chance.
+        space: the inputs where the layer puts them, on a plane.
     """
 
     row: LayerRow
@@ -83,6 +86,7 @@ class LayerPage:
     dictionary: DictionaryPage | None = None
     trained: LayerHealth | None = None
     seed: int = 0
+    space: SpaceMap | None = None
 
     def grid(self, *, limit: int = 12, first: int = 0) -> Figure:
         """Some of the units, those with the largest effect first."""
@@ -118,6 +122,8 @@ class LayerPage:
             drawn.append(figures.effects(self.effects, self.real.classes))
         if self.together is not None:
             drawn.append(figures.co_activation(self.together))
+        if self.space is not None:
+            drawn.append(figures.space_map(self.space, self.real))
         if self.similarity is not None:
             drawn.append(figures.similarity(self.similarity))
         if self.probes is not None:
@@ -201,6 +207,11 @@ def layer(
             subject.model, looked.inputs, [site], other_sites=_some(names, site), compute=quiet
         ),
     )
+    told_of = looked.answers if subject.classes else None
+    space = notes.tried(
+        "Map",
+        lambda: space_map(subject.model, looked.inputs, site, told_of, spec=subject.spec, compute=quiet),
+    )
     learned = None
     if dictionary is not None:
         learned = dictionary_of(subject, site, dictionary, steps=steps, rows=rows, compute=how)
@@ -223,6 +234,7 @@ def layer(
         dictionary=learned,
         trained=_trained(subject, site),
         seed=how.seed,
+        space=space,
     )
 
 
