@@ -86,7 +86,7 @@ def heat(
     x: Spec = {"field": "column", "type": "nominal", "sort": list(columns), "title": None}
     x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False, "labelOverlap": cell < 14}
     y: Spec = {"field": "row", "type": "nominal", "sort": list(rows), "title": None}
-    y["axis"] = {"labelLimit": 110, "grid": False}
+    y["axis"] = {"labelLimit": 170, "grid": False}
     return {
         "width": {"step": cell},
         "height": {"step": cell},

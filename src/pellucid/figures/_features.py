@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid._core import Dataset, InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers, scale
+from pellucid.figures._contour import contoured
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import counted, number
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 WIDTH = 300
 GAP = 3
+PLANE = 4  # axes of the maps of pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Real:
         return units.index(unit) if unit in units else None
 
     def tiles(self, unit: int, k: int) -> list[Numbers]:
-        """The strongest real inputs of a unit, cut to what it sees."""
+        """The strongest real inputs of a unit, cut to what it sees, with a line around where it is active."""
         at = self.place(unit)
         if at is None or self.exemplars is None or self.data is None:
             if self.pictures is None:
@@ -59,7 +61,13 @@ class Real:
             x = self.data.inputs[row]
             heard = isinstance(self.spec, AudioSpec)
             # a sound is drawn low pitch down, so it is cut before it is drawn
-            made.append(seen(piece(x, box), self.spec) if heard else cut(seen(x, self.spec), box))
+            maps = self.exemplars.maps
+            if heard:
+                made.append(seen(piece(x, box), self.spec))
+            elif maps is not None and maps.ndim == PLANE:
+                made.append(contoured(seen(x, self.spec), box, maps[at, j]))
+            else:
+                made.append(cut(seen(x, self.spec), box))
         return made
 
 

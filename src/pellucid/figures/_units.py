@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._exemplars import LINE, read, text_card
 from pellucid.figures._features import GAP, Real, strip
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import panel, panels, text, word
 from pellucid.figures._numbers import counted, interval, number, percent
 from pellucid.figures._pixels import is_picture, seen
 from pellucid.figures._theme import THEME, Spec
+from pellucid.inputs import TextSpec
 
 if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
@@ -83,10 +85,18 @@ def unit_grid(
             strongest, middle, dataset, selectivity, untrained, effects, pictures, values, tile, noun
         )
         chart = panels([grid.card(i) for i in shown], columns=3)
+    elif isinstance(dataset.spec, TextSpec) and shown:
+        cards = [(i, _lines(i, dataset, selectivity, untrained, effects)) for i in shown]
+        chart = panels([_words(strongest, dataset, dataset.spec, i, said) for i, said in cards], columns=2)
+    elif selectivity is not None and shown:
+        shown = order[first : first + 2 * limit]
+        chart = _dots(shown, dataset, selectivity, untrained, noun)
     body = tuple(_row(i, strongest, dataset, selectivity, untrained, effects, pictures) for i in order)
     columns = (noun, "largest", "rows", "best class", "AUC", "95 %", "untrained", "accuracy lost", "95 % ")
     columns += ("made input",) if pictures is not None else ()
-    note = _note(len(shown) if chart else 0, first, len(order), strongest, effects, selectivity, noun)
+    note = _note(
+        len(shown) if chart else 0, first, len(order), strongest, dataset, effects, selectivity, noun
+    )
     alt = _alt(strongest, dataset, selectivity, untrained, noun, called)
     return Figure(f"{noun.capitalize()}s of {called}", alt, chart, None, Table(columns, body), note)
 
@@ -96,6 +106,7 @@ def _note(
     first: int,
     looked: int,
     strongest: Exemplars,
+    dataset: Dataset,
     effects: UnitEffects | None,
     selectivity: Selectivity | None,
     noun: str,
@@ -111,10 +122,16 @@ def _note(
     said += f"; {looked} were looked at, those that real inputs move most" if looked < strongest.total else ""
     if not drawn:
         return said + "."
+    if isinstance(dataset.spec, TextSpec):
+        return f"{said}. {read(strongest, dataset)}"
+    if not is_picture(dataset.inputs[:1], dataset.spec):
+        return f"{said}. Rule: 95 % interval; ring: the same unit of an untrained copy; 0.5 is chance."
+    lines = read(strongest, dataset) if strongest.maps is not None else ""
     return (
         f"{said}. Top: strongest real inputs. Below: inputs of the 90 % and 50 % quantile; synthetic ones "
-        "where they were made; the mean activation for each class, the largest in blue."
-    )
+        "where they were made; the mean activation for each class, the largest in blue. "
+        f"{lines}"
+    ).strip()
 
 
 def _order(strongest: Exemplars, effects: UnitEffects | None, selectivity: Selectivity | None) -> list[int]:
@@ -195,6 +212,48 @@ def _height(value: float, low: float, high: float, tile: int) -> float:
     if not math.isfinite(value) or not high > low:
         return float(tile)
     return tile * (high - value) / (high - low)
+
+
+def _dots(
+    shown: list[int], dataset: Dataset, selectivity: Selectivity, untrained: Selectivity | None, noun: str
+) -> Spec:
+    """How well each unit tells the class that it tells best, where inputs cannot be drawn."""
+    points: list[Spec] = [
+        {
+            "unit": f"{noun} {int(selectivity.units[i])}: {_class(dataset, int(selectivity.classes[i]))}",
+            "auc": float(selectivity.auc[i]),
+            "low": float(selectivity.low[i]),
+            "high": float(selectivity.high[i]),
+            "untrained": None if untrained is None else float(untrained.auc[i]),
+        }
+        for i in shown
+    ]
+    x: Spec = {"field": "auc", "type": "quantitative", "title": "AUC", "scale": {"domain": [0.4, 1]}}
+    x["axis"] = {"values": [0.5, 0.75, 1]}
+    x["scale"] = {"domain": [0.4, 1], "clamp": True}
+    y: Spec = {"field": "unit", "type": "nominal", "sort": [p["unit"] for p in points], "title": None}
+    y["axis"] = {"grid": False, "labelLimit": 180}
+    reach: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
+    reach["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
+    dot: Spec = {"mark": {"type": "point", "filled": True, "size": 55, "color": OKABE_ITO[0], "opacity": 1}}
+    dot["encoding"] = {"x": x, "y": y}
+    ring: Spec = {"mark": {"type": "point", "filled": False, "size": 55, "color": THEME.ink, "opacity": 0.9}}
+    ring |= {"transform": [{"filter": "isValid(datum.untrained)"}]}
+    ring["encoding"] = {"x": {**x, "field": "untrained"}, "y": y}
+    return {
+        "width": 260,
+        "height": {"step": 20},
+        "title": "the class that each tells best",
+        "data": {"values": points},
+        "layer": [reach, dot, ring],
+    }
+
+
+def _words(strongest: Exemplars, dataset: Dataset, spec: TextSpec, i: int, said: tuple[str, str]) -> Spec:
+    card = text_card(strongest, dataset, spec, i)
+    layers, height = cast("list[Spec]", card["layer"]), cast("float", card["height"])
+    below = [text(0, height + 4 + 16 * j, line, faint=True, limit=LINE) for j, line in enumerate(said)]
+    return panel(LINE, height + 40, [*layers, *below])
 
 
 def _lines(

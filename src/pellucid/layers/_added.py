@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Site
+from pellucid._core import Batch, Compute, InputSpec, Site
 from pellucid.layers._logistic import fitted, standardised
 from pellucid.layers._probes import Z95, divided
-from pellucid.layers._reach import twin_of
+from pellucid.layers._reach import along, tokens_of, twin_of
 from pellucid.layers._sketch import sketches
 
 
@@ -68,6 +68,7 @@ def layer_gain(
     held_out: Tensor | None = None,
     width: int = 64,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> LayerGain:
     """How much better the answers are read off what leaves a layer than off what enters it.
@@ -82,6 +83,7 @@ def layer_gain(
         held_out: bool ``[N]``, rows to test on; ``None`` draws 30 % of each class.
         width: numbers per row that a probe sees at most.
         untrained_copy: whether to read an untrained copy too.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -110,17 +112,18 @@ def layer_gain(
     """
     how = compute or Compute(batch_size=256)
     y, train, test = divided(inputs, answers, held_out, how.seed)
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     place = Site.parse(site)
     before = str(Site(place.module, "in", place.call))
     classes = int(y.max()) + 1
-    own = [_read(model, inputs, at, y, classes, train, test, width, how) for at in (before, site)]
+    own = [_read(model, inputs, at, y, classes, train, test, width, real, how) for at in (before, site)]
     right = [(read.argmax(1) == y[test]).double() for read in own]
     gain = right[1] - right[0]
     reach = float(Z95 * gain.std() / len(gain) ** 0.5)
     untrained = float("nan")
     twin = twin_of(model, inputs, how, []) if untrained_copy else None
     if twin is not None:
-        beside = [_read(twin, inputs, at, y, classes, train, test, width, how) for at in (before, site)]
+        beside = [_read(twin, inputs, at, y, classes, train, test, width, real, how) for at in (before, site)]
         hits = [float((read.argmax(1) == y[test]).double().mean()) for read in beside]
         untrained = hits[1] - hits[0]
     present = answers.cpu().unique()
@@ -152,10 +155,11 @@ def _read(
     train: Tensor,
     test: Tensor,
     width: int,
+    real: Tensor | None,
     how: Compute,
 ) -> Tensor:
     """Probabilities ``[M, K]`` of the held-out rows, read off one place."""
-    found = sketches(model, inputs, [at], width, how)[at]
+    found = sketches(model, inputs, [at], width, how, real)[at]
     fit, held = standardised(found[train], found[test])
     weight, bias = fitted(fit, y[train], classes)
     return (held @ weight + bias).softmax(1)

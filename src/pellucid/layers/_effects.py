@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Question, Site, Target
+from pellucid._core import Batch, Compute, InputSpec, Question, Site, Target
 from pellucid._core._functions import HEADS
 from pellucid._core._strongest import chosen_units
-from pellucid._core._units import unit_axis
+from pellucid._core._units import by_unit, unit_axis
 from pellucid.errors import InputError
-from pellucid.layers._reach import count_of
+from pellucid.layers._reach import count_of, tokens_of
 
 Z95 = 1.959964
 
@@ -63,6 +63,7 @@ def unit_effects(
     site: str,
     *,
     units: Sequence[int] | Tensor | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> UnitEffects:
     """Accuracy lost, overall and by class, when each unit in turn is held at its mean over the inputs.
@@ -74,6 +75,7 @@ def unit_effects(
         site: the layer; a channel is held at its mean at every position, a head of attention
             (``"attn:heads()"``) at the mean of each of its features.
         units: which units; ``None`` for all.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -106,7 +108,7 @@ def unit_effects(
         raise InputError(
             f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
         )
-    question = Question(model, inputs, _lead(answers.cpu()), at=site, compute=how)
+    question = Question(model, inputs, _lead(answers.cpu()), at=site, spec=spec, compute=how)
     point = question.point
     if point.ndim < 2:
         raise InputError(f"{site!r} gives one number per row: there are no units to take away.")
@@ -115,6 +117,12 @@ def unit_effects(
     # of a head each of its features is held at its own mean
     over = [0, 2] if Site.parse(site).function == HEADS else [k for k in range(point.ndim) if k != axis]
     mean = point.mean(over, keepdim=True)
+    real = tokens_of(inputs, spec)
+    places = by_unit(model, point, site)
+    if real is not None and places.shape[2] == real.shape[1]:
+        shape = [1] * point.ndim
+        shape[axis] = -1
+        mean = places.movedim(1, 2)[real.to(point.device)].mean(0).reshape(shape)
 
     def without(ks: Tensor, rows: slice) -> Tensor:
         made = point[rows].expand(len(ks), *point[rows].shape).clone()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, activations
+from pellucid._core import Batch, Compute, InputSpec, activations
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
+from pellucid.layers._reach import largest, tokens_of
 
 Z95 = 1.959964
 
@@ -46,6 +47,7 @@ def selectivity(
     site: str,
     *,
     units: Sequence[int] | Tensor | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Selectivity:
     """The area under the ROC curve of each unit for the class that it tells best from all others.
@@ -59,6 +61,7 @@ def selectivity(
         answers: class numbers int64 ``[N]``.
         site: the layer.
         units: which units; ``None`` for all.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -93,9 +96,10 @@ def selectivity(
     present = answers.unique()
     if len(present) < 2:
         raise InputError(f"answers: expected at least two classes, got {len(present)}.")
+    real = tokens_of(inputs, spec)
     parts = [
-        by_unit(model, seen[site], site).amax(2).cpu()
-        for _, seen in activations(model, inputs, [site], stop=site, compute=compute)
+        largest(by_unit(model, seen[site], site), None if real is None else real[rows]).cpu()
+        for rows, seen in activations(model, inputs, [site], stop=site, spec=spec, compute=compute)
     ]
     picked = chosen_units(units, parts[0].shape[1], site)
     values = torch.cat([part[:, picked] for part in parts]).T.contiguous().double()

@@ -125,7 +125,11 @@ def learned_dictionary(
     data = subject.needs_data("dictionary_of").part("train")
     some = data.inputs[sample(len(data), LEARNED, seed=how.seed)]
     if kind == "topk" or kind == "batchtopk" or kind == "jumprelu":
-        return sparse_autoencoder(subject.model, some, site, kind=kind, width=width, compute=how)
+        return sparse_autoencoder(
+            subject.model, some, site, kind=kind, width=width, spec=subject.spec, compute=how
+        )
     if kind == "nmf":
-        return matrix_factorisation(subject.model, some, site, width=width or 10, compute=how)
+        return matrix_factorisation(
+            subject.model, some, site, width=width or 10, spec=subject.spec, compute=how
+        )
     raise InputError(f"There is no dictionary {kind!r}. {near_misses(kind, KINDS)}")

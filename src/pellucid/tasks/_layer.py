@@ -187,7 +187,7 @@ def layer(
     how = compute or Compute(batch_size=256)
     data = held_out(subject.needs_data("layer"))
     looked = data.rows(sample(len(data), rows, seed=how.seed))
-    every = summary(subject.model, looked.inputs, compute=how)
+    every = summary(subject.model, looked.inputs, spec=subject.spec, compute=how)
     names = [each.site for each in every.rows]
     row = next((each for each in every.rows if each.site == site), None)
     if row is None:
@@ -204,7 +204,12 @@ def layer(
     similarity = notes.tried(
         "Similarity",
         lambda: representation_similarity(
-            subject.model, looked.inputs, [site], other_sites=_some(names, site), compute=quiet
+            subject.model,
+            looked.inputs,
+            [site],
+            other_sites=_some(names, site),
+            spec=subject.spec,
+            compute=quiet,
         ),
     )
     told_of = looked.answers if subject.classes else None
@@ -249,7 +254,7 @@ def _trained(subject: Subject, site: str) -> LayerHealth | None:
 def _early(subject: Subject, looked: Dataset, site: str, how: Compute) -> EarlyExit:
     """The answer read here and at the layer before, by the network's own last part."""
     few = looked.inputs[:FEW]
-    known = early_exit(subject.model, few, untrained_copy=False, compute=how)
+    known = early_exit(subject.model, few, untrained_copy=False, spec=subject.spec, compute=how)
     if site not in known.sites:
         raise MethodError(
             f"the network's last part, from {known.head} on, does not take what {site} gives; "
@@ -257,13 +262,21 @@ def _early(subject: Subject, looked: Dataset, site: str, how: Compute) -> EarlyE
         )
     place = known.sites.index(site)
     pair = known.sites[max(0, place - 1) : place + 1]
-    return early_exit(subject.model, looked.inputs, looked.answers, list(pair), head=known.head, compute=how)
+    return early_exit(
+        subject.model,
+        looked.inputs,
+        looked.answers,
+        list(pair),
+        head=known.head,
+        spec=subject.spec,
+        compute=how,
+    )
 
 
 def _gain(subject: Subject, looked: Dataset, site: str, rows: int, how: Compute) -> LayerGain:
     """What the layer adds; rows are numbered as in ``looked``."""
     inputs, answers, test = _fitting(subject, looked, rows, how)
-    found = layer_gain(subject.model, inputs, answers, site, held_out=test, compute=how)
+    found = layer_gain(subject.model, inputs, answers, site, held_out=test, spec=subject.spec, compute=how)
     return dataclasses.replace(found, rows=found.rows - (len(test) - len(looked)))
 
 
@@ -280,7 +293,7 @@ def _fitting(
 def _probed(subject: Subject, looked: Dataset, sites: list[str], rows: int, how: Compute) -> LinearProbes:
     """Fitted on rows that the network was trained on, tested on those that it was not."""
     inputs, answers, test = _fitting(subject, looked, rows, how)
-    return linear_probes(subject.model, inputs, answers, sites, held_out=test, compute=how)
+    return linear_probes(subject.model, inputs, answers, sites, held_out=test, spec=subject.spec, compute=how)
 
 
 def _some(sites: list[str], site: str, most: int = 48) -> list[str]:

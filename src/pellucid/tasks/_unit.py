@@ -22,6 +22,7 @@ from pellucid.layers import (
     UnitValues,
     areas_by_class,
     co_activation,
+    exemplar_maps,
     exemplars,
     quantile_exemplars,
     unit_effects,
@@ -29,7 +30,7 @@ from pellucid.layers import (
     with_elements,
 )
 from pellucid.tasks._rows import held_out, sample
-from pellucid.tasks._units import CALIBRATE, Notes, made_inputs
+from pellucid.tasks._units import Notes, calibrating, made_inputs
 
 if TYPE_CHECKING:
     from pellucid.figures import Figure
@@ -185,9 +186,14 @@ class _Look:
     ) -> UnitPage:
         """Everything, in the order of the page."""
         x, at, how = self.looked.inputs, self.at, self.how
-        strongest = exemplars(self.model, x, at, k=10, units=[self.unit], compute=how)
-        middle = quantile_exemplars(self.model, x, at, units=[self.unit], compute=self.quiet)
-        values = unit_values(self.model, x, at, units=[self.unit], compute=self.quiet)
+        spec = subject.spec
+        strongest = exemplars(self.model, x, at, k=10, units=[self.unit], spec=spec, compute=how)
+        middle = quantile_exemplars(self.model, x, at, units=[self.unit], spec=spec, compute=self.quiet)
+        strongest, middle = (
+            exemplar_maps(self.model, x, found, spec=spec, compute=self.quiet)
+            for found in (strongest, middle)
+        )
+        values = unit_values(self.model, x, at, units=[self.unit], spec=self.looked.spec, compute=self.quiet)
         groups, names = grouped(self.looked)
         areas = self.notes.tried("Classes", lambda: areas_by_class(values, groups, self.unit))
         before = self.notes.tried("Untrained copy", lambda: self._untrained(groups))
@@ -195,12 +201,12 @@ class _Look:
         if subject.classes:
             effects = self.notes.tried("Effect", lambda: self._effects(strongest.total))
         together = self.notes.tried(
-            "Companions", lambda: co_activation(self.model, x, at, compute=self.quiet)
+            "Companions", lambda: co_activation(self.model, x, at, spec=spec, compute=self.quiet)
         )
         companions = None
         if together is not None:
             others = together.partners[self.unit]
-            companions = exemplars(self.model, x, at, k=6, units=others, compute=self.quiet)
+            companions = exemplars(self.model, x, at, k=6, units=others, spec=spec, compute=self.quiet)
         pictures = None
         if steps and not isinstance(subject.spec, TextSpec):
             pictures = self.notes.tried(
@@ -230,8 +236,10 @@ class _Look:
         )
 
     def _untrained(self, groups: Tensor) -> ClassAreas:
-        twin = untrained(self.model, seed=self.how.seed, calibrate=self.looked.inputs[:CALIBRATE])
-        found = unit_values(twin, self.looked.inputs, self.at, units=[self.unit], compute=self.quiet)
+        twin = untrained(self.model, seed=self.how.seed, calibrate=calibrating(self.looked))
+        found = unit_values(
+            twin, self.looked.inputs, self.at, units=[self.unit], spec=self.looked.spec, compute=self.quiet
+        )
         return areas_by_class(found, groups, self.unit)
 
     def _effects(self, total: int) -> UnitEffects:
@@ -243,6 +251,7 @@ class _Look:
             self.looked.answers,
             self.at,
             units=[self.unit, *others],
+            spec=self.looked.spec,
             compute=self.quiet,
         )
 

@@ -21,6 +21,7 @@ from pellucid.layers import (
     UnitEffects,
     UnitValues,
     co_activation,
+    exemplar_maps,
     exemplars,
     quantile_exemplars,
     selectivity,
@@ -85,22 +86,28 @@ def units_seen(
     how: Compute,
 ) -> UnitsSeen:
     """Measure the units of a place in a network, which may be the subject's with a dictionary in it."""
-    x, quiet = looked.inputs, Compute(how.batch_size, how.seed, how.device)
-    strongest = exemplars(model, x, at, k=6, units=units, compute=how)
+    x, spec, quiet = looked.inputs, subject.spec, Compute(how.batch_size, how.seed, how.device)
+    strongest = exemplars(model, x, at, k=6, units=units, spec=spec, compute=how)
     strongest = strongest if units is not None else _most_moved(strongest)
     chosen = strongest.units
-    middle = quantile_exemplars(model, x, at, units=chosen, compute=quiet)
-    values = unit_values(model, x, at, units=chosen, compute=quiet)
+    middle = quantile_exemplars(model, x, at, units=chosen, spec=spec, compute=quiet)
+    strongest, middle = (
+        exemplar_maps(model, x, found, spec=spec, compute=quiet) for found in (strongest, middle)
+    )
+    values = unit_values(model, x, at, units=chosen, spec=spec, compute=quiet)
     told = before = effects = None
     if subject.classes:
+        answers = looked.answers
         told = notes.tried(
-            "Selectivity", lambda: selectivity(model, x, looked.answers, at, units=chosen, compute=quiet)
+            "Selectivity",
+            lambda: selectivity(model, x, answers, at, units=chosen, spec=spec, compute=quiet),
         )
         before = notes.tried("Selectivity untrained", lambda: _untrained(model, at, looked, chosen, quiet))
         effects = notes.tried(
-            "Unit effects", lambda: unit_effects(model, x, looked.answers, at, units=chosen, compute=quiet)
+            "Unit effects",
+            lambda: unit_effects(model, x, answers, at, units=chosen, spec=spec, compute=quiet),
         )
-    together = notes.tried("Companions", lambda: co_activation(model, x, at, compute=quiet))
+    together = notes.tried("Companions", lambda: co_activation(model, x, at, spec=spec, compute=quiet))
     pictures = None
     if steps and not isinstance(subject.spec, TextSpec):
         first = chosen if effects is None else chosen[effects.margin.argsort(descending=True, stable=True)]
@@ -121,9 +128,15 @@ def made_inputs(
     )
 
 
+def calibrating(data: Dataset) -> torch.Tensor | None:
+    """Inputs for the statistics of an untrained copy; none of texts, which need something along with them."""
+    return None if isinstance(data.spec, TextSpec) else data.inputs[:CALIBRATE]
+
+
 def _untrained(model: nn.Module, at: str, looked: Dataset, units: torch.Tensor, how: Compute) -> Selectivity:
-    twin = untrained(model, seed=how.seed, calibrate=looked.inputs[:CALIBRATE])
-    return selectivity(twin, looked.inputs, looked.answers, at, units=units, compute=how)
+    twin = untrained(model, seed=how.seed, calibrate=calibrating(looked))
+    x, answers = looked.inputs, looked.answers
+    return selectivity(twin, x, answers, at, units=units, spec=looked.spec, compute=how)
 
 
 def _most_moved(found: Exemplars) -> Exemplars:
@@ -131,7 +144,12 @@ def _most_moved(found: Exemplars) -> Exemplars:
     if len(found.units) <= MOST:
         return found
     kept = found.values[:, 0].argsort(descending=True, stable=True)[:MOST].sort().values
-    boxes = None if found.boxes is None else found.boxes[kept]
+    boxes, positions = (None if part is None else part[kept] for part in (found.boxes, found.positions))
     return dataclasses.replace(
-        found, units=found.units[kept], values=found.values[kept], rows=found.rows[kept], boxes=boxes
+        found,
+        units=found.units[kept],
+        values=found.values[kept],
+        rows=found.rows[kept],
+        boxes=boxes,
+        positions=positions,
     )
