@@ -14,6 +14,8 @@ from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_gain import layer_gain
+from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
@@ -74,6 +76,8 @@ __all__ = [
     "interval",
     "joined",
     "layer_facts",
+    "layer_gain",
+    "layer_health",
     "layer_map",
     "layer_strip",
     "look",

@@ -238,12 +238,12 @@ def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int, *, 
     return panel(width, 20 + tile + 40, layers)
 
 
-def strip(tiles: list[Numbers], tile: int, left: float) -> list[Spec]:
+def strip(tiles: list[Numbers], tile: int, left: float, top: float = 20) -> list[Spec]:
     """Tiles side by side, as one picture."""
     if not tiles:
         return []
     across = len(tiles) * (tile + GAP) - GAP
-    return [image(png(sheet([*tiles], 2 * tile, columns=len(tiles), gap=2 * GAP)), left, 20, across, tile)]
+    return [image(png(sheet([*tiles], 2 * tile, columns=len(tiles), gap=2 * GAP)), left, top, across, tile)]
 
 
 def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:

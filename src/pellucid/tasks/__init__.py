@@ -1,6 +1,7 @@
 """The verbs: a subject in, a value out."""
 
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
@@ -37,6 +38,7 @@ __all__ = [
     "Step",
     "estimate",
     "estimate_features",
+    "DictionaryPage",
     "FeaturePage",
     "Heard",
     "Method",
@@ -50,6 +52,7 @@ __all__ = [
     "difference_objective",
     "direction_objectives",
     "dataset_of",
+    "dictionary_of",
     "explain",
     "explain_several",
     "explain_to",
@@ -62,6 +65,7 @@ __all__ = [
     "importance_of",
     "layer",
     "layers",
+    "learned_dictionary",
     "load_explanations",
     "method_named",
     "methods",
