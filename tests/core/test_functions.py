@@ -107,7 +107,9 @@ def test_heads_and_attention_are_those_written_by_hand(kind, name):
     with probe(net, read=[weights, heads]) as seen:
         out = net(x)
     q, k, v = made(sequences.ByHand).heads(x)
-    wanted = torch.stack([(a @ b.T / 2).softmax(-1) for a, b in zip(q.flatten(0, 1), k.flatten(0, 1), strict=True)])
+    wanted = torch.stack(
+        [(a @ b.T / 2).softmax(-1) for a, b in zip(q.flatten(0, 1), k.flatten(0, 1), strict=True)]
+    )
     torch.testing.assert_close(seen[weights].flatten(0, 1), wanted)
     torch.testing.assert_close(seen[heads], seen[weights] @ v)
     torch.testing.assert_close(out, net(x))

@@ -49,7 +49,9 @@ def test_the_head_that_decides_is_found_and_its_map_is_right() -> None:
 
 def test_a_head_is_held_at_the_mean_of_each_feature() -> None:
     torch.manual_seed(0)
-    net = nn.Sequential(nn.TransformerEncoderLayer(6, 2, 8, batch_first=True), nn.Flatten(), nn.Linear(24, 2)).eval()
+    net = nn.Sequential(
+        nn.TransformerEncoderLayer(6, 2, 8, batch_first=True), nn.Flatten(), nn.Linear(24, 2)
+    ).eval()
     x, y = torch.randn(40, 4, 6), torch.arange(40) % 2
     found = attention_heads(net, x, "0.self_attn", y, untrained_copy=False, compute=Compute(7))
     attention = net[0].self_attn

@@ -18,7 +18,11 @@ SMALL = {
     "steps": 2, "draws": 20, "width": 4, "most": 40, "seeds": 1, "verified": 4, "k": 2, "quantiles": (0.5,),
     "units": None,
 }  # fmt: skip
-FEW = {"edge_attribution": {"most": 2, "draws": 1}, "attribution_patching": {"draws": 2}, "linear_probes": {"width": 64}}
+FEW = {
+    "edge_attribution": {"most": 2, "draws": 1},
+    "attribution_patching": {"draws": 2},
+    "linear_probes": {"width": 64},
+}
 PATIENT = Compute(batch_size=32)
 
 

@@ -16,8 +16,25 @@ from pellucid.errors import MethodError
 
 # functions that bend what goes through them, one number at a time
 ACTIVATIONS = frozenset(
-    "relu relu6 gelu silu mish elu selu celu leaky_relu prelu hardtanh hardswish hardsigmoid sigmoid tanh "
-    "softplus softsign".split()
+    [
+        "relu",
+        "relu6",
+        "gelu",
+        "silu",
+        "mish",
+        "elu",
+        "selu",
+        "celu",
+        "leaky_relu",
+        "prelu",
+        "hardtanh",
+        "hardswish",
+        "hardsigmoid",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "softsign",
+    ]
 )
 LAYERS = ("linear", "conv1d", "conv2d", "conv3d")
 HEADS, ATTENTION = "heads", "attention"
@@ -25,8 +42,31 @@ FUSED = "scaled_dot_product_attention"
 PRODUCTS = ("matmul", "bmm")
 # a softmax stays one of these later
 CARRIED = frozenset(
-    "reshape view transpose permute unsqueeze squeeze expand contiguous to type type_as float half bfloat16 "
-    "flatten unflatten clone dropout mul div nan_to_num masked_fill where".split()
+    [
+        "reshape",
+        "view",
+        "transpose",
+        "permute",
+        "unsqueeze",
+        "squeeze",
+        "expand",
+        "contiguous",
+        "to",
+        "type",
+        "type_as",
+        "float",
+        "half",
+        "bfloat16",
+        "flatten",
+        "unflatten",
+        "clone",
+        "dropout",
+        "mul",
+        "div",
+        "nan_to_num",
+        "masked_fill",
+        "where",
+    ]
 )
 
 # (module whose forward calls it, name of the function, what it gave) -> what goes on instead
@@ -89,8 +129,10 @@ class Functions(TorchFunctionMode):
                 return self._product(owner, func, args, named)
         carries = name in CARRIED and any(id(part) in self._softmaxes for part in args)
         wanted = self._wants(owner, name)
-        in_place = in_place or named.get("inplace") is True or (
-            name in ACTIVATIONS and any(given is True for given in args[1:])
+        in_place = (
+            in_place
+            or named.get("inplace") is True
+            or (name in ACTIVATIONS and any(given is True for given in args[1:]))
         )
         if wanted and in_place and isinstance(args[0], Tensor):
             # done on a copy, which nobody overwrites, and then written where the network looks for it
@@ -136,7 +178,11 @@ class Functions(TorchFunctionMode):
         if not self._wants(owner, name):
             return found
         first = found.shape[0]
-        if found.ndim < 3 or not self._rows or (first != self._rows and (found.ndim > 3 or first % self._rows)):
+        if (
+            found.ndim < 3
+            or not self._rows
+            or (first != self._rows and (found.ndim > 3 or first % self._rows))
+        ):
             raise MethodError(
                 f"Rows cannot be told from windows in the attention of {type(owner).__name__}: it gives "
                 f"{list(found.shape)} for {self._rows} rows. Read the layers around it."

@@ -55,7 +55,9 @@ def as_given(module: nn.Module, output: object) -> object:
 
 def _turned_pair(module: nn.RNNBase, pair: tuple[object, object]) -> tuple[object, object]:
     out, state = pair
-    back = tuple(map(_turned, cast("tuple[object, ...]", state))) if isinstance(state, tuple) else _turned(state)
+    back = (
+        tuple(map(_turned, cast("tuple[object, ...]", state))) if isinstance(state, tuple) else _turned(state)
+    )
     return out if module.batch_first else _turned(out), back
 
 

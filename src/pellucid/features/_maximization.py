@@ -26,7 +26,7 @@ def activation_maximization(
     objectives: Sequence[Objective] | None = None,
     steps: int = 256,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum"] = "auto",
+    statistics: Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"] = "auto",
     transforms: Transforms = "auto",
     diversity: float = 0.0,
     diversity_at: str | None = None,
@@ -45,9 +45,14 @@ def activation_maximization(
     - ``spectrum`` (larger ones): phase free, magnitude at each frequency between the data's 5 % and 95 %
       quantiles, channels decorrelated, distance from the mean capped alike;
     - ``marginals`` (rows of a table): each number through its column's quantiles, all inside the Mahalanobis
-      ball that holds 95 % of the data; a category is a mixture of levels on the way and one level at the end.
+      ball that holds 95 % of the data; a category is a mixture of levels on the way and one level at the end;
+    - ``phase``: the data's mean magnitude at each frequency, phase free, the data's colour covariance;
+    - ``fourier``: every wave free but weighed by 1/f, the data's colour covariance;
+    - ``free``: no bound at all, as a control: it reaches several times more than any real input and shows
+      noise that an untrained network likes as much.
 
-    Pictures are clipped to each channel's range. Where only convolutions and pools lie before the layer, the
+    The first three are what ``"auto"`` chooses from. Pictures but the free ones stay in each channel's
+    range. Where only convolutions and pools lie before the layer, the
     canvas of a single unit is as large as the receptive field. A start that a dead ReLU does not answer
     begins again near a strong real input. An input stops when its value gained less than 0.5 % in 32 steps.
 
@@ -73,11 +78,11 @@ def activation_maximization(
         objectives: what is climbed, in place of units.
         steps: most steps.
         seeds: starts per objective.
-        statistics: for pictures and signals; ``"auto"`` chooses by size.
+        statistics: what a made input keeps of the data; ``"auto"`` chooses by kind and size.
         transforms: how each input is changed at random, by itself, before every look at it: ``"jitter"``
             moves it by up to a sixteenth of its side; ``"full"`` also stretches it by up to 10 % and turns it
             by up to 10°; axes below 16 pixels stay as they are, sounds change along time only. ``"auto"`` is
-            ``"jitter"``.
+            ``"jitter"``: it made seeds agree more, and values survive a shift, and ``"full"`` added nothing.
         diversity: how strongly seeds of one objective are held apart; 0 not at all.
         diversity_at: layer, at or before ``site``, whose Gram matrices are compared; ``None`` for ``site``.
         untrained_control: whether to run the same recipe on untrained twins.

@@ -15,10 +15,10 @@ from pellucid._core import Compute, InputSpec, Json, inputs_hash, model_hash
 from pellucid._core._feed import feed
 from pellucid._core._store import packed
 from pellucid._core._strongest import chosen_units
-from pellucid.errors import InputError, StoreError, TargetError, near_misses
+from pellucid.errors import InputError, StoreError, TargetError
 from pellucid.features._canvas import Canvas, canvas_of, samples
+from pellucid.features._choice import known, statistics_of
 from pellucid.features._kept import kept_in
-from pellucid.features._marginals import Marginals
 from pellucid.features._nearness import Nearness
 from pellucid.features._objectives import Objective, Unit, of_output, sees_all
 from pellucid.features._origins import Origins
@@ -26,7 +26,7 @@ from pellucid.features._pictures import FeaturePictures
 from pellucid.features._portion import portion_size
 from pellucid.features._pulls import Diversity
 from pellucid.features._recipe import Control, Made, Meter, Recipe, control, follow, no_control
-from pellucid.features._statistics import channel_range, of_pictures
+from pellucid.features._statistics import channel_range
 from pellucid.features._views import Transforms, Views
 from pellucid.features._words import words
 
@@ -97,17 +97,18 @@ def run(
             f"inputs: expected the shape of the data {list(real.shape[1:])}, "
             f"got {list(start.inputs.shape[1:])}."
         )
+    known(options.statistics, real.ndim)
     place = site_of(site, objectives)
     whole = start is not None or any(map(sees_all, objectives or ()))
     canvas = canvas_of(model, real[:1], place, how, whole=whole)
     chosen = tuple(objectives or map(Unit, chosen_units(units, canvas.units, place).tolist()))
     sample, rows = samples(real, canvas, how.seed)
-    kept = Marginals.of(sample, options.spec) if real.ndim == 2 else of_pictures(sample, options.statistics)
+    kept = statistics_of(sample, options.statistics, options.spec)
     near = Nearness.of(sample, rows, standardised=real.ndim == 2)
     settings = {
         **options.settings(),
         "site": place,
-        "objectives": [str(each) for each in chosen],
+        "objectives": list(map(str, chosen)),
         "hash": _digest((chosen, None if start is None else (start.inputs, start.strength, start.climbs))),
         "model": model_hash(model),
         "data": inputs_hash(real),
@@ -186,11 +187,6 @@ def site_of(site: str | None, objectives: Sequence[Objective] | None) -> str:
 def _refuse(options: Options) -> None:
     if options.steps < 1 or options.seeds < 1:
         raise InputError(f"steps and seeds must be at least 1, got {options.steps} and {options.seeds}.")
-    known = ("auto", "covariance", "spectrum")
-    if options.statistics not in known:
-        raise InputError(
-            f"statistics={options.statistics!r} is not known. {near_misses(options.statistics, known)}"
-        )
     if options.diversity < 0 or (options.diversity and options.seeds < 2):
         raise InputError(
             f"diversity holds several seeds apart: expected 0 or more, and seeds of at least 2; got "

@@ -154,7 +154,8 @@ def _with_weights(model: nn.Module, inputs: Tensor, how: Compute) -> list[str]:
         leaf.site
         for leaf in found
         if not is_function(leaf)
-        and any(p.ndim > 1 for p in leaf.module.parameters()) and not isinstance(leaf.module, nn.Embedding)
+        and any(p.ndim > 1 for p in leaf.module.parameters())
+        and not isinstance(leaf.module, nn.Embedding)
     ]
 
 

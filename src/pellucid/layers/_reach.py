@@ -9,8 +9,19 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Reached, activations, sites, untouched, untrained
+from pellucid._core import (
+    Batch,
+    Compute,
+    InputSpec,
+    Reached,
+    activations,
+    sites,
+    untouched,
+    untrained,
+)
+from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
+from pellucid.inputs import TextSpec
 
 CALIBRATE = 500
 
@@ -29,6 +40,50 @@ def rows_of(inputs: Tensor | Batch, index: Tensor | slice) -> Tensor | Batch:
         {name: part[index] for name, part in inputs.held.items()},
         inputs.shared,
     )
+
+
+def along(inputs: Tensor | Batch, spec: InputSpec | None) -> Tensor | Batch:
+    """Inputs with what the spec says the network wants beside them, such as an attention mask.
+
+    Example:
+        >>> from pellucid.inputs import ImageSpec
+        >>> along(torch.zeros(2, 1, 3, 3), ImageSpec()).shape
+        torch.Size([2, 1, 3, 3])
+    """
+    if spec is None or isinstance(inputs, Batch):
+        return inputs
+    name, beside = spec.companions(inputs)
+    return Batch({name: inputs}, beside) if name else inputs
+
+
+def tokens_of(inputs: Tensor | Batch, spec: InputSpec | None) -> Tensor | None:
+    """Where texts hold a token and no padding, bool ``[N, T]``; ``None`` for what is no text."""
+    if not isinstance(spec, TextSpec) or spec.pad is None:
+        return None
+    ids = inputs if isinstance(inputs, Tensor) else next(iter(inputs.varied.values()))
+    real = (ids != spec.pad).cpu()
+    real[:, 0] |= ~real.any(1)  # an empty text is its first padding
+    return real
+
+
+def flat(model: nn.Module, activation: Tensor, real: Tensor | None) -> Tensor:
+    """One row of numbers per input; of texts the mean over their tokens, whatever their length.
+
+    ``real`` bool ``[b, T]`` says of these rows where tokens are; a layer with another number of positions is
+    averaged over all of them.
+
+    Example:
+        >>> flat(nn.Identity(), torch.ones(2, 5, 3), None).shape
+        torch.Size([2, 15])
+    """
+    if real is None or activation.ndim != 3:
+        return activation.flatten(1)
+    axis = unit_axis(model, activation)
+    steps = activation.movedim(axis, 2)
+    if steps.shape[1] != real.shape[1]:
+        return steps.mean(1)
+    weight = real.to(activation)[:, :, None]
+    return (steps * weight).sum(1) / weight.sum(1)
 
 
 def calls(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> tuple[Reached, ...]:
@@ -68,7 +123,9 @@ def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
     notes = [f"Not listed, for they give more than one tensor: {', '.join(sorted(other))}."] if other else []
     packed = [call.site for call in last if isinstance(call.module, nn.RNNBase) and 0 not in call.items]
     if packed:
-        notes.append(f"Only the last state of {', '.join(packed)} is listed: the output is a packed sequence.")
+        notes.append(
+            f"Only the last state of {', '.join(packed)} is listed: the output is a packed sequence."
+        )
     return plain, notes
 
 
