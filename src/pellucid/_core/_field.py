@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -93,8 +94,11 @@ def fields(
         return dict.fromkeys(sites)
     hits: dict[str, list[Tensor]] = {site: [] for site in sites}
     try:
+        if example.dtype in (torch.float16, torch.bfloat16):
+            # kernels for half precision work in blocks, and a NaN fills its block
+            model, example = copy.deepcopy(model).float(), example.float()
         with (
-            _exact(model, half=example.dtype in (torch.float16, torch.bfloat16)),
+            _exact(model),
             untouched(model, seed=how.seed),
             torch.inference_mode(mode=False),
             torch.no_grad(),
@@ -154,14 +158,11 @@ def _field(hits: list[Tensor]) -> Field | None:
 
 
 @contextmanager
-def _exact(model: nn.Module, *, half: bool) -> Generator[None]:
+def _exact(model: nn.Module) -> Generator[None]:
     """Kernels that mix no neighbours in between (Winograd does), and buffers put back as they were."""
     kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
     with ExitStack() as stack:
         stack.enter_context(torch.backends.nnpack.flags(enabled=False))
-        if half:
-            # its kernels for half precision work in blocks
-            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         if torch.cuda.is_initialized():
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         try:

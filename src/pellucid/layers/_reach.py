@@ -66,7 +66,7 @@ def tokens_of(inputs: Tensor | Batch, spec: InputSpec | None) -> Tensor | None:
     return real
 
 
-def flat(model: nn.Module, activation: Tensor, real: Tensor | None) -> Tensor:
+def flat(model: nn.Module, activation: Tensor, real: Tensor | None, site: str = "") -> Tensor:
     """One row of numbers per input; of texts the mean over their tokens, whatever their length.
 
     ``real`` bool ``[b, T]`` says of these rows where tokens are; a layer with another number of positions is
@@ -78,7 +78,7 @@ def flat(model: nn.Module, activation: Tensor, real: Tensor | None) -> Tensor:
     """
     if real is None or activation.ndim != 3:
         return activation.flatten(1)
-    axis = unit_axis(model, activation)
+    axis = unit_axis(model, activation, site)
     steps = activation.movedim(axis, 2)
     if steps.shape[1] != real.shape[1]:
         return steps.mean(1)

@@ -145,7 +145,7 @@ def summary(
             seen[leaf.site],
             own[leaf.site],
             control[leaf.site] if control else None,
-            shares.get(leaf.site),
+            shares.get(leaf.site.removesuffix("[0]")),
         )
         for leaf in reached
     )
