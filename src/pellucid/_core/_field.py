@@ -6,6 +6,7 @@ import copy
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -123,11 +124,16 @@ def _poisoned(
     for index in torch.arange(example.shape[axis]).split(chunk):
         x = example.repeat(len(index), *[1] * (example.ndim - 1))
         x.movedim(axis, 1)[torch.arange(len(index)), index.to(x.device)] = float("nan")
-        with probe(model, read=sites, stop=sites[0] if len(sites) == 1 else None) as seen:
+        place = axis - (units < axis)  # among the axes of space, counted from 1
+
+        def turned(activation: Tensor, site: str, rows: int = len(index), place: int = place) -> Tensor:
+            return _turned(by_places(model, activation, site), rows, example.ndim, place)
+
+        looks = {site: partial(turned, site=site) for site in sites}
+        with probe(model, read=looks, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
         for site in sites:
-            place = axis - (units < axis)  # among the axes of space, counted from 1
-            found[site].append(_turned(by_places(model, seen[site], site), len(index), example.ndim, place))
+            found[site].append(seen[site])
     return {site: torch.cat(parts) for site, parts in found.items()}
 
 

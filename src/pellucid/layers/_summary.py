@@ -164,7 +164,8 @@ def _measured(
     model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], how: Compute
 ) -> dict[str, Measures]:
     tallies = {leaf.site: Tally(model, leaf, how.seed) for leaf in reached}
-    for _, seen in activations(model, inputs, list(tallies), compute=how):
+    looks = {site: tally.look for site, tally in tallies.items()}
+    for _, seen in activations(model, inputs, looks, compute=how):
         for site, tally in tallies.items():
             tally.add(seen[site])
     return {site: tally.result() for site, tally in tallies.items()}
