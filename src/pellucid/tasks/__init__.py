@@ -20,8 +20,9 @@ from pellucid.tasks._influence import influence
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._open import open
+from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
 from pellucid.tasks._performance import Performance, answers_of, performance
-from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences, speech_detector
+from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
@@ -32,9 +33,11 @@ from pellucid.tasks._truth import truth
 __all__ = [
     "Estimate",
     "Step",
+    "TOPICS",
     "estimate",
     "estimate_features",
     "FeaturePage",
+    "Guests",
     "Heard",
     "Method",
     "LayerPage",
@@ -62,6 +65,9 @@ __all__ = [
     "network_for",
     "open",
     "open_run",
+    "own_photographs",
+    "own_recordings",
+    "own_sentences",
     "parsed_types",
     "performance",
     "rows_named",
