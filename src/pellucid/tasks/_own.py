@@ -98,7 +98,16 @@ def own_recordings(path: str | Path, *, seed: int = 0) -> Guests:
     waves = cast("Tensor", found.inputs)
     name = "Silero's speech detector"
     return _guests(
-        speech_detector(), name, waves, spec, others.classes, "sound", "sounds", found, others.inputs
+        speech_detector(),
+        name,
+        waves,
+        spec,
+        others.classes,
+        "sound",
+        "sounds",
+        found,
+        others.inputs,
+        str(path),
     )
 
 
