@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import torch
 
 from models.case import drawn
-from pellucid import features as _verb  # noqa: F401
-from pellucid._core import Batch, Compute, predict, sites
+from pellucid._core import Batch, Compute
+from pellucid.features import Unit
 from pellucid.layers import sparse_autoencoder
 
-ROWS = 64
+ROWS = 104
 # as little of everything as still goes through every line
 SMALL = {
     "steps": 2, "draws": 20, "width": 4, "most": 40, "seeds": 1, "verified": 4, "k": 2, "quantiles": (0.5,),
@@ -27,12 +28,9 @@ PATIENT = Compute(batch_size=32)
 
 def public():
     """Functions of both folders by name."""
-    import pellucid.features._maximization
-    import pellucid.layers._summary
-
     found = {}
     for package in ("pellucid.layers", "pellucid.features"):
-        module = __import__("sys").modules[package]
+        module = importlib.import_module(package)
         found |= {n: getattr(module, n) for n in module.__all__ if inspect.isfunction(getattr(module, n))}
     return found
 
@@ -65,6 +63,12 @@ def some(inputs, index):
     return Batch({name: part[index] for name, part in inputs.varied.items()}, held, inputs.shared)
 
 
+def before_it(site):
+    """What enters the layer of a site; the site itself where that is no one thing."""
+    name, number, call = site.partition("#")
+    return site if ":" in site or "[" in site else f"{name}:in{number}{call}"
+
+
 def arguments(name, function, model, inputs, answers, site, compute=PATIENT):
     """What a function needs, by the names of its parameters; ``None`` where one is not known here."""
     before, after = slice(0, ROWS // 2), slice(ROWS // 2, ROWS)
@@ -75,7 +79,7 @@ def arguments(name, function, model, inputs, answers, site, compute=PATIENT):
         "answers": answers,
         "site": site,
         "sites": [site],
-        "source": f"{site}:in" if ":" not in site and "[" not in site else site,
+        "source": before_it(site),
         "sink": site,
         "target": 0,
         "clean": some(inputs, before),
@@ -88,6 +92,8 @@ def arguments(name, function, model, inputs, answers, site, compute=PATIENT):
     }
     if isinstance(inputs, torch.Tensor) and inputs.ndim == 4:
         known["masks"] = {"top": torch.ones(inputs[:, 0].shape, dtype=torch.bool).triu()}
+    if name in ("accentuation", "caricature"):
+        known |= {"inputs": some(inputs, slice(0, 1)), "objectives": [Unit(0)]}
     if name == "element_exemplars":
         known["made"] = sparse_autoencoder(model, inputs, site, width=4, k=2, steps=1, shuffled_control=False)
     wanted = inspect.signature(function).parameters

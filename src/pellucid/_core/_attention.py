@@ -39,8 +39,8 @@ def attention_weights(
 
 def recomputed(made: Tensor, fused: Tensor, who: str) -> None:
     """Raise :class:`MethodError` where attention done in its parts is not what the fused one gave."""
-    far = float((made.detach() - fused).abs().max())
-    if not far <= CLOSE * torch.finfo(fused.dtype).eps * max(1.0, float(fused.abs().max())):
+    far = float((made.detach() - fused.detach()).abs().max())
+    if not far <= CLOSE * torch.finfo(fused.dtype).eps * max(1.0, float(fused.detach().abs().max())):
         raise MethodError(
             f"{who} recomputed the weights of 'scaled_dot_product_attention', and with them its "
             f"output differs by {far:.2g}."

@@ -118,7 +118,7 @@ class Functions(TorchFunctionMode):
         named, name = kwargs or {}, plain(func)
         if not self._inside:
             return func(*args, **named)
-        name = name[:-1] if written(name) else name
+        in_place, name = written(name), name[:-1] if written(name) else name
         owner = self._inside[-1]
         if self._attends(owner):
             if name == "multi_head_attention_forward":
@@ -128,15 +128,20 @@ class Functions(TorchFunctionMode):
             if name in PRODUCTS and args and id(args[0]) in self._softmaxes:
                 return self._product(owner, func, args, named)
         carries = name in CARRIED and any(id(part) in self._softmaxes for part in args)
+        wanted = self._wants(owner, name)
+        in_place = (
+            in_place
+            or named.get("inplace") is True
+            or (name in ACTIVATIONS and any(given is True for given in args[1:]))
+        )
+        if wanted and in_place and isinstance(args[0], Tensor):
+            # done on a copy, which nobody overwrites, and then written where the network looks for it
+            apart = cast("Tensor", func(args[0].clone(), *args[1:], **named))
+            return args[0].copy_(self._hear(owner, name, apart))
         result = func(*args, **named)
         if isinstance(result, Tensor) and (name == "softmax" or carries):
             self._softmaxes[id(result)] = result
-        if not isinstance(result, Tensor) or not self._wants(owner, name):
-            return result
-        if not args or result is not args[0]:
-            return self._hear(owner, name, result)
-        # written in place: who goes on may hold the old name of it
-        return result.copy_(self._hear(owner, name, result.clone()))
+        return self._hear(owner, name, result) if wanted and isinstance(result, Tensor) else result
 
     def _attends(self, owner: nn.Module) -> bool:
         return self._wants(owner, HEADS) or self._wants(owner, ATTENTION)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
 from pellucid._core._outputs import activations
+from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
@@ -80,8 +81,10 @@ class _Ranking:
         k: int,
         units: Sequence[int] | Tensor | None,
         of: Callable[[Tensor], Tensor] | None,
+        real: Tensor | None,
     ) -> None:
         self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
+        self.real = real
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
         self.rows, self.dtype = 0, torch.float32
@@ -102,6 +105,10 @@ class _Ranking:
         if self.wanted is not None:
             picked = chosen_units(self.wanted, found.shape[1], self.site)
             found = found[:, picked.to(found.device)]
+        if self.real is not None and found.shape[2] == self.real.shape[1]:
+            # rows come in order, and this chunk begins behind those taken in
+            here = self.real[self.n : self.n + len(found)].to(found.device)
+            found = found.masked_fill(~here[:, None], float("-inf"))
         values = found.amax(2).T.contiguous()
         self._sizes(activation, axis, len(values))
         if self.floor is None:
@@ -174,11 +181,14 @@ def strongest(
     k: int,
     units: Sequence[int] | Tensor | None = None,
     of: Callable[[Tensor], Tensor] | None = None,
+    spec: InputSpec | None = None,
+    real: Tensor | None = None,
     compute: Compute | None = None,
 ) -> dict[str, Strongest]:
     """Top ``k`` rows of every unit of several layers, in one pass that keeps no activation.
 
-    ``of`` makes other units of an activation first, such as the elements of a dictionary.
+    ``of`` makes other units of an activation first, such as the elements of a dictionary; ``spec`` says what
+    goes along with the inputs; ``real`` bool ``[N, T]`` says which positions count in layers that have T.
 
     Example:
         >>> seen = strongest(nn.Identity(), torch.tensor([[1.0, 5.0], [2.0, 4.0]]), ["."], k=1)
@@ -187,12 +197,12 @@ def strongest(
     """
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")
-    rankings = {site: _Ranking(model, site, k, units, of) for site in sites}
+    rankings = {site: _Ranking(model, site, k, units, of, real) for site in sites}
     if not rankings:
         raise InputError("Expected at least one layer, got none.")
     stop = sites[0] if len(rankings) == 1 else None
     looks = {site: ranking.look for site, ranking in rankings.items()}
-    for rows, seen in activations(model, inputs, looks, stop=stop, compute=compute):
+    for rows, seen in activations(model, inputs, looks, stop=stop, spec=spec, compute=compute):
         for site, ranking in rankings.items():
             ranking.add(seen[site], rows)
     return {site: ranking.result() for site, ranking in rankings.items()}

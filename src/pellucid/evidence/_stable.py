@@ -119,11 +119,18 @@ def _noisy(case: Case, k: int) -> Tensor:
 def _spread(case: Case) -> Tensor:
     """Standard deviation of the inputs; 0 for what cannot be slightly different, such as a category."""
     if isinstance(case.spec, TabularSpec):
-        slots = [[not c.levels, *[False] * (c.width - 1)] for c in case.spec.columns]
-        return torch.tensor(list(chain.from_iterable(slots)), device=case.x.device).to(case.x)
+        return numeric(case.x, case.spec)
+    if not case.x.is_floating_point():
+        return torch.zeros(())
     if case.x.ndim == 4 or isinstance(case.spec, AudioSpec):
         return case.sample.std()
     return case.sample.std(0) if len(case.sample) > 1 else torch.ones_like(case.x[0])
+
+
+def numeric(x: Tensor, spec: TabularSpec) -> Tensor:
+    """1 for slots of a row that hold a number, 0 for those of categories and flags of missing values."""
+    slots = [[not column.levels, *[False] * (column.width - 1)] for column in spec.columns]
+    return torch.tensor(list(chain.from_iterable(slots)), device=x.device).to(x)
 
 
 def _classes(case: Case) -> bool:

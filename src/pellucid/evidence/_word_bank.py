@@ -65,11 +65,7 @@ class WordBank(Bank):
 
     def elements(self, ks: Tensor, rows: slice) -> Tensor:
         """Masks ``ks`` over the elements of some rows: bool ``[c, n, *shape]``."""
-        units, masks = self.units[rows], self.masks[rows][:, ks.to(self.masks.device)]
-        # what is held is in a part more, which no mask removes
-        masks = torch.nn.functional.pad(masks, (0, 1))
-        flat = torch.where(units < 0, self.width, units).flatten(1)[:, None].expand(-1, masks.shape[1], -1)
-        return masks.gather(2, flat).transpose(0, 1).view(-1, *units.shape)
+        return laid(self.masks, self.units, ks, rows)
 
     def sums(self, units: Tensor) -> Tensor:
         """What each mask removes of each row's own map: ``[N, M]``."""
@@ -124,6 +120,16 @@ def _stretched(pool: Tensor, count: int) -> Tensor:
     """Maps laid over ``count`` parts, each taking what stands as far along in its map: ``[P, count]``."""
     theirs = (~pool.isnan()).sum(1).clamp(min=1)
     return pool.gather(1, (torch.arange(count, device=pool.device) * theirs[:, None]) // count)
+
+
+def laid(masks: Tensor, units: Tensor, ks: Tensor, rows: slice) -> Tensor:
+    """Each row's own masks ``[N, M, U]`` over the elements of its parts: ``[c, n, *shape]``."""
+    units, masks = units[rows], masks[rows][:, ks.to(masks.device)]
+    width = masks.shape[2]
+    # what is held is in a part more, which no mask removes
+    masks = torch.nn.functional.pad(masks, (0, 1))
+    flat = torch.where(units < 0, width, units).flatten(1)[:, None].expand(-1, masks.shape[1], -1)
+    return masks.gather(2, flat).transpose(0, 1).view(-1, *units.shape)
 
 
 def centred(units: Tensor) -> Tensor:

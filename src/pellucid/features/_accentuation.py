@@ -15,7 +15,7 @@ from pellucid.features._pictures import FeaturePictures
 from pellucid.features._run import Options, Start, as_fed, run
 from pellucid.features._views import Transforms
 
-PULL = 0.1
+PULL = 0.3
 
 
 def accentuation(

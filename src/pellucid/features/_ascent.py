@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pellucid._core import probe, untouched
 from pellucid._core._feed import out_of_memory
+from pellucid._core._guard import hold_parameters
 from pellucid._core._units import by_unit
 from pellucid.errors import MethodError
 from pellucid.features._goals import Goals
@@ -44,6 +45,7 @@ class Climb:
         views: how inputs are changed at random before the network looks at them.
         anchor: real inputs that the made ones stay near.
         diversity: how inputs of one goal are held apart.
+        rate: of a step, in standard deviations of a latent number.
     """
 
     model: nn.Module
@@ -58,6 +60,7 @@ class Climb:
     views: Views | None = None
     anchor: Anchor | None = None
     diversity: Diversity | None = None
+    rate: float = RATE
 
     @property
     def together(self) -> int:
@@ -142,8 +145,7 @@ def _parts(summit: Summit) -> tuple[Tensor, ...]:
 
 def _portion(task: Climb, part: slice, statistics: Statistics, tick: Callable[[int], None]) -> Summit:
     with untouched(task.model), torch.inference_mode(mode=False):
-        for parameter in task.model.parameters():
-            parameter.requires_grad_(False)
+        hold_parameters(task.model)
         return _Portion(task.rows(part), statistics).run(tick)
 
 
@@ -215,13 +217,13 @@ class _Portion:
                     f"{task.site!r} does not depend on the input in a differentiable way; "
                     "its units cannot be maximized. Look at their exemplars instead."
                 )
-            # pulls wait until it is known whether the goal itself answers
-            if step >= PROBING and (task.anchor is not None or task.diversity is not None):
+            if task.anchor is not None or task.diversity is not None:
                 value = value / task.scale[rows]
-                if task.anchor is not None:
-                    value = value - task.anchor.pull(made, rows)
-                if task.diversity is not None:
-                    value = value - task.diversity.pull(activation)
+            # pulls wait until it is known whether the goal itself answers
+            if step >= PROBING and task.anchor is not None:
+                value = value - task.anchor.pull(made, rows)
+            if step >= PROBING and task.diversity is not None:
+                value = value - task.diversity.pull(activation)
             slope, seen = torch.autograd.grad(value.sum(), [latents, made])
         return value.detach(), slope, seen
 
@@ -249,7 +251,7 @@ class _Portion:
         self.first[rows], self.second[rows] = first, second
         # scaled by the whole input, not by the number: keeps the direction, forgets the unit's size
         size = (second / (1 - keep_square**count)).flatten(1).mean(1).sqrt().view_as(count).clamp_min(1e-30)
-        self.latents[rows] += RATE * (first / (1 - keep**count)) / size
+        self.latents[rows] += self.task.rate * (first / (1 - keep**count)) / size
 
     def _goes_on(self, step: int) -> Tensor:
         """Which active inputs still climb: more than 0.5 % in the last 32 steps."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pellucid.features._statistics import Statistics
 
 NEAR = 0.1  # of the latents' own spread: seeds start a little apart
+RATE = 0.05  # steps are smaller than from chance, because there is something to keep
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +71,7 @@ class Origins:
                 starts=latents.repeat_interleave(seeds, 0) + NEAR * noise,
                 rescue=None,
                 anchor=anchor,
+                rate=RATE,
             ),
             values.cpu(),
         )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import probe, untouched
+from pellucid._core._guard import hold_parameters
 
 SHARE = 4  # of the free memory, one part of so many
 
@@ -33,10 +34,9 @@ def bytes_kept(model: nn.Module, site: str, like: Tensor) -> int:
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with untouched(model), torch.inference_mode(mode=False), torch.enable_grad(), hooks:
-        for parameter in model.parameters():
-            parameter.requires_grad_(False)
+        hold_parameters(model)
         with probe(model, read=[site], stop=site):
-            model(like.detach().clone().requires_grad_())
+            model(like.detach().clone().requires_grad_().clone())
     return sum(sizes.values())
 
 

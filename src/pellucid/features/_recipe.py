@@ -203,13 +203,17 @@ def _strongest(model: nn.Module, recipe: Recipe, goals: Goals, meter: Meter) -> 
     plain = all(isinstance(each, Unit | Logit) for each in recipe.objectives)
     units, of = (recipe.units, None) if plain else (None, goals.of(model, recipe.site))
 
+    how = meter.passing()
+
     def look() -> Strongest:
-        how = meter.passing()
         return strongest(model, recipe.data, [recipe.site], k=REAL, units=units, of=of, compute=how)[
             recipe.site
         ]
 
-    return recipe.kept.once("data", look)
+    found = recipe.kept.once("data", look)
+    # where an earlier run looked, the pass is over at once
+    how.progress(len(recipe.data), len(recipe.data))
+    return found
 
 
 def _task(model: nn.Module, recipe: Recipe, goals: Goals, largest: Tensor) -> tuple[Climb, Tensor | None]:

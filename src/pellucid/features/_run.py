@@ -108,7 +108,7 @@ def run(
     settings = {
         **options.settings(),
         "site": place,
-        "objectives": [str(each) for each in chosen],
+        "objectives": list(map(str, chosen)),
         "hash": _digest((chosen, None if start is None else (start.inputs, start.strength, start.climbs))),
         "model": model_hash(model),
         "data": inputs_hash(real),
@@ -153,6 +153,11 @@ def as_fed(
         raise InputError(
             f"{name}: expected rows [N, D] or pictures [N, C, H, W] of floating numbers, "
             f"got {real.dtype} {list(real.shape)}."
+        )
+    if real.dtype in (torch.float16, torch.bfloat16):
+        raise InputError(
+            f"{name}: {real.dtype} is too coarse to climb and to compare pictures in. Give a copy of the network "
+            "in single precision, copy.deepcopy(model).float(), and float data."
         )
     if not len(real):
         raise InputError(f"{name}: expected at least one input, got none.")

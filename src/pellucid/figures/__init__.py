@@ -9,7 +9,8 @@ from pellucid.figures._effects import effects
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
-from pellucid.figures._figure import Figure, Table, Word, word_html
+from pellucid.figures._figure import Figure, Table, Word, save_all, word_html
+from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
@@ -26,13 +27,19 @@ from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
 from pellucid.figures._space import space_map
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
+from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import tokens
+from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._unit_classes import unit_classes
+from pellucid.figures._unit_effect import unit_effect
+from pellucid.figures._unit_inputs import field_on_input, unit_inputs
 from pellucid.figures._units import unit_grid
 from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
+    "attention_heads",
     "Figure",
     "Look",
     "THEME",
@@ -43,6 +50,7 @@ __all__ = [
     "bars",
     "cards_html",
     "check_table",
+    "co_activation",
     "concepts",
     "confusion",
     "counted",
@@ -56,6 +64,7 @@ __all__ = [
     "explanations",
     "feature_tiles",
     "fidelity_words",
+    "field_on_input",
     "figures_of",
     "hierarchy",
     "importance",
@@ -78,16 +87,21 @@ __all__ = [
     "rule_text",
     "rules_table",
     "saliency",
+    "save_all",
     "signed",
     "similarity",
     "sound",
     "space_map",
     "text",
     "tokens",
+    "traced",
     "training_curves",
     "training_health",
     "tree",
+    "unit_classes",
+    "unit_effect",
     "unit_grid",
+    "unit_inputs",
     "word_html",
     "word_rank",
     "words",

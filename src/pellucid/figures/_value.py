@@ -16,6 +16,7 @@ from pellucid.figures._effects import effects
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
+from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
@@ -31,7 +32,9 @@ from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._space import space_map
+from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import text_like, tokens
+from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
@@ -191,6 +194,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "LayerMap": lambda found: [layer_map(found)],
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "RepresentationSimilarity": lambda found: [similarity(found)],
+        "TracedExample": lambda found: [traced(found)],
         "SpaceMap": lambda found: [space_map(found)],
         "LinearProbes": lambda found: [probes(found)],
         "Concepts": lambda found: [concepts(found)],
@@ -199,7 +203,9 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "EarlyExit": lambda found: [early_exits(found)],
         "ActivationPatching": lambda found: [patching(found)],
         "AttributionPatching": lambda found: [attribution_patches(found)],
+        "AttentionHeads": lambda found: [attention_heads(found)],
         "UnitEffects": lambda found: [effects(found)],
+        "CoActivation": lambda found: [co_activation(found)],
         "Hierarchy": lambda found: [hierarchy(found)],
         "EdgeAttribution": lambda found: [edges(found)],
         "FeaturePictures": lambda pictures: [feature_tiles(pictures)],

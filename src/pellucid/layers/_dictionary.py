@@ -139,7 +139,7 @@ def quality_of(model: nn.Module, inputs: Tensor | Batch, made: Dictionary, how: 
 
     def hold(activation: Tensor) -> Tensor:
         x = vectors_of(model, activation, made.site)
-        return back(model, seen.mean.to(x).expand_as(x), activation, made.site)
+        return back(model, seen.mean.to(x).expand_as(x).clone(), activation, made.site)
 
     def splice(activation: Tensor) -> Tensor:
         return back(model, seen.add(vectors_of(model, activation, made.site)), activation, made.site)

@@ -27,6 +27,7 @@ class Measures:
     rank: float
     units: int
     rank_units: int
+    gamma: float
 
 
 class Tally:
@@ -92,6 +93,7 @@ class Tally:
         still = (self._high - self._low) <= STILL * largest
         centre = self._total / self._points
         covariance = self._cross / self._points - centre[:, None] * centre
+        middle, spread = (centre + self._shift).norm(), covariance.trace().clamp_min(0).sqrt()
         return Measures(
             self._mean,
             (self._squares / self._count) ** 0.5,
@@ -100,6 +102,7 @@ class Tally:
             effective_rank(covariance),
             len(self._low),
             len(self._picked),
+            float(middle / spread) if float(spread) > 0 else float("nan"),
         )
 
 

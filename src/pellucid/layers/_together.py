@@ -33,6 +33,12 @@ class CoActivation:
     untrained: Tensor
     n: int
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def co_activation(
     model: nn.Module,
