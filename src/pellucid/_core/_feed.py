@@ -57,7 +57,7 @@ class Feed:
     @property
     def rows(self) -> int:
         """Number of rows N."""
-        return len(self.packed)
+        return self.packed.shape[0]
 
     def unpack(self, packed: Tensor) -> Tensor | dict[str, Tensor]:
         """The named tensors inside a packed one."""
@@ -111,7 +111,7 @@ class Feed:
     def run(self, points: Tensor, rows: slice, copies: int) -> object:
         """Pass points ``[copies * n, …]`` through the network, with what goes along row by row."""
         varied = self.unpack(points)
-        self.ran[0] += len(points)
+        self.ran[0] += points.shape[0]
         try:
             if isinstance(varied, Tensor):
                 if not self.names:
@@ -228,7 +228,7 @@ def _moved(inputs: Inputs, device: torch.device) -> Inputs:
 
 
 def _fits(what: str, x: Tensor, device: torch.device | None, dtype: torch.dtype | None) -> None:
-    if x.ndim < 1 or len(x) == 0:
+    if x.ndim < 1 or x.shape[0] == 0:
         raise InputError(f"{what}: expected at least one row [N, …], got the shape {tuple(x.shape)}.")
     if device is not None and x.device != device:
         raise InputError(
