@@ -17,6 +17,7 @@ from pellucid.errors import CancelledError, InputError, MethodError, PellucidErr
 
 Inputs = Tensor | Batch
 Fill = float | Tensor | Mapping[str, float | Tensor] | None
+VECTORS, WIDE = 256, 16384  # rows at once, and the longest of which so many are
 MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -169,6 +170,17 @@ def feed(
     if not isinstance(inputs, Batch):
         raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
     return _several(model, guard, inputs)
+
+
+def at_once(fed: Feed) -> int:
+    """How many rows should go through a network at once where nobody says so.
+
+    Vectors through matrices hold little, and most of their time goes into reading the matrices; of anything
+    else a chunk of 64 already leaves the cache.
+    """
+    vectors = fed.packed.ndim == 2 and fed.packed.is_floating_point() and not fed.held
+    matrices = all(parameter.ndim < 3 for parameter in fed.guard.parameters)
+    return VECTORS if vectors and matrices and fed.packed.shape[1] <= WIDE else Compute().batch_size
 
 
 def _several(model: nn.Module, guard: Guard, batch: Batch) -> Feed:

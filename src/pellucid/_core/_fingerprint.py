@@ -21,7 +21,7 @@ def sha256(tensors: Mapping[str, Tensor]) -> str:
     A tensor with several names is hashed once, under the first.
     """
     digest = hashlib.sha256()
-    first = {id(tensor): name for name, tensor in reversed(tensors.items())}
+    first = {id(tensor): name for name, tensor in list(tensors.items())[::-1]}
     for name in sorted(first.values()):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())

@@ -15,7 +15,7 @@ from pellucid._core._chunk import Chunk, normal
 from pellucid._core._compute import Compute
 from pellucid._core._crossed import crossed
 from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
-from pellucid._core._feed import Feed, Fill, Inputs, feed
+from pellucid._core._feed import Feed, Fill, Inputs, at_once, feed
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
 from pellucid._core._instead import instead
@@ -52,7 +52,7 @@ class Question:
         target: what is explained.
         at: site whose activation is varied; ``None`` varies the inputs.
         spec: what the inputs mean.
-        compute: how to run.
+        compute: how to run; ``None`` takes as many rows at once as pay off.
         slope: find the gradient at ``at`` in the pass that reads it; :meth:`gradient` then gives it.
 
     Raises:
@@ -72,9 +72,9 @@ class Question:
     ) -> None:
         self._began = time.perf_counter()
         self.model, self.at, self.spec = model, at, spec
-        self.compute = compute or Compute()
         self._count = [0, 0]  # rows forward, rows backward; shared with parts of this question
-        self._feed: Feed = feed(model, inputs, spec=spec, compute=self.compute)
+        self._feed: Feed = feed(model, inputs, spec=spec, compute=compute or Compute())
+        self.compute: Compute = compute or Compute(batch_size=at_once(self._feed))
         self._fold: Fold | None = None
         asked = as_target(target)
         if asked.columns > 1:
