@@ -27,7 +27,7 @@ def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> S
         count, shape = len(ks), points.shape[1:]
         pairing = Pairing()
         start = references(ks, rows).expand(count, rows.stop - rows.start, *shape).reshape(points.shape)
-        with frozen(work.feed.model, method), torch.enable_grad():
+        with frozen(work, method), torch.enable_grad():
             first = leaf(start)
             with Differences(method, pairing, remember=True, rule=rule):
                 base = work.score(first.clone(), rows, count).detach()

@@ -11,10 +11,10 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from pellucid._core import eagerly
+from pellucid._core import Pass, eagerly
 from pellucid._core._spoken import opened, plain, written
 from pellucid.attribution._operations import _parts
 from pellucid.attribution._operations._choices import Choices, tensors
@@ -150,22 +150,23 @@ class Watch(TorchFunctionMode, ABC):
 
 
 @contextmanager
-def frozen(model: nn.Module, method: str) -> Generator[None]:
+def frozen(work: Pass, method: str) -> Generator[None]:
     """Only what depends on the point carries a graph inside, and every operation can be seen."""
-    for parameter in model.parameters():
+    for parameter in work.feed.guard.parameters:
         parameter.requires_grad_(False)
-    with visible(model, method):
+    with visible(work, method):
         yield
 
 
 @contextmanager
-def visible(model: nn.Module, method: str) -> Generator[None]:
+def visible(work: Pass, method: str) -> Generator[None]:
     """Compiled parts run operation by operation inside; a scripted part raises, for nobody sees into it."""
-    for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise MethodError(
-                f"{method} cannot look into the scripted {f'module {name!r}' if name else 'network'}."
-            )
+    if any(isinstance(module, torch.jit.ScriptModule) for module in work.feed.guard.modules):
+        for name, module in work.feed.model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                raise MethodError(
+                    f"{method} cannot look into the scripted {f'module {name!r}' if name else 'network'}."
+                )
     # what is computed again on the way back would not be seen there
     again = f"{method} cannot follow parts that torch.utils.checkpoint computes again"
     with eagerly(), torch.autograd.graph.disable_saved_tensors_hooks(again):
@@ -174,18 +175,20 @@ def visible(model: nn.Module, method: str) -> Generator[None]:
 
 def unseen(output: Tensor, method: str) -> None:
     """Raise where a network's own autograd function, which no rule can look into, made the output."""
-    waiting, known = [output.grad_fn], set[object]()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in known:
-            continue
-        known.add(node)
-        made = getattr(type(node), "_forward_cls", None)
+    nodes = [] if output.grad_fn is None else [output.grad_fn]
+    known, kinds = set[object](nodes), dict[type, None]()
+    for node in nodes:
+        kinds[type(node)] = None
+        for parent, _ in node.next_functions:
+            if parent is not None and parent not in known:
+                known.add(parent)
+                nodes.append(parent)
+    for kind in kinds:
+        made = getattr(kind, "_forward_cls", None)
         # torch wraps what a module with a backward hook takes and gives; that changes nothing
         harmless = made is None or made.__module__.startswith("pellucid.") or made.__name__ == HOOK
         if made is not None and not harmless:
             raise MethodError(f"{method} has no rule for the operation {made.__name__!r}.")
-        waiting += [parent for parent, _ in node.next_functions]
 
 
 def transforms(name: str, args: tuple[object, ...], method: str) -> None:
