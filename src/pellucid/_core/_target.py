@@ -119,6 +119,10 @@ class Picked:
         each = numbers.tolist()
         self._ends = (min(each), max(each)) if each else ()
         self._column = numbers.unsqueeze(1)
+        if self._column.is_inference():
+            # autograd keeps it for the way back
+            with torch.inference_mode(mode=False):
+                self._column = self._column.clone()
 
     def __call__(self, output: Tensor, rows: Tensor) -> Tensor:
         """As every score: of these rows of the question."""

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import cast
 
 import torch
@@ -43,19 +42,21 @@ class Form:
         return cast("Tensor", self.func(*args, **kwargs))
 
 
-@dataclass(frozen=True)
 class Call:
-    """One operation under its plain name."""
+    """One operation under its plain name.
 
-    name: str
-    func: Func
-    args: tuple[object, ...]
-    kwargs: Mapping[str, object]
+    Args:
+        name, func, args, kwargs: the operation and what it is given.
+        tensors: all tensors among what it is given, in order; ``active`` are those of them that depend on the
+            explained point.
+    """
 
-    @cached_property
-    def active(self) -> tuple[Tensor, ...]:
-        """The tensors among the arguments that depend on the explained point, in order."""
-        return tuple(t for t in tensors((self.args, self.kwargs)) if t.requires_grad)
+    __slots__ = ("active", "args", "func", "kwargs", "name", "tensors")
+
+    def __init__(self, name: str, func: Func, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        self.name, self.func, self.args, self.kwargs = name, func, args, kwargs
+        self.tensors: tuple[Tensor, ...] = tuple(tensors((args, kwargs) if kwargs else args))
+        self.active: tuple[Tensor, ...] = tuple([t for t in self.tensors if t.requires_grad])
 
     def plainly(self) -> object:
         """Do it."""
@@ -89,6 +90,7 @@ class Watch(TorchFunctionMode, ABC):
         self.kept = Kept()
         self._choices = Choices()
         self._opened: dict[Func, Func | None] = {}
+        self._names: dict[Func, tuple[str, str, bool]] = {}
 
     @abstractmethod
     def rule(self, call: Call) -> object:
@@ -105,12 +107,14 @@ class Watch(TorchFunctionMode, ABC):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """Do one operation the method's way."""
-        call = Call(plain(func), func, args, kwargs or {})
-        writes = written(call.name) or call.name == "__setitem__"
+        known = self._names.get(func)
+        if known is None:
+            known = self._names[func] = _named(func)
+        called, name, writes = known
+        call = Call(called, func, args, kwargs or {})
         if writes and isinstance(args[0], Tensor):
             self.kept.before_writing(args[0])
-        name = call.name[:-1] if written(call.name) else call.name
-        transforms(call.name, args, self.method)
+        transforms(called, call.tensors, self.method)
         chosen = self._choices.among(call)
         if name in STRUCTURE or name in QUESTIONS or not call.active:
             return self._plainly(call, chosen)
@@ -191,10 +195,12 @@ def unseen(output: Tensor, method: str) -> None:
             raise MethodError(f"{method} has no rule for the operation {made.__name__!r}.")
 
 
-def transforms(name: str, args: tuple[object, ...], method: str) -> None:
+def transforms(name: str, given: tuple[Tensor, ...], method: str) -> None:
     """Raise inside a transform of ``torch.func``, where tensors do not tell whether they have a slope."""
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
-    if any(wrapped(t) for t in tensors(args)):
+    for tensor in given:
+        if not wrapped(tensor):
+            continue
         raise MethodError(
             f"{method} cannot follow {name!r} inside a transform of torch.func (vmap, grad, jvp …)."
         )
@@ -204,6 +210,13 @@ def transposed(f: Callable[..., Tensor], *at: Tensor) -> Callable[[Tensor], tupl
     """Vector-Jacobian product of ``f`` at a point."""
     found = cast("tuple[object, Callable[[Tensor], tuple[Tensor, ...]]]", torch.func.vjp(f, *at))
     return found[1]
+
+
+def _named(func: Func) -> tuple[str, str, bool]:
+    """What an operation is called, the same without the mark of what writes, and whether it writes."""
+    called = plain(func)
+    marked = written(called)
+    return called, called[:-1] if marked else called, marked or called == "__setitem__"
 
 
 class _Hole:
