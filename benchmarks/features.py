@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pellucid._core import Compute
 from pellucid._core._field import fields
 from pellucid.features import FeaturePictures, activation_maximization
-from pellucid.features._statistics import Covariance
+from pellucid.features._covariance import Covariance
 from pellucid.networks import cnn
 
 LAYER, CHANNELS, STEPS, SEEDS = "activation2", 32, 256, 2

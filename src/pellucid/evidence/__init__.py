@@ -36,6 +36,7 @@ from pellucid.evidence._nulls import (
 )
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
+from pellucid.evidence._unit_matters import unit_matters
 
 __all__ = [
     "Bank",
@@ -83,4 +84,5 @@ __all__ = [
     "sufficiency",
     "survey",
     "training",
+    "unit_matters",
 ]

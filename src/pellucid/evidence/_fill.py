@@ -46,7 +46,8 @@ def absent(x: Tensor, spec: InputSpec | None) -> tuple[Tensor, str]:
     if spec is None:
         return torch.zeros_like(x), WORDS["zero"]
     how = str(getattr(spec, "absence", ""))
-    return spec.absent(x), f"what the spec calls absent{f' ({how})' if how else ''}"
+    words = spec.absent_as or f"what the spec calls absent{f' ({how})' if how else ''}"
+    return spec.absent(x), words
 
 
 def filling(name: str, q: Question, drawn: Bank, *, others: Tensor | None, seed: int) -> tuple[Variants, str]:

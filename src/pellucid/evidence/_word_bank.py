@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.evidence._bank import Bank
-from pellucid.evidence._statistics import rank_correlation, standardised
+from pellucid.evidence._statistics import rank_correlation, ranks, standardised
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,14 +85,20 @@ class WordBank(Bank):
     def table(self, drops: Tensor, pool: Tensor) -> Tensor:
         """Agreement of each row with each map of the pool, stretched to as many parts: ``[N, P]``."""
         found = drops.new_zeros(len(drops), len(pool))
-        theirs = (~pool.isnan()).sum(1).clamp(min=1)
         for rows, count in self._alike():
-            if not count:
-                continue
-            place = (torch.arange(count, device=pool.device) * theirs[:, None]) // count
-            laid = centred(pool.gather(1, place))
-            predicted = standardised(laid @ self.masks[rows[0], :, :count].to(pool.dtype).T)
-            found[rows] = drops[rows] @ predicted.T
+            if count:
+                laid = centred(_stretched(pool, count))
+                predicted = standardised(laid @ self.masks[rows[0], :, :count].to(pool.dtype).T)
+                found[rows] = drops[rows] @ predicted.T
+        return found
+
+    def pairs(self, units: Tensor, pool: Tensor) -> Tensor:
+        """Rank correlation of each map with those of the pool, stretched to as many parts: ``[N, P]``."""
+        found = units.new_zeros(len(units), len(pool))
+        for rows, count in self._alike():
+            if count:
+                own, laid = units[rows, :count], _stretched(pool, count)
+                found[rows] = standardised(ranks(own)) @ standardised(ranks(laid)).T
         return found
 
     def alike(self, a: Tensor, b: Tensor) -> Tensor:
@@ -108,6 +114,12 @@ class WordBank(Bank):
         counts = torch.tensor(self.counts)
         for count in sorted(set(self.counts)):
             yield (counts == count).nonzero().flatten(), count
+
+
+def _stretched(pool: Tensor, count: int) -> Tensor:
+    """Maps laid over ``count`` parts, each taking what stands as far along in its map: ``[P, count]``."""
+    theirs = (~pool.isnan()).sum(1).clamp(min=1)
+    return pool.gather(1, (torch.arange(count, device=pool.device) * theirs[:, None]) // count)
 
 
 def laid(masks: Tensor, units: Tensor, ks: Tensor, rows: slice) -> Tensor:
