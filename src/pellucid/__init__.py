@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        audit,
         concepts,
         estimate,
         explain,
@@ -88,6 +89,7 @@ __all__ = [
     "rules",
     "concepts",
     "influence",
+    "audit",
     "report",
     "save_run",
     "open_run",
@@ -121,6 +123,7 @@ __all__ = [
 ]
 
 _VERBS = (
+    "audit",
     "estimate",
     "open",
     "train",

@@ -1,9 +1,11 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._concepts import concepts
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
+    PANEL,
     Method,
     best_method,
     explain,
@@ -31,6 +33,7 @@ from pellucid.tasks._truth import truth
 from pellucid.tasks._unit import UnitPage, unit_of
 
 __all__ = [
+    "PANEL",
     "Estimate",
     "Step",
     "estimate",
@@ -42,6 +45,7 @@ __all__ = [
     "Performance",
     "UnitPage",
     "answers_of",
+    "audit",
     "best_method",
     "concepts",
     "dataset_of",
@@ -79,5 +83,6 @@ __all__ = [
     "train",
     "truth",
     "unit_of",
+    "usual_fills",
     "usual_target",
 ]
