@@ -26,6 +26,8 @@ from pellucid.evidence._responses import Responses
 from pellucid.evidence._scalar import settled
 from pellucid.evidence._survey import Survey, evidence_of, model_free, table
 
+USUAL = "usual"  # the main fill: what the spec calls absent
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audit:
@@ -169,12 +171,14 @@ def audit(
         raise InputError(f"No method answers for this network: {'; '.join(refused.values())}")
     free, survey = run.free(), run.survey(list(rows.values()))
     controls, control_rows = run.controls(survey.best, maps[survey.best][0])
-    planted = plant(model, inputs, what, maps, run.seen[0], spec=spec, compute=how)
+    planted = plant(model, inputs, what, maps, run.seen[USUAL], spec=spec, compute=how)
     ordered = sorted(rows.values(), key=lambda row: (row.evidence.share, row.evidence.median))
     for row in (*free, *controls):
         if watch is not None:
             watch(row)
-    spent = sum(one.rows for one in run.seen) / len(inputs) + sum(row.evidence.rows for row in ordered)
+    spent = sum(one.rows for one in run.seen.values()) / len(inputs) + sum(
+        row.evidence.rows for row in ordered
+    )
     return Audit(
         (*ordered, *free, *controls),
         survey,
@@ -185,8 +189,8 @@ def audit(
         len(inputs),
         survey.tested,
         what.label,
-        tuple(one.fill for one in run.seen),
-        run.seen[0].drops.shape[1],
+        tuple(one.fill for one in run.seen.values()),
+        run.seen[USUAL].drops.shape[1],
         draws,
         twins,
         q,
@@ -209,11 +213,11 @@ class _Run:
     q: float
 
     @property
-    def seen(self) -> list[Responses]:
+    def seen(self) -> dict[str, Responses]:
         """What the network did under each fill; asked once."""
         x, spec = self.place.x, self.place.spec
-        main = self.place.responses(*absent(x, spec))
-        return [main, *(self.place.filled(fill, self.others) for fill in self.further)]
+        found = {USUAL: self.place.responses(*absent(x, spec))}
+        return found | {fill: self.place.filled(fill, self.others) for fill in self.further}
 
     def method(self, name: str, method: Method) -> tuple[AuditRow, tuple[Method, Tensor]]:
         """All tests of one method."""
@@ -244,13 +248,14 @@ class _Run:
         made: Explanation,
         maps: Tensor,
         found: Sequence[Card],
-        seen: Sequence[Responses],
+        seen: Mapping[str, Responses],
     ) -> AuditRow:
         x, seed = self.place.x, self.place.compute.seed
         fills, worst = under(seen, maps, x, draws=self.draws, seed=seed)
         checks = [next(c for c in card.checks if c.question == MATTERS) for card in found]
         p = torch.tensor([1.0 if c.p is None else c.p for c in checks], dtype=torch.float64)
-        shared = seen[0].rows // len(maps)
+        usual = seen[USUAL]
+        shared = usual.rows // len(maps)
         metrics = {
             wanted: measured(
                 wanted,
@@ -259,17 +264,17 @@ class _Run:
                 maps,
                 method,
                 self.target,
-                seen[0],
+                usual,
                 spec=self.place.spec,
                 compute=self.place.compute,
             )
             for wanted in self.metrics
         }
         cost = max(0, found[0].rows - shared) + sum(one.rows for one in metrics.values())
-        main = evidence_of(name, agreement(seen[0], maps), p, seen[0], self.q, None, cost)
+        main = evidence_of(name, agreement(usual, maps), p, usual, self.q, None, cost)
         questions = over_all(found)
         verdicts = dict(Counter(card.verdict for card in found))
-        everywhere = supported(worst, ~seen[0].still, self.q)
+        everywhere = supported(worst, ~usual.still, self.q)
         return AuditRow(
             name,
             "method",
@@ -286,12 +291,12 @@ class _Run:
     def free(self) -> list[AuditRow]:
         """Maps made without the model."""
         x, spec, seen = self.place.x, self.place.spec, self.seen
-        found = model_free(x, seen[0], spec)
-        maps = free_maps(x, absent(x, spec)[0], pictures=seen[0].bank.grid is not None, known=x)
+        found = model_free(x, seen[USUAL], spec)
+        maps = free_maps(x, absent(x, spec)[0], pictures=seen[USUAL].bank.grid is not None, known=x)
         rows: list[AuditRow] = []
         for one in found:
-            values = [agreement(each, maps[one.method]) for each in seen]
-            fills = [filled(each.fill, v, values[0], None) for each, v in zip(seen, values, strict=True)]
+            values = {fill: agreement(each, maps[one.method]) for fill, each in seen.items()}
+            fills = [filled(fill, seen[fill].fill, v, values[USUAL], None) for fill, v in values.items()]
             note = "made without the network: it is never supported, and a method has to beat it."
             rows.append(
                 AuditRow(one.method, "model-free", one, tuple(fills), None, (), {}, {}, "not run", note)
@@ -300,7 +305,7 @@ class _Run:
 
     def survey(self, rows: Sequence[AuditRow]) -> Survey:
         """The comparison in pairs."""
-        seen, x = self.seen[0], self.place.x
+        seen, x = self.seen[USUAL], self.place.x
         both = [*(row.evidence for row in rows), *model_free(x, seen, self.place.spec)]
         return table(both, seen, self.draws, self.twins, self.q)
 

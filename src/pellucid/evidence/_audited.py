@@ -51,6 +51,7 @@ class Fill:
     """Agreement under one kind of absence.
 
     Args:
+        name: ``usual`` for the main fill, else as :func:`responses` calls it.
         fill: what stood in the place of removed parts, in words.
         agreement: ``[N]``, NaN where it was not tested; ``median`` over the rest.
         p: ``[N]``, the largest over the nulls; ``None`` without a test.
@@ -58,6 +59,7 @@ class Fill:
         same: share of inputs whose agreement has the sign that it has under the main fill.
     """
 
+    name: str
     fill: str
     agreement: Tensor
     median: float
@@ -113,7 +115,7 @@ def _asked(column: Sequence[Check]) -> Asked:
     return Asked(column[0].question, column[0].test, word, share, median, len(ran), dict(excluded))
 
 
-def filled(fill: str, value: Tensor, main: Tensor, p: Tensor | None) -> Fill:
+def filled(name: str, fill: str, value: Tensor, main: Tensor, p: Tensor | None) -> Fill:
     """Agreement ``[N]`` under a fill beside that under the main one; NaN where it was not tested."""
     known = ~value.isnan() & ~main.isnan()
     count = int(known.sum())
@@ -123,18 +125,21 @@ def filled(fill: str, value: Tensor, main: Tensor, p: Tensor | None) -> Fill:
     if p is not None:
         hits = int((p[known] <= LEVEL).sum())
         share = Measure(hits / max(1, count), *wilson(hits, count))
-    return Fill(fill, value, median, p, share, same)
+    return Fill(name, fill, value, median, p, share, same)
 
 
 def under(
-    seen: Sequence[Responses], maps: Tensor, x: Tensor, *, draws: int, seed: int
+    seen: Mapping[str, Responses], maps: Tensor, x: Tensor, *, draws: int, seed: int
 ) -> tuple[list[Fill], Tensor]:
     """Agreement of maps ``[N, *shape]`` under each fill, and each input's largest p over all of them."""
-    units = seen[0].bank.reduce(maps)
+    units = next(iter(seen.values())).bank.reduce(maps)
     others = Pool(units, differ(x, x), 0)
-    found = [examined(one, units, others, None, draws=draws, seed=seed) for one in seen]
-    values = [each.value.masked_fill(one.still, math.nan) for one, each in zip(seen, found, strict=True)]
-    fills = [filled(one.fill, v, values[0], f.p) for one, v, f in zip(seen, values, found, strict=True)]
+    found = [examined(one, units, others, None, draws=draws, seed=seed) for one in seen.values()]
+    values = [each.value.masked_fill(each.seen.still, math.nan) for each in found]
+    fills = [
+        filled(name, each.seen.fill, value, values[0], each.p)
+        for name, value, each in zip(seen, values, found, strict=True)
+    ]
     return fills, torch.stack([each.p for each in found]).amax(0)
 
 

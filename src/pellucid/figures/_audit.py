@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pellucid.figures._figure import Cell, Figure, Table, Word
-from pellucid.figures._numbers import counted, measured, number, percent, signed
+from pellucid.figures._numbers import GAP, counted, measured, number, percent, signed
 from pellucid.figures._theme import THEME, Spec, look
 
 if TYPE_CHECKING:
@@ -50,21 +50,19 @@ def audit(found: Audit) -> list[Figure]:
 
 def _support(found: Audit) -> Figure:
     best = found.survey
-    failed = [row.name for row in found.of("control") if row.word != "passed"]
+    failed = [f"{row.name}, {row.note}" for row in found.of("control") if row.word != "passed"]
     said = (
-        f"These controls came out as if they were right: {', '.join(failed)}; believe nothing here."
+        f"Controls that chance does not account for: {'; '.join(failed)}"
         if failed
-        else "No negative control is supported more often than chance allows."
+        else "Chance accounts for all negative controls."
         if found.of("control")
         else "There is no negative control."
     )
     note = (
         f"Sample: {found.declared}; {found.tested} of {found.n} react to the masks. Explained: "
-        f"{found.target}. Removed "
-        f"parts hold {found.fills[0]}. {found.masks} masks, {found.draws} placements, {found.twins} "
-        f"untrained copies, "
-        f"false discovery rate {found.q:g}, seed {found.seed}; {counted(found.network_rows, 'network row')} "
-        f"per input."
+        f"{found.target}. Removed parts hold {found.fills[0]}. {found.masks} masks, {found.draws} placements, "
+        f"{found.twins} untrained copies, false discovery rate {found.q:g}, seed {found.seed}; "
+        f"{counted(found.network_rows, 'network row')} per input."
     )
     columns = (
         "what",
@@ -144,24 +142,30 @@ def _chart(rows: Sequence[AuditRow]) -> Spec:
 
 def _absences(found: Audit) -> Figure:
     """Agreement by fill: median, and where there is a test the share with p <= .05."""
-    columns = ("what", *(f"removed parts hold {fill}" for fill in found.fills), "keeps its sign")
+    first = found.rows[0].fills
+    heads = ("what", *(f"{fill.name}: agreement" for fill in first), "keeps its sign")
     body: list[tuple[Cell, ...]] = []
     for row in found.rows:
         cells = [
-            signed(fill.median, 2)
-            + ("" if fill.share is None else f" ({percent(fill.share.value, 0)} p ≤ .05)")
+            signed(fill.median, 2) + ("" if fill.share is None else f"{GAP}({percent(fill.share.value, 0)})")
             for fill in row.fills
         ]
         kept = [fill.same for fill in row.fills[1:]]
         body.append((row.name, *cells, percent(min(kept), 0) if kept else "–"))
     note = (
-        "Median agreement; in brackets the inputs told from chance. The last column: on how many inputs "
-        "agreement keeps "
-        "its sign under the worst other absence. What holds under one kind of absence need not under another."
+        "Median agreement of the map with what removal does; in brackets the inputs that are told from "
+        "chance (p ≤ .05, "
+        "of which chance gives 5 %). Removed parts hold: "
+        + "; ".join(f"{fill.name}, {fill.fill}" for fill in first)
+        + ". The last column: on how many inputs agreement keeps its sign under the worst other absence."
     )
-    kinds = counted(len(found.fills), "kind")
-    alt = f"Agreement of {counted(len(found.rows), 'map')} under {kinds} of absence."
-    return Figure("Does it depend on what absence means?", alt, None, None, Table(columns, tuple(body)), note)
+    least = min((row.everywhere for row in found.of("method") if row.everywhere), key=lambda m: -m.value)
+    alt = (
+        f"Agreement of {counted(len(found.rows), 'map')} under {counted(len(first), 'kind')} of absence. "
+        f"Under every "
+        f"one of them the best method is supported on {percent(least.value, 0)} of the inputs."
+    )
+    return Figure("Does it depend on what absence means?", alt, None, None, Table(heads, tuple(body)), note)
 
 
 def _questions(found: Audit) -> Figure:
@@ -180,14 +184,23 @@ def _questions(found: Audit) -> Figure:
         "beyond the "
         "interval, failed where fewer do. Verdicts count the cards of single inputs."
     ) + (f" Left out: {'; '.join(sorted(left))}." if left else "")
-    alt = f"The questions of the card over {counted(found.n, 'input')} for {counted(len(rows), 'method')}."
+    failed = [
+        f"{row.name} ({', '.join(bad)})"
+        for row in rows
+        if (bad := [head for head, one in zip(heads, row.tests, strict=True) if one.word == "failed"])
+    ]
+    alt = (
+        f"Failed on most inputs: {'; '.join(failed)}."
+        if failed
+        else f"No method fails a question on most of the {counted(found.n, 'input')}."
+    )
     table = Table(("method", *heads, "verdicts"), body)
     return Figure("The questions of the card, over all inputs", alt, None, None, table, note)
 
 
 def _asked(one: Asked) -> str:
     sign = look(one.word).sign
-    return f"{sign} {_measure(one.share)}" if one.n else f"{sign} not run"
+    return f"{sign}{GAP}{_measure(one.share)}" if one.n else f"{sign} not run"
 
 
 def _verdicts(row: AuditRow) -> str:
@@ -217,9 +230,21 @@ def _metrics(found: Audit) -> Figure:
         "parentheses, "
         "which know nothing of the network."
     ) + (f" Left out: {'; '.join(sorted(left))}." if left else "")
-    alt = f"Metrics of the literature for {counted(len(rows), 'method')}: {', '.join(m.name for m in first)}."
+    alt = " ".join(filter(None, [_first(rows, name) for name in names]))
     table = Table(("method", *(f"{m.name} ({_way(m)})" for m in first)), tuple(body))
     return Figure("Metrics of the literature", alt, None, None, table, note)
+
+
+def _first(rows: Sequence[AuditRow], name: str) -> str:
+    """Which method does best by a metric that judges, beside a random map."""
+    metrics = {row.name: row.metrics[name] for row in rows}
+    one = next(iter(metrics.values()))
+    if one.better == "neither":
+        return ""
+    pick = max if one.better == "high" else min
+    best = pick(metrics, key=lambda method: metrics[method].mean.value)
+    chance = f" (random map {number(one.of('random').value)})" if "random" in one.beside else ""
+    return f"Best by {one.name}: {best}, {number(metrics[best].mean.value)}{chance}."
 
 
 def _mean(metric: Metric) -> str:
@@ -250,7 +275,7 @@ def _plant(found: Audit) -> Figure:
     if plant.note:
         body = (("–", Word("not run"), "–", "–", "–", "–", plant.note),)
     finds = [row.method for row in plant.rows if row.word == "passed"]
-    blind = [row.method for row in plant.rows if row.word == "failed"]
+    blind = [row.method for row in plant.rows if row.word in ("failed", "mixed")]
     alt = (
         f"No shortcut could be planted: {plant.note}."
         if plant.note
@@ -261,10 +286,9 @@ def _plant(found: Audit) -> Figure:
         ""
         if plant.note
         else f"The same network with a shortcut that reads {plant.where} ({percent(plant.area)} of the "
-        f"input); taking "
-        f"that part away moves the score by {number(plant.effect, 2)} times what the masks do to the network "
-        f"as it "
-        "is. A method finds it where its share of |map| there rises, beyond the 95 % interval."
+        f"input); taking that part away moves the score by {number(plant.effect, 2)} times what the masks "
+        "do to the network as it is. A method finds it where at least 5 % of its |map| moves there, beyond "
+        "the 95 % interval; mixed is less than that."
     )
     return Figure(
         "Positive control: is a planted shortcut found?", alt, None, None, Table(columns, body), note
@@ -283,7 +307,8 @@ def _pairs(found: Audit) -> Figure:
 
 
 def _share(value: float, low: float, high: float) -> str:
-    return f"{percent(value, 0)} [{percent(low, 0)}, {percent(high, 0)}]"
+    # no break inside, so that narrow columns stay readable
+    return f"{percent(value, 0)}{GAP}[{100 * low:.0f},{GAP}{100 * high:.0f}]"
 
 
 def _measure(one: Measure) -> str:
