@@ -1,4 +1,4 @@
-"""The audit: what is right is supported, controls are not, the planted shortcut is found by what can see it."""
+"""The audit: what is right is supported, controls are not, a planted shortcut is found by what can see it."""
 
 import dataclasses
 import json

@@ -31,8 +31,8 @@ class PlantRow:
         before, after: share of |map| inside the shortcut, without and with it.
         rise: their difference on the same inputs.
         agreement: median agreement on the network with the shortcut.
-        word: ``passed`` where at least .05 of the map moves there, beyond the interval; ``mixed`` where less does,
-            ``failed`` where nothing does; ``not run`` where the method refused.
+        word: ``passed`` where at least .05 of the map moves there, beyond the interval; ``mixed`` where less
+            does, ``failed`` where nothing does; ``not run`` where the method refused.
         note: why it was not run.
     """
 
@@ -69,6 +69,10 @@ class Plant:
 
 class Shortcut(nn.Module):
     """A network whose scores also rise and fall with one part of the input."""
+
+    weight: Tensor
+    start: Tensor
+    signs: Tensor
 
     def __init__(self, model: nn.Module, weight: Tensor, start: Tensor, signs: Tensor) -> None:
         super().__init__()

@@ -60,8 +60,8 @@ def _support(found: Audit) -> Figure:
     )
     note = (
         f"Sample: {found.declared}; {found.tested} of {found.n} react to the masks. Explained: "
-        f"{found.target}. Removed parts hold {found.fills[0]}. {found.masks} masks, {found.draws} placements, "
-        f"{found.twins} untrained copies, false discovery rate {found.q:g}, seed {found.seed}; "
+        f"{found.target}. Removed parts hold {found.fills[0]}. {found.masks} masks, {found.draws} "
+        f"placements, {found.twins} untrained copies, false discovery rate {found.q:g}, seed {found.seed}; "
         f"{counted(found.network_rows, 'network row')} per input."
     )
     columns = (
