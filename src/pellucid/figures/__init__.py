@@ -22,6 +22,7 @@ from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
+from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
@@ -87,6 +88,7 @@ __all__ = [
     "patching",
     "percent",
     "picture",
+    "picture_trust",
     "probes",
     "rule_text",
     "rules_table",

@@ -22,6 +22,7 @@ from pellucid.figures import (
     partial_dependence,
     percent,
     picture,
+    picture_trust,
     rules_table,
     training_curves,
     training_health,
@@ -94,9 +95,7 @@ def _balance(given: Dataset) -> str:
         for n, c in zip(given.classes, counts, strict=True)
         if c or not many
     ]
-    return "<h3>How often each answer is true</h3>" + rows(
-        (given.answer, "rows", "share"), body, right=(1, 2)
-    )
+    return "<h3>How often each answer comes</h3>" + rows((given.answer, "rows", "share"), body, right=(1, 2))
 
 
 def _examples(given: Dataset) -> str:
@@ -218,10 +217,18 @@ def _whole(dossier: Dossier, detail: Detail) -> str:
 
 def _page(page: FeaturePage, detail: Detail) -> str:
     made = feature_tiles(page.pictures, page.exemplars, page.real, limit=detail.units, k=detail.exemplars)
-    real = exemplars(page.exemplars, page.real, limit=detail.units)
     heading = f"<h3>What units of {escape(page.pictures.site)} respond to</h3>"
-    table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
-    return heading + paragraph(made.alt) + made.html(heading=False) + table
+    table = ""
+    if page.exemplars is not None and page.real is not None:
+        real = exemplars(page.exemplars, page.real, limit=detail.units)
+        table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
+    trust = ""
+    if page.pictures.trust is not None:
+        measures = picture_trust(page.pictures)
+        trust = paragraph(measures.alt) + unfold(
+            "How far to trust these pictures", measures.html(heading=False)
+        )
+    return heading + paragraph(made.alt) + made.html(heading=False) + trust + table
 
 
 def uses(dossier: Dossier) -> str:
