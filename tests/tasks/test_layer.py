@@ -63,7 +63,10 @@ def test_regression_has_a_page_without_classes():
 
 
 def test_the_page_has_its_sections_in_order_and_nothing_is_dropped_in_silence(subject, tmp_path):
-    page = pellucid.layer(subject, "1", steps=4, dictionary="nmf")
+    x = torch.rand(260, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    y = (x[:, 0, :4].mean((1, 2)) > x[:, 0, 4:].mean((1, 2))).long()
+    larger = pellucid.open(subject.model, data=(x, y), spec=ImageSpec(), classes=["below", "above"])
+    page = pellucid.layer(larger, "1", steps=4, dictionary="nmf")
     html = layer_page(page, tmp_path / "page.html").read_text()
     headings = ["What it is", "Health", "Units", "What breaks without them", "Its space", "Directions"]
     places = [html.index(f">{name}</h2>") for name in [*headings, "What this layer adds"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from pellucid._core import probe
@@ -25,10 +27,10 @@ class _WithElements(nn.Module):
         self.network, self.made = network, made
         self.elements = _Codes()
 
-    def forward(self, *args: object, **named: object) -> object:
-        with probe(self.network, write={self.made.site: self._through}):
-            return self.network(*args, **named)
-        return None
+    @property
+    def forward(self) -> Callable[..., object]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The network's own call, whatever it takes, with the codes on its way."""
+        return probe(self.network, write={self.made.site: self._through})(self.network)
 
     def _through(self, activation: Tensor) -> Tensor:
         made, network = self.made, self.network
