@@ -140,7 +140,7 @@ def test_few_inputs_leave_wide_intervals(subject):
         net.weight.copy_(torch.eye(2) * 9)
     page = pellucid.unit_of(pellucid.open(net, data=(x, torch.tensor([0, 1] * 4))), ".:in", 0, steps=0)
     assert float(page.areas.auc.max()) == 1
-    assert 0.4 < float(page.areas.low.max()) < 0.95
+    assert 0 < float(page.areas.low.max()) < 0.95
     untouched = unit_effects(nn.Linear(2, 2), x, torch.tensor([0, 1] * 4), ".:in")
     assert bool((untouched.high > untouched.low).all())
 
