@@ -25,12 +25,13 @@ class _WithElements(nn.Module):
 
     def _through(self, activation: Tensor) -> Tensor:
         made = self.made
-        x = vectors_of(self.network, activation)
+        x = vectors_of(self.network, activation, made.site)
         codes = made.codes(x)
-        passed = vectors_of(self.network, self.elements(back(self.network, codes, activation)))
+        passed = self.elements(back(self.network, codes, activation, made.site))
+        passed = vectors_of(self.network, passed, made.site)
         # what the dictionary cannot rebuild stays, so that an element is all that changes
         return activation + back(
-            self.network, made.scale * ((passed - codes) @ made.decoder.to(x)), activation
+            self.network, made.scale * ((passed - codes) @ made.decoder.to(x)), activation, made.site
         )
 
 

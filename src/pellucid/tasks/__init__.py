@@ -1,6 +1,7 @@
 """The verbs: a subject in, a value out."""
 
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
@@ -53,11 +54,13 @@ __all__ = [
     "first_units",
     "fitting_methods",
     "held_out",
+    "hierarchy",
     "influence",
     "importance_of",
     "layer",
     "layers",
     "load_explanations",
+    "trace",
     "method_named",
     "methods",
     "mobilenet",
