@@ -21,7 +21,7 @@ from models.test_matrix import state, unchanged
 from pellucid._core import Compute, probe, sites
 from pellucid._core._field import fields
 from pellucid._core._units import unit_axis
-from pellucid.errors import CancelledError, MethodError, PellucidError
+from pellucid.errors import CancelledError, PellucidError
 from pellucid.layers import early_exit, exemplars, selectivity, summary, unit_effects
 
 CASES = {case.name: case for case in [*FORMS, *LAYERS, *SEQUENCES, *HUGGING]}

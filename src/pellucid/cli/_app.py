@@ -102,6 +102,6 @@ def main() -> None:
             f"pellucid: this is a bug of ours, please report it with the command you ran: "
             f"{type(error).__name__}: {error}"
         )
-        if "--trace" in sys.argv or (__debug__ and sys.flags.dev_mode):
+        if "--traceback" in sys.argv or (__debug__ and sys.flags.dev_mode):
             raise
         sys.exit(EXIT["bug"])

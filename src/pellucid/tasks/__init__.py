@@ -2,6 +2,7 @@
 
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
@@ -68,12 +69,14 @@ __all__ = [
     "first_units",
     "fitting_methods",
     "held_out",
+    "hierarchy",
     "influence",
     "importance_of",
     "layer",
     "layers",
     "learned_dictionary",
     "load_explanations",
+    "trace",
     "method_named",
     "methods",
     "mobilenet",
