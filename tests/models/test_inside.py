@@ -344,8 +344,7 @@ def test_patching_a_stream_restores_all_and_a_branch_a_part(make, shape, streams
         with probe(net, write={site: lambda _, seen=seen, site=site: seen[site]}):
             patched = net(corrupt)[:, 0]
         with torch.no_grad():
-            whole = (net(clean) - net(corrupt))[:, 0].mean()
-        by_hand = (patched - net(corrupt)[:, 0]).mean() / (net(clean) - net(corrupt))[:, 0].mean()
+            by_hand = (patched - net(corrupt)[:, 0]).mean() / (net(clean) - net(corrupt))[:, 0].mean()
         assert restored[site] == pytest.approx(float(by_hand), rel=1e-6)
 
 

@@ -1,6 +1,7 @@
 """What hidden units would most like to see, and how far to believe the picture."""
 
 from pellucid.features._accentuation import accentuation
+from pellucid.features._atlas import ActivationAtlas, activation_atlas
 from pellucid.features._caricature import caricature
 from pellucid.features._maximization import activation_maximization
 from pellucid.features._objectives import (
@@ -15,6 +16,7 @@ from pellucid.features._objectives import (
 from pellucid.features._pictures import FeaturePictures
 
 __all__ = [
+    "ActivationAtlas",
     "Channel",
     "Concept",
     "Difference",
@@ -24,6 +26,7 @@ __all__ = [
     "Objective",
     "Unit",
     "accentuation",
+    "activation_atlas",
     "activation_maximization",
     "caricature",
 ]
