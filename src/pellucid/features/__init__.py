@@ -14,6 +14,8 @@ from pellucid.features._objectives import (
     Unit,
 )
 from pellucid.features._pictures import FeaturePictures
+from pellucid.features._trust import PictureTrust
+from pellucid.features._views import Transforms
 
 __all__ = [
     "ActivationAtlas",
@@ -24,6 +26,8 @@ __all__ = [
     "FeaturePictures",
     "Logit",
     "Objective",
+    "PictureTrust",
+    "Transforms",
     "Unit",
     "accentuation",
     "activation_atlas",

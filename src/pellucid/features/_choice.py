@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from pellucid.features._phase import Phase
 from pellucid.features._spectrum import Spectrum
 from pellucid.features._statistics import Statistics
 
+Choice = Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"]
 MOST_ELEMENTS = 1024
 OF_PICTURES: Mapping[str, Callable[[Tensor], Statistics]] = {
     "covariance": Covariance.of,

@@ -241,7 +241,8 @@ def exemplar_maps(
         shape = position_shape(model, seen[found.site], found.site)
         if not shape:
             return found
-        each = by_unit(model, seen[found.site].detach(), found.site)[:, found.units.to(seen[found.site].device)].cpu()
+        activation = seen[found.site].detach()
+        each = by_unit(model, activation, found.site)[:, found.units.to(activation.device)].cpu()
         if maps is None:
             maps = each.new_zeros(*found.rows.shape, *shape)
         # of all units of a row only those are kept whose exemplar it is

@@ -86,6 +86,13 @@ def flat(model: nn.Module, activation: Tensor, real: Tensor | None, site: str = 
     return (steps * weight).sum(1) / weight.sum(1)
 
 
+def largest(found: Tensor, real: Tensor | None) -> Tensor:
+    """The largest value over positions of ``[b, units, positions]``; of texts over their tokens alone."""
+    if real is not None and found.shape[2] == real.shape[1]:
+        found = found.masked_fill(~real.to(found.device)[:, None], float("-inf"))
+    return found.amax(2)
+
+
 def calls(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> tuple[Reached, ...]:
     """Every call while two rows pass; their number tells the row axis."""
     few = rows_of(inputs, slice(0, 2))

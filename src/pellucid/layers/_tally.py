@@ -31,9 +31,13 @@ class Measures:
 
 
 class Tally:
-    """Streaming sums of one layer; keeps one number per unit and one small covariance."""
+    """Streaming sums of one layer; keeps one number per unit and one small covariance.
 
-    def __init__(self, model: nn.Module, call: Reached, seed: int) -> None:
+    Of texts only positions count where ``real`` ``[N, T]`` has tokens.
+    """
+
+    def __init__(self, model: nn.Module, call: Reached, seed: int, real: Tensor | None = None) -> None:
+        self._real, self._taken = real, 0
         self._model, self._site, self._seed = model, call.site, seed
         self._bounds = _bounds(call)
         self._count = self._mean = self._squares = self._outside = self._points = 0.0
@@ -45,6 +49,10 @@ class Tally:
         It leaves no trace here, so that a chunk may be tried again.
         """
         found = by_unit(self._model, activation.detach(), self._site)
+        if self._real is not None and found.shape[2] == self._real.shape[1]:
+            # rows come in order, and this chunk begins behind those taken in
+            here = self._real[self._taken : self._taken + len(found)].to(found.device)
+            found = found.movedim(1, 2)[here][:, :, None]
         found = found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
         found = found if found.is_floating_point() else found.double()
         if not self._count:
@@ -67,8 +75,9 @@ class Tally:
             ]
         )
 
-    def add(self, seen: Tensor) -> None:
-        """Take in what a chunk adds."""
+    def add(self, seen: Tensor, rows: slice) -> None:
+        """Take in what a chunk of these rows adds."""
+        self._taken = rows.stop
         units, picked = len(self._low), len(self._picked)
         count, mean, squares, outside, points = seen[:5].tolist()
         low, high, total, cross = seen[5:].split([units, units, picked, picked * picked])

@@ -174,7 +174,8 @@ def _handed_on(model: nn.Module, fed: Tensor | Batch, how: Compute, notes: list[
         i
         for i, leaf in enumerate(found)
         if not is_function(leaf)
-        and any(p.ndim > 1 for p in leaf.module.parameters()) and not isinstance(leaf.module, nn.Embedding)
+        and any(p.ndim > 1 for p in leaf.module.parameters())
+        and not isinstance(leaf.module, nn.Embedding)
     ]
     if len(weighted) < 2:
         raise InputError("There is no hidden layer to trace through: name sites=, such as ['conv1'].")
