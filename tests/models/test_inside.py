@@ -1,4 +1,4 @@
-"""Every function of layers and features on networks of others: right, or one sentence; and nothing left behind."""
+"""Every function of layers and features on networks of others: right or a sentence; nothing left behind."""
 
 import functools
 import importlib.util
@@ -22,7 +22,7 @@ from models.test_matrix import state, unchanged
 from pellucid._core import Compute, probe, sites
 from pellucid._core._field import fields
 from pellucid._core._units import unit_axis
-from pellucid.errors import CancelledError, MethodError, PellucidError
+from pellucid.errors import CancelledError, PellucidError
 from pellucid.layers import (
     activation_patching,
     attribution_patching,
@@ -106,7 +106,9 @@ ONE_PIECE = ("scripted", "traced")
 HIDDEN = {"Masks": 2, "Own": 2, "a scripted part": 1, "exported": 1, "Functional": 1}
 
 
-@pytest.mark.parametrize("case", [case for case in FORMS if case.plain is zoo.reference], ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "case", [case for case in FORMS if case.plain is zoo.reference], ids=lambda c: c.name
+)
 def test_the_layers_of_every_form_are_those_of_the_plain_network(case):
     model, x = network(case.name), case.inputs()
     if case.name in ONE_PIECE:
@@ -136,7 +138,9 @@ def test_a_functional_activation_is_measured_like_its_module():
         ours, theirs = unit_effects(functional, x, y, one), unit_effects(modules, x, y, other)
         torch.testing.assert_close(ours.drop, theirs.drop)
         torch.testing.assert_close(ours.margin, theirs.margin)
-        torch.testing.assert_close(selectivity(functional, x, y, one).auc, selectivity(modules, x, y, other).auc)
+        torch.testing.assert_close(
+            selectivity(functional, x, y, one).auc, selectivity(modules, x, y, other).auc
+        )
         first, second = exemplars(functional, x, one, k=3), exemplars(modules, x, other, k=3)
         assert torch.equal(first.rows, second.rows)
         assert torch.equal(first.boxes, second.boxes)
@@ -177,7 +181,10 @@ def test_channels_first_and_features_last_in_one_network():
     net, x = made(Speech), drawn(2, 9)
     with probe(net, read=["conv", "act", "norm", "gru[0]", "drop", "head", "head:in"]) as seen:
         net(x)
-    axes = {site: unit_axis(net, seen[site], site) for site in ("conv", "act", "norm", "gru[0]", "drop", "head", "head:in")}
+    axes = {
+        site: unit_axis(net, seen[site], site)
+        for site in ("conv", "act", "norm", "gru[0]", "drop", "head", "head:in")
+    }
     assert axes == {"conv": 1, "act": 1, "norm": 1, "gru[0]": 2, "drop": 2, "head": 2, "head:in": 2}
     assert [row.units for row in summary(net, x).rows] == [7, 7, 7, 5, 5, 5, 3]
     assert [row.field for row in summary(net, x).rows[:1]] == [(3,)]
@@ -230,7 +237,11 @@ class Left(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv, self.norm, self.act = nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True)
+        self.conv, self.norm, self.act = (
+            nn.Conv2d(2, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+        )
         self.second, self.head = nn.Conv2d(4, 4, 3, padding=1), nn.Linear(4, 3)
 
     def forward(self, x):
@@ -321,17 +332,31 @@ def transformer():
 
 
 def resnet():
-    return nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), Added(), Added(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1),
+        Added(),
+        Added(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 3),
+    )
 
 
 STREAMS = [
-    (transformer, (5, 4), ["0", "1.layers.0", "1.layers.1", "1.norm"], ["1.layers.0.self_attn[0]", "1.layers.1.linear2"]),
+    (
+        transformer,
+        (5, 4),
+        ["0", "1.layers.0", "1.layers.1", "1.norm"],
+        ["1.layers.0.self_attn[0]", "1.layers.1.linear2"],
+    ),
     (resnet, (2, 6, 6), ["0", "1:add()", "1:relu()#1", "2:add()"], ["1.conv2", "1:relu()#0"]),
     (lambda: nn.Sequential(sequences.Recurrent(nn.GRU, batch_first=True)), (5, 4), ["0.layer[0]"], []),
 ]
 
 
-@pytest.mark.parametrize(("make", "shape", "streams", "branches"), STREAMS, ids=["transformer", "resnet", "gru"])
+@pytest.mark.parametrize(
+    ("make", "shape", "streams", "branches"), STREAMS, ids=["transformer", "resnet", "gru"]
+)
 def test_patching_a_stream_restores_all_and_a_branch_a_part(make, shape, streams, branches):
     net, clean, corrupt = made(make), drawn(*shape, seed=1, rows=30), drawn(*shape, seed=2, rows=30)
     found = activation_patching(net, clean, corrupt, 0, [*streams, *branches])
@@ -351,7 +376,12 @@ def test_patching_a_stream_restores_all_and_a_branch_a_part(make, shape, streams
 EDGES = [
     (transformer, (5, 4), "0", "1.layers.0.linear1"),
     (resnet, (2, 6, 6), "1:relu()#0", "1:add()"),
-    (lambda: nn.Sequential(sequences.Recurrent(nn.GRU, batch_first=True)), (5, 4), "0.layer:in[0]", "0.layer[0]"),
+    (
+        lambda: nn.Sequential(sequences.Recurrent(nn.GRU, batch_first=True)),
+        (5, 4),
+        "0.layer:in[0]",
+        "0.layer[0]",
+    ),
 ]
 
 

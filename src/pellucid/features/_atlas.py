@@ -37,7 +37,7 @@ class ActivationAtlas:
         pictures: one made input per cell, with the strongest real ones.
         found: ``[K]``, at which share of the cells, 0 to 1, the made input's own activation is more like
             theirs than like its own: 0 is the best, 0.5 chance.
-        near: share of made inputs whose activation is most like that of their own cell or one that touches it.
+        near: share of made inputs whose activation is most like that of their own cell or one touching it.
         near_chance: the same for a cell at random.
         trust: trustworthiness of the map, 0 to 1: whether neighbours on it are neighbours in the layer.
         n: activations on the map.
@@ -107,8 +107,8 @@ def activation_atlas(
         InputError: if there are fewer than 100 activations, or no cell holds ``least`` of them.
 
     Cost:
-        Two passes over the data and grid² × steps rows forward and backward, each ended at the layer; t-SNE of
-        N × positions points, some seconds for a few thousand.
+        Two passes over the data and grid² × steps rows forward and backward, each ended at the layer; t-SNE
+        of N × positions points, some seconds for a few thousand.
 
     Limits:
         The map shows what the *data* excite: what they lack is not on it. Distances between far cells mean
@@ -127,14 +127,14 @@ def activation_atlas(
     how = compute or Compute()
     if min(grid, positions, least, steps) < 1:
         raise InputError(
-            f"grid, positions, least and steps must be at least 1, got {grid}, {positions}, {least} and {steps}."
+            f"grid, positions, least and steps must be at least 1, got {grid}, {positions}, {least}, {steps}."
         )
     real = as_fed(model, data, spec, how)
     points = _sampled(model, real, site, positions, how)
     if len(points) < FEWEST:
         raise InputError(
-            f"An atlas needs {FEWEST} activations, got {len(points)}: {len(real)} inputs at up to {positions} "
-            "positions. Give more inputs."
+            f"An atlas needs {FEWEST} activations, got {len(points)}: {len(real)} inputs, up to {positions} "
+            "positions each. Give more inputs."
         )
     layout, trust = _laid_out(points, how.seed)
     cells, means, counts = _gathered(points, layout, grid, least)
@@ -164,7 +164,9 @@ def activation_atlas(
     )
     place = canvas_of(model, real[:1], site, how).place
     reached = _at(model, made.pictures[:, 0].to(real), site, place, how)
-    found, near, chance = _recognised(directions @ (reached - centre).T, directions @ (means - centre).T, cells)
+    found, near, chance = _recognised(
+        directions @ (reached - centre).T, directions @ (means - centre).T, cells
+    )
     note = f"{len(points)} activations of {len(real)} inputs; cells with fewer than {least} are empty."
     return ActivationAtlas(site, grid, cells, counts, made, found, near, chance, trust, len(points), note)
 
@@ -216,7 +218,9 @@ def _gathered(points: Tensor, layout: Tensor, grid: int, least: int) -> tuple[Te
     counts = number.bincount(minlength=grid * grid)
     kept = (counts >= least).nonzero().flatten()
     if not len(kept):
-        raise InputError(f"No cell of {grid} × {grid} holds {least} activations. Give more inputs, or a smaller grid=.")
+        raise InputError(
+            f"No cell of {grid} × {grid} holds {least} activations. Give more inputs, or a smaller grid=."
+        )
     total = torch.zeros(grid * grid, points.shape[1], dtype=torch.float64).index_add_(0, number, points)
     means = total[kept] / counts[kept, None]
     return torch.stack([kept // grid, kept % grid], 1), means, counts[kept]

@@ -24,7 +24,7 @@ _SIDE, _GAP = 560, 2
 def activation_atlas(
     atlas: ActivationAtlas, beside: ActivationAtlas | None = None, *, real: bool = False, side: int = _SIDE
 ) -> Figure:
-    """The made inputs of all cells where their activations lie; beside it another atlas, such as an untrained one.
+    """Made inputs where the activations that they stand for lie; beside it perhaps an untrained atlas.
 
     Args:
         atlas: from :func:`pellucid.features.activation_atlas`.
