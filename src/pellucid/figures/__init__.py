@@ -1,5 +1,6 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
+from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
@@ -43,6 +44,7 @@ from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
+    "activation_atlas",
     "attention_heads",
     "Figure",
     "Look",
