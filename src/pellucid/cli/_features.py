@@ -87,6 +87,14 @@ def features(
     transforms: Annotated[
         Changes, typer.Option(help="How inputs are changed at random while they are made.")
     ] = Changes.auto,
+    twin: Annotated[
+        str | None,
+        typer.Option(
+            help="The same network trained from another start, such as a run with another --seed: do the "
+            "pictures move its units too?",
+            metavar="RUN",
+        ),
+    ] = None,
     keep: Annotated[
         Path | None,
         typer.Option(help="Keep finished portions here; the same command goes on there.", metavar="FOLDER"),
@@ -127,11 +135,12 @@ def features(
         page_of_unit(one, about, out, svg, subject.name, began, seed, as_json=as_json)
         return
     asked = {"units": units, "class": classes, "difference": difference, "direction": direction}
-    asked |= {"accentuate": accentuate, "caricature": caricature}
+    asked |= {"accentuate": accentuate, "caricature": caricature, "twin": twin}
     about |= {name: text for name, text in asked.items() if text is not None or name == "units"}
     about |= {"steps": steps, "seeds": seeds} | ({} if faces is None else {"faces": faces})
     picked, goals = numbers(units, "--units"), _objectives(subject, classes, difference, direction)
     starts, looked = numbers(accentuate, "--accentuate") or [], numbers(caricature, "--caricature") or []
+    second = None if twin is None else subject_of(twin, data, answer, None)
     if estimate:
         plan = tasks.estimate_features(
             subject,
@@ -160,11 +169,13 @@ def features(
             steps=steps,
             seeds=seeds,
             transforms=transforms.value,
+            twin=second,
             keep=keep,
             compute=compute,
         )
     drawn = figures.feature_tiles(page.pictures, page.exemplars, page.real)
-    write_drawings([drawn], svg)
+    trust = [] if page.pictures.trust is None else [figures.picture_trust(page.pictures)]
+    write_drawings([drawn, *trust], svg)
     if out is not None:
         drawn.save(out)
         narrate(f"Pictures written to {out}")

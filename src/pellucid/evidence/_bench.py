@@ -21,6 +21,9 @@ class _Known:
     """Answers that came in, to be given again: inputs with outputs, fills with responses."""
 
     outputs: list[tuple[int | str | None, Tensor, Tensor]] = field(default_factory=list)
+    near: dict[tuple[int, int | str | None], Tensor] = field(
+        default_factory=dict[tuple[int, int | str | None], Tensor]
+    )
     drops: list[tuple[Tensor, tuple[Responses, ...]]] = field(default_factory=list)
     twins: dict[int, nn.Module] = field(default_factory=dict[int, nn.Module])
 
@@ -68,6 +71,13 @@ class Bench:
     def predicted(self, inputs: Tensor, item: int | str | None) -> Tensor:
         """The network's outputs, as :func:`pellucid._core.predict` gives them."""
         return self.known.predicted(self.model, inputs, item, self.spec, self.compute)
+
+    def near(self, number: int, model: nn.Module, item: int | str | None) -> Tensor:
+        """Outputs of a copy of the network that is slightly moved, the same one for each number."""
+        if (number, item) not in self.known.near:
+            made = predict(model, self.x, output=item, spec=self.spec, compute=self.compute)
+            self.known.near[number, item] = made
+        return self.known.near[number, item]
 
     def twin(self, seed: int, calibrate: Tensor) -> nn.Module:
         """An untrained copy, as :func:`pellucid._core.untrained` makes it."""

@@ -13,6 +13,7 @@ from pellucid.features._objectives import (
     Unit,
 )
 from pellucid.features._pictures import FeaturePictures
+from pellucid.features._trust import PictureTrust
 from pellucid.features._views import Transforms
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "FeaturePictures",
     "Logit",
     "Objective",
+    "PictureTrust",
     "Transforms",
     "Unit",
     "accentuation",

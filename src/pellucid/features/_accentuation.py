@@ -96,6 +96,8 @@ def accentuation(
         raise TargetError("accentuation: a likeness is what caricature() climbs along.")
     if pull < 0:
         raise InputError(f"pull: expected 0 or more, got {pull}.")
-    options = Options(spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, how)
+    options = Options(
+        spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, None, how
+    )
     start = Start(given, float(pull), True, names_of(names, len(given)))
     return run(model, site, data, chosen, options, start=start)

@@ -79,5 +79,7 @@ def caricature(
     given = as_fed(model, inputs, spec, how, "inputs")
     called = names_of(names, len(given))
     aims = [Likeness(each, float(power), name) for each, name in zip(given, called, strict=True)]
-    options = Options(spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, how)
+    options = Options(
+        spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, None, how
+    )
     return run(model, site, data, aims, options, start=Start(given, 0.0, False, called))

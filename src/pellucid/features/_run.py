@@ -27,6 +27,8 @@ from pellucid.features._portion import portion_size
 from pellucid.features._pulls import Diversity
 from pellucid.features._recipe import Control, Made, Meter, Recipe, control, follow, no_control
 from pellucid.features._statistics import channel_range
+from pellucid.features._transfer import refuse_twin
+from pellucid.features._trust import beside as measures_beside
 from pellucid.features._views import Transforms, Views
 from pellucid.features._words import words
 
@@ -47,6 +49,7 @@ class Options:
     diversity_at: str | None
     untrained_control: bool
     keep: str | Path | None
+    twin: nn.Module | None
     how: Compute
 
     def settings(self) -> dict[str, Json]:
@@ -60,6 +63,7 @@ class Options:
             "diversity_at": self.diversity_at,
             "untrained_control": self.untrained_control,
             "seed": self.how.seed,
+            "twin": None if self.twin is None else model_hash(self.twin),
             "spec": None if self.spec is None else _digest(self.spec),
         }
 
@@ -88,6 +92,8 @@ def run(
     began = time.perf_counter()
     how = options.how
     _refuse(options)
+    if options.twin is not None:
+        refuse_twin(model, options.twin)
     real = as_fed(model, data, options.spec, how)
     if len(real) < FEWEST:
         raise InputError(
@@ -136,10 +142,11 @@ def run(
         None if start is None else _origins(start, real, near),
         replace(how, batch_size=size),
         store,
+        options.twin,
     )
     meter = Meter(how, recipe.work + (recipe.control_work if options.untrained_control else 0))
     own = follow(model, recipe, meter)
-    beside = control(model, recipe, meter) if options.untrained_control else no_control(own.distance)
+    beside = control(model, recipe, meter) if options.untrained_control else no_control(own)
     return _finished(own, beside, recipe, labels, options.spec, time.perf_counter() - began)
 
 
@@ -227,6 +234,7 @@ def _finished(
     seconds: float,
 ) -> FeaturePictures:
     far, origins = recipe.nearness.far, None if recipe.origins is None else recipe.origins.inputs
+    trust = measures_beside(own.trust, beside)
     return FeaturePictures(
         recipe.site,
         recipe.units,
@@ -247,6 +255,7 @@ def _finished(
             own.agreement,
             far,
             beside.steadiness,
+            trust,
             near=not own.changes,
         ),
         own.real.cpu(),
@@ -263,6 +272,7 @@ def _finished(
         None if origins is None else origins.cpu(),
         own.at_origin,
         None if origins is None else recipe.nearness.apart(own.made.to(origins), origins).cpu(),
+        trust,
     )
 
 

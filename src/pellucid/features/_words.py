@@ -7,10 +7,14 @@ from typing import Literal
 
 from torch import Tensor
 
+from pellucid.features._trust import PictureTrust
+
 Word = Literal["supported", "weak", "not better than an untrained network", "did not start"]
 
 REACHED = 0.5
 AGREED = 0.5
+CHANCE = 0.5
+HALFWAY = 0.5
 CONTROL = 0.95
 
 
@@ -21,6 +25,7 @@ def words(
     agreement: Tensor,
     far: float,
     control: Tensor,
+    trust: PictureTrust,
     *,
     near: bool = True,
 ) -> tuple[Word, ...]:
@@ -29,6 +34,7 @@ def words(
     Without ``near`` it is their agreement alone, as for inputs that began at real ones and are near anyway.
     """
     bar = control_bar(control)
+    speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
     return tuple(
         _word(
             bool(s),
@@ -37,8 +43,9 @@ def words(
             float(a),
             far,
             None if bar is None else bar * (float(d) if near else 1),
+            speaks=bool(t) or not near,
         )
-        for s, r, d, a in zip(started, ratio, distance, agreement, strict=True)
+        for s, r, d, a, t in zip(started, ratio, distance, agreement, speaks, strict=True)
     )
 
 
@@ -51,12 +58,19 @@ def control_bar(control: Tensor) -> float | None:
 
 
 def _word(
-    started: bool, ratio: float, distance: float, agreement: float, far: float, bar: float | None
+    started: bool,
+    ratio: float,
+    distance: float,
+    agreement: float,
+    far: float,
+    bar: float | None,
+    *,
+    speaks: bool,
 ) -> Word:
     if not started:
         return "did not start"
     if bar is not None and not agreement > bar:
         return "not better than an untrained network"
-    if bar is not None and ratio >= REACHED and distance <= far and agreement >= AGREED:
+    if bar is not None and speaks and ratio >= REACHED and distance <= far and agreement >= AGREED:
         return "supported"
     return "weak"

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool2d
 from pellucid._core import Dataset, InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers, scale
+from pellucid.figures._contour import contoured
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import counted, number
@@ -28,6 +29,7 @@ WIDTH = 300
 GAP = 3
 FACES = 6
 PAPER, FAINTEST, MATTERS = 0.6, 0.25, 0.8  # what shows through, how much stays, quantile that is opaque
+PLANE = 4  # axes of the maps of pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Real:
         return [seen(each, self.spec) for each in self.pictures.real[i][:k]]
 
     def tiles(self, unit: int, k: int) -> list[Numbers]:
-        """The strongest real inputs of a unit, cut to what it sees."""
+        """The strongest real inputs of a unit, cut to what it sees, with a line around where it is active."""
         at = self.place(unit)
         if at is None or self.exemplars is None or self.data is None:
             if self.pictures is None:
@@ -70,7 +72,13 @@ class Real:
             x = self.data.inputs[row]
             heard = isinstance(self.spec, AudioSpec)
             # a sound is drawn low pitch down, so it is cut before it is drawn
-            made.append(seen(piece(x, box), self.spec) if heard else cut(seen(x, self.spec), box))
+            maps = self.exemplars.maps
+            if heard:
+                made.append(seen(piece(x, box), self.spec))
+            elif maps is not None and maps.ndim == PLANE:
+                made.append(contoured(seen(x, self.spec), box, maps[at, j]))
+            else:
+                made.append(cut(seen(x, self.spec), box))
         return made
 
 
@@ -230,12 +238,12 @@ def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int, *, 
     return panel(width, 20 + tile + 40, layers)
 
 
-def strip(tiles: list[Numbers], tile: int, left: float) -> list[Spec]:
+def strip(tiles: list[Numbers], tile: int, left: float, top: float = 20) -> list[Spec]:
     """Tiles side by side, as one picture."""
     if not tiles:
         return []
     across = len(tiles) * (tile + GAP) - GAP
-    return [image(png(sheet([*tiles], 2 * tile, columns=len(tiles), gap=2 * GAP)), left, 20, across, tile)]
+    return [image(png(sheet([*tiles], 2 * tile, columns=len(tiles), gap=2 * GAP)), left, top, across, tile)]
 
 
 def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:

@@ -90,7 +90,7 @@ def _card(real: Real, unit: int, value: float, k: int, tile: int) -> Spec:
 def _all(found: CoActivation) -> Figure:
     order = found.correlation[:, 0].abs().argsort(descending=True, stable=True).tolist()
     shown = sorted(order[:_MOST])
-    names = [f"unit {u}" for u in shown]
+    names = [str(u) for u in shown]
     known = [dict(zip(found.partners[u].tolist(), found.correlation[u].tolist(), strict=True)) for u in shown]
     values = [[line.get(other, float("nan")) for other in shown] for line in known]
     chart = heat(names, names, values, "correlation with companions", domain=(-1, 1), signed=True, cell=18)

@@ -151,8 +151,9 @@ def _columns(strongest: Exemplars, middle: Exemplars, dataset: Dataset, labels: 
     shown = away[top + rest]
     order = away[top].mean(0).abs().argsort(descending=True)[:MOST_COLUMNS].tolist()
     names = slots(dataset.spec, flat.shape[1])
-    heads = [f"{i + 1}. {answer_of(dataset, row)}" for i, row in enumerate(top)]
-    heads += [f"{label}: {answer_of(dataset, row)}" for label, row in zip(labels, rest, strict=True)]
+    heads = [f"{i + 1} {answer_of(dataset, row)}" for i, row in enumerate(top)]
+    short = [label.split(" quantile")[0] for label in labels]
+    heads += [f"{label} {answer_of(dataset, row)}" for label, row in zip(short, rest, strict=True)]
     values = [[float(shown[i, j]) for i in range(len(shown))] for j in order]
     end = max(1e-9, min(4.0, max(abs(v) for line in values for v in line)))
     title = "standard deviations from the mean"

@@ -1,6 +1,7 @@
 """The verbs: a subject in, a value out."""
 
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
@@ -22,8 +23,9 @@ from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
+from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
 from pellucid.tasks._performance import Performance, answers_of, performance
-from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences, speech_detector
+from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
@@ -35,9 +37,12 @@ from pellucid.tasks._unit import UnitPage, unit_of
 __all__ = [
     "Estimate",
     "Step",
+    "TOPICS",
     "estimate",
     "estimate_features",
+    "DictionaryPage",
     "FeaturePage",
+    "Guests",
     "Heard",
     "Method",
     "LayerPage",
@@ -50,6 +55,7 @@ __all__ = [
     "difference_objective",
     "direction_objectives",
     "dataset_of",
+    "dictionary_of",
     "explain",
     "explain_several",
     "explain_to",
@@ -62,6 +68,7 @@ __all__ = [
     "importance_of",
     "layer",
     "layers",
+    "learned_dictionary",
     "load_explanations",
     "method_named",
     "methods",
@@ -69,6 +76,9 @@ __all__ = [
     "network_for",
     "open",
     "open_run",
+    "own_photographs",
+    "own_recordings",
+    "own_sentences",
     "parsed_types",
     "performance",
     "rows_named",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid._core import Compute, Subject, predict
 from pellucid.errors import InputError
@@ -40,6 +40,7 @@ class Asked:
     seeds: int
     transforms: Transforms
     keep: str | Path | None
+    twin: nn.Module | None
 
 
 def climbed(
@@ -48,6 +49,11 @@ def climbed(
     """One of the climbs that are not of single units."""
     if len([1 for each in (asked.accentuate, asked.caricatures, asked.faces) if each]) > 1:
         raise InputError("Faces, accentuation and caricatures are made apart; ask for one of them.")
+    if asked.twin is not None and (asked.accentuate or asked.caricatures):
+        raise InputError(
+            "A second network is shown inputs that are made from nothing; accentuations and caricatures start "
+            "at real ones. Leave twin out."
+        )
     if asked.units is not None and asked.objectives:
         raise InputError("Name units or other objectives, not both; Unit(3) is unit 3.")
     goals = list(asked.objectives) or [Unit(i) for i in asked.units or ()]
@@ -101,6 +107,7 @@ def climbed(
         transforms=asked.transforms,
         diversity=APART if asked.faces else 0.0,
         diversity_at=faces_at(subject) if asked.faces and of_classes else None,
+        twin=asked.twin,
         keep=asked.keep,
         compute=compute,
     )

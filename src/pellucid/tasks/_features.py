@@ -56,6 +56,7 @@ def features(
     transforms: Transforms = "auto",
     exemplars: int = 6,
     rows: int = 2000,
+    twin: Subject | None = None,
     keep: str | Path | None = None,
     compute: Compute | None = None,
 ) -> FeaturePage:
@@ -74,6 +75,8 @@ def features(
         steps, seeds, transforms: of activation maximization.
         exemplars: real inputs per unit.
         rows: most real inputs to look at.
+        twin: the same network trained from another start, such as a run with another seed; made inputs are
+            shown to it too.
         keep: folder for finished portions; the same call goes on after the last one.
         compute: how to run.
 
@@ -108,8 +111,11 @@ def features(
             "the real texts that excite a unit: pellucid.layers.exemplars(model, inputs, site)."
         )
     looked = data.rows(sample(len(data), rows, seed=(compute or Compute()).seed))
+    second = None if twin is None else twin.model
     if accentuate or caricatures or objectives or faces is not None:
-        asked = Asked(units, objectives, accentuate, caricatures, faces, steps, seeds, transforms, keep)
+        asked = Asked(
+            units, objectives, accentuate, caricatures, faces, steps, seeds, transforms, keep, second
+        )
         return FeaturePage(climbed(subject, site, looked.inputs, asked, compute))
     chosen = site if site is not None else last_site(subject)
     index = None if units is None else torch.as_tensor(list(units), dtype=torch.int64)
@@ -124,6 +130,7 @@ def features(
         steps=steps,
         seeds=seeds,
         transforms=transforms,
+        twin=second,
         keep=keep,
         compute=compute,
     )
