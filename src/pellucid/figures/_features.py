@@ -282,7 +282,7 @@ def _columns(pictures: FeaturePictures, shown: int) -> Spec:
     colour: Spec = {
         "field": "value",
         "type": "quantitative",
-        "title": f"standard deviations from the {'typical row' if pictures.origins is None else 'row itself'}",
+        "title": f"sd from the {'typical row' if pictures.origins is None else 'row itself'}",
     }
     colour["scale"] = {"domain": [-end, end], "range": scale("vik", 17), "interpolate": "rgb"}
     colour["legend"] = {"orient": "bottom", "gradientLength": 160}
