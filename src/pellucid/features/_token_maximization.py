@@ -1,0 +1,322 @@
+"""Activation maximization over texts: which real tokens each unit of a layer would most like to read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Batch, Compute, Param, predict, untrained
+from pellucid._core._embedding import found as table_of
+from pellucid._core._feed import feed
+from pellucid._core._strongest import Strongest, chosen_units, strongest
+from pellucid.errors import InputError, MethodError
+from pellucid.features._pictures import FeaturePictures
+from pellucid.features._recipe import CONTROLS, TWINS, Control, Meter, no_control
+from pellucid.features._stretches import Stretches
+from pellucid.features._text_nearness import TextNearness
+from pellucid.features._token_search import Found, Reader, search
+from pellucid.features._words import words
+from pellucid.inputs import TextSpec
+
+REAL = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextRecipe:
+    """Everything that the trained network and its untrained twins share."""
+
+    site: str
+    spec: TextSpec
+    data: Tensor
+    units: Tensor
+    stretches: Stretches
+    nearness: TextNearness
+    steps: int
+    seeds: int
+    candidates: int
+    how: Compute
+
+    @property
+    def trials(self) -> int:
+        """How many units of untrained twins the control rests on."""
+        return max(CONTROLS, len(self.units))
+
+    @property
+    def twins(self) -> int:
+        """How many untrained twins: no unit is tried on one of them twice."""
+        return max(TWINS, -(-self.trials // len(self.units)))
+
+    def work(self, units: int) -> int:
+        """Rows through one network for so many units: the data once, then one per text and step."""
+        return len(self.data) + units * self.seeds * self.steps
+
+    def params(self) -> dict[str, Param]:
+        """As told in the result."""
+        return {
+            "statistics": "tokens",
+            "steps": self.steps,
+            "seeds": self.seeds,
+            "candidates": self.candidates,
+            "length": self.stretches.length,
+            "tokens": len(self.stretches.tokens),
+            "far": self.nearness.far,
+            "twins": self.twins,
+            "seed": self.how.seed,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeTexts:
+    """What the recipe gave on one network; ``[U]`` or ``[U, S, …]``."""
+
+    best: Strongest
+    texts: Tensor
+    reached: Tensor
+    steps: Tensor
+    started: Tensor
+    ratio: Tensor
+    distance: Tensor
+    agreement: Tensor
+
+
+def token_maximization(
+    model: nn.Module,
+    site: str,
+    *,
+    spec: TextSpec,
+    data: Tensor,
+    units: Sequence[int] | Tensor | None = None,
+    length: int | None = None,
+    steps: int = 64,
+    seeds: int = 2,
+    candidates: int = 32,
+    untrained_control: bool = True,
+    compute: Compute | None = None,
+) -> FeaturePictures:
+    """Short texts of real tokens that move each unit of a layer most.
+
+    ``max_t a_u(t)`` over texts t of L tokens, ``a_u`` the largest value of unit u over its positions. It
+    starts from stretches of real texts. In each step the gradient ``g_i`` in the vector of the token at each
+    place i orders all exchanges by what they promise, ``g_i · (e(w) − e(t_i))``; the first ``candidates`` are
+    read by the network and the best one is kept if it is better. A text that gained nothing from four
+    portions of candidates stops. Special tokens stay where a text has them.
+
+    Distance is (1 + tokens to exchange for the nearest real stretch of that length, order aside) ÷ (1 + the
+    same between a real stretch and its nearest neighbour, in the median); agreement is the share of tokens
+    that two starts have in common. Control and words are those of
+    :func:`~pellucid.features.activation_maximization`.
+
+    Args:
+        model: a network that looks token numbers up in one table; it comes back as it was.
+        site: the layer; the output layer for texts of a class.
+        spec: what token numbers mean.
+        data: real texts, token numbers int ``[N, T]``.
+        units: which units; ``None`` for all.
+        length: tokens of a made text; left out, the median of the real ones, at most 16. Where a unit sees
+            fewer tokens at a time, as many as it sees.
+        steps: most exchanges.
+        seeds: starts per unit.
+        candidates: exchanges tried in each step.
+        untrained_control: whether to run the same recipe on untrained twins.
+        compute: how to run.
+
+    Returns:
+        :class:`FeaturePictures` whose ``pictures`` and ``real`` are token numbers ``[U, S, T]``.
+
+    Raises:
+        SiteError: if the layer does not exist or the pass does not reach it.
+        TargetError: if a unit does not exist.
+        InputError: if the texts do not fit, or the network looks them up in no table or in several.
+        MethodError: if the layer is not differentiable, or the network cannot be copied for the control.
+
+    Cost:
+        One pass over the data; at most units × seeds × steps × (``candidates`` + 1) short texts forward and
+        units × seeds × steps backward, each ended at the layer. The control as much again or more.
+
+    Limits:
+        Real tokens need not make a real sentence: the made texts are lists of words. A greedy search ends in
+        a local maximum; two starts say how local. Tokens that the network saw seldom have vectors that hardly
+        learned anything and can move a unit by chance, so rare words in a made text mean little.
+
+    Source:
+        Ebrahimi et al. 2018, HotFlip, arXiv 1712.06751 (one exchange by its gradient); Zou et al. 2023,
+        arXiv 2307.15043 (several candidates, read by the network).
+
+    Example:
+        >>> from pellucid.inputs import WordTokenizer
+        >>> from pellucid.networks import text_cnn
+        >>> some = ["a fine film", "a dull film", "one fine day", "dull days"] * 3
+        >>> spec = TextSpec(WordTokenizer.learn(some, least=1))
+        >>> net = text_cnn(spec.size, 2, channels=4)
+        >>> made = token_maximization(net, "conv1", spec=spec, data=spec.encode(some), units=[2])
+        >>> made.pictures.shape
+        torch.Size([1, 2, 1])
+    """
+    began = time.perf_counter()
+    how = compute or Compute()
+    _refuse(spec, data, steps, seeds, candidates)
+    texts = feed(model, data, spec=spec, compute=how).packed
+    stretches = Stretches.of(texts, spec, length, how.seed)
+    reader = reader_of(model, site, spec, texts, how)
+    stretches, total = _fitted(reader, stretches, texts.shape[1])
+    picked = chosen_units(units, total, site)
+    nearness = TextNearness.of(stretches)
+    recipe = TextRecipe(site, spec, texts, picked, stretches, nearness, steps, seeds, candidates, how)
+    controlled = recipe.twins * len(texts) + recipe.trials * seeds * steps if untrained_control else 0
+    meter = Meter(how, recipe.work(len(picked)) + controlled)
+    own = follow(model, recipe, meter)
+    beside = _control(model, recipe, meter) if untrained_control else no_control(own.distance)
+    said = words(own.started, own.ratio, own.distance, own.agreement, nearness.far, beside.steadiness)
+    note = f"{len(picked)} of {total} units."
+    if not untrained_control:
+        note += " There is no untrained control to compare with, so no text is called supported."
+    return FeaturePictures(
+        site=site,
+        units=picked,
+        pictures=own.texts,
+        reached=own.reached,
+        largest=own.best.values[:, 0],
+        ratio=own.ratio,
+        distance=own.distance,
+        agreement=own.agreement,
+        untrained_ratio=beside.ratio,
+        untrained_distance=beside.distance,
+        untrained_agreement=beside.agreement,
+        started=own.started,
+        words=said,
+        real=texts[own.best.rows.to(texts.device)].cpu(),
+        rows=own.best.rows,
+        steps=own.steps,
+        spec=spec,
+        total=total,
+        n=own.best.n,
+        seconds=time.perf_counter() - began,
+        params=recipe.params(),
+        note=note,
+    )
+
+
+def _refuse(spec: TextSpec, data: Tensor, steps: int, seeds: int, candidates: int) -> None:
+    if not isinstance(spec, TextSpec):
+        raise InputError(
+            f"spec: expected a TextSpec that says what tokens mean, got {type(spec).__name__}. "
+            "For inputs of floating numbers use activation_maximization."
+        )
+    if not isinstance(data, Tensor) or data.ndim != 2:
+        raise InputError("data: expected token numbers [N, T], such as spec.encode(texts).")
+    if min(steps, seeds, candidates) < 1:
+        raise InputError(
+            f"steps, seeds and candidates must be at least 1, got {steps}, {seeds} and {candidates}."
+        )
+
+
+def reader_of(model: nn.Module, site: str, spec: TextSpec, texts: Tensor, how: Compute) -> Reader:
+    """The network with the table that it looks these texts up in."""
+    quiet = Compute(how.batch_size, how.seed)
+    table = table_of(feed(model, texts[:8], spec=spec, compute=quiet), quiet, [0])
+    if table is None:
+        raise InputError(
+            f"{type(model).__name__} gives these token numbers to no embedding as they are, so there is no "
+            "vector for each token to follow. Look at the real texts that excite a unit: "
+            "pellucid.layers.exemplars(model, inputs, site)."
+        )
+    return Reader(model, site, spec, table, quiet)
+
+
+def _fitted(reader: Reader, stretches: Stretches, width: int) -> tuple[Stretches, int]:
+    """Padded where the network is not indifferent to padding, else as short as units see; and all units."""
+    few = stretches.free[:8]
+    if not _indifferent(reader, stretches.whole(few), stretches.padded(width).whole(few)):
+        stretches = stretches.padded(width)
+    values, seen = reader.look(stretches.whole(few))
+    span = int(stretches.inside(seen).sum(1).median())  # ties would show more
+    return stretches.cut(span) if 0 < span < stretches.length else stretches, values.shape[1]
+
+
+def _indifferent(reader: Reader, short: Tensor, padded: Tensor) -> bool:
+    """Whether padding behind a text leaves the network's answer as it is."""
+    try:
+        answers = [predict(reader.model, x, spec=reader.spec, compute=reader.how) for x in (short, padded)]
+    except MethodError:
+        return False
+    return answers[0].shape == answers[1].shape and torch.allclose(*answers, rtol=1e-3, atol=1e-4)
+
+
+def follow(model: nn.Module, recipe: TextRecipe, meter: Meter) -> MadeTexts:
+    """The whole recipe on one network."""
+    stretches, seeds = recipe.stretches, recipe.seeds
+    named, along = recipe.spec.companions(recipe.data)
+    given = Batch({named: recipe.data}, along) if named else recipe.data
+    best = strongest(
+        model, given, [recipe.site], k=REAL, units=recipe.units, compute=meter.passing()
+    )[recipe.site]
+    reader = reader_of(model, recipe.site, recipe.spec, recipe.data, recipe.how)
+    units = recipe.units.repeat_interleave(seeds).to(recipe.data.device)
+    starts = torch.stack([_start(recipe, unit, turn) for unit in recipe.units.tolist() for turn in range(seeds)])
+    known: list[Tensor] = []
+
+    def rescue(numbers: Tensor) -> Tensor:
+        if not known:
+            known.append(reader.movers(stretches, recipe.units, seeds))
+        return known[0].flatten(0, 1)[numbers]
+
+    found = Found.together(
+        [
+            search(
+                reader,
+                stretches,
+                recipe.nearness,
+                units[part],
+                starts[part],
+                lambda numbers, first=int(part[0]): rescue(numbers + first),
+                steps=recipe.steps,
+                candidates=recipe.candidates,
+                tick=meter.add,
+            )
+            for part in torch.arange(len(units), device=units.device).split(recipe.how.batch_size)
+        ]
+    )
+    shape = (len(recipe.units), seeds)
+    free, reached = found.free.unflatten(0, shape), found.reached.view(shape)
+    largest, top = best.values[:, 0], reached.amax(1).cpu()
+    beyond = torch.where(top > 0, float("inf"), float("nan")).to(top)
+    return MadeTexts(
+        best,
+        stretches.whole(found.free).unflatten(0, shape).cpu(),
+        reached.cpu(),
+        found.steps.view(shape).cpu(),
+        found.started.view(shape).any(1).cpu(),
+        torch.where(largest > 0, top / largest, beyond),
+        recipe.nearness.distance(free[torch.arange(len(free)), reached.argmax(1)]).cpu(),
+        recipe.nearness.agreement(free),
+    )
+
+
+def _start(recipe: TextRecipe, unit: int, turn: int) -> Tensor:
+    """A real stretch, drawn for this unit and start."""
+    seed = (recipe.how.seed * 1_000_003 + turn) * 1_000_003 + unit
+    number = torch.randint(len(recipe.stretches.free), (), generator=torch.Generator().manual_seed(seed))
+    return recipe.stretches.free[int(number)]
+
+
+def _control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> Control:
+    """The recipe on several untrained twins, the units shared out among them."""
+    count = len(recipe.units)
+    trial = torch.arange(recipe.trials)
+    unit, turn = trial % count, trial // count
+    on = (unit + turn) % recipe.twins
+    found = torch.full((4, count, int(turn.max()) + 1), float("nan"))
+    for number in range(recipe.twins):
+        mine = on == number
+        if not bool(mine.any()):
+            continue
+        twin = untrained(model, seed=recipe.how.seed * 1_000 + number)
+        made = follow(twin, replace(recipe, units=recipe.units[unit[mine]]), meter)
+        steady = torch.where(made.started, made.agreement / made.distance, float("nan"))
+        for row, part in enumerate((made.ratio, made.distance, made.agreement, steady)):
+            found[row, unit[mine], turn[mine]] = part.float()
+    return Control(*found[:3].nanmean(2), found[3].flatten())
