@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         rules,
         save_run,
         train,
+        unit_of,
     )
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "importance_of",
     "layers",
     "layer",
+    "unit_of",
     "features",
     "rules",
     "concepts",
@@ -128,6 +130,7 @@ _VERBS = (
     "load_explanations",
     "layers",
     "layer",
+    "unit_of",
     "features",
     "rules",
     "concepts",

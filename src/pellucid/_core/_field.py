@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pellucid._core._compute import Compute
 from pellucid._core._guard import untouched
 from pellucid._core._probe import probe
+from pellucid._core._units import unit_axis
 from pellucid.errors import CancelledError, PellucidError
 
 
@@ -93,13 +94,14 @@ def fields(
     hits: dict[str, list[Tensor]] = {site: [] for site in sites}
     try:
         with (
-            _exact(model),
+            _exact(model, half=example.dtype in (torch.float16, torch.bfloat16)),
             untouched(model, seed=how.seed),
             torch.inference_mode(mode=False),
             torch.no_grad(),
         ):
-            for axis in range(2, example.ndim):
-                for site, hit in _poisoned(model, example[:1], sites, axis, how.batch_size).items():
+            units = unit_axis(model, example, ".:in")
+            for axis in [axis for axis in range(1, example.ndim) if axis != units]:
+                for site, hit in _poisoned(model, example[:1], sites, axis, units, how.batch_size).items():
                     hits[site].append(hit)
     except (PellucidError, CancelledError):
         raise
@@ -110,7 +112,7 @@ def fields(
 
 
 def _poisoned(
-    model: nn.Module, example: Tensor, sites: Sequence[str], axis: int, chunk: int
+    model: nn.Module, example: Tensor, sites: Sequence[str], axis: int, units: int, chunk: int
 ) -> dict[str, Tensor]:
     """For each site bool ``[input indices, positions along the axis]``: what turns NaN."""
     found: dict[str, list[Tensor]] = {site: [] for site in sites}
@@ -120,11 +122,18 @@ def _poisoned(
         with probe(model, read=sites, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
         for site in sites:
-            found[site].append(_turned(seen[site], len(index), example.ndim, axis))
+            place = axis - (units < axis)  # among the axes of space, counted from 1
+            found[site].append(_turned(by_places(model, seen[site], site), len(index), example.ndim, place))
     return {site: torch.cat(parts) for site, parts in found.items()}
 
 
+def by_places(model: nn.Module, activation: Tensor, site: str) -> Tensor:
+    """An activation with its units last, so that places come after the rows."""
+    return activation if activation.ndim < 3 else activation.movedim(unit_axis(model, activation, site), -1)
+
+
 def _turned(activation: Tensor, rows: int, ndim: int, axis: int) -> Tensor:
+    """Which places along an axis turned NaN: bool ``[rows, places]``, one where the layer has none."""
     if len(activation) != rows or not activation.is_floating_point():
         return torch.zeros(rows, 1, dtype=torch.bool)
     bad = activation.isnan()
@@ -145,11 +154,14 @@ def _field(hits: list[Tensor]) -> Field | None:
 
 
 @contextmanager
-def _exact(model: nn.Module) -> Generator[None]:
+def _exact(model: nn.Module, *, half: bool) -> Generator[None]:
     """Kernels that mix no neighbours in between (Winograd does), and buffers put back as they were."""
     kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
     with ExitStack() as stack:
         stack.enter_context(torch.backends.nnpack.flags(enabled=False))
+        if half:
+            # its kernels for half precision work in blocks
+            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         if torch.cuda.is_initialized():
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         try:

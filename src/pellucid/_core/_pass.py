@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed, out_of_memory
 from pellucid._core._fold import Fold, turns
+from pellucid._core._guard import inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._target import Target, the_output
@@ -57,10 +58,7 @@ class Pass:
         model = self.feed.model
         try:
             if self.feed.guard.inferred:
-                raise MethodError(
-                    f"{type(model).__name__} was made under torch.inference_mode(), and what is made there "
-                    "cannot be differentiated. Make it outside."
-                )
+                raise MethodError(inference_made(model))
             return self._run(point, variants, chunk, weights, gradients=True, by=by, most=most)
         except MethodError as error:
             raise type(error)(f"{error}{self._instead(point, chunk)}") from error

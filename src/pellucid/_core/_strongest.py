@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
 from pellucid._core._outputs import activations
-from pellucid._core._units import by_unit, position_shape
+from pellucid._core._spec import InputSpec
+from pellucid._core._units import along, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
 OFFERS = 8  # of chunks, before they are merged
@@ -80,8 +81,10 @@ class _Ranking:
         k: int,
         units: Sequence[int] | Tensor | None,
         of: Callable[[Tensor], Tensor] | None,
+        real: Tensor | None,
     ) -> None:
         self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
+        self.real = real
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
         self.rows, self.dtype = 0, torch.float32
@@ -94,15 +97,20 @@ class _Ranking:
 
         It leaves no trace here, so that a chunk may be tried again.
         """
+        axis = unit_axis(self.model, activation, self.site)
         activation = activation.detach() if self.of is None else self.of(activation.detach())
-        found = by_unit(self.model, activation)
+        found = along(activation, axis)
         if not len(found):
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
         if self.wanted is not None:
             picked = chosen_units(self.wanted, found.shape[1], self.site)
             found = found[:, picked.to(found.device)]
+        if self.real is not None and found.shape[2] == self.real.shape[1]:
+            # rows come in order, and this chunk begins behind those taken in
+            here = self.real[self.n : self.n + len(found)].to(found.device)
+            found = found.masked_fill(~here[:, None], float("-inf"))
         values = found.amax(2).T.contiguous()
-        self._sizes(activation, len(values))
+        self._sizes(activation, axis, len(values))
         if self.floor is None:
             row = _first(values, min(self.k, values.shape[1]))
             unit = torch.arange(len(values), device=row.device)[:, None].expand_as(row)
@@ -114,11 +122,11 @@ class _Ranking:
         place = torch.zeros_like(row) if found.shape[2] == 1 else found[row, unit].argmax(1)
         return torch.stack([unit.double(), values[unit, row].double(), row.double(), place.double()])
 
-    def _sizes(self, activation: Tensor, picked: int) -> None:
-        shape = position_shape(self.model, activation)
+    def _sizes(self, activation: Tensor, axis: int, picked: int) -> None:
+        shape = places(activation, axis)
         if self.total and shape != self.shape:
             raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
-        whole = picked if self.wanted is None else by_unit(self.model, activation[:1]).shape[1]
+        whole = picked if self.wanted is None else along(activation[:1], axis).shape[1]
         self.picked = picked
         self.shape, self.total, self.rows, self.dtype = shape, whole, len(activation), activation.dtype
 
@@ -173,11 +181,14 @@ def strongest(
     k: int,
     units: Sequence[int] | Tensor | None = None,
     of: Callable[[Tensor], Tensor] | None = None,
+    spec: InputSpec | None = None,
+    real: Tensor | None = None,
     compute: Compute | None = None,
 ) -> dict[str, Strongest]:
     """Top ``k`` rows of every unit of several layers, in one pass that keeps no activation.
 
-    ``of`` makes other units of an activation first, such as the elements of a dictionary.
+    ``of`` makes other units of an activation first, such as the elements of a dictionary; ``spec`` says what
+    goes along with the inputs; ``real`` bool ``[N, T]`` says which positions count in layers that have T.
 
     Example:
         >>> seen = strongest(nn.Identity(), torch.tensor([[1.0, 5.0], [2.0, 4.0]]), ["."], k=1)
@@ -186,12 +197,12 @@ def strongest(
     """
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")
-    rankings = {site: _Ranking(model, site, k, units, of) for site in sites}
+    rankings = {site: _Ranking(model, site, k, units, of, real) for site in sites}
     if not rankings:
         raise InputError("Expected at least one layer, got none.")
     stop = sites[0] if len(rankings) == 1 else None
     looks = {site: ranking.look for site, ranking in rankings.items()}
-    for rows, seen in activations(model, inputs, looks, stop=stop, compute=compute):
+    for rows, seen in activations(model, inputs, looks, stop=stop, spec=spec, compute=compute):
         for site, ranking in rankings.items():
             ranking.add(seen[site], rows)
     return {site: ranking.result() for site, ranking in rankings.items()}

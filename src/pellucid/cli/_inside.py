@@ -14,6 +14,7 @@ from pellucid.cli._arguments import (
     AsJson,
     BatchSize,
     Data,
+    Drawings,
     Estimated,
     Model,
     Seed,
@@ -22,6 +23,8 @@ from pellucid.cli._arguments import (
     subject_of,
 )
 from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
+from pellucid.cli._unit import page_of_unit, write_drawings
+from pellucid.errors import InputError
 
 
 def layers(
@@ -63,10 +66,18 @@ def features(
     units: Annotated[
         str | None, typer.Option(help="Units, such as 0,3,7; left out, all.", metavar="LIST")
     ] = None,
+    unit: Annotated[
+        int | None, typer.Option(help="Everything about this one unit, on a page of its own.", metavar="N")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Steps of activation maximization.")] = 256,
     out: Annotated[
-        Path | None, typer.Option(help="Write the pictures to this .png or .svg.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write the pictures to this .png, .svg or .pdf; with --unit the page to this .html.",
+            metavar="FILE",
+        ),
     ] = None,
+    svg: Drawings = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
     estimate: Estimated = False,
@@ -88,10 +99,20 @@ def features(
         told = {"model": model, "site": site, "units": units, "steps": steps}
         tell_estimate("features", dict(told), plan, began, seed, as_json=as_json)
         return
+    if unit is not None:
+        if units is not None or site is None:
+            raise InputError("--unit shows one unit of the layer that is named: give SITE, and no --units.")
+        with progress("unit", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+            one = tasks.unit_of(subject, site, unit, steps=steps, compute=compute)
+        about = {"model": model, "site": site, "unit": unit, "steps": steps}
+        page_of_unit(one, about, out, svg, subject.name, began, seed, as_json=as_json)
+        return
     with progress("features", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         page = tasks.features(subject, site, units=picked, steps=steps, compute=compute)
+    drawn = figures.feature_tiles(page.pictures, page.exemplars, page.real)
+    write_drawings([drawn], svg)
     if out is not None:
-        figures.feature_tiles(page.pictures, page.exemplars, subject.data).save(out)
+        drawn.save(out)
         narrate(f"Pictures written to {out}")
     if as_json:
         inputs = {"model": model, "site": site, "units": units, "steps": steps}

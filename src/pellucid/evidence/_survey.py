@@ -9,18 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import (
-    Compute,
-    InputSpec,
-    Target,
-    TargetLike,
-    as_target,
-    holm,
-    log_odds,
-    logit,
-    predict,
-    wilson,
-)
+from pellucid._core import Compute, InputSpec, TargetLike, holm, wilson
 from pellucid.errors import InputError
 from pellucid.evidence._about import twin_maps
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
@@ -29,7 +18,7 @@ from pellucid.evidence._free import free_maps
 from pellucid.evidence._matters import examined
 from pellucid.evidence._nulls import agreement
 from pellucid.evidence._responses import Responses, responses
-from pellucid.evidence._scalar import of_target
+from pellucid.evidence._scalar import of_target, settled
 from pellucid.evidence._statistics import differ, discoveries, interval, resamples, sign_flip
 
 
@@ -176,7 +165,7 @@ def survey(
         raise InputError(
             f"Expected at least one method and {LEAST + 1} inputs, got {len(methods)} and {len(inputs)}."
         )
-    what = _settled(model, inputs, target, spec, how)
+    what = settled(model, inputs, target, spec, how)
     drawn: dict[str, tuple[Case, int]] = {}
     for name, method in methods.items():
         made = method(model, inputs, what, spec=spec, compute=how)
@@ -192,20 +181,6 @@ def survey(
     seen = responses(model, inputs, what, spec=spec, fill=fill, masks=masks, others=inputs, compute=how)
     rows = [_row(name, case, cost, seen, draws, twins, q) for name, (case, cost) in drawn.items()]
     return _table(rows + _model_free(inputs, seen, spec), seen, draws, twins, q)
-
-
-def _settled(
-    model: nn.Module, inputs: Tensor, target: TargetLike | None, spec: InputSpec | None, how: Compute
-) -> Target:
-    given = None if target is None else as_target(target)
-    if given is not None and given.settle is None:
-        return given
-    outputs = predict(model, inputs, output=None if given is None else given.output, spec=spec, compute=how)
-    if given is not None and given.settle is not None:
-        return given.settle(outputs)
-    if outputs.ndim == 2 and outputs.shape[1] > 1:
-        return log_odds(outputs.argmax(1).cpu())
-    return logit(0)
 
 
 def _row(

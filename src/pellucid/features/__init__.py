@@ -1,7 +1,31 @@
 """What hidden units would most like to see, and how far to believe the picture."""
 
+from pellucid.features._accentuation import accentuation
+from pellucid.features._caricature import caricature
 from pellucid.features._maximization import activation_maximization
+from pellucid.features._objectives import (
+    Channel,
+    Concept,
+    Difference,
+    Direction,
+    Logit,
+    Objective,
+    Unit,
+)
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._token_maximization import token_maximization
 
-__all__ = ["FeaturePictures", "activation_maximization", "token_maximization"]
+__all__ = [
+    "Channel",
+    "Concept",
+    "Difference",
+    "Direction",
+    "FeaturePictures",
+    "Logit",
+    "Objective",
+    "Unit",
+    "accentuation",
+    "activation_maximization",
+    "caricature",
+    "token_maximization",
+]

@@ -1,39 +1,37 @@
-"""Activation maximization: what each unit of a layer would most like to see."""
+"""Activation maximization: what units, channels, classes and directions would most like to see."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
-from pellucid._core._feed import feed
-from pellucid._core._strongest import chosen_units
-from pellucid.errors import InputError
-from pellucid.features._canvas import canvas_of, samples
-from pellucid.features._choice import known, statistics_of
-from pellucid.features._nearness import Nearness
+from pellucid.errors import TargetError
+from pellucid.features._objectives import Objective
 from pellucid.features._pictures import FeaturePictures
-from pellucid.features._recipe import Control, Made, Meter, Recipe, control, follow, no_control
-from pellucid.features._words import words
-
-JITTER_FROM = 16
-FEWEST = 8
+from pellucid.features._run import Options, run
+from pellucid.features._views import Transforms
 
 
 def activation_maximization(
     model: nn.Module,
-    site: str,
+    site: str | None = None,
     *,
     spec: InputSpec | None = None,
     data: Tensor,
     units: Sequence[int] | Tensor | None = None,
+    objectives: Sequence[Objective] | None = None,
     steps: int = 256,
     seeds: int = 2,
     statistics: Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"] = "auto",
+    transforms: Transforms = "auto",
+    diversity: float = 0.0,
+    diversity_at: str | None = None,
     untrained_control: bool = True,
+    keep: str | Path | None = None,
     compute: Compute | None = None,
 ) -> FeaturePictures:
     """Inputs that move each unit of a layer most, learned inside the data's own statistics.
@@ -53,10 +51,16 @@ def activation_maximization(
     - ``free``: no bound at all, as a control: it reaches several times more than any real input and shows
       noise that an untrained network likes as much.
 
-    The first three are what ``"auto"`` chooses from. Pictures but the free ones stay in each channel's range. Where only convolutions and pools lie before the layer, the
-    canvas is as large as the receptive field. Canvases from 16 pixels on are moved at random in each step,
-    each by itself. A start that a dead ReLU does not answer begins again near a strong real input. An input
-    stops when its value gained less than 0.5 % in 32 steps.
+    The first three are what ``"auto"`` chooses from. Pictures but the free ones stay in each channel's
+    range. Where only convolutions and pools lie before the layer, the
+    canvas of a single unit is as large as the receptive field. A start that a dead ReLU does not answer
+    begins again near a strong real input. An input stops when its value gained less than 0.5 % in 32 steps.
+
+    Instead of units, ``objectives`` are climbed, all of one layer, together: :class:`Unit`, :class:`Channel`,
+    :class:`Logit`, :class:`Difference`, :class:`Direction`, :class:`Concept`. With ``diversity`` λ the seeds
+    of one objective show several faces of it: each climbs ``a ÷ largest − λ · mean cos(G, G')``, where G, G'
+    are the Gram matrices of its channels and those of another seed, and ``largest`` is the value of the
+    strongest real input.
 
     The control runs the same recipe on at least 4 untrained twins, the units shared out among them so that
     there are 20 trials or more. Words: ``"did not start"`` where no start had a gradient; ``"not better than
@@ -67,23 +71,33 @@ def activation_maximization(
 
     Args:
         model: any network; it comes back as it was.
-        site: the layer; the output layer for class pictures.
+        site: the layer; ``None`` where objectives are classes.
         spec: what an input means; categories of a :class:`~pellucid.inputs.TabularSpec` are kept whole.
         data: real inputs ``[N, *shape]`` as the network takes them; 500 or more give steady statistics.
         units: which units; ``None`` for all.
+        objectives: what is climbed, in place of units.
         steps: most steps.
-        seeds: starts per unit.
+        seeds: starts per objective.
         statistics: what a made input keeps of the data; ``"auto"`` chooses by kind and size.
+        transforms: how each input is changed at random, by itself, before every look at it: ``"jitter"``
+            moves it by up to a sixteenth of its side; ``"full"`` also stretches it by up to 10 % and turns it
+            by up to 10°; axes below 16 pixels stay as they are, sounds change along time only. ``"auto"`` is
+            ``"jitter"``: it made seeds agree more, and values survive a shift, and ``"full"`` added nothing.
+        diversity: how strongly seeds of one objective are held apart; 0 not at all.
+        diversity_at: layer, at or before ``site``, whose Gram matrices are compared; ``None`` for ``site``.
         untrained_control: whether to run the same recipe on untrained twins.
-        compute: how to run; ``batch_size`` inputs climb together.
+        keep: folder for finished portions. The same call goes on after the last one, however it was stopped,
+            and ends with the same pictures to the bit.
+        compute: how to run; at most ``batch_size`` inputs climb together, fewer where memory is short.
 
     Returns:
         :class:`FeaturePictures`.
 
     Raises:
         SiteError: if the layer does not exist or the pass does not reach it.
-        TargetError: if a unit does not exist.
+        TargetError: if a unit does not exist, or objectives do not go together.
         InputError: if the data do not fit the network or are too few.
+        StoreError: if ``keep`` holds parts of a run with other settings.
         MethodError: if the layer is not differentiable, or the network cannot be copied for the control.
 
     Cost:
@@ -94,95 +108,41 @@ def activation_maximization(
         A large ratio proves nothing: untrained networks reach as much. What a picture shows is one maximum,
         not all that a unit answers to, and it can be steered without changing what the network does; look at
         the real inputs beside it first. First layers are close to linear, so their pictures are no steadier
-        than those of an untrained network. Categories move independently of the numbers.
+        than those of an untrained network. Categories move independently of the numbers. Faces held apart by
+        ``diversity`` agree less because of it, so their word is no better than ``"weak"`` as a rule.
 
     Source:
         Erhan et al. 2009, Visualizing higher-layer features of a deep network; Fel et al. 2023, Unlocking
-        feature visualization with magnitude constrained optimization, arXiv 2306.06805 (the spectrum);
+        feature visualization with magnitude constrained optimization, arXiv 2306.06805 (the spectrum, the
+        importance); Olah et al. 2017, Feature visualization, distill.pub (objectives, diversity);
         Geirhos et al. 2023, Don't trust your eyes, arXiv 2306.04719 (the limits).
 
     Example:
         >>> import torch
+        >>> from pellucid.features import Difference, Logit
         >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
         >>> made = activation_maximization(net, "1", data=torch.randn(64, 4), steps=8)
         >>> made.pictures.shape, len(made.words)
         (torch.Size([3, 2, 4]), 3)
+        >>> made = activation_maximization(
+        ...     net, data=torch.randn(64, 4), objectives=[Difference(Logit(0), Logit(2))], steps=8
+        ... )
+        >>> made.labels
+        ('class 0 − class 2',)
     """
-    began = time.perf_counter()
     how = compute or Compute()
-    real = _real(model, data, spec, how)
-    _refuse(steps, seeds)
-    known(statistics, real.ndim)
-    canvas = canvas_of(model, real[:1], site, how)
-    picked = chosen_units(units, canvas.units, site)
-    sample, rows = samples(real, canvas, how.seed)
-    kept = statistics_of(sample, statistics, spec)
-    jitter = tuple(side // JITTER_FROM for side in canvas.shape[1:])
-    near = Nearness.of(sample, rows, standardised=real.ndim == 2)
-    recipe = Recipe(site, picked, real, sample, canvas, kept, near, steps, seeds, jitter, how)
-    meter = Meter(how, recipe.work + (recipe.control_work if untrained_control else 0))
-    own = follow(model, recipe, meter)
-    beside = control(model, recipe, meter) if untrained_control else no_control(own.distance)
-    return _finished(own, beside, recipe, spec, time.perf_counter() - began)
-
-
-def _real(model: nn.Module, data: Tensor, spec: InputSpec | None, how: Compute) -> Tensor:
-    """The data as the network takes them, checked."""
-    if not isinstance(data, Tensor):
-        raise InputError(
-            f"data: expected a tensor [N, *shape] of real inputs, got {type(data).__name__}. "
-            "Networks with several inputs have no pictures yet; look at the exemplars of their units."
-        )
-    real = feed(model, data, spec=spec, compute=how).packed
-    if real.ndim < 2 or not real.is_floating_point():
-        raise InputError(
-            f"data: expected rows [N, D] or pictures [N, C, H, W] of floating numbers, "
-            f"got {real.dtype} {list(real.shape)}."
-        )
-    if len(real) < FEWEST:
-        raise InputError(
-            f"data: expected at least {FEWEST} real inputs to learn statistics, got {len(real)}."
-        )
-    return real
-
-
-def _refuse(steps: int, seeds: int) -> None:
-    if steps < 1 or seeds < 1:
-        raise InputError(f"steps and seeds must be at least 1, got {steps} and {seeds}.")
-
-
-def _finished(
-    own: Made, beside: Control, recipe: Recipe, spec: InputSpec | None, seconds: float
-) -> FeaturePictures:
-    far = recipe.nearness.far
-    return FeaturePictures(
-        recipe.site,
-        recipe.units,
-        own.made,
-        own.reached,
-        own.best.values[:, 0],
-        own.ratio,
-        own.distance,
-        own.agreement,
-        beside.ratio,
-        beside.distance,
-        beside.agreement,
-        own.started,
-        words(own.started, own.ratio, own.distance, own.agreement, far, beside.steadiness),
-        own.real.cpu(),
-        own.best.rows,
-        own.steps,
+    if objectives is not None and units is not None:
+        raise TargetError("Say units= or objectives=, not both; objectives=[Unit(3)] is unit 3.")
+    options = Options(
         spec,
-        own.best.total,
-        own.best.n,
-        seconds,
-        recipe.params(),
-        _note(recipe, bool(beside.steadiness.isfinite().any())),
+        steps,
+        seeds,
+        statistics,
+        transforms,
+        float(diversity),
+        diversity_at,
+        untrained_control,
+        keep,
+        how,
     )
-
-
-def _note(recipe: Recipe, controlled: bool) -> str:
-    shown = f"{len(recipe.units)} of {recipe.canvas.units} units."
-    if controlled:
-        return shown
-    return f"{shown} There is no untrained control to compare with, so no picture is called supported."
+    return run(model, site, data, objectives, options, units=units)

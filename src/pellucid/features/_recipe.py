@@ -1,4 +1,4 @@
-"""The recipe that a trained network and its untrained twin go through alike."""
+"""The recipe that a trained network and its untrained twins go through alike."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from pellucid._core._strongest import Strongest, strongest
 from pellucid._core._units import by_unit
 from pellucid.features._ascent import Climb, climb
 from pellucid.features._canvas import Canvas, pieces
+from pellucid.features._goals import Goals, goals_of
+from pellucid.features._kept import Kept
 from pellucid.features._nearness import Nearness
+from pellucid.features._objectives import Logit, Objective, Unit, number_of
+from pellucid.features._origins import Origins
+from pellucid.features._pulls import Diversity
 from pellucid.features._statistics import Statistics
+from pellucid.features._views import Views
 
 REAL = 3
 CONTROLS = 20
@@ -25,10 +31,26 @@ SPREAD = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
-    """Everything that the trained network and its untrained twin share."""
+    """Everything that the trained network and its untrained twins share.
+
+    Args:
+        site: the layer.
+        objectives: what is climbed, ``U`` of them.
+        data: real inputs.
+        sample: those, cut to the canvas.
+        canvas: what is made.
+        statistics: inside which it is made.
+        nearness: measures distances.
+        steps, seeds: most steps, and starts per objective.
+        views: how inputs are changed at random on the way.
+        diversity: how faces of one objective are held apart.
+        origins: real inputs where the climbs start, one per objective.
+        how: to run; ``batch_size`` inputs climb together.
+        kept: where finished parts are.
+    """
 
     site: str
-    units: Tensor
+    objectives: tuple[Objective, ...]
     data: Tensor
     sample: Tensor
     canvas: Canvas
@@ -36,37 +58,55 @@ class Recipe:
     nearness: Nearness
     steps: int
     seeds: int
-    jitter: tuple[int, ...]
+    views: Views | None
+    diversity: Diversity | None
+    origins: Origins | None
     how: Compute
+    kept: Kept
+
+    @property
+    def units(self) -> Tensor:
+        """Number of each objective's unit, or -1."""
+        return torch.tensor([number_of(each) for each in self.objectives])
 
     @property
     def work(self) -> int:
         """Rows through one network: the data once, then one per made input and step."""
-        return len(self.data) + len(self.units) * self.seeds * self.steps
+        return len(self.data) + len(self.objectives) * self.seeds * self.steps
 
     @property
     def trials(self) -> int:
         """How many made units of untrained twins the control rests on."""
-        return max(CONTROLS, len(self.units))
+        return max(CONTROLS, len(self.objectives))
 
     @property
     def twins(self) -> int:
         """How many untrained twins: no unit is tried on one of them twice."""
-        return max(TWINS, math.ceil(self.trials / len(self.units)))
+        return max(TWINS, math.ceil(self.trials / len(self.objectives)))
 
     @property
     def control_work(self) -> int:
         """Rows through all untrained twins."""
         return self.twins * len(self.data) + self.trials * self.seeds * self.steps
 
+    def some(self, which: Tensor) -> Recipe:
+        """For some of the objectives."""
+        origins = None if self.origins is None else self.origins.some(which)
+        return replace(self, objectives=tuple(self.objectives[i] for i in which.tolist()), origins=origins)
+
     def params(self) -> dict[str, Param]:
         """As told in the result."""
+        views = self.views
         return {
             "statistics": self.statistics.kind,
             "steps": self.steps,
             "seeds": self.seeds,
             "canvas": list(self.canvas.shape),
-            "jitter": list(self.jitter),
+            "jitter": list(views.jitter if views else [0] * (len(self.canvas.shape) - 1)),
+            "stretch": max(views.stretch) if views else 0.0,
+            "turn": views.turn if views else 0.0,
+            "diversity": self.diversity.strength if self.diversity else 0.0,
+            "pull": self.origins.strength if self.origins else 0.0,
             "far": self.nearness.far,
             "twins": self.twins,
             "seed": self.how.seed,
@@ -82,10 +122,12 @@ class Made:
     made: Tensor
     reached: Tensor
     steps: Tensor
+    importance: Tensor
     ratio: Tensor
     distance: Tensor
     agreement: Tensor
     started: Tensor
+    at_origin: Tensor | None
 
     @property
     def steadiness(self) -> Tensor:
@@ -127,73 +169,105 @@ class Meter:
 
 def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
     """The whole recipe on one network."""
-    best = strongest(model, recipe.data, [recipe.site], k=REAL, units=recipe.units, compute=meter.passing())[
-        recipe.site
-    ]
+    goals = goals_of(recipe.objectives, model, recipe.site, recipe.data[:1], recipe.how)
+    best = _strongest(model, recipe, goals, meter)
     count, each = best.rows.shape
     real = pieces(recipe.data, recipe.canvas, best.rows.flatten(), best.positions.flatten(0, 1))
     real = real.unflatten(0, (count, each))
-    task = _task(model, recipe)
-    summit = climb(task, recipe.statistics, recipe.how.batch_size, meter.add)
+    largest = best.values[:, 0]
+    task, at_origin = _task(model, recipe, goals, largest)
+    summit = climb(task, recipe.statistics, recipe.how.batch_size, meter.add, recipe.kept)
     shape = (count, recipe.seeds)
     made, reached = summit.made.unflatten(0, shape), summit.reached.view(shape)
     top = made[torch.arange(count), reached.argmax(1)]
-    started = summit.started.view(shape).any(1).cpu()
-    largest = best.values[:, 0]
     return Made(
         best,
         real,
         made.cpu(),
         reached.cpu(),
         summit.steps.view(shape).cpu(),
+        summit.importance.unflatten(0, shape).cpu(),
         _ratio(reached.amax(1).cpu(), largest),
         recipe.nearness.distance(top).cpu(),
-        recipe.nearness.agreement(made),
-        started,
+        recipe.nearness.agreement(
+            made, recipe.origins.inputs if recipe.origins and recipe.origins.starts else None
+        ),
+        summit.started.view(shape).any(1).cpu(),
+        at_origin,
     )
 
 
-def _task(model: nn.Module, recipe: Recipe) -> Climb:
-    units = recipe.units.repeat_interleave(recipe.seeds)
-    turn = torch.arange(recipe.seeds).repeat(len(recipe.units))
-    seeds = (recipe.how.seed * 1_000_003 + turn) * 1_000_003 + units
-    starts = torch.stack(
+def _strongest(model: nn.Module, recipe: Recipe, goals: Goals, meter: Meter) -> Strongest:
+    """The strongest real inputs of each objective."""
+    # single units need no arithmetic
+    plain = all(isinstance(each, Unit | Logit) for each in recipe.objectives)
+    units, of = (recipe.units, None) if plain else (None, goals.of(model, recipe.site))
+
+    how = meter.passing()
+
+    def look() -> Strongest:
+        return strongest(model, recipe.data, [recipe.site], k=REAL, units=units, of=of, compute=how)[
+            recipe.site
+        ]
+
+    found = recipe.kept.once("data", look)
+    # where an earlier run looked, the pass is over at once
+    how.progress(len(recipe.data), len(recipe.data))
+    return found
+
+
+def _task(model: nn.Module, recipe: Recipe, goals: Goals, largest: Tensor) -> tuple[Climb, Tensor | None]:
+    """What is climbed, and the value of each origin."""
+    count, place = len(recipe.objectives), recipe.data.device
+    own = torch.arange(count).repeat_interleave(recipe.seeds)
+    turn = torch.arange(recipe.seeds).repeat(count)
+    # a unit keeps its chance whatever climbs beside it
+    numbers = torch.tensor([n if n >= 0 else i for i, n in enumerate(recipe.units.tolist())])
+    seeds = (recipe.how.seed * 1_000_003 + turn) * 1_000_003 + numbers[own]
+    noise = torch.stack(
         [
             torch.randn(recipe.statistics.latent, generator=torch.Generator().manual_seed(seed))
             for seed in seeds.tolist()
         ]
-    )
-    return Climb(
+    ).to(recipe.data)
+    task = Climb(
         model,
         recipe.site,
-        recipe.canvas.place,
-        units.to(recipe.data.device),
+        goals.rows(own),
+        torch.full((len(own),), recipe.canvas.place, device=place),
+        torch.where(largest == 0, 1, largest.abs())[own].to(recipe.data),
         seeds,
-        (SPREAD * starts).to(recipe.data),
-        _rescue(model, recipe),
+        SPREAD * noise,
+        _rescue(model, recipe, goals),
         recipe.steps,
-        recipe.jitter,
+        recipe.views,
+        None,
+        recipe.diversity,
     )
+    if recipe.origins is None:
+        return task, None
+    return recipe.origins.begin(task, goals, noise, recipe.seeds, recipe.statistics, recipe.how)
 
 
-def _rescue(model: nn.Module, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+def _rescue(model: nn.Module, recipe: Recipe, goals: Goals) -> Callable[[Tensor], Tensor]:
     """Real pieces that move a unit at its very place, a different one for each start; found when needed."""
     known: list[Tensor] = []
 
     def latents(numbers: Tensor) -> Tensor:
         if not known:
-            known.append(_movers(model, recipe))
+            known.append(_movers(model, recipe, goals))
         own, turn = numbers.cpu() // recipe.seeds, numbers.cpu() % recipe.seeds
         return recipe.statistics.find(recipe.sample[known[0][own, turn % known[0].shape[1]]])
 
     return latents
 
 
-def _movers(model: nn.Module, recipe: Recipe) -> Tensor:
-    """Sample numbers ``[U, seeds]`` with the largest values of each unit at the canvas's place."""
+def _movers(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
+    """Sample numbers ``[U, seeds]`` with the largest values of each goal at the canvas's place."""
     how = Compute(recipe.how.batch_size, recipe.how.seed)
+    place = 0 if goals.whole else recipe.canvas.place
     parts = [
-        by_unit(model, seen[recipe.site])[:, recipe.units.to(recipe.data.device), recipe.canvas.place]
+        goals.every(by_unit(model, seen[recipe.site], recipe.site))[:, :, place]
         for _, seen in activations(model, recipe.sample, [recipe.site], stop=recipe.site, compute=how)
     ]
     values = torch.cat(parts).T
@@ -207,7 +281,7 @@ def _ratio(reached: Tensor, largest: Tensor) -> Tensor:
 
 def control(model: nn.Module, recipe: Recipe, meter: Meter) -> Control:
     """The recipe on several untrained twins: what one draw of weights happens to like is no yardstick."""
-    count = len(recipe.units)
+    count = len(recipe.objectives)
     trial = torch.arange(recipe.trials)
     unit, turn = trial % count, trial // count
     on = (unit + turn) % recipe.twins
@@ -217,7 +291,8 @@ def control(model: nn.Module, recipe: Recipe, meter: Meter) -> Control:
         if not bool(mine.any()):
             continue
         twin = untrained(model, seed=recipe.how.seed * 1_000 + number, calibrate=recipe.data[:512])
-        made = follow(twin, replace(recipe, units=recipe.units[unit[mine]]), meter)
+        some = replace(recipe.some(unit[mine]), kept=recipe.kept.under(f"twin{number}"))
+        made = follow(twin, some, meter)
         for row, part in enumerate((made.ratio, made.distance, made.agreement, made.steadiness)):
             found[row, unit[mine], turn[mine]] = part.float()
     ratio, distance, agreement = found[:3].nanmean(2)

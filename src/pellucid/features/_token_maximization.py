@@ -197,6 +197,7 @@ def token_maximization(
         seconds=time.perf_counter() - began,
         params=recipe.params(),
         note=note,
+        labels=tuple(f"unit {unit}" for unit in picked.tolist()),
     )
 
 

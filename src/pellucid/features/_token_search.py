@@ -36,7 +36,7 @@ class Reader:
     def values(self, texts: Tensor, units: Tensor) -> Tensor:
         """Each unit's largest value over positions ``[b]`` for texts ``[b, T]``."""
         found: list[Tensor] = []
-        look = {self.site: lambda seen: by_unit(self.model, seen).amax(2)}
+        look = {self.site: lambda seen: by_unit(self.model, seen, self.site).amax(2)}
         for rows, seen in activations(
             self.model, texts, look, stop=self.site, spec=self.spec, compute=self.how
         ):
@@ -56,7 +56,7 @@ class Reader:
 
     def movers(self, stretches: Stretches, units: Tensor, k: int) -> Tensor:
         """Free tokens ``[U, k, L]`` of the real stretches that move each unit most."""
-        look = {self.site: lambda seen: by_unit(self.model, seen).amax(2)[:, units]}
+        look = {self.site: lambda seen: by_unit(self.model, seen, self.site).amax(2)[:, units]}
         texts = stretches.whole(stretches.free)
         parts = [
             seen[self.site]
@@ -94,7 +94,7 @@ class Reader:
                 parameter.requires_grad_(False)
             with probe(self.model, read=[self.site], write={self.table.site: leaf}, stop=self.site) as seen:
                 _ = self.model(**{name: texts}, **along) if name else self.model(texts)
-            every = by_unit(self.model, seen[self.site]).amax(2)
+            every = by_unit(self.model, seen[self.site], self.site).amax(2)
             if not every.requires_grad:
                 raise MethodError(
                     f"{self.site!r} does not depend on the words' vectors in a differentiable way; "

@@ -9,10 +9,12 @@ from pellucid.figures._effects import effects
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
-from pellucid.figures._figure import Figure, Table, Word, word_html
+from pellucid.figures._figure import Figure, Table, Word, save_all, word_html
+from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
@@ -23,14 +25,21 @@ from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
+from pellucid.figures._space import space_map
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
+from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import tokens
+from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._unit_classes import unit_classes
+from pellucid.figures._unit_effect import unit_effect
+from pellucid.figures._unit_inputs import field_on_input, unit_inputs
 from pellucid.figures._units import unit_grid
 from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
+    "attention_heads",
     "Figure",
     "Look",
     "THEME",
@@ -41,6 +50,7 @@ __all__ = [
     "bars",
     "cards_html",
     "check_table",
+    "co_activation",
     "concepts",
     "confusion",
     "counted",
@@ -54,6 +64,7 @@ __all__ = [
     "explanations",
     "feature_tiles",
     "fidelity_words",
+    "field_on_input",
     "figures_of",
     "hierarchy",
     "importance",
@@ -62,6 +73,7 @@ __all__ = [
     "interval",
     "joined",
     "layer_facts",
+    "layer_map",
     "layer_strip",
     "look",
     "measured",
@@ -75,15 +87,21 @@ __all__ = [
     "rule_text",
     "rules_table",
     "saliency",
+    "save_all",
     "signed",
     "similarity",
     "sound",
+    "space_map",
     "text",
     "tokens",
+    "traced",
     "training_curves",
     "training_health",
     "tree",
+    "unit_classes",
+    "unit_effect",
     "unit_grid",
+    "unit_inputs",
     "word_html",
     "word_rank",
     "words",

@@ -48,7 +48,7 @@ def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9
             int(found.units[i]),
             j + 1,
             int(found.rows[i, j]),
-            _answer(dataset, int(found.rows[i, j])),
+            answer_of(dataset, int(found.rows[i, j])),
             float(found.values[i, j]),
             *(() if read is None else (read(dataset.inputs[int(found.rows[i, j])]),)),
         )
@@ -76,7 +76,8 @@ def _real_card(real: Real, found: Exemplars, i: int, k: int, tile: int) -> Spec:
     return panel(across, 20 + tile, [*layers, *strip(tiles, tile, 0)])
 
 
-def _answer(dataset: Dataset, row: int) -> str:
+def answer_of(dataset: Dataset, row: int) -> str:
+    """The true answer of a row, in words."""
     answer = dataset.answers[row]
     return (
         dataset.classes[int(answer)] if dataset.classes else f"{number(float(answer))} {dataset.unit}".strip()

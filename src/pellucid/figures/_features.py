@@ -59,11 +59,11 @@ class Real:
             x = self.data.inputs[row]
             heard = isinstance(self.spec, AudioSpec)
             # a sound is drawn low pitch down, so it is cut before it is drawn
-            made.append(seen(_piece(x, box), self.spec) if heard else _cut(seen(x, self.spec), box))
+            made.append(seen(piece(x, box), self.spec) if heard else cut(seen(x, self.spec), box))
         return made
 
 
-def _piece(x: Tensor, box: list[int] | None) -> Tensor:
+def piece(x: Tensor, box: list[int] | None) -> Tensor:
     """The part of one input ``[C, *space]`` in a box of all starts and then all ends."""
     if box is None:
         return x
@@ -72,7 +72,7 @@ def _piece(x: Tensor, box: list[int] | None) -> Tensor:
     return part if part.numel() else x
 
 
-def _cut(whole: Numbers, box: list[int] | None) -> Numbers:
+def cut(whole: Numbers, box: list[int] | None) -> Numbers:
     if box is None:
         return whole
     top, left, bottom, right = (max(0, edge) for edge in box)
@@ -177,7 +177,7 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
 def _columns(pictures: FeaturePictures, shown: int) -> Spec:
     """Units down, slots across, the made value in standard deviations from the typical row."""
     means = pictures.pictures[:shown].double().mean(1).flatten(1)
-    names = _slots(pictures.spec, means.shape[1])
+    names = slots(pictures.spec, means.shape[1])
     strongest = means.abs().amax(0).argsort(descending=True)[:24].tolist()
     order = [names[j] for j in strongest]
     end = float(means.abs().max()) or 1.0
@@ -217,7 +217,8 @@ def _columns(pictures: FeaturePictures, shown: int) -> Spec:
     }
 
 
-def _slots(spec: InputSpec | None, width: int) -> list[str]:
+def slots(spec: InputSpec | None, width: int) -> list[str]:
+    """Names of the numbers of a row."""
     named = getattr(spec, "slots", None)
     return list(named) if named is not None and len(named) == width else [f"input {i}" for i in range(width)]
 

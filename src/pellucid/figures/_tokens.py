@@ -15,7 +15,7 @@ from pellucid.figures._colour import Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import captions, compared, failed, method, shares, targets, verdict
+from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, verdict
 from pellucid.figures._pixels import colour_bar, limit_of
 from pellucid.figures._theme import Spec
 from pellucid.figures._words import words
@@ -67,7 +67,7 @@ def tokens(
     Args:
         explanations: one or several of the same text; several are shown one below the other.
         row: which row of them.
-        shared: one scale for all strips; else each its own.
+        shared: one scale for all strips; else each method its own, the same for all its targets.
         control: the random control as the last strip.
         width: of a strip in pixels.
 
@@ -93,7 +93,7 @@ def tokens(
     values = [np.array([part.value for part in shares(each, row)], dtype=np.float64) for each in shown]
     boxes, height = _laid(shown[0], row, width)
     ends = [limit_of(v) if len(v) else 0.0 for v in values]
-    ends = [max(ends)] * len(ends) if shared else ends
+    ends = [max(ends)] * len(ends) if shared else alike(shown, ends)
     heads = captions(shown, row)
     parts = [
         _strip(head, v, end, boxes, (width, height), verdict(each, row))

@@ -123,14 +123,14 @@ def solved(x: Tensor, decoder: Tensor) -> Tensor:
     return codes
 
 
-def vectors_of(model: nn.Module, activation: Tensor) -> Tensor:
+def vectors_of(model: nn.Module, activation: Tensor, site: str) -> Tensor:
     """An activation with its units on the last axis: ``[b, …, C]``."""
-    return activation if activation.ndim < 3 else activation.movedim(unit_axis(model, activation), -1)
+    return activation if activation.ndim < 3 else activation.movedim(unit_axis(model, activation, site), -1)
 
 
-def back(model: nn.Module, vectors: Tensor, like: Tensor) -> Tensor:
+def back(model: nn.Module, vectors: Tensor, like: Tensor, site: str) -> Tensor:
     """Inverse of :func:`vectors_of`."""
-    return vectors if like.ndim < 3 else vectors.movedim(-1, unit_axis(model, like))
+    return vectors if like.ndim < 3 else vectors.movedim(-1, unit_axis(model, like, site))
 
 
 def quality_of(model: nn.Module, inputs: Tensor | Batch, made: Dictionary, how: Compute) -> DictionaryQuality:
@@ -138,11 +138,11 @@ def quality_of(model: nn.Module, inputs: Tensor | Batch, made: Dictionary, how: 
     seen = _Seen(made)
 
     def hold(activation: Tensor) -> Tensor:
-        x = vectors_of(model, activation)
-        return back(model, seen.mean.to(x).expand_as(x), activation)
+        x = vectors_of(model, activation, made.site)
+        return back(model, seen.mean.to(x).expand_as(x).clone(), activation, made.site)
 
     def splice(activation: Tensor) -> Tensor:
-        return back(model, seen.add(vectors_of(model, activation)), activation)
+        return back(model, seen.add(vectors_of(model, activation, made.site)), activation, made.site)
 
     plain = predict(model, inputs, compute=how)
     with probe(model, write={made.site: splice}):
@@ -234,7 +234,7 @@ def element_exemplars(
     """
 
     def coded(activation: Tensor) -> Tensor:
-        return back(model, made.codes(vectors_of(model, activation)), activation)
+        return back(model, made.codes(vectors_of(model, activation, made.site)), activation, made.site)
 
     found = exemplars_by(model, inputs, made.site, coded, k=k, compute=compute or Compute())
     return replace(found, site=f"{made.kind} dictionary of {made.site}")

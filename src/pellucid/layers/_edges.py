@@ -110,7 +110,7 @@ def edge_attribution(
     whole = difference(good.base, bad.base)
     start, end = bad.point, good.point
     slope = bad.gradient(_line(start, end, steps), steps)
-    axis = unit_axis(model, start)
+    axis = unit_axis(model, start, sink)
     share = ((slope * (end - start)).double().movedim(axis, 1)).reshape(len(start), start.shape[axis], -1)
     sinks = share.sum(2).mean(0).abs().argsort(descending=True, stable=True)[:most].sort().values.cpu()
     before, after = good.seen(source), bad.seen(source)
@@ -158,7 +158,7 @@ def _edges(
 ) -> Tensor:
     """``[U, V]``, one backward pass from each sink unit to the source."""
     start, end = ends
-    own = unit_axis(model, start)
+    own = unit_axis(model, start, source)
     found: list[Tensor] = []
     for unit in sinks.tolist():
 
@@ -201,7 +201,7 @@ class _Ends:
     def _sink(self, on: Tensor) -> Tensor:
         """The sink with each unit as it would be if only its own kept edges carried clean signals."""
         made = self.question.point.clone()
-        own = unit_axis(self.question.model, self.start)
+        own = unit_axis(self.question.model, self.start, self.source)
         shape = [1] * self.start.ndim
         shape[own] = -1
         for v, unit in enumerate(self.sinks.tolist()):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Question, Target
+from pellucid._core import Batch, Compute, Question, Site, Target
+from pellucid._core._functions import HEADS
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError
@@ -70,7 +71,8 @@ def unit_effects(
         model: a classifier; it comes back as it was.
         inputs: ``[N, *shape]``.
         answers: class numbers int64 ``[N]``.
-        site: the layer; a channel is held at its mean at every position.
+        site: the layer; a channel is held at its mean at every position, a head of attention
+            (``"attn:heads()"``) at the mean of each of its features.
         units: which units; ``None`` for all.
         compute: how to run.
 
@@ -107,15 +109,16 @@ def unit_effects(
     point = question.point
     if point.ndim < 2:
         raise InputError(f"{site!r} gives one number per row: there are no units to take away.")
-    axis = unit_axis(model, point)
+    axis = unit_axis(model, point, site)
     picked = chosen_units(units, point.shape[axis], site)
-    others = [k for k in range(point.ndim) if k != axis]
-    mean = point.mean(others)
+    # of a head each of its features is held at its own mean
+    over = [0, 2] if Site.parse(site).function == HEADS else [k for k in range(point.ndim) if k != axis]
+    mean = point.mean(over, keepdim=True)
 
     def without(ks: Tensor, rows: slice) -> Tensor:
         made = point[rows].expand(len(ks), *point[rows].shape).clone()
         for variant, unit in zip(made, picked[ks].tolist(), strict=True):
-            variant.select(axis, unit).fill_(float(mean[unit]))
+            variant.select(axis, unit).copy_(mean.select(axis, unit))
         return made
 
     base = question.base.double().cpu()

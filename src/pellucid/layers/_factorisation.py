@@ -81,7 +81,9 @@ def _factorised(x: Tensor, site: str, width: int, steps: int, seed: int) -> Dict
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     some = x[order[:MOST]].double()
     scale = float(some.mean()) or 1.0
-    solver = NMF(width, init="nndsvda", max_iter=steps, random_state=seed)  # pyright: ignore[reportArgumentType]
+    # its usual start has no more parts than the layer has units
+    start = "nndsvda" if width <= min(x.shape) else "random"
+    solver = NMF(width, init=start, max_iter=steps, random_state=seed)  # pyright: ignore[reportArgumentType]
     with warnings.catch_warnings():
         # fewer steps than it asks for give a slightly worse dictionary, whose error is reported
         warnings.simplefilter("ignore", ConvergenceWarning)

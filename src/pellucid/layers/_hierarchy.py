@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid._core import Compute, Question, Target, unit, untrained
 from pellucid._core._units import by_unit, position_shape, unit_axis
 from pellucid.errors import InputError
-from pellucid.layers._reach import CALIBRATE, calls, chosen_sites, leaves
+from pellucid.layers._reach import CALIBRATE, calls, chosen_sites, is_function, leaves
 from pellucid.layers._selectivity import selectivity
 from pellucid.layers._sketch import sketches
 
@@ -117,6 +117,9 @@ def hierarchy(
         torch.Size([4, 2])
     """
     how = compute or Compute(batch_size=256)
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+        kind = str(inputs.dtype) if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise InputError(f"hierarchy changes its inputs slightly: expected one tensor of floats, got {kind}.")
     if len(inputs) < 30 or answers.is_floating_point() or answers.shape != (len(inputs),):
         raise InputError(
             f"Expected 30 inputs or more and a class number for each, got {len(inputs)} inputs and answers "
@@ -125,7 +128,7 @@ def hierarchy(
     if seeds < 1:
         raise InputError(f"seeds: expected at least one untrained copy, got {seeds}.")
     names = list(chosen_sites(model, inputs, sites, how)[0]) if sites else _with_weights(model, inputs, how)
-    changed = _changed(inputs, how.seed)
+    changed = _changed(model, inputs, how.seed)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     copies = [
         untrained(model, seed=how.seed + k, calibrate=inputs[:CALIBRATE].to(device)) for k in range(seeds)
@@ -150,13 +153,16 @@ def _with_weights(model: nn.Module, inputs: Tensor, how: Compute) -> list[str]:
     return [
         leaf.site
         for leaf in found
-        if any(p.ndim > 1 for p in leaf.module.parameters()) and not isinstance(leaf.module, nn.Embedding)
+        if not is_function(leaf)
+        and any(p.ndim > 1 for p in leaf.module.parameters())
+        and not isinstance(leaf.module, nn.Embedding)
     ]
 
 
-def _changed(inputs: Tensor, seed: int) -> Tensor:
+def _changed(model: nn.Module, inputs: Tensor, seed: int) -> Tensor:
     if inputs.ndim > 2:
-        return inputs.roll(max(1, inputs.shape[-1] // 8), -1)
+        along = inputs.ndim - 1 if unit_axis(model, inputs, ".:in") == 1 else inputs.ndim - 2
+        return inputs.roll(max(1, inputs.shape[along] // 8), along)
     noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(seed)).to(inputs)
     return inputs + 0.1 * inputs.std(0) * noise
 
@@ -189,22 +195,22 @@ def _effective_field(model: nn.Module, x: Tensor, site: str, how: Compute) -> fl
         return float("nan")
 
     def central(output: Tensor, rows: Tensor) -> Tensor:
-        found = by_unit(model, output)
+        found = by_unit(model, output, site)
         place = 0
-        for size in position_shape(model, output):
+        for size in position_shape(model, output, site):
             place = place * size + size // 2
         # each input asks another unit: one pass for all
         return found[torch.arange(len(found)), rows % found.shape[1], place]
 
     slope = Question(model, x, Target("a central unit", central, site=site), compute=how).gradient()
-    energy = slope.double().square().sum(1)
+    energy = slope.double().square().sum(unit_axis(model, slope, ".:in"))
     energy = energy[energy.flatten(1).sum(1) > 0]
     if not len(energy):
         return float("nan")
     widths: list[Tensor] = []
     for axis in range(1, energy.ndim):
         side = energy.shape[axis]
-        along = energy.sum([k for k in range(1, energy.ndim) if k != axis])
+        along = energy.movedim(axis, 1).flatten(2).sum(2) if energy.ndim > 2 else energy
         share = along / along.sum(1, keepdim=True)
         at = torch.arange(side).to(share)
         variance = (share * at**2).sum(1) - (share * at).sum(1) ** 2
@@ -222,7 +228,7 @@ def _composition(model: nn.Module, x: Tensor, before: str | None, site: str, how
     point = probe.point
     if point.ndim < 2:
         return float("nan")
-    axis = unit_axis(model, point)
+    axis = unit_axis(model, point, before)
     total = point.shape[axis]
     top = min(TOP, total // 4)
     shape = probe.seen(site).shape[1:]

@@ -237,7 +237,7 @@ def attribution_patching(
     good, bad = asked_of_both(model, clean, corrupt, target, site, how)
     whole = difference(good.base, bad.base)
     end, start = good.point, bad.point
-    axis = unit_axis(model, start)
+    axis = unit_axis(model, start, site)
     picked = chosen_units(units, start.shape[axis] if start.ndim > 1 else 1, site)
     patch = _Patch(start, end, axis)
 

@@ -92,18 +92,23 @@ def selectivity(
     if len(present) < 2:
         raise InputError(f"answers: expected at least two classes, got {len(present)}.")
     parts = [
-        by_unit(model, seen[site]).amax(2).cpu()
+        by_unit(model, seen[site], site).amax(2).cpu()
         for _, seen in activations(model, inputs, [site], stop=site, compute=compute)
     ]
     picked = chosen_units(units, parts[0].shape[1], site)
     values = torch.cat([part[:, picked] for part in parts]).T.contiguous().double()
-    member = (answers.cpu()[:, None] == present.cpu()).double()
-    areas = _areas(values, member)
-    best = areas.argmax(1)
-    auc, size = areas.gather(1, best[:, None])[:, 0], member.sum(0)[best]
-    error = _standard_error(auc, size, count - size)
-    low, high = (auc - Z95 * error).clamp_min(0), (auc + Z95 * error).clamp_max(1)
-    return Selectivity(site, picked, present.cpu()[best], auc, low, high, count)
+    every, lows, highs = class_areas(values, answers.cpu(), present.cpu())
+    best = every.argmax(1, keepdim=True)
+    auc, low, high = (part.gather(1, best)[:, 0] for part in (every, lows, highs))
+    return Selectivity(site, picked, present.cpu()[best[:, 0]], auc, low, high, count)
+
+
+def class_areas(values: Tensor, answers: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """AUC ``[U, K]`` of values ``[U, N]`` for each class that occurs, with the ends of its 95 % interval."""
+    member = (answers[:, None] == present).double()
+    auc, size = _areas(values, member), member.sum(0)
+    error = _standard_error(auc, size, len(answers) - size)
+    return auc, (auc - Z95 * error).clamp_min(0), (auc + Z95 * error).clamp_max(1)
 
 
 def _areas(values: Tensor, member: Tensor) -> Tensor:

@@ -147,7 +147,7 @@ def sampled(model: nn.Module, inputs: Tensor | Batch, site: str, how: Compute) -
     share = torch.rand(n, min(each, 256), generator=torch.Generator().manual_seed(how.seed))
     parts: list[Tensor] = []
     for rows, seen in activations(model, inputs, [site], stop=site, compute=how):
-        found = vectors_of(model, seen[site].detach())
+        found = vectors_of(model, seen[site].detach(), site)
         if found.ndim < 2 or len(found) != rows.stop - rows.start:
             raise InputError(f"{site!r} gives {list(found.shape)}; a dictionary needs [rows, …, units].")
         flat = found.flatten(1, -2) if found.ndim > 2 else found[:, None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pellucid._core import Reached
 from pellucid._core._units import by_unit
 
 RANK_UNITS = 256
@@ -26,21 +27,22 @@ class Measures:
     rank: float
     units: int
     rank_units: int
+    gamma: float
 
 
 class Tally:
     """Streaming sums of one layer; keeps one number per unit and one small covariance."""
 
-    def __init__(self, model: nn.Module, module: nn.Module, seed: int) -> None:
-        self._model, self._seed = model, seed
-        self._bounds = _bounds(module)
+    def __init__(self, model: nn.Module, call: Reached, seed: int) -> None:
+        self._model, self._site, self._seed = model, call.site, seed
+        self._bounds = _bounds(call)
         self._count = self._mean = self._squares = self._outside = 0.0
         self._low = self._high = self._picked = self._shift = self._total = self._cross = torch.empty(0)
         self._points = 0
 
     def add(self, activation: Tensor) -> None:
         """Take in the activation ``[b, …]`` of one chunk."""
-        found = by_unit(self._model, activation.detach())
+        found = by_unit(self._model, activation.detach(), self._site)
         found = found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
         found = found if found.is_floating_point() else found.double()
         if not self._count:
@@ -91,6 +93,7 @@ class Tally:
         still = (self._high - self._low) <= STILL * largest
         centre = self._total / self._points
         covariance = self._cross / self._points - centre[:, None] * centre
+        middle, spread = (centre + self._shift).norm(), covariance.trace().clamp_min(0).sqrt()
         return Measures(
             self._mean,
             (self._squares / self._count) ** 0.5,
@@ -99,6 +102,7 @@ class Tally:
             effective_rank(covariance),
             len(self._low),
             len(self._picked),
+            float(middle / spread) if float(spread) > 0 else float("nan"),
         )
 
 
@@ -117,9 +121,9 @@ def effective_rank(covariance: Tensor) -> float:
     return float(torch.special.entr(share).sum().exp())
 
 
-def _bounds(module: nn.Module) -> tuple[float, float] | None:
-    if isinstance(module, nn.Tanh | nn.Hardtanh | nn.Softsign) and not isinstance(module, nn.ReLU6):
+def _bounds(call: Reached) -> tuple[float, float] | None:
+    if call.kind in ("Tanh", "Hardtanh", "Softsign", "tanh()", "hardtanh()", "softsign()"):
         return -EDGE, EDGE
-    if isinstance(module, nn.Sigmoid | nn.Hardsigmoid):
+    if call.kind in ("Sigmoid", "Hardsigmoid", "sigmoid()", "hardsigmoid()"):
         return 1 - EDGE, EDGE
     return None

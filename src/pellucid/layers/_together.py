@@ -33,6 +33,12 @@ class CoActivation:
     untrained: Tensor
     n: int
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def co_activation(
     model: nn.Module,
@@ -93,7 +99,7 @@ def _correlations(model: nn.Module, inputs: Tensor | Batch, site: str, how: Comp
     """Pearson's r ``[U, U]``, its diagonal zero."""
     count = 0
     shift = total = cross = torch.empty(0)
-    reads = {site: lambda found: by_unit(model, found.detach()).amax(2).double()}
+    reads = {site: lambda found: by_unit(model, found.detach(), site).amax(2).double()}
     for _, seen in activations(model, inputs, reads, stop=site, compute=how):
         values = seen[site].cpu()
         if not count:

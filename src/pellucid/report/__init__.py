@@ -7,6 +7,7 @@ from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
 from pellucid.report._report import dossier, report
 from pellucid.report._showcase import showcase
+from pellucid.report._unit_page import unit_page
 from pellucid.report._write import write
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "render",
     "report",
     "showcase",
+    "unit_page",
     "write",
 ]

@@ -28,6 +28,7 @@ from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import truth
+from pellucid.tasks._unit import UnitPage, unit_of
 
 __all__ = [
     "Estimate",
@@ -39,6 +40,7 @@ __all__ = [
     "Method",
     "LayerPage",
     "Performance",
+    "UnitPage",
     "answers_of",
     "best_method",
     "concepts",
@@ -76,5 +78,6 @@ __all__ = [
     "target_named",
     "train",
     "truth",
+    "unit_of",
     "usual_target",
 ]

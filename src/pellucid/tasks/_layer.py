@@ -17,12 +17,14 @@ from pellucid.layers import (
     LinearProbes,
     RepresentationSimilarity,
     Selectivity,
+    SpaceMap,
     UnitEffects,
     exemplars,
     linear_probes,
     quantile_exemplars,
     representation_similarity,
     selectivity,
+    space_map,
     summary,
     unit_effects,
 )
@@ -48,6 +50,7 @@ class LayerPage:
         probes: what can be read off this layer and its neighbours; ``None`` in regression.
         similarity: this layer and all others.
         notes: what could not be computed, and why.
+        space: the inputs where the layer puts them, on a plane.
     """
 
     row: LayerRow
@@ -60,6 +63,7 @@ class LayerPage:
     probes: LinearProbes | None
     similarity: RepresentationSimilarity | None
     notes: tuple[str, ...] = ()
+    space: SpaceMap | None = None
 
     def figures(self) -> list[Figure]:
         """The page, from top to bottom."""
@@ -78,6 +82,8 @@ class LayerPage:
         ]
         if self.effects is not None:
             drawn.append(figures.effects(self.effects, self.real.classes))
+        if self.space is not None:
+            drawn.append(figures.space_map(self.space, self.real))
         if self.probes is not None:
             drawn.append(figures.probes(self.probes))
         if self.similarity is not None:
@@ -178,8 +184,13 @@ def layer(
             compute=quiet,
         ),
     )
+    told_of = looked.answers if subject.classes else None
+    space = tried(
+        "Map",
+        lambda: space_map(subject.model, looked.inputs, site, told_of, spec=subject.spec, compute=quiet),
+    )
     return LayerPage(
-        row, strongest, middle, looked, told, told_before, effects, probes, similarity, tuple(notes)
+        row, strongest, middle, looked, told, told_before, effects, probes, similarity, tuple(notes), space
     )
 
 

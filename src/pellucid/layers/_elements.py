@@ -1,0 +1,66 @@
+"""A dictionary's elements as units of the network, for everything that looks at units."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from pellucid._core import probe
+from pellucid.layers._dictionary import Dictionary, back, vectors_of
+
+ELEMENTS = "elements"  # the layer whose units are the elements
+
+
+class _WithElements(nn.Module):
+    """The same network, in whose pass the codes of a dictionary go through a layer of their own."""
+
+    def __init__(self, network: nn.Module, made: Dictionary) -> None:
+        super().__init__()
+        self.network, self.made = network, made
+        self.elements = nn.Identity()
+
+    def forward(self, *args: object, **named: object) -> object:
+        with probe(self.network, write={self.made.site: self._through}):
+            return self.network(*args, **named)
+        return None
+
+    def _through(self, activation: Tensor) -> Tensor:
+        made = self.made
+        x = vectors_of(self.network, activation)
+        codes = made.codes(x)
+        passed = vectors_of(self.network, self.elements(back(self.network, codes, activation)))
+        # what the dictionary cannot rebuild stays, so that an element is all that changes
+        return activation + back(
+            self.network, made.scale * ((passed - codes) @ made.decoder.to(x)), activation
+        )
+
+
+def with_elements(model: nn.Module, made: Dictionary) -> nn.Module:
+    """The network with a dictionary in it, whose elements are the units of a layer called ``"elements"``.
+
+    Left alone it answers as the network does. Where an element's code is changed, the layer of the dictionary
+    moves along that element's direction and nothing else: ``x + scale · (codes' − codes) @ decoder``. So
+    exemplars, selectivity, effects, maximization and patching take elements as they take units.
+
+    Args:
+        model: the network that the dictionary is of; it stays as it is.
+        made: the dictionary.
+
+    Returns:
+        A network that takes the same inputs.
+
+    Cost:
+        The codes beside each pass.
+
+    Limits:
+        Its untrained copy keeps the dictionary: it shows the same directions in a layer that learned nothing.
+
+    Example:
+        >>> import torch
+        >>> from pellucid.layers import exemplars, sparse_autoencoder
+        >>> net, x = nn.Sequential(nn.Linear(4, 5), nn.ReLU()), torch.rand(80, 4)
+        >>> made = sparse_autoencoder(net, x, "1", width=6, k=2, steps=5)
+        >>> whole = with_elements(net, made)
+        >>> torch.equal(whole(x), net(x)), exemplars(whole, x, "elements", k=3).rows.shape
+        (True, torch.Size([6, 3]))
+    """
+    return _WithElements(model, made)
