@@ -57,6 +57,18 @@ def layers(
         show(figures.text(summary))
 
 
+class Kept(StrEnum):
+    """What a made input keeps of the data."""
+
+    auto = "auto"
+    covariance = "covariance"
+    spectrum = "spectrum"
+    fourier = "fourier"
+    phase = "phase"
+    marginals = "marginals"
+    free = "free"
+
+
 def features(
     model: Model,
     site: Annotated[str | None, typer.Argument(help="Layer, as `pellucid layers` names it.")] = None,
@@ -70,6 +82,7 @@ def features(
         int | None, typer.Option(help="Everything about this one unit, on a page of its own.", metavar="N")
     ] = None,
     steps: Annotated[int, typer.Option(help="Steps of activation maximization.")] = 256,
+    statistics: Annotated[Kept, typer.Option(help="What a made input keeps of the data.")] = Kept.auto,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -108,14 +121,16 @@ def features(
         page_of_unit(one, about, out, svg, subject.name, began, seed, as_json=as_json)
         return
     with progress("features", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        page = tasks.features(subject, site, units=picked, steps=steps, compute=compute)
+        page = tasks.features(
+            subject, site, units=picked, steps=steps, statistics=statistics.value, compute=compute
+        )
     drawn = figures.feature_tiles(page.pictures, page.exemplars, page.real)
     write_drawings([drawn], svg)
     if out is not None:
         drawn.save(out)
         narrate(f"Pictures written to {out}")
     if as_json:
-        inputs = {"model": model, "site": site, "units": units, "steps": steps}
+        inputs = {"model": model, "site": site, "units": units, "steps": steps, "statistics": statistics.value}
         document("features", dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
     else:
         show(figures.text(page.pictures))

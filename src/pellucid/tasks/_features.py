@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Subject, predict, sites
+from pellucid._core import Batch, Compute, Dataset, Subject, predict, sites
 from pellucid.errors import InputError, MethodError
-from pellucid.features import FeaturePictures, activation_maximization
+from pellucid.features import FeaturePictures, activation_maximization, token_maximization
 from pellucid.inputs import TextSpec
 from pellucid.layers import Exemplars
 from pellucid.layers import exemplars as strongest_inputs
 from pellucid.tasks._rows import held_out, sample
+
+Statistics = Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +69,7 @@ def features(
     units: Sequence[int] | None = None,
     steps: int = 256,
     seeds: int = 2,
+    statistics: Statistics = "auto",
     exemplars: int = 6,
     rows: int = 2000,
     compute: Compute | None = None,
@@ -76,7 +80,10 @@ def features(
         subject: a network with data.
         site: layer, as :func:`pellucid.layers` names it; left out, the last hidden layer with weights.
         units: unit or channel numbers; left out, all.
-        steps, seeds: of activation maximization.
+        steps, seeds: of activation maximization; for texts of
+            :func:`~pellucid.features.token_maximization`.
+        statistics: what a made input keeps of the data; see
+            :func:`~pellucid.features.activation_maximization`.
         exemplars: real inputs per unit.
         rows: most real inputs to look at.
         compute: how to run.
@@ -104,28 +111,37 @@ def features(
         [0, 1, 2, 3]
     """
     data = subject.needs_data("features")
-    if isinstance(subject.spec, TextSpec):
-        raise InputError(
-            "Features are inputs made by following a gradient, and words cannot be made that way. Look at "
-            "the real texts that excite a unit: pellucid.layers.exemplars(model, inputs, site)."
-        )
     chosen = site if site is not None else _last(subject)
     looked = data.rows(sample(len(data), rows, seed=(compute or Compute()).seed))
     index = None if units is None else torch.as_tensor(list(units), dtype=torch.int64)
     if index is not None and not len(index):
         raise InputError("units is empty; name at least one, or leave it out for all.")
-    made = activation_maximization(
-        subject.model,
-        chosen,
-        spec=subject.spec,
-        data=looked.inputs,
-        units=index,
-        steps=steps,
-        seeds=seeds,
-        compute=compute,
-    )
+    if isinstance(subject.spec, TextSpec):
+        _only_auto(statistics)
+        made = token_maximization(
+            subject.model,
+            chosen,
+            spec=subject.spec,
+            data=looked.inputs,
+            units=index,
+            steps=steps,
+            seeds=seeds,
+            compute=compute,
+        )
+    else:
+        made = activation_maximization(
+            subject.model,
+            chosen,
+            spec=subject.spec,
+            data=looked.inputs,
+            units=index,
+            steps=steps,
+            seeds=seeds,
+            statistics=statistics,
+            compute=compute,
+        )
     real = strongest_inputs(
-        subject.model, looked.inputs, chosen, k=exemplars, units=made.units, compute=compute
+        subject.model, _named(looked), chosen, k=exemplars, units=made.units, compute=compute
     )
     return FeaturePage(made, *_compact(real, looked))
 
@@ -133,10 +149,23 @@ def features(
 def first_units(subject: Subject, site: str, most: int) -> list[int] | None:
     """The ``most`` units that real inputs excite most, by number; ``None`` where there are no more."""
     data = held_out(subject.needs_data("features"))
-    found = strongest_inputs(subject.model, data.inputs[sample(len(data), 500)], site, k=1)
+    found = strongest_inputs(subject.model, _named(data.rows(sample(len(data), 500))), site, k=1)
     if len(found.units) <= most:
         return None
     return sorted(found.units[found.values[:, 0].argsort(descending=True)[:most]].tolist())
+
+
+def _named(data: Dataset) -> Tensor | Batch:
+    """The inputs under the names that the network takes them by, with what goes along."""
+    name, along = data.spec.companions(data.inputs)
+    return Batch({name: data.inputs}, along) if name else data.inputs
+
+
+def _only_auto(statistics: str) -> None:
+    if statistics != "auto":
+        raise InputError(
+            f"statistics={statistics!r} is for inputs of numbers; texts are made of real tokens. Leave it out."
+        )
 
 
 def _last(subject: Subject) -> str:
