@@ -117,9 +117,7 @@ def trials() -> list[Trial]:
         rows = torch.tensor(table.data, dtype=torch.float32)
         rows = (rows - rows.mean(0)) / rows.std(0)
         classes = len(table.target_names)
-        net = trained(
-            mlp(rows.shape[1], classes, hidden=(32, 16)), rows, torch.tensor(table.target), 30
-        )
+        net = trained(mlp(rows.shape[1], classes, hidden=(32, 16)), rows, torch.tensor(table.target), 30)
         found.append(Trial(f"{name}, layer dense2", net, rows, "dense2", ("marginals", "free"), mahalanobis))
     heard, tone = signals()
     net = trained(listener(), heard, tone, 6)

@@ -130,7 +130,13 @@ def features(
         drawn.save(out)
         narrate(f"Pictures written to {out}")
     if as_json:
-        inputs = {"model": model, "site": site, "units": units, "steps": steps, "statistics": statistics.value}
+        inputs = {
+            "model": model,
+            "site": site,
+            "units": units,
+            "steps": steps,
+            "statistics": statistics.value,
+        }
         document("features", dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
     else:
         show(figures.text(page.pictures))

@@ -65,7 +65,9 @@ class TextNearness:
         Looked at are the 256 real stretches nearest to the text before, where it is short all of them.
         """
         own = _counted(free, self.vocabulary)
-        gone, new = (torch.searchsorted(self.vocabulary, x.contiguous()) for x in (free.gather(1, place), token))
+        gone, new = (
+            torch.searchsorted(self.vocabulary, x.contiguous()) for x in (free.gather(1, place), token)
+        )
         # one exchange brings a text nearer by one token at most, so only the nearest stretches count
         many = len(self.real) if free.shape[1] <= SHORT else min(NEAREST, len(self.real))
         common, nearest = shared(free, self.real).topk(many, dim=1)

@@ -252,12 +252,14 @@ def follow(model: nn.Module, recipe: TextRecipe, meter: Meter) -> MadeTexts:
     stretches, seeds = recipe.stretches, recipe.seeds
     named, along = recipe.spec.companions(recipe.data)
     given = Batch({named: recipe.data}, along) if named else recipe.data
-    best = strongest(
-        model, given, [recipe.site], k=REAL, units=recipe.units, compute=meter.passing()
-    )[recipe.site]
+    best = strongest(model, given, [recipe.site], k=REAL, units=recipe.units, compute=meter.passing())[
+        recipe.site
+    ]
     reader = reader_of(model, recipe.site, recipe.spec, recipe.data, recipe.how)
     units = recipe.units.repeat_interleave(seeds).to(recipe.data.device)
-    starts = torch.stack([_start(recipe, unit, turn) for unit in recipe.units.tolist() for turn in range(seeds)])
+    starts = torch.stack(
+        [_start(recipe, unit, turn) for unit in recipe.units.tolist() for turn in range(seeds)]
+    )
     known: list[Tensor] = []
 
     def rescue(numbers: Tensor) -> Tensor:

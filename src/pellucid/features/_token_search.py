@@ -60,7 +60,9 @@ class Reader:
         texts = stretches.whole(stretches.free)
         parts = [
             seen[self.site]
-            for _, seen in activations(self.model, texts, look, stop=self.site, spec=self.spec, compute=self.how)
+            for _, seen in activations(
+                self.model, texts, look, stop=self.site, spec=self.spec, compute=self.how
+            )
         ]
         order = torch.cat(parts).T.sort(dim=1, descending=True, stable=True).indices[:, :k]
         return stretches.free[order]
@@ -159,9 +161,7 @@ def search(
         inner = stretches.inside(slope)
         here = (inner * reader.table.rows(free[active])).sum(2)
         gains = inner @ vectors.T - here[..., None]
-        tried, near = exchanged(
-            free[active], gains, stretches.tokens, nearness, candidates, failed[active]
-        )
+        tried, near = exchanged(free[active], gains, stretches.tokens, nearness, candidates, failed[active])
         width = tried.shape[1]
         values = reader.values(stretches.whole(tried.flatten(0, 1)), units[active].repeat_interleave(width))
         best, which = values.view(-1, width).masked_fill(~near, float("-inf")).max(1)

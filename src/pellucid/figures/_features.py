@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from pellucid._core import Dataset, InputSpec
 from pellucid.errors import InputError
-from pellucid.figures._colour import Numbers, scale
+from pellucid.figures._colour import Numbers
+from pellucid.figures._feature_rows import columns, key
+from pellucid.figures._feature_sounds import sound_card
+from pellucid.figures._feature_texts import text_card
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._pixels import is_picture, png, seen, sheet
+from pellucid.figures._pixels import png, seen, sheet
 from pellucid.figures._theme import Spec
-from pellucid.inputs import AudioSpec
+from pellucid.figures._tiles import Drawing, drawing
+from pellucid.inputs import AudioSpec, TextSpec
 
 if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
     from pellucid.layers import Exemplars
 
-WIDTH = 300
+WIDTH, TEXT, SOUND = 300, 460, 400  # of a card
 GAP = 3
 
 
@@ -34,6 +38,36 @@ class Real:
     exemplars: Exemplars | None
     data: Dataset | None
     spec: InputSpec | None
+    drawing: Drawing | None = None
+
+    def drawn(self, x: Tensor) -> Numbers:
+        """One input as a tile."""
+        return seen(x, self.spec) if self.drawing is None else self.drawing.tile(x)
+
+    def texts(self, unit: int, k: int) -> list[Tensor]:
+        """The strongest real texts of a unit, as token numbers."""
+        at = self.place(unit)
+        if at is not None and self.exemplars is not None and self.data is not None:
+            return [self.data.inputs[row] for row in self.exemplars.rows[at, :k].tolist() if row >= 0]
+        if self.pictures is None:
+            return []
+        return list(self.pictures.real[self.pictures.units.tolist().index(unit)][:k])
+
+    def pieces(self, unit: int, k: int) -> list[tuple[Tensor, list[int] | None]]:
+        """The strongest real inputs of a unit, cut to what it sees, and where that lies."""
+        at = self.place(unit)
+        if at is None or self.exemplars is None or self.data is None:
+            if self.pictures is None:
+                return []
+            real = self.pictures.real[self.pictures.units.tolist().index(unit)]
+            return [(each, None) for each in real[:k]]
+        found: list[tuple[Tensor, list[int] | None]] = []
+        for j, row in enumerate(self.exemplars.rows[at, :k].tolist()):
+            if row >= 0:
+                boxes = self.exemplars.boxes
+                box = None if boxes is None else [int(edge) for edge in boxes[at, j].tolist()]
+                found.append((piece(self.data.inputs[row], box), box))
+        return found
 
     def place(self, unit: int) -> int | None:
         """Where a unit stands among the exemplars."""
@@ -49,7 +83,7 @@ class Real:
             if self.pictures is None:
                 return []
             units = self.pictures.units.tolist()
-            return [seen(each, self.spec) for each in self.pictures.real[units.index(unit)][:k]]
+            return [self.drawn(each) for each in self.pictures.real[units.index(unit)][:k]]
         made: list[Numbers] = []
         for j, row in enumerate(self.exemplars.rows[at, :k].tolist()):
             if row < 0:
@@ -57,9 +91,11 @@ class Real:
             boxes = self.exemplars.boxes
             box = None if boxes is None else [int(edge) for edge in boxes[at, j].tolist()]
             x = self.data.inputs[row]
-            heard = isinstance(self.spec, AudioSpec)
             # a sound is drawn low pitch down, so it is cut before it is drawn
-            made.append(seen(piece(x, box), self.spec) if heard else cut(seen(x, self.spec), box))
+            first = isinstance(self.spec, AudioSpec) or (
+                self.drawing is not None and self.drawing.kind != "seen"
+            )
+            made.append(self.drawn(piece(x, box)) if first else cut(seen(x, self.spec), box))
         return made
 
 
@@ -122,15 +158,35 @@ def feature_tiles(
     shown = min(limit, len(pictures.units))
     real = Real(pictures, exemplars, dataset, spec)
     note = f"{shown} of {counted(pictures.total, 'unit')} shown."
-    if is_picture(pictures.pictures[:, 0], spec):
+    drawn = drawing(pictures.real.flatten(0, 1), spec)
+    if drawn is not None and isinstance(spec, AudioSpec):
+        sounds = [
+            sound_card(pictures, i, real.pieces(int(pictures.units[i]), k), _facts(pictures, i), drawn, SOUND)
+            for i in range(shown)
+        ]
+        chart = panels(sounds, columns=2)
+        tiles = pictures.pictures.shape[-1]
+        note = f"{note} Each made sound lasts {spec.seconds(tiles):.2g} s. {_bins(pictures, spec)}".strip()
+    elif drawn is not None:
+        real = replace(real, drawing=drawn)
         cards = [_card(pictures, real, i, k, width) for i in range(shown)]
         chart, note = (
             panels(cards, columns=3),
-            f"{note} Left: made, one per seed. Right: the strongest real inputs.",
+            f"{note} Left: made, one per seed. Right: the strongest real inputs. {drawn.note}".strip(),
         )
+    elif isinstance(spec, TextSpec):
+        texts = [
+            text_card(pictures, i, real.texts(int(pictures.units[i]), k), _facts(pictures, i), TEXT)
+            for i in range(shown)
+        ]
+        chart = panels(texts, columns=2)
+        note = f"{note} Made texts are lists of real words; a word that all of them hold stands on blue."
     else:
-        chart = _columns(pictures, shown)
-        note = f"{note} Brown: raised above the typical row; blue: lowered. Mean over seeds."
+        chart = columns(pictures, shown)
+        note = (
+            f"{note} Brown: raised above the typical row; blue: lowered. Numbers are means over seeds, "
+            f"categories those of the best made row. Evidence: {key(pictures.words[:shown])}."
+        )
     return Figure(
         f"What units of {pictures.site} respond to", _alt(pictures), chart, None, _table(pictures), note
     )
@@ -138,7 +194,8 @@ def feature_tiles(
 
 def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int) -> Spec:
     unit = int(pictures.units[i])
-    made = [seen(each, pictures.spec) for each in pictures.pictures[i][:3]]
+    draw = real.drawn
+    made = [draw(each) for each in pictures.pictures[i][:3]]
     found = real.tiles(unit, k)
     tile = max(16, (width - 12) // max(1, len(made) + len(found)) - GAP)
     layers = [
@@ -153,6 +210,13 @@ def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int) -> 
         text(0, 20 + tile + 22, second, faint=True, limit=width),
     ]
     return panel(width, 20 + tile + 40, layers)
+
+
+def _bins(pictures: FeaturePictures, spec: AudioSpec) -> str:
+    seen, every = pictures.pictures.shape[-2], len(spec.frequencies)
+    if not spec.pitched or seen == every:
+        return ""
+    return f"A unit sees {seen} of {every} bins of pitch at a time, wherever they lie."
 
 
 def strip(tiles: list[Numbers], tile: int, left: float) -> list[Spec]:
@@ -172,55 +236,6 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
     control = number(float(pictures.untrained_agreement[i]), 2)
     second = f"seeds agree {agree}, untrained {control} · distance to data {distance}"
     return first, second
-
-
-def _columns(pictures: FeaturePictures, shown: int) -> Spec:
-    """Units down, slots across, the made value in standard deviations from the typical row."""
-    means = pictures.pictures[:shown].double().mean(1).flatten(1)
-    names = slots(pictures.spec, means.shape[1])
-    strongest = means.abs().amax(0).argsort(descending=True)[:24].tolist()
-    order = [names[j] for j in strongest]
-    end = float(means.abs().max()) or 1.0
-    cells = [
-        {"unit": f"unit {int(pictures.units[i])}", "column": names[j], "value": float(means[i, j])}
-        for i in range(shown)
-        for j in strongest
-    ]
-    units = [f"unit {int(unit)}" for unit in pictures.units[:shown]]
-    colour: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "title": "standard deviations from the typical row",
-    }
-    colour["scale"] = {"domain": [-end, end], "range": scale("vik", 17), "interpolate": "rgb"}
-    colour["legend"] = {"orient": "bottom", "gradientLength": 160}
-    x: Spec = {
-        "field": "unit",
-        "type": "nominal",
-        "sort": units,
-        "title": None,
-        "axis": {"orient": "top", "labelAngle": -45},
-    }
-    y: Spec = {
-        "field": "column",
-        "type": "nominal",
-        "sort": order,
-        "title": None,
-        "axis": {"labelLimit": 170},
-    }
-    return {
-        "width": {"step": 24},
-        "height": {"step": 18},
-        "data": {"values": cells},
-        "mark": {"type": "rect", "cornerRadius": 1},
-        "encoding": {"x": x, "y": y, "color": colour},
-    }
-
-
-def slots(spec: InputSpec | None, width: int) -> list[str]:
-    """Names of the numbers of a row."""
-    named = getattr(spec, "slots", None)
-    return list(named) if named is not None and len(named) == width else [f"input {i}" for i in range(width)]
 
 
 def _alt(pictures: FeaturePictures) -> str:
