@@ -133,8 +133,14 @@ class Framed(nn.Module):
 def test_special_tokens_stay_and_names_are_kept() -> None:
     names = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", *WORDS)
     spec = TextSpec(
-        str.split, vocabulary=names, pad=0, unk=3, special=(1, 2), ids_name="input_ids", mask_name="attention_mask"
-    )  # fmt: skip
+        str.split,
+        vocabulary=names,
+        pad=0,
+        unk=3,
+        special=(1, 2),
+        ids_name="input_ids",
+        mask_name="attention_mask",
+    )
     rows = [[1, *(4 + int(word[1:]) for word in text.split()), 2] for text in texts()]
     x = torch.tensor([row + [0] * (12 - len(row)) for row in rows])
     net = Framed(len(names))

@@ -43,7 +43,9 @@ def test_feature_tiles_show_numbers_beside_the_untrained_ones():
 
 def test_feature_tiles_of_columns_plot_the_mean_over_seeds():
     pictures = made.pictures(tabular=True)
-    values = figures.feature_tiles(pictures).chart["data"]["values"]
+    cells = figures.feature_tiles(pictures).chart["data"]["values"]
+    assert [cell["words"] for cell in cells if cell["column"] == "evidence"] == [*"●◐○–●◐"]
+    values = [cell for cell in cells if cell["column"] != "evidence"]
     index = [c.name for c in pictures.spec.columns].index("mean radius")
     drawn = {cell["unit"]: cell["value"] for cell in values if cell["column"] == "mean radius"}
     if drawn:

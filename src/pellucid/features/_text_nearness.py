@@ -10,7 +10,6 @@ from torch import Tensor
 from pellucid.features._nearness import FAR, TYPICAL_ROWS
 from pellucid.features._stretches import Stretches
 
-
 NEAREST, SHORT = 256, 3
 
 
@@ -51,7 +50,7 @@ class TextNearness:
         return (1 + gap.double()) / (1 + self.typical)
 
     def agreement(self, made: Tensor) -> Tensor:
-        """``[U]`` for ``[U, S, L]``: share of tokens that two starts have in common, mean over their pairs."""
+        """``[U]`` for ``[U, S, L]``: share of tokens that two starts have in common, mean of pairs."""
         count, length = made.shape[1:]
         if count < 2:
             return torch.full((len(made),), float("nan"))
@@ -60,7 +59,7 @@ class TextNearness:
         return (apart / (count * (count - 1) * length)).cpu()
 
     def near(self, free: Tensor, place: Tensor, token: Tensor) -> Tensor:
-        """Bool ``[b, k]``: whether a text ``[b, L]`` with another token at a place is no further than ``most``.
+        """Bool ``[b, k]``: whether a text ``[b, L]`` with another token at a place is near enough.
 
         Looked at are the 256 real stretches nearest to the text before, where it is short all of them.
         """

@@ -4,83 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Param, predict, untrained
-from pellucid._core._embedding import found as table_of
+from pellucid._core import Compute, predict
 from pellucid._core._feed import feed
-from pellucid._core._strongest import Strongest, chosen_units, strongest
+from pellucid._core._strongest import chosen_units
 from pellucid.errors import InputError, MethodError
 from pellucid.features._pictures import FeaturePictures
-from pellucid.features._recipe import CONTROLS, TWINS, Control, Meter, no_control
+from pellucid.features._recipe import Meter, no_control
 from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
-from pellucid.features._token_search import Found, Reader, search
+from pellucid.features._token_recipe import TextRecipe, control, follow, reader_of
+from pellucid.features._token_search import Reader
 from pellucid.features._words import words
 from pellucid.inputs import TextSpec
-
-REAL = 3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TextRecipe:
-    """Everything that the trained network and its untrained twins share."""
-
-    site: str
-    spec: TextSpec
-    data: Tensor
-    units: Tensor
-    stretches: Stretches
-    nearness: TextNearness
-    steps: int
-    seeds: int
-    candidates: int
-    how: Compute
-
-    @property
-    def trials(self) -> int:
-        """How many units of untrained twins the control rests on."""
-        return max(CONTROLS, len(self.units))
-
-    @property
-    def twins(self) -> int:
-        """How many untrained twins: no unit is tried on one of them twice."""
-        return max(TWINS, -(-self.trials // len(self.units)))
-
-    def work(self, units: int) -> int:
-        """Rows through one network for so many units: the data once, then one per text and step."""
-        return len(self.data) + units * self.seeds * self.steps
-
-    def params(self) -> dict[str, Param]:
-        """As told in the result."""
-        return {
-            "statistics": "tokens",
-            "steps": self.steps,
-            "seeds": self.seeds,
-            "candidates": self.candidates,
-            "length": self.stretches.length,
-            "tokens": len(self.stretches.tokens),
-            "far": self.nearness.far,
-            "twins": self.twins,
-            "seed": self.how.seed,
-        }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MadeTexts:
-    """What the recipe gave on one network; ``[U]`` or ``[U, S, …]``."""
-
-    best: Strongest
-    texts: Tensor
-    reached: Tensor
-    steps: Tensor
-    started: Tensor
-    ratio: Tensor
-    distance: Tensor
-    agreement: Tensor
 
 
 def token_maximization(
@@ -169,7 +108,7 @@ def token_maximization(
     controlled = recipe.twins * len(texts) + recipe.trials * seeds * steps if untrained_control else 0
     meter = Meter(how, recipe.work(len(picked)) + controlled)
     own = follow(model, recipe, meter)
-    beside = _control(model, recipe, meter) if untrained_control else no_control(own.distance)
+    beside = control(model, recipe, meter) if untrained_control else no_control(own.distance)
     said = words(own.started, own.ratio, own.distance, own.agreement, nearness.far, beside.steadiness)
     note = f"{len(picked)} of {total} units."
     if not untrained_control:
@@ -215,19 +154,6 @@ def _refuse(spec: TextSpec, data: Tensor, steps: int, seeds: int, candidates: in
         )
 
 
-def reader_of(model: nn.Module, site: str, spec: TextSpec, texts: Tensor, how: Compute) -> Reader:
-    """The network with the table that it looks these texts up in."""
-    quiet = Compute(how.batch_size, how.seed)
-    table = table_of(feed(model, texts[:8], spec=spec, compute=quiet), quiet, [0])
-    if table is None:
-        raise InputError(
-            f"{type(model).__name__} gives these token numbers to no embedding as they are, so there is no "
-            "vector for each token to follow. Look at the real texts that excite a unit: "
-            "pellucid.layers.exemplars(model, inputs, site)."
-        )
-    return Reader(model, site, spec, table, quiet)
-
-
 def _fitted(reader: Reader, stretches: Stretches, width: int) -> tuple[Stretches, int]:
     """Padded where the network is not indifferent to padding, else as short as units see; and all units."""
     few = stretches.free[:8]
@@ -245,81 +171,3 @@ def _indifferent(reader: Reader, short: Tensor, padded: Tensor) -> bool:
     except MethodError:
         return False
     return answers[0].shape == answers[1].shape and torch.allclose(*answers, rtol=1e-3, atol=1e-4)
-
-
-def follow(model: nn.Module, recipe: TextRecipe, meter: Meter) -> MadeTexts:
-    """The whole recipe on one network."""
-    stretches, seeds = recipe.stretches, recipe.seeds
-    named, along = recipe.spec.companions(recipe.data)
-    given = Batch({named: recipe.data}, along) if named else recipe.data
-    best = strongest(model, given, [recipe.site], k=REAL, units=recipe.units, compute=meter.passing())[
-        recipe.site
-    ]
-    reader = reader_of(model, recipe.site, recipe.spec, recipe.data, recipe.how)
-    units = recipe.units.repeat_interleave(seeds).to(recipe.data.device)
-    starts = torch.stack(
-        [_start(recipe, unit, turn) for unit in recipe.units.tolist() for turn in range(seeds)]
-    )
-    known: list[Tensor] = []
-
-    def rescue(numbers: Tensor) -> Tensor:
-        if not known:
-            known.append(reader.movers(stretches, recipe.units, seeds))
-        return known[0].flatten(0, 1)[numbers]
-
-    found = Found.together(
-        [
-            search(
-                reader,
-                stretches,
-                recipe.nearness,
-                units[part],
-                starts[part],
-                lambda numbers, first=int(part[0]): rescue(numbers + first),
-                steps=recipe.steps,
-                candidates=recipe.candidates,
-                tick=meter.add,
-            )
-            for part in torch.arange(len(units), device=units.device).split(recipe.how.batch_size)
-        ]
-    )
-    shape = (len(recipe.units), seeds)
-    free, reached = found.free.unflatten(0, shape), found.reached.view(shape)
-    largest, top = best.values[:, 0], reached.amax(1).cpu()
-    beyond = torch.where(top > 0, float("inf"), float("nan")).to(top)
-    return MadeTexts(
-        best,
-        stretches.whole(found.free).unflatten(0, shape).cpu(),
-        reached.cpu(),
-        found.steps.view(shape).cpu(),
-        found.started.view(shape).any(1).cpu(),
-        torch.where(largest > 0, top / largest, beyond),
-        recipe.nearness.distance(free[torch.arange(len(free)), reached.argmax(1)]).cpu(),
-        recipe.nearness.agreement(free),
-    )
-
-
-def _start(recipe: TextRecipe, unit: int, turn: int) -> Tensor:
-    """A real stretch, drawn for this unit and start."""
-    seed = (recipe.how.seed * 1_000_003 + turn) * 1_000_003 + unit
-    number = torch.randint(len(recipe.stretches.free), (), generator=torch.Generator().manual_seed(seed))
-    return recipe.stretches.free[int(number)]
-
-
-def _control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> Control:
-    """The recipe on several untrained twins, the units shared out among them."""
-    count = len(recipe.units)
-    trial = torch.arange(recipe.trials)
-    unit, turn = trial % count, trial // count
-    on = (unit + turn) % recipe.twins
-    found = torch.full((4, count, int(turn.max()) + 1), float("nan"))
-    for number in range(recipe.twins):
-        mine = on == number
-        if not bool(mine.any()):
-            continue
-        twin = untrained(model, seed=recipe.how.seed * 1_000 + number)
-        made = follow(twin, replace(recipe, units=recipe.units[unit[mine]]), meter)
-        steady = torch.where(made.started, made.agreement / made.distance, float("nan"))
-        for row, part in enumerate((made.ratio, made.distance, made.agreement, steady)):
-            found[row, unit[mine], turn[mine]] = part.float()
-    return Control(*found[:3].nanmean(2), found[3].flatten())

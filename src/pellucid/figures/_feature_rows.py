@@ -45,7 +45,7 @@ def columns(pictures: FeaturePictures, shown: int) -> Spec:
     ]
     levels = [("evidence", [SIGNS[look(name).shape] for name in pictures.words]), *_levels(pictures, shown)]
     cells += [
-        {"unit": units[i], "column": name, "value": None, "words": found[i], "ink": THEME.ink}
+        dict[str, str | float | None](unit=units[i], column=name, value=None, words=found[i], ink=THEME.ink)
         for name, found in levels
         for i in range(shown)
     ]

@@ -12,8 +12,8 @@ from pellucid._core import Dataset, InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers
 from pellucid.figures._feature_rows import columns, key
-from pellucid.figures._feature_sounds import sound_card
 from pellucid.figures._feature_texts import text_card
+from pellucid.figures._feature_wide import wide_card
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import counted, number
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
     from pellucid.layers import Exemplars
 
-WIDTH, TEXT, SOUND = 300, 460, 400  # of a card
+WIDTH, TEXT, WIDER = 300, 460, 400  # of a card
 GAP = 3
 
 
@@ -159,14 +159,13 @@ def feature_tiles(
     real = Real(pictures, exemplars, dataset, spec)
     note = f"{shown} of {counted(pictures.total, 'unit')} shown."
     drawn = drawing(pictures.real.flatten(0, 1), spec)
-    if drawn is not None and isinstance(spec, AudioSpec):
-        sounds = [
-            sound_card(pictures, i, real.pieces(int(pictures.units[i]), k), _facts(pictures, i), drawn, SOUND)
+    if drawn is not None and (isinstance(spec, AudioSpec) or drawn.kind in ("wave", "slices")):
+        wide = [
+            wide_card(pictures, i, real.pieces(int(pictures.units[i]), k), _facts(pictures, i), drawn, WIDER)
             for i in range(shown)
         ]
-        chart = panels(sounds, columns=2)
-        tiles = pictures.pictures.shape[-1]
-        note = f"{note} Each made sound lasts {spec.seconds(tiles):.2g} s. {_bins(pictures, spec)}".strip()
+        chart = panels(wide, columns=2)
+        note = " ".join(part for part in (note, drawn.note, _lasting(pictures, spec)) if part)
     elif drawn is not None:
         real = replace(real, drawing=drawn)
         cards = [_card(pictures, real, i, k, width) for i in range(shown)]
@@ -212,11 +211,14 @@ def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int) -> 
     return panel(width, 20 + tile + 40, layers)
 
 
-def _bins(pictures: FeaturePictures, spec: AudioSpec) -> str:
+def _lasting(pictures: FeaturePictures, spec: InputSpec | None) -> str:
+    if not isinstance(spec, AudioSpec):
+        return ""
+    told = f"Each made sound lasts {spec.seconds(pictures.pictures.shape[-1]):.2g} s."
     seen, every = pictures.pictures.shape[-2], len(spec.frequencies)
     if not spec.pitched or seen == every:
-        return ""
-    return f"A unit sees {seen} of {every} bins of pitch at a time, wherever they lie."
+        return told
+    return f"{told} It spans {seen} of {every} bins of pitch, wherever they lie."
 
 
 def strip(tiles: list[Numbers], tile: int, left: float) -> list[Spec]:

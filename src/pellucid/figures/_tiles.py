@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,8 @@ from pellucid.figures._pixels import array, is_picture, seen
 from pellucid.inputs import AudioSpec
 
 SLICES, LINES = 3, 4  # of a volume, of a signal with several channels
-TALL, WIDE = 64, 128  # pixels of a signal's tile
+TALL, WIDE = 96, 256  # pixels of a signal's tile
+ROOM = 1.3  # times the range of real signals
 SPAN = 2.5  # standard deviations from the mean to the ends of false colours
 BLUE_YELLOW = np.array([0.28, 0.12, -0.55])  # what the second component adds to red, green and blue
 
@@ -54,7 +56,9 @@ class Drawing:
         if self.kind == "slices":
             places = torch.linspace(0, x.shape[1] - 1, min(SLICES + 2, x.shape[1])).long()
             inner = places[1:-1] if len(places) > 2 else places
-            return np.concatenate([self._flat(x[:, place]) for place in inner.tolist()], axis=1)
+            tiles = [self._flat(x[:, place]) for place in inner.tolist()]
+            seam = np.ones((tiles[0].shape[0], 1, 3))
+            return np.concatenate([part for tile in tiles for part in (seam, tile)][1:], axis=1)
         return self._flat(x)
 
     def _flat(self, x: Tensor) -> Numbers:
@@ -89,7 +93,8 @@ def drawing(real: Tensor, spec: InputSpec | None) -> Drawing | None:
     mean, basis, share = _components(real)
     told = (
         f"{real.shape[1]} channels in false colours: light against dark is the first principal component of "
-        f"the strongest real inputs, yellow against blue the second; they hold {percent(share, 0)} of the variance."
+        "the strongest real inputs, yellow against blue the second; they hold "
+        f"{percent(share, 0)} of the variance."
     )
     return Drawing(kind, spec, mean, basis, 0.0, 1.0, f"{told} {slices}".strip())
 
@@ -101,7 +106,7 @@ def _plain(kind: Kind, spec: InputSpec | None, real: Tensor, note: str = "") -> 
 
 
 def _components(real: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Mean ``[C]`` of the channels, their two leading components ``[C, 2]``, and the share of the variance."""
+    """Mean ``[C]`` of the channels, two leading components ``[C, 2]``, and their share of the variance."""
     pixels = real.double().movedim(1, -1).flatten(0, -2)
     mean = pixels.mean(0)
     values, vectors = torch.linalg.eigh((pixels - mean).T @ (pixels - mean) / len(pixels))
@@ -119,15 +124,18 @@ def _lines(values: Numbers, low: float, high: float) -> Numbers:
     paper = np.ones((tall * len(shown), WIDE, 3))
     at = np.linspace(0, max(1, values.shape[1] - 1), WIDE)
     for k, channel in enumerate(shown):
-        wave = np.interp(at, np.arange(values.shape[1]), channel)
+        edges = np.linspace(0, values.shape[1], WIDE + 1).astype(int)
         if values.shape[1] > WIDE:
-            edges = np.linspace(0, values.shape[1], WIDE + 1).astype(int)
-            parts = [channel[a : max(a + 1, b)] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+            parts = [channel[a : max(a + 1, b)] for a, b in pairwise(edges.tolist())]
             bottom, top = np.array([p.min() for p in parts]), np.array([p.max() for p in parts])
         else:
-            before = np.concatenate([wave[:1], wave[:-1]])
-            bottom, top = np.minimum(wave, before), np.maximum(wave, before)
-        middle, half = (low + high) / 2, max(1e-12, (high - low) / 2) * 1.1
+            bottom = top = np.interp(at, np.arange(values.shape[1]), channel)
+        # each column reaches to the one before it, so that a line has no gaps
+        bottom, top = (
+            np.minimum(bottom, np.concatenate([top[:1], top[:-1]])),
+            np.maximum(top, np.concatenate([bottom[:1], bottom[:-1]])),
+        )
+        middle, half = (low + high) / 2, max(1e-12, (high - low) / 2) * ROOM
         height = np.linspace(1.0, -1.0, tall)[:, None]
         thick = 1.2 / tall
         ink = (height <= (top - middle) / half + thick) & (height >= (bottom - middle) / half - thick)

@@ -121,7 +121,7 @@ def _said(explanation: Explanation, row: int) -> str:
 
 
 def laid(spec: TextSpec, x: Tensor, width: int) -> tuple[list[Box], int]:
-    """Tokens of a text ``[1, T]`` in reading order, wrapped in lines; pieces of a word touch, words do not."""
+    """Tokens of a text ``[1, T]`` in reading order, wrapped in lines; pieces of a word touch."""
     groups = torch.broadcast_to(spec.groups(x), x.shape)[0].tolist()
     boxes: list[Box] = []
     left, top, before = 0.0, 0.0, -1

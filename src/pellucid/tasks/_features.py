@@ -164,7 +164,8 @@ def _named(data: Dataset) -> Tensor | Batch:
 def _only_auto(statistics: str) -> None:
     if statistics != "auto":
         raise InputError(
-            f"statistics={statistics!r} is for inputs of numbers; texts are made of real tokens. Leave it out."
+            f"statistics={statistics!r} is for inputs of numbers; "
+            "texts are made of real tokens: leave it out."
         )
 
 
