@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from pellucid.report import report
     from pellucid.tasks import (
         concepts,
+        dictionary_of,
         estimate,
         explain,
         explain_several,
@@ -84,6 +85,7 @@ __all__ = [
     "layers",
     "layer",
     "unit_of",
+    "dictionary_of",
     "features",
     "rules",
     "concepts",
@@ -131,6 +133,7 @@ _VERBS = (
     "layers",
     "layer",
     "unit_of",
+    "dictionary_of",
     "features",
     "rules",
     "concepts",

@@ -12,6 +12,7 @@ from pellucid.cli import (
     _concepts,
     _demo,
     _explain,
+    _features,
     _importance,
     _influence,
     _inside,
@@ -56,7 +57,7 @@ app.command("explain")(_explain.explain)
 app.command("importance")(_importance.importance)
 app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
-app.command("features")(_inside.features)
+app.command("features")(_features.features)
 app.command("rules")(_inside.rules)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)

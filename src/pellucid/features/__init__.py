@@ -2,6 +2,7 @@
 
 from pellucid.features._accentuation import accentuation
 from pellucid.features._caricature import caricature
+from pellucid.features._choice import Choice
 from pellucid.features._maximization import activation_maximization
 from pellucid.features._objectives import (
     Channel,
@@ -14,15 +15,20 @@ from pellucid.features._objectives import (
 )
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._token_maximization import token_maximization
+from pellucid.features._trust import PictureTrust
+from pellucid.features._views import Transforms
 
 __all__ = [
     "Channel",
+    "Choice",
     "Concept",
     "Difference",
     "Direction",
     "FeaturePictures",
     "Logit",
     "Objective",
+    "PictureTrust",
+    "Transforms",
     "Unit",
     "accentuation",
     "activation_maximization",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from pellucid.features._spectrum import Spectrum
 from pellucid.features._statistics import Statistics
 from pellucid.inputs import AudioSpec
 
+Choice = Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"]
 MOST_ELEMENTS, MOST_PITCHED = 1024, 4096
 OF_PICTURES: Mapping[str, Callable[[Tensor], Statistics]] = {
     "covariance": Covariance.of,

@@ -13,10 +13,10 @@ from pellucid._core._feed import feed
 from pellucid._core._strongest import chosen_units
 from pellucid.errors import InputError, MethodError
 from pellucid.features._pictures import FeaturePictures
-from pellucid.features._recipe import Meter, no_control
+from pellucid.features._recipe import Meter
 from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
-from pellucid.features._token_recipe import TextRecipe, control, follow, reader_of
+from pellucid.features._token_recipe import TextRecipe, control, follow, no_control, reader_of
 from pellucid.features._token_search import Reader
 from pellucid.features._words import words
 from pellucid.inputs import TextSpec
@@ -46,8 +46,9 @@ def token_maximization(
 
     Distance is (1 + tokens to exchange for the nearest real stretch of that length, order aside) ÷ (1 + the
     same between a real stretch and its nearest neighbour, in the median); agreement is the share of tokens
-    that two starts have in common. Control and words are those of
-    :func:`~pellucid.features.activation_maximization`.
+    that two starts have in common. A made text is held within the distance that 95 % of the real stretches
+    keep. Control and words are those of :func:`~pellucid.features.activation_maximization`, but for the
+    two-choice test and the path, which are not run on texts.
 
     Args:
         model: a network that looks token numbers up in one table; it comes back as it was.
@@ -109,7 +110,7 @@ def token_maximization(
     meter = Meter(how, recipe.work(len(picked)) + controlled)
     own = follow(model, recipe, meter)
     beside = control(model, recipe, meter) if untrained_control else no_control(own.distance)
-    said = words(own.started, own.ratio, own.distance, own.agreement, nearness.far, beside.steadiness)
+    said = words(own.started, own.ratio, own.distance, own.agreement, nearness.far, beside.steadiness, None)
     note = f"{len(picked)} of {total} units."
     if not untrained_control:
         note += " There is no untrained control to compare with, so no text is called supported."

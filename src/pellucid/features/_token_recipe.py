@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Param, untrained
+from pellucid._core import Compute, Param, untrained
 from pellucid._core._embedding import found as table_of
 from pellucid._core._feed import feed
 from pellucid._core._strongest import Strongest, strongest
 from pellucid.errors import InputError
-from pellucid.features._recipe import CONTROLS, TWINS, Control, Meter
+from pellucid.features._recipe import CONTROLS, TWINS, Meter
 from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
 from pellucid.features._token_search import Found, Reader, search
@@ -79,6 +79,16 @@ class MadeTexts:
     agreement: Tensor
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TextControl:
+    """What untrained twins gave: per unit the mean over trials, and agreement ÷ distance of all of them."""
+
+    ratio: Tensor
+    distance: Tensor
+    agreement: Tensor
+    steadiness: Tensor
+
+
 def reader_of(model: nn.Module, site: str, spec: TextSpec, texts: Tensor, how: Compute) -> Reader:
     """The network with the table that it looks these texts up in."""
     quiet = Compute(how.batch_size, how.seed)
@@ -95,11 +105,17 @@ def reader_of(model: nn.Module, site: str, spec: TextSpec, texts: Tensor, how: C
 def follow(model: nn.Module, recipe: TextRecipe, meter: Meter) -> MadeTexts:
     """The whole recipe on one network."""
     stretches, seeds = recipe.stretches, recipe.seeds
-    named, along = recipe.spec.companions(recipe.data)
-    given = Batch({named: recipe.data}, along) if named else recipe.data
-    best = strongest(model, given, [recipe.site], k=REAL, units=recipe.units, compute=meter.passing())[
-        recipe.site
-    ]
+    pad = recipe.spec.pad
+    best = strongest(
+        model,
+        recipe.data,
+        [recipe.site],
+        k=REAL,
+        units=recipe.units,
+        spec=recipe.spec,
+        real=None if pad is None else (recipe.data != pad).cpu(),
+        compute=meter.passing(),
+    )[recipe.site]
     reader = reader_of(model, recipe.site, recipe.spec, recipe.data, recipe.how)
     units = recipe.units.repeat_interleave(seeds).to(recipe.data.device)
     starts = torch.stack(
@@ -151,7 +167,7 @@ def _start(recipe: TextRecipe, unit: int, turn: int) -> Tensor:
     return recipe.stretches.free[int(number)]
 
 
-def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> Control:
+def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> TextControl:
     """The recipe on several untrained twins, the units shared out among them."""
     count = len(recipe.units)
     trial = torch.arange(recipe.trials)
@@ -168,4 +184,10 @@ def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> Control:
         for row, part in enumerate((made.ratio, made.distance, made.agreement, steady)):
             found[row, unit[mine], turn[mine]] = part.float()
     ratio, distance, agreement = found[:3].nanmean(2)
-    return Control(ratio, distance, agreement, found[3].flatten())
+    return TextControl(ratio, distance, agreement, found[3].flatten())
+
+
+def no_control(like: Tensor) -> TextControl:
+    """Not run: NaN everywhere."""
+    none = torch.full_like(like, float("nan"))
+    return TextControl(none, none, none, none)

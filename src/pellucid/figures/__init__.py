@@ -14,12 +14,15 @@ from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_gain import layer_gain
+from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
+from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
@@ -73,6 +76,8 @@ __all__ = [
     "interval",
     "joined",
     "layer_facts",
+    "layer_gain",
+    "layer_health",
     "layer_map",
     "layer_strip",
     "look",
@@ -83,6 +88,7 @@ __all__ = [
     "patching",
     "percent",
     "picture",
+    "picture_trust",
     "probes",
     "rule_text",
     "rules_table",

@@ -22,11 +22,14 @@ SIGNS = {"full": "●", "half": "◐", "hollow": "○", "dash": "–"}
 GROUND = "#f1f1ef"
 
 
-def columns(pictures: FeaturePictures, shown: int) -> Spec:
-    """Units down, columns across: colour says how far from the typical row, words the value itself."""
-    means = pictures.pictures[:shown].double().mean(1).flatten(1)
-    spec = pictures.spec
-    units = list(pictures.labels[:shown] or (f"unit {int(unit)}" for unit in pictures.units[:shown]))
+def columns(pictures: FeaturePictures, units: list[str]) -> Spec:
+    """Columns down, units across: the value in words, and in colour how far it is from the typical row.
+
+    Where rows were started from, colour is how far from these.
+    """
+    shown, spec = len(units), pictures.spec
+    values = pictures.pictures[:shown].double().mean(1).flatten(1)
+    means = values if pictures.origins is None else values - pictures.origins[:shown].double().flatten(1)
     names = slots(spec, means.shape[1])
     plain = _numbers(spec, means.shape[1])
     strongest = means[:, plain].abs().amax(0).argsort(descending=True)[:NUMBERS].tolist()
@@ -37,20 +40,24 @@ def columns(pictures: FeaturePictures, shown: int) -> Spec:
             "unit": units[i],
             "column": names[j],
             "value": float(means[i, j]),
-            "words": _words(spec, means[i], j),
+            "words": _words(spec, values[i], j),
             "ink": "#fbfbfb" if abs(float(means[i, j])) > 0.62 * end else THEME.ink,
         }
         for i in range(shown)
         for j in order
     ]
-    levels = [("evidence", [SIGNS[look(name).shape] for name in pictures.words]), *_levels(pictures, shown)]
+    levels = [
+        ("evidence", [SIGNS[look(name).shape] for name in pictures.words[:shown]]),
+        *_levels(pictures, shown),
+    ]
     cells += [
         dict[str, str | float | None](unit=units[i], column=name, value=None, words=found[i], ink=THEME.ink)
         for name, found in levels
         for i in range(shown)
     ]
     rows = ["evidence", *(names[j] for j in order), *(name for name, _ in levels[1:])]
-    return _chart(cells, units, rows, end or 1.0, WIDER if len(levels) > 1 else CELL)
+    title = f"standard deviations from the {'typical row' if pictures.origins is None else 'row itself'}"
+    return _chart(cells, (units, rows), end or 1.0, title, WIDER if len(levels) > 1 else CELL)
 
 
 def key(words: Sequence[str]) -> str:
@@ -100,13 +107,14 @@ def _levels(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str]]
 
 
 def _chart(
-    cells: list[dict[str, str | float | None]], units: list[str], rows: list[str], end: float, cell: int
+    cells: list[dict[str, str | float | None]],
+    names: tuple[list[str], list[str]],
+    end: float,
+    title: str,
+    cell: int,
 ) -> Spec:
-    colour: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "title": "standard deviations from the typical row",
-    }
+    units, rows = names
+    colour: Spec = {"field": "value", "type": "quantitative", "title": title}
     colour["scale"] = {"domain": [-end, end], "range": scale("vik", 17), "interpolate": "rgb"}
     colour["legend"] = {"orient": "bottom", "gradientLength": 160, "titleLimit": 320}
     empty: Spec = {"test": "datum.value === null", "value": GROUND}

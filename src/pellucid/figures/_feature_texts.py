@@ -27,8 +27,12 @@ def text_card(
     spec = cast("TextSpec", pictures.spec)
     made = list(pictures.pictures[i][:MADE])
     shared = _shared(made) if len(made) > 1 else Counter()
-    heading = pictures.labels[i] if pictures.labels else f"unit {int(pictures.units[i])}"
-    layers = [text(0, 0, heading, size=12, bold=True), *word(70, 0, pictures.words[i], limit=width - 90)]
+    name = pictures.label(i)
+    aside = min(width / 2, max(70, 14 + 7 * len(name)))
+    layers = [
+        text(0, 0, name, size=12, bold=True, limit=aside - 6),
+        *word(aside, 0, pictures.words[i], limit=width - aside - 16),
+    ]
     top = 22.0
     for head, rows, common in (("made", made, shared), ("strongest real", list(real)[:REAL], Counter[int]())):
         layers.append(text(0, top, head, size=10, faint=True))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from pellucid._core import InputSpec
 from pellucid.figures._heard import LEFT, Scale, frame, scale_of
 from pellucid.figures._marks import image, panel, text, word
 from pellucid.figures._pixels import fit, png
@@ -31,11 +32,18 @@ def wide_card(
     width: int,
 ) -> Spec:
     """One unit: what was made above, its strongest real inputs below, sounds with their seconds and pitch."""
-    heading = pictures.labels[i] if pictures.labels else f"unit {int(pictures.units[i])}"
-    layers = [text(0, 0, heading, size=12, bold=True), *word(70, 0, pictures.words[i], limit=width - 90)]
+    name = pictures.label(i)
+    aside = min(width / 2, max(70, 14 + 7 * len(name)))
+    layers = [
+        text(0, 0, name, size=12, bold=True, limit=aside - 6),
+        *word(aside, 0, pictures.words[i], limit=width - aside - 16),
+    ]
     made = [(each, None) for each in pictures.pictures[i][:MADE]]
+    rows = [("made", made), ("strongest real", list(real)[:ACROSS])]
+    if pictures.origins is not None:
+        rows.insert(0, ("the input itself", [(pictures.origins[i], None)]))
     top = 22.0
-    for head, inputs in (("made", made), ("strongest real", list(real)[:ACROSS])):
+    for head, inputs in rows:
         layers.append(text(0, top, head, size=10, faint=True))
         drawn, height = _row(inputs, drawing, top + 15, width)
         layers += drawn
@@ -93,3 +101,13 @@ def _where(spec: AudioSpec, box: list[int]) -> str:
     if spec.pitched and axes == 2:
         words += f", {spec.where(max(0, box[0]), box[2])}"
     return words
+
+
+def lasting(made: Tensor, spec: InputSpec | None) -> str:
+    """How long made sounds are, and how much of the pitches they span."""
+    if not isinstance(spec, AudioSpec):
+        return ""
+    told = f"Each made sound lasts {spec.seconds(made.shape[-1]):.2g} s."
+    if not spec.pitched or made.shape[-2] == len(spec.frequencies):
+        return told
+    return f"{told} It spans {made.shape[-2]} of {len(spec.frequencies)} bins of pitch, wherever they lie."

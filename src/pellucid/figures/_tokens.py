@@ -129,7 +129,7 @@ def laid(spec: TextSpec, x: Tensor, width: int) -> tuple[list[Box], int]:
         if not name:
             continue
         left += 0 if part == before >= 0 or not left else 3
-        wide = _wide(name) + 2 * MARGIN
+        wide = drawn_width(name) + 2 * MARGIN
         if left + wide > width and left:
             left, top = 0.0, top + LINE
         boxes.append(Box(name, part, left, top, wide))
@@ -137,7 +137,7 @@ def laid(spec: TextSpec, x: Tensor, width: int) -> tuple[list[Box], int]:
     return boxes, int(top) + LINE
 
 
-def _wide(name: str) -> float:
+def drawn_width(name: str) -> float:
     """About how wide letters are drawn."""
     return sum(LETTER * (1.35 if c in WIDE else 0.55 if c in SLIM else 1.0) for c in name)
 

@@ -8,11 +8,11 @@ from pellucid._core import Dataset
 from pellucid.figures._depth import heat
 from pellucid.figures._exemplars import answer_of
 from pellucid.figures._feature_rows import slots
-from pellucid.figures._features import Real
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, panel, panels, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._pixels import Numbers, fit, is_picture, png, seen
+from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import AudioSpec, TextSpec
 
@@ -152,8 +152,9 @@ def _columns(strongest: Exemplars, middle: Exemplars, dataset: Dataset, labels: 
     shown = away[top + rest]
     order = away[top].mean(0).abs().argsort(descending=True)[:MOST_COLUMNS].tolist()
     names = slots(dataset.spec, flat.shape[1])
-    heads = [f"{i + 1}. {answer_of(dataset, row)}" for i, row in enumerate(top)]
-    heads += [f"{label}: {answer_of(dataset, row)}" for label, row in zip(labels, rest, strict=True)]
+    heads = [f"{i + 1} {answer_of(dataset, row)}" for i, row in enumerate(top)]
+    short = [label.split(" quantile")[0] for label in labels]
+    heads += [f"{label} {answer_of(dataset, row)}" for label, row in zip(short, rest, strict=True)]
     values = [[float(shown[i, j]) for i in range(len(shown))] for j in order]
     end = max(1e-9, min(4.0, max(abs(v) for line in values for v in line)))
     title = "standard deviations from the mean"

@@ -40,9 +40,11 @@ class Tally:
         self._low = self._high = self._picked = self._shift = self._total = self._cross = torch.empty(0)
         self._points = 0
 
-    def add(self, activation: Tensor) -> None:
-        """Take in the activation ``[b, …]`` of one chunk."""
+    def add(self, activation: Tensor, real: Tensor | None = None) -> None:
+        """Take in the activation ``[b, …]`` of one chunk; of texts where ``real`` ``[b, T]`` has tokens."""
         found = by_unit(self._model, activation.detach(), self._site)
+        if real is not None and found.shape[2] == real.shape[1]:
+            found = found.movedim(1, 2)[real.to(found.device)][:, :, None]
         found = found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
         found = found if found.is_floating_point() else found.double()
         if not self._count:

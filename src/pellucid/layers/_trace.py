@@ -15,7 +15,7 @@ from pellucid._core._field import Field, fields
 from pellucid.errors import InputError
 from pellucid.layers._ablated import usual
 from pellucid.layers._exemplars import Exemplars, exemplars_of
-from pellucid.layers._reach import along, calls, chosen_sites, count_of, leaves, rows_of, twin_of
+from pellucid.layers._reach import along, calls, chosen_sites, count_of, is_function, leaves, rows_of, twin_of
 from pellucid.layers._traced import TracedExample, TracedUnit
 from pellucid.layers._walk import Walk
 
@@ -169,7 +169,9 @@ def _handed_on(model: nn.Module, fed: Tensor | Batch, how: Compute, notes: list[
     weighted = [
         i
         for i, leaf in enumerate(found)
-        if any(p.ndim > 1 for p in leaf.module.parameters()) and not isinstance(leaf.module, nn.Embedding)
+        if not is_function(leaf)
+        and any(p.ndim > 1 for p in leaf.module.parameters())
+        and not isinstance(leaf.module, nn.Embedding)
     ]
     if len(weighted) < 2:
         raise InputError("There is no hidden layer to trace through: name sites=, such as ['conv1'].")

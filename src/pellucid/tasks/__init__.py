@@ -1,6 +1,7 @@
 """The verbs: a subject in, a value out."""
 
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
@@ -14,11 +15,13 @@ from pellucid.tasks._explain import (
     usual_target,
 )
 from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
-from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
+from pellucid.tasks._feature_sites import feature_sites
+from pellucid.tasks._features import FeaturePage, features, first_units
 from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
+from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences, speech_detector
@@ -35,6 +38,7 @@ __all__ = [
     "Step",
     "estimate",
     "estimate_features",
+    "DictionaryPage",
     "FeaturePage",
     "Heard",
     "Method",
@@ -43,8 +47,12 @@ __all__ = [
     "UnitPage",
     "answers_of",
     "best_method",
+    "class_objective",
     "concepts",
+    "difference_objective",
+    "direction_objectives",
     "dataset_of",
+    "dictionary_of",
     "explain",
     "explain_several",
     "explain_to",
@@ -57,6 +65,7 @@ __all__ = [
     "importance_of",
     "layer",
     "layers",
+    "learned_dictionary",
     "load_explanations",
     "method_named",
     "methods",
