@@ -84,7 +84,9 @@ def test_objectives_go_by_their_names_and_origins_stand_first():
 
 def test_feature_tiles_of_columns_plot_the_mean_over_seeds():
     pictures = made.pictures(tabular=True)
-    values = figures.feature_tiles(pictures).chart["data"]["values"]
+    cells = figures.feature_tiles(pictures).chart["data"]["values"]
+    assert [cell["words"] for cell in cells if cell["column"] == "evidence"] == [*"●◐○–●◐"]
+    values = [cell for cell in cells if cell["column"] != "evidence"]
     index = [c.name for c in pictures.spec.columns].index("mean radius")
     drawn = {cell["unit"]: cell["value"] for cell in values if cell["column"] == "mean radius"}
     if drawn:

@@ -40,9 +40,9 @@ def activation_maximization(
     Each made input ``x(z)`` climbs ``max_z a_u(x(z))``, ``a_u`` the value of unit u (of a channel: at a
     central position), where ``x(z)`` cannot leave the statistics of ``data``:
 
-    - ``covariance`` (inputs up to 1,024 numbers): the mean plus principal components that hold 90 % of the
-      variance (98 % up to 256 numbers), Mahalanobis radius and distance from the mean at most the data's 95 %
-      quantile;
+    - ``covariance`` (inputs up to 1,024 numbers, spectrograms up to 4,096): the mean plus principal
+      components that hold 90 % of the variance (98 % up to 256 numbers), Mahalanobis radius and distance from
+      the mean at most the data's 95 % quantile;
     - ``spectrum`` (larger ones): phase free, magnitude at each frequency between the data's 5 % and 95 %
       quantiles, channels decorrelated, distance from the mean capped alike;
     - ``marginals`` (rows of a table): each number through its column's quantiles, all inside the Mahalanobis

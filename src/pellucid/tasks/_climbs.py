@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pellucid._core import Compute, Subject, predict
 from pellucid.errors import InputError
 from pellucid.features import (
+    Choice,
     Difference,
     FeaturePictures,
     Logit,
@@ -39,6 +40,7 @@ class Asked:
     steps: int
     seeds: int
     transforms: Transforms
+    statistics: Choice
     keep: str | Path | None
     twin: nn.Module | None
 
@@ -77,6 +79,7 @@ def climbed(
             steps=asked.steps,
             seeds=asked.seeds,
             transforms=asked.transforms,
+            statistics=asked.statistics,
             keep=asked.keep,
             compute=compute,
         )
@@ -93,6 +96,7 @@ def climbed(
             steps=asked.steps,
             seeds=asked.seeds,
             transforms=asked.transforms,
+            statistics=asked.statistics,
             keep=asked.keep,
             compute=compute,
         )
@@ -105,6 +109,7 @@ def climbed(
         steps=asked.steps,
         seeds=asked.faces or asked.seeds,
         transforms=asked.transforms,
+        statistics=asked.statistics,
         diversity=APART if asked.faces else 0.0,
         diversity_at=faces_at(subject) if asked.faces and of_classes else None,
         twin=asked.twin,
