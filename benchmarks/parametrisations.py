@@ -152,7 +152,7 @@ def main() -> None:
         for statistics in trial.statistics:
             made, odd, spent = look(trial, statistics)
             on = made.started
-            own = [float(part[on].median()) for part in (made.ratio, made.distance, made.agreement)]
+            own = [float(part[on].nanmedian()) for part in (made.ratio, made.distance, made.agreement)]
             twin = [
                 float(part.nanmedian())
                 for part in (made.untrained_ratio, made.untrained_distance, made.untrained_agreement)
