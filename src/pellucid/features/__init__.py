@@ -1,6 +1,7 @@
 """What hidden units would most like to see, and how far to believe the picture."""
 
 from pellucid.features._accentuation import accentuation
+from pellucid.features._atlas import ActivationAtlas, activation_atlas
 from pellucid.features._caricature import caricature
 from pellucid.features._choice import Choice
 from pellucid.features._maximization import activation_maximization
@@ -19,6 +20,7 @@ from pellucid.features._trust import PictureTrust
 from pellucid.features._views import Transforms
 
 __all__ = [
+    "ActivationAtlas",
     "Channel",
     "Choice",
     "Concept",
@@ -31,6 +33,7 @@ __all__ = [
     "Transforms",
     "Unit",
     "accentuation",
+    "activation_atlas",
     "activation_maximization",
     "caricature",
     "token_maximization",

@@ -230,7 +230,7 @@ def _dots(
         for i in shown
     ]
     x: Spec = {"field": "auc", "type": "quantitative", "title": "AUC", "scale": {"domain": [0.4, 1]}}
-    x["axis"] = {"values": [0.5, 0.75, 1]}
+    x["axis"] = {"values": [0.5, 0.75, 1], "format": ".2f"}
     x["scale"] = {"domain": [0.4, 1], "clamp": True}
     y: Spec = {"field": "unit", "type": "nominal", "sort": [p["unit"] for p in points], "title": None}
     y["axis"] = {"grid": False, "labelLimit": 180}

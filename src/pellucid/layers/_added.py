@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Site
+from pellucid.layers._effects import paired
 from pellucid.layers._logistic import fitted, standardised
-from pellucid.layers._probes import Z95, divided
+from pellucid.layers._probes import divided
 from pellucid.layers._reach import along, tokens_of, twin_of
 from pellucid.layers._sketch import sketches
 
@@ -119,7 +120,7 @@ def layer_gain(
     own = [_read(model, inputs, at, y, classes, train, test, width, real, how) for at in (before, site)]
     right = [(read.argmax(1) == y[test]).double() for read in own]
     gain = right[1] - right[0]
-    reach = float(Z95 * gain.std() / len(gain) ** 0.5)
+    low, high = paired(gain[None])
     untrained = float("nan")
     twin = twin_of(model, inputs, how, []) if untrained_copy else None
     if twin is not None:
@@ -127,15 +128,14 @@ def layer_gain(
         hits = [float((read.argmax(1) == y[test]).double().mean()) for read in beside]
         untrained = hits[1] - hits[0]
     present = answers.cpu().unique()
-    middle = float(gain.mean())
     return LayerGain(
         site,
         before,
         float(right[0].mean()),
         float(right[1].mean()),
-        middle,
-        middle - reach,
-        middle + reach,
+        float(gain.mean()),
+        float(low),
+        float(high),
         untrained,
         test.nonzero()[:, 0],
         present[y[test]],

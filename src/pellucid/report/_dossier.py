@@ -65,7 +65,7 @@ class Case:
     Args:
         row: its number in the data.
         x: the input ``[1, *shape]``.
-        true, given: the true answer and the network's, in words.
+        true, given: the true answer, empty where nobody knows it, and the network's, in words.
         chosen: the rule that chose it, in words; never "by hand".
         explanations: one per method, each of exactly this row, with their cards.
         confidence: the network's probability for its answer.

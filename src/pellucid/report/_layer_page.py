@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pellucid import figures
 from pellucid.figures import Figure, counted, percent, signed
+from pellucid.figures._pixels import is_picture
+from pellucid.inputs import TextSpec
 from pellucid.report._html import element, paragraph, unfold
 from pellucid.report._leaf import Part, leaf, told, written
 from pellucid.tasks import DictionaryPage, LayerPage
@@ -85,7 +87,8 @@ def units_html(page: LayerPage, *, drawn: int = DRAWN, rest: bool = True) -> str
     first = page.grid(limit=drawn)
     more = ""
     looked = len(page.strongest.units)
-    if rest and first.chart is not None and looked > drawn:
+    cards = is_picture(page.real.inputs[:1], page.real.spec) or isinstance(page.real.spec, TextSpec)
+    if rest and cards and looked > drawn:
         others = page.grid(limit=looked, first=drawn)
         title = f"The other {counted(looked - drawn, 'unit')} that were looked at"
         more = unfold(title, others.html(heading=False, table=False))

@@ -95,9 +95,7 @@ def _balance(given: Dataset) -> str:
         for n, c in zip(given.classes, counts, strict=True)
         if c or not many
     ]
-    return "<h3>How often each answer is true</h3>" + rows(
-        (given.answer, "rows", "share"), body, right=(1, 2)
-    )
+    return "<h3>How often each answer comes</h3>" + rows((given.answer, "rows", "share"), body, right=(1, 2))
 
 
 def _examples(given: Dataset) -> str:
