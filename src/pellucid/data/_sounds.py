@@ -266,7 +266,7 @@ def _alike(
     strange = len(read) - rates[rate]
     if strange:
         notes.append(f"{strange:,} of {len(read):,} sounds were resampled to {rate:,} samples per second.")
-    waves = [_resampled(samples, own, rate) for samples, own in read]
+    waves = [resampled(samples, own, rate) for samples, own in read]
     lengths = np.array([len(wave) for wave in waves])
     length = round(seconds * rate) if seconds else _common(lengths, rate)
     made = np.zeros((len(waves), 1, length), np.float32)
@@ -290,7 +290,8 @@ def _common(lengths: np.ndarray[tuple[int], np.dtype[np.int64]], rate: int) -> i
     return math.ceil(float(np.quantile(lengths, FIT)) / step) * step
 
 
-def _resampled(samples: Samples, own: int, rate: int) -> Samples:
+def resampled(samples: Samples, own: int, rate: int) -> Samples:
+    """One channel at another rate."""
     if own == rate:
         return samples
     from scipy.signal import resample_poly

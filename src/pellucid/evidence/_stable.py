@@ -9,7 +9,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from pellucid._core import Check, Word, nudged, predict
+from pellucid._core import Check, Word, nudged
 from pellucid.errors import MethodError
 from pellucid.evidence._case import LEAST as FEWEST
 from pellucid.evidence._case import Case, Pool
@@ -98,13 +98,12 @@ def _moved_tokens(case: Case, seen: Responses) -> Rounds:
         case.model, case.sample, size=SIZE, count=NOISES, seed=case.compute.seed, spec=case.spec,
         compute=case.compute,
     )  # fmt: skip
-    for model in near:
+    for k, model in enumerate(near):
         made, cost = case.again(model, case.x, case.scalar.target)
         maps.append(seen.bank.reduce(made))
         rows += cost + len(case.x)
-        item = case.scalar.target.output
-        outputs.append(predict(model, case.x, output=item, spec=case.spec, compute=case.compute))
-    return Rounds(torch.stack(maps), _kept(case, torch.cat(outputs)), rows)
+        outputs += [case.near(k, model)] if _classes(case) else []
+    return Rounds(torch.stack(maps), _kept(case, torch.cat(outputs) if outputs else None), rows)
 
 
 def _noisy(case: Case, k: int) -> Tensor:
@@ -121,8 +120,6 @@ def _spread(case: Case) -> Tensor:
     """Standard deviation of the inputs; 0 for what cannot be slightly different, such as a category."""
     if isinstance(case.spec, TabularSpec):
         return numeric(case.x, case.spec)
-    if not case.x.is_floating_point():
-        return torch.zeros(())
     if case.x.ndim == 4 or isinstance(case.spec, AudioSpec):
         return case.sample.std()
     return case.sample.std(0) if len(case.sample) > 1 else torch.ones_like(case.x[0])

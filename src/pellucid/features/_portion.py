@@ -30,7 +30,8 @@ def bytes_kept(model: nn.Module, site: str, like: Tensor) -> int:
     def keep(tensor: Tensor) -> Tensor:
         if not isinstance(tensor, nn.Parameter):
             sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
+        # a graph that holds its own result would never be freed
+        return tensor.detach()
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with untouched(model), torch.inference_mode(mode=False), torch.enable_grad(), hooks:

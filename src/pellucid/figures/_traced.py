@@ -11,12 +11,13 @@ from torch import Tensor
 
 from pellucid._core import Dataset
 from pellucid.figures._colour import NEGATIVE, POSITIVE, Numbers, Pixels
-from pellucid.figures._features import GAP, cut, piece
+from pellucid.figures._features import GAP
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import ONE, image, line, panel, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._parts import Described
 from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
+from pellucid.figures._real import cut, piece
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import AudioSpec, TextSpec
 

@@ -93,7 +93,8 @@ def unit_effects(
         interval is of one unit, not corrected for their number.
 
     Source:
-        Morcos et al. 2018, On the importance of single directions for generalization, arXiv 1803.06959.
+        Morcos et al. 2018, On the importance of single directions for generalization, arXiv 1803.06959;
+        Agresti & Min 2005, Simple improved confidence intervals for comparing matched proportions.
 
     Example:
         >>> x = torch.eye(2).repeat(20, 1)
@@ -136,21 +137,34 @@ def unit_effects(
     present, number = answers.cpu().unique(return_inverse=True)
     member = torch.nn.functional.one_hot(number, len(present)).double()
     drop, margin = lost.mean(1), fall.mean(1)
-    reach, margin_reach = (Z95 * part.std(1) / max(1, n) ** 0.5 for part in (lost, fall))
+    low, high = paired(lost)
+    reach = Z95 * fall.std(1) / max(1, n) ** 0.5
     return UnitEffects(
         site,
         picked,
         float((base > 0).double().mean()),
         drop,
-        drop - reach,
-        drop + reach,
+        low,
+        high,
         margin,
-        margin - margin_reach,
-        margin + margin_reach,
+        margin - reach,
+        margin + reach,
         lost @ member / member.sum(0),
         present,
         n,
     )
+
+
+def paired(lost: Tensor) -> tuple[Tensor, Tensor]:
+    """95 % interval of the mean of ``[U, N]`` of -1, 0 and 1, with half a case more of each kind.
+
+    Without these the interval of a unit that changed no answer would be nothing, however few inputs.
+    """
+    worse, better = (lost > 0).double().sum(1) + 0.5, (lost < 0).double().sum(1) + 0.5
+    n = lost.shape[1] + 2
+    middle = (worse - better) / n
+    reach = Z95 * ((worse + better) / n - middle.square()).clamp_min(0).div(n).sqrt()
+    return (middle - reach).clamp_min(-1), (middle + reach).clamp_max(1)
 
 
 def _lead(answers: Tensor) -> Target:

@@ -120,7 +120,7 @@ def linear_probes(
         (('0', '1'), True)
     """
     how = compute or Compute(batch_size=256)
-    y, train, test = _divided(inputs, answers, held_out, how.seed)
+    y, train, test = divided(inputs, answers, held_out, how.seed)
     real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     sizes, notes = chosen_sites(model, inputs, sites, how)
     names = list(sizes)
@@ -161,7 +161,7 @@ def linear_probes(
     )
 
 
-def _divided(
+def divided(
     inputs: Tensor | Batch, answers: Tensor, held_out: Tensor | None, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Answers numbered from 0, training rows and held-out rows."""

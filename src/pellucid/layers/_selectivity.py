@@ -78,7 +78,9 @@ def selectivity(
         Compare with the same on an untrained network.
 
     Source:
-        Hanley & McNeil 1982, The meaning and use of the area under a ROC curve (the interval).
+        Hanley & McNeil 1982, The meaning and use of the area under a ROC curve (the standard error);
+        Newcombe 2006, Confidence intervals for an effect size measure based on the Mann-Whitney statistic
+        (the interval by inversion).
 
     Example:
         >>> rows = torch.tensor([[1.0], [2.0], [3.0]])
@@ -111,8 +113,21 @@ def class_areas(values: Tensor, answers: Tensor, present: Tensor) -> tuple[Tenso
     """AUC ``[U, K]`` of values ``[U, N]`` for each class that occurs, with the ends of its 95 % interval."""
     member = (answers[:, None] == present).double()
     auc, size = _areas(values, member), member.sum(0)
-    error = _standard_error(auc, size, len(answers) - size)
-    return auc, (auc - Z95 * error).clamp_min(0), (auc + Z95 * error).clamp_max(1)
+    other = len(answers) - size
+    return auc, _end(auc, size, other, torch.zeros_like(auc)), _end(auc, size, other, torch.ones_like(auc))
+
+
+def _end(auc: Tensor, own: Tensor, other: Tensor, bound: Tensor) -> Tensor:
+    """The area between ``auc`` and a bound from which ``auc`` lies just 1.96 of its own errors away.
+
+    The plain interval would shrink to nothing where the area is 0 or 1, however few inputs there are.
+    """
+    near, far = auc, bound
+    for _ in range(40):
+        middle = (near + far) / 2
+        inside = (auc - middle).abs() <= Z95 * _standard_error(middle, own, other)
+        near, far = torch.where(inside, middle, near), torch.where(inside, far, middle)
+    return near
 
 
 def _areas(values: Tensor, member: Tensor) -> Tensor:

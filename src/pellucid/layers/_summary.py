@@ -120,7 +120,8 @@ def summary(
 
     Limits:
         Of functions in a ``forward`` only activations and the heads of attention have rows; others can be
-        read by name, such as ``"block:add()"``. With few inputs a rarely active unit looks dead. A rank above or below the untrained one is not better by itself.
+        read by name, such as ``"block:add()"``. With few inputs a rarely active unit looks dead. A rank above or below the
+        untrained one is not better by itself.
 
     Source:
         Roy & Vetterli 2007, The effective rank, EUSIPCO (there of singular values, here of the covariance).
@@ -148,7 +149,7 @@ def summary(
             seen[leaf.site],
             own[leaf.site],
             control[leaf.site] if control else None,
-            shares.get(leaf.site),
+            shares.get(leaf.site.removesuffix("[0]")),
         )
         for leaf in reached
     )
@@ -166,11 +167,11 @@ def summary(
 def _measured(
     model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], real: Tensor | None, how: Compute
 ) -> dict[str, Measures]:
-    tallies = {leaf.site: Tally(model, leaf, how.seed) for leaf in reached}
-    for rows, seen in activations(model, inputs, list(tallies), compute=how):
-        here = None if real is None else real[rows]
+    tallies = {leaf.site: Tally(model, leaf, how.seed, real) for leaf in reached}
+    looks = {site: tally.look for site, tally in tallies.items()}
+    for rows, seen in activations(model, inputs, looks, compute=how):
         for site, tally in tallies.items():
-            tally.add(seen[site], here)
+            tally.add(seen[site], rows)
     return {site: tally.result() for site, tally in tallies.items()}
 
 
