@@ -110,16 +110,13 @@ def trials() -> list[Trial]:
     x = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
     net = trained(cnn(1, 8, 10, widths=(16, 32), hidden=64), x, torch.tensor(digits.target), 10)
     found = [
-        Trial("digits, layer dense1", net, x, "dense1", pictures, spectral),
         Trial("digits, channels of activation2", net, x, "activation2", pictures, spectral),
     ]
     for name, table in (("breast cancer", cancer), ("wine", wine)):
         rows = torch.tensor(table.data, dtype=torch.float32)
         rows = (rows - rows.mean(0)) / rows.std(0)
         classes = len(table.target_names)
-        net = trained(
-            mlp(rows.shape[1], classes, hidden=(32, 16)), rows, torch.tensor(table.target), 30
-        )
+        net = trained(mlp(rows.shape[1], classes, hidden=(32, 16)), rows, torch.tensor(table.target), 30)
         found.append(Trial(f"{name}, layer dense2", net, rows, "dense2", ("marginals", "free"), mahalanobis))
     heard, tone = signals()
     net = trained(listener(), heard, tone, 6)
@@ -154,7 +151,7 @@ def main() -> None:
         for statistics in trial.statistics:
             made, odd, spent = look(trial, statistics)
             on = made.started
-            own = [float(part[on].median()) for part in (made.ratio, made.distance, made.agreement)]
+            own = [float(part[on].nanmedian()) for part in (made.ratio, made.distance, made.agreement)]
             twin = [
                 float(part.nanmedian())
                 for part in (made.untrained_ratio, made.untrained_distance, made.untrained_agreement)

@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        audit,
         concepts,
+        dictionary_of,
         estimate,
         explain,
         explain_several,
@@ -84,10 +86,12 @@ __all__ = [
     "layers",
     "layer",
     "unit_of",
+    "dictionary_of",
     "features",
     "rules",
     "concepts",
     "influence",
+    "audit",
     "report",
     "save_run",
     "open_run",
@@ -121,6 +125,7 @@ __all__ = [
 ]
 
 _VERBS = (
+    "audit",
     "estimate",
     "open",
     "train",
@@ -131,6 +136,7 @@ _VERBS = (
     "layers",
     "layer",
     "unit_of",
+    "dictionary_of",
     "features",
     "rules",
     "concepts",

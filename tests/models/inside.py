@@ -10,7 +10,7 @@ import torch
 from models.case import drawn
 from pellucid._core import Batch, Compute
 from pellucid.features import Unit
-from pellucid.layers import sparse_autoencoder
+from pellucid.layers import exemplars, sparse_autoencoder, unit_values
 
 ROWS = 104
 # as little of everything as still goes through every line
@@ -94,8 +94,16 @@ def arguments(name, function, model, inputs, answers, site, compute=PATIENT):
         known["masks"] = {"top": torch.ones(inputs[:, 0].shape, dtype=torch.bool).triu()}
     if name in ("accentuation", "caricature"):
         known |= {"inputs": some(inputs, slice(0, 1)), "objectives": [Unit(0)]}
-    if name == "element_exemplars":
+    if name == "traced_example":
+        known |= {"example": some(inputs, slice(0, 1)), "width": 1}
+    if name in ("element_exemplars", "with_elements"):
         known["made"] = sparse_autoencoder(model, inputs, site, width=4, k=2, steps=1, shuffled_control=False)
+    if name == "areas_by_class":
+        known |= {"found": unit_values(model, inputs, site), "unit": 0}
+    if name == "exemplar_maps":
+        known["found"] = exemplars(model, inputs, site, k=2)
+    if name == "early_exit":
+        del known["sites"]
     wanted = inspect.signature(function).parameters
     lacking = [n for n, p in wanted.items() if p.default is p.empty and n not in known]
     if lacking:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -93,8 +95,11 @@ def fields(
         return dict.fromkeys(sites)
     hits: dict[str, list[Tensor]] = {site: [] for site in sites}
     try:
+        if example.dtype in (torch.float16, torch.bfloat16):
+            # kernels for half precision work in blocks, and a NaN fills its block
+            model, example = copy.deepcopy(model).float(), example.float()
         with (
-            _exact(model, half=example.dtype in (torch.float16, torch.bfloat16)),
+            _exact(model),
             untouched(model, seed=how.seed),
             torch.inference_mode(mode=False),
             torch.no_grad(),
@@ -119,11 +124,16 @@ def _poisoned(
     for index in torch.arange(example.shape[axis]).split(chunk):
         x = example.repeat(len(index), *[1] * (example.ndim - 1))
         x.movedim(axis, 1)[torch.arange(len(index)), index.to(x.device)] = float("nan")
-        with probe(model, read=sites, stop=sites[0] if len(sites) == 1 else None) as seen:
+        place = axis - (units < axis)  # among the axes of space, counted from 1
+
+        def turned(activation: Tensor, site: str, rows: int = len(index), place: int = place) -> Tensor:
+            return _turned(by_places(model, activation, site), rows, example.ndim, place)
+
+        looks = {site: partial(turned, site=site) for site in sites}
+        with probe(model, read=looks, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
         for site in sites:
-            place = axis - (units < axis)  # among the axes of space, counted from 1
-            found[site].append(_turned(by_places(model, seen[site], site), len(index), example.ndim, place))
+            found[site].append(seen[site])
     return {site: torch.cat(parts) for site, parts in found.items()}
 
 
@@ -154,14 +164,11 @@ def _field(hits: list[Tensor]) -> Field | None:
 
 
 @contextmanager
-def _exact(model: nn.Module, *, half: bool) -> Generator[None]:
+def _exact(model: nn.Module) -> Generator[None]:
     """Kernels that mix no neighbours in between (Winograd does), and buffers put back as they were."""
     kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
     with ExitStack() as stack:
         stack.enter_context(torch.backends.nnpack.flags(enabled=False))
-        if half:
-            # its kernels for half precision work in blocks
-            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         if torch.cuda.is_initialized():
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         try:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core._compute import Compute
-from pellucid._core._outputs import predict
+from pellucid._core._outputs import activations
 from pellucid._core._site import Reached, sites
 from pellucid._core._spec import Batch, InputSpec
 from pellucid.errors import MethodError
@@ -94,10 +94,13 @@ def layer_map(
         said = "No input was given: layers stand as they were made, without shapes and costs."
         return LayerMap(_unrun(model), whole, None, said)
     try:
-        calls, cost = _counted(model, lambda: predict(model, inputs, spec=spec, compute=Compute(1)))
+        # whatever it gives: a network of several outputs has layers too
+        passing = activations(model, inputs, (), spec=spec, compute=Compute(1))
+        calls, cost = _counted(model, lambda: list(passing))
     except MethodError as error:
         said = f"The network could not be run, so layers stand as they were made: {error}"
         return LayerMap(_unrun(model), whole, None, said)
+    calls = [found for found in calls if ".parametrizations." not in found[0].site]
     called = {id(call.module) for call, _, _ in calls}
     seen: set[int] = set()
     rows: list[MappedLayer] = []

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
 from pellucid.errors import InputError, TargetError
+from pellucid.features._choice import Choice
 from pellucid.features._objectives import Likeness, Objective
 from pellucid.features._pictures import FeaturePictures
-from pellucid.features._run import Options, Start, as_fed, run
+from pellucid.features._run import Options, Start, as_fed, names_of, run
 from pellucid.features._views import Transforms
 
-PULL = 0.3
+PULL = 1.0
 
 
 def accentuation(
@@ -26,10 +26,11 @@ def accentuation(
     spec: InputSpec | None = None,
     data: Tensor,
     objectives: Sequence[Objective],
+    names: Sequence[str] | None = None,
     pull: float = PULL,
     steps: int = 128,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum"] = "auto",
+    statistics: Choice = "auto",
     transforms: Transforms = "auto",
     untrained_control: bool = True,
     keep: str | Path | None = None,
@@ -49,6 +50,7 @@ def accentuation(
         spec: what an input means.
         data: real inputs ``[N, *shape]``, whose statistics are kept.
         objectives: one for each input, or one for all.
+        names: what the inputs are called.
         pull: λ; 0 lets go of ``x0``.
         steps, seeds, statistics, transforms, untrained_control, keep, compute: as for
             :func:`activation_maximization`; seeds start a little apart.
@@ -56,7 +58,8 @@ def accentuation(
     Returns:
         :class:`FeaturePictures`, by input: ``origins`` are the inputs, ``origin_values`` their values,
         ``moved`` how far each picture went. ``agreement`` compares the changes. An input that cannot move its
-        objective, such as one before a dead ReLU, did not start, and starts nowhere else.
+        objective, such as one before a dead ReLU, did not start, and starts nowhere else. The word compares
+        the agreement of changes with that on untrained twins; nearness to data says nothing here.
 
     Raises:
         As :func:`activation_maximization`; InputError where inputs and objectives are not as many.
@@ -93,5 +96,8 @@ def accentuation(
         raise TargetError("accentuation: a likeness is what caricature() climbs along.")
     if pull < 0:
         raise InputError(f"pull: expected 0 or more, got {pull}.")
-    options = Options(spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, how)
-    return run(model, site, data, chosen, options, start=Start(given, float(pull), climbs=True))
+    options = Options(
+        spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, None, how
+    )
+    start = Start(given, float(pull), True, names_of(names, len(given)))
+    return run(model, site, data, chosen, options, start=start)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
+from pellucid.features._choice import Choice
 from pellucid.features._objectives import POWER, Likeness
 from pellucid.features._pictures import FeaturePictures
-from pellucid.features._run import Options, Start, as_fed, run
+from pellucid.features._run import Options, Start, as_fed, names_of, run
 from pellucid.features._views import Transforms
 
 
@@ -21,10 +22,11 @@ def caricature(
     *,
     spec: InputSpec | None = None,
     data: Tensor,
+    names: Sequence[str] | None = None,
     power: float = POWER,
     steps: int = 256,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum"] = "auto",
+    statistics: Choice = "auto",
     transforms: Transforms = "auto",
     untrained_control: bool = True,
     keep: str | Path | None = None,
@@ -42,6 +44,7 @@ def caricature(
         inputs: ``[R, *shape]``.
         spec: what an input means.
         data: real inputs ``[N, *shape]``, whose statistics are kept.
+        names: what the inputs are called.
         power: of the cosine; 0 for the plain dot product, which forgets the angle.
         steps, seeds, statistics, transforms, untrained_control, keep, compute: as for
             :func:`activation_maximization`.
@@ -74,6 +77,9 @@ def caricature(
     """
     how = compute or Compute()
     given = as_fed(model, inputs, spec, how, "inputs")
-    aims = [Likeness(each, float(power), f"input {i}") for i, each in enumerate(given)]
-    options = Options(spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, how)
-    return run(model, site, data, aims, options, start=Start(given, 0.0, climbs=False))
+    called = names_of(names, len(given))
+    aims = [Likeness(each, float(power), name) for each, name in zip(given, called, strict=True)]
+    options = Options(
+        spec, steps, seeds, statistics, transforms, 0.0, None, untrained_control, keep, None, how
+    )
+    return run(model, site, data, aims, options, start=Start(given, 0.0, False, called))

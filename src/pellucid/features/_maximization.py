@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
 from pellucid.errors import TargetError
+from pellucid.features._choice import Choice
 from pellucid.features._objectives import Objective
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._run import Options, run
@@ -26,11 +26,12 @@ def activation_maximization(
     objectives: Sequence[Objective] | None = None,
     steps: int = 256,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"] = "auto",
+    statistics: Choice = "auto",
     transforms: Transforms = "auto",
     diversity: float = 0.0,
     diversity_at: str | None = None,
     untrained_control: bool = True,
+    twin: nn.Module | None = None,
     keep: str | Path | None = None,
     compute: Compute | None = None,
 ) -> FeaturePictures:
@@ -39,9 +40,9 @@ def activation_maximization(
     Each made input ``x(z)`` climbs ``max_z a_u(x(z))``, ``a_u`` the value of unit u (of a channel: at a
     central position), where ``x(z)`` cannot leave the statistics of ``data``:
 
-    - ``covariance`` (inputs up to 1,024 numbers): the mean plus principal components that hold 90 % of the
-      variance (98 % up to 256 numbers), Mahalanobis radius and distance from the mean at most the data's 95 %
-      quantile;
+    - ``covariance`` (inputs up to 1,024 numbers, spectrograms up to 4,096): the mean plus principal
+      components that hold 90 % of the variance (98 % up to 256 numbers), Mahalanobis radius and distance from
+      the mean at most the data's 95 % quantile;
     - ``spectrum`` (larger ones): phase free, magnitude at each frequency between the data's 5 % and 95 %
       quantiles, channels decorrelated, distance from the mean capped alike;
     - ``marginals`` (rows of a table): each number through its column's quantiles, all inside the Mahalanobis
@@ -65,9 +66,11 @@ def activation_maximization(
     The control runs the same recipe on at least 4 untrained twins, the units shared out among them so that
     there are 20 trials or more. Words: ``"did not start"`` where no start had a gradient; ``"not better than
     an untrained network"`` unless agreement ÷ distance exceeds that of 95 % of the trials (of all, below 20
-    trials that count); ``"supported"`` if besides ratio ≥ 0.5, agreement ≥ 0.5 and the distance is at most
-    that of 95 % of the real inputs to their nearest neighbour (``params["far"]``); else ``"weak"``. Without
-    a control, or with one start, no more than ``"weak"``.
+    trials that count); ``"supported"`` if besides ratio ≥ 0.5, agreement ≥ 0.5, the distance is at most
+    that of 95 % of the real inputs to their nearest neighbour (``params["far"]``), the picture tells strong
+    from weak real inputs (``trust.told_low`` > .5) and goes at least half of their way in every layer
+    (``trust.path`` ≥ .5), as far as these two can be measured; else ``"weak"``. Without a control, or with
+    one start, no more than ``"weak"``.
 
     Args:
         model: any network; it comes back as it was.
@@ -82,10 +85,13 @@ def activation_maximization(
         transforms: how each input is changed at random, by itself, before every look at it: ``"jitter"``
             moves it by up to a sixteenth of its side; ``"full"`` also stretches it by up to 10 % and turns it
             by up to 10°; axes below 16 pixels stay as they are, sounds change along time only. ``"auto"`` is
-            ``"jitter"``: it made seeds agree more, and values survive a shift, and ``"full"`` added nothing.
+            ``"jitter"``: seeds agree more and values survive a shift; ``"full"`` made no number better, though
+            shapes on large pictures look cleaner.
         diversity: how strongly seeds of one objective are held apart; 0 not at all.
         diversity_at: layer, at or before ``site``, whose Gram matrices are compared; ``None`` for ``site``.
         untrained_control: whether to run the same recipe on untrained twins.
+        twin: a network of the same architecture that learned the same from another start, to which pictures
+            are shown too.
         keep: folder for finished portions. The same call goes on after the last one, however it was stopped,
             and ends with the same pictures to the bit.
         compute: how to run; at most ``batch_size`` inputs climb together, fewer where memory is short.
@@ -102,7 +108,8 @@ def activation_maximization(
 
     Cost:
         One pass over the data and at most units × seeds × steps rows forward and backward, each ended at the
-        layer. The control takes a pass over the data per twin and once or more often the same rows.
+        layer; then up to 2,000 rows and U × (seeds + 8) forward for the measures of trust. The control takes
+        a pass over the data per twin and once or more often the same rows.
 
     Limits:
         A large ratio proves nothing: untrained networks reach as much. What a picture shows is one maximum,
@@ -115,7 +122,8 @@ def activation_maximization(
         Erhan et al. 2009, Visualizing higher-layer features of a deep network; Fel et al. 2023, Unlocking
         feature visualization with magnitude constrained optimization, arXiv 2306.06805 (the spectrum, the
         importance); Olah et al. 2017, Feature visualization, distill.pub (objectives, diversity);
-        Geirhos et al. 2023, Don't trust your eyes, arXiv 2306.04719 (the limits).
+        Geirhos et al. 2023, Don't trust your eyes, arXiv 2306.04719 (the limits, and the path); Zimmermann et
+        al. 2024, Measuring per-unit interpretability at scale without humans, NeurIPS 37 (two choices).
 
     Example:
         >>> import torch
@@ -143,6 +151,7 @@ def activation_maximization(
         diversity_at,
         untrained_control,
         keep,
+        twin,
         how,
     )
     return run(model, site, data, objectives, options, units=units)

@@ -58,7 +58,7 @@ class Logit:
     name: str = ""
 
     def __str__(self) -> str:
-        return self.name or f"class {self.index}"
+        return self.name if self.name and not self.name.isdecimal() else f"class {self.name or self.index}"
 
 
 @dataclass(frozen=True, slots=True)

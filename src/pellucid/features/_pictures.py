@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pellucid._core import InputSpec, Param
+from pellucid.features._trust import PictureTrust
 from pellucid.features._words import Word
 
 
@@ -53,6 +54,7 @@ class FeaturePictures:
             climbs started from chance.
         origin_values: ``[U]``, the objective's value for these.
         moved: ``[U, S]``, distance from each picture to its origin ÷ the typical distance.
+        trust: what the pictures tell about the units, and whether they go the way of real inputs.
     """
 
     site: str
@@ -82,6 +84,7 @@ class FeaturePictures:
     origins: Tensor | None = None
     origin_values: Tensor | None = None
     moved: Tensor | None = None
+    trust: PictureTrust | None = None
 
     def label(self, i: int) -> str:
         """What objective ``i`` is."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Param, activations, untrained
+from pellucid._core import Compute, Param, untrained
 from pellucid._core._strongest import Strongest, strongest
-from pellucid._core._units import by_unit
 from pellucid.features._ascent import Climb, climb
 from pellucid.features._canvas import Canvas, pieces
 from pellucid.features._goals import Goals, goals_of
@@ -21,6 +20,7 @@ from pellucid.features._objectives import Logit, Objective, Unit, number_of
 from pellucid.features._origins import Origins
 from pellucid.features._pulls import Diversity
 from pellucid.features._statistics import Statistics
+from pellucid.features._trust import NATURAL, Trusted, goal_values, measured
 from pellucid.features._views import Views
 
 REAL = 3
@@ -47,6 +47,7 @@ class Recipe:
         origins: real inputs where the climbs start, one per objective.
         how: to run; ``batch_size`` inputs climb together.
         kept: where finished parts are.
+        second: a network that learned the same by itself.
     """
 
     site: str
@@ -63,6 +64,7 @@ class Recipe:
     origins: Origins | None
     how: Compute
     kept: Kept
+    second: nn.Module | None
 
     @property
     def units(self) -> Tensor:
@@ -70,9 +72,21 @@ class Recipe:
         return torch.tensor([number_of(each) for each in self.objectives])
 
     @property
+    def method(self) -> str:
+        """The public function."""
+        if self.origins is None:
+            return "activation_maximization"
+        return "accentuation" if self.origins.starts else "caricature"
+
+    @property
     def work(self) -> int:
-        """Rows through one network: the data once, then one per made input and step."""
-        return len(self.data) + len(self.objectives) * self.seeds * self.steps
+        """Rows through one network: the data once, one per made input and step, and what is measured then."""
+        count = len(self.objectives)
+        return len(self.data) + count * self.seeds * self.steps + self.measures(count)
+
+    def measures(self, count: int) -> int:
+        """Rows by which pictures of so many objectives are measured."""
+        return len(self.sample) + count * (self.seeds + NATURAL)
 
     @property
     def trials(self) -> int:
@@ -87,7 +101,8 @@ class Recipe:
     @property
     def control_work(self) -> int:
         """Rows through all untrained twins."""
-        return self.twins * len(self.data) + self.trials * self.seeds * self.steps
+        looks = len(self.data) + len(self.sample)
+        return self.twins * looks + self.trials * (self.seeds * self.steps + self.seeds + NATURAL)
 
     def some(self, which: Tensor) -> Recipe:
         """For some of the objectives."""
@@ -98,6 +113,7 @@ class Recipe:
         """As told in the result."""
         views = self.views
         return {
+            "method": self.method,
             "statistics": self.statistics.kind,
             "steps": self.steps,
             "seeds": self.seeds,
@@ -128,11 +144,14 @@ class Made:
     agreement: Tensor
     started: Tensor
     at_origin: Tensor | None
+    changes: bool
+    trust: Trusted
 
     @property
     def steadiness(self) -> Tensor:
-        """Agreement ÷ distance of each unit that could be moved; NaN for the others."""
-        return torch.where(self.started, self.agreement / self.distance, float("nan"))
+        """Agreement ÷ distance of each unit that could be moved, agreement of changes; NaN for the others."""
+        steady = self.agreement if self.changes else self.agreement / self.distance
+        return torch.where(self.started, steady, float("nan"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +162,9 @@ class Control:
     distance: Tensor
     agreement: Tensor
     steadiness: Tensor
+    told: Tensor
+    path: Tensor
+    transfer: Tensor
 
 
 class Meter:
@@ -180,6 +202,10 @@ def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
     shape = (count, recipe.seeds)
     made, reached = summit.made.unflatten(0, shape), summit.reached.view(shape)
     top = made[torch.arange(count), reached.argmax(1)]
+    trust = recipe.kept.once(
+        "trust", lambda: measured(model, recipe, goals, made.cpu(), reached.cpu(), recipe.second)
+    )
+    meter.add(recipe.measures(count))
     return Made(
         best,
         real,
@@ -194,6 +220,8 @@ def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
         ),
         summit.started.view(shape).any(1).cpu(),
         at_origin,
+        recipe.method == "accentuation",
+        trust,
     )
 
 
@@ -264,14 +292,8 @@ def _rescue(model: nn.Module, recipe: Recipe, goals: Goals) -> Callable[[Tensor]
 
 def _movers(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
     """Sample numbers ``[U, seeds]`` with the largest values of each goal at the canvas's place."""
-    how = Compute(recipe.how.batch_size, recipe.how.seed)
-    place = 0 if goals.whole else recipe.canvas.place
-    parts = [
-        goals.every(by_unit(model, seen[recipe.site], recipe.site))[:, :, place]
-        for _, seen in activations(model, recipe.sample, [recipe.site], stop=recipe.site, compute=how)
-    ]
-    values = torch.cat(parts).T
-    return values.sort(dim=1, descending=True, stable=True).indices[:, : recipe.seeds].cpu()
+    values = goal_values(model, recipe, goals)
+    return values.sort(dim=1, descending=True, stable=True).indices[:, : recipe.seeds]
 
 
 def _ratio(reached: Tensor, largest: Tensor) -> Tensor:
@@ -285,21 +307,46 @@ def control(model: nn.Module, recipe: Recipe, meter: Meter) -> Control:
     trial = torch.arange(recipe.trials)
     unit, turn = trial % count, trial // count
     on = (unit + turn) % recipe.twins
-    found = torch.full((4, count, int(turn.max()) + 1), float("nan"))
+    turns = int(turn.max()) + 1
+    found = torch.full((4, count, turns), float("nan"))
+    told, transferred = (torch.full((count, turns), float("nan"), dtype=torch.float64) for _ in range(2))
+    path: list[Tensor] = []
     for number in range(recipe.twins):
         mine = on == number
         if not bool(mine.any()):
             continue
-        twin = untrained(model, seed=recipe.how.seed * 1_000 + number, calibrate=recipe.data[:512])
-        some = replace(recipe.some(unit[mine]), kept=recipe.kept.under(f"twin{number}"))
+        twin = _twin(model, recipe, number)
+        some = replace(
+            recipe.some(unit[mine]),
+            kept=recipe.kept.under(f"twin{number}"),
+            second=None if recipe.second is None else _twin(model, recipe, recipe.twins + number),
+        )
         made = follow(twin, some, meter)
+        at = unit[mine], turn[mine]
         for row, part in enumerate((made.ratio, made.distance, made.agreement, made.steadiness)):
-            found[row, unit[mine], turn[mine]] = part.float()
+            found[row, at[0], at[1]] = part.float()
+        told[at] = made.trust.told
+        if made.trust.elsewhere is not None:
+            transferred[at] = made.trust.elsewhere.made
+        path.append(torch.full((count, made.trust.path.shape[1]), float("nan"), dtype=torch.float64))
+        path[-1][at[0]] = made.trust.path
     ratio, distance, agreement = found[:3].nanmean(2)
-    return Control(ratio, distance, agreement, found[3].flatten())
+    return Control(
+        ratio,
+        distance,
+        agreement,
+        found[3].flatten(),
+        told.nanmean(1),
+        torch.stack(path).nanmean(0),
+        transferred.nanmean(1),
+    )
 
 
-def no_control(like: Tensor) -> Control:
+def _twin(model: nn.Module, recipe: Recipe, number: int) -> nn.Module:
+    return untrained(model, seed=recipe.how.seed * 1_000 + number, calibrate=recipe.data[:512])
+
+
+def no_control(own: Made) -> Control:
     """Not run: NaN everywhere."""
-    none = torch.full_like(like, float("nan"))
-    return Control(none, none, none, none)
+    none, exact = (torch.full_like(part, float("nan")) for part in (own.distance, own.trust.told))
+    return Control(none, none, none, none, exact, torch.full_like(own.trust.path, float("nan")), exact)

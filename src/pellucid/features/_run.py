@@ -27,6 +27,8 @@ from pellucid.features._portion import portion_size
 from pellucid.features._pulls import Diversity
 from pellucid.features._recipe import Control, Made, Meter, Recipe, control, follow, no_control
 from pellucid.features._statistics import channel_range
+from pellucid.features._transfer import refuse_twin
+from pellucid.features._trust import beside as measures_beside
 from pellucid.features._views import Transforms, Views
 from pellucid.features._words import words
 
@@ -47,6 +49,7 @@ class Options:
     diversity_at: str | None
     untrained_control: bool
     keep: str | Path | None
+    twin: nn.Module | None
     how: Compute
 
     def settings(self) -> dict[str, Json]:
@@ -60,6 +63,7 @@ class Options:
             "diversity_at": self.diversity_at,
             "untrained_control": self.untrained_control,
             "seed": self.how.seed,
+            "twin": None if self.twin is None else model_hash(self.twin),
             "spec": None if self.spec is None else _digest(self.spec),
         }
 
@@ -71,6 +75,7 @@ class Start:
     inputs: Tensor
     strength: float
     climbs: bool
+    names: tuple[str, ...]
 
 
 def run(
@@ -87,6 +92,8 @@ def run(
     began = time.perf_counter()
     how = options.how
     _refuse(options)
+    if options.twin is not None:
+        refuse_twin(model, options.twin)
     real = as_fed(model, data, options.spec, how)
     if len(real) < FEWEST:
         raise InputError(
@@ -105,11 +112,14 @@ def run(
     sample, rows = samples(real, canvas, how.seed)
     kept = statistics_of(sample, options.statistics, options.spec)
     near = Nearness.of(sample, rows, standardised=real.ndim == 2)
-    settings = {
+    labels = tuple(map(str, chosen))
+    if start is not None and start.climbs:
+        labels = tuple(f"{name}: {label}" for name, label in zip(start.names, labels, strict=True))
+    climbs = (chosen, None if start is None else (start.inputs, start.strength, start.climbs))
+    settings: dict[str, Json] = {
         **options.settings(),
         "site": place,
-        "objectives": list(map(str, chosen)),
-        "hash": _digest((chosen, None if start is None else (start.inputs, start.strength, start.climbs))),
+        "objectives": [*labels, _digest(climbs)[:12]],
         "model": model_hash(model),
         "data": inputs_hash(real),
     }
@@ -132,11 +142,12 @@ def run(
         None if start is None else _origins(start, real, near),
         replace(how, batch_size=size),
         store,
+        options.twin,
     )
     meter = Meter(how, recipe.work + (recipe.control_work if options.untrained_control else 0))
     own = follow(model, recipe, meter)
-    beside = control(model, recipe, meter) if options.untrained_control else no_control(own.distance)
-    return _finished(own, beside, recipe, options.spec, time.perf_counter() - began)
+    beside = control(model, recipe, meter) if options.untrained_control else no_control(own)
+    return _finished(own, beside, recipe, labels, options.spec, time.perf_counter() - began)
 
 
 def as_fed(
@@ -156,12 +167,19 @@ def as_fed(
         )
     if real.dtype in (torch.float16, torch.bfloat16):
         raise InputError(
-            f"{name}: {real.dtype} is too coarse to climb and to compare pictures in. Give a copy of the network "
-            "in single precision, copy.deepcopy(model).float(), and float data."
+            f"{name}: {real.dtype} is too coarse to climb and to compare pictures in. Give a copy of the "
+            "network in single precision, copy.deepcopy(model).float(), and float data."
         )
     if not len(real):
         raise InputError(f"{name}: expected at least one input, got none.")
     return real
+
+
+def names_of(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """What inputs are called."""
+    if names is not None and len(names) != count:
+        raise InputError(f"names: expected one for each of the {count} inputs, got {len(names)}.")
+    return tuple(names if names is not None else (f"input {i}" for i in range(count)))
 
 
 def site_of(site: str | None, objectives: Sequence[Objective] | None) -> str:
@@ -208,9 +226,15 @@ def _digest(value: object) -> str:
 
 
 def _finished(
-    own: Made, beside: Control, recipe: Recipe, spec: InputSpec | None, seconds: float
+    own: Made,
+    beside: Control,
+    recipe: Recipe,
+    labels: tuple[str, ...],
+    spec: InputSpec | None,
+    seconds: float,
 ) -> FeaturePictures:
     far, origins = recipe.nearness.far, None if recipe.origins is None else recipe.origins.inputs
+    trust = measures_beside(own.trust, beside)
     return FeaturePictures(
         recipe.site,
         recipe.units,
@@ -224,7 +248,16 @@ def _finished(
         beside.distance,
         beside.agreement,
         own.started,
-        words(own.started, own.ratio, own.distance, own.agreement, far, beside.steadiness),
+        words(
+            own.started,
+            own.ratio,
+            own.distance,
+            own.agreement,
+            far,
+            beside.steadiness,
+            trust,
+            near=not own.changes,
+        ),
         own.real.cpu(),
         own.best.rows,
         own.steps,
@@ -234,11 +267,12 @@ def _finished(
         seconds,
         recipe.params(),
         _note(recipe, recipe.canvas, bool(beside.steadiness.isfinite().any())),
-        tuple(map(str, recipe.objectives)),
+        labels,
         own.importance,
         None if origins is None else origins.cpu(),
         own.at_origin,
         None if origins is None else recipe.nearness.apart(own.made.to(origins), origins).cpu(),
+        trust,
     )
 
 

@@ -1,5 +1,7 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
+from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
@@ -14,12 +16,15 @@ from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_gain import layer_gain
+from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
+from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
@@ -39,6 +44,7 @@ from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
+    "activation_atlas",
     "attention_heads",
     "Figure",
     "Look",
@@ -47,6 +53,7 @@ __all__ = [
     "Theme",
     "Word",
     "attribution_patches",
+    "audit",
     "bars",
     "cards_html",
     "check_table",
@@ -73,6 +80,8 @@ __all__ = [
     "interval",
     "joined",
     "layer_facts",
+    "layer_gain",
+    "layer_health",
     "layer_map",
     "layer_strip",
     "look",
@@ -83,6 +92,7 @@ __all__ = [
     "patching",
     "percent",
     "picture",
+    "picture_trust",
     "probes",
     "rule_text",
     "rules_table",

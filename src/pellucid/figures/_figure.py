@@ -197,7 +197,7 @@ class Figure:
         return f"{heading}{image}{note}<details><summary>Show as table</summary>{numbers}</details>"
 
     def save(self, path: str | Path) -> Path:
-        """Write the figure as its ending says: ``.svg``, ``.pdf``, ``.png``, ``.html``, ``.json`` (Vega-Lite).
+        """Write the figure as its ending says: ``.svg``, ``.pdf``, ``.png``, ``.html``, ``.json`` (chart).
 
         Raises:
             StoreError: if the ending is another one, or the file cannot be written.

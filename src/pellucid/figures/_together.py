@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.figures._depth import heat
-from pellucid.figures._features import GAP, Real, strip
+from pellucid.figures._features import GAP, strip
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panel, panels, text
 from pellucid.figures._numbers import counted, number, signed
 from pellucid.figures._pixels import is_picture
+from pellucid.figures._real import Real
 from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _card(real: Real, unit: int, value: float, k: int, tile: int) -> Spec:
 def _all(found: CoActivation) -> Figure:
     order = found.correlation[:, 0].abs().argsort(descending=True, stable=True).tolist()
     shown = sorted(order[:_MOST])
-    names = [f"unit {u}" for u in shown]
+    names = [str(u) for u in shown]
     known = [dict(zip(found.partners[u].tolist(), found.correlation[u].tolist(), strict=True)) for u in shown]
     values = [[line.get(other, float("nan")) for other in shown] for line in known]
     chart = heat(names, names, values, "correlation with companions", domain=(-1, 1), signed=True, cell=18)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Dataset
 from pellucid.figures._depth import heat
-from pellucid.figures._exemplars import answer_of
-from pellucid.figures._features import Real, slots
+from pellucid.figures._exemplars import answer_of, read
+from pellucid.figures._feature_rows import slots
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, panel, panels, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._pixels import Numbers, fit, is_picture, png, seen
+from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import AudioSpec, TextSpec
 
@@ -57,7 +58,8 @@ def unit_inputs(
     )
     title = f"Real inputs of {called}"
     if is_picture(dataset.inputs[:1], dataset.spec):
-        note = "Below each its true answer and what the unit gives, at the right with the quantile."
+        note = "Below each its true answer and what the unit gives, at the right with the quantile. "
+        note = (note + read(strongest, dataset)).strip()
         return Figure(title, alt, _pictures(strongest, middle, dataset, labels), None, table, note)
     if isinstance(dataset.spec, TextSpec):
         return Figure(title, alt, None, None, table)
@@ -151,8 +153,9 @@ def _columns(strongest: Exemplars, middle: Exemplars, dataset: Dataset, labels: 
     shown = away[top + rest]
     order = away[top].mean(0).abs().argsort(descending=True)[:MOST_COLUMNS].tolist()
     names = slots(dataset.spec, flat.shape[1])
-    heads = [f"{i + 1}. {answer_of(dataset, row)}" for i, row in enumerate(top)]
-    heads += [f"{label}: {answer_of(dataset, row)}" for label, row in zip(labels, rest, strict=True)]
+    heads = [f"{i + 1} {answer_of(dataset, row)}" for i, row in enumerate(top)]
+    short = [label.split(" quantile")[0] for label in labels]
+    heads += [f"{label} {answer_of(dataset, row)}" for label, row in zip(short, rest, strict=True)]
     values = [[float(shown[i, j]) for i in range(len(shown))] for j in order]
     end = max(1e-9, min(4.0, max(abs(v) for line in values for v in line)))
     title = "standard deviations from the mean"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
+from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
@@ -20,12 +22,14 @@ from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_gain import layer_gain
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import alike, captions, failed, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
+from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
@@ -188,9 +192,11 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
         "Estimate": _of_estimate,
+        "Audit": audit,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],
+        "LayerGain": lambda found: [layer_gain(found)],
         "LayerMap": lambda found: [layer_map(found)],
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "RepresentationSimilarity": lambda found: [similarity(found)],
@@ -203,12 +209,16 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "EarlyExit": lambda found: [early_exits(found)],
         "ActivationPatching": lambda found: [patching(found)],
         "AttributionPatching": lambda found: [attribution_patches(found)],
+        "ActivationAtlas": lambda found: [activation_atlas(found)],
         "AttentionHeads": lambda found: [attention_heads(found)],
         "UnitEffects": lambda found: [effects(found)],
         "CoActivation": lambda found: [co_activation(found)],
         "Hierarchy": lambda found: [hierarchy(found)],
         "EdgeAttribution": lambda found: [edges(found)],
-        "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
+        "FeaturePictures": lambda pictures: [
+            feature_tiles(pictures),
+            *([] if pictures.trust is None else [picture_trust(pictures)]),
+        ],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

@@ -1,5 +1,6 @@
 """Inside a hidden layer: what it is, what it sees, which real inputs move its units."""
 
+from pellucid.layers._added import LayerGain, layer_gain
 from pellucid.layers._concepts import Concepts, concepts
 from pellucid.layers._dictionary import Dictionary, DictionaryQuality, element_exemplars
 from pellucid.layers._dissection import Dissection, network_dissection
@@ -43,6 +44,7 @@ __all__ = [
     "EdgeAttribution",
     "Exemplars",
     "Hierarchy",
+    "LayerGain",
     "LayerRow",
     "LayerSummary",
     "LinearProbes",
@@ -67,6 +69,7 @@ __all__ = [
     "exemplars",
     "exemplars_of",
     "hierarchy",
+    "layer_gain",
     "linear_probes",
     "matrix_factorisation",
     "network_dissection",

@@ -50,7 +50,7 @@ def usual(
     count: dict[str, int] = dict.fromkeys(sites, 0)
     for rows, seen in activations(model, inputs, sites, spec=spec, compute=how):
         for site in sites:
-            found = by_unit(model, seen[site].detach()).double()
+            found = by_unit(model, seen[site].detach(), site).double()
             if real is not None and found.shape[2] == real.shape[1]:
                 keep = real[rows].to(found.device)
                 found, places = found * keep[:, None], int(keep.sum())
@@ -73,7 +73,7 @@ def unit_target(model: nn.Module, site: str, unit: int, place: int) -> Target:
     """One unit at one position of a layer."""
 
     def score(output: Tensor, rows: Tensor) -> Tensor:
-        return by_unit(model, output)[:, unit, place]
+        return by_unit(model, output, site)[:, unit, place]
 
     return Target(f"unit {unit} of {site}", score, site=site)
 
@@ -84,13 +84,13 @@ def drops(question: Question, site: str, stand_in: Usual) -> tuple[Tensor, Tenso
     Of a layer with many units those are looked at that matter most to first order.
     """
     point = question.point
-    axis = unit_axis(question.model, point)
+    axis = unit_axis(question.model, point, site)
     instead = stand_in.instead(site, point, axis)
     total = point.shape[axis]
     units = torch.arange(total)
     if total > MOST:
         away = (point - instead.mean(0, keepdim=True)) * question.gradient()
-        weight = by_unit(question.model, away).sum((0, 2)).abs()
+        weight = by_unit(question.model, away, site).sum((0, 2)).abs()
         units = weight.argsort(descending=True, stable=True)[:MOST].sort().values.cpu()
     shape = [1] * (point.ndim + 1)
     draws = len(instead)
@@ -108,6 +108,6 @@ def drops(question: Question, site: str, stand_in: Usual) -> tuple[Tensor, Tenso
 
 def all_gone(question: Question, site: str, stand_in: Usual) -> float:
     """What the target loses when the whole layer is held at what is usual."""
-    instead = stand_in.instead(site, question.point, unit_axis(question.model, question.point))
+    instead = stand_in.instead(site, question.point, unit_axis(question.model, question.point, site))
     left = question.scores(lambda ks, _: instead[ks.to(instead.device)][:, None], len(instead))
     return float(question.base.double().mean() - left.double().mean())

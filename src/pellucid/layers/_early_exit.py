@@ -8,9 +8,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Reached, Site, activations, predict, probe, wilson
+from pellucid._core import Batch, Compute, InputSpec, Reached, Site, activations, predict, probe, wilson
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
-from pellucid.layers._reach import calls, count_of, is_function, leaves, part_of, rows_of, twin_of
+from pellucid.layers._reach import (
+    along,
+    calls,
+    count_of,
+    is_function,
+    leaves,
+    part_of,
+    rows_of,
+    tokens_of,
+    twin_of,
+)
 
 ALIKE = 1e-3
 
@@ -61,6 +71,7 @@ def early_exit(
     *,
     head: str | None = None,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> EarlyExit:
     """Answers read off earlier layers by the network's own last part (the logit lens).
@@ -71,8 +82,8 @@ def early_exit(
 
     Before anything is read, a self-check: with the rows entering the last part exchanged, the answers must be
     exchanged alike. Where they are not, something goes past the last part and no reading could be trusted:
-    an earlier beginning is tried, and if none passes, it is refused. Layers are those through which everything
-    goes, by the same check: of a residual network what its blocks give, not what they add.
+    an earlier beginning is tried, and if none passes, it is refused. Layers are those through which
+    everything goes, by the same check: of a residual network what its blocks give, not what they add.
 
     Args:
         model: any network of layers of equal shape, such as a transformer or residual network; it comes back
@@ -82,6 +93,7 @@ def early_exit(
         sites: layers; ``None`` for those of the shape that the last part takes through which everything goes.
         head: the layer with which the last part begins; ``None`` to find it.
         untrained_copy: whether to read an untrained copy too.
+        spec: what an input means; says what goes along with texts.
         compute: how to run.
 
     Returns:
@@ -115,7 +127,8 @@ def early_exit(
         raise InputError(
             f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
         )
-    start, names, check = _places(model, inputs, head, sites, how)
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
+    start, names, check = _places(model, inputs, real, head, sites, how)
     notes: list[str] = []
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 1 if twin is None else 2
@@ -149,7 +162,12 @@ def _agreement(final: Tensor, early: Tensor) -> Tensor:
 
 
 def _places(
-    model: nn.Module, inputs: Tensor | Batch, head: str | None, sites: Sequence[str] | None, how: Compute
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    real: Tensor | None,
+    head: str | None,
+    sites: Sequence[str] | None,
+    how: Compute,
 ) -> tuple[str, list[str], float]:
     """Where the last part begins, the layers that can feed it, in the order of the pass, and the self-check.
 
@@ -159,7 +177,7 @@ def _places(
     last = [leaf for leaf in leaves(found)[0] if not is_function(leaf)]
     if head is not None and head not in {call.site for call in found}:
         raise SiteError(f"head: no pass reaches {head!r}. {near_misses(head, [leaf.site for leaf in last])}")
-    check = _Exchange(model, rows_of(inputs, slice(0, min(count_of(inputs), 32))), how)
+    check = _Exchange(model, rows_of(inputs, slice(0, min(count_of(inputs), 32))), real, how)
     failed: MethodError | None = None
     for place in range(len(last) - 1, 0, -1) if head is None else [-1]:
         start = head or last[place].site
@@ -225,10 +243,15 @@ def _side(site: str) -> str:
 class _Exchange:
     """Exchanges rows somewhere in a pass, to see whether the answers depend on what is there alone."""
 
-    def __init__(self, model: nn.Module, inputs: Tensor | Batch, how: Compute) -> None:
+    def __init__(self, model: nn.Module, inputs: Tensor | Batch, real: Tensor | None, how: Compute) -> None:
         n = count_of(inputs)
         self.model, self.inputs = model, inputs
-        self.one, self.order = Compute(n, how.seed, how.device), torch.arange(n).roll(1)
+        self.one, self.order = Compute(n, how.seed, how.device), torch.arange(n)
+        # where a text ends goes around every layer, so texts of one length are exchanged
+        lengths = torch.zeros(n) if real is None else real[:n].sum(1)
+        for length in lengths.unique():
+            alike = (lengths == length).nonzero()[:, 0]
+            self.order[alike] = alike.roll(1)
         self.plain = predict(model, inputs, compute=self.one)
         if self.plain.ndim < 2 or self.plain.shape[-1] < 2:
             raise MethodError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from pellucid._core import probe
@@ -10,28 +12,35 @@ from pellucid.layers._dictionary import Dictionary, back, vectors_of
 ELEMENTS = "elements"  # the layer whose units are the elements
 
 
+class _Codes(nn.Dropout1d):
+    """Gives back what it gets; its kind says that units lie on axis 1, whatever stands before it."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (its name in Dropout1d)
+        return input
+
+
 class _WithElements(nn.Module):
     """The same network, in whose pass the codes of a dictionary go through a layer of their own."""
 
     def __init__(self, network: nn.Module, made: Dictionary) -> None:
         super().__init__()
         self.network, self.made = network, made
-        self.elements = nn.Identity()
+        self.elements = _Codes()
 
-    def forward(self, *args: object, **named: object) -> object:
-        with probe(self.network, write={self.made.site: self._through}):
-            return self.network(*args, **named)
-        return None
+    @property
+    def forward(self) -> Callable[..., object]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The network's own call, whatever it takes, with the codes on its way."""
+        return probe(self.network, write={self.made.site: self._through})(self.network)
 
     def _through(self, activation: Tensor) -> Tensor:
-        made = self.made
-        x = vectors_of(self.network, activation)
+        made, network = self.made, self.network
+        x = vectors_of(network, activation, made.site)
         codes = made.codes(x)
-        passed = vectors_of(self.network, self.elements(back(self.network, codes, activation)))
+        # [b, …, E] with its elements on axis 1, as a convolution has its channels
+        passed = self.elements(codes.movedim(-1, 1)).movedim(1, -1)
         # what the dictionary cannot rebuild stays, so that an element is all that changes
-        return activation + back(
-            self.network, made.scale * ((passed - codes) @ made.decoder.to(x)), activation
-        )
+        moved = made.scale * ((passed - codes) @ made.decoder.to(x))
+        return activation + back(network, moved, activation, made.site)
 
 
 def with_elements(model: nn.Module, made: Dictionary) -> nn.Module:

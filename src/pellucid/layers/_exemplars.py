@@ -238,10 +238,11 @@ def exemplar_maps(
     maps: Tensor | None = None
     some = rows_of(inputs, rows)
     for taken, seen in activations(model, some, [found.site], stop=found.site, spec=spec, compute=how):
-        shape = position_shape(model, seen[found.site])
+        shape = position_shape(model, seen[found.site], found.site)
         if not shape:
             return found
-        each = by_unit(model, seen[found.site].detach())[:, found.units.to(seen[found.site].device)].cpu()
+        activation = seen[found.site].detach()
+        each = by_unit(model, activation, found.site)[:, found.units.to(activation.device)].cpu()
         if maps is None:
             maps = each.new_zeros(*found.rows.shape, *shape)
         # of all units of a row only those are kept whose exemplar it is

@@ -66,7 +66,7 @@ def tokens_of(inputs: Tensor | Batch, spec: InputSpec | None) -> Tensor | None:
     return real
 
 
-def flat(model: nn.Module, activation: Tensor, real: Tensor | None) -> Tensor:
+def flat(model: nn.Module, activation: Tensor, real: Tensor | None, site: str = "") -> Tensor:
     """One row of numbers per input; of texts the mean over their tokens, whatever their length.
 
     ``real`` bool ``[b, T]`` says of these rows where tokens are; a layer with another number of positions is
@@ -78,12 +78,19 @@ def flat(model: nn.Module, activation: Tensor, real: Tensor | None) -> Tensor:
     """
     if real is None or activation.ndim != 3:
         return activation.flatten(1)
-    axis = unit_axis(model, activation)
+    axis = unit_axis(model, activation, site)
     steps = activation.movedim(axis, 2)
     if steps.shape[1] != real.shape[1]:
         return steps.mean(1)
     weight = real.to(activation)[:, :, None]
     return (steps * weight).sum(1) / weight.sum(1)
+
+
+def largest(found: Tensor, real: Tensor | None) -> Tensor:
+    """The largest value over positions of ``[b, units, positions]``; of texts over their tokens alone."""
+    if real is not None and found.shape[2] == real.shape[1]:
+        found = found.masked_fill(~real.to(found.device)[:, None], float("-inf"))
+    return found.amax(2)
 
 
 def calls(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> tuple[Reached, ...]:
@@ -117,8 +124,8 @@ def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
         other |= set() if some or not (call.shape or call.items) else {call.site}
     if not plain:
         raise InputError(
-            "The network is one piece that lets nobody look inside (scripted or traced), or none of its layers "
-            "gives a tensor. Open it as it was before it was scripted."
+            "The network is one piece that lets nobody look inside (scripted or traced), or none of its "
+            "layers gives a tensor. Open it as it was before it was scripted."
         )
     notes = [f"Not listed, for they give more than one tensor: {', '.join(sorted(other))}."] if other else []
     packed = [call.site for call in last if isinstance(call.module, nn.RNNBase) and 0 not in call.items]

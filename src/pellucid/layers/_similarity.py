@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, activations
+from pellucid._core import Batch, Compute, InputSpec, activations
 from pellucid.errors import InputError
-from pellucid.layers._reach import chosen_sites, count_of, rows_of, twin_of
+from pellucid.layers._reach import along, chosen_sites, count_of, flat, rows_of, tokens_of, twin_of
 
 FEWEST = 8
 ELEMENTS = 2**26  # numbers of a block of rows that are held at once
@@ -61,11 +61,13 @@ def representation_similarity(
     untrained_copy: bool = True,
     block: int = 256,
     draws: int = 100,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> RepresentationSimilarity:
     """How alike layers see the same inputs, within a network or between two, from about 0 to 1.
 
-    ``CKA = H(K, L) / √(H(K, K) H(L, L))`` with ``K = X Xᵀ`` of the flattened activations and ``H`` the
+    ``CKA = H(K, L) / √(H(K, K) H(L, L))`` with ``K = X Xᵀ`` of the flattened activations
+    (of texts: their means over tokens) and ``H`` the
     unbiased estimate of the Hilbert-Schmidt independence criterion, averaged over blocks of rows::
 
         H(K, L) = Σᵢⱼ Ũᵢⱼ Ṽᵢⱼ / (n (n − 3))
@@ -84,6 +86,7 @@ def representation_similarity(
         untrained_copy: whether to draw the reference line of an untrained copy.
         block: rows compared with one another at a time; with fewer inputs, all of them.
         draws: random pairings for the null band.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -122,6 +125,7 @@ def representation_similarity(
             f"Expected at least {FEWEST} rows, a block of as many and one draw; "
             f"got {total} rows, block={block}, draws={draws}."
         )
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     rows_sizes, notes = chosen_sites(model, inputs, sites, how)
     one = other is None and other_sites is None
     columns = rows_sizes if one else chosen_sites(other or model, inputs, other_sites, how)[0]
@@ -133,10 +137,10 @@ def representation_similarity(
     order = torch.randperm(total, generator=generator)
     blocks = [order[k * n : (k + 1) * n].sort().values for k in range(total // n)]
     for k, index in enumerate(blocks):
-        some = rows_of(inputs, index)
-        own = _centred(model, some, rows_sizes, how)
-        beside = own if one else _centred(other or model, some, columns, how)
-        controls = {name: _centred(net, some, rows_sizes, how) for name, net in twins.items()}
+        some, here = rows_of(inputs, index), None if real is None else real[index]
+        own = _centred(model, some, rows_sizes, here, how)
+        beside = own if one else _centred(other or model, some, columns, here, how)
+        controls = {name: _centred(net, some, rows_sizes, here, how) for name, net in twins.items()}
         sums.add(own, beside, controls, generator)
         how.progress(k + 1, len(blocks))
     values, null, references = sums.result()
@@ -145,7 +149,9 @@ def representation_similarity(
     )
 
 
-def _centred(model: nn.Module, inputs: Tensor | Batch, sites: Mapping[str, int], how: Compute) -> Tensor:
+def _centred(
+    model: nn.Module, inputs: Tensor | Batch, sites: Mapping[str, int], real: Tensor | None, how: Compute
+) -> Tensor:
     """U-centred Gram matrices ``[sites, n, n]`` of a block."""
     n = count_of(inputs)
     quiet = Compute(how.batch_size, how.seed, how.device)
@@ -157,7 +163,8 @@ def _centred(model: nn.Module, inputs: Tensor | Batch, sites: Mapping[str, int],
             for site in group:
                 if len(seen[site]) != rows.stop - rows.start:
                     raise InputError(f"The activation at {site!r} does not keep the row axis first.")
-                parts[site].append(seen[site].detach().flatten(1).float().cpu())
+                here = None if real is None else real[rows]
+                parts[site].append(flat(model, seen[site].detach(), here, site).float().cpu())
         found |= {site: u_centred(torch.cat(part)) for site, part in parts.items()}
     return torch.stack([found[site] for site in sites])
 

@@ -63,5 +63,5 @@ def sketches(
             if len(seen[site]) != rows.stop - rows.start:
                 raise InputError(f"The activation at {site!r} does not keep the row axis first.")
             there = None if real is None else real[rows]
-            parts[site].append(sketch(flat(model, seen[site], there)).cpu())
+            parts[site].append(sketch(flat(model, seen[site], there, site)).cpu())
     return {site: torch.cat(part) for site, part in parts.items()}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, LayerMap, Reached, activations, layer_map
+from pellucid._core import Batch, Compute, InputSpec, LayerMap, Reached, activations, layer_map
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
-from pellucid.layers._reach import calls, leaves, part_of, rows_of, twin_of
+from pellucid.layers._reach import along, calls, leaves, part_of, rows_of, tokens_of, twin_of
 from pellucid.layers._tally import RANK_UNITS, Measures, Tally
 
 ENOUGH = 500
@@ -92,6 +92,7 @@ def summary(
     *,
     compute: Compute | None = None,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
 ) -> LayerSummary:
     """What every layer is, sees and does, beside the same numbers on an untrained twin.
 
@@ -105,6 +106,7 @@ def summary(
         inputs: ``[N, *shape]`` as the network takes them, or a :class:`~pellucid._core.Batch`.
         compute: how to run.
         untrained_copy: whether to measure the same on a twin with fresh weights.
+        spec: what an input means; says what goes along with texts, and where they end.
 
     Returns:
         A :class:`LayerSummary`; layers are modules that call no other module.
@@ -118,7 +120,8 @@ def summary(
 
     Limits:
         Of functions in a ``forward`` only activations and the heads of attention have rows; others can be
-        read by name, such as ``"block:add()"``. With few inputs a rarely active unit looks dead. A rank above or below the untrained one is not better by itself.
+        read by name, such as ``"block:add()"``. With few inputs a rarely active unit looks dead. A rank above
+        or below the untrained one is not better by itself.
 
     Source:
         Roy & Vetterli 2007, The effective rank, EUSIPCO (there of singular values, here of the covariance).
@@ -130,13 +133,14 @@ def summary(
         [('0', 'Linear', (3,)), ('1', 'ReLU', (3,))]
     """
     how = compute or Compute()
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     fed = feed(model, inputs, compute=how)
     reached, notes = leaves(calls(model, inputs, how))
     names = [leaf.site for leaf in reached]
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 2 if twin is not None else 1
-    own = _measured(model, inputs, reached, part_of(how, 0, passes))
-    control = None if twin is None else _measured(twin, inputs, reached, part_of(how, 1, passes))
+    own = _measured(model, inputs, reached, real, part_of(how, 0, passes))
+    control = None if twin is None else _measured(twin, inputs, reached, real, part_of(how, 1, passes))
     seen = fields(model, fed.packed[:1], names, compute=how) if fed.single else dict.fromkeys(names)
     shares = _shares(layer_map(model, rows_of(inputs, slice(0, 1))))
     rows = tuple(
@@ -145,7 +149,7 @@ def summary(
             seen[leaf.site],
             own[leaf.site],
             control[leaf.site] if control else None,
-            shares.get(leaf.site),
+            shares.get(leaf.site.removesuffix("[0]")),
         )
         for leaf in reached
     )
@@ -161,12 +165,13 @@ def summary(
 
 
 def _measured(
-    model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], how: Compute
+    model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], real: Tensor | None, how: Compute
 ) -> dict[str, Measures]:
-    tallies = {leaf.site: Tally(model, leaf, how.seed) for leaf in reached}
-    for _, seen in activations(model, inputs, list(tallies), compute=how):
+    tallies = {leaf.site: Tally(model, leaf, how.seed, real) for leaf in reached}
+    looks = {site: tally.look for site, tally in tallies.items()}
+    for rows, seen in activations(model, inputs, looks, compute=how):
         for site, tally in tallies.items():
-            tally.add(seen[site])
+            tally.add(seen[site], rows)
     return {site: tally.result() for site, tally in tallies.items()}
 
 

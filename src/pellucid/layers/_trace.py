@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Question, Target, TargetLike, as_target, predict
 from pellucid._core._field import Field, fields
+from pellucid._core._functions import HEADS
 from pellucid.errors import InputError
 from pellucid.layers._ablated import usual
 from pellucid.layers._exemplars import Exemplars, exemplars_of
-from pellucid.layers._reach import along, calls, chosen_sites, count_of, leaves, rows_of, twin_of
+from pellucid.layers._reach import along, calls, chosen_sites, count_of, is_function, leaves, rows_of, twin_of
 from pellucid.layers._traced import TracedExample, TracedUnit
 from pellucid.layers._walk import Walk
 
@@ -95,6 +96,9 @@ def traced_example(
         (('1',), 1)
     """
     how = compute or Compute(batch_size=256)
+    for name, given in (("example", example), ("inputs", inputs)):
+        if not isinstance(given, Tensor):
+            raise InputError(f"{name}: expected one tensor [N, *shape], got {type(given).__name__}.")
     total = _refuse(example, inputs, width, k, draws, instead)
     notes: list[str] = []
     asked = _asked(model, example, target, spec, how)
@@ -165,11 +169,13 @@ def _asked(
 
 def _handed_on(model: nn.Module, fed: Tensor | Batch, how: Compute, notes: list[str]) -> list[str]:
     """What each layer with weights, but the last, hands on: the last call after it with as many units."""
-    found = leaves(calls(model, fed, how))[0]
+    found = [leaf for leaf in leaves(calls(model, fed, how))[0] if HEADS not in leaf.kind]
     weighted = [
         i
         for i, leaf in enumerate(found)
-        if any(p.ndim > 1 for p in leaf.module.parameters()) and not isinstance(leaf.module, nn.Embedding)
+        if not is_function(leaf)
+        and any(p.ndim > 1 for p in leaf.module.parameters())
+        and not isinstance(leaf.module, nn.Embedding)
     ]
     if len(weighted) < 2:
         raise InputError("There is no hidden layer to trace through: name sites=, such as ['conv1'].")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, activations
+from pellucid._core import Batch, Compute, InputSpec, activations
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
@@ -52,6 +52,7 @@ def unit_values(
     site: str,
     *,
     units: Sequence[int] | Tensor | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> UnitValues:
     """Each unit's value for each input; of a channel the largest over its positions.
@@ -61,6 +62,7 @@ def unit_values(
         inputs: ``[N, *shape]``, or a :class:`~pellucid._core.Batch`.
         site: the layer.
         units: which units; ``None`` for all.
+        spec: what an input means; says what goes along with texts.
         compute: how to run.
 
     Returns:
@@ -78,8 +80,8 @@ def unit_values(
     """
     picked = torch.empty(0, dtype=torch.int64)
     parts: list[Tensor] = []
-    for _, seen in activations(model, inputs, [site], stop=site, compute=compute):
-        found = by_unit(model, seen[site]).amax(2).cpu()
+    for _, seen in activations(model, inputs, [site], stop=site, spec=spec, compute=compute):
+        found = by_unit(model, seen[site], site).amax(2).cpu()
         picked = chosen_units(units, found.shape[1], site)
         parts.append(found[:, picked])
     return UnitValues(site, picked, torch.cat(parts))

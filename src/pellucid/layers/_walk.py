@@ -111,7 +111,7 @@ class Walk:
         weight = torch.tensor([sink.weight for sink in sinks]).double()
         gain = (weight[:, None] * known).sum(0)
         # what is silent here has no patch to show: it is measured, and not followed
-        loud = by_unit(self.model, self._seen(name))[0].amax(1).cpu() > self.stand_in.mean[name]
+        loud = by_unit(self.model, self._seen(name), name)[0].amax(1).cpu() > self.stand_in.mean[name]
         gain = torch.where(loud, gain, float("-inf")) if bool(loud.any()) else gain
         chosen = gain.argsort(descending=True, stable=True)[:most].tolist()
         chosen = [u for i, u in enumerate(chosen) if i == 0 or float(gain[u]) > 0]
@@ -140,13 +140,13 @@ class Walk:
         raise InputError("Expected one row, got none.")
 
     def _shape(self, name: str) -> tuple[int, ...]:
-        return position_shape(self.model, self._seen(name))
+        return position_shape(self.model, self._seen(name), name)
 
     def _unit(self, name: str, unit: int, field: Field | None, within: Tensor) -> TracedUnit:
         """The unit where it is strongest, among positions that see nothing but what its successor sees."""
         activation = self._seen(name)
-        values = by_unit(self.model, activation)[0, unit].cpu()
-        shape = position_shape(self.model, activation)
+        values = by_unit(self.model, activation, name)[0, unit].cpu()
+        shape = position_shape(self.model, activation, name)
         every = torch.unravel_index(torch.arange(len(values)), shape) if shape else ()
         positions = torch.stack(list(every), 1) if shape else torch.empty(len(values), 0, dtype=torch.int64)
         boxes = torch.empty(0, dtype=torch.int64) if field is None else field.boxes(positions)

@@ -13,8 +13,8 @@ import torch
 from pellucid._core._store import write_bytes
 from pellucid._version import __version__
 from pellucid.figures import Figure
+from pellucid.report._head import head
 from pellucid.report._html import paragraph, section, unfold
-from pellucid.report._page import head
 
 
 @dataclass(frozen=True, slots=True)

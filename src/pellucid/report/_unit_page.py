@@ -98,7 +98,8 @@ def _made(page: UnitPage) -> str:
         "the strongest real inputs beside them. "
     )
     trust = element("p", f"How far to trust it: {word(made.words[0])}")
-    return paragraph(about, css="soft") + trust + drawn.html(heading=False)
+    measures = "" if made.trust is None else told(figures.picture_trust(made))
+    return paragraph(about, css="soft") + trust + drawn.html(heading=False) + measures
 
 
 def _classes(page: UnitPage) -> str:

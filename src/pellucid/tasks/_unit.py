@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from pellucid._core import Check, Compute, Dataset, Subject, untrained
-from pellucid.errors import InputError, MethodError
+from pellucid.errors import InputError
 from pellucid.evidence import unit_matters
-from pellucid.features import FeaturePictures, activation_maximization
-from pellucid.inputs import TextSpec
+from pellucid.features import FeaturePictures
 from pellucid.layers import (
     ClassAreas,
     CoActivation,
@@ -23,6 +21,7 @@ from pellucid.layers import (
     UnitValues,
     areas_by_class,
     co_activation,
+    exemplar_maps,
     exemplars,
     quantile_exemplars,
     unit_effects,
@@ -30,13 +29,12 @@ from pellucid.layers import (
     with_elements,
 )
 from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._units import Notes, calibrating, made_inputs
 
 if TYPE_CHECKING:
     from pellucid.figures import Figure
 
-Part = TypeVar("Part")
 OTHERS = 12  # other units that its effect stands beside
-CALIBRATE = 500
 ELEMENTS = "elements"
 THIRDS = ("lowest third", "middle third", "highest third")
 
@@ -180,38 +178,39 @@ class _Look:
     def __init__(self, model: nn.Module, looked: Dataset, at: str, unit: int, how: Compute) -> None:
         self.model, self.looked, self.at, self.unit, self.how = model, looked, at, unit, how
         self.quiet = Compute(how.batch_size, how.seed, how.device)
-        self.notes: list[str] = []
-
-    def tried(self, what: str, work: Callable[[], Part]) -> Part | None:
-        """The part, or nothing with a note where the method does not fit this network."""
-        try:
-            return work()
-        except (InputError, MethodError) as error:
-            self.notes.append(f"{what}: {error}")
-            return None
+        self.notes = Notes()
 
     def page(
         self, subject: Subject, site: str, name: str, dictionary: Dictionary | None, steps: int
     ) -> UnitPage:
         """Everything, in the order of the page."""
         x, at, how = self.looked.inputs, self.at, self.how
-        strongest = exemplars(self.model, x, at, k=10, units=[self.unit], compute=how)
-        middle = quantile_exemplars(self.model, x, at, units=[self.unit], compute=self.quiet)
-        values = unit_values(self.model, x, at, units=[self.unit], compute=self.quiet)
+        spec = subject.spec
+        strongest = exemplars(self.model, x, at, k=10, units=[self.unit], spec=spec, compute=how)
+        middle = quantile_exemplars(self.model, x, at, units=[self.unit], spec=spec, compute=self.quiet)
+        strongest, middle = (
+            exemplar_maps(self.model, x, found, spec=spec, compute=self.quiet)
+            for found in (strongest, middle)
+        )
+        values = unit_values(self.model, x, at, units=[self.unit], spec=self.looked.spec, compute=self.quiet)
         groups, names = grouped(self.looked)
-        areas = self.tried("Classes", lambda: areas_by_class(values, groups, self.unit))
-        before = self.tried("Untrained copy", lambda: self._untrained(groups))
+        areas = self.notes.tried("Classes", lambda: areas_by_class(values, groups, self.unit))
+        before = self.notes.tried("Untrained copy", lambda: self._untrained(groups))
         effects = None
         if subject.classes:
-            effects = self.tried("Effect", lambda: self._effects(strongest.total))
-        together = self.tried("Companions", lambda: co_activation(self.model, x, at, compute=self.quiet))
+            effects = self.notes.tried("Effect", lambda: self._effects(strongest.total))
+        together = self.notes.tried(
+            "Companions", lambda: co_activation(self.model, x, at, spec=spec, compute=self.quiet)
+        )
         companions = None
         if together is not None:
             others = together.partners[self.unit]
-            companions = exemplars(self.model, x, at, k=6, units=others, compute=self.quiet)
+            companions = exemplars(self.model, x, at, k=6, units=others, spec=spec, compute=self.quiet)
         pictures = None
-        if steps and not isinstance(subject.spec, TextSpec):
-            pictures = self.tried("Made inputs", lambda: self._made(subject, steps))
+        if steps:
+            pictures = self.notes.tried(
+                "Made inputs", lambda: made_inputs(subject, self.model, at, [self.unit], steps, how)
+            )
         return UnitPage(
             site,
             self.unit,
@@ -232,12 +231,14 @@ class _Look:
             pictures,
             dictionary,
             how.seed,
-            tuple(self.notes),
+            tuple(self.notes.lines),
         )
 
     def _untrained(self, groups: Tensor) -> ClassAreas:
-        twin = untrained(self.model, seed=self.how.seed, calibrate=self.looked.inputs[:CALIBRATE])
-        found = unit_values(twin, self.looked.inputs, self.at, units=[self.unit], compute=self.quiet)
+        twin = untrained(self.model, seed=self.how.seed, calibrate=calibrating(self.looked))
+        found = unit_values(
+            twin, self.looked.inputs, self.at, units=[self.unit], spec=self.looked.spec, compute=self.quiet
+        )
         return areas_by_class(found, groups, self.unit)
 
     def _effects(self, total: int) -> UnitEffects:
@@ -249,20 +250,8 @@ class _Look:
             self.looked.answers,
             self.at,
             units=[self.unit, *others],
+            spec=self.looked.spec,
             compute=self.quiet,
-        )
-
-    def _made(self, subject: Subject, steps: int) -> FeaturePictures:
-        data = subject.needs_data("unit_of")
-        some = data.inputs[sample(len(data), 2000, seed=self.how.seed)]
-        return activation_maximization(
-            self.model,
-            self.at,
-            spec=subject.spec,
-            data=some,
-            units=[self.unit],
-            steps=steps,
-            compute=self.how,
         )
 
 
