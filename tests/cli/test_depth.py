@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 
+from pellucid import tasks
 
-def test_curves_and_a_trace_on_a_page(call, run, tmp_path):
+
+def test_curves_and_a_trace_on_a_page(call, run, patients, tmp_path):
+    other = tmp_path / "other"
+    tasks.train(patients, answer="outcome", epochs=2, seed=1, out=other)
     page = tmp_path / "depth.html"
     drawings = tmp_path / "drawn"
     code, out, err = call(
-        "layers", run, "--hierarchy", "--beside", run, "--trace", 1, "--out", page, "--svg", drawings
+        "layers", run, "--hierarchy", "--beside", other, "--trace", 1, "--out", page, "--svg", drawings
     )
     assert code == 0
     assert "From layer to layer" in out
@@ -36,6 +40,7 @@ def test_wrong_uses_end_in_a_sentence(call, run):
     for asked, words in (
         (["--trace", 9999], "Held-out rows are numbered"),
         (["--beside", run], "say --hierarchy as well"),
+        (["--hierarchy", "--beside", run], "stands here twice"),
         (["--swap"], "say --trace ROW as well"),
     ):
         code, _, err = call("layers", run, *asked)

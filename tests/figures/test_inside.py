@@ -42,6 +42,18 @@ def test_feature_tiles_show_numbers_beside_the_untrained_ones():
     assert "seeds agree 0.30, untrained 0.40" in drawn
 
 
+def test_a_share_of_nothing_is_not_written():
+    pictures = made.pictures()
+    ratio = pictures.ratio.clone()
+    ratio[0] = float("inf")
+    beside = torch.full_like(pictures.untrained_ratio, float("inf"))
+    figure = figures.feature_tiles(dataclasses.replace(pictures, ratio=ratio, untrained_ratio=beside))
+    drawn = str(figure.chart)
+    assert "∞" not in drawn
+    assert "no real input moves it above zero" in drawn
+    assert "∞" not in figure.alt
+
+
 def test_made_inputs_are_faint_where_nothing_mattered():
     pictures = made.pictures()
     importance = torch.zeros(6, 3, 8, 8)

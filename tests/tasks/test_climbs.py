@@ -43,6 +43,11 @@ def halves(picture):
     return float(picture[..., :6].mean()), float(picture[..., 6:].mean())
 
 
+def test_rows_are_not_pushed_towards_an_answer_within_a_layer(shapes):
+    with pytest.raises(InputError, match="caricature, which exaggerates a whole layer"):
+        pellucid.features(shapes, "0", accentuate=[0], **FEW)
+
+
 def test_classes_and_their_difference(shapes):
     goals = [tasks.class_objective(shapes, "right"), tasks.difference_objective(shapes, ["left", "right"])]
     assert goals == [Logit(1, "right"), Difference(Logit(0, "left"), Logit(1, "right"))]

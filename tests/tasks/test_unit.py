@@ -1,5 +1,7 @@
 """One unit, or one element of a dictionary, as a page."""
 
+import dataclasses
+
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -8,7 +10,7 @@ from torch import nn
 import pellucid
 from layers.nets import conv, trained
 from pellucid import figures, tasks
-from pellucid._core import load, predict, save
+from pellucid._core import load, predict, save, untrained
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError, TargetError
 from pellucid.evidence import unit_matters
@@ -116,6 +118,28 @@ def test_a_network_with_elements_answers_as_before_and_loses_one_direction_at_a_
             right = (net[2:](moved.movedim(-1, 1)).argmax(1) == page.real.answers).double().mean()
             assert effects.accuracy - float(effects.drop[element]) == pytest.approx(float(right), abs=1e-9)
     assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_an_untrained_copy_with_elements_measures_them_in_its_own_unit(subject, page):
+    x, net = page.real.inputs, subject.model
+    made = matrix_factorisation(net, subject.data.inputs, "1", width=3, shuffled_control=False)
+    twin = untrained(with_elements(net, made, x), seed=1)
+    found = exemplars(twin, x, "elements", k=1).values
+    with torch.no_grad():
+        vectors = untrained(net, seed=1)[:2](x).movedim(1, -1)
+    own = dataclasses.replace(made, scale=float(vectors.mean()))
+    assert torch.allclose(found[:, 0], own.codes(vectors).flatten(0, 2).amax(0), rtol=1e-4)
+    # and without inputs in the trained layer's unit
+    plain = exemplars(untrained(with_elements(net, made), seed=1), x, "elements", k=1).values
+    assert not torch.allclose(plain, found, rtol=0.05)
+
+
+def test_wrong_dictionaries_and_elements_are_said(subject):
+    with pytest.raises(InputError, match=r"no dictionary 'tokp'.*topk"):
+        pellucid.layer(subject, "1", dictionary="tokp", steps=0)
+    made = matrix_factorisation(subject.model, subject.data.inputs, "1", width=3, shuffled_control=False)
+    with pytest.raises(TargetError, match="numbered 0 to 2, got 3"):
+        pellucid.unit_of(subject, "1", 3, dictionary=made, steps=0)
 
 
 def test_elements_have_the_page_of_a_unit_with_the_dictionary_on_top(subject, tmp_path):

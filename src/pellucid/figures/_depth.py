@@ -39,7 +39,9 @@ def depth_lines(
     shades: Spec = {"domain": names, "range": list(_COLOURS[: len(names)])}
     dashes: Spec = {"domain": names, "range": [list(dash) for dash in _DASHES[: len(names)]]}
     colour: Spec = {"field": "series", "type": "nominal", "scale": shades, "title": None}
-    colour["legend"] = {"orient": "bottom", "symbolType": "stroke", "columns": 2}
+    # bands behind the lines are pale, their names are not
+    colour["legend"] = {"orient": "bottom", "symbolType": "stroke", "columns": 2, "symbolOpacity": 1}
+    colour["legend"] |= {"symbolSize": 400, "symbolStrokeWidth": 2}
     dash: Spec = {**colour, "scale": dashes}
     line: Spec = {"mark": {"type": "line", "strokeWidth": 2, "point": {"size": 34, "filled": True}}}
     line["encoding"] = {"x": x, "y": y, "color": colour, "strokeDash": dash}

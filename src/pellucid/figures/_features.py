@@ -215,10 +215,14 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
     if not bool(pictures.started[i]):
         return ("no start excited this unit", "")
     ratio, untrained = float(pictures.ratio[i]), float(pictures.untrained_ratio[i])
-    first = f"reached {number(ratio, 2)} × the largest real, untrained {number(untrained, 2)} ×"
+    # no share where real inputs do not move the unit above zero
+    beside = f", untrained {number(untrained, 2)} ×" if math.isfinite(untrained) else ""
+    first = f"reached {number(ratio, 2)} × the largest real{beside}"
+    if not math.isfinite(ratio):
+        first = "no real input moves it above zero"
     if pictures.origin_values is not None:
         began = number(float(pictures.origin_values[i] / pictures.largest[i]), 2)
-        first = f"from {began} × to {number(ratio, 2)} × the largest, untrained {number(untrained, 2)} ×"
+        first = f"from {began} × to {number(ratio, 2)} × the largest{beside}"
     distance, agree = number(float(pictures.distance[i]), 2), number(float(pictures.agreement[i]), 2)
     control = number(float(pictures.untrained_agreement[i]), 2)
     if pictures.moved is not None:
@@ -241,6 +245,8 @@ def _alt(pictures: FeaturePictures) -> str:
     counts = {name: pictures.words.count(name) for name in dict.fromkeys(pictures.words)}
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
     started = pictures.ratio[pictures.started.bool()].double()
+    # no share where real inputs do not move the unit above zero
+    started = started[started.isfinite()]
     middle = ""
     if len(started):
         times = number(float(started.median()), 2)

@@ -169,8 +169,8 @@ class _Grid:
         layers.append(text(0, below - 14, "90 %, 50 %", size=10, faint=True))
         made = self._made(unit)
         if made is not None and self.pictures is not None:
-            head = 12 + 7 * len(f"{self.noun} {unit}")
-            layers += word(head, 0, self.pictures.words[made], limit=6 * step - head - 15)
+            head = 10 + 6.6 * len(f"{self.noun} {unit}")
+            layers += word(head, 0, self.pictures.words[made], limit=6 * step - head)
             tiles = [seen(each, self.pictures.spec) for each in self.pictures.pictures[made][:2]]
             layers += strip(tiles, tile, 2 * step + 8, below)
             layers.append(text(2 * step + 8, below - 14, "synthetic", size=10, faint=True))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pellucid._core._store import write_bytes
 from pellucid.figures import Figure
+from pellucid.report._leaf import told
 from pellucid.report._page import head
 
 
@@ -30,7 +31,7 @@ def depth_page(drawn: Sequence[Figure], path: str | Path, *, name: str = "") -> 
         'depth_page'
     """
     title = f"{name}: layer by layer" if name else "Layer by layer"
-    parts = "".join(f"<section><p>{escape(each.alt)}</p>{each.html()}</section>" for each in drawn)
+    parts = "".join(f"<section>{told(each)}</section>" for each in drawn)
     foot = "<footer>Made by pellucid.</footer>"
     body = f'<body><main class="page" id="main"><h1>{escape(title)}</h1>{parts}{foot}</main></body>'
     write_bytes(f'<!doctype html>\n<html lang="en">{head(title)}{body}</html>\n'.encode(), path)

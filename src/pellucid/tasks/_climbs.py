@@ -84,6 +84,11 @@ def climbed(
             compute=compute,
         )
     if asked.accentuate:
+        if of_classes and not goals and site not in (None, "."):
+            raise InputError(
+                f"Without units, rows are pushed towards what the network answers, not within {site!r}: name "
+                "units of it, leave the layer away, or ask for a caricature, which exaggerates a whole layer."
+            )
         start = _rows(subject, asked.accentuate)
         return accentuation(
             model,

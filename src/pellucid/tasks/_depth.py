@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
+from torch import nn
+
 from pellucid._core import Compute, Subject
 from pellucid.errors import InputError
 from pellucid.layers import Hierarchy, TracedExample, traced_example
@@ -33,7 +36,8 @@ def hierarchy(
         A :class:`~pellucid.layers.Hierarchy`, with three untrained copies.
 
     Raises:
-        InputError: where the subject has no data or predicts numbers, or another network is built otherwise.
+        InputError: where the subject has no data or predicts numbers, or another network is built otherwise
+            or is the same again.
 
     Cost:
         As :func:`pellucid.layers.hierarchy`, for each network: four passes, and for each layer about 30 of 64
@@ -50,7 +54,14 @@ def hierarchy(
     if not subject.classes:
         raise InputError("hierarchy needs classes: this network predicts a number. Try layers or layer.")
     own = [(name, tuple(p.shape)) for name, p in subject.model.named_parameters()]
+    known = [subject.model]
     for other in beside:
+        if any(_same(other.model, each) for each in known):
+            raise InputError(
+                f"{other.name} stands here twice, with the very same weights; "
+                "give runs trained with another seed."
+            )
+        known.append(other.model)
         if [(name, tuple(p.shape)) for name, p in other.model.named_parameters()] != own:
             raise InputError(f"{other.name} is built otherwise than {subject.name}: only seeds may differ.")
     data = held_out(subject.needs_data("hierarchy"))
@@ -58,6 +69,14 @@ def hierarchy(
     others = [other.model for other in beside]
     return curves_of(
         subject.model, looked.inputs, looked.answers, sites, spec=subject.spec, others=others, compute=how
+    )
+
+
+def _same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks hold the same weights."""
+    ours, theirs = dict(one.named_parameters()), dict(other.named_parameters())
+    return ours.keys() == theirs.keys() and all(
+        torch.equal(p.cpu(), theirs[n].cpu()) for n, p in ours.items()
     )
 
 

@@ -9,7 +9,7 @@ from pellucid._core import Compute, Dataset, Subject
 from pellucid.errors import InputError, near_misses
 from pellucid.layers import Dictionary, matrix_factorisation, sparse_autoencoder, with_elements
 from pellucid.tasks._rows import held_out, sample
-from pellucid.tasks._units import Notes, UnitsSeen, units_seen
+from pellucid.tasks._units import CALIBRATE, Notes, UnitsSeen, units_seen
 
 if TYPE_CHECKING:
     from pellucid.figures import Figure
@@ -112,9 +112,15 @@ def dictionary_of(
     data = held_out(subject.needs_data("dictionary_of"))
     looked = data.rows(sample(len(data), rows, seed=how.seed))
     notes = Notes()
-    whole = with_elements(subject.model, made)
+    whole = with_elements(subject.model, made, looked.inputs[:CALIBRATE], spec=subject.spec)
     seen = units_seen(subject, whole, ELEMENTS, looked, None, steps, notes, how)
     return DictionaryPage(made, seen, looked, how.seed, tuple(notes.lines))
+
+
+def checked_kind(kind: str) -> None:
+    """Say so before any work where there is no such dictionary."""
+    if kind not in KINDS:
+        raise InputError(f"There is no dictionary {kind!r}. {near_misses(kind, KINDS)}")
 
 
 def learned_dictionary(
@@ -122,14 +128,11 @@ def learned_dictionary(
 ) -> Dictionary:
     """A dictionary of one kind, from rows that the network was trained on."""
     how = compute or Compute(batch_size=256)
+    checked_kind(kind)
     data = subject.needs_data("dictionary_of").part("train")
     some = data.inputs[sample(len(data), LEARNED, seed=how.seed)]
     if kind == "topk" or kind == "batchtopk" or kind == "jumprelu":
         return sparse_autoencoder(
             subject.model, some, site, kind=kind, width=width, spec=subject.spec, compute=how
         )
-    if kind == "nmf":
-        return matrix_factorisation(
-            subject.model, some, site, width=width or 10, spec=subject.spec, compute=how
-        )
-    raise InputError(f"There is no dictionary {kind!r}. {near_misses(kind, KINDS)}")
+    return matrix_factorisation(subject.model, some, site, width=width or 10, spec=subject.spec, compute=how)

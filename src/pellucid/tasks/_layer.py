@@ -31,7 +31,7 @@ from pellucid.layers import (
     space_map,
     summary,
 )
-from pellucid.tasks._dictionary import DictionaryPage, dictionary_of
+from pellucid.tasks._dictionary import DictionaryPage, checked_kind, dictionary_of
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._units import Notes, units_seen
 from pellucid.training import LayerHealth, TrainingRecord
@@ -170,7 +170,7 @@ def layer(
     Raises:
         SiteError: where the layer does not exist or is not reached.
         TargetError: where a unit does not exist.
-        InputError: where the subject has no data.
+        InputError: where the subject has no data, or there is no such dictionary.
 
     Cost:
         About fifteen passes of ``rows`` inputs and one per unit, and ``steps`` passes of 24 rows up to the
@@ -185,6 +185,8 @@ def layer(
         ('ReLU', torch.Size([4]))
     """
     how = compute or Compute(batch_size=256)
+    if dictionary is not None:
+        checked_kind(dictionary)
     data = held_out(subject.needs_data("layer"))
     looked = data.rows(sample(len(data), rows, seed=how.seed))
     every = summary(subject.model, looked.inputs, spec=subject.spec, compute=how)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Check, Compute, Dataset, Subject, untrained
-from pellucid.errors import InputError
+from pellucid.errors import InputError, TargetError
 from pellucid.evidence import unit_matters
 from pellucid.features import FeaturePictures
 from pellucid.layers import (
@@ -29,7 +29,7 @@ from pellucid.layers import (
     with_elements,
 )
 from pellucid.tasks._rows import held_out, sample
-from pellucid.tasks._units import Notes, calibrating, made_inputs
+from pellucid.tasks._units import CALIBRATE, Notes, calibrating, made_inputs
 
 if TYPE_CHECKING:
     from pellucid.figures import Figure
@@ -164,7 +164,12 @@ def unit_of(
         raise InputError(f"The dictionary is of {dictionary.site!r}, not of {site!r}.")
     data = held_out(subject.needs_data("unit_of"))
     looked = data.rows(sample(len(data), rows, seed=how.seed))
-    model = subject.model if dictionary is None else with_elements(subject.model, dictionary)
+    model = subject.model
+    if dictionary is not None:
+        size = len(dictionary.decoder)
+        if not 0 <= unit < size:
+            raise TargetError(f"Elements of the dictionary are numbered 0 to {size - 1}, got {unit}.")
+        model = with_elements(model, dictionary, looked.inputs[:CALIBRATE], spec=subject.spec)
     name = f"unit {unit} of {site}"
     if dictionary is not None:
         name = f"element {unit} of {dictionary.kind} dictionary of {site}"
