@@ -128,6 +128,31 @@ def test_features(call, run, tmp_path):
     assert b"<svg" in (tmp_path / "f.svg").read_bytes()
 
 
+def test_features_of_classes_directions_and_rows(call, run, tmp_path):
+    kept = ("--steps", 4, "--seeds", 2, "--json")
+    first = ("features", run, "--class", "1", "--keep", tmp_path / "kept", *kept)
+    code, out, _ = call(*first)
+    found = json.loads(out)["results"]["pictures"]
+    assert (code, found["site"], len(found["labels"])) == (0, ".", 1)
+    again = json.loads(call(*first)[1])["results"]["pictures"]
+    assert again["reached"] == found["reached"]
+    code, _, err = call("features", run, "--class", "0", "--keep", tmp_path / "kept", *kept)
+    assert code == 7
+    assert "other settings" in err
+    code, out, _ = call("features", run, "--difference", "0,1", "--estimate", *kept)
+    assert json.loads(out)["results"]["backward"] > 0
+    code, out, _ = call("features", run, "--accentuate", "3", *kept)
+    assert json.loads(out)["results"]["pictures"]["labels"][0].startswith("row 3: ")
+    code, out, _ = call(
+        "features", run, "dense1", "--caricature", "3", "--out", tmp_path / "c.svg", *kept[:-1]
+    )
+    assert code == 0
+    assert (tmp_path / "c.svg").exists()
+    code, _, err = call("features", run, "dense1", "--unit", "1", "--class", "0")
+    assert code == 2
+    assert "nothing else" in err
+
+
 def test_rules_as_text_python_and_json(call, run):
     code, text, _ = call("rules", run)
     assert code == 0

@@ -1,4 +1,4 @@
-"""Every function of layers and features on networks of others: right, or one sentence; and nothing left behind."""
+"""Every function of layers and features on networks of others: right or a sentence; nothing left behind."""
 
 import functools
 import importlib.util
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import zoo
+from models import sequences
 from models.case import drawn, made
 from models.forms import FORMS
 from models.hugging import HUGGING
@@ -21,8 +22,17 @@ from models.test_matrix import state, unchanged
 from pellucid._core import Compute, probe, sites
 from pellucid._core._field import fields
 from pellucid._core._units import unit_axis
-from pellucid.errors import CancelledError, MethodError, PellucidError
-from pellucid.layers import early_exit, exemplars, selectivity, summary, unit_effects
+from pellucid.errors import CancelledError, PellucidError
+from pellucid.layers import (
+    activation_patching,
+    attribution_patching,
+    early_exit,
+    edge_attribution,
+    exemplars,
+    selectivity,
+    summary,
+    unit_effects,
+)
 
 CASES = {case.name: case for case in [*FORMS, *LAYERS, *SEQUENCES, *HUGGING]}
 NEGATIVE = {"matrix_factorisation": "has negative values"}
@@ -96,7 +106,9 @@ ONE_PIECE = ("scripted", "traced")
 HIDDEN = {"Masks": 2, "Own": 2, "a scripted part": 1, "exported": 1, "Functional": 1}
 
 
-@pytest.mark.parametrize("case", [case for case in FORMS if case.plain is zoo.reference], ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "case", [case for case in FORMS if case.plain is zoo.reference], ids=lambda c: c.name
+)
 def test_the_layers_of_every_form_are_those_of_the_plain_network(case):
     model, x = network(case.name), case.inputs()
     if case.name in ONE_PIECE:
@@ -126,7 +138,9 @@ def test_a_functional_activation_is_measured_like_its_module():
         ours, theirs = unit_effects(functional, x, y, one), unit_effects(modules, x, y, other)
         torch.testing.assert_close(ours.drop, theirs.drop)
         torch.testing.assert_close(ours.margin, theirs.margin)
-        torch.testing.assert_close(selectivity(functional, x, y, one).auc, selectivity(modules, x, y, other).auc)
+        torch.testing.assert_close(
+            selectivity(functional, x, y, one).auc, selectivity(modules, x, y, other).auc
+        )
         first, second = exemplars(functional, x, one, k=3), exemplars(modules, x, other, k=3)
         assert torch.equal(first.rows, second.rows)
         assert torch.equal(first.boxes, second.boxes)
@@ -167,7 +181,10 @@ def test_channels_first_and_features_last_in_one_network():
     net, x = made(Speech), drawn(2, 9)
     with probe(net, read=["conv", "act", "norm", "gru[0]", "drop", "head", "head:in"]) as seen:
         net(x)
-    axes = {site: unit_axis(net, seen[site], site) for site in ("conv", "act", "norm", "gru[0]", "drop", "head", "head:in")}
+    axes = {
+        site: unit_axis(net, seen[site], site)
+        for site in ("conv", "act", "norm", "gru[0]", "drop", "head", "head:in")
+    }
     assert axes == {"conv": 1, "act": 1, "norm": 1, "gru[0]": 2, "drop": 2, "head": 2, "head:in": 2}
     assert [row.units for row in summary(net, x).rows] == [7, 7, 7, 5, 5, 5, 3]
     assert [row.field for row in summary(net, x).rows[:1]] == [(3,)]
@@ -220,7 +237,11 @@ class Left(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv, self.norm, self.act = nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True)
+        self.conv, self.norm, self.act = (
+            nn.Conv2d(2, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+        )
         self.second, self.head = nn.Conv2d(4, 4, 3, padding=1), nn.Linear(4, 3)
 
     def forward(self, x):
@@ -291,3 +312,86 @@ def test_nothing_is_left_on_a_network_whatever_happens(name, left):
         # a copy or a receptive field that cannot be had is a note and no error
         broken += [str(tried(Compute(32), ValueError, PellucidError, breaks_at=number))]
     assert heads or any("broken in the middle" in text for text in broken)
+
+
+class Added(nn.Module):
+    """A residual block whose sum and last ReLU are functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x):
+        return torch.relu(x + self.conv2(torch.relu(self.conv1(x))))
+
+
+def transformer():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True)
+    body = nn.TransformerEncoder(layer, 2, norm=nn.LayerNorm(8), enable_nested_tensor=False)
+    return nn.Sequential(nn.Linear(4, 8), body, nn.Flatten(), nn.Linear(40, 3))
+
+
+def resnet():
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1),
+        Added(),
+        Added(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 3),
+    )
+
+
+STREAMS = [
+    (
+        transformer,
+        (5, 4),
+        ["0", "1.layers.0", "1.layers.1", "1.norm"],
+        ["1.layers.0.self_attn[0]", "1.layers.1.linear2"],
+    ),
+    (resnet, (2, 6, 6), ["0", "1:add()", "1:relu()#1", "2:add()"], ["1.conv2", "1:relu()#0"]),
+    (lambda: nn.Sequential(sequences.Recurrent(nn.GRU, batch_first=True)), (5, 4), ["0.layer[0]"], []),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "streams", "branches"), STREAMS, ids=["transformer", "resnet", "gru"]
+)
+def test_patching_a_stream_restores_all_and_a_branch_a_part(make, shape, streams, branches):
+    net, clean, corrupt = made(make), drawn(*shape, seed=1, rows=30), drawn(*shape, seed=2, rows=30)
+    found = activation_patching(net, clean, corrupt, 0, [*streams, *branches])
+    restored = dict(zip(found.sites, found.restored.tolist(), strict=True))
+    assert all(restored[site] == pytest.approx(1, abs=1e-6) for site in streams)
+    for site in branches:
+        assert abs(restored[site] - 1) > 1e-3
+        with probe(net, read=[site]) as seen:
+            net(clean)
+        with probe(net, write={site: lambda _, seen=seen, site=site: seen[site]}):
+            patched = net(corrupt)[:, 0]
+        with torch.no_grad():
+            by_hand = (patched - net(corrupt)[:, 0]).mean() / (net(clean) - net(corrupt))[:, 0].mean()
+        assert restored[site] == pytest.approx(float(by_hand), rel=1e-6)
+
+
+EDGES = [
+    (transformer, (5, 4), "0", "1.layers.0.linear1"),
+    (resnet, (2, 6, 6), "1:relu()#0", "1:add()"),
+    (
+        lambda: nn.Sequential(sequences.Recurrent(nn.GRU, batch_first=True)),
+        (5, 4),
+        "0.layer:in[0]",
+        "0.layer[0]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "shape", "source", "sink"), EDGES, ids=["transformer", "resnet", "gru"])
+def test_edges_and_units_of_any_site_add_up_to_what_patching_it_restores(make, shape, source, sink):
+    net, clean, corrupt = made(make), drawn(*shape, seed=1, rows=30), drawn(*shape, seed=2, rows=30)
+    units = attribution_patching(net, clean, corrupt, 0, sink, steps=64, draws=1)
+    whole = activation_patching(net, clean, corrupt, 0, [sink]).restored
+    assert float(units.restored[-1]) == pytest.approx(float(whole), rel=1e-6)
+    assert float(units.estimate.sum()) == pytest.approx(float(whole), rel=0.02, abs=0.01)
+    edges = edge_attribution(net, clean, corrupt, 0, source, sink, steps=8, draws=1)
+    assert edges.edges.isfinite().all()
+    assert float(edges.restored[0]) == pytest.approx(0, abs=1e-6)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from pellucid._core import Dataset
-from pellucid.figures._features import GAP, PLANE, Real, strip
+from pellucid.figures._features import GAP, strip
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panel, panels, text
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._pixels import is_picture
+from pellucid.figures._real import PLANE, Real
 from pellucid.figures._snippets import TALL, end_of, snippet
 from pellucid.figures._theme import Spec
 from pellucid.inputs import AudioSpec, TextSpec

@@ -62,9 +62,9 @@ def attention_heads(found: AttentionHeads, *, row: int = 0, tokens: Sequence[str
     columns = ["head", "keys attended", "untrained", "output moved", "95 %"]
     columns += ["accuracy lost", "its 95 %"] if found.effects is not None else []
     note = (
-        f"{min(len(order), _MOST)} of {counted(len(order), 'head')} shown, for input {row}; each effect is that "
-        f"of holding the head at its mean, over {counted(found.n, 'input')}. Queries run downwards, keys to the "
-        f"right. {found.note}"
+        f"{min(len(order), _MOST)} of {counted(len(order), 'head')} shown, for input {row}; each effect is "
+        f"that of holding the head at its mean, over {counted(found.n, 'input')}. Queries run down, keys to "
+        f"the right. {found.note}"
     ).strip()
     table = Table((*columns, "strongest link"), body)
     return Figure(f"Heads of {found.site}", _alt(found, order), panels(drawn, columns=4), None, table, note)
@@ -122,8 +122,8 @@ def _pair(weights: Numbers, names: Sequence[str]) -> str:
 
 def _alt(found: AttentionHeads, order: Sequence[int]) -> str:
     most, least = order[0], order[-1]
-    said = f"{counted(len(order), 'head')} of {found.site} over {counted(found.n, 'input')}: without head {most} "
-    said += f"the output moves by {percent(float(found.moved[most]))} of its spread"
+    said = f"{counted(len(order), 'head')} of {found.site} over {counted(found.n, 'input')}: without head "
+    said += f"{most} the output moves by {percent(float(found.moved[most]))} of its spread"
     if len(order) > 1:
         said += f", without head {least} by {percent(float(found.moved[least]))}"
     if found.effects is not None:

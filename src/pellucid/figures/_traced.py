@@ -11,12 +11,13 @@ from torch import Tensor
 
 from pellucid._core import Dataset
 from pellucid.figures._colour import NEGATIVE, POSITIVE, Numbers, Pixels
-from pellucid.figures._features import GAP, cut, piece
+from pellucid.figures._features import GAP
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import ONE, image, line, panel, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._parts import Described
 from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
+from pellucid.figures._real import cut, piece
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import AudioSpec, TextSpec
 
@@ -275,7 +276,10 @@ def _from_input(found: TracedExample, spots: dict[int, Spot], parts: list[str] |
 
 def _name(found: TracedExample, number_of: int, otherwise: str) -> str:
     """A unit in words, by its number; what is no unit has a name of its own."""
-    return otherwise if number_of < 0 else f"{found.units[number_of].site} {found.units[number_of].unit}"
+    if number_of < 0:
+        return otherwise
+    unit = found.units[number_of]
+    return f"unit {unit.unit} of {unit.site}"
 
 
 def _alt(found: TracedExample, names: str) -> str:
@@ -283,7 +287,7 @@ def _alt(found: TracedExample, names: str) -> str:
     for arrow in (max(step, key=lambda a: a.share) for step in found.steps() if step):
         source, sink = _name(found, arrow.source, arrow.part), _name(found, arrow.sink, names)
         control = percent(float(arrow.random.mean()), 0) if len(arrow.random) else "none"
-        said.append(f"without {source} {sink} loses {percent(arrow.share, 0)} (at random {control})")
+        said.append(f"without {source}, {sink} loses {percent(arrow.share, 0)} (at random {control})")
     return f"From the answer {names} down to the input: {'; '.join(said)}. {_beside(found)}".strip()
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from pellucid._core import Dataset
 from pellucid.figures._depth import heat
 from pellucid.figures._exemplars import answer_of, read
-from pellucid.figures._features import Real, slots
+from pellucid.figures._feature_rows import slots
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, panel, panels, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._pixels import Numbers, fit, is_picture, png, seen
+from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import AudioSpec, TextSpec
 

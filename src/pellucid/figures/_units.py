@@ -10,11 +10,12 @@ from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._exemplars import LINE, read, text_card
-from pellucid.figures._features import GAP, Real, strip
+from pellucid.figures._features import GAP, strip
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import panel, panels, text, word
 from pellucid.figures._numbers import counted, interval, number, percent
 from pellucid.figures._pixels import is_picture, seen
+from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import TextSpec
 

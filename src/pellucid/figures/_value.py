@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
+from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
@@ -190,6 +192,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
         "Estimate": _of_estimate,
+        "Audit": audit,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],
@@ -206,6 +209,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "EarlyExit": lambda found: [early_exits(found)],
         "ActivationPatching": lambda found: [patching(found)],
         "AttributionPatching": lambda found: [attribution_patches(found)],
+        "ActivationAtlas": lambda found: [activation_atlas(found)],
         "AttentionHeads": lambda found: [attention_heads(found)],
         "UnitEffects": lambda found: [effects(found)],
         "CoActivation": lambda found: [co_activation(found)],

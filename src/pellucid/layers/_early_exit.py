@@ -82,8 +82,8 @@ def early_exit(
 
     Before anything is read, a self-check: with the rows entering the last part exchanged, the answers must be
     exchanged alike. Where they are not, something goes past the last part and no reading could be trusted:
-    an earlier beginning is tried, and if none passes, it is refused. Layers are those through which everything
-    goes, by the same check: of a residual network what its blocks give, not what they add.
+    an earlier beginning is tried, and if none passes, it is refused. Layers are those through which
+    everything goes, by the same check: of a residual network what its blocks give, not what they add.
 
     Args:
         model: any network of layers of equal shape, such as a transformer or residual network; it comes back

@@ -24,8 +24,8 @@ class AttentionHeads:
         site: the layer.
         weights: ``[R, heads, T, S]``, how much each query takes of each key, for the first R inputs; rows add
             up to 1.
-        keys: ``[heads]``, to how many keys a query attends, mean over inputs and queries: 1 is one alone, S is
-            all alike (the exponential of the entropy).
+        keys: ``[heads]``, to how many keys a query attends, mean over inputs and queries: 1 is one alone, S
+            is all alike (the exponential of the entropy).
         untrained_keys: ``[heads]``, the same in an untrained copy; ``NaN`` where none was run.
         moved: ``[heads]``, how far the output moves without the head, as a share of how far outputs of
             different inputs lie from their mean; 0 is not at all.
@@ -96,8 +96,8 @@ def attention_heads(
         useless alone. Padding counts as queries too.
 
     Source:
-        Abnar & Zuidema 2020, Quantifying attention flow in transformers, arXiv 2005.00928; Michel et al. 2019,
-        Are sixteen heads really better than one?, arXiv 1905.10650 (taking heads away).
+        Abnar & Zuidema 2020, Quantifying attention flow in transformers, arXiv 2005.00928; Michel et al.
+        2019, Are sixteen heads really better than one?, arXiv 1905.10650 (taking heads away).
 
     Example:
         >>> net = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
