@@ -18,7 +18,7 @@ from calibration import REPEATS, TWINS, N, Trial, show
 from torch import Tensor
 
 from pellucid import data, networks, training
-from pellucid._core import log_odds, untrained
+from pellucid._core import log_odds
 from pellucid.attribution import (
     deep_lift,
     input_x_gradient,
@@ -49,7 +49,7 @@ def rows(trial: Trial) -> Iterator[tuple[str, float, dict[str, float]]]:
             continue
         twins = torch.stack([trial.maps(method, copy) for copy in trial.copies])
         yield name, *trial.rates(trial.maps(method, trial.net), twins)
-        yield f"  untrained, {name}", *trial.rates(trial.maps(method, untrained(trial.net, seed=1)), twins)
+        yield f"  untrained, {name}", *trial.untrained(method, twins)
         if name == "integrated_gradients":
             wrong = trial.outputs.scatter(1, trial.classes[:, None], -torch.inf).argmax(1)
             yield "  of the wrong class", *trial.rates(trial.maps(method, trial.net, log_odds(wrong)), twins)

@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        audit,
         concepts,
+        dictionary_of,
         estimate,
         explain,
         explain_several,
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
         rules,
         save_run,
         train,
+        unit_of,
     )
 
 __all__ = [
@@ -82,10 +85,13 @@ __all__ = [
     "importance_of",
     "layers",
     "layer",
+    "unit_of",
+    "dictionary_of",
     "features",
     "rules",
     "concepts",
     "influence",
+    "audit",
     "report",
     "save_run",
     "open_run",
@@ -119,6 +125,7 @@ __all__ = [
 ]
 
 _VERBS = (
+    "audit",
     "estimate",
     "open",
     "train",
@@ -128,6 +135,8 @@ _VERBS = (
     "load_explanations",
     "layers",
     "layer",
+    "unit_of",
+    "dictionary_of",
     "features",
     "rules",
     "concepts",

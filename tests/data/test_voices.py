@@ -26,6 +26,15 @@ def test_only_the_voice_and_one_other_sound_stand_out_of_quiet():
     assert ((loud & ~place).sum(1) <= 22).all()
 
 
+def test_what_is_taken_away_becomes_quiet_noise_a_syllable_at_a_time():
+    made = data.voices(count=6)
+    assert made.spec.absent_as == "the background noise of the same sound"
+    assert made.spec.cell(made.inputs) == (1, 4000)
+    gone = made.spec.absent(made.inputs).square().mean((1, 2)).sqrt()
+    quiet = made.inputs[:, 0].unfold(1, 320, 320).square().mean(2).sqrt().quantile(0.3, 1)
+    assert bool((gone > 0.5 * quiet).all() and (gone < 2 * quiet).all())
+
+
 def test_the_seed_draws_the_sounds():
     made = data.voices(count=4)
     assert torch.equal(data.voices(count=4).inputs, made.inputs)

@@ -14,7 +14,7 @@ QUESTIONS = (
     "Does it matter to the model?",
     "Does it beat a map made without the model?",
     "Is it about this model?",
-    "Is it about this model?",
+    "Is it about this class?",
     "Is it stable?",
     "Does it add up?",
 )

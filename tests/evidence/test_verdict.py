@@ -1,5 +1,5 @@
 from pellucid._core import Check
-from pellucid.evidence._about import ABOUT, CLASSED, TRAINED
+from pellucid.evidence._about import ABOUT, CLASSED, OWN_CLASS, TRAINED
 from pellucid.evidence._matters import BEATS, HOLDS, MATTERS
 from pellucid.evidence._verdict import verdict
 
@@ -14,7 +14,7 @@ def card(*changed):
         check(MATTERS, p=0.01),
         check(BEATS),
         check(ABOUT, test=TRAINED),
-        check(ABOUT, test=CLASSED),
+        check(OWN_CLASS, test=CLASSED),
         check("Is it stable?"),
         check("Does it add up?"),
     ]
@@ -31,7 +31,7 @@ def test_one_open_gate_makes_it_partly_supported_and_is_named():
     said = {
         check(BEATS, "mixed"): "without the model agrees about as well",
         check(ABOUT, "failed", test=TRAINED): "hardly changes without training",
-        check(ABOUT, "failed", test=CLASSED): "hardly changes for the next class",
+        check(OWN_CLASS, "failed", test=CLASSED): "hardly changes for the next class",
         check("Is it stable?", "mixed"): "slight noise changes it",
         check("Does it add up?", "failed"): "do not sum",
         check(HOLDS, "mixed"): "what stands in the place of removed parts",

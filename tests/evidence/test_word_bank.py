@@ -130,7 +130,7 @@ def test_cards_of_texts(net, ids, spec):
     assert [card.checks[0].word for card in found[:3]] == ["mixed"] * 3  # too few other texts
     assert all("10 different masks" in card.reason for card in found[-2:-1])
     stable = [check for check in found[0].checks if check.question == "Is it stable?"]
-    assert "A word cannot be slightly different." in stable[0].note
+    assert (stable[0].word, stable[0].p) == ("passed", None)  # too few other texts for p
     free = [check for check in found[0].checks if check.question.startswith("Does it beat")]
     assert free[0].control_name in ("rare words", "early words", "late words")
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pellucid.features._covariance import Covariance
 from pellucid.features._marginals import Marginals, whitened
-from pellucid.features._statistics import Covariance, Spectrum, Statistics
+from pellucid.features._spectrum import Spectrum
+from pellucid.features._statistics import Statistics
 from pellucid.inputs import Column, TabularSpec
 
 

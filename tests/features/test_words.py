@@ -5,10 +5,27 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pellucid.features._trust import PictureTrust
 from pellucid.features._words import control_bar, words
 
 NAN = float("nan")
 LEVELS = torch.linspace(0.0, 0.5, 39)
+
+
+def speaking(low: float = 0.8, path: float = 1.0) -> PictureTrust:
+    one = torch.ones(1)
+    return PictureTrust(
+        one,
+        low * one,
+        one,
+        one,
+        one,
+        ("0", "1"),
+        torch.tensor([[1.0, path]]),
+        *[one] * 5,
+        torch.ones(1, 2),
+        one,
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,12 +44,21 @@ LEVELS = torch.linspace(0.0, 0.5, 39)
 )
 def test_words(started: bool, ratio: float, distance: float, agreement: float, word: str) -> None:
     given = [torch.tensor([value]) for value in (started, ratio, distance, agreement)]
-    assert words(*given, 1.5, LEVELS) == (word,)
+    assert words(*given, 1.5, LEVELS, speaking()) == (word,)
+
+
+@pytest.mark.parametrize(
+    ("low", "path", "word"),
+    [(0.51, 0.5, "supported"), (0.5, 0.9, "weak"), (0.9, 0.49, "weak"), (NAN, NAN, "supported")],
+)
+def test_a_picture_must_tell_and_go_the_way_of_real_inputs(low: float, path: float, word: str) -> None:
+    one = torch.ones(1)
+    assert words(one.bool(), one, one, 0.9 * one, 1.5, LEVELS, speaking(low, path)) == (word,)
 
 
 def test_without_control_nothing_is_supported() -> None:
     one = torch.ones(1)
-    assert words(one.bool(), one, one, one, 2.0, torch.tensor([NAN])) == ("weak",)
+    assert words(one.bool(), one, one, one, 2.0, torch.tensor([NAN]), speaking()) == ("weak",)
 
 
 def test_the_bar_is_passed_by_one_in_twenty() -> None:

@@ -251,3 +251,41 @@ def test_strips_of_several_targets_name_them():
     said = [texts(panel)[0] for panel in figure.chart["concat"]]
     assert said[:2] == ["input x gradient: class 0", "input x gradient: class 1"]
     assert figure.title == "Why class 0 or class 1"
+
+
+def axes(figure):
+    """The domain of each panel of bars, the control last."""
+    return [panel["layer"][0]["encoding"]["x"]["scale"]["domain"] for panel in figure.chart["concat"]]
+
+
+def of_target(explained, name, factor, method="integrated_gradients"):
+    told = dataclasses.replace(made.provenance(method), target=name)
+    return dataclasses.replace(
+        explained, values=explained.values * factor, provenance=told, classes=None, stderr=None
+    )
+
+
+def test_bars_of_several_targets_share_one_symmetric_scale_that_holds_all():
+    one = made.explained_row()
+    first, second = of_target(one, "logit(0)", 1.0), of_target(one, "logit(1)", -7.0)
+    domains = axes(figures.explanations([first, second]))
+    assert len(domains) == 3
+    assert domains[0] == domains[1] == domains[2]
+    low, high = domains[0]
+    assert low == -high
+    assert high >= 7 * float(one.map[0].abs().max()) * (1 - 1e-6)
+    # another method has other units
+    other = of_target(one, "logit(0)", 100.0, method="saliency")
+    mixed = axes(figures.explanations([first, second, other]))
+    assert mixed[0] == mixed[1] == mixed[3]
+    assert mixed[2][1] > 10 * high
+
+
+def test_maps_of_several_targets_share_a_scale_and_methods_do_not():
+    small = made.explained_picture()
+    large = dataclasses.replace(small, values=small.values * 10)
+    other = dataclasses.replace(large, provenance=made.provenance("saliency"))
+    rows = figures.saliency([small, large, other], limits="own").table.rows
+    assert rows[0][2] == rows[1][2] == pytest.approx(limit_of(flat(large, 0)))
+    alone = figures.saliency([small, other], limits="own").table.rows
+    assert alone[1][2] == pytest.approx(10 * alone[0][2])

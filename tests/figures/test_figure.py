@@ -79,7 +79,7 @@ def test_save_writes_what_the_ending_says(tmp_path, ending):
 
 def test_save_refuses_other_endings_and_unwritable_places(tmp_path):
     figure = Figure("n", "Three.", None, None, Table(("n",), ((3,),)))
-    with pytest.raises(StoreError, match=r"\.svg, \.png, \.html, \.json; got out\.gif"):
+    with pytest.raises(StoreError, match=r"\.svg, \.pdf, \.png, \.html, \.json; got out\.gif"):
         figure.save(tmp_path / "out.gif")
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="Cannot write"):

@@ -84,7 +84,7 @@ def test_panels_ticks_and_table(pitched):
 
 
 def test_low_pitch_lies_at_the_bottom_and_loud_is_dark():
-    x = LEVELS.absent(torch.zeros(1, 1, 20, 40))[0]
+    x = dataclasses.replace(LEVELS, absence="silence").absent(torch.zeros(1, 1, 20, 40))[0]
     x[0, 2, 10] = 2.0
     drawn = heard(x, LEVELS)
     assert drawn.shape == (20, 40, 3)

@@ -1,5 +1,6 @@
 """What a sound means: cells, absence, checks; and the log-mel front end beside a slow twin."""
 
+import dataclasses
 import math
 
 import pytest
@@ -54,7 +55,20 @@ def test_channels_of_one_moment_belong_together():
 
 def test_silence_decodes_to_silence():
     assert WAVES.levels(WAVES.absent(torch.randn(2, 1, 800))).abs().max() == 0
-    assert LEVELS.levels(LEVELS.absent(torch.randn(2, 1, 4, 10))).unique().tolist() == [-80.0]
+    quiet = dataclasses.replace(LEVELS, absence="silence")
+    assert quiet.levels(quiet.absent(torch.randn(2, 1, 4, 10))).unique().tolist() == [-80.0]
+
+
+def test_absence_left_open_follows_the_front_and_is_said_in_words(tmp_path):
+    assert (WAVES.absence, LEVELS.absence) == ("silence", "mean")
+    assert LEVELS.absent_as == "the mean level of the training sounds at each pitch"
+    assert dataclasses.replace(LEVELS, mean=(0.0,)).absent_as == "the mean level of each sound at each pitch"
+    assert not LEVELS.absent(torch.randn(2, 1, 4, 10)).any()
+    assert WAVES.absent_as == "silence"
+    assert "noise" in dataclasses.replace(WAVES, absence="noise").absent_as
+    # what a run was made with stays
+    place = save(dataclasses.replace(LEVELS, absence="silence"), tmp_path / "spec.safetensors")
+    assert load(place).absence == "silence"
 
 
 def test_noise_is_as_loud_as_the_quiet_part_and_the_same_for_any_batch():

@@ -38,8 +38,8 @@ def test_a_unit_with_few_predecessors_is_composed_of_them() -> None:
     few = torch.zeros(40)
     few[:5] = 1.0
     x = gaussian(64, 40, 0)
-    sharp = _composition(Picks(few), x, "first", "second", Compute())
-    even = _composition(Picks(torch.ones(40)), x, "first", "second", Compute())
+    sharp = _composition(Picks(few), x, "first", "second", None, Compute())
+    even = _composition(Picks(torch.ones(40)), x, "first", "second", None, Compute())
     assert sharp > 0.6
     assert even < 0.2
 
@@ -53,7 +53,8 @@ def test_training_lifts_the_selectivity_above_untrained_copies() -> None:
     assert "4" in found.apart["selectivity"]
     assert found.own[0].isnan().all()
     assert torch.allclose(found.others[0, 1], found.own[1])
-    assert found.untrained.shape == (3, 4, 3)
+    assert torch.equal(found.others[0, 2], found.own[2])
+    assert found.untrained.shape == (3, 5, 3)
     assert 0.9 < found.input_invariance < 1
     assert "No effective field" in found.note
     assert left_alone(net)
@@ -68,7 +69,7 @@ def test_an_untrained_network_lies_among_its_copies_and_the_figure_says_so(tmp_p
     )
     drawn = figures.hierarchy(found)
     assert "untrained copies" in drawn.alt
-    assert len(drawn.table.rows) == 4 * 2
+    assert len(drawn.table.rows) == 5 * 2
     assert len(drawn.svg()) > 1000
     with pytest.raises(InputError, match="30 inputs or more"):
         hierarchy(conv(), x[:10], torch.zeros(10).long())

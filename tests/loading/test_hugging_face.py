@@ -128,3 +128,18 @@ def test_the_code_of_a_folder_is_not_run(bert):
     with pytest.raises(LoadError, match="tokenizer"):
         open_pretrained(folder)
     assert not flag.exists()
+
+
+def test_nothing_is_drawn_while_a_model_loads_and_settings_stay(bert, transformers, capfd):
+    logging = transformers.utils.logging
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    assert before[1]
+    capfd.readouterr()
+    open_pretrained(bert[0])
+    told = capfd.readouterr()
+    assert (told.out, told.err) == ("", "")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+    (bert[0] / "model.safetensors").unlink()
+    with pytest.raises(LoadError, match="no safetensors"):
+        open_pretrained(bert[0])
+    assert logging.is_progress_bar_enabled()

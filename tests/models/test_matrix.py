@@ -86,10 +86,10 @@ def expected_refusals(case):
     found = {}
     if given(case).ndim != 4:
         found |= dict.fromkeys([*MAPS, "full_grad", "xrai"], "needs pictures") | {
-            "rise": "rise dims pictures"
+            "rise": "rise lets patches of a picture"
         }
     elif not isinstance(case.inputs(), torch.Tensor):
-        found["rise"] = "rise dims pictures"
+        found["rise"] = "rise lets patches of a picture"
     if not case.relus:
         found |= dict.fromkeys(RELUS, "no ReLU")
     if not case.attends:

@@ -8,11 +8,11 @@ from pellucid.attribution import deep_lift, integrated_gradients, lrp, saliency
 from pellucid.errors import InputError
 from pellucid.evidence import cards
 from pellucid.inputs import AudioSpec, log_mel, mel_frequencies
-from pellucid.networks import LogMel, build, default_network, spectrogram_cnn, waveform_cnn
-from pellucid.networks._sound import Blur
+from pellucid.networks import Architecture, LogMel, build, default_network, spectrogram_cnn, waveform_cnn
+from pellucid.networks._sound import Blur, Gain
 
 HEARING = {
-    "spectrogram": lambda: spectrogram_cnn(16, 20, 3, widths=(4, 8), dropout=0.25, blur=0.1),
+    "spectrogram": lambda: spectrogram_cnn(16, 20, 3, widths=(4, 8), dropout=0.25, blur=0.1, gain=0.4),
     "within": lambda: spectrogram_cnn(
         16, 20, 3, widths=(4, 8), rate=8000, levels=(-40.0, 20.0), blur=0.1, hidden=6
     ),
@@ -78,6 +78,35 @@ def test_blur_moves_and_hides_in_training_only():
     assert {round(v, 6) for v in moved[3].flatten().tolist()} <= kept
     with pytest.raises(InputError, match="share"):
         Blur(0.5)
+
+
+def test_gain_is_smooth_over_pitch_and_in_training_only():
+    x, gain = torch.randn(400, 2, 13, 6), Gain(0.4)
+    torch.manual_seed(0)
+    given = gain.train()(x) - x
+    assert torch.equal(gain.eval()(x), x)
+    # the same at every moment and in every channel, other in every sound
+    assert torch.allclose(given, given[:, :1, :, :1].expand_as(given), atol=1e-6)
+    curve = given[:, 0, :, 0]
+    assert len(curve[:, 0].unique()) == 400
+    # straight lines between four levels, each of the sd asked for
+    for low in (0, 4, 8):
+        line = torch.lerp(curve[:, low, None], curve[:, low + 4, None], torch.linspace(0, 1, 5))
+        assert torch.allclose(curve[:, low : low + 5], line, atol=1e-5)
+    assert curve[:, ::4].std() == pytest.approx(0.4, rel=0.1)
+    with pytest.raises(InputError, match="gain"):
+        Gain(-1.0)
+
+
+def test_gain_belongs_to_spectrograms_alone_and_is_recorded():
+    pitched = AudioSpec(8000, "spectrogram", frequencies=mel_frequencies(16, 50, 4000), hop=80)
+    network = default_network(heard(pitched, (1, 16, 20)))
+    assert network.architecture.params["gain"] == 0.4
+    assert torch.equal(build(network.architecture).output.weight, network.output.weight)
+    assert "gain" not in default_network(heard(AudioSpec(8000), (1, 1600))).architecture.params
+    # a run from before gains were known is built without one
+    old = {name: value for name, value in network.architecture.params.items() if name != "gain"}
+    assert not any(isinstance(m, Gain) for m in build(Architecture("spectrogram_cnn", old)).modules())
 
 
 def heard(spec, shape):

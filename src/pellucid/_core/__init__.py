@@ -6,6 +6,8 @@ from pellucid._core._evidence import Card, Check, Verdict, Word
 from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
 from pellucid._core._guard import eagerly, untouched
+from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
+from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, predict
 from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._probe import Probe, probe
@@ -44,6 +46,8 @@ __all__ = [
     "Fingerprint",
     "InputSpec",
     "Json",
+    "LayerMap",
+    "MappedLayer",
     "Param",
     "Part",
     "Pass",
@@ -69,6 +73,7 @@ __all__ = [
     "finite",
     "holm",
     "inputs_hash",
+    "layer_map",
     "load",
     "log_odds",
     "logit",
@@ -77,6 +82,7 @@ __all__ = [
     "model_hash",
     "named",
     "names_of",
+    "nudged",
     "predict",
     "probability",
     "probe",

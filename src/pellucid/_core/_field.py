@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from pellucid._core._compute import Compute
 from pellucid._core._guard import untouched
 from pellucid._core._probe import probe
+from pellucid._core._units import unit_axis
 from pellucid.errors import CancelledError, PellucidError
 
 
@@ -92,14 +95,18 @@ def fields(
         return dict.fromkeys(sites)
     hits: dict[str, list[Tensor]] = {site: [] for site in sites}
     try:
+        if example.dtype in (torch.float16, torch.bfloat16):
+            # kernels for half precision work in blocks, and a NaN fills its block
+            model, example = copy.deepcopy(model).float(), example.float()
         with (
             _exact(model),
             untouched(model, seed=how.seed),
             torch.inference_mode(mode=False),
             torch.no_grad(),
         ):
-            for axis in range(2, example.ndim):
-                for site, hit in _poisoned(model, example[:1], sites, axis, how.batch_size).items():
+            units = unit_axis(model, example, ".:in")
+            for axis in [axis for axis in range(1, example.ndim) if axis != units]:
+                for site, hit in _poisoned(model, example[:1], sites, axis, units, how.batch_size).items():
                     hits[site].append(hit)
     except (PellucidError, CancelledError):
         raise
@@ -110,21 +117,33 @@ def fields(
 
 
 def _poisoned(
-    model: nn.Module, example: Tensor, sites: Sequence[str], axis: int, chunk: int
+    model: nn.Module, example: Tensor, sites: Sequence[str], axis: int, units: int, chunk: int
 ) -> dict[str, Tensor]:
     """For each site bool ``[input indices, positions along the axis]``: what turns NaN."""
     found: dict[str, list[Tensor]] = {site: [] for site in sites}
     for index in torch.arange(example.shape[axis]).split(chunk):
         x = example.repeat(len(index), *[1] * (example.ndim - 1))
         x.movedim(axis, 1)[torch.arange(len(index)), index.to(x.device)] = float("nan")
-        with probe(model, read=sites, stop=sites[0] if len(sites) == 1 else None) as seen:
+        place = axis - (units < axis)  # among the axes of space, counted from 1
+
+        def turned(activation: Tensor, site: str, rows: int = len(index), place: int = place) -> Tensor:
+            return _turned(by_places(model, activation, site), rows, example.ndim, place)
+
+        looks = {site: partial(turned, site=site) for site in sites}
+        with probe(model, read=looks, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
         for site in sites:
-            found[site].append(_turned(seen[site], len(index), example.ndim, axis))
+            found[site].append(seen[site])
     return {site: torch.cat(parts) for site, parts in found.items()}
 
 
+def by_places(model: nn.Module, activation: Tensor, site: str) -> Tensor:
+    """An activation with its units last, so that places come after the rows."""
+    return activation if activation.ndim < 3 else activation.movedim(unit_axis(model, activation, site), -1)
+
+
 def _turned(activation: Tensor, rows: int, ndim: int, axis: int) -> Tensor:
+    """Which places along an axis turned NaN: bool ``[rows, places]``, one where the layer has none."""
     if len(activation) != rows or not activation.is_floating_point():
         return torch.zeros(rows, 1, dtype=torch.bool)
     bad = activation.isnan()

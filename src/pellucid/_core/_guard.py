@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core._buffers import Buffers
+from pellucid.errors import MethodError
 
 
 class Guard:
@@ -91,6 +92,28 @@ def untouched(model: nn.Module, *, seed: int = 0) -> AbstractContextManager[None
     alike each time, and the caller's inference mode is off, because a network could keep its tensors.
     """
     return Guard(model).pass_by(seed=seed)
+
+
+def hold_parameters(model: nn.Module) -> None:
+    """Only what depends on the inputs carries a graph; inside :func:`untouched`, which puts the flags back.
+
+    Raises:
+        MethodError: where the network was made in inference mode.
+    """
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise MethodError(inference_made(model))
+    for parameter in model.parameters():
+        # a scripted part may hold copies that are no leaves
+        if parameter.is_leaf:
+            parameter.requires_grad_(False)
+
+
+def inference_made(model: nn.Module) -> str:
+    """Why a network made in inference mode cannot be differentiated."""
+    return (
+        f"{type(model).__name__} was made under torch.inference_mode(), and what is made there "
+        "cannot be differentiated. Make it outside."
+    )
 
 
 def eagerly() -> AbstractContextManager[object]:

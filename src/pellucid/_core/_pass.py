@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed, out_of_memory
 from pellucid._core._fold import Fold, turns
+from pellucid._core._guard import inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._target import Picked, Target, the_output
@@ -78,10 +79,7 @@ class Pass:
         """Why nothing can be differentiated, where the network holds tensors without a history."""
         if not self.feed.guard.inferred:
             return ""
-        return (
-            f"{type(self.feed.model).__name__} was made under torch.inference_mode(), and what is made there "
-            "cannot be differentiated. Make it outside."
-        )
+        return inference_made(self.feed.model)
 
     def _instead(self, point: Tensor, chunk: Chunk) -> str:
         return instead(self, point[chunk.r0 : chunk.r0 + 1], slice(chunk.r0, chunk.r0 + 1))

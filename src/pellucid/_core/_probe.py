@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import cast
 
@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from pellucid._core._functions import functions
 from pellucid._core._guard import eagerly
+from pellucid._core._sequences import Recurrent, as_given, refuse_packed, rows_first
 from pellucid._core._site import Side, Site, named
 from pellucid.errors import SiteError
 
@@ -52,6 +54,11 @@ class Probe:
 
     def _unreached(self, address: Site) -> str:
         count = self._calls.get((address.module, address.side), 0)
+        if address.function is not None and not count:
+            return (
+                f"No {address.side} was called by the forward of {address.module!r} itself in this pass. "
+                "pellucid.layers lists what can be read."
+            )
         if address.call is not None and count:
             return (
                 f"{address.module!r} was called {count} times in this pass; there is no call #{address.call}."
@@ -82,9 +89,12 @@ def pick(value: object, site: Site) -> Tensor:
     whole = cast("Mapping[object, object] | tuple[object, ...] | object", value)
     if isinstance(whole, Mapping):
         value = whole.get(0 if site.item is None else site.item)
+    elif isinstance(whole, Recurrent) and whole.state(site.item) is not None:
+        value = whole.state(site.item)
     elif isinstance(whole, tuple | list):
         index = 0 if site.item is None and len(whole) == 1 else site.item
         value = whole[index] if isinstance(index, int) and index < len(whole) else None
+        refuse_packed(value, str(site))
     if isinstance(value, Tensor):
         return value
     place = str(replace(site, item=None))
@@ -106,6 +116,8 @@ def _put(value: object, site: Site, tensor: Tensor) -> object:
     if isinstance(value, Tensor):
         return tensor
     index = site.item if site.item is not None else 0
+    if isinstance(value, Recurrent):
+        return value.put(index, tensor) if index in ("h", "c") else Recurrent((tensor, value[1]))
     if isinstance(value, tuple):
         items = [tensor if i == index else item for i, item in enumerate(value)]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
@@ -191,8 +203,15 @@ def probe(
         if touched:
             stack.enter_context(eagerly())
             stack.callback(model.register_forward_pre_hook(lambda _, __: seen._begin(), prepend=True).remove)
+        inside: dict[tuple[int, str], list[str]] = {}
         for module, side in sorted(touched):
-            stack.callback(_attach(named(model, module), module, side, hooks).remove)
+            target = named(model, module)
+            if side.endswith("()"):
+                inside.setdefault((id(_open(target, module)), side[:-2]), []).append(module)
+            else:
+                stack.callback(_attach(target, module, side, hooks).remove)
+        if inside:
+            stack.enter_context(_hearing(model, inside, hooks))
         try:
             yield seen
         except _StopPassError as ended:
@@ -200,14 +219,35 @@ def probe(
                 raise
 
 
-def _attach(target: nn.Module, module: str, side: Side, hooks: _Hooks) -> RemovableHandle:
+def _hearing(
+    model: nn.Module, inside: Mapping[tuple[int, str], list[str]], hooks: _Hooks
+) -> AbstractContextManager[None]:
+    """Visit what functions give that modules call themselves."""
+
+    def hear(module: nn.Module, function: str, found: Tensor) -> Tensor:
+        value: object = found
+        for name in inside[id(module), function]:
+            value = hooks.visit(name, f"{function}()", value)
+        return cast("Tensor", value)
+
+    return functions(model, lambda module, function: (id(module), function) in inside, hear)
+
+
+def _open(target: nn.Module, module: str) -> nn.Module:
     if isinstance(target, torch.jit.ScriptModule):
         raise SiteError(
             f"{module!r} is scripted, and a scripted module lets nobody read what passes through it. "
             "Name a layer outside it, or open the network as it was before it was scripted."
         )
+    return target
+
+
+def _attach(target: nn.Module, module: str, side: Side, hooks: _Hooks) -> RemovableHandle:
+    _open(target, module)
     if side == "out":
-        return target.register_forward_hook(lambda _, __, output: hooks.visit(module, side, output))
+        return target.register_forward_hook(
+            lambda layer, _, output: as_given(layer, hooks.visit(module, side, rows_first(layer, output)))
+        )
 
     def entering(
         _: nn.Module, args: tuple[object, ...], named_args: dict[str, object]

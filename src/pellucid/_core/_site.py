@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._functions import ACTIVATIONS, HEADS, LAYERS, functions
 from pellucid._core._guard import eagerly
+from pellucid._core._sequences import Recurrent, rows_first
 from pellucid.errors import InputError, SiteError, near_misses
 
-Side = Literal["in", "out"]
-GRAMMAR = re.compile(r"(?P<module>[^:#\[\]]*)(?::(?P<side>in|out))?(?:#(?P<call>\d+))?(?:\[(?P<item>\w+)\])?")
+Side = str  # "in", "out", or the name of a function with brackets
+GRAMMAR = re.compile(
+    r"(?P<module>[^:#\[\]]*)(?::(?P<side>in|out|[A-Za-z]\w*\(\)))?(?:#(?P<call>\d+))?(?:\[(?P<item>\w+)\])?"
+)
 ROOT = "."
 
 
@@ -22,9 +28,15 @@ ROOT = "."
 class Site:
     """One tensor of a pass: ``"encoder.3:in#1[0]"`` is item 0 of what entered ``encoder.3`` in its 2nd call.
 
+    ``"block:relu()#1"`` is what the second ``relu`` gives that the forward of ``block`` calls as a function.
+    Two of them are of attention, whatever it is written with: ``"attn:heads()"`` is what each head makes of
+    the values ``[N, heads, T, d]``, ``"attn:attention()"`` how much each query takes of each key
+    ``[N, heads, T, S]``. What recurrent layers give is read rows first: ``"lstm[0]"`` is the output
+    ``[N, T, H]``, ``"lstm[h]"`` the last state ``[N, layers, H]``, ``"lstm[c]"`` the last cell.
+
     Args:
         module: dotted name as in ``model.named_modules()``; ``"."`` is the network itself.
-        side: what goes in, or what comes out.
+        side: ``"in"`` what goes in, ``"out"`` what comes out, ``"relu()"`` what a function gives inside.
         call: which call of the module in one pass, from 0; ``None`` where it is called once.
         item: which item of a tuple (a number) or mapping (a name); ``None`` where it is a plain tensor.
 
@@ -45,21 +57,26 @@ class Site:
         if found is None or not found["module"]:
             raise SiteError(
                 f"{text!r} is not a layer address. Expected NAME, NAME:in, NAME#CALL or NAME[ITEM], "
-                "such as 'encoder.3:in#1[0]'."
+                "such as 'encoder.3:in#1[0]', or NAME:FUNCTION(), such as 'block:relu()'."
             )
         item = found["item"]
         return cls(
             found["module"],
-            "in" if found["side"] == "in" else "out",
+            found["side"] or "out",
             None if found["call"] is None else int(found["call"]),
             int(item) if item is not None and item.isdigit() else item,
         )
 
     def __str__(self) -> str:
-        side = ":in" if self.side == "in" else ""
+        side = "" if self.side == "out" else f":{self.side}"
         call = "" if self.call is None else f"#{self.call}"
         item = "" if self.item is None else f"[{self.item}]"
         return f"{self.module}{side}{call}{item}"
+
+    @property
+    def function(self) -> str | None:
+        """Name of the function whose result it is; ``None`` where it is what goes in or comes out."""
+        return self.side[:-2] if self.side.endswith("()") else None
 
     def matches(self, module: str, side: Side, call: int) -> bool:
         """Whether this address covers the given call of a module."""
@@ -68,14 +85,25 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """One call of a module in a pass: its address, the module, and the shape that came out.
+    """One call of a module in a pass, or of a function in its forward.
 
-    ``shape`` is ``None`` where the output is not one tensor.
+    Args:
+        site: its address.
+        module: the module.
+        shape: of what came out; ``None`` where that is not one tensor.
+        items: shapes of the tensors in it, where it is a tuple or mapping.
     """
 
     site: str
     module: nn.Module
     shape: tuple[int, ...] | None
+    items: Mapping[int | str, tuple[int, ...]] = field(default_factory=dict[int | str, tuple[int, ...]])
+
+    @property
+    def kind(self) -> str:
+        """Class of the module, or the function with its brackets."""
+        side = Site.parse(self.site).side
+        return side if side.endswith("()") else type(self.module).__name__
 
 
 def names_of(model: nn.Module) -> dict[str, nn.Module]:
@@ -100,11 +128,12 @@ def named(model: nn.Module, name: str) -> nn.Module:
         raise SiteError(f"{type(model).__name__} has no layer {name!r}. {near}") from None
 
 
-def sites(model: nn.Module, run: Callable[[], object]) -> tuple[Reached, ...]:
+def sites(model: nn.Module, run: Callable[[], object], *, called: bool = False) -> tuple[Reached, ...]:
     """Every call of every module while ``run`` passes inputs through the network, in order of completion.
 
     A module that is called more than once is listed once per call, as ``name#0``, ``name#1``. A module that
     has several names is listed under the first. Scripted modules let nobody look on and are left out.
+    ``called`` also lists activations that a forward calls as functions, and the heads of attention.
 
     Example:
         >>> import torch
@@ -113,31 +142,59 @@ def sites(model: nn.Module, run: Callable[[], object]) -> tuple[Reached, ...]:
         [('0', (1, 3)), ('1', (1, 3)), ('.', (1, 3))]
     """
     _module(model)
-    calls: list[tuple[str, nn.Module, tuple[int, ...] | None]] = []
+    calls: list[Reached] = []
 
     def note(name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(module: nn.Module, _: object, output: object) -> None:
-            calls.append((name, module, tuple(output.shape) if isinstance(output, Tensor) else None))
+            shape = tuple(output.shape) if isinstance(output, Tensor) else None
+            calls.append(Reached(str(Site(name)), module, shape, _items(module, output)))
 
         return hook
 
     seen = [(n, m) for n, m in model.named_modules() if not isinstance(m, torch.jit.ScriptModule)]
-    handles = [m.register_forward_hook(note(name or ROOT)) for name, m in seen]
-    try:
-        with eagerly():
-            run()
-    finally:
-        for handle in handles:
-            handle.remove()
+    names = {id(m): name or ROOT for name, m in seen}
+
+    def hear(module: nn.Module, function: str, found: Tensor) -> Tensor:
+        calls.append(Reached(str(Site(names[id(module)], f"{function}()")), module, tuple(found.shape)))
+        return found
+
+    with ExitStack() as stack:
+        for name, module in seen:
+            stack.callback(module.register_forward_hook(note(name or ROOT)).remove)
+        if called:
+            stack.enter_context(functions(model, _listed, hear))
+        stack.enter_context(eagerly())
+        run()
     return _numbered(calls)
 
 
-def _numbered(calls: list[tuple[str, nn.Module, tuple[int, ...] | None]]) -> tuple[Reached, ...]:
-    total = {name: sum(name == other for other, _, _ in calls) for name, _, _ in calls}
-    seen: dict[str, int] = {}
+def _listed(module: nn.Module, function: str) -> bool:
+    """Whether a function is worth a line: activations and heads, and in a traced graph what layers became."""
+    if isinstance(module, torch.fx.GraphModule) and function in LAYERS:
+        return True
+    return function in ACTIVATIONS or function == HEADS
+
+
+def _items(module: nn.Module, output: object) -> dict[int | str, tuple[int, ...]]:
+    output = rows_first(module, output)
+    if isinstance(output, Recurrent):
+        output = {0: output[0], "h": output.state("h"), "c": output.state("c")}
+    if isinstance(output, Mapping):
+        found = cast("Mapping[int | str, object]", output).items()
+    elif isinstance(output, tuple | list):
+        found = enumerate(cast("tuple[object, ...]", output))
+    else:
+        return {}
+    return {key: tuple(part.shape) for key, part in found if isinstance(part, Tensor)}
+
+
+def _numbered(calls: list[Reached]) -> tuple[Reached, ...]:
+    total = Counter(call.site for call in calls)
+    seen = Counter[str]()
     found: list[Reached] = []
-    for name, module, shape in calls:
-        call = seen.get(name, 0)
-        seen[name] = call + 1
-        found.append(Reached(str(Site(name, call=call if total[name] > 1 else None)), module, shape))
+    for call in calls:
+        number = seen[call.site]
+        seen[call.site] += 1
+        site = replace(Site.parse(call.site), call=number if total[call.site] > 1 else None)
+        found.append(replace(call, site=str(site)))
     return tuple(found)

@@ -39,6 +39,11 @@ class InputSpec(ABC):
     def absent(self, x: Tensor) -> Tensor:
         """``x`` with every part taken away: a tensor of the shape of ``x``."""
 
+    @property
+    def absent_as(self) -> str:
+        """What :meth:`absent` puts in the place of a part taken away, in words; empty where nobody says."""
+        return ""
+
     @abstractmethod
     def group_names(self, x: Tensor) -> tuple[str, ...]:
         """What a person calls each part, in the order of :meth:`groups`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from pellucid._core._dataset import Dataset, Task
+from pellucid._core._layer_map import LayerMap, layer_map
 from pellucid._core._spec import InputSpec
 from pellucid.errors import InputError
 
@@ -53,6 +54,19 @@ class Subject:
                 f"{verb} needs data, this subject has none. Open it with data=(inputs, answers)."
             )
         return self.data
+
+    def layer_map(self) -> LayerMap:
+        """Every layer in the order of the pass, from one row of the data; without data as it was made.
+
+        Example:
+            >>> import pellucid, torch
+            >>> data = (torch.rand(8, 2), torch.tensor([0, 1] * 4))
+            >>> subject = pellucid.open(torch.nn.Linear(2, 2), data=data)
+            >>> subject.layer_map().layers[0].shape
+            (2,)
+        """
+        one = None if self.data is None or not len(self.data) else self.data.inputs[:1]
+        return layer_map(self.model, one, spec=self.spec)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -71,8 +71,18 @@ def _twin(
         torch.default_generator.manual_seed(seed)
         change(twin)
         if calibrate is not None:
-            _take_statistics(twin, calibrate)
+            _calibrated(twin, calibrate)
     return twin.eval()
+
+
+def _calibrated(twin: nn.Module, inputs: Tensor) -> None:
+    try:
+        _take_statistics(twin, inputs)
+    except Exception as error:
+        raise MethodError(
+            f"{type(twin).__name__} cannot take batch-norm statistics anew, so it has no untrained twin "
+            f"({type(error).__name__}: {error})."
+        ) from error
 
 
 def _shuffle(twin: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""The score that a pixel goes along with when parts of the picture are dimmed at random."""
+"""The score that a pixel goes along with when parts of a picture or spectrogram fade at random."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._game import Baseline
 from pellucid.errors import InputError, MethodError
+
+NEEDS = "rise lets patches of a picture or a spectrogram [N, C, H, W] fade"
 
 Masks = Callable[[Tensor], Tensor]
 
@@ -30,8 +32,9 @@ def rise(
 ) -> Explanation:
     """How far the mean score lies above the mean over all masks where a pixel is kept: units of the target.
 
-    Smooth random masks dim the picture. The original gives the mean score itself, which differs by one number
-    for each picture and ranks pixels alike; without that number, 0 says that a pixel makes no difference.
+    Smooth random masks let parts of a picture, or of a spectrogram, fade. The original gives the mean score
+    itself, which differs by one number for each picture and ranks pixels alike; without that number, 0 says
+    that a pixel makes no difference.
 
     Formula: ``values[p] = sum_k f(x_k) · M_k[p] / sum_k M_k[p] - mean_k f(x_k)``, with
     ``x_k = M_k · x + (1 - M_k) · baseline`` and ``M_k`` a random grid of zeros and ones, enlarged and
@@ -39,11 +42,11 @@ def rise(
 
     Args:
         model: any network; needs no gradients.
-        inputs: pictures ``[N, C, H, W]``.
+        inputs: pictures ``[N, C, H, W]`` or spectrograms ``[N, C, F, T]``.
         target: what is explained: a class number, one for each row, or a ``Target``.
         at: site whose activation ``[N, C, H, W]`` is explained instead of the inputs.
         spec: what the inputs mean; its absence is used.
-        baseline: what shines through where a picture is dimmed: a number or a tensor that broadcasts to the
+        baseline: what shines through where a picture fades: a number or a tensor that broadcasts to the
             inputs. ``None`` is what the spec calls absent, zeros without one.
         samples: masks, which all pictures share.
         cells: of the random grid along each axis, or one number for each of the two axes.
@@ -56,13 +59,13 @@ def rise(
     Raises:
         InputError: where arguments do not fit.
         TargetError, SiteError: where target or site do not fit the network.
-        MethodError: where what is explained are no pictures.
+        MethodError: where what is explained is neither.
 
     Cost:
         ``samples`` forward passes, and one more; no backward pass. Memory: one chunk.
 
     Limits:
-        Sees nothing finer than a cell of the grid. Converges slowly: compare values with ``stderr``. Dimmed
+        Sees nothing finer than a cell of the grid. Converges slowly: compare values with ``stderr``. Faded
         pictures may lie where the network never trained. Values do not add up to anything.
 
     Source:
@@ -85,16 +88,15 @@ def rise(
         )
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     if q.point.ndim != 4 or not q.point.is_floating_point():
-        got = list((q.packed if at is None else q.point).shape)
-        raise MethodError(f"rise dims pictures [N, C, H, W], got {got}.{q.instead}")
+        raise MethodError(f"{NEEDS}; {_got(q, at)}.{q.instead}")
     masks, fill = _masks(q, samples, grid, keep), q.filled(baseline)
     way = q.point - fill
 
-    def dimmed(ks: Tensor, rows: slice) -> Tensor:
+    def faded(ks: Tensor, rows: slice) -> Tensor:
         return torch.addcmul(fill[rows], masks(ks)[:, None, None].to(fill), way[rows])
 
     full = q.scores()[0]
-    mean, stderr = _kept(q.scores(dimmed, samples).double() - full.double(), masks, q.compute.batch_size)
+    mean, stderr = _kept(q.scores(faded, samples).double() - full.double(), masks, q.compute.batch_size)
     return q.answer(
         "rise",
         _every_channel(mean, q.point),
@@ -107,6 +109,15 @@ def rise(
         stderr=_every_channel(stderr, q.point),
         scores=full,
     )
+
+
+def _got(q: Question, at: str | None) -> str:
+    """What stands there instead, which has no patches."""
+    shape = list((q.packed if at is None else q.point).shape)
+    axes = () if q.described is None else q.described.axes
+    if at is None and not q.packed.is_floating_point():
+        return f"these are numbers of tokens {shape}"
+    return f"these are waveforms {shape}" if axes == ("C", "T") else f"got {shape}"
 
 
 def _masks(q: Question, samples: int, cells: tuple[int, ...], keep: float) -> Masks:

@@ -30,6 +30,10 @@ Weights = Annotated[
     typer.Option(help="Weights to load: safetensors, or a checkpoint without code.", metavar="FILE"),
 ]
 Picture = Annotated[Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")]
+Drawings = Annotated[
+    Path | None,
+    typer.Option("--svg", help="Write every figure as an SVG into this folder.", metavar="FOLDER"),
+]
 Seed = Annotated[int, typer.Option(help="The only source of chance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Estimated = Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli import _shown
-from pellucid.cli._arguments import Seed
+from pellucid.cli._arguments import Seed, parts_of
 from pellucid.cli._say import narrate, progress, result, show
 from pellucid.cli._summary import summary
 from pellucid.cli._watch import watching
@@ -17,6 +17,7 @@ from pellucid.errors import InputError, LoadError, near_misses
 
 if TYPE_CHECKING:
     from pellucid._core import Dataset
+    from pellucid.tasks import Guests
 
 DEMOS = ("digits", "breast-cancer")
 SHOWN = ("photos", "text", "speech")  # networks that others trained
@@ -26,6 +27,19 @@ def demo(
     which: Annotated[
         str | None,
         typer.Argument(help="digits, breast-cancer, photos, text or speech; left out, the first two."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your own inputs, for photos, text or speech: a file, a folder or a .zip.", metavar="PATH"
+        ),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="The column of --data that holds the text.", metavar="COLUMN")
+    ] = None,
+    topics: Annotated[
+        str | None,
+        typer.Option(help="What text chooses among, with --data: sport,politics,…", metavar="A,B,…"),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for runs and dossiers.", metavar="FOLDER")] = Path("out"),
     seed: Seed = 0,
@@ -38,12 +52,38 @@ def demo(
     if which is not None and which not in DEMOS + SHOWN:
         raise InputError(f"There is no demo {which!r}. {near_misses(which, DEMOS + SHOWN)}")
     if which in SHOWN:
-        pages = [getattr(_shown, which)(out, seed)]
+        pages = [getattr(_shown, which)(out, seed, _own(which, data, text, topics, seed))]
+    elif data is not None:
+        raise InputError(
+            f"--data goes with {', '.join(SHOWN)}, whose networks are there already. To train one on data of "
+            "your own: pellucid train PATH."
+        )
     else:
         pages = [_run(name, out, seed) for name in ([which] if which else DEMOS)]
     narrate(f"\nDone in {time.perf_counter() - began:.0f} s. Open in a browser (no network needed):")
     for page in pages:
         result(str(page))
+
+
+def _own(which: str, place: Path | None, text: str | None, topics: str | None, seed: int) -> Guests | None:
+    """A person's own inputs, read before anything else is done."""
+    from pellucid import tasks
+
+    if which != "text" and (text or topics):
+        raise InputError(f"--text and --topics belong to the demo text, not to {which}.")
+    if place is None:
+        if text or topics:
+            raise InputError("--text and --topics are about texts of your own: give them with --data.")
+        return None
+    if which == "photos":
+        own = tasks.own_photographs(place)
+    elif which == "speech":
+        own = tasks.own_recordings(place, seed=seed)
+    else:
+        own = tasks.own_sentences(place, text=text, topics=tuple(parts_of(topics)) or tasks.TOPICS)
+    for note in own.subject.needs_data("demo").notes[1:]:
+        narrate(f"  {note}")
+    return own
 
 
 def _run(name: str, out: Path, seed: int) -> Path:

@@ -1,4 +1,4 @@
-"""``pellucid layers``, ``features`` and ``rules``."""
+"""``pellucid layers`` and ``rules``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pellucid.cli._arguments import (
     AsJson,
     BatchSize,
     Data,
-    Estimated,
+    Drawings,
     Model,
     Seed,
     Weights,
-    numbers,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
+from pellucid.cli._depth import more_of_depth, write_depth
+from pellucid.cli._say import document, progress, result
 
 
 def layers(
@@ -30,13 +30,33 @@ def layers(
     answer: Answer = None,
     weights: Weights = None,
     rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 512,
+    hierarchy: Annotated[
+        bool, typer.Option("--hierarchy", help="What builds up by depth, beside three untrained copies.")
+    ] = False,
+    beside: Annotated[
+        str | None,
+        typer.Option(help="Runs of other seeds, for three trained ones: RUN2,RUN3.", metavar="RUNS"),
+    ] = None,
+    trace: Annotated[
+        int | None,
+        typer.Option(
+            help="Follow this held-out row from input to answer, every effect measured.", metavar="ROW"
+        ),
+    ] = None,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="In the trace, other inputs in the place of a unit, not its mean.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a page to this .html, for a browser.", metavar="FILE")
+    ] = None,
+    svg: Drawings = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """What every hidden layer is like.
 
-    Shape, receptive field, dead units and rank, beside an untrained copy.
+    Shape, receptive field, dead units and rank, beside an untrained copy; what builds up from layer to layer.
     """
     from pellucid import tasks
 
@@ -44,60 +64,24 @@ def layers(
     subject = subject_of(model, data, answer, weights)
     with progress("layers", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         summary = tasks.layers(subject, rows=rows, compute=compute)
-    if as_json:
-        document(
-            "layers", {"model": model, "rows": rows}, summary, seconds=time.perf_counter() - began, seed=seed
-        )
-    else:
-        from pellucid import figures
-
-        show(figures.text(summary))
-
-
-def features(
-    model: Model,
-    site: Annotated[str | None, typer.Argument(help="Layer, as `pellucid layers` names it.")] = None,
-    data: Data = None,
-    answer: Answer = None,
-    weights: Weights = None,
-    units: Annotated[
-        str | None, typer.Option(help="Units, such as 0,3,7; left out, all.", metavar="LIST")
-    ] = None,
-    steps: Annotated[int, typer.Option(help="Steps of activation maximization.")] = 256,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the pictures to this .png or .svg.", metavar="FILE")
-    ] = None,
-    batch_size: BatchSize = 128,
-    seed: Seed = 0,
-    estimate: Estimated = False,
-    as_json: AsJson = False,
-) -> None:
-    """What the units of a layer respond to most.
-
-    Made inputs beside real ones and an untrained control.
-    """
-    from pellucid import figures, tasks
-    from pellucid._core import Compute
-
-    began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
-    picked = numbers(units, "--units")
-    if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_features(subject, site, units=picked, steps=steps, compute=how)
-        told = {"model": model, "site": site, "units": units, "steps": steps}
-        tell_estimate("features", dict(told), plan, began, seed, as_json=as_json)
+    depth, way = more_of_depth(
+        subject,
+        curves=hierarchy,
+        beside=beside,
+        row=trace,
+        swap=swap,
+        rows=rows,
+        batch_size=batch_size,
+        seed=seed,
+        quiet=as_json,
+    )
+    if not as_json:
+        write_depth(subject, summary, depth, way, out, svg)
         return
-    with progress("features", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        page = tasks.features(subject, site, units=picked, steps=steps, compute=compute)
-    if out is not None:
-        figures.feature_tiles(page.pictures, page.exemplars, subject.data).save(out)
-        narrate(f"Pictures written to {out}")
-    if as_json:
-        inputs = {"model": model, "site": site, "units": units, "steps": steps}
-        document("features", dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
-    else:
-        show(figures.text(page.pictures))
+    inputs = {"model": model, "rows": rows}
+    asked = {"layers": summary, "hierarchy": depth, "trace": way}
+    found = summary if depth is None and way is None else {k: v for k, v in asked.items() if v is not None}
+    document("layers", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
 
 
 class Form(StrEnum):

@@ -8,8 +8,21 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, numbers, subject_of
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Drawings,
+    Model,
+    Seed,
+    Weights,
+    numbers,
+    subject_of,
+)
 from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._unit import page_of_unit, page_path, write_drawings
+from pellucid.errors import InputError
 
 
 def layer(
@@ -22,9 +35,20 @@ def layer(
         str | None, typer.Option(help="Units, such as 0,3,7; left out, the 64 most moved.", metavar="LIST")
     ] = None,
     rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 1000,
+    steps: Annotated[
+        int, typer.Option(help="Steps of activation maximization for the 12 units that matter most; 0: none.")
+    ] = 128,
+    dictionary: Annotated[
+        str | None,
+        typer.Option(help="Learn one of the layer too: topk, batchtopk, jumprelu or nmf.", metavar="KIND"),
+    ] = None,
+    element: Annotated[
+        int | None, typer.Option(help="Everything about this one element of the dictionary.", metavar="N")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
     ] = None,
+    svg: Drawings = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -37,16 +61,31 @@ def layer(
     from pellucid.report import layer_page
 
     began = time.perf_counter()
+    page_path(out)
+    if element is not None and dictionary is None:
+        raise InputError("--element shows one element of a dictionary: say which with --dictionary topk.")
     subject = subject_of(model, data, answer, weights)
     chosen = numbers(units, "--units")
+    inputs = {"model": model, "site": site, "units": units, "rows": rows, "dictionary": dictionary}
     with progress("layer", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        page = tasks.layer(subject, site, units=chosen, rows=rows, compute=compute)
+        if element is not None and dictionary is not None:
+            made = tasks.learned_dictionary(subject, site, dictionary, compute=compute)
+            one = tasks.unit_of(
+                subject, site, element, dictionary=made, steps=steps, rows=rows, compute=compute
+            )
+            about = {**inputs, "element": element}
+            page_of_unit(one, about, out, svg, subject.name, began, seed, as_json=as_json)
+            return
+        page = tasks.layer(
+            subject, site, units=chosen, rows=rows, steps=steps, dictionary=dictionary, compute=compute
+        )
+    drawn = page.figures()
+    write_drawings(drawn, svg)
     if out is not None:
         layer_page(page, out, name=subject.name)
         narrate(f"Page written to {out}")
     if as_json:
-        inputs = {"model": model, "site": site, "units": units, "rows": rows}
         document("layer", dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
         return
-    for each in page.figures():
+    for each in drawn:
         show(figures.text(each))

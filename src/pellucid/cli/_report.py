@@ -17,6 +17,7 @@ from pellucid.cli._arguments import (
     Model,
     Seed,
     Weights,
+    parts_of,
     subject_of,
 )
 from pellucid.cli._say import document, narrate, progress, result, tell_estimate
@@ -27,6 +28,13 @@ def report(
     out: Annotated[Path, typer.Option(help="Where to write the page.", metavar="FILE")] = Path(
         "dossier.html"
     ),
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers to tell everything about, such as conv2,dense1; left out, the most telling one.",
+            metavar="LIST",
+        ),
+    ] = None,
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
@@ -48,7 +56,7 @@ def report(
         tell_estimate("report", {"model": model}, plan, began, seed, as_json=as_json)
         return
     with progress("report", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        path = write_report(subject, out, compute=compute)
+        path = write_report(subject, out, whole=parts_of(layers) or None, compute=compute)
     if as_json:
         results = {"path": str(path), "bytes": path.stat().st_size}
         document("report", {"model": model}, results, seconds=time.perf_counter() - began, seed=seed)

@@ -19,7 +19,9 @@ def summary(found: Dossier) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [Text(f"\n{found.name}", style="bold"), Text(f"  {found.performance}")]
+    parts: list[RenderableType] = [Text(f"\n{found.name}", style="bold")]
+    if found.performance is not None:
+        parts.append(Text(f"  {found.performance}"))
     if found.layers is not None:
         parts += [Text("\nWhat its layers are like", style="bold"), _layers(found)]
     if found.cases:
@@ -62,7 +64,11 @@ def _reasons(case: Case) -> list[RenderableType]:
     from pellucid import figures
 
     why = case.explanations[0]
-    title = f"\nWhy held-out row {case.row} is answered {case.given!r} (true: {case.true!r}; {case.chosen})"
+    title = (
+        f"\nWhy held-out row {case.row} is answered {case.given!r} (true: {case.true!r}; {case.chosen})"
+        if case.true
+        else f"\nWhy {case.chosen} is answered {case.given!r}"
+    )
     parts: list[RenderableType] = [Text(title, style="bold"), Text(f"  {figures.words(why)}")]
     for card in why.cards[:1]:
         parts.append(Text(f"  {card.verdict}: {card.reason}"))

@@ -7,6 +7,7 @@ from pellucid.data._kinds import Kind
 from pellucid.data._masked import Located, masked_pictures, mosaics, single_pictures
 from pellucid.data._names import by_name, from_path, names
 from pellucid.data._npz import npz
+from pellucid.data._own import Own, own_photographs, own_sounds, own_texts
 from pellucid.data._packaged import german_credit, mnist
 from pellucid.data._pictures import pictures
 from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
@@ -18,6 +19,7 @@ from pellucid.data._voices import voices
 __all__ = [
     "Kind",
     "Located",
+    "Own",
     "PlantReport",
     "Planted",
     "arrays",
@@ -35,6 +37,9 @@ __all__ = [
     "mosaics",
     "names",
     "npz",
+    "own_photographs",
+    "own_sounds",
+    "own_texts",
     "photograph_names",
     "photographs",
     "pictures",

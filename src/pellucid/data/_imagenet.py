@@ -79,7 +79,7 @@ def photographs(*, views: int = 1) -> Dataset:
     spec, made = imagenet_spec(), list[Tensor]()
     for _, package, path, _ in PHOTOGRAPHS:
         with Image.open(installed_file(package, path, "The photographs", INSTALL)) as opened:
-            made += [_pixels(opened.convert("RGB"), view) for view in range(views)]
+            made += [square(opened.convert("RGB"), view) for view in range(views)]
     answers = torch.tensor([number for *_, number in PHOTOGRAPHS]).repeat_interleave(views)
     first = torch.arange(len(made)) % views == 0
     parts = torch.where(first, PARTS.index("test"), PARTS.index("validation")).to(torch.int8)
@@ -106,7 +106,7 @@ def photograph_names() -> tuple[str, ...]:
     return tuple(name for name, *_ in PHOTOGRAPHS)
 
 
-def _pixels(photograph: Image.Image, view: int) -> Tensor:
+def square(photograph: Image.Image, view: int = 0) -> Tensor:
     """The middle square, or a square of 5/8 of it at its middle or towards one of its corners."""
     width, height = photograph.size
     side = min(width, height)
@@ -115,8 +115,8 @@ def _pixels(photograph: Image.Image, view: int) -> Tensor:
         small = side * (5 + (view - 1) // 4) // 8
         right, low = (view - 1) % 2, (view - 1) // 2 % 2
         left, top, side = left + right * (side - small), top + low * (side - small), small
-    square = photograph.crop((left, top, left + side, top + side))
-    return to_tensor(square.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    cut = photograph.crop((left, top, left + side, top + side))
+    return to_tensor(cut.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 def to_tensor(picture: Image.Image) -> Tensor:

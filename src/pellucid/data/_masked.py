@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor
 from pellucid._core import PARTS, Dataset
 from pellucid.data._imagenet import SIDE, imagenet_classes, imagenet_spec, to_tensor
 from pellucid.data._paths import existing
+from pellucid.data._zipped import Zipped, inside
 from pellucid.errors import InputError, LoadError
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -172,28 +172,20 @@ class _Files:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self._archive = None if place.is_dir() else self._opened(place)
-
-    @staticmethod
-    def _opened(place: Path) -> zipfile.ZipFile:
-        try:
-            return zipfile.ZipFile(place)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise LoadError(
-                f"{place} is neither a folder nor a .zip archive that can be read: {error}."
-            ) from error
+        self._archive = None if place.is_dir() else Zipped(place)
 
     def names(self) -> list[str]:
         """All files, sorted."""
         if self._archive is not None:
-            return sorted(self._archive.namelist())
+            return sorted(self._archive.names)
         return sorted(str(p.relative_to(self.place)) for p in self.place.rglob("*") if p.is_file())
 
     def read(self, name: str) -> bytes:
         """The content of one."""
+        inside(name, self.place)
         try:
             return (self.place / name).read_bytes() if self._archive is None else self._archive.read(name)
-        except (KeyError, OSError) as error:
+        except (OSError, ValueError) as error:
             raise LoadError(f"{self.place} has no {name} that can be read.") from error
 
     def picture(self, name: str, mode: str) -> Image.Image:
@@ -202,7 +194,7 @@ class _Files:
             with Image.open(io.BytesIO(self.read(name))) as opened:
                 smooth = Image.Resampling.BILINEAR if mode == "RGB" else Image.Resampling.NEAREST
                 return opened.convert(mode).resize((SIDE, SIDE), smooth)
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             if isinstance(error, LoadError):
                 raise
             raise LoadError(f"{name} in {self.place} is no picture that can be read: {error}.") from error

@@ -20,6 +20,7 @@ from pellucid.data._kinds import Kind
 from pellucid.data._paths import existing_file
 from pellucid.data._raw import Cell, cell_of, raw_table
 from pellucid.data._scale import standardised
+from pellucid.data._zipped import Zipped
 from pellucid.errors import InputError, LoadError, near_misses
 
 SINGLE = ("x", "y")
@@ -83,6 +84,7 @@ def _members(path: Path) -> Mapping[str, NDArray[np.generic]]:
     try:
         if not zipfile.is_zipfile(path):
             raise LoadError(f"{path.name} is no .npz file. Write it with numpy.savez(path, x=…, y=…).")
+        Zipped(path).bounded()
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except ValueError as error:

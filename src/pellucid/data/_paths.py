@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 
+from pellucid.data._zipped import most, size
 from pellucid.errors import LoadError, near_misses
 
 GZIP = b"\x1f\x8b"
@@ -57,6 +59,12 @@ def read_bytes(path: Path) -> bytes:
     if not content.startswith(GZIP):
         return content
     try:
-        return gzip.decompress(content)
+        unpacked = gzip.GzipFile(fileobj=io.BytesIO(content)).read(most(len(content)) + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise LoadError(f"{path} is a damaged gzip file: {error}. Copy or download it again.") from error
+    if len(unpacked) > most(len(content)):
+        raise LoadError(
+            f"{path} would unpack from {size(len(content))} to more than {size(len(unpacked))}, which is not "
+            "read. Unpack it yourself if you trust it."
+        )
+    return unpacked

@@ -21,6 +21,7 @@ from pellucid.data._build import PART_WORDS, with_validation
 from pellucid.data._paths import existing
 from pellucid.data._pictures import CLUTTER, in_order
 from pellucid.data._wav import SOUNDS, Samples, decoded
+from pellucid.data._zipped import Zipped
 from pellucid.errors import InputError, LoadError, near_misses
 from pellucid.inputs import AudioSpec, log_mel, mel_frequencies
 
@@ -76,7 +77,8 @@ def sounds(
 
     Returns:
         Levels ``[N, 1, F, T]``, standardised bin by bin, or waveforms ``[N, 1, T]``, standardised as a whole,
-        with their :class:`pellucid.inputs.AudioSpec`.
+        with their :class:`pellucid.inputs.AudioSpec`: absent is the mean level of the training sounds at each
+        pitch, or silence.
 
     Raises:
         LoadError: if there is no such folder, or soundfile is needed and missing.
@@ -127,13 +129,8 @@ def sounds(
 def holds_sounds(place: Path) -> bool:
     """Whether a folder or a ``.zip`` holds at least one sound."""
     if place.is_file():
-        return zipfile.is_zipfile(place) and any(n.lower().endswith(SOUNDS) for n in _names_in_zip(place))
+        return zipfile.is_zipfile(place) and any(n.lower().endswith(SOUNDS) for n in Zipped(place).names)
     return any(path.name.lower().endswith(SOUNDS) for path in place.rglob("*") if path.is_file())
-
-
-def _names_in_zip(place: Path) -> list[str]:
-    with zipfile.ZipFile(place) as packed:
-        return [name for name in packed.namelist() if not name.endswith("/")]
 
 
 def _files(root: Path) -> list[tuple[PurePosixPath, Callable[[], bytes]]]:
@@ -141,9 +138,8 @@ def _files(root: Path) -> list[tuple[PurePosixPath, Callable[[], bytes]]]:
     if root.is_file():
         if not zipfile.is_zipfile(root):
             raise LoadError(f"{root} is a file; expected a folder of sounds or a .zip of one.")
-        names = [name for name in _names_in_zip(root) if _counts(PurePosixPath(name))]
-        with zipfile.ZipFile(root) as packed:
-            pairs = [(PurePosixPath(name), partial(bytes, packed.read(name))) for name in names]
+        packed = Zipped(root)
+        pairs = [(PurePosixPath(name), partial(packed.read, name)) for name in packed.names]
     else:
         paths = [path for path in root.rglob("*") if path.is_file()]
         pairs = [(PurePosixPath(path.relative_to(root).as_posix()), path.read_bytes) for path in paths]
@@ -240,7 +236,7 @@ def _read(
                 raise ValueError("it holds no sound: every sample is 0 or none is there")
         except LoadError:
             raise
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+        except (ValueError, OSError) as error:
             if not skip:
                 raise InputError(
                     f"{sound.name} in {root} cannot be read: {error}. Repair or remove it, or use skip=True "
@@ -270,7 +266,7 @@ def _alike(
     strange = len(read) - rates[rate]
     if strange:
         notes.append(f"{strange:,} of {len(read):,} sounds were resampled to {rate:,} samples per second.")
-    waves = [_resampled(samples, own, rate) for samples, own in read]
+    waves = [resampled(samples, own, rate) for samples, own in read]
     lengths = np.array([len(wave) for wave in waves])
     length = round(seconds * rate) if seconds else _common(lengths, rate)
     made = np.zeros((len(waves), 1, length), np.float32)
@@ -294,7 +290,8 @@ def _common(lengths: np.ndarray[tuple[int], np.dtype[np.int64]], rate: int) -> i
     return math.ceil(float(np.quantile(lengths, FIT)) / step) * step
 
 
-def _resampled(samples: Samples, own: int, rate: int) -> Samples:
+def resampled(samples: Samples, own: int, rate: int) -> Samples:
+    """One channel at another rate."""
     if own == rate:
         return samples
     from scipy.signal import resample_poly
@@ -332,5 +329,6 @@ def _standardised(
         window=window,
         mean=tuple(round(v, 4) for v in train.mean((0, 1, 3)).tolist()),
         std=tuple(round(v, 4) for v in std.tolist()),
+        absence="mean",
     )
     return spec.encoded(levels), spec

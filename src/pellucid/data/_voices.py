@@ -27,7 +27,8 @@ def voices(*, count: int = 48, seed: int = 0) -> Dataset:
     """Sounds of 3.2 s at 16 kHz with a short event or two: sung syllables, and noise, hum, tone or clicks.
 
     Every sound has half a second of what is no voice; in three of four, two or three syllables stand
-    elsewhere. All else is quiet noise. So it is known where the voice is: ``relevant`` marks those samples.
+    elsewhere. All else is quiet noise, which also stands in the place of what is taken away. So it is known
+    where the voice is: ``relevant`` marks those samples.
 
     Args:
         count: how many.
@@ -47,8 +48,8 @@ def voices(*, count: int = 48, seed: int = 0) -> Dataset:
         "voices",
         inputs,
         relevant.flatten(1).any(1).long(),
-        # cells as long as half a syllable
-        AudioSpec(RATE, "waveform", size=LENGTH, seconds_of_cell=SYLLABLE / RATE / 2),
+        # cells as long as a syllable; a hole of digital silence is a click to a detector that never heard one
+        AudioSpec(RATE, "waveform", size=LENGTH, absence="noise", seconds_of_cell=SYLLABLE / RATE),
         ("no speech", "speech"),
         torch.full((count,), PARTS.index("test"), dtype=torch.int8),
         answer="sound",

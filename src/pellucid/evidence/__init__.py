@@ -2,14 +2,31 @@
 
 :func:`cards` tests an explanation row by row, :func:`survey` compares methods over a data set. Both rest on
 one measurement, :func:`responses`: what the network does when random quarters of an input are taken away.
-:func:`ground_truth` measures methods where it is known what matters.
+
+:func:`ground_truth` measures methods where it is known what matters. The metrics of the literature
+(:func:`deletion`, :func:`infidelity` and their like) each give a :class:`Metric`: a number for each input,
+with its direction, its range and the same number for maps that know nothing.
 """
 
+from pellucid.evidence._audit import Audit, audit
+from pellucid.evidence._audited import Asked, AuditRow, Fill
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._bench import Bench, benches
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
 from pellucid.evidence._localisation import Localisation, Measure, localisation
+from pellucid.evidence._metrics._attack import attribution_attack
+from pellucid.evidence._metrics._completeness import completeness
+from pellucid.evidence._metrics._deletion import deletion, insertion, relevance_gain
+from pellucid.evidence._metrics._erasure import comprehensiveness, sufficiency
+from pellucid.evidence._metrics._infidelity import infidelity
+from pellucid.evidence._metrics._metric import Metric
+from pellucid.evidence._metrics._places import mass_accuracy, pointing_game, rank_accuracy
+from pellucid.evidence._metrics._randomisation import efficient_mprt, mprt, random_logit
+from pellucid.evidence._metrics._road import road
+from pellucid.evidence._metrics._sensitivity_n import sensitivity_n
+from pellucid.evidence._metrics._shape import complexity, sparseness
+from pellucid.evidence._metrics._stability import max_sensitivity, rank_stability
 from pellucid.evidence._nulls import (
     Null,
     agreement,
@@ -19,32 +36,63 @@ from pellucid.evidence._nulls import (
     specificity,
     training,
 )
+from pellucid.evidence._plant import Plant, PlantRow
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
+from pellucid.evidence._unit_matters import unit_matters
 
 __all__ = [
+    "Audit",
+    "Asked",
+    "AuditRow",
     "Bank",
+    "Bench",
+    "Fill",
     "GroundTruth",
     "Localisation",
     "Measure",
-    "Bench",
     "MethodEvidence",
+    "Metric",
     "Null",
     "Pair",
+    "Plant",
+    "PlantRow",
     "Responses",
     "Survey",
     "TruthRow",
     "agreement",
     "agreement_interval",
+    "attribution_attack",
+    "audit",
     "bank",
     "benches",
     "cards",
+    "completeness",
+    "complexity",
+    "comprehensiveness",
+    "deletion",
+    "efficient_mprt",
     "ground_truth",
+    "infidelity",
+    "insertion",
     "joint",
     "localisation",
+    "mass_accuracy",
+    "max_sensitivity",
+    "mprt",
     "placement",
+    "pointing_game",
+    "random_logit",
+    "rank_accuracy",
+    "rank_stability",
+    "relevance_gain",
     "responses",
+    "road",
+    "sensitivity_n",
+    "sparseness",
     "specificity",
+    "sufficiency",
     "survey",
     "training",
+    "unit_matters",
 ]

@@ -1,4 +1,4 @@
-"""Is it about this model and this answer? The same method on untrained copies and for the next class."""
+"""Is it about this model, and this class? The same method on untrained copies and for the next class."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pellucid.evidence._matters import not_run
 from pellucid.evidence._responses import Responses
 
 ABOUT = "Is it about this model?"
+OWN_CLASS = "Is it about this class?"
 TRAINED = "change of the map when the training is undone: 1 - |rank correlation| with untrained copies"
 CLASSED = "change of the map when the next class is explained: 1 - rank correlation"
 FREE = "a map made without the model"
@@ -64,15 +65,15 @@ def class_checks(case: Case, seen: Responses, blocked: Sequence[str]) -> tuple[l
     target = case.scalar.runner_up(case.outputs)
     if target is None:
         why = "what was explained is not one class among several"
-        return [not_run(ABOUT, CLASSED, FREE, why) for _ in blocked], 0
+        return [not_run(OWN_CLASS, CLASSED, FREE, why) for _ in blocked], 0
     maps, rows = case.again(case.model, case.x, target)
     change = 1 - seen.bank.alike(seen.bank.reduce(maps), seen.bank.reduce(case.maps))
     checks: list[Check] = []
     for value, block in zip(change.tolist(), blocked, strict=True):
         if block:
-            checks.append(not_run(ABOUT, CLASSED, FREE, block))
+            checks.append(not_run(OWN_CLASS, CLASSED, FREE, block))
             continue
         word: Word = "passed" if value > CLASS_LEAST else "failed"
         note = "" if word == "passed" else "The next class gets nearly the same map."
-        checks.append(Check(ABOUT, CLASSED, word, value, 0.0, FREE, 1, rows=1, note=note))
+        checks.append(Check(OWN_CLASS, CLASSED, word, value, 0.0, FREE, 1, rows=1, note=note))
     return checks, rows

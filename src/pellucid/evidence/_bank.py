@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.errors import InputError
-from pellucid.evidence._statistics import rank_correlation, standardised
+from pellucid.evidence._statistics import rank_correlation, ranks, standardised
 
 SHARE = 0.25  # of the parts that every mask removes
 FINEST = 64  # units along the shorter side of a picture; larger pictures are handled in blocks of pixels
@@ -71,6 +71,10 @@ class Bank:
     def alike(self, a: Tensor, b: Tensor) -> Tensor:
         """Rank correlation of maps ``[…, N, U]`` row by row."""
         return rank_correlation(a, b)
+
+    def pairs(self, units: Tensor, pool: Tensor) -> Tensor:
+        """Rank correlation of each row's map with each map of a pool: ``[N, P]``."""
+        return standardised(ranks(units)) @ standardised(ranks(pool)).T
 
     def reduce(self, values: Tensor, of: Tensor | None = None) -> Tensor:
         """Sum of ``values`` ``[N, *shape]`` over each unit: float ``[N, U]``.

@@ -21,7 +21,11 @@ class _Known:
     """Answers that came in, to be given again: inputs with outputs, fills with responses."""
 
     outputs: list[tuple[int | str | None, Tensor, Tensor]] = field(default_factory=list)
+    near: dict[tuple[int, int | str | None], Tensor] = field(
+        default_factory=dict[tuple[int, int | str | None], Tensor]
+    )
     drops: list[tuple[Tensor, tuple[Responses, ...]]] = field(default_factory=list)
+    filled: dict[str, tuple[Tensor | None, tuple[Responses, ...]]] = field(default_factory=dict)
     twins: dict[int, nn.Module] = field(default_factory=dict[int, nn.Module])
 
     def predicted(
@@ -69,6 +73,13 @@ class Bench:
         """The network's outputs, as :func:`pellucid._core.predict` gives them."""
         return self.known.predicted(self.model, inputs, item, self.spec, self.compute)
 
+    def near(self, number: int, model: nn.Module, item: int | str | None) -> Tensor:
+        """Outputs of a copy of the network that is slightly moved, the same one for each number."""
+        if (number, item) not in self.known.near:
+            made = predict(model, self.x, output=item, spec=self.spec, compute=self.compute)
+            self.known.near[number, item] = made
+        return self.known.near[number, item]
+
     def twin(self, seed: int, calibrate: Tensor) -> nn.Module:
         """An untrained copy, as :func:`pellucid._core.untrained` makes it."""
         if seed not in self.known.twins:
@@ -84,13 +95,28 @@ class Bench:
         self.known.drops.append((content, found))
         return dataclasses.replace(found[self.number], fill=words)
 
-    def _measured(self, content: Tensor) -> tuple[Responses, ...]:
+    def filled(self, fill: str, others: Tensor | None) -> Responses:
+        """The drops under a fill by its name, which takes parts from the inputs ``others``."""
+        donors, found = self.known.filled.get(fill, (None, ()))
+        if not found or donors is not others:
+            found = self._measured(fill, others)
+            self.known.filled[fill] = others, found
+        return found[self.number]
+
+    def _measured(self, fill: str | Tensor, others: Tensor | None = None) -> tuple[Responses, ...]:
         count, n = len(self.targets), len(self.x)
         masks = self.known.drops[0][1][0].bank if self.known.drops else self.masks
-        each = content if count == 1 else content.repeat_interleave(count, 0)
+        each = fill.repeat_interleave(count, 0) if isinstance(fill, Tensor) and count > 1 else fill
         asked = self.target if count == 1 else together(self.targets)
         whole = responses(
-            self.model, self.x, asked, spec=self.spec, fill=each, masks=masks, compute=self.compute
+            self.model,
+            self.x,
+            asked,
+            spec=self.spec,
+            fill=each,
+            masks=masks,
+            others=others,
+            compute=self.compute,
         )
         rows = n * (whole.drops.shape[1] + 1)
         return tuple(

@@ -71,6 +71,13 @@ class Case:
             return self.bench.predicted(inputs, item)
         return predict(self.model, inputs, output=item, spec=self.spec, compute=self.compute)
 
+    def near(self, number: int, model: nn.Module) -> Tensor:
+        """Outputs for ``x`` of a copy of the network that is slightly moved."""
+        item = self.scalar.target.output
+        if self.bench is not None:
+            return self.bench.near(number, model, item)
+        return predict(model, self.x, output=item, spec=self.spec, compute=self.compute)
+
     def twin(self, seed: int) -> nn.Module:
         """An untrained copy of the network."""
         if self.bench is not None:

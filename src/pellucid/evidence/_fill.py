@@ -10,14 +10,16 @@ from torch import Tensor
 from pellucid._core import Explanation, InputSpec, Question, Variants
 from pellucid.errors import InputError, near_misses
 from pellucid.evidence._bank import Bank
+from pellucid.evidence._linear import interpolated
 from pellucid.evidence._statistics import differ
 from pellucid.inputs import ImageSpec
 
-FILLS = ("own", "zero", "mean", "blur", "swap", "nearest")
+FILLS = ("own", "zero", "mean", "blur", "linear", "swap", "nearest")
 WORDS = {
     "zero": "zeros",
     "mean": "the mean input",
     "blur": "the blurred picture",
+    "linear": "a noisy linear interpolation of what is kept",
     "swap": "parts of other inputs, drawn at random",
     "nearest": "parts of the input most alike in what is kept",
 }
@@ -44,7 +46,8 @@ def absent(x: Tensor, spec: InputSpec | None) -> tuple[Tensor, str]:
     if spec is None:
         return torch.zeros_like(x), WORDS["zero"]
     how = str(getattr(spec, "absence", ""))
-    return spec.absent(x), f"what the spec calls absent{f' ({how})' if how else ''}"
+    words = spec.absent_as or f"what the spec calls absent{f' ({how})' if how else ''}"
+    return spec.absent(x), words
 
 
 def filling(name: str, q: Question, drawn: Bank, *, others: Tensor | None, seed: int) -> tuple[Variants, str]:
@@ -58,6 +61,8 @@ def filling(name: str, q: Question, drawn: Bank, *, others: Tensor | None, seed:
         return constant(torch.zeros_like(q.point)), WORDS[name]
     if name == "blur":
         return constant(_blurred(x, spec)), WORDS[name]
+    if name == "linear":
+        return interpolated(x, drawn, seed=seed), WORDS[name]
     pool = _pool(name, x, others)
     if name == "mean":
         return constant(q.embedded(pool).mean(0, keepdim=True).expand_as(q.point)), WORDS[name]
@@ -97,9 +102,11 @@ def _random(x: Tensor, pool: Tensor, drawn: Bank, seed: int) -> Tensor:
 
 def _nearest(x: Tensor, pool: Tensor, drawn: Bank) -> Tensor:
     kept = (~drawn.masks).to(x.dtype)
+    # masks that all rows share, or each row its own
+    each = kept.expand(len(x), *kept.shape) if kept.ndim == 2 else kept
     alien = differ(x, pool)
     chosen = [
-        (kept @ drawn.reduce((pool - row).square()).T).masked_fill(~others[None], torch.inf).argmin(-1)
-        for row, others in zip(x, alien, strict=True)
+        (own @ drawn.reduce((pool - row).square()).T).masked_fill(~others[None], torch.inf).argmin(-1)
+        for own, row, others in zip(each, x, alien, strict=True)
     ]
     return torch.stack(chosen, 1)

@@ -8,9 +8,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pellucid._core import Explanation, Target, TargetLike, as_target, log_odds, logits, margin
+from pellucid._core import (
+    Compute,
+    Explanation,
+    InputSpec,
+    Target,
+    TargetLike,
+    as_target,
+    log_odds,
+    logit,
+    logits,
+    margin,
+    predict,
+)
 from pellucid.errors import TargetError
 
 
@@ -64,8 +76,7 @@ def scalar(explanation: Explanation, target: TargetLike | None, outputs: Tensor)
     if target is None:
         return _told(explanation, rows)
     given = as_target(target)
-    settled = given.settle(outputs) if given.settle is not None else given
-    return of_target(settled, rows)
+    return of_target(given if given.settle is None else given.settle(outputs), rows)
 
 
 def of_target(target: Target, rows: int) -> Scalar:
@@ -77,6 +88,21 @@ def of_target(target: Target, rows: int) -> Scalar:
     if isinstance(classes, int):
         return Scalar(target, rows, torch.full((rows,), classes, dtype=torch.int64), kind, shared=True)
     return Scalar(target, rows, classes, kind, shared=False)
+
+
+def settled(
+    model: nn.Module, inputs: Tensor, target: TargetLike | None, spec: InputSpec | None, how: Compute
+) -> Target:
+    """A definite target; ``None`` is the log-odds of each row's top class, or the single output itself."""
+    given = None if target is None else as_target(target)
+    if given is not None and given.settle is None:
+        return given
+    outputs = predict(model, inputs, output=None if given is None else given.output, spec=spec, compute=how)
+    if given is not None and given.settle is not None:
+        return given.settle(outputs)
+    if outputs.ndim == 2 and outputs.shape[1] > 1:
+        return log_odds(outputs.argmax(1).cpu())
+    return logit(0)
 
 
 def _told(explanation: Explanation, rows: int) -> Scalar:
@@ -98,12 +124,14 @@ def _kind(label: str, output: int | str | None) -> Callable[[Tensor], Target] | 
         "logit": lambda classes: logits(classes, output=output),
         "log_odds": lambda classes: log_odds(classes, output=output),
         "log-odds": lambda classes: log_odds(classes, output=output),
-        "probability": lambda classes: _probabilities(classes, output),
+        "probability": lambda classes: probabilities(classes, output),
     }
     return kinds.get(re.split(r"[( ]", label, maxsplit=1)[0])
 
 
-def _probabilities(classes: Tensor, output: int | str | None) -> Target:
+def probabilities(classes: Tensor, output: int | str | None = None) -> Target:
+    """Softmax probability of each row's class; the sigmoid where there is one output."""
+
     def score(out: Tensor, rows: Tensor) -> Tensor:
         flat = _by_class(out)
         if flat.shape[1] == 1:

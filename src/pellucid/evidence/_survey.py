@@ -9,18 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import (
-    Compute,
-    InputSpec,
-    Target,
-    TargetLike,
-    as_target,
-    holm,
-    log_odds,
-    logit,
-    predict,
-    wilson,
-)
+from pellucid._core import Compute, InputSpec, TargetLike, holm, wilson
 from pellucid.errors import InputError
 from pellucid.evidence._about import twin_maps
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
@@ -29,7 +18,7 @@ from pellucid.evidence._free import free_maps
 from pellucid.evidence._matters import examined
 from pellucid.evidence._nulls import agreement
 from pellucid.evidence._responses import Responses, responses
-from pellucid.evidence._scalar import of_target
+from pellucid.evidence._scalar import of_target, settled
 from pellucid.evidence._statistics import differ, discoveries, interval, resamples, sign_flip
 
 
@@ -176,7 +165,7 @@ def survey(
         raise InputError(
             f"Expected at least one method and {LEAST + 1} inputs, got {len(methods)} and {len(inputs)}."
         )
-    what = _settled(model, inputs, target, spec, how)
+    what = settled(model, inputs, target, spec, how)
     drawn: dict[str, tuple[Case, int]] = {}
     for name, method in methods.items():
         made = method(model, inputs, what, spec=spec, compute=how)
@@ -191,21 +180,7 @@ def survey(
     # the masks are drawn only now that the maps are fixed
     seen = responses(model, inputs, what, spec=spec, fill=fill, masks=masks, others=inputs, compute=how)
     rows = [_row(name, case, cost, seen, draws, twins, q) for name, (case, cost) in drawn.items()]
-    return _table(rows + _model_free(inputs, seen, spec), seen, draws, twins, q)
-
-
-def _settled(
-    model: nn.Module, inputs: Tensor, target: TargetLike | None, spec: InputSpec | None, how: Compute
-) -> Target:
-    given = None if target is None else as_target(target)
-    if given is not None and given.settle is None:
-        return given
-    outputs = predict(model, inputs, output=None if given is None else given.output, spec=spec, compute=how)
-    if given is not None and given.settle is not None:
-        return given.settle(outputs)
-    if outputs.ndim == 2 and outputs.shape[1] > 1:
-        return log_odds(outputs.argmax(1).cpu())
-    return logit(0)
+    return table(rows + model_free(inputs, seen, spec), seen, draws, twins, q)
 
 
 def _row(
@@ -222,19 +197,20 @@ def _row(
         null = torch.stack([agreement(seen, one).mean() for one in copies])
         level = (1 + int((null >= found.value.mean()).sum())) / (len(copies) + 1)
     rows = -(-(cost + more) // len(units))
-    return _evidence(name, found.value, found.p, seen, q, level, rows)
+    return evidence_of(name, found.value, found.p, seen, q, level, rows)
 
 
-def _model_free(inputs: Tensor, seen: Responses, spec: InputSpec | None) -> list[MethodEvidence]:
+def model_free(inputs: Tensor, seen: Responses, spec: InputSpec | None) -> list[MethodEvidence]:
+    """The same of maps made without the model, which no p can support."""
     maps = free_maps(inputs, absent(inputs, spec)[0], pictures=seen.bank.grid is not None, known=inputs)
     rows: list[MethodEvidence] = []
     for name, one in maps.items():
         value = agreement(seen, one)
-        rows.append(_evidence(name, value, torch.ones_like(value), seen, 0.0, 1.0, 0, model_free=True))
+        rows.append(evidence_of(name, value, torch.ones_like(value), seen, 0.0, 1.0, 0, model_free=True))
     return rows
 
 
-def _evidence(
+def evidence_of(
     name: str,
     value: Tensor,
     p: Tensor,
@@ -245,6 +221,7 @@ def _evidence(
     *,
     model_free: bool = False,
 ) -> MethodEvidence:
+    """The evidence from each row's agreement and joint p ``[N]``."""
     alive = ~seen.still
     supported = torch.zeros_like(alive)
     supported[alive] = discoveries(p[alive], q)
@@ -255,7 +232,8 @@ def _evidence(
     return MethodEvidence(name, model_free, supported, share, low, high, value, median, p, p_training, rows)
 
 
-def _table(rows: Sequence[MethodEvidence], seen: Responses, draws: int, twins: int, q: float) -> Survey:
+def table(rows: Sequence[MethodEvidence], seen: Responses, draws: int, twins: int, q: float) -> Survey:
+    """The table with its pairs, best first."""
     ordered = sorted(rows, key=lambda row: (row.model_free, -row.share, -float(row.agreement.mean())))
     pairs = _pairs(ordered, ~seen.still)
     n, count = len(seen), int((~seen.still).sum())

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid._core import Check, Verdict
-from pellucid.evidence._about import ABOUT, TRAINED
+from pellucid.evidence._about import ABOUT, OWN_CLASS, TRAINED
 from pellucid.evidence._matters import HOLDS, LEVEL, MATTERS, SINGLE
 
 GATES = {
     "Does it beat a map made without the model?": "a map made without the model agrees about as well",
     HOLDS: "it depends on what stands in the place of removed parts",
-    ABOUT: "it hardly changes",
+    ABOUT: "it hardly changes without training",
+    OWN_CLASS: "it hardly changes for the next class",
     "Is it stable?": "slight noise changes it",
     "Does it add up?": "its values do not sum to what they should explain",
 }
@@ -57,11 +58,5 @@ def _wrong(checks: Sequence[Check]) -> list[str]:
         elif check.test == TRAINED and check.word == "not run":
             found.append("dependence on training was not tested")
         elif check.word in ("mixed", "failed") and check.question != MATTERS:
-            found.append(_gate(check))
+            found.append(GATES[check.question])
     return found
-
-
-def _gate(check: Check) -> str:
-    if check.question == ABOUT:
-        return f"{GATES[ABOUT]} {'without training' if check.test == TRAINED else 'for the next class'}"
-    return GATES[check.question]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.evidence._bank import Bank
-from pellucid.evidence._statistics import rank_correlation, standardised
+from pellucid.evidence._statistics import rank_correlation, ranks, standardised
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +65,7 @@ class WordBank(Bank):
 
     def elements(self, ks: Tensor, rows: slice) -> Tensor:
         """Masks ``ks`` over the elements of some rows: bool ``[c, n, *shape]``."""
-        units, masks = self.units[rows], self.masks[rows][:, ks.to(self.masks.device)]
-        # what is held is in a part more, which no mask removes
-        masks = torch.nn.functional.pad(masks, (0, 1))
-        flat = torch.where(units < 0, self.width, units).flatten(1)[:, None].expand(-1, masks.shape[1], -1)
-        return masks.gather(2, flat).transpose(0, 1).view(-1, *units.shape)
+        return laid(self.masks, self.units, ks, rows)
 
     def sums(self, units: Tensor) -> Tensor:
         """What each mask removes of each row's own map: ``[N, M]``."""
@@ -89,14 +85,20 @@ class WordBank(Bank):
     def table(self, drops: Tensor, pool: Tensor) -> Tensor:
         """Agreement of each row with each map of the pool, stretched to as many parts: ``[N, P]``."""
         found = drops.new_zeros(len(drops), len(pool))
-        theirs = (~pool.isnan()).sum(1).clamp(min=1)
         for rows, count in self._alike():
-            if not count:
-                continue
-            place = (torch.arange(count, device=pool.device) * theirs[:, None]) // count
-            laid = centred(pool.gather(1, place))
-            predicted = standardised(laid @ self.masks[rows[0], :, :count].to(pool.dtype).T)
-            found[rows] = drops[rows] @ predicted.T
+            if count:
+                laid = centred(_stretched(pool, count))
+                predicted = standardised(laid @ self.masks[rows[0], :, :count].to(pool.dtype).T)
+                found[rows] = drops[rows] @ predicted.T
+        return found
+
+    def pairs(self, units: Tensor, pool: Tensor) -> Tensor:
+        """Rank correlation of each map with those of the pool, stretched to as many parts: ``[N, P]``."""
+        found = units.new_zeros(len(units), len(pool))
+        for rows, count in self._alike():
+            if count:
+                own, laid = units[rows, :count], _stretched(pool, count)
+                found[rows] = standardised(ranks(own)) @ standardised(ranks(laid)).T
         return found
 
     def alike(self, a: Tensor, b: Tensor) -> Tensor:
@@ -112,6 +114,22 @@ class WordBank(Bank):
         counts = torch.tensor(self.counts)
         for count in sorted(set(self.counts)):
             yield (counts == count).nonzero().flatten(), count
+
+
+def _stretched(pool: Tensor, count: int) -> Tensor:
+    """Maps laid over ``count`` parts, each taking what stands as far along in its map: ``[P, count]``."""
+    theirs = (~pool.isnan()).sum(1).clamp(min=1)
+    return pool.gather(1, (torch.arange(count, device=pool.device) * theirs[:, None]) // count)
+
+
+def laid(masks: Tensor, units: Tensor, ks: Tensor, rows: slice) -> Tensor:
+    """Each row's own masks ``[N, M, U]`` over the elements of its parts: ``[c, n, *shape]``."""
+    units, masks = units[rows], masks[rows][:, ks.to(masks.device)]
+    width = masks.shape[2]
+    # what is held is in a part more, which no mask removes
+    masks = torch.nn.functional.pad(masks, (0, 1))
+    flat = torch.where(units < 0, width, units).flatten(1)[:, None].expand(-1, masks.shape[1], -1)
+    return masks.gather(2, flat).transpose(0, 1).view(-1, *units.shape)
 
 
 def centred(units: Tensor) -> Tensor:

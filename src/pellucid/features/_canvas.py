@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, activations
 from pellucid._core._field import Field, fields
-from pellucid._core._units import by_unit, position_shape
+from pellucid._core._units import by_unit, position_shape, unit_axis
 
 MOST_PIECES = 2000
 PLAIN = 0.1
@@ -35,19 +35,20 @@ class Canvas:
     field: Field | None = None
 
 
-def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute) -> Canvas:
-    """The smallest canvas on which a central unit sees as much as on a full input."""
+def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute, *, whole: bool = False) -> Canvas:
+    """The smallest canvas on which a central unit sees as much as on a full input; or that, if ``whole``."""
     _, seen = next(activations(model, example, [site], stop=site, compute=Compute(1, how.seed)))
-    places, units = position_shape(model, seen[site]), by_unit(model, seen[site]).shape[1]
+    places, units = position_shape(model, seen[site], site), by_unit(model, seen[site], site).shape[1]
     field = fields(model, example, [site], compute=how)[site]
-    if field is None or not field.placed or len(places) != len(field.spans):
+    flat = unit_axis(model, example, ".:in") != 1
+    if field is None or flat or not field.placed or len(places) != len(field.spans):
         return Canvas(tuple(example.shape[1:]), units, math.prod(places) // 2)
     space = tuple(example.shape[2:])
-    whole = Canvas(tuple(example.shape[1:]), units, _flat(field))
-    if not _inside(field, space):
-        return whole
+    full = Canvas(tuple(example.shape[1:]), units, _flat(field))
+    if whole or not _inside(field, space):
+        return full
     for extra in range(2 * max(field.stride or (1,)) + 1):
-        smaller = tuple(min(full, size + extra) for full, size in zip(space, field.size, strict=True))
+        smaller = tuple(min(side, size + extra) for side, size in zip(space, field.size, strict=True))
         if smaller == space:
             break
         piece = example[(..., *(slice(0, side) for side in smaller))]
@@ -55,7 +56,7 @@ def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute) -> Can
         if found is not None and found.placed and found.size == field.size:
             start = tuple(int(span[c, 0]) for span, c in zip(found.spans, found.centre, strict=True))
             return Canvas(tuple(piece.shape[1:]), units, _flat(found), start, field)
-    return whole
+    return full
 
 
 def _inside(field: Field, space: tuple[int, ...]) -> bool:

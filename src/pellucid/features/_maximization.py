@@ -1,40 +1,38 @@
-"""Activation maximization: what each unit of a layer would most like to see."""
+"""Activation maximization: what units, channels, classes and directions would most like to see."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
 
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
-from pellucid._core._feed import feed
-from pellucid._core._strongest import chosen_units
-from pellucid.errors import InputError, near_misses
-from pellucid.features._canvas import canvas_of, samples
-from pellucid.features._marginals import Marginals
-from pellucid.features._nearness import Nearness
+from pellucid.errors import TargetError
+from pellucid.features._choice import Choice
+from pellucid.features._objectives import Objective
 from pellucid.features._pictures import FeaturePictures
-from pellucid.features._recipe import Control, Made, Meter, Recipe, control, follow, no_control
-from pellucid.features._statistics import of_pictures
-from pellucid.features._words import words
-
-JITTER_FROM = 16
-FEWEST = 8
+from pellucid.features._run import Options, run
+from pellucid.features._views import Transforms
 
 
 def activation_maximization(
     model: nn.Module,
-    site: str,
+    site: str | None = None,
     *,
     spec: InputSpec | None = None,
     data: Tensor,
     units: Sequence[int] | Tensor | None = None,
+    objectives: Sequence[Objective] | None = None,
     steps: int = 256,
     seeds: int = 2,
-    statistics: Literal["auto", "covariance", "spectrum"] = "auto",
+    statistics: Choice = "auto",
+    transforms: Transforms = "auto",
+    diversity: float = 0.0,
+    diversity_at: str | None = None,
     untrained_control: bool = True,
+    twin: nn.Module | None = None,
+    keep: str | Path | None = None,
     compute: Compute | None = None,
 ) -> FeaturePictures:
     """Inputs that move each unit of a layer most, learned inside the data's own statistics.
@@ -42,146 +40,118 @@ def activation_maximization(
     Each made input ``x(z)`` climbs ``max_z a_u(x(z))``, ``a_u`` the value of unit u (of a channel: at a
     central position), where ``x(z)`` cannot leave the statistics of ``data``:
 
-    - ``covariance`` (inputs up to 1,024 numbers): the mean plus principal components that hold 90 % of the
-      variance (98 % up to 256 numbers), Mahalanobis radius and distance from the mean at most the data's 95 %
-      quantile;
+    - ``covariance`` (inputs up to 1,024 numbers, spectrograms up to 4,096): the mean plus principal
+      components that hold 90 % of the variance (98 % up to 256 numbers), Mahalanobis radius and distance from
+      the mean at most the data's 95 % quantile;
     - ``spectrum`` (larger ones): phase free, magnitude at each frequency between the data's 5 % and 95 %
       quantiles, channels decorrelated, distance from the mean capped alike;
     - ``marginals`` (rows of a table): each number through its column's quantiles, all inside the Mahalanobis
-      ball that holds 95 % of the data; a category is a mixture of levels on the way and one level at the end.
+      ball that holds 95 % of the data; a category is a mixture of levels on the way and one level at the end;
+    - ``phase``: the data's mean magnitude at each frequency, phase free, the data's colour covariance;
+    - ``fourier``: every wave free but weighed by 1/f, the data's colour covariance;
+    - ``free``: no bound at all, as a control: it reaches several times more than any real input and shows
+      noise that an untrained network likes as much.
 
-    Pictures are clipped to each channel's range. Where only convolutions and pools lie before the layer, the
-    canvas is as large as the receptive field. Canvases from 16 pixels on are moved at random in each step,
-    each by itself. A start that a dead ReLU does not answer begins again near a strong real input. An input
-    stops when its value gained less than 0.5 % in 32 steps.
+    The first three are what ``"auto"`` chooses from. Pictures but the free ones stay in each channel's
+    range. Where only convolutions and pools lie before the layer, the
+    canvas of a single unit is as large as the receptive field. A start that a dead ReLU does not answer
+    begins again near a strong real input. An input stops when its value gained less than 0.5 % in 32 steps.
+
+    Instead of units, ``objectives`` are climbed, all of one layer, together: :class:`Unit`, :class:`Channel`,
+    :class:`Logit`, :class:`Difference`, :class:`Direction`, :class:`Concept`. With ``diversity`` λ the seeds
+    of one objective show several faces of it: each climbs ``a ÷ largest − λ · mean cos(G, G')``, where G, G'
+    are the Gram matrices of its channels and those of another seed, and ``largest`` is the value of the
+    strongest real input.
 
     The control runs the same recipe on at least 4 untrained twins, the units shared out among them so that
     there are 20 trials or more. Words: ``"did not start"`` where no start had a gradient; ``"not better than
     an untrained network"`` unless agreement ÷ distance exceeds that of 95 % of the trials (of all, below 20
-    trials that count); ``"supported"`` if besides ratio ≥ 0.5, agreement ≥ 0.5 and the distance is at most
-    that of 95 % of the real inputs to their nearest neighbour (``params["far"]``); else ``"weak"``. Without
-    a control, or with one start, no more than ``"weak"``.
+    trials that count); ``"supported"`` if besides ratio ≥ 0.5, agreement ≥ 0.5, the distance is at most
+    that of 95 % of the real inputs to their nearest neighbour (``params["far"]``), the picture tells strong
+    from weak real inputs (``trust.told_low`` > .5) and goes at least half of their way in every layer
+    (``trust.path`` ≥ .5), as far as these two can be measured; else ``"weak"``. Without a control, or with
+    one start, no more than ``"weak"``.
 
     Args:
         model: any network; it comes back as it was.
-        site: the layer; the output layer for class pictures.
+        site: the layer; ``None`` where objectives are classes.
         spec: what an input means; categories of a :class:`~pellucid.inputs.TabularSpec` are kept whole.
         data: real inputs ``[N, *shape]`` as the network takes them; 500 or more give steady statistics.
         units: which units; ``None`` for all.
+        objectives: what is climbed, in place of units.
         steps: most steps.
-        seeds: starts per unit.
-        statistics: for pictures and signals; ``"auto"`` chooses by size.
+        seeds: starts per objective.
+        statistics: what a made input keeps of the data; ``"auto"`` chooses by kind and size.
+        transforms: how each input is changed at random, by itself, before every look at it: ``"jitter"``
+            moves it by up to a sixteenth of its side; ``"full"`` also stretches it by up to 10 % and turns it
+            by up to 10°; axes below 16 pixels stay as they are, sounds change along time only. ``"auto"`` is
+            ``"jitter"``: seeds agree more and values survive a shift; ``"full"`` made no number better, though
+            shapes on large pictures look cleaner.
+        diversity: how strongly seeds of one objective are held apart; 0 not at all.
+        diversity_at: layer, at or before ``site``, whose Gram matrices are compared; ``None`` for ``site``.
         untrained_control: whether to run the same recipe on untrained twins.
-        compute: how to run; ``batch_size`` inputs climb together.
+        twin: a network of the same architecture that learned the same from another start, to which pictures
+            are shown too.
+        keep: folder for finished portions. The same call goes on after the last one, however it was stopped,
+            and ends with the same pictures to the bit.
+        compute: how to run; at most ``batch_size`` inputs climb together, fewer where memory is short.
 
     Returns:
         :class:`FeaturePictures`.
 
     Raises:
         SiteError: if the layer does not exist or the pass does not reach it.
-        TargetError: if a unit does not exist.
+        TargetError: if a unit does not exist, or objectives do not go together.
         InputError: if the data do not fit the network or are too few.
+        StoreError: if ``keep`` holds parts of a run with other settings.
         MethodError: if the layer is not differentiable, or the network cannot be copied for the control.
 
     Cost:
         One pass over the data and at most units × seeds × steps rows forward and backward, each ended at the
-        layer. The control takes a pass over the data per twin and once or more often the same rows.
+        layer; then up to 2,000 rows and U × (seeds + 8) forward for the measures of trust. The control takes
+        a pass over the data per twin and once or more often the same rows.
 
     Limits:
         A large ratio proves nothing: untrained networks reach as much. What a picture shows is one maximum,
         not all that a unit answers to, and it can be steered without changing what the network does; look at
         the real inputs beside it first. First layers are close to linear, so their pictures are no steadier
-        than those of an untrained network. Categories move independently of the numbers.
+        than those of an untrained network. Categories move independently of the numbers. Faces held apart by
+        ``diversity`` agree less because of it, so their word is no better than ``"weak"`` as a rule.
 
     Source:
         Erhan et al. 2009, Visualizing higher-layer features of a deep network; Fel et al. 2023, Unlocking
-        feature visualization with magnitude constrained optimization, arXiv 2306.06805 (the spectrum);
-        Geirhos et al. 2023, Don't trust your eyes, arXiv 2306.04719 (the limits).
+        feature visualization with magnitude constrained optimization, arXiv 2306.06805 (the spectrum, the
+        importance); Olah et al. 2017, Feature visualization, distill.pub (objectives, diversity);
+        Geirhos et al. 2023, Don't trust your eyes, arXiv 2306.04719 (the limits, and the path); Zimmermann et
+        al. 2024, Measuring per-unit interpretability at scale without humans, NeurIPS 37 (two choices).
 
     Example:
         >>> import torch
+        >>> from pellucid.features import Difference, Logit
         >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
         >>> made = activation_maximization(net, "1", data=torch.randn(64, 4), steps=8)
         >>> made.pictures.shape, len(made.words)
         (torch.Size([3, 2, 4]), 3)
+        >>> made = activation_maximization(
+        ...     net, data=torch.randn(64, 4), objectives=[Difference(Logit(0), Logit(2))], steps=8
+        ... )
+        >>> made.labels
+        ('class 0 − class 2',)
     """
-    began = time.perf_counter()
     how = compute or Compute()
-    real = _real(model, data, spec, how)
-    _refuse(steps, seeds, statistics)
-    canvas = canvas_of(model, real[:1], site, how)
-    picked = chosen_units(units, canvas.units, site)
-    sample, rows = samples(real, canvas, how.seed)
-    kept = Marginals.of(sample, spec) if real.ndim == 2 else of_pictures(sample, statistics)
-    jitter = tuple(side // JITTER_FROM for side in canvas.shape[1:])
-    near = Nearness.of(sample, rows, standardised=real.ndim == 2)
-    recipe = Recipe(site, picked, real, sample, canvas, kept, near, steps, seeds, jitter, how)
-    meter = Meter(how, recipe.work + (recipe.control_work if untrained_control else 0))
-    own = follow(model, recipe, meter)
-    beside = control(model, recipe, meter) if untrained_control else no_control(own.distance)
-    return _finished(own, beside, recipe, spec, time.perf_counter() - began)
-
-
-def _real(model: nn.Module, data: Tensor, spec: InputSpec | None, how: Compute) -> Tensor:
-    """The data as the network takes them, checked."""
-    if not isinstance(data, Tensor):
-        raise InputError(
-            f"data: expected a tensor [N, *shape] of real inputs, got {type(data).__name__}. "
-            "Networks with several inputs have no pictures yet; look at the exemplars of their units."
-        )
-    real = feed(model, data, spec=spec, compute=how).packed
-    if real.ndim < 2 or not real.is_floating_point():
-        raise InputError(
-            f"data: expected rows [N, D] or pictures [N, C, H, W] of floating numbers, "
-            f"got {real.dtype} {list(real.shape)}."
-        )
-    if len(real) < FEWEST:
-        raise InputError(
-            f"data: expected at least {FEWEST} real inputs to learn statistics, got {len(real)}."
-        )
-    return real
-
-
-def _refuse(steps: int, seeds: int, statistics: str) -> None:
-    if steps < 1 or seeds < 1:
-        raise InputError(f"steps and seeds must be at least 1, got {steps} and {seeds}.")
-    known = ("auto", "covariance", "spectrum")
-    if statistics not in known:
-        raise InputError(f"statistics={statistics!r} is not known. {near_misses(statistics, known)}")
-
-
-def _finished(
-    own: Made, beside: Control, recipe: Recipe, spec: InputSpec | None, seconds: float
-) -> FeaturePictures:
-    far = recipe.nearness.far
-    return FeaturePictures(
-        recipe.site,
-        recipe.units,
-        own.made,
-        own.reached,
-        own.best.values[:, 0],
-        own.ratio,
-        own.distance,
-        own.agreement,
-        beside.ratio,
-        beside.distance,
-        beside.agreement,
-        own.started,
-        words(own.started, own.ratio, own.distance, own.agreement, far, beside.steadiness),
-        own.real.cpu(),
-        own.best.rows,
-        own.steps,
+    if objectives is not None and units is not None:
+        raise TargetError("Say units= or objectives=, not both; objectives=[Unit(3)] is unit 3.")
+    options = Options(
         spec,
-        own.best.total,
-        own.best.n,
-        seconds,
-        recipe.params(),
-        _note(recipe, bool(beside.steadiness.isfinite().any())),
+        steps,
+        seeds,
+        statistics,
+        transforms,
+        float(diversity),
+        diversity_at,
+        untrained_control,
+        keep,
+        twin,
+        how,
     )
-
-
-def _note(recipe: Recipe, controlled: bool) -> str:
-    shown = f"{len(recipe.units)} of {recipe.canvas.units} units."
-    if controlled:
-        return shown
-    return f"{shown} There is no untrained control to compare with, so no picture is called supported."
+    return run(model, site, data, objectives, options, units=units)

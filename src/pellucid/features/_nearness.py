@@ -54,9 +54,18 @@ class Nearness:
         """``[b]`` for inputs ``[b, …]``: to the nearest real one ÷ typical."""
         return distances(made.flatten(1).float() / self.scale, self.real).amin(1) / self.typical
 
-    def agreement(self, made: Tensor) -> Tensor:
-        """``[U]`` for ``[U, S, …]``: mean cosine between different starts, the data's mean taken off."""
-        away = torch.nn.functional.normalize(made.flatten(2).float() / self.scale - self.mean, dim=2)
+    def apart(self, made: Tensor, origins: Tensor) -> Tensor:
+        """``[U, S]`` for ``[U, S, …]``: distance to each one's origin ÷ typical."""
+        away = made.flatten(2).float() - origins.flatten(1).float()[:, None].to(made.device)
+        return (away / self.scale).norm(dim=2) / self.typical
+
+    def agreement(self, made: Tensor, origins: Tensor | None = None) -> Tensor:
+        """``[U]`` for ``[U, S, …]``: mean cosine between different starts, the data's mean taken off.
+
+        Of inputs that began at ``origins [U, …]`` the changes are compared.
+        """
+        centre = self.mean if origins is None else origins.flatten(1).float()[:, None] / self.scale
+        away = torch.nn.functional.normalize(made.flatten(2).float() / self.scale - centre, dim=2)
         count = made.shape[1]
         if count < 2:
             return away.new_full((len(made),), float("nan"))

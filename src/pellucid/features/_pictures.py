@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pellucid._core import InputSpec, Param
+from pellucid.features._trust import PictureTrust
 from pellucid.features._words import Word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeaturePictures:
-    """For each unit the inputs that move it most inside the data's statistics, and how far to trust them.
+    """For each objective the inputs that move it most inside the data's statistics, and how far to trust it.
+
+    An objective is most often one unit; all tensors are by objective.
 
     Args:
-        site: the layer.
-        units: int64 ``[U]``.
+        site: the layer; ``"."`` for the network's output.
+        units: int64 ``[U]``, unit, channel or class numbers; -1 where an objective is about none or two.
         pictures: ``[U, S, *shape]``, S from different starts, in the network's input space; smaller than the
             network's input where the unit sees only a part.
         reached: ``[U, S]``, the unit's value for each.
@@ -44,6 +47,14 @@ class FeaturePictures:
         seconds: it took.
         params: the recipe, enough to run it again.
         note: how many units are shown of how many, and what was not run.
+        labels: what each objective is, such as ``"unit 7"``.
+        importance: ``[U, S, *space]``, where a picture was made: size of the slope in each of its pixels,
+            summed over channels and steps, the largest 1; ``[U, S, D]`` for rows.
+        origins: ``[U, *shape]``, the real input that each climb started from or looks like; ``None`` where
+            climbs started from chance.
+        origin_values: ``[U]``, the objective's value for these.
+        moved: ``[U, S]``, distance from each picture to its origin ÷ the typical distance.
+        trust: what the pictures tell about the units, and whether they go the way of real inputs.
     """
 
     site: str
@@ -68,6 +79,16 @@ class FeaturePictures:
     seconds: float
     params: Mapping[str, Param]
     note: str
+    labels: tuple[str, ...] = ()
+    importance: Tensor | None = None
+    origins: Tensor | None = None
+    origin_values: Tensor | None = None
+    moved: Tensor | None = None
+    trust: PictureTrust | None = None
+
+    def label(self, i: int) -> str:
+        """What objective ``i`` is."""
+        return self.labels[i] if self.labels else f"unit {int(self.units[i])}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -1,4 +1,4 @@
-"""The recipe that a trained network and its untrained twin go through alike."""
+"""The recipe that a trained network and its untrained twins go through alike."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Param, activations, untrained
+from pellucid._core import Compute, Param, untrained
 from pellucid._core._strongest import Strongest, strongest
-from pellucid._core._units import by_unit
 from pellucid.features._ascent import Climb, climb
 from pellucid.features._canvas import Canvas, pieces
+from pellucid.features._goals import Goals, goals_of
+from pellucid.features._kept import Kept
 from pellucid.features._nearness import Nearness
+from pellucid.features._objectives import Logit, Objective, Unit, number_of
+from pellucid.features._origins import Origins
+from pellucid.features._pulls import Diversity
 from pellucid.features._statistics import Statistics
+from pellucid.features._trust import NATURAL, Trusted, goal_values, measured
+from pellucid.features._views import Views
 
 REAL = 3
 CONTROLS = 20
@@ -25,10 +31,27 @@ SPREAD = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
-    """Everything that the trained network and its untrained twin share."""
+    """Everything that the trained network and its untrained twins share.
+
+    Args:
+        site: the layer.
+        objectives: what is climbed, ``U`` of them.
+        data: real inputs.
+        sample: those, cut to the canvas.
+        canvas: what is made.
+        statistics: inside which it is made.
+        nearness: measures distances.
+        steps, seeds: most steps, and starts per objective.
+        views: how inputs are changed at random on the way.
+        diversity: how faces of one objective are held apart.
+        origins: real inputs where the climbs start, one per objective.
+        how: to run; ``batch_size`` inputs climb together.
+        kept: where finished parts are.
+        second: a network that learned the same by itself.
+    """
 
     site: str
-    units: Tensor
+    objectives: tuple[Objective, ...]
     data: Tensor
     sample: Tensor
     canvas: Canvas
@@ -36,37 +59,70 @@ class Recipe:
     nearness: Nearness
     steps: int
     seeds: int
-    jitter: tuple[int, ...]
+    views: Views | None
+    diversity: Diversity | None
+    origins: Origins | None
     how: Compute
+    kept: Kept
+    second: nn.Module | None
+
+    @property
+    def units(self) -> Tensor:
+        """Number of each objective's unit, or -1."""
+        return torch.tensor([number_of(each) for each in self.objectives])
+
+    @property
+    def method(self) -> str:
+        """The public function."""
+        if self.origins is None:
+            return "activation_maximization"
+        return "accentuation" if self.origins.starts else "caricature"
 
     @property
     def work(self) -> int:
-        """Rows through one network: the data once, then one per made input and step."""
-        return len(self.data) + len(self.units) * self.seeds * self.steps
+        """Rows through one network: the data once, one per made input and step, and what is measured then."""
+        count = len(self.objectives)
+        return len(self.data) + count * self.seeds * self.steps + self.measures(count)
+
+    def measures(self, count: int) -> int:
+        """Rows by which pictures of so many objectives are measured."""
+        return len(self.sample) + count * (self.seeds + NATURAL)
 
     @property
     def trials(self) -> int:
         """How many made units of untrained twins the control rests on."""
-        return max(CONTROLS, len(self.units))
+        return max(CONTROLS, len(self.objectives))
 
     @property
     def twins(self) -> int:
         """How many untrained twins: no unit is tried on one of them twice."""
-        return max(TWINS, math.ceil(self.trials / len(self.units)))
+        return max(TWINS, math.ceil(self.trials / len(self.objectives)))
 
     @property
     def control_work(self) -> int:
         """Rows through all untrained twins."""
-        return self.twins * len(self.data) + self.trials * self.seeds * self.steps
+        looks = len(self.data) + len(self.sample)
+        return self.twins * looks + self.trials * (self.seeds * self.steps + self.seeds + NATURAL)
+
+    def some(self, which: Tensor) -> Recipe:
+        """For some of the objectives."""
+        origins = None if self.origins is None else self.origins.some(which)
+        return replace(self, objectives=tuple(self.objectives[i] for i in which.tolist()), origins=origins)
 
     def params(self) -> dict[str, Param]:
         """As told in the result."""
+        views = self.views
         return {
+            "method": self.method,
             "statistics": self.statistics.kind,
             "steps": self.steps,
             "seeds": self.seeds,
             "canvas": list(self.canvas.shape),
-            "jitter": list(self.jitter),
+            "jitter": list(views.jitter if views else [0] * (len(self.canvas.shape) - 1)),
+            "stretch": max(views.stretch) if views else 0.0,
+            "turn": views.turn if views else 0.0,
+            "diversity": self.diversity.strength if self.diversity else 0.0,
+            "pull": self.origins.strength if self.origins else 0.0,
             "far": self.nearness.far,
             "twins": self.twins,
             "seed": self.how.seed,
@@ -82,15 +138,20 @@ class Made:
     made: Tensor
     reached: Tensor
     steps: Tensor
+    importance: Tensor
     ratio: Tensor
     distance: Tensor
     agreement: Tensor
     started: Tensor
+    at_origin: Tensor | None
+    changes: bool
+    trust: Trusted
 
     @property
     def steadiness(self) -> Tensor:
-        """Agreement ÷ distance of each unit that could be moved; NaN for the others."""
-        return torch.where(self.started, self.agreement / self.distance, float("nan"))
+        """Agreement ÷ distance of each unit that could be moved, agreement of changes; NaN for the others."""
+        steady = self.agreement if self.changes else self.agreement / self.distance
+        return torch.where(self.started, steady, float("nan"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +162,9 @@ class Control:
     distance: Tensor
     agreement: Tensor
     steadiness: Tensor
+    told: Tensor
+    path: Tensor
+    transfer: Tensor
 
 
 class Meter:
@@ -127,77 +191,109 @@ class Meter:
 
 def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
     """The whole recipe on one network."""
-    best = strongest(model, recipe.data, [recipe.site], k=REAL, units=recipe.units, compute=meter.passing())[
-        recipe.site
-    ]
+    goals = goals_of(recipe.objectives, model, recipe.site, recipe.data[:1], recipe.how)
+    best = _strongest(model, recipe, goals, meter)
     count, each = best.rows.shape
     real = pieces(recipe.data, recipe.canvas, best.rows.flatten(), best.positions.flatten(0, 1))
     real = real.unflatten(0, (count, each))
-    task = _task(model, recipe)
-    summit = climb(task, recipe.statistics, recipe.how.batch_size, meter.add)
+    largest = best.values[:, 0]
+    task, at_origin = _task(model, recipe, goals, largest)
+    summit = climb(task, recipe.statistics, recipe.how.batch_size, meter.add, recipe.kept)
     shape = (count, recipe.seeds)
     made, reached = summit.made.unflatten(0, shape), summit.reached.view(shape)
     top = made[torch.arange(count), reached.argmax(1)]
-    started = summit.started.view(shape).any(1).cpu()
-    largest = best.values[:, 0]
+    trust = recipe.kept.once(
+        "trust", lambda: measured(model, recipe, goals, made.cpu(), reached.cpu(), recipe.second)
+    )
+    meter.add(recipe.measures(count))
     return Made(
         best,
         real,
         made.cpu(),
         reached.cpu(),
         summit.steps.view(shape).cpu(),
+        summit.importance.unflatten(0, shape).cpu(),
         _ratio(reached.amax(1).cpu(), largest),
         recipe.nearness.distance(top).cpu(),
-        recipe.nearness.agreement(made),
-        started,
+        recipe.nearness.agreement(
+            made, recipe.origins.inputs if recipe.origins and recipe.origins.starts else None
+        ),
+        summit.started.view(shape).any(1).cpu(),
+        at_origin,
+        recipe.method == "accentuation",
+        trust,
     )
 
 
-def _task(model: nn.Module, recipe: Recipe) -> Climb:
-    units = recipe.units.repeat_interleave(recipe.seeds)
-    turn = torch.arange(recipe.seeds).repeat(len(recipe.units))
-    seeds = (recipe.how.seed * 1_000_003 + turn) * 1_000_003 + units
-    starts = torch.stack(
+def _strongest(model: nn.Module, recipe: Recipe, goals: Goals, meter: Meter) -> Strongest:
+    """The strongest real inputs of each objective."""
+    # single units need no arithmetic
+    plain = all(isinstance(each, Unit | Logit) for each in recipe.objectives)
+    units, of = (recipe.units, None) if plain else (None, goals.of(model, recipe.site))
+
+    how = meter.passing()
+
+    def look() -> Strongest:
+        return strongest(model, recipe.data, [recipe.site], k=REAL, units=units, of=of, compute=how)[
+            recipe.site
+        ]
+
+    found = recipe.kept.once("data", look)
+    # where an earlier run looked, the pass is over at once
+    how.progress(len(recipe.data), len(recipe.data))
+    return found
+
+
+def _task(model: nn.Module, recipe: Recipe, goals: Goals, largest: Tensor) -> tuple[Climb, Tensor | None]:
+    """What is climbed, and the value of each origin."""
+    count, place = len(recipe.objectives), recipe.data.device
+    own = torch.arange(count).repeat_interleave(recipe.seeds)
+    turn = torch.arange(recipe.seeds).repeat(count)
+    # a unit keeps its chance whatever climbs beside it
+    numbers = torch.tensor([n if n >= 0 else i for i, n in enumerate(recipe.units.tolist())])
+    seeds = (recipe.how.seed * 1_000_003 + turn) * 1_000_003 + numbers[own]
+    noise = torch.stack(
         [
             torch.randn(recipe.statistics.latent, generator=torch.Generator().manual_seed(seed))
             for seed in seeds.tolist()
         ]
-    )
-    return Climb(
+    ).to(recipe.data)
+    task = Climb(
         model,
         recipe.site,
-        recipe.canvas.place,
-        units.to(recipe.data.device),
+        goals.rows(own),
+        torch.full((len(own),), recipe.canvas.place, device=place),
+        torch.where(largest == 0, 1, largest.abs())[own].to(recipe.data),
         seeds,
-        (SPREAD * starts).to(recipe.data),
-        _rescue(model, recipe),
+        SPREAD * noise,
+        _rescue(model, recipe, goals),
         recipe.steps,
-        recipe.jitter,
+        recipe.views,
+        None,
+        recipe.diversity,
     )
+    if recipe.origins is None:
+        return task, None
+    return recipe.origins.begin(task, goals, noise, recipe.seeds, recipe.statistics, recipe.how)
 
 
-def _rescue(model: nn.Module, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+def _rescue(model: nn.Module, recipe: Recipe, goals: Goals) -> Callable[[Tensor], Tensor]:
     """Real pieces that move a unit at its very place, a different one for each start; found when needed."""
     known: list[Tensor] = []
 
     def latents(numbers: Tensor) -> Tensor:
         if not known:
-            known.append(_movers(model, recipe))
+            known.append(_movers(model, recipe, goals))
         own, turn = numbers.cpu() // recipe.seeds, numbers.cpu() % recipe.seeds
         return recipe.statistics.find(recipe.sample[known[0][own, turn % known[0].shape[1]]])
 
     return latents
 
 
-def _movers(model: nn.Module, recipe: Recipe) -> Tensor:
-    """Sample numbers ``[U, seeds]`` with the largest values of each unit at the canvas's place."""
-    how = Compute(recipe.how.batch_size, recipe.how.seed)
-    parts = [
-        by_unit(model, seen[recipe.site])[:, recipe.units.to(recipe.data.device), recipe.canvas.place]
-        for _, seen in activations(model, recipe.sample, [recipe.site], stop=recipe.site, compute=how)
-    ]
-    values = torch.cat(parts).T
-    return values.sort(dim=1, descending=True, stable=True).indices[:, : recipe.seeds].cpu()
+def _movers(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
+    """Sample numbers ``[U, seeds]`` with the largest values of each goal at the canvas's place."""
+    values = goal_values(model, recipe, goals)
+    return values.sort(dim=1, descending=True, stable=True).indices[:, : recipe.seeds]
 
 
 def _ratio(reached: Tensor, largest: Tensor) -> Tensor:
@@ -207,24 +303,50 @@ def _ratio(reached: Tensor, largest: Tensor) -> Tensor:
 
 def control(model: nn.Module, recipe: Recipe, meter: Meter) -> Control:
     """The recipe on several untrained twins: what one draw of weights happens to like is no yardstick."""
-    count = len(recipe.units)
+    count = len(recipe.objectives)
     trial = torch.arange(recipe.trials)
     unit, turn = trial % count, trial // count
     on = (unit + turn) % recipe.twins
-    found = torch.full((4, count, int(turn.max()) + 1), float("nan"))
+    turns = int(turn.max()) + 1
+    found = torch.full((4, count, turns), float("nan"))
+    told, transferred = (torch.full((count, turns), float("nan"), dtype=torch.float64) for _ in range(2))
+    path: list[Tensor] = []
     for number in range(recipe.twins):
         mine = on == number
         if not bool(mine.any()):
             continue
-        twin = untrained(model, seed=recipe.how.seed * 1_000 + number, calibrate=recipe.data[:512])
-        made = follow(twin, replace(recipe, units=recipe.units[unit[mine]]), meter)
+        twin = _twin(model, recipe, number)
+        some = replace(
+            recipe.some(unit[mine]),
+            kept=recipe.kept.under(f"twin{number}"),
+            second=None if recipe.second is None else _twin(model, recipe, recipe.twins + number),
+        )
+        made = follow(twin, some, meter)
+        at = unit[mine], turn[mine]
         for row, part in enumerate((made.ratio, made.distance, made.agreement, made.steadiness)):
-            found[row, unit[mine], turn[mine]] = part.float()
+            found[row, at[0], at[1]] = part.float()
+        told[at] = made.trust.told
+        if made.trust.elsewhere is not None:
+            transferred[at] = made.trust.elsewhere.made
+        path.append(torch.full((count, made.trust.path.shape[1]), float("nan"), dtype=torch.float64))
+        path[-1][at[0]] = made.trust.path
     ratio, distance, agreement = found[:3].nanmean(2)
-    return Control(ratio, distance, agreement, found[3].flatten())
+    return Control(
+        ratio,
+        distance,
+        agreement,
+        found[3].flatten(),
+        told.nanmean(1),
+        torch.stack(path).nanmean(0),
+        transferred.nanmean(1),
+    )
 
 
-def no_control(like: Tensor) -> Control:
+def _twin(model: nn.Module, recipe: Recipe, number: int) -> nn.Module:
+    return untrained(model, seed=recipe.how.seed * 1_000 + number, calibrate=recipe.data[:512])
+
+
+def no_control(own: Made) -> Control:
     """Not run: NaN everywhere."""
-    none = torch.full_like(like, float("nan"))
-    return Control(none, none, none, none)
+    none, exact = (torch.full_like(part, float("nan")) for part in (own.distance, own.trust.told))
+    return Control(none, none, none, none, exact, torch.full_like(own.trust.path, float("nan")), exact)

@@ -1,5 +1,7 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
+from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
@@ -9,28 +11,41 @@ from pellucid.figures._effects import effects
 from pellucid.figures._evidence import cards_html, check_table, evidence
 from pellucid.figures._exemplars import exemplars
 from pellucid.figures._features import feature_tiles
-from pellucid.figures._figure import Figure, Table, Word, word_html
+from pellucid.figures._figure import Figure, Table, Word, save_all, word_html
+from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_gain import layer_gain
+from pellucid.figures._layer_health import layer_health
+from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
+from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
+from pellucid.figures._space import space_map
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
+from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import tokens
+from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._unit_classes import unit_classes
+from pellucid.figures._unit_effect import unit_effect
+from pellucid.figures._unit_inputs import field_on_input, unit_inputs
 from pellucid.figures._units import unit_grid
 from pellucid.figures._value import explanations, figures_of, joined
 from pellucid.figures._words import words
 
 __all__ = [
+    "activation_atlas",
+    "attention_heads",
     "Figure",
     "Look",
     "THEME",
@@ -38,9 +53,11 @@ __all__ = [
     "Theme",
     "Word",
     "attribution_patches",
+    "audit",
     "bars",
     "cards_html",
     "check_table",
+    "co_activation",
     "concepts",
     "confusion",
     "counted",
@@ -54,6 +71,7 @@ __all__ = [
     "explanations",
     "feature_tiles",
     "fidelity_words",
+    "field_on_input",
     "figures_of",
     "hierarchy",
     "importance",
@@ -62,6 +80,9 @@ __all__ = [
     "interval",
     "joined",
     "layer_facts",
+    "layer_gain",
+    "layer_health",
+    "layer_map",
     "layer_strip",
     "look",
     "measured",
@@ -71,19 +92,26 @@ __all__ = [
     "patching",
     "percent",
     "picture",
+    "picture_trust",
     "probes",
     "rule_text",
     "rules_table",
     "saliency",
+    "save_all",
     "signed",
     "similarity",
     "sound",
+    "space_map",
     "text",
     "tokens",
+    "traced",
     "training_curves",
     "training_health",
     "tree",
+    "unit_classes",
+    "unit_effect",
     "unit_grid",
+    "unit_inputs",
     "word_html",
     "word_rank",
     "words",

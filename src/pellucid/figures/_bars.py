@@ -90,6 +90,13 @@ def control(
     return {**chart, "layer": [*drawn, head]}
 
 
+def longest(explanation: Explanation, row: int, top: int = 8) -> float:
+    """How far the axis of a panel must reach on either side of zero."""
+    parts = sorted(shares(explanation, row), key=lambda part: -abs(part.value))
+    lines = [*parts[:top], *remainder(parts[top:])]
+    return max((abs(line.value) + 2 * (line.stderr or 0.0) for line in lines), default=0.0) or 1.0
+
+
 def remainder(rest: list[Share]) -> list[Share]:
     """All that is not shown one by one, as one line."""
     if not rest:

@@ -33,7 +33,7 @@ def depth_lines(
         for i, (site, value) in enumerate(zip(sites, values, strict=True))
     ]
     x: Spec = {"field": "layer", "type": "nominal", "sort": list(sites), "title": None}
-    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False}
+    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False, "labelOverlap": "greedy"}
     y: Spec = {"field": "value", "type": "quantitative", "title": None}
     y["scale"] = {"domain": list(domain)} if domain else {"zero": False, "nice": True}
     shades: Spec = {"domain": names, "range": list(_COLOURS[: len(names)])}
@@ -54,7 +54,7 @@ def depth_lines(
         flat: Spec = {"data": {"values": [{"value": level}]}, "encoding": {"y": y}}
         layers.insert(0, {**flat, "mark": {"type": "rule", "opacity": 0.5, "strokeDash": [1, 3]}})
     return {
-        "width": WIDTH,
+        "width": max(WIDTH, min(560, 15 * len(sites))),
         "height": HEIGHT,
         "title": title,
         "data": {"values": points},
@@ -84,9 +84,9 @@ def heat(
     colour["scale"] = {"domain": list(domain), "range": shades, "interpolate": "rgb", "clamp": True}
     colour["legend"] = {"orient": "bottom", "gradientLength": 150}
     x: Spec = {"field": "column", "type": "nominal", "sort": list(columns), "title": None}
-    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False}
+    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False, "labelOverlap": cell < 14}
     y: Spec = {"field": "row", "type": "nominal", "sort": list(rows), "title": None}
-    y["axis"] = {"labelLimit": 110, "grid": False}
+    y["axis"] = {"labelLimit": 170, "grid": False}
     return {
         "width": {"step": cell},
         "height": {"step": cell},

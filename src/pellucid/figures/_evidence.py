@@ -19,6 +19,7 @@ BRIEF: Mapping[str, str] = {
     "Does it beat a map made without the model?": "beats model-free",
     "Does it hold for another kind of absence?": "other absence",
     "Is it about this model?": "about training",
+    "Is it about this class?": "about this class",
     "Is it stable?": "stable",
     "Does it add up?": "adds up",
 }
@@ -78,8 +79,8 @@ def extended(panel: Spec, card: Card | None, width: float, *, below: float = 8) 
 
 def brief(check: Check) -> str:
     """A question in one or two words."""
-    if "next class" in check.test:
-        return "about this class"
+    if "next class" in check.test:  # in older records under the question about training
+        return BRIEF["Is it about this class?"]
     return BRIEF.get(check.question, check.question.rstrip("?"))
 
 

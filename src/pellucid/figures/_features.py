@@ -3,81 +3,36 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from pellucid._core import Dataset, InputSpec
 from pellucid.errors import InputError
-from pellucid.figures._colour import Numbers, scale
+from pellucid.figures._colour import Numbers
+from pellucid.figures._feature_rows import columns, key
+from pellucid.figures._feature_texts import text_card
+from pellucid.figures._feature_wide import lasting, wide_card
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._pixels import is_picture, png, seen, sheet
+from pellucid.figures._pixels import png, seen, sheet
+from pellucid.figures._real import Real
 from pellucid.figures._theme import Spec
-from pellucid.inputs import AudioSpec
+from pellucid.figures._tiles import drawing
+from pellucid.inputs import AudioSpec, TextSpec
 
 if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
     from pellucid.layers import Exemplars
 
-WIDTH = 300
+WIDTH, TEXT, WIDER = 300, 460, 400  # of a card
 GAP = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Real:
-    """The real inputs beside the made ones: given exemplars, else those that came with the pictures."""
-
-    pictures: FeaturePictures | None
-    exemplars: Exemplars | None
-    data: Dataset | None
-    spec: InputSpec | None
-
-    def place(self, unit: int) -> int | None:
-        """Where a unit stands among the exemplars."""
-        if self.exemplars is None:
-            return None
-        units = self.exemplars.units.tolist()
-        return units.index(unit) if unit in units else None
-
-    def tiles(self, unit: int, k: int) -> list[Numbers]:
-        """The strongest real inputs of a unit, cut to what it sees."""
-        at = self.place(unit)
-        if at is None or self.exemplars is None or self.data is None:
-            if self.pictures is None:
-                return []
-            units = self.pictures.units.tolist()
-            return [seen(each, self.spec) for each in self.pictures.real[units.index(unit)][:k]]
-        made: list[Numbers] = []
-        for j, row in enumerate(self.exemplars.rows[at, :k].tolist()):
-            if row < 0:
-                continue
-            boxes = self.exemplars.boxes
-            box = None if boxes is None else [int(edge) for edge in boxes[at, j].tolist()]
-            x = self.data.inputs[row]
-            heard = isinstance(self.spec, AudioSpec)
-            # a sound is drawn low pitch down, so it is cut before it is drawn
-            made.append(seen(_piece(x, box), self.spec) if heard else _cut(seen(x, self.spec), box))
-        return made
-
-
-def _piece(x: Tensor, box: list[int] | None) -> Tensor:
-    """The part of one input ``[C, *space]`` in a box of all starts and then all ends."""
-    if box is None:
-        return x
-    axes = len(box) // 2
-    part = x[(..., *(slice(max(0, a), max(0, b)) for a, b in zip(box[:axes], box[axes:], strict=True)))]
-    return part if part.numel() else x
-
-
-def _cut(whole: Numbers, box: list[int] | None) -> Numbers:
-    if box is None:
-        return whole
-    top, left, bottom, right = (max(0, edge) for edge in box)
-    part = whole[top:bottom, left:right]
-    return part if part.size else whole
+FACES = 6
+PAPER, FAINTEST, MATTERS = 0.6, 0.25, 0.8  # what shows through, how much stays, quantile that is opaque
 
 
 def feature_tiles(
@@ -88,20 +43,23 @@ def feature_tiles(
     limit: int = 12,
     k: int = 5,
     width: int = WIDTH,
+    fade: bool = True,
 ) -> Figure:
     """One card per unit: what was made to excite it, what really excites it, and whether that means anything.
 
     "Reached" is the activation of the best made input ÷ the largest on real data. Beside it stands the same
     number from an untrained copy of the network: where the two are alike, the picture shows the recipe
-    rather than the network.
+    rather than the network. Made inputs are the more opaque the more a place mattered while they were made;
+    inputs that were started from stand first, as they were.
 
     Args:
-        pictures: from :func:`pellucid.features.feature_pictures`.
+        pictures: from :func:`pellucid.features.activation_maximization`, ``accentuation`` or ``caricature``.
         exemplars: strongest real inputs, from :func:`pellucid.layers.exemplars`.
         dataset: the data that ``exemplars`` names rows of.
         limit: how many units are shown; the note says of how many.
         k: real inputs per unit.
         width: of one card in pixels.
+        fade: whether places that did not matter are faint.
 
     Returns:
         Figure; for tables of columns a map of which columns were raised or lowered.
@@ -120,33 +78,123 @@ def feature_tiles(
         )
     spec = pictures.spec
     shown = min(limit, len(pictures.units))
-    real = Real(pictures, exemplars, dataset, spec)
-    note = f"{shown} of {counted(pictures.total, 'unit')} shown."
-    if is_picture(pictures.pictures[:, 0], spec):
-        cards = [_card(pictures, real, i, k, width) for i in range(shown)]
-        chart, note = (
-            panels(cards, columns=3),
-            f"{note} Left: made, one per seed. Right: the strongest real inputs.",
-        )
-    else:
-        chart = _columns(pictures, shown)
-        note = f"{note} Brown: raised above the typical row; blue: lowered. Mean over seeds."
-    return Figure(
-        f"What units of {pictures.site} respond to", _alt(pictures), chart, None, _table(pictures), note
+    real = Real(pictures, exemplars, dataset, spec, drawing(pictures.real.flatten(0, 1), spec))
+    chart, said = _chart(pictures, real, shown, k, width, fade=fade)
+    note = f"{shown} of {_of(pictures)} shown. {said}"
+    return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)
+
+
+def _chart(
+    pictures: FeaturePictures, real: Real, shown: int, k: int, width: int, *, fade: bool
+) -> tuple[Spec, str]:
+    """The cards, or the map of columns, and what a reader must know."""
+    spec, drawn = pictures.spec, real.drawing
+    if drawn is not None and (isinstance(spec, AudioSpec) or drawn.kind in ("wave", "slices")):
+        cards = [
+            wide_card(pictures, i, real.pieces(i, k), _facts(pictures, i), drawn, WIDER) for i in range(shown)
+        ]
+        told = " ".join(part for part in (drawn.note, lasting(pictures.pictures, spec)) if part)
+        return panels(cards, columns=2), told
+    if drawn is not None:
+        wide = max(width, 44 * _tiles(pictures, k))
+        cards = [_card(pictures, real, i, k, wide, fade=fade) for i in range(shown)]
+        told = f"{_sides(pictures)} {drawn.note}".strip()
+        if fade and pictures.importance is not None:
+            told += " Made ones are faint where nothing mattered."
+        return panels(cards, columns=max(1, min(3, 3 * WIDTH // wide))), told
+    if isinstance(spec, TextSpec):
+        cards = [text_card(pictures, i, real.texts(i, k), _facts(pictures, i), TEXT) for i in range(shown)]
+        told = "Made texts are lists of real words; a word that all of them hold stands on blue."
+        return panels(cards, columns=2), told
+    beside = "typical row" if pictures.origins is None else "row itself"
+    told = (
+        f"Brown: raised above the {beside}; blue: lowered. Numbers are means over seeds, categories those of "
+        f"the best made row. Evidence: {key(pictures.words[:shown])}."
     )
+    return columns(pictures, _labels(pictures, shown)), told
 
 
-def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int) -> Spec:
-    unit = int(pictures.units[i])
-    made = [seen(each, pictures.spec) for each in pictures.pictures[i][:3]]
-    found = real.tiles(unit, k)
-    tile = max(16, (width - 12) // max(1, len(made) + len(found)) - GAP)
-    layers = [
-        text(0, 0, f"unit {unit}", size=12, bold=True),
-        *word(70, 0, pictures.words[i], limit=width - 90),
+def _tiles(pictures: FeaturePictures, k: int) -> int:
+    """How many tiles stand in a card."""
+    origin = int(pictures.origins is not None)
+    return origin + min(FACES, pictures.pictures.shape[1]) + min(k, pictures.real.shape[1])
+
+
+def _of(pictures: FeaturePictures) -> str:
+    """How many there are to show."""
+    if pictures.origins is None and bool((pictures.units >= 0).all()):
+        return counted(pictures.total, "output" if pictures.site == "." else "unit")
+    return counted(len(pictures.units), "input" if pictures.origins is not None else "objective")
+
+
+def _title(pictures: FeaturePictures) -> str:
+    place = place_of(pictures)
+    if pictures.params.get("method") == "accentuation":
+        return f"Inputs changed to move {place} more"
+    if pictures.params.get("method") == "caricature":
+        return f"What {place} keeps of inputs, exaggerated"
+    if bool((pictures.units >= 0).all()):
+        return f"What {'the output responds' if pictures.site == '.' else f'units of {place} respond'} to"
+    return f"What moves {place} most"
+
+
+def place_of(pictures: FeaturePictures) -> str:
+    """The layer in words."""
+    return "the output" if pictures.site == "." else pictures.site
+
+
+def _sides(pictures: FeaturePictures) -> str:
+    real = "Right: the strongest real inputs."
+    if pictures.origins is None:
+        return f"Left: made, one per seed. {real}"
+    return f"First the input, then what was made of it, one per seed. {real}"
+
+
+def made_tiles(
+    pictures: FeaturePictures,
+    i: int,
+    *,
+    fade: bool = True,
+    most: int = FACES,
+    draw: Callable[[Tensor], Numbers] | None = None,
+) -> list[Numbers]:
+    """The pictures of objective ``i`` as people see them, faint where nothing mattered."""
+    tiles = [
+        seen(each, pictures.spec) if draw is None else draw(each) for each in pictures.pictures[i][:most]
     ]
-    layers += strip(made, tile, 0)
-    layers += strip(found, tile, len(made) * (tile + GAP) + 10)
+    if not fade or pictures.importance is None:
+        return tiles
+    masks = [_opacity(each, pictures.spec) for each in pictures.importance[i][:most]]
+    return [
+        tile if mask is None or mask.shape[:2] != tile.shape[:2] else PAPER + (tile - PAPER) * mask
+        for tile, mask in zip(tiles, masks, strict=True)
+    ]
+
+
+def _opacity(importance: Tensor, spec: InputSpec | None) -> Numbers | None:
+    """``[H, W, 1]``, blurred by a pixel, 1 where much mattered; ``None`` for what is not drawn by pixels."""
+    if importance.ndim != 2 or isinstance(spec, AudioSpec):
+        return None
+    smooth = avg_pool2d(importance[None, None].float(), 3, 1, 1, count_include_pad=False)[0, 0]
+    full = float(smooth.flatten().quantile(MATTERS)) or 1.0
+    return np.clip(smooth.numpy().astype(np.float64) / full, FAINTEST, 1.0)[..., None]
+
+
+def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int, *, fade: bool) -> Spec:
+    made = made_tiles(pictures, i, fade=fade, draw=real.drawn)
+    first = [] if pictures.origins is None else [real.drawn(pictures.origins[i])]
+    found = real.of(i, k)
+    tile = max(16, (width - 22) // max(1, len(first) + len(made) + len(found)) - GAP)
+    name = pictures.label(i)
+    aside = min(width / 2, max(70, 14 + 7 * len(name)))
+    layers = [
+        text(0, 0, name, size=12, bold=True, limit=aside - 6),
+        *word(aside, 0, pictures.words[i], limit=width - aside - 16),
+    ]
+    left = 0
+    for group in (first, made, found):
+        layers += strip(group, tile, left)
+        left += len(group) * (tile + GAP) + (10 if group else 0)
     first, second = _facts(pictures, i)
     layers += [
         text(0, 20 + tile + 6, first, faint=True, limit=width),
@@ -155,12 +203,12 @@ def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int) -> 
     return panel(width, 20 + tile + 40, layers)
 
 
-def strip(tiles: list[Numbers], tile: int, left: float) -> list[Spec]:
+def strip(tiles: list[Numbers], tile: int, left: float, top: float = 20) -> list[Spec]:
     """Tiles side by side, as one picture."""
     if not tiles:
         return []
     across = len(tiles) * (tile + GAP) - GAP
-    return [image(png(sheet([*tiles], 2 * tile, columns=len(tiles), gap=2 * GAP)), left, 20, across, tile)]
+    return [image(png(sheet([*tiles], 2 * tile, columns=len(tiles), gap=2 * GAP)), left, top, across, tile)]
 
 
 def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
@@ -168,63 +216,28 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
         return ("no start excited this unit", "")
     ratio, untrained = float(pictures.ratio[i]), float(pictures.untrained_ratio[i])
     first = f"reached {number(ratio, 2)} × the largest real, untrained {number(untrained, 2)} ×"
+    if pictures.origin_values is not None:
+        began = number(float(pictures.origin_values[i] / pictures.largest[i]), 2)
+        first = f"from {began} × to {number(ratio, 2)} × the largest, untrained {number(untrained, 2)} ×"
     distance, agree = number(float(pictures.distance[i]), 2), number(float(pictures.agreement[i]), 2)
     control = number(float(pictures.untrained_agreement[i]), 2)
+    if pictures.moved is not None:
+        what = "changes" if pictures.params.get("method") == "accentuation" else "seeds"
+        away = number(float(pictures.moved[i].mean()), 2)
+        return first, f"{what} agree {agree}, untrained {control} · {away} away from it"
     second = f"seeds agree {agree}, untrained {control} · distance to data {distance}"
     return first, second
 
 
-def _columns(pictures: FeaturePictures, shown: int) -> Spec:
-    """Units down, slots across, the made value in standard deviations from the typical row."""
-    means = pictures.pictures[:shown].double().mean(1).flatten(1)
-    names = _slots(pictures.spec, means.shape[1])
-    strongest = means.abs().amax(0).argsort(descending=True)[:24].tolist()
-    order = [names[j] for j in strongest]
-    end = float(means.abs().max()) or 1.0
-    cells = [
-        {"unit": f"unit {int(pictures.units[i])}", "column": names[j], "value": float(means[i, j])}
-        for i in range(shown)
-        for j in strongest
-    ]
-    units = [f"unit {int(unit)}" for unit in pictures.units[:shown]]
-    colour: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "title": "standard deviations from the typical row",
-    }
-    colour["scale"] = {"domain": [-end, end], "range": scale("vik", 17), "interpolate": "rgb"}
-    colour["legend"] = {"orient": "bottom", "gradientLength": 160}
-    x: Spec = {
-        "field": "unit",
-        "type": "nominal",
-        "sort": units,
-        "title": None,
-        "axis": {"orient": "top", "labelAngle": -45},
-    }
-    y: Spec = {
-        "field": "column",
-        "type": "nominal",
-        "sort": order,
-        "title": None,
-        "axis": {"labelLimit": 170},
-    }
-    return {
-        "width": {"step": 24},
-        "height": {"step": 18},
-        "data": {"values": cells},
-        "mark": {"type": "rect", "cornerRadius": 1},
-        "encoding": {"x": x, "y": y, "color": colour},
-    }
-
-
-def _slots(spec: InputSpec | None, width: int) -> list[str]:
-    named = getattr(spec, "slots", None)
-    return list(named) if named is not None and len(named) == width else [f"input {i}" for i in range(width)]
+def _labels(pictures: FeaturePictures, shown: int) -> list[str]:
+    """Names of objectives, made to differ."""
+    names = [pictures.label(i) for i in range(shown)]
+    return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
 def _alt(pictures: FeaturePictures) -> str:
     if not len(pictures.units):
-        return f"No unit of {pictures.site} was examined."
+        return f"No unit of {place_of(pictures)} was examined."
     counts = {name: pictures.words.count(name) for name in dict.fromkeys(pictures.words)}
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
     started = pictures.ratio[pictures.started.bool()].double()
@@ -232,12 +245,14 @@ def _alt(pictures: FeaturePictures) -> str:
     if len(started):
         times = number(float(started.median()), 2)
         middle = f" The median made input reaches {times} times the largest real activation."
-    return f"{counted(len(pictures.units), 'unit')} of {pictures.site}: {said}.{middle}"
+    what = "unit" if pictures.site != "." and bool((pictures.units >= 0).all()) else "objective"
+    return f"{counted(len(pictures.units), what)} of {place_of(pictures)}: {said}.{middle}"
 
 
 def _table(pictures: FeaturePictures) -> Table:
-    columns = (
-        "unit",
+    plain = all(pictures.label(i) == f"unit {int(pictures.units[i])}" for i in range(len(pictures.units)))
+    columns: tuple[str, ...] = (
+        "unit" if plain else "objective",
         "evidence",
         "reached ÷ largest real",
         "untrained",
@@ -248,7 +263,7 @@ def _table(pictures: FeaturePictures) -> Table:
     )
     body = tuple(
         (
-            int(pictures.units[i]),
+            int(pictures.units[i]) if plain else pictures.label(i),
             Word(pictures.words[i]),
             *(
                 _finite(part[i])
@@ -264,6 +279,12 @@ def _table(pictures: FeaturePictures) -> Table:
         )
         for i in range(len(pictures.units))
     )
+    if pictures.moved is not None and pictures.origin_values is not None:
+        columns += ("the input itself", "moved")
+        body = tuple(
+            (*row, float(pictures.origin_values[i]), float(pictures.moved[i].mean()))
+            for i, row in enumerate(body)
+        )
     return Table(columns, body, f"Made in {number(pictures.seconds)} s.")
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -140,6 +140,25 @@ class Figure:
 
         return vl_convert.vegalite_to_png(written(self.spec(background=THEME.paper)), scale=scale)
 
+    def drawing(self) -> str:
+        """Vector drawing for a paper: a file of its own, dark ink, named fonts, its words as description."""
+        if self.raster is not None:
+            drawn = _svg_around(self.raster, self.alt)
+        else:
+            import vl_convert
+
+            drawn = vl_convert.vegalite_to_svg(written(self.spec()))
+            drawn = drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(self.alt)}" ', 1)
+        words = f"<title>{escape(self.title)}</title><desc>{escape(self.alt)}</desc>"
+        end = drawn.index(">") + 1
+        return drawn[:end] + words + drawn[end:]
+
+    def pdf(self) -> bytes:
+        """One page of vectors, as large as the drawing."""
+        import vl_convert
+
+        return vl_convert.svg_to_pdf(self.drawing())
+
     def panels(self) -> tuple[str, ...]:
         """The drawing as SVGs that may stand side by side or below each other."""
         parts = (self.chart or {}).get("concat")
@@ -178,13 +197,14 @@ class Figure:
         return f"{heading}{image}{note}<details><summary>Show as table</summary>{numbers}</details>"
 
     def save(self, path: str | Path) -> Path:
-        """Write the figure as its ending says: ``.svg``, ``.png``, ``.html`` or ``.json`` (Vega-Lite).
+        """Write the figure as its ending says: ``.svg``, ``.pdf``, ``.png``, ``.html``, ``.json`` (chart).
 
         Raises:
             StoreError: if the ending is another one, or the file cannot be written.
         """
         made: dict[str, Callable[[], str | bytes]] = {
-            ".svg": self.svg,
+            ".svg": self.drawing,
+            ".pdf": self.pdf,
             ".png": self.png,
             ".html": lambda: (
                 f'<!doctype html><meta charset="utf-8"><title>{escape(self.title)}</title>{self.static()}'
@@ -201,6 +221,38 @@ class Figure:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         return {"text/plain": f"{self.title}\n{self.alt}\n{self.table.text()}", "text/html": self.static()}
+
+
+def save_all(drawn: Sequence[Figure], folder: str | Path, *, ending: str = ".svg") -> tuple[Path, ...]:
+    """Write several figures into a folder, numbered in their order and named by their titles.
+
+    Args:
+        drawn: the figures of a page.
+        folder: made where it does not exist.
+        ending: as for :meth:`Figure.save`.
+
+    Returns:
+        The paths.
+
+    Raises:
+        StoreError: if the ending is another one, or a file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> figure = Figure("Units of conv1", "One.", None, None, Table(("n",), ((1,),)))
+        >>> [path.name for path in save_all([figure], tempfile.mkdtemp())]
+        ['01-units-of-conv1.svg']
+    """
+    to = Path(folder)
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{to} is no folder that can be written to: {error}.") from error
+    return tuple(each.save(to / f"{i:02d}-{_slug(each.title)}{ending}") for i, each in enumerate(drawn, 1))
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "figure"
 
 
 def written(spec: Spec) -> str:

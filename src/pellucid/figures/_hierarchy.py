@@ -1,4 +1,4 @@
-"""Four curves of depth beside untrained networks."""
+"""Curves of depth beside untrained networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def hierarchy(found: Hierarchy) -> Figure:
-    """Effective field, selectivity, invariance and composition by depth; bars span the untrained seeds.
+    """Field, selectivity of units and probes, invariance and composition by depth; bars span the seeds.
 
     Args:
         found: from :func:`pellucid.layers.hierarchy`.
@@ -41,13 +41,17 @@ def hierarchy(found: Hierarchy) -> Figure:
         if not bool(found.own[c].isfinite().any()):
             continue
         series = {"this network": found.own[c].tolist(), "untrained copies": middle.tolist()}
-        if len(found.others):
-            series["other seeds, trained"] = found.others[:, c].mean(0).tolist()
         bands = {"untrained copies": torch.stack([low, high], 1).tolist()}
+        if len(found.others):
+            beside = found.others[:, c]
+            series["other seeds, trained"] = beside.mean(0).tolist()
+            bands["other seeds, trained"] = torch.stack([beside.amin(0), beside.amax(0)], 1).tolist()
         level = found.input_invariance if name == "invariance" else None
         charts.append(depth_lines(found.sites, series, name, bands=bands, level=level))
     columns = ("curve", "layer", "this network", "untrained, mean", "lowest", "highest")
     copies = counted(len(found.untrained), "untrained copy", "untrained copies")
+    if len(found.others):
+        copies += f"; {counted(1 + len(found.others), 'trained seed')}"
     note = (
         f"{counted(found.n, 'input')}; {copies}. Dotted: the inputs' own invariance, "
         f"{number(found.input_invariance, 2)}. {found.note}"
@@ -72,4 +76,7 @@ def _alt(found: Hierarchy) -> str:
             else f"{name} ({course}) is nowhere above the untrained copies"
         )
     words = "; ".join(said)
-    return words[:1].upper() + words[1:] + "."
+    words = words[:1].upper() + words[1:] + "."
+    if said and not any(found.apart.values()):
+        words += " Nothing here separates this network from untrained ones: depth alone gives these curves."
+    return words

@@ -176,7 +176,7 @@ def _table(summary: LayerSummary) -> Table:
 
 
 def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:
-    """What one layer is, and its health beside an untrained copy, as a table.
+    """What one layer is, as a table.
 
     Args:
         row: from :func:`pellucid.layers.summary`.
@@ -190,22 +190,16 @@ def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:
         'layer_facts'
     """
     body = (
-        ("kind", row.kind, ""),
-        ("gives", " × ".join(map(str, row.shape)), ""),
-        ("parameters", row.parameters, ""),
-        ("sees", "all" if row.field is None else " × ".join(map(str, row.field)), ""),
-        ("mean activation", row.mean, _beside(row.untrained_mean)),
-        ("sd", row.sd, _beside(row.untrained_sd)),
-        ("dead units", percent(row.dead), percent(row.untrained_dead)),
-        ("saturated", percent(row.saturated), percent(row.untrained_saturated)),
-        (f"effective rank of {row.rank_units}", row.rank, _beside(row.untrained_rank)),
+        ("kind", row.kind),
+        ("gives", " × ".join(map(str, row.shape))),
+        ("units", f"{row.units:,}"),
+        ("parameters", f"{row.parameters:,}"),
+        ("share of the work", percent(row.share)),
+        ("sees of the input", "all" if row.field is None else " × ".join(map(str, row.field))),
+        ("moves by", "–" if row.stride is None else " × ".join(map(str, row.stride))),
     )
     alt = (
         f"{row.site} is a {row.kind} with {counted(row.units, 'unit')}, {percent(row.dead)} of them dead, "
         f"effective rank {number(row.rank)} ({number(row.untrained_rank)} untrained)."
     )
-    return Figure(row.site, alt, None, None, Table(("", "this network", "untrained"), body), " ".join(notes))
-
-
-def _beside(value: float | None) -> str:
-    return number(value)
+    return Figure(row.site, alt, None, None, Table(("", ""), body), " ".join(notes))

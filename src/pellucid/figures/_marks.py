@@ -97,7 +97,7 @@ def panels(parts: Sequence[Spec], *, columns: int = 4) -> Spec:
     """A row of panels that wraps; scales are never shared by accident."""
     if len(parts) == 1:
         return dict(parts[0])
-    apart = dict.fromkeys(("x", "y", "color", "strokeDash"), "independent")
+    apart = dict.fromkeys(("x", "y", "color", "shape", "strokeDash"), "independent")
     resolve: Spec = {"scale": apart}
     return {"concat": list(parts), "columns": columns, "spacing": 24, "resolve": resolve}
 

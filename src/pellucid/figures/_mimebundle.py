@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table as RichTable
 
+NAMES = 32  # characters of a name that stay on one line
 LINES = 24
 
 
@@ -85,7 +86,10 @@ def _rich(table: Table) -> RichTable:
     made = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(table.columns):
         numeric = all(isinstance(row[i], int | float) or row[i] is None for row in shown)
-        made.add_column(Text(column), justify="right" if numeric and shown else "left")
+        # the first column names things: a name cut short is none
+        wide = min(NAMES, max((len(str(row[i])) for row in shown), default=0)) if i == 0 else None
+        side = "right" if numeric and shown else "left"
+        made.add_column(Text(column), justify=side, overflow="fold", min_width=wide)
     for row in shown:
         made.add_row(
             *[Text(cell_text(c), style=look(c.text).colour if isinstance(c, Word) else "") for c in row]

@@ -69,6 +69,16 @@ def captions(shown: Sequence[Explanation], row: int) -> list[str]:
     return [f"{method(each)}: {name}" for each, name in zip(shown, names, strict=True)]
 
 
+def alike(shown: Sequence[Explanation], ends: Sequence[float]) -> list[float]:
+    """Ends of scales, one for each method: its maps of several targets can be compared, those of different
+    methods are in different units.
+    """
+    most: dict[str, float] = {}
+    for each, end in zip(shown, ends, strict=True):
+        most[method(each)] = max(end, most.get(method(each), 0.0))
+    return [most[method(each)] for each in shown]
+
+
 def targets(shown: Sequence[Explanation], row: int) -> str:
     """What is explained, each target once."""
     return " or ".join(dict.fromkeys(target(each, row) for each in shown))

@@ -16,6 +16,7 @@ from pellucid.inputs import AudioSpec
 if TYPE_CHECKING:
     from PIL import Image
 
+BLOCKS = 3  # below as many pixels per value, blocks are not told apart
 _LARGE = 12_000  # bytes: below this a picture is kept exactly
 
 
@@ -98,10 +99,11 @@ def hatch(picture: Numbers, *, step: int = 12, width: int = 3) -> Numbers:
 
 
 def fit(picture: Numbers, size: int) -> Pixels:
-    """A picture whose longer side is about ``size``: small ones in whole blocks, large ones averaged down."""
+    """A picture whose longer side is about ``size``: small ones in whole blocks, others resampled."""
     pixels = np.round(np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
     longest = max(pixels.shape[:2])
-    if longest <= size:
+    # blocks of one or two pixels would leave a third of the place empty and show nothing more
+    if longest == size or size // longest > BLOCKS:
         return pixels.repeat(size // longest, axis=0).repeat(size // longest, axis=1)
     from PIL import Image
 

@@ -13,7 +13,7 @@ from pellucid.figures._evidence import extended
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import captions, compared, failed, method, target, targets, verdict
+from pellucid.figures._parts import alike, captions, compared, failed, method, target, targets, verdict
 from pellucid.figures._pixels import colour_bar, fit, hatch, is_picture, limit_of, overlay, png, seen
 from pellucid.figures._theme import THEME, Spec
 from pellucid.figures._words import flat, picture_like, where
@@ -41,7 +41,7 @@ def saliency(
     Args:
         explanations: one or several of the same input; several are shown side by side.
         row: which row of them.
-        limits: one scale for all panels, or each its own.
+        limits: one scale for all panels, or each method its own, the same for all its targets.
         show_input: the input as the first panel.
         control: the random control as the last panel.
         numbers: the answers of the evidence below each map.
@@ -64,7 +64,7 @@ def saliency(
     shown = compared(explanations, row, picture_like, "explains no picture. Use bars() for columns.")
     maps = [flat(each, row) for each in shown]
     together = max(limit_of(each) for each in maps)
-    ends = [together if limits == "shared" else limit_of(each) for each in maps]
+    ends = [together] * len(maps) if limits == "shared" else alike(shown, [limit_of(each) for each in maps])
     base = _base(shown[0], row)
     named = targets(shown, row)
     parts: list[Spec] = []

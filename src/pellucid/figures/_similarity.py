@@ -29,25 +29,40 @@ def similarity(found: RepresentationSimilarity) -> Figure:
         'similarity'
     """
     rows, columns = found.sites, found.other_sites
-    matrix = heat(rows, columns, found.values.tolist(), "unbiased linear CKA", domain=(0, 1))
-    charts: list[Spec] = [matrix]
-    if found.references:
+    if len(rows) == 1:
+        charts: list[Spec] = [_row(found)]
+    else:
+        cell = 22 if len(columns) <= 40 else max(4, 880 // len(columns))
+        charts = [heat(rows, columns, found.values.tolist(), "unbiased linear CKA", domain=(0, 1), cell=cell)]
+    if found.references and len(rows) > 1:
         lines = {f"with {name}": line.tolist() for name, line in found.references.items()}
         charts.append(depth_lines(rows, lines, "each layer with its counterpart", domain=(0, 1)))
     body = tuple(
-        (row, column, float(found.values[i, j]), float(found.null[i, j]))
+        (row, column, float(found.values[i, j]), float(found.null[i, j]), _less(found, i, j))
         for i, row in enumerate(rows)
         for j, column in enumerate(columns)
         if rows != columns or i < j
     )
     body += tuple(
-        (row, f"the same, {name}", float(line[i]), None)
+        (row, f"the same, {name}", float(line[i]), None, None)
         for name, line in found.references.items()
         for i, row in enumerate(rows)
     )
     note = f"{counted(found.n, 'row')} in blocks of {found.block}. {found.note}".strip()
-    table = Table(("layer", "with", "CKA", "random pairings stay below"), body)
+    table = Table(("layer", "with", "CKA", "random pairings stay below", "less chance"), body)
     return Figure("How alike layers are", _alt(found), panels(charts, columns=2), None, table, note)
+
+
+def _less(found: RepresentationSimilarity, i: int, j: int) -> float | None:
+    return None if found.shrunk is None else float(found.shrunk[i, j])
+
+
+def _row(found: RepresentationSimilarity) -> Spec:
+    """One layer with every other, by depth: below it what chance reaches, as levels its own twins."""
+    lines = {f"with {found.sites[0]}": found.values[0].tolist(), "random pairings": found.null[0].tolist()}
+    for name, line in found.references.items():
+        lines[f"itself, {name}"] = [float(line[0])] * len(found.other_sites)
+    return depth_lines(found.other_sites, lines, "unbiased linear CKA", domain=(0, 1))
 
 
 def _alt(found: RepresentationSimilarity) -> str:

@@ -14,7 +14,7 @@ from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._heard import FINE, Scale, frame, heard, outline, scale_of
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number, signed
-from pellucid.figures._parts import captions, compared, failed, method, shares, targets, verdict
+from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, verdict
 from pellucid.figures._pixels import array, colour_bar, hatch, limit_of, overlay, png
 from pellucid.figures._saliency import Limits, displaced
 from pellucid.figures._sound_words import sound_like, where_heard
@@ -43,7 +43,7 @@ def sound(
     Args:
         explanations: one or several of the same sound.
         row: which row of them.
-        limits: one scale for all panels, or each its own.
+        limits: one scale for all panels, or each method its own, the same for all its targets.
         control: the random control as the last panel.
         size: width of a panel in pixels.
 
@@ -67,7 +67,7 @@ def sound(
     scale = scale_of(spec, x, size)
     maps = [_columns(array(each.map[row].sum(0)), spec) for each in shown]
     ends = [limit_of(each) for each in maps]
-    ends = [max(ends)] * len(ends) if limits == "shared" else ends
+    ends = [max(ends)] * len(ends) if limits == "shared" else alike(shown, ends)
     named = targets(shown, row)
     base = _blocks(heard(x, spec, scale), scale)
     parts = [_panel("input", np.round(base * 255).astype(np.uint8), scale, caption=f"why {named}?")]

@@ -15,7 +15,7 @@ from pellucid.figures._colour import Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import captions, compared, failed, method, shares, targets, verdict
+from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, verdict
 from pellucid.figures._pixels import colour_bar, limit_of
 from pellucid.figures._theme import Spec
 from pellucid.figures._words import words
@@ -67,7 +67,7 @@ def tokens(
     Args:
         explanations: one or several of the same text; several are shown one below the other.
         row: which row of them.
-        shared: one scale for all strips; else each its own.
+        shared: one scale for all strips; else each method its own, the same for all its targets.
         control: the random control as the last strip.
         width: of a strip in pixels.
 
@@ -91,9 +91,9 @@ def tokens(
         explanations, row, text_like, "explains no text. Use explanations() for any kind of input."
     )
     values = [np.array([part.value for part in shares(each, row)], dtype=np.float64) for each in shown]
-    boxes, height = _laid(shown[0], row, width)
+    boxes, height = laid(cast("TextSpec", shown[0].spec), shown[0].point[row : row + 1], width)
     ends = [limit_of(v) if len(v) else 0.0 for v in values]
-    ends = [max(ends)] * len(ends) if shared else ends
+    ends = [max(ends)] * len(ends) if shared else alike(shown, ends)
     heads = captions(shown, row)
     parts = [
         _strip(head, v, end, boxes, (width, height), verdict(each, row))
@@ -120,9 +120,8 @@ def _said(explanation: Explanation, row: int) -> str:
     return f" Evidence: {word}." if word else ""
 
 
-def _laid(explanation: Explanation, row: int, width: int) -> tuple[list[Box], int]:
-    """Tokens in reading order, wrapped in lines; pieces of a word touch, words stand apart."""
-    spec, x = cast("TextSpec", explanation.spec), explanation.point[row : row + 1]
+def laid(spec: TextSpec, x: Tensor, width: int) -> tuple[list[Box], int]:
+    """Tokens of a text ``[1, T]`` in reading order, wrapped in lines; pieces of a word touch."""
     groups = torch.broadcast_to(spec.groups(x), x.shape)[0].tolist()
     boxes: list[Box] = []
     left, top, before = 0.0, 0.0, -1
@@ -130,7 +129,7 @@ def _laid(explanation: Explanation, row: int, width: int) -> tuple[list[Box], in
         if not name:
             continue
         left += 0 if part == before >= 0 or not left else 3
-        wide = _wide(name) + 2 * MARGIN
+        wide = drawn_width(name) + 2 * MARGIN
         if left + wide > width and left:
             left, top = 0.0, top + LINE
         boxes.append(Box(name, part, left, top, wide))
@@ -138,7 +137,7 @@ def _laid(explanation: Explanation, row: int, width: int) -> tuple[list[Box], in
     return boxes, int(top) + LINE
 
 
-def _wide(name: str) -> float:
+def drawn_width(name: str) -> float:
     """About how wide letters are drawn."""
     return sum(LETTER * (1.35 if c in WIDE else 0.55 if c in SLIM else 1.0) for c in name)
 

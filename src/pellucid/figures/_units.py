@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from pellucid._core import Dataset
 from pellucid.errors import InputError
-from pellucid.figures._features import GAP, Real, strip
-from pellucid.figures._figure import Figure, Table
-from pellucid.figures._marks import panel, panels, text
+from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._exemplars import LINE, read, text_card
+from pellucid.figures._features import GAP, strip
+from pellucid.figures._figure import Figure, Table, Word
+from pellucid.figures._marks import panel, panels, text, word
 from pellucid.figures._numbers import counted, interval, number, percent
-from pellucid.figures._pixels import is_picture
-from pellucid.figures._theme import Spec
+from pellucid.figures._pixels import is_picture, seen
+from pellucid.figures._real import Real
+from pellucid.figures._theme import THEME, Spec
+from pellucid.inputs import TextSpec
 
 if TYPE_CHECKING:
-    from pellucid.layers import Exemplars, Selectivity, UnitEffects
+    from pellucid.features import FeaturePictures
+    from pellucid.layers import Exemplars, Selectivity, UnitEffects, UnitValues
+
+CLASSES = 20  # above which their means are not drawn
 
 
 def unit_grid(
@@ -24,13 +33,19 @@ def unit_grid(
     selectivity: Selectivity | None = None,
     untrained: Selectivity | None = None,
     effects: UnitEffects | None = None,
+    pictures: FeaturePictures | None = None,
+    values: UnitValues | None = None,
     *,
     limit: int = 12,
+    first: int = 0,
     tile: int = 40,
+    noun: str = "unit",
+    place: str = "",
 ) -> Figure:
     """One card per unit, those with the largest effect first.
 
-    Left the strongest real inputs, cut to what the unit sees; right inputs from the middle of its range.
+    On top the strongest real inputs, cut to what the unit sees; below inputs from the middle of its range,
+    what was made to move it, and its mean for each class.
 
     Args:
         strongest: from :func:`pellucid.layers.exemplars`.
@@ -39,8 +54,13 @@ def unit_grid(
         selectivity: the class that each unit tells best.
         untrained: the same of an untrained copy.
         effects: what breaks without each unit.
+        pictures: made inputs of some of the units.
+        values: what each gives for each row of ``dataset``.
         limit: how many units are drawn; the table has all.
+        first: how many are skipped before.
         tile: width of one input in pixels.
+        noun: what a unit is called.
+        place: what they are units of; the layer where it is left out.
 
     Returns:
         Figure; for columns a table.
@@ -52,28 +72,67 @@ def unit_grid(
         >>> unit_grid.__name__
         'unit_grid'
     """
-    for other in (middle, selectivity, effects):
+    for other in (middle, selectivity, effects, values):
         if other is not None and (
             other.site != strongest.site or other.units.tolist() != strongest.units.tolist()
         ):
             raise InputError(f"Parts of {other.site} and {strongest.site}, or of other units, make no page.")
+    called = place or strongest.site
     order = _order(strongest, effects, selectivity)
+    shown = order[first : first + limit]
     chart = None
-    if is_picture(dataset.inputs[:1], dataset.spec):
-        reals = [Real(None, found, dataset, dataset.spec) for found in (strongest, middle)]
-        lines = [_lines(i, dataset, selectivity, effects) for i in order[:limit]]
-        cards = [
-            _card(reals, int(strongest.units[i]), said, tile)
-            for i, said in zip(order[:limit], lines, strict=True)
-        ]
-        chart = panels(cards, columns=2)
-    columns = ("unit", "largest", "rows", "best class", "AUC", "95 %", "accuracy lost", "95 % ")
-    body = tuple(_row(i, strongest, dataset, selectivity, effects) for i in order)
-    note = f"{min(limit, len(order)) if chart else 0} of {counted(strongest.total, 'unit')} drawn. " + (
-        "Left: strongest; right: from the middle of the range." if chart else ""
+    if is_picture(dataset.inputs[:1], dataset.spec) and shown:
+        grid = _Grid(
+            strongest, middle, dataset, selectivity, untrained, effects, pictures, values, tile, noun
+        )
+        chart = panels([grid.card(i) for i in shown], columns=3)
+    elif isinstance(dataset.spec, TextSpec) and shown:
+        cards = [(i, _lines(i, dataset, selectivity, untrained, effects)) for i in shown]
+        chart = panels([_words(strongest, dataset, dataset.spec, i, said) for i, said in cards], columns=2)
+    elif selectivity is not None and shown:
+        shown = order[first : first + 2 * limit]
+        chart = _dots(shown, dataset, selectivity, untrained, noun)
+    body = tuple(_row(i, strongest, dataset, selectivity, untrained, effects, pictures) for i in order)
+    columns = (noun, "largest", "rows", "best class", "AUC", "95 %", "untrained", "accuracy lost", "95 % ")
+    columns += ("made input",) if pictures is not None else ()
+    note = _note(
+        len(shown) if chart else 0, first, len(order), strongest, dataset, effects, selectivity, noun
     )
-    alt = _alt(strongest, dataset, selectivity, untrained)
-    return Figure(f"Units of {strongest.site}", alt, chart, None, Table(columns, body), note.strip())
+    alt = _alt(strongest, dataset, selectivity, untrained, noun, called)
+    return Figure(f"{noun.capitalize()}s of {called}", alt, chart, None, Table(columns, body), note)
+
+
+def _note(
+    drawn: int,
+    first: int,
+    looked: int,
+    strongest: Exemplars,
+    dataset: Dataset,
+    effects: UnitEffects | None,
+    selectivity: Selectivity | None,
+    noun: str,
+) -> str:
+    said = f"{drawn} of {counted(strongest.total, noun)} drawn"
+    said += f", after the first {first}" if first else ""
+    if effects is not None or selectivity is not None:
+        said += (
+            ", those "
+            + ("without which the lead falls most" if effects is not None else "that tell most")
+            + " first"
+        )
+    said += f"; {looked} were looked at, those that real inputs move most" if looked < strongest.total else ""
+    if not drawn:
+        return said + "."
+    if isinstance(dataset.spec, TextSpec):
+        return f"{said}. {read(strongest, dataset)}"
+    if not is_picture(dataset.inputs[:1], dataset.spec):
+        return f"{said}. Rule: 95 % interval; ring: the same unit of an untrained copy; 0.5 is chance."
+    lines = read(strongest, dataset) if strongest.maps is not None else ""
+    return (
+        f"{said}. Top: strongest real inputs. Below: inputs of the 90 % and 50 % quantile; synthetic ones "
+        "where they were made; the mean activation for each class, the largest in blue. "
+        f"{lines}"
+    ).strip()
 
 
 def _order(strongest: Exemplars, effects: UnitEffects | None, selectivity: Selectivity | None) -> list[int]:
@@ -84,24 +143,133 @@ def _order(strongest: Exemplars, effects: UnitEffects | None, selectivity: Selec
     return list(range(len(strongest.units)))
 
 
-def _card(reals: list[Real], unit: int, said: tuple[str, str], tile: int) -> Spec:
-    top, middle = (real.tiles(unit, 6) for real in reals)
-    left = len(top) * (tile + GAP) + 10
-    across = left + max(1, len(middle)) * (tile + GAP)
-    layers = [text(0, 0, f"unit {unit}", size=12, bold=True)]
-    layers += [*strip(top, tile, 0), *strip(middle, tile, left)]
-    layers += [text(0, 26 + tile + 16 * i, line, faint=True, limit=across) for i, line in enumerate(said)]
-    return panel(across, 20 + tile + 40, layers)
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """All that the cards have in common."""
+
+    strongest: Exemplars
+    middle: Exemplars
+    dataset: Dataset
+    selectivity: Selectivity | None
+    untrained: Selectivity | None
+    effects: UnitEffects | None
+    pictures: FeaturePictures | None
+    values: UnitValues | None
+    tile: int
+    noun: str
+
+    def card(self, i: int) -> Spec:
+        """One unit: a head, two lines of pictures, two of words."""
+        unit, tile, spec = int(self.strongest.units[i]), self.tile, self.dataset.spec
+        step, below = tile + GAP, 38 + tile
+        real = Real(None, self.strongest, self.dataset, spec).tiles(unit, 6)
+        rest = Real(None, self.middle, self.dataset, spec).tiles(unit, 2)
+        layers = [text(0, 0, f"{self.noun} {unit}", size=12, bold=True)]
+        layers += [*strip(real, tile, 0), *strip(rest, tile, 0, below)]
+        layers.append(text(0, below - 14, "90 %, 50 %", size=10, faint=True))
+        made = self._made(unit)
+        if made is not None and self.pictures is not None:
+            head = 12 + 7 * len(f"{self.noun} {unit}")
+            layers += word(head, 0, self.pictures.words[made], limit=6 * step - head - 15)
+            tiles = [seen(each, self.pictures.spec) for each in self.pictures.pictures[made][:2]]
+            layers += strip(tiles, tile, 2 * step + 8, below)
+            layers.append(text(2 * step + 8, below - 14, "synthetic", size=10, faint=True))
+        layers += self._means(i, 4 * step + 18, below)
+        across = 6 * step - GAP
+        said = _lines(i, self.dataset, self.selectivity, self.untrained, self.effects)
+        layers += [
+            text(0, below + tile + 6 + 15 * line, words, size=10, faint=True, limit=across)
+            for line, words in enumerate(said)
+        ]
+        return panel(across, below + tile + 40, layers)
+
+    def _made(self, unit: int) -> int | None:
+        units = [] if self.pictures is None else self.pictures.units.tolist()
+        return units.index(unit) if unit in units else None
+
+    def _means(self, i: int, left: float, top: float) -> list[Spec]:
+        """A bar per class: the mean of the unit for its inputs, from the smallest to the largest."""
+        names, answers = self.dataset.classes, self.dataset.answers
+        if self.values is None or not names or len(names) > CLASSES:
+            return []
+        own = self.values.values[:, i].double()
+        means = [float(own[answers == k].mean()) for k in range(len(names))]
+        known = [value for value in means if math.isfinite(value)]
+        low, high = min([0.0, *known]), max([0.0, *known])
+        width = min(12.0, (6 * (self.tile + GAP) - left) / max(1, len(means)))
+        best = max(range(len(means)), key=lambda k: means[k] if math.isfinite(means[k]) else -math.inf)
+        layers = [text(left, top - 14, "mean by class", size=10, faint=True)]
+        at = [_height(value, low, high, self.tile) for value in (0.0, *means)]
+        for k, end in enumerate(at[1:]):
+            mark: Spec = {"type": "rect", "color": OKABE_ITO[0] if k == best else THEME.muted}
+            mark |= {"x": left + width * k, "x2": left + width * (k + 1) - 1}
+            mark |= {"y": top + min(end, at[0]), "y2": top + max(end, at[0]) + 1}
+            layers.append({"data": {"values": [{}]}, "mark": mark, "encoding": {}})
+        return layers
+
+
+def _height(value: float, low: float, high: float, tile: int) -> float:
+    """Pixels from the top."""
+    if not math.isfinite(value) or not high > low:
+        return float(tile)
+    return tile * (high - value) / (high - low)
+
+
+def _dots(
+    shown: list[int], dataset: Dataset, selectivity: Selectivity, untrained: Selectivity | None, noun: str
+) -> Spec:
+    """How well each unit tells the class that it tells best, where inputs cannot be drawn."""
+    points: list[Spec] = [
+        {
+            "unit": f"{noun} {int(selectivity.units[i])}: {_class(dataset, int(selectivity.classes[i]))}",
+            "auc": float(selectivity.auc[i]),
+            "low": float(selectivity.low[i]),
+            "high": float(selectivity.high[i]),
+            "untrained": None if untrained is None else float(untrained.auc[i]),
+        }
+        for i in shown
+    ]
+    x: Spec = {"field": "auc", "type": "quantitative", "title": "AUC", "scale": {"domain": [0.4, 1]}}
+    x["axis"] = {"values": [0.5, 0.75, 1], "format": ".2f"}
+    x["scale"] = {"domain": [0.4, 1], "clamp": True}
+    y: Spec = {"field": "unit", "type": "nominal", "sort": [p["unit"] for p in points], "title": None}
+    y["axis"] = {"grid": False, "labelLimit": 180}
+    reach: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
+    reach["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
+    dot: Spec = {"mark": {"type": "point", "filled": True, "size": 55, "color": OKABE_ITO[0], "opacity": 1}}
+    dot["encoding"] = {"x": x, "y": y}
+    ring: Spec = {"mark": {"type": "point", "filled": False, "size": 55, "color": THEME.ink, "opacity": 0.9}}
+    ring |= {"transform": [{"filter": "isValid(datum.untrained)"}]}
+    ring["encoding"] = {"x": {**x, "field": "untrained"}, "y": y}
+    return {
+        "width": 260,
+        "height": {"step": 20},
+        "title": "the class that each tells best",
+        "data": {"values": points},
+        "layer": [reach, dot, ring],
+    }
+
+
+def _words(strongest: Exemplars, dataset: Dataset, spec: TextSpec, i: int, said: tuple[str, str]) -> Spec:
+    card = text_card(strongest, dataset, spec, i)
+    layers, height = cast("list[Spec]", card["layer"]), cast("float", card["height"])
+    below = [text(0, height + 4 + 16 * j, line, faint=True, limit=LINE) for j, line in enumerate(said)]
+    return panel(LINE, height + 40, [*layers, *below])
 
 
 def _lines(
-    i: int, dataset: Dataset, selectivity: Selectivity | None, effects: UnitEffects | None
+    i: int,
+    dataset: Dataset,
+    selectivity: Selectivity | None,
+    untrained: Selectivity | None,
+    effects: UnitEffects | None,
 ) -> tuple[str, str]:
     first = second = ""
     if selectivity is not None:
         ends = interval(float(selectivity.low[i]), float(selectivity.high[i]))
         name = _class(dataset, int(selectivity.classes[i]))
-        first = f"tells {name}: AUC {number(float(selectivity.auc[i]))} {ends}"
+        first = f"tells {name}: AUC {number(float(selectivity.auc[i]), 2)} {ends}"
+        first += f", untrained {number(float(untrained.auc[i]), 2)}" if untrained is not None else ""
     if effects is not None:
         ends = f"{percent(float(effects.low[i]))} to {percent(float(effects.high[i]))}"
         second = f"accuracy lost without it {percent(float(effects.drop[i]))} ({ends})"
@@ -117,29 +285,41 @@ def _row(
     strongest: Exemplars,
     dataset: Dataset,
     selectivity: Selectivity | None,
+    untrained: Selectivity | None,
     effects: UnitEffects | None,
-) -> tuple[str | float | int | None, ...]:
-    told: tuple[str | float | None, ...] = ("", None, "")
+    pictures: FeaturePictures | None,
+) -> tuple[str | float | int | Word | None, ...]:
+    told: tuple[str | float | None, ...] = ("", None, "", None)
     if selectivity is not None:
         ends = interval(float(selectivity.low[i]), float(selectivity.high[i]))
-        told = (_class(dataset, int(selectivity.classes[i])), float(selectivity.auc[i]), ends)
+        beside = None if untrained is None else float(untrained.auc[i])
+        told = (_class(dataset, int(selectivity.classes[i])), float(selectivity.auc[i]), ends, beside)
     lost: tuple[str | float | None, ...] = (None, "")
     if effects is not None:
         lost = (float(effects.drop[i]), interval(float(effects.low[i]), float(effects.high[i])))
     rows = ", ".join(map(str, strongest.rows[i, :3].tolist()))
-    return (int(strongest.units[i]), float(strongest.values[i, 0]), rows, *told, *lost)
+    unit = int(strongest.units[i])
+    badge: tuple[str | Word, ...] = ()
+    if pictures is not None:
+        units = pictures.units.tolist()
+        badge = (Word(pictures.words[units.index(unit)]) if unit in units else "",)
+    return (unit, float(strongest.values[i, 0]), rows, *told, *lost, *badge)
 
 
 def _alt(
-    strongest: Exemplars, dataset: Dataset, selectivity: Selectivity | None, untrained: Selectivity | None
+    strongest: Exemplars,
+    dataset: Dataset,
+    selectivity: Selectivity | None,
+    untrained: Selectivity | None,
+    noun: str,
+    place: str,
 ) -> str:
-    said = f"{counted(len(strongest.units), 'unit')} of {strongest.site} over {counted(strongest.n, 'input')}"
+    said = f"{counted(len(strongest.units), noun)} of {place} over {counted(strongest.n, 'input')}"
     if selectivity is None:
         return said + "."
     best = int(selectivity.auc.argmax())
     name = _class(dataset, int(selectivity.classes[best]))
-    said += (
-        f"; unit {int(selectivity.units[best])} tells {name} best, AUC {number(float(selectivity.auc[best]))}"
-    )
-    said += f"; the middle unit has {number(float(selectivity.auc.median()))}"
+    auc = number(float(selectivity.auc[best]))
+    said += f"; {noun} {int(selectivity.units[best])} tells {name} best, AUC {auc}"
+    said += f"; the middle one has {number(float(selectivity.auc.median()))}"
     return said + (f", {number(float(untrained.auc.median()))} untrained." if untrained is not None else ".")

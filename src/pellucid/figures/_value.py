@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
-from pellucid.figures._bars import bars, control
+from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._audit import audit
+from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
@@ -16,26 +18,31 @@ from pellucid.figures._effects import effects
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
 from pellucid.figures._figure import Figure, Table
+from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
 from pellucid.figures._influence import influence
+from pellucid.figures._layer_gain import layer_gain
+from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._parts import captions, failed, targets, verdict
+from pellucid.figures._parts import alike, captions, failed, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
+from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
+from pellucid.figures._space import space_map
+from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import text_like, tokens
+from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from pellucid.tasks import Estimate
 
 ROWS = 4
@@ -49,7 +56,8 @@ def explanations(
     Args:
         explained: one or several of the same input.
         row: which row of them.
-        limits: one scale for all panels, or each its own.
+        limits: one scale for all panels, or each method its own, the same for all its targets and for the
+            control.
 
     Returns:
         Figure.
@@ -73,7 +81,10 @@ def explanations(
     # what failed stands last
     several.sort(key=lambda each: failed(verdict(each, row)))
     heads = captions(several, row)
-    drawn = [bars(each, row=row, head=head) for each, head in zip(several, heads, strict=True)]
+    ends = [longest(each, row) for each in several]
+    ends = [max(ends)] * len(ends) if limits == "shared" else alike(several, ends)
+    drawn = [bars(each, row=row, limit=end, head=head)
+             for each, end, head in zip(several, ends, heads, strict=True)]  # fmt: skip
     cards = [each.cards[row] if row < len(each.cards) else None for each in several]
     below = cards if len(several) > 1 else [None]
     charts = [
@@ -87,7 +98,7 @@ def explanations(
     return Figure(
         f"Why {targets(several, row)}",
         " ".join(each.alt for each in drawn),
-        panels([*charts, control(several[0], row=row)], columns=2 if len(charts) == 3 else 3),
+        panels([*charts, control(several[0], row=row, limit=ends[0])], columns=2 if len(charts) == 3 else 3),
         None,
         drawn[0].table if len(drawn) == 1 else Table(("method", *drawn[0].table.columns), body),
         " ".join(dict.fromkeys(each.note for each in drawn if each.note)),
@@ -147,21 +158,11 @@ def _of_subject(subject: Subject) -> list[Figure]:
     ]
     alt = f"{subject.name}: a network for {subject.task}."
     about = Figure(subject.name, alt, None, None, Table(("", ""), tuple(facts)))
-    return [about, _modules(subject.model)]
+    return [layer_map(subject.layer_map()), about]
 
 
 def _few(names: Sequence[str], limit: int = 10) -> str:
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
-
-
-def _modules(model: nn.Module) -> Figure:
-    leaves = [(name, part) for name, part in model.named_modules() if name and not list(part.children())]
-    body = tuple(
-        (name, type(part).__name__, sum(p.numel() for p in part.parameters(recurse=False)))
-        for name, part in leaves
-    )
-    alt = f"{counted(len(body), 'layer')}."
-    return Figure("Layers", alt, None, None, Table(("layer", "kind", "parameters"), body))
 
 
 def _of_check(check: Check) -> list[Figure]:
@@ -191,11 +192,16 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
         "Estimate": _of_estimate,
+        "Audit": audit,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],
+        "LayerGain": lambda found: [layer_gain(found)],
+        "LayerMap": lambda found: [layer_map(found)],
         "LayerSummary": lambda summary: [layer_strip(summary)],
         "RepresentationSimilarity": lambda found: [similarity(found)],
+        "TracedExample": lambda found: [traced(found)],
+        "SpaceMap": lambda found: [space_map(found)],
         "LinearProbes": lambda found: [probes(found)],
         "Concepts": lambda found: [concepts(found)],
         "Dissection": lambda found: [dissection(found)],
@@ -203,10 +209,16 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "EarlyExit": lambda found: [early_exits(found)],
         "ActivationPatching": lambda found: [patching(found)],
         "AttributionPatching": lambda found: [attribution_patches(found)],
+        "ActivationAtlas": lambda found: [activation_atlas(found)],
+        "AttentionHeads": lambda found: [attention_heads(found)],
         "UnitEffects": lambda found: [effects(found)],
+        "CoActivation": lambda found: [co_activation(found)],
         "Hierarchy": lambda found: [hierarchy(found)],
         "EdgeAttribution": lambda found: [edges(found)],
-        "FeaturePictures": lambda pictures: [feature_tiles(pictures)],
+        "FeaturePictures": lambda pictures: [
+            feature_tiles(pictures),
+            *([] if pictures.trust is None else [picture_trust(pictures)]),
+        ],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

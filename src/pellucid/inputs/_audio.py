@@ -40,7 +40,9 @@ class AudioSpec(InputSpec):
         floor: for spectrograms, the level of silence, in dB before standardising.
         absence: what stands in the place of a part taken away: ``"silence"``; ``"noise"``, the background of
             the same sound (frames drawn from its quietest tenth; for waveforms white noise as loud as that);
-            ``"mean"``, the mean level of each bin (``mean`` where it is given, else over each sound).
+            ``"mean"``, the mean level of each bin (``mean`` where it is given, else over each sound). Left
+            open it is silence for waveforms and the mean for spectrograms: silence, the floor of the
+            decibels, lies far from anything that a network of spectrograms learned from.
         seconds_of_cell: length of the cells that are removable parts; 0 gives about 16 along a spectrogram
             and 20 along a waveform.
         bins_of_cell: bins that a cell spans; 0 gives about 8 cells from low to high.
@@ -65,7 +67,7 @@ class AudioSpec(InputSpec):
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     floor: float = FLOOR
-    absence: Literal["silence", "noise", "mean"] = "silence"
+    absence: Literal["", "silence", "noise", "mean"] = ""
     seconds_of_cell: float = 0.0
     bins_of_cell: int = 0
     seed: int = 0
@@ -74,6 +76,8 @@ class AudioSpec(InputSpec):
         """Settle what was left open and refuse what contradicts itself."""
         for name in ("frequencies", "mean", "std"):
             object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
+        if not self.absence:
+            object.__setattr__(self, "absence", "mean" if self.pitched else "silence")
         for name, given, known in (
             ("front", self.front, ("waveform", "spectrogram")),
             ("absence", self.absence, ("silence", "noise", "mean")),
@@ -213,6 +217,14 @@ class AudioSpec(InputSpec):
     def where(self, low: int, high: int) -> str:
         """A stretch of pitch in words: ``"400–800 Hz"``."""
         return f"{self.hertz(low):.0f}–{self.hertz(min(high, len(self.frequencies))):.0f} Hz"
+
+    @property
+    def absent_as(self) -> str:
+        """What stands in the place of a part taken away, in words."""
+        if self.absence == "mean":
+            whose = "the training sounds" if any(self.mean) else "each sound"
+            return f"the mean level of {whose}{' at each pitch' if self.pitched else ''}"
+        return "silence" if self.absence == "silence" else "the background noise of the same sound"
 
     def absent(self, x: Tensor) -> Tensor:
         """``x`` with every part taken away, as ``absence`` says."""

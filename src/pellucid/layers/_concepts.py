@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Question, TargetLike, activations, holm
+from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike, activations, holm
+from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, SiteError
 from pellucid.layers._permuted import Measured, measured
-from pellucid.layers._reach import count_of, rows_of, twin_of
+from pellucid.layers._reach import along, count_of, flat, rows_of, tokens_of, twin_of
 
 FEWEST = 30
 
@@ -85,12 +86,14 @@ def concepts(
     draws: int = 1000,
     most: int = 200,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Concepts:
     """Testing with concept activation vectors: whether the target depends on a concept, at each layer.
 
     The concept's direction is the difference of two means, ``v = mean a(concept) − mean a(random)``, of the
-    flattened activations. With ``g_i`` the slope of the target at the layer for input i::
+    flattened activations (of texts: of their means over tokens, and the slope is that of a change at every
+    token). With ``g_i`` the slope of the target at the layer for input i::
 
         score = share of i with g_i · v > 0        effect = mean of g_i · v
 
@@ -109,6 +112,7 @@ def concepts(
         draws: random concepts.
         most: inputs used of each set, at random; more add little and cost memory.
         untrained_copy: whether to test the same on an untrained copy.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -144,18 +148,18 @@ def concepts(
     asked = _some(inputs, most, how.seed)
     shown = {name: _some(rows, most, how.seed + 1) for name, rows in sets.items()}
     beside = _some(random, most, how.seed + 2)
-    twin = twin_of(model, inputs, how, notes) if untrained_copy else None
+    twin = twin_of(model, along(inputs, spec), how, notes) if untrained_copy else None
     own: list[list[Measured]] = []
     control: list[list[Measured]] = []
     label = ""
     for site in dict.fromkeys(sites):
-        question = Question(model, asked, target, at=site, compute=how)
+        question = Question(model, asked, target, at=site, spec=spec, compute=how)
         label = question.target.label
-        own.append(_at(question, shown, beside, site, draws))
+        own.append(_at(question, asked, shown, beside, site, draws))
         if twin is not None:
             # the trained network's settled target, so that both are asked about the same classes
-            held = Question(twin, asked, question.target, at=site, compute=how)
-            control.append(_at(held, shown, beside, site, draws))
+            held = Question(twin, asked, question.target, at=site, spec=spec, compute=how)
+            control.append(_at(held, asked, shown, beside, site, draws))
     parts, untrained = _tables(own, len(shown)), _tables(control, len(shown))
     p_holm = holm(parts["p"].flatten()).reshape(parts["p"].shape)
     return Concepts(
@@ -211,12 +215,14 @@ def _some(rows: Tensor | Batch, most: int, seed: int) -> Tensor | Batch:
 
 def _at(
     question: Question,
+    asked: Tensor | Batch,
     sets: Mapping[str, Tensor | Batch],
     random: Tensor | Batch,
     site: str,
     draws: int,
 ) -> list[Measured]:
-    slopes = question.gradient().flatten(1).float().cpu()
+    real = tokens_of(asked, question.spec)
+    slopes = _summed(question.model, question.gradient(), real, site).float().cpu()
     seed = question.compute.seed
     plain = _flat(question, random, site)
     found: list[Measured] = []
@@ -228,11 +234,20 @@ def _at(
 
 
 def _flat(question: Question, rows: Tensor | Batch, site: str) -> Tensor:
+    model, spec, real = question.model, question.spec, tokens_of(rows, question.spec)
     parts = [
-        seen[site].detach().flatten(1).float().cpu()
-        for _, seen in activations(question.model, rows, [site], stop=site, compute=question.compute)
+        flat(model, seen[site].detach(), None if real is None else real[some], site).float().cpu()
+        for some, seen in activations(model, rows, [site], stop=site, spec=spec, compute=question.compute)
     ]
     return torch.cat(parts)
+
+
+def _summed(model: nn.Module, slopes: Tensor, real: Tensor | None, site: str) -> Tensor:
+    """Slopes by a change that is the same at every token of a text, as its direction is; else all of them."""
+    if real is None or slopes.ndim != 3:
+        return slopes.flatten(1)
+    steps = slopes.movedim(unit_axis(model, slopes, site), 2)
+    return (steps * real.to(slopes)[:, :, None] if steps.shape[1] == real.shape[1] else steps).sum(1)
 
 
 def _tables(found: list[list[Measured]], count: int) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pellucid._core import Batch, Compute, predict, probe
+from pellucid._core import Batch, Compute, InputSpec, predict, probe
 from pellucid._core._units import unit_axis
 from pellucid.layers._exemplars import Exemplars, exemplars_by
 from pellucid.layers._reach import rows_of
@@ -123,26 +123,28 @@ def solved(x: Tensor, decoder: Tensor) -> Tensor:
     return codes
 
 
-def vectors_of(model: nn.Module, activation: Tensor) -> Tensor:
+def vectors_of(model: nn.Module, activation: Tensor, site: str) -> Tensor:
     """An activation with its units on the last axis: ``[b, …, C]``."""
-    return activation if activation.ndim < 3 else activation.movedim(unit_axis(model, activation), -1)
+    return activation if activation.ndim < 3 else activation.movedim(unit_axis(model, activation, site), -1)
 
 
-def back(model: nn.Module, vectors: Tensor, like: Tensor) -> Tensor:
+def back(model: nn.Module, vectors: Tensor, like: Tensor, site: str) -> Tensor:
     """Inverse of :func:`vectors_of`."""
-    return vectors if like.ndim < 3 else vectors.movedim(-1, unit_axis(model, like))
+    return vectors if like.ndim < 3 else vectors.movedim(-1, unit_axis(model, like, site))
 
 
-def quality_of(model: nn.Module, inputs: Tensor | Batch, made: Dictionary, how: Compute) -> DictionaryQuality:
+def quality_of(
+    model: nn.Module, inputs: Tensor | Batch, made: Dictionary, how: Compute, real: Tensor | None = None
+) -> DictionaryQuality:
     """Error, use, and what survives in the network's answer, over some inputs in three passes."""
-    seen = _Seen(made)
+    seen = _Seen(made, real)
 
     def hold(activation: Tensor) -> Tensor:
-        x = vectors_of(model, activation)
-        return back(model, seen.mean.to(x).expand_as(x), activation)
+        x = vectors_of(model, activation, made.site)
+        return back(model, seen.mean.to(x).expand_as(x).clone(), activation, made.site)
 
     def splice(activation: Tensor) -> Tensor:
-        return back(model, seen.add(vectors_of(model, activation)), activation)
+        return back(model, seen.add(vectors_of(model, activation, made.site)), activation, made.site)
 
     plain = predict(model, inputs, compute=how)
     with probe(model, write={made.site: splice}):
@@ -162,8 +164,8 @@ def quality_of(model: nn.Module, inputs: Tensor | Batch, made: Dictionary, how: 
 class _Seen:
     """Sums over the vectors that a dictionary rebuilt."""
 
-    def __init__(self, made: Dictionary) -> None:
-        self.made = made
+    def __init__(self, made: Dictionary, real: Tensor | None) -> None:
+        self.made, self.real, self.rows = made, real, 0
         self.wrong = self.squares = 0.0
         self.active = self.positions = 0
         self.total = torch.zeros(len(made.mean), dtype=torch.float64)
@@ -174,13 +176,24 @@ class _Seen:
         made = self.made
         codes = made.codes(x)
         again = made.mean.to(x) + made.scale * (codes @ made.decoder.to(x))
+        self._count(*self._real(x, again, codes))
+        return again
+
+    def _real(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        """What stands at tokens, where these are texts."""
+        rows, self.rows = slice(self.rows, self.rows + len(parts[0])), self.rows + len(parts[0])
+        if self.real is None or parts[0].ndim != 3 or parts[0].shape[1] != self.real.shape[1]:
+            return parts
+        here = self.real[rows].to(parts[0].device)
+        return tuple(part[here] for part in parts)
+
+    def _count(self, x: Tensor, again: Tensor, codes: Tensor) -> None:
         self.wrong += float((x - again).double().square().sum())
         self.squares += float(x.double().square().sum())
         self.total += x.double().flatten(0, -2).sum(0).cpu()
         self.active += int((codes > 0).sum())
         self.positions += codes[..., 0].numel()
         self.used |= (codes > 0).flatten(0, -2).any(0).cpu()
-        return again
 
     @property
     def mean(self) -> Tensor:
@@ -208,6 +221,7 @@ def element_exemplars(
     made: Dictionary,
     *,
     k: int = 9,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Exemplars:
     """The real inputs in which each element of a dictionary is strongest, as for units.
@@ -217,6 +231,7 @@ def element_exemplars(
         inputs: ``[N, *shape]``.
         made: the dictionary.
         k: how many.
+        spec: as for :func:`exemplars`.
         compute: how to run.
 
     Returns:
@@ -234,9 +249,9 @@ def element_exemplars(
     """
 
     def coded(activation: Tensor) -> Tensor:
-        return back(model, made.codes(vectors_of(model, activation)), activation)
+        return back(model, made.codes(vectors_of(model, activation, made.site)), activation, made.site)
 
-    found = exemplars_by(model, inputs, made.site, coded, k=k, compute=compute or Compute())
+    found = exemplars_by(model, inputs, made.site, coded, k=k, spec=spec, compute=compute or Compute())
     return replace(found, site=f"{made.kind} dictionary of {made.site}")
 
 

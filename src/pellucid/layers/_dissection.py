@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from pellucid._core import Compute, activations
 from pellucid._core._strongest import chosen_units
-from pellucid._core._units import by_unit
+from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, MethodError
 from pellucid.layers._reach import part_of, twin_of
 
@@ -207,7 +207,7 @@ def _maps(model: nn.Module, inputs: Tensor, site: str, how: Compute) -> Iterator
                 f"{site!r} gives {list(found.shape)}: dissection needs maps [N, channels, H, W]. "
                 "Choose a convolutional layer."
             )
-        yield rows, by_unit(model, found).reshape(found.shape).float().cpu()
+        yield rows, found.movedim(unit_axis(model, found, site), 1).float().cpu()
 
 
 def _thresholds(

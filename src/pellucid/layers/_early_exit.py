@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Reached, activations, predict, probe, wilson
+from pellucid._core import Batch, Compute, InputSpec, Reached, Site, activations, predict, probe, wilson
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
-from pellucid.layers._reach import calls, count_of, leaves, part_of, rows_of, twin_of
+from pellucid.layers._reach import (
+    along,
+    calls,
+    count_of,
+    is_function,
+    leaves,
+    part_of,
+    rows_of,
+    tokens_of,
+    twin_of,
+)
 
 ALIKE = 1e-3
 
@@ -61,6 +71,7 @@ def early_exit(
     *,
     head: str | None = None,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> EarlyExit:
     """Answers read off earlier layers by the network's own last part (the logit lens).
@@ -70,16 +81,19 @@ def early_exit(
     stands before it, with that, so that each layer is normalised by its own statistics.
 
     Before anything is read, a self-check: with the rows entering the last part exchanged, the answers must be
-    exchanged alike. Where they are not, something goes past the last part and no reading could be trusted.
+    exchanged alike. Where they are not, something goes past the last part and no reading could be trusted:
+    an earlier beginning is tried, and if none passes, it is refused. Layers are those through which
+    everything goes, by the same check: of a residual network what its blocks give, not what they add.
 
     Args:
         model: any network of layers of equal shape, such as a transformer or residual network; it comes back
             as it was.
         inputs: ``[N, *shape]``, or a :class:`~pellucid._core.Batch`.
         answers: class numbers int64 ``[N]``, for the accuracy.
-        sites: layers; ``None`` for all of the shape that the last part takes.
+        sites: layers; ``None`` for those of the shape that the last part takes through which everything goes.
         head: the layer with which the last part begins; ``None`` to find it.
         untrained_copy: whether to read an untrained copy too.
+        spec: what an input means; says what goes along with texts.
         compute: how to run.
 
     Returns:
@@ -90,7 +104,8 @@ def early_exit(
         SiteError: if a layer does not exist or does not fit.
 
     Cost:
-        One pass and one more for each layer; the same for the untrained copy.
+        One pass and one more for each layer; the same for the untrained copy. Looking for layers takes a pass
+        of 32 rows for each.
 
     Limits:
         Earlier layers may write in another basis than the last part reads: a low agreement does not say
@@ -112,8 +127,8 @@ def early_exit(
         raise InputError(
             f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
         )
-    start, names = _places(model, inputs, head, sites, how)
-    check = _checked(model, rows_of(inputs, slice(0, min(n, 32))), start, how)
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
+    start, names, check = _places(model, inputs, real, head, sites, how)
     notes: list[str] = []
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 1 if twin is None else 2
@@ -147,14 +162,23 @@ def _agreement(final: Tensor, early: Tensor) -> Tensor:
 
 
 def _places(
-    model: nn.Module, inputs: Tensor | Batch, head: str | None, sites: Sequence[str] | None, how: Compute
-) -> tuple[str, list[str]]:
-    """Where the last part begins, and the layers that can feed it, in the order of the pass."""
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    real: Tensor | None,
+    head: str | None,
+    sites: Sequence[str] | None,
+    how: Compute,
+) -> tuple[str, list[str], float]:
+    """Where the last part begins, the layers that can feed it, in the order of the pass, and the self-check.
+
+    Looked for from the end, past parts that fail the self-check: inside a block something goes around them.
+    """
     found = calls(model, inputs, how)
-    last = leaves(found)[0]
-    options = [leaf.site for leaf in last]
+    last = [leaf for leaf in leaves(found)[0] if not is_function(leaf)]
     if head is not None and head not in {call.site for call in found}:
-        raise SiteError(f"head: no pass reaches {head!r}. {near_misses(head, options)}")
+        raise SiteError(f"head: no pass reaches {head!r}. {near_misses(head, [leaf.site for leaf in last])}")
+    check = _Exchange(model, rows_of(inputs, slice(0, min(count_of(inputs), 32))), real, how)
+    failed: MethodError | None = None
     for place in range(len(last) - 1, 0, -1) if head is None else [-1]:
         start = head or last[place].site
         shape = _entering(model, inputs, start, how)
@@ -162,18 +186,22 @@ def _places(
         if sites is not None:
             wrong = [site for site in sites if site not in fitting]
             if not wrong:
-                return start, [site for site in fitting if site in sites]
+                return start, [site for site in fitting if site in sites], check.passed(start)
             if head is not None:
                 raise SiteError(
                     f"{wrong[0]!r} does not give what {start!r} takes, {shape}. Fitting: {fitting}."
                 )
-        elif _learned(found, fitting) > 1:
+        elif _learned(last, fitting) > 1:
             before = last[place - 1]
             if head is None and "Norm" in type(before.module).__name__ and before.shape == shape:
                 start = before.site
                 fitting = _before(found, start, shape)
-            return start, fitting
-    raise MethodError(
+            try:
+                apart = check.passed(start)
+                return start, [site for site in fitting if check.apart(site) <= ALIKE] or fitting, apart
+            except MethodError as error:
+                failed = failed or error
+    raise failed or MethodError(
         "No early exit: no earlier layer gives what the last part of this network takes. "
         "linear_probes reads layers of any shape."
     )
@@ -190,9 +218,9 @@ def _before(found: Sequence[Reached], start: str, shape: tuple[int, ...] | None)
     return names
 
 
-def _learned(found: Sequence[Reached], names: Sequence[str]) -> int:
+def _learned(last: Sequence[Reached], names: Sequence[str]) -> int:
     """How many of the layers have weights; others only pass on what they were given."""
-    return sum(any(True for _ in call.module.parameters()) for call in found if call.site in names)
+    return sum(any(True for _ in leaf.module.parameters()) for leaf in last if leaf.site in names)
 
 
 def _entering(model: nn.Module, inputs: Tensor | Batch, start: str, how: Compute) -> tuple[int, ...] | None:
@@ -209,29 +237,43 @@ def _entering(model: nn.Module, inputs: Tensor | Batch, start: str, how: Compute
 
 def _side(site: str) -> str:
     """The same call's input: ``norm#1`` is ``norm:in#1``."""
-    name, _, call = site.partition("#")
-    return f"{name}:in#{call}" if call else f"{name}:in"
+    return str(replace(Site.parse(site), side="in", item=None))
 
 
-def _checked(model: nn.Module, inputs: Tensor | Batch, start: str, how: Compute) -> float:
-    """Largest relative difference between exchanged answers and answers to exchanged rows."""
-    n = count_of(inputs)
-    one = Compute(n, how.seed, how.device)
-    order = torch.arange(n).roll(1)
-    plain = predict(model, inputs, compute=one)
-    if plain.ndim < 2 or plain.shape[-1] < 2:
-        raise MethodError(f"Early exits compare answers of classes; this network gives {list(plain.shape)}.")
-    with probe(model, write={_side(start): lambda entering: entering[order.to(entering.device)]}):
-        exchanged = predict(model, inputs, compute=one)
-    apart = float(
-        (exchanged - plain[order.to(plain.device)]).abs().max() / plain.abs().max().clamp_min(1e-12)
-    )
-    if not apart <= ALIKE:
-        raise MethodError(
-            f"The self-check failed: answers do not depend on what enters {start!r} alone "
-            f"(difference {apart:.2g} of the largest output). Name another head=."
-        )
-    return apart
+class _Exchange:
+    """Exchanges rows somewhere in a pass, to see whether the answers depend on what is there alone."""
+
+    def __init__(self, model: nn.Module, inputs: Tensor | Batch, real: Tensor | None, how: Compute) -> None:
+        n = count_of(inputs)
+        self.model, self.inputs = model, inputs
+        self.one, self.order = Compute(n, how.seed, how.device), torch.arange(n)
+        # where a text ends goes around every layer, so texts of one length are exchanged
+        lengths = torch.zeros(n) if real is None else real[:n].sum(1)
+        for length in lengths.unique():
+            alike = (lengths == length).nonzero()[:, 0]
+            self.order[alike] = alike.roll(1)
+        self.plain = predict(model, inputs, compute=self.one)
+        if self.plain.ndim < 2 or self.plain.shape[-1] < 2:
+            raise MethodError(
+                f"Early exits compare answers of classes; this network gives {list(self.plain.shape)}."
+            )
+
+    def apart(self, site: str) -> float:
+        """Largest relative difference between exchanged answers and answers to exchanged rows."""
+        with probe(self.model, write={site: lambda here: here[self.order.to(here.device)]}):
+            exchanged = predict(self.model, self.inputs, compute=self.one)
+        wanted = self.plain[self.order.to(self.plain.device)]
+        return float((exchanged - wanted).abs().max() / self.plain.abs().max().clamp_min(1e-12))
+
+    def passed(self, start: str) -> float:
+        """The same of what enters a layer; raises where it is too large."""
+        apart = self.apart(_side(start))
+        if not apart <= ALIKE:
+            raise MethodError(
+                f"The self-check failed: answers do not depend on what enters {start!r} alone "
+                f"(difference {apart:.2g} of the largest output). Name another head=."
+            )
+        return apart
 
 
 def _read(

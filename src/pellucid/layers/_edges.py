@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Question, Target, TargetLike, activations, probe
+from pellucid._core import Batch, Compute, InputSpec, Question, Target, TargetLike, activations, probe
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError
 from pellucid.layers._patching import asked_of_both, difference
+from pellucid.layers._reach import along
 
 CUTS = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -59,6 +60,7 @@ def edge_attribution(
     steps: int = 4,
     most: int = 16,
     draws: int = 3,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> EdgeAttribution:
     """Shares of the difference between two inputs by connection, estimated by slopes and really patched.
@@ -77,6 +79,7 @@ def edge_attribution(
         steps: points at which slopes are taken.
         most: sink units looked at, those with the largest share.
         draws: random orders.
+        spec: what an input means; says what goes along with texts.
         compute: how to run.
 
     Returns:
@@ -106,11 +109,12 @@ def edge_attribution(
     how = compute or Compute(batch_size=128)
     if min(steps, most, draws) < 1:
         raise InputError(f"steps, most and draws must be at least 1, got {steps}, {most} and {draws}.")
+    clean, corrupt = along(clean, spec), along(corrupt, spec)
     good, bad = asked_of_both(model, clean, corrupt, target, sink, how)
     whole = difference(good.base, bad.base)
     start, end = bad.point, good.point
     slope = bad.gradient(_line(start, end, steps), steps)
-    axis = unit_axis(model, start)
+    axis = unit_axis(model, start, sink)
     share = ((slope * (end - start)).double().movedim(axis, 1)).reshape(len(start), start.shape[axis], -1)
     sinks = share.sum(2).mean(0).abs().argsort(descending=True, stable=True)[:most].sort().values.cpu()
     before, after = good.seen(source), bad.seen(source)
@@ -158,7 +162,7 @@ def _edges(
 ) -> Tensor:
     """``[U, V]``, one backward pass from each sink unit to the source."""
     start, end = ends
-    own = unit_axis(model, start)
+    own = unit_axis(model, start, source)
     found: list[Tensor] = []
     for unit in sinks.tolist():
 
@@ -201,7 +205,7 @@ class _Ends:
     def _sink(self, on: Tensor) -> Tensor:
         """The sink with each unit as it would be if only its own kept edges carried clean signals."""
         made = self.question.point.clone()
-        own = unit_axis(self.question.model, self.start)
+        own = unit_axis(self.question.model, self.start, self.source)
         shape = [1] * self.start.ndim
         shape[own] = -1
         for v, unit in enumerate(self.sinks.tolist()):

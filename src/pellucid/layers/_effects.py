@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Question, Target
+from pellucid._core import Batch, Compute, InputSpec, Question, Site, Target
+from pellucid._core._functions import HEADS
 from pellucid._core._strongest import chosen_units
-from pellucid._core._units import unit_axis
+from pellucid._core._units import by_unit, unit_axis
 from pellucid.errors import InputError
-from pellucid.layers._reach import count_of
+from pellucid.layers._reach import count_of, tokens_of
 
 Z95 = 1.959964
 
@@ -62,6 +63,7 @@ def unit_effects(
     site: str,
     *,
     units: Sequence[int] | Tensor | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> UnitEffects:
     """Accuracy lost, overall and by class, when each unit in turn is held at its mean over the inputs.
@@ -70,8 +72,10 @@ def unit_effects(
         model: a classifier; it comes back as it was.
         inputs: ``[N, *shape]``.
         answers: class numbers int64 ``[N]``.
-        site: the layer; a channel is held at its mean at every position.
+        site: the layer; a channel is held at its mean at every position, a head of attention
+            (``"attn:heads()"``) at the mean of each of its features.
         units: which units; ``None`` for all.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -89,7 +93,8 @@ def unit_effects(
         interval is of one unit, not corrected for their number.
 
     Source:
-        Morcos et al. 2018, On the importance of single directions for generalization, arXiv 1803.06959.
+        Morcos et al. 2018, On the importance of single directions for generalization, arXiv 1803.06959;
+        Agresti & Min 2005, Simple improved confidence intervals for comparing matched proportions.
 
     Example:
         >>> x = torch.eye(2).repeat(20, 1)
@@ -103,19 +108,26 @@ def unit_effects(
         raise InputError(
             f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
         )
-    question = Question(model, inputs, _lead(answers.cpu()), at=site, compute=how)
+    question = Question(model, inputs, _lead(answers.cpu()), at=site, spec=spec, compute=how)
     point = question.point
     if point.ndim < 2:
         raise InputError(f"{site!r} gives one number per row: there are no units to take away.")
-    axis = unit_axis(model, point)
+    axis = unit_axis(model, point, site)
     picked = chosen_units(units, point.shape[axis], site)
-    others = [k for k in range(point.ndim) if k != axis]
-    mean = point.mean(others)
+    # of a head each of its features is held at its own mean
+    over = [0, 2] if Site.parse(site).function == HEADS else [k for k in range(point.ndim) if k != axis]
+    mean = point.mean(over, keepdim=True)
+    real = tokens_of(inputs, spec)
+    places = by_unit(model, point, site)
+    if real is not None and places.shape[2] == real.shape[1]:
+        shape = [1] * point.ndim
+        shape[axis] = -1
+        mean = places.movedim(1, 2)[real.to(point.device)].mean(0).reshape(shape)
 
     def without(ks: Tensor, rows: slice) -> Tensor:
         made = point[rows].expand(len(ks), *point[rows].shape).clone()
         for variant, unit in zip(made, picked[ks].tolist(), strict=True):
-            variant.select(axis, unit).fill_(float(mean[unit]))
+            variant.select(axis, unit).copy_(mean.select(axis, unit))
         return made
 
     base = question.base.double().cpu()
@@ -125,21 +137,34 @@ def unit_effects(
     present, number = answers.cpu().unique(return_inverse=True)
     member = torch.nn.functional.one_hot(number, len(present)).double()
     drop, margin = lost.mean(1), fall.mean(1)
-    reach, margin_reach = (Z95 * part.std(1) / max(1, n) ** 0.5 for part in (lost, fall))
+    low, high = paired(lost)
+    reach = Z95 * fall.std(1) / max(1, n) ** 0.5
     return UnitEffects(
         site,
         picked,
         float((base > 0).double().mean()),
         drop,
-        drop - reach,
-        drop + reach,
+        low,
+        high,
         margin,
-        margin - margin_reach,
-        margin + margin_reach,
+        margin - reach,
+        margin + reach,
         lost @ member / member.sum(0),
         present,
         n,
     )
+
+
+def paired(lost: Tensor) -> tuple[Tensor, Tensor]:
+    """95 % interval of the mean of ``[U, N]`` of -1, 0 and 1, with half a case more of each kind.
+
+    Without these the interval of a unit that changed no answer would be nothing, however few inputs.
+    """
+    worse, better = (lost > 0).double().sum(1) + 0.5, (lost < 0).double().sum(1) + 0.5
+    n = lost.shape[1] + 2
+    middle = (worse - better) / n
+    reach = Z95 * ((worse + better) / n - middle.square()).clamp_min(0).div(n).sqrt()
+    return (middle - reach).clamp_min(-1), (middle + reach).clamp_max(1)
 
 
 def _lead(answers: Tensor) -> Target:

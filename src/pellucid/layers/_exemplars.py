@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute
+from pellucid._core import Batch, Compute, InputSpec, activations
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
 from pellucid._core._strongest import Strongest, strongest
+from pellucid._core._units import by_unit, position_shape
 from pellucid.errors import InputError
-from pellucid.layers._reach import count_of, rows_of
+from pellucid.layers._reach import count_of, rows_of, tokens_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,9 @@ class Exemplars:
             positions.
         total: units of the layer, of which ``units`` may be a part.
         n: inputs looked at.
+        positions: int64 ``[U, k, axes]``, where in the layer the value stands.
+        maps: ``[U, k, *positions]``, the unit's activations in each of these inputs, from
+            :func:`exemplar_maps`; ``None`` where they were not asked for.
     """
 
     site: str
@@ -39,6 +43,8 @@ class Exemplars:
     boxes: Tensor | None
     total: int
     n: int
+    positions: Tensor | None = None
+    maps: Tensor | None = None
 
 
 def exemplars(
@@ -48,6 +54,7 @@ def exemplars(
     *,
     k: int = 9,
     units: Sequence[int] | Tensor | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Exemplars:
     """The ``k`` inputs with the largest value of each unit of a layer; a channel's value is its largest one.
@@ -58,6 +65,8 @@ def exemplars(
         site: the layer.
         k: how many; all N where there are fewer.
         units: which units; ``None`` for all.
+        spec: what an input means; says what goes along with texts, and which positions are padding: these
+            are not looked at.
         compute: how to run.
 
     Returns:
@@ -86,7 +95,7 @@ def exemplars(
         >>> exemplars(nn.ReLU(), torch.tensor([[1.0], [3.0], [2.0]]), ".", k=2).rows.tolist()
         [[1, 2]]
     """
-    return exemplars_of(model, inputs, [site], k=k, units=units, compute=compute)[0]
+    return exemplars_of(model, inputs, [site], k=k, units=units, spec=spec, compute=compute)[0]
 
 
 def exemplars_of(
@@ -96,6 +105,7 @@ def exemplars_of(
     *,
     k: int = 9,
     units: Sequence[int] | Tensor | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> tuple[Exemplars, ...]:
     """As :func:`exemplars` for several layers in one pass; ``units`` are then taken of each.
@@ -106,11 +116,11 @@ def exemplars_of(
         >>> [len(found.units) for found in exemplars_of(net, torch.zeros(5, 2), ["0", "1"])]
         [3, 3]
     """
-    how = compute or Compute()
+    how = compute or Compute(batch_size=256)
     names = list(dict.fromkeys(sites))
-    found = strongest(model, inputs, names, k=k, units=units, compute=how)
-    fed = feed(model, inputs, compute=how)
-    seen = fields(model, fed.packed[:1], names, compute=how) if fed.single else dict.fromkeys(names)
+    real = tokens_of(inputs, spec)
+    found = strongest(model, inputs, names, k=k, units=units, spec=spec, real=real, compute=how)
+    seen = _fields(model, inputs, names, spec, how)
     return tuple(_exemplars(site, found[site], seen[site]) for site in sites)
 
 
@@ -122,6 +132,7 @@ def quantile_exemplars(
     quantiles: Sequence[float] = (0.9, 0.5),
     units: Sequence[int] | Tensor | None = None,
     most: int = 2048,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Exemplars:
     """Real inputs from the middle of each unit's range, which the strongest ones do not show.
@@ -133,6 +144,7 @@ def quantile_exemplars(
         quantiles: 0 to 1; the input whose value has that rank among all is taken.
         units: which units; ``None`` for all.
         most: inputs looked at, at random; they decide what is kept in memory, whatever N is.
+        spec: as for :func:`exemplars`.
         compute: how to run.
 
     Returns:
@@ -153,16 +165,18 @@ def quantile_exemplars(
     """
     if not quantiles or not all(0 <= q <= 1 for q in quantiles):
         raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {list(quantiles)}.")
-    how = compute or Compute()
+    how = compute or Compute(batch_size=256)
     n = count_of(inputs)
     order = torch.randperm(n, generator=torch.Generator().manual_seed(how.seed))
     picked = order[:most].sort().values
     some = inputs if n <= most else rows_of(inputs, picked)
     # ranking all of them keeps the place of each unit's largest value too
-    ranked = strongest(model, some, [site], k=len(picked), units=units, compute=how)[site]
+    real = tokens_of(some, spec)
+    ranked = strongest(model, some, [site], k=len(picked), units=units, spec=spec, real=real, compute=how)[
+        site
+    ]
     place = [len(picked) - 1 - round(q * (len(picked) - 1)) for q in quantiles]
-    fed = feed(model, inputs, compute=how)
-    seen = fields(model, fed.packed[:1], [site], compute=how)[site] if fed.single else None
+    seen = _fields(model, inputs, [site], spec, how)[site]
     chosen = replace(
         ranked,
         values=ranked.values[:, place],
@@ -179,15 +193,74 @@ def exemplars_by(
     of: Callable[[Tensor], Tensor],
     *,
     k: int,
+    spec: InputSpec | None = None,
     compute: Compute,
 ) -> Exemplars:
     """Exemplars of what a function makes of an activation, position by position."""
-    found = strongest(model, inputs, [site], k=k, of=of, compute=compute)[site]
-    fed = feed(model, inputs, compute=compute)
-    seen = fields(model, fed.packed[:1], [site], compute=compute)[site] if fed.single else None
+    real = tokens_of(inputs, spec)
+    found = strongest(model, inputs, [site], k=k, of=of, spec=spec, real=real, compute=compute)[site]
+    seen = _fields(model, inputs, [site], spec, compute)[site]
     return _exemplars(site, found, seen)
+
+
+def exemplar_maps(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    found: Exemplars,
+    *,
+    spec: InputSpec | None = None,
+    compute: Compute | None = None,
+) -> Exemplars:
+    """The same exemplars with each unit's activation at every position of each of its inputs.
+
+    Figures draw them as contours on pictures, and as grounds under the tokens of texts.
+
+    Args:
+        model: the network that the exemplars are of.
+        inputs: the inputs that they name rows of.
+        found: from :func:`exemplars` or :func:`quantile_exemplars`.
+        spec: as for :func:`exemplars`.
+        compute: how to run.
+
+    Returns:
+        :class:`Exemplars` with ``maps``; as they came where the layer has no positions.
+
+    Cost:
+        One pass, ended at the layer, of the inputs that are named. Kept are units · k · positions numbers.
+
+    Example:
+        >>> x = torch.rand(5, 1, 4, 4)
+        >>> exemplar_maps(nn.Identity(), x, exemplars(nn.Identity(), x, ".", k=2)).maps.shape
+        torch.Size([1, 2, 4, 4])
+    """
+    how = compute or Compute(batch_size=256)
+    rows, place = found.rows.unique(return_inverse=True)
+    maps: Tensor | None = None
+    some = rows_of(inputs, rows)
+    for taken, seen in activations(model, some, [found.site], stop=found.site, spec=spec, compute=how):
+        shape = position_shape(model, seen[found.site], found.site)
+        if not shape:
+            return found
+        activation = seen[found.site].detach()
+        each = by_unit(model, activation, found.site)[:, found.units.to(activation.device)].cpu()
+        if maps is None:
+            maps = each.new_zeros(*found.rows.shape, *shape)
+        # of all units of a row only those are kept whose exemplar it is
+        unit, slot = ((place >= taken.start) & (place < taken.stop)).nonzero(as_tuple=True)
+        maps[unit, slot] = each[place[unit, slot] - taken.start, unit].reshape(-1, *shape)
+    return replace(found, maps=maps)
+
+
+def _fields(
+    model: nn.Module, inputs: Tensor | Batch, sites: Sequence[str], spec: InputSpec | None, how: Compute
+) -> Mapping[str, Field | None]:
+    """What each position sees, where one plain tensor goes in."""
+    fed = feed(model, inputs, spec=spec, check=False, compute=how)
+    plain = fed.single and not fed.names
+    return fields(model, fed.packed[:1], sites, compute=how) if plain else dict.fromkeys(sites)
 
 
 def _exemplars(site: str, found: Strongest, field: Field | None) -> Exemplars:
     boxes = None if field is None else field.boxes(found.positions)
-    return Exemplars(site, found.units, found.values, found.rows, boxes, found.total, found.n)
+    positions = found.positions if found.positions.shape[-1] else None
+    return Exemplars(site, found.units, found.values, found.rows, boxes, found.total, found.n, positions)

@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute
+from pellucid._core import Batch, Compute, InputSpec
 from pellucid.errors import InputError, MethodError
 from pellucid.layers._dictionary import Dictionary
 from pellucid.layers._sparse import NOTHING, with_quality
@@ -23,6 +23,7 @@ def matrix_factorisation(
     width: int = 10,
     steps: int = 300,
     shuffled_control: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Dictionary:
     """Directions of a layer that add up, never cancel, to its activations: ``x ≈ codes · decoder``, all ≥ 0.
@@ -34,6 +35,7 @@ def matrix_factorisation(
         width: number of elements.
         steps: most steps of coordinate descent.
         shuffled_control: whether to do it all again on the network with shuffled weights.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -66,7 +68,7 @@ def matrix_factorisation(
     def learn(x: Tensor) -> Dictionary:
         return _factorised(x, site, width, steps, how.seed)
 
-    return with_quality(model, inputs, site, learn, how, control=shuffled_control)
+    return with_quality(model, inputs, site, learn, how, control=shuffled_control, spec=spec)
 
 
 def _factorised(x: Tensor, site: str, width: int, steps: int, seed: int) -> Dictionary:
@@ -81,7 +83,9 @@ def _factorised(x: Tensor, site: str, width: int, steps: int, seed: int) -> Dict
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     some = x[order[:MOST]].double()
     scale = float(some.mean()) or 1.0
-    solver = NMF(width, init="nndsvda", max_iter=steps, random_state=seed)  # pyright: ignore[reportArgumentType]
+    # its usual start has no more parts than the layer has units
+    start = "nndsvda" if width <= min(x.shape) else "random"
+    solver = NMF(width, init=start, max_iter=steps, random_state=seed)  # pyright: ignore[reportArgumentType]
     with warnings.catch_warnings():
         # fewer steps than it asks for give a slightly worse dictionary, whose error is reported
         warnings.simplefilter("ignore", ConvergenceWarning)

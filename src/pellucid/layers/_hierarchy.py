@@ -8,34 +8,39 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Question, Target, unit, untrained
+from pellucid._core import Batch, Compute, InputSpec, Question, Target, split, unit, untrained
 from pellucid._core._units import by_unit, position_shape, unit_axis
 from pellucid.errors import InputError
-from pellucid.layers._reach import CALIBRATE, calls, chosen_sites, leaves
+from pellucid.layers._probes import FEWEST, probe_selectivity
+from pellucid.layers._reach import CALIBRATE, along, calls, chosen_sites, is_function, leaves, tokens_of
 from pellucid.layers._selectivity import selectivity
 from pellucid.layers._sketch import sketches
 
-CURVES = ("effective field", "selectivity", "invariance", "composition")
+CURVES = ("effective field", "selectivity", "probe selectivity", "invariance", "composition")
 ROWS, WIDTH, UNITS, TOP, DRAWS = 64, 256, 4, 5, 3
+GONE = 0.1  # words of a text that are taken away
+PROBED = 64  # numbers per row that a probe sees
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hierarchy:
-    """Four curves over the depth of a network, each beside the same network untrained.
+    """Five curves over the depth of a network, each beside the same network untrained.
 
     Args:
         sites: layers in the order of the pass.
-        curves: names of the four.
-        own: ``[4, S]``; ``NaN`` where a curve says nothing of a layer:
+        curves: their names.
+        own: ``[5, S]``; ``NaN`` where a curve says nothing of a layer:
 
             - effective field: side of the region from which a unit's slope comes, as a share of the input's
               side, 0 to 1 (an even region of that size would spread as much);
             - selectivity: the middle unit's AUC for the class it tells best;
+            - probe selectivity: held-out accuracy of a linear probe, less that of one for answers drawn at
+              random;
             - invariance: correlation of what a layer says of an input and of the input slightly changed;
             - composition: share of a unit's dependence on the layer before that its five strongest
               predecessors carry, less that of five at random.
-        others: ``[K, 4, S]``, the same architecture trained from other seeds.
-        untrained: ``[R, 4, S]``, untrained copies of several seeds.
+        others: ``[K, 5, S]``, the same architecture trained from other seeds.
+        untrained: ``[R, 5, S]``, untrained copies of several seeds.
         input_invariance: the invariance of the inputs themselves: layers begin from here.
         n: inputs.
         note: what was left out.
@@ -52,10 +57,11 @@ class Hierarchy:
 
     @property
     def apart(self) -> dict[str, tuple[str, ...]]:
-        """For each curve the layers at which the network lies outside all untrained copies, upwards."""
+        """For each curve the layers at which every trained network lies above all untrained copies."""
         highest = self.untrained.amax(0)
+        lowest = torch.cat([self.own[None], self.others]).amin(0)
         return {
-            name: tuple(site for s, site in enumerate(self.sites) if self.own[c, s] > highest[c, s])
+            name: tuple(site for s, site in enumerate(self.sites) if lowest[c, s] > highest[c, s])
             for c, name in enumerate(self.curves)
         }
 
@@ -72,23 +78,25 @@ def hierarchy(
     answers: Tensor,
     sites: Sequence[str] | None = None,
     *,
+    spec: InputSpec | None = None,
     others: Sequence[nn.Module] = (),
     seeds: int = 3,
     compute: Compute | None = None,
 ) -> Hierarchy:
-    """Effective field, class selectivity, invariance and composition, layer by layer.
+    """Effective field, selectivity of units and of probes, invariance and composition, layer by layer.
 
-    The claim that networks build "a hierarchy of features" is four claims; each curve tests one, and each
+    The claim that networks build "a hierarchy of features" is several claims; each curve tests one, and each
     stands beside untrained copies, whose curves often rise as well, since depth alone widens fields and
     mixes inputs.
 
     Args:
         model: a classifier; it comes back as it was.
         inputs: ``[N, *shape]``; pictures are changed by a shift of an eighth of their width, rows of a table
-            by noise of a tenth of each column's sd.
+            by noise of a tenth of each column's sd, texts by taking away one word in ten.
         answers: class numbers int64 ``[N]``.
         sites: layers; ``None`` for all with weights.
-        others: the same architecture trained from other seeds.
+        spec: what an input means; needed for texts.
+        others: the same architecture trained from other seeds; two make three trained seeds.
         seeds: untrained copies.
         compute: how to run.
 
@@ -100,8 +108,8 @@ def hierarchy(
         MethodError: if the network cannot be copied.
 
     Cost:
-        For each network three passes over the inputs, and for each layer about 30 passes forward and back of
-        64 of them.
+        For each network four passes over the inputs, and for each layer two small fits and about 30 passes
+        forward and back of 64 inputs.
 
     Limits:
         Four units a layer carry the composition, 64 inputs the field and the composition: the curves are
@@ -114,9 +122,15 @@ def hierarchy(
         >>> x = torch.randn(60, 4)
         >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
         >>> hierarchy(net, x, (x[:, 0] > 0).long(), seeds=1).own.shape
-        torch.Size([4, 2])
+        torch.Size([5, 2])
     """
     how = compute or Compute(batch_size=256)
+    if not isinstance(inputs, Tensor) or not (inputs.is_floating_point() or spec):
+        kind = str(inputs.dtype) if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise InputError(
+            "hierarchy changes its inputs slightly: expected one tensor of floats, or token numbers and "
+            f"spec=, got {kind}."
+        )
     if len(inputs) < 30 or answers.is_floating_point() or answers.shape != (len(inputs),):
         raise InputError(
             f"Expected 30 inputs or more and a class number for each, got {len(inputs)} inputs and answers "
@@ -124,55 +138,114 @@ def hierarchy(
         )
     if seeds < 1:
         raise InputError(f"seeds: expected at least one untrained copy, got {seeds}.")
-    names = list(chosen_sites(model, inputs, sites, how)[0]) if sites else _with_weights(model, inputs, how)
-    changed = _changed(inputs, how.seed)
+    fed = along(inputs, spec)
+    names = list(chosen_sites(model, fed, sites, how)[0]) if sites else _with_weights(model, fed, how)
+    changed = _changed(model, inputs, spec, how.seed)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     copies = [
-        untrained(model, seed=how.seed + k, calibrate=inputs[:CALIBRATE].to(device)) for k in range(seeds)
+        untrained(
+            model, seed=how.seed + k, calibrate=None if fed is not inputs else inputs[:CALIBRATE].to(device)
+        )
+        for k in range(seeds)
     ]
     nets = [model, *others, *copies]
     quiet = Compute(how.batch_size, how.seed, how.device)
+    test = _held_out(answers, how.seed)
+    task = _Task(inputs, changed, answers, spec, test)
     found: list[Tensor] = []
     for k, net in enumerate(nets):
-        found.append(_curves(net, inputs, changed, answers, names, quiet))
+        found.append(_curves(net, task, names, quiet))
         how.progress(k + 1, len(nets))
     every = torch.stack(found)
-    note = "" if inputs.ndim > 2 else "No effective field: the inputs have no positions."
-    own_input = _invariance({"": inputs.flatten(1)}, {"": changed.flatten(1)})[0]
+    notes = [] if inputs.ndim > 2 else ["No effective field: the inputs have no positions."]
+    if test is None:
+        notes.append(f"No probes: they need {FEWEST} rows to fit and as many to test.")
+    own_input = _of_inputs(inputs, changed)
     cut = 1 + len(others)
     return Hierarchy(
-        tuple(names), CURVES, every[0], every[1:cut], every[cut:], float(own_input), len(inputs), note
+        tuple(names),
+        CURVES,
+        every[0],
+        every[1:cut],
+        every[cut:],
+        float(own_input),
+        len(inputs),
+        " ".join(notes),
     )
 
 
-def _with_weights(model: nn.Module, inputs: Tensor, how: Compute) -> list[str]:
+def _with_weights(model: nn.Module, inputs: Tensor | Batch, how: Compute) -> list[str]:
     found = leaves(calls(model, inputs, how))[0]
     return [
         leaf.site
         for leaf in found
-        if any(p.ndim > 1 for p in leaf.module.parameters()) and not isinstance(leaf.module, nn.Embedding)
+        if not is_function(leaf)
+        and any(p.ndim > 1 for p in leaf.module.parameters())
+        and not isinstance(leaf.module, nn.Embedding)
     ]
 
 
-def _changed(inputs: Tensor, seed: int) -> Tensor:
+def _changed(model: nn.Module, inputs: Tensor, spec: InputSpec | None, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    if spec is not None and not inputs.is_floating_point():
+        gone = torch.rand(inputs.shape, generator=generator).to(inputs.device) < GONE
+        return torch.where(gone, spec.absent(inputs), inputs)
     if inputs.ndim > 2:
-        return inputs.roll(max(1, inputs.shape[-1] // 8), -1)
-    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(seed)).to(inputs)
+        axis = inputs.ndim - 1 if unit_axis(model, inputs, ".:in") == 1 else inputs.ndim - 2
+        return inputs.roll(max(1, inputs.shape[axis] // 8), axis)
+    noise = torch.randn(inputs.shape, generator=generator).to(inputs)
     return inputs + 0.1 * inputs.std(0) * noise
 
 
-def _curves(
-    model: nn.Module, x: Tensor, changed: Tensor, answers: Tensor, sites: Sequence[str], how: Compute
-) -> Tensor:
+def _of_inputs(inputs: Tensor, changed: Tensor) -> float:
+    """The invariance of the inputs themselves; of texts the share of tokens that stayed."""
+    if not inputs.is_floating_point():
+        return float((inputs == changed).double().mean())
+    return _invariance({"": inputs.flatten(1)}, {"": changed.flatten(1)})[0]
+
+
+def _held_out(answers: Tensor, seed: int) -> Tensor | None:
+    """Rows that probes are tested on, 30 % of each class; ``None`` where there are too few."""
+    y = answers.cpu().unique(return_inverse=True)[1]
+    test = split(y, classes=True, seed=seed, shares=(0.0, 0.3)) == 2
+    enough = min(int(test.sum()), int((~test).sum())) >= FEWEST and len(y[~test].unique()) > 1
+    return test if enough else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """What every network is asked about."""
+
+    inputs: Tensor
+    changed: Tensor
+    answers: Tensor
+    spec: InputSpec | None
+    test: Tensor | None
+
+
+def _curves(model: nn.Module, task: _Task, sites: Sequence[str], how: Compute) -> Tensor:
+    x, spec = task.inputs, task.spec
     few = x[:ROWS]
+    real = tokens_of(x, spec)
     fields = [_effective_field(model, few, site, how) for site in sites]
-    areas = [float(selectivity(model, x, answers, site, compute=how).auc.median()) for site in sites]
-    plain, moved = (sketches(model, rows, sites, WIDTH, how) for rows in (x, changed))
+    told = [selectivity(model, x, task.answers, site, spec=spec, compute=how) for site in sites]
+    plain, moved = (sketches(model, along(rows, spec), sites, WIDTH, how, real) for rows in (x, task.changed))
     before = [None, *sites[:-1]]
-    parts = [_composition(model, few, a, b, how) for a, b in zip(before, sites, strict=True)]
-    return torch.stack(
-        [torch.tensor(line).double() for line in (fields, areas, _invariance(plain, moved), parts)]
+    parts = [_composition(model, few, a, b, spec, how) for a, b in zip(before, sites, strict=True)]
+    probed = _probe_selectivity(model, task, sites, how)
+    areas = [float(each.auc.median()) for each in told]
+    lines = (fields, areas, probed, _invariance(plain, moved), parts)
+    return torch.stack([torch.tensor(line).double() for line in lines])
+
+
+def _probe_selectivity(model: nn.Module, task: _Task, sites: Sequence[str], how: Compute) -> list[float]:
+    if task.test is None:
+        return [float("nan")] * len(sites)
+    rows = sketches(
+        model, along(task.inputs, task.spec), sites, PROBED, how, tokens_of(task.inputs, task.spec)
     )
+    y = task.answers.cpu().unique(return_inverse=True)[1]
+    return [probe_selectivity(rows[site], task.inputs, y, task.test, how.seed) for site in sites]
 
 
 def _invariance(plain: dict[str, Tensor], moved: dict[str, Tensor]) -> list[float]:
@@ -189,22 +262,22 @@ def _effective_field(model: nn.Module, x: Tensor, site: str, how: Compute) -> fl
         return float("nan")
 
     def central(output: Tensor, rows: Tensor) -> Tensor:
-        found = by_unit(model, output)
+        found = by_unit(model, output, site)
         place = 0
-        for size in position_shape(model, output):
+        for size in position_shape(model, output, site):
             place = place * size + size // 2
         # each input asks another unit: one pass for all
         return found[torch.arange(len(found)), rows % found.shape[1], place]
 
     slope = Question(model, x, Target("a central unit", central, site=site), compute=how).gradient()
-    energy = slope.double().square().sum(1)
+    energy = slope.double().square().sum(unit_axis(model, slope, ".:in"))
     energy = energy[energy.flatten(1).sum(1) > 0]
     if not len(energy):
         return float("nan")
     widths: list[Tensor] = []
     for axis in range(1, energy.ndim):
         side = energy.shape[axis]
-        along = energy.sum([k for k in range(1, energy.ndim) if k != axis])
+        along = energy.movedim(axis, 1).flatten(2).sum(2) if energy.ndim > 2 else energy
         share = along / along.sum(1, keepdim=True)
         at = torch.arange(side).to(share)
         variance = (share * at**2).sum(1) - (share * at).sum(1) ** 2
@@ -213,26 +286,29 @@ def _effective_field(model: nn.Module, x: Tensor, site: str, how: Compute) -> fl
     return float(torch.stack(widths).log().mean(0).exp().mean())
 
 
-def _composition(model: nn.Module, x: Tensor, before: str | None, site: str, how: Compute) -> float:
+def _composition(
+    model: nn.Module, x: Tensor, before: str | None, site: str, spec: InputSpec | None, how: Compute
+) -> float:
     """How much more five predecessors by slope carry of a unit than five at random."""
     if before is None:
         return float("nan")
     generator = torch.Generator().manual_seed(how.seed)
-    probe = Question(model, x, unit(site, 0), at=before, compute=how)
+    probe = Question(model, x, unit(site, 0), at=before, spec=spec, compute=how)
     point = probe.point
     if point.ndim < 2:
         return float("nan")
-    axis = unit_axis(model, point)
+    axis = unit_axis(model, point, before)
     total = point.shape[axis]
     top = min(TOP, total // 4)
     shape = probe.seen(site).shape[1:]
     count = int(shape[0]) if shape else 1
+    # units of maps stand first and are averaged over positions; those of steps stand last
     if top < 1 or len(shape) not in (1, 3):
         return float("nan")
     away = point - point.mean([k for k in range(point.ndim) if k != axis], keepdim=True)
     gains: list[float] = []
     for number in torch.linspace(0, count - 1, min(UNITS, count)).long().tolist():
-        question = Question(model, x, unit(site, int(number)), at=before, compute=how)
+        question = Question(model, x, unit(site, int(number)), at=before, spec=spec, compute=how)
         share = (question.gradient() * away).double().movedim(axis, 1)
         weight = share.reshape(len(share), total, -1).sum(2).abs().mean(0)
         order = [weight.argsort(descending=True)[:top].cpu()]

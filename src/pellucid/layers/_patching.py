@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Question, TargetLike
+from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, MethodError
-from pellucid.layers._reach import chosen_sites, count_of
+from pellucid.layers._reach import along, chosen_sites, count_of
 
 RESAMPLED = 1000
 LEAST = 1e-3  # of the spread of scores: a smaller difference is nothing to explain
@@ -102,6 +102,7 @@ def activation_patching(
     target: TargetLike,
     sites: Sequence[str] | None = None,
     *,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> ActivationPatching:
     """Which layers decide the difference between two inputs, by exchanging activations between them.
@@ -116,6 +117,7 @@ def activation_patching(
         target: what is measured; the difference of two logits (:func:`~pellucid.margin`) says more than a
             probability. "The top class" is that of the clean input.
         sites: layers; ``None`` for all that call no other.
+        spec: what an input means; says what goes along with texts.
         compute: how to run.
 
     Returns:
@@ -144,6 +146,7 @@ def activation_patching(
         [1.0, 1.0]
     """
     how = compute or Compute(batch_size=128)
+    clean, corrupt = along(clean, spec), along(corrupt, spec)
     names = list(chosen_sites(model, clean, sites, how)[0])
     good, bad = asked_of_both(model, clean, corrupt, target, None, how)
     whole = difference(good.base, bad.base)
@@ -182,6 +185,7 @@ def attribution_patching(
     steps: int = 8,
     verified: int = 256,
     draws: int = 20,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> AttributionPatching:
     """Which units of a layer carry the difference between two inputs: estimated, then really patched.
@@ -201,6 +205,7 @@ def attribution_patching(
         steps: points at which the slope is taken; 1 takes it halfway.
         verified: most units that are patched one by one, the best estimates first.
         draws: random orders.
+        spec: what an input means; says what goes along with texts.
         compute: how to run.
 
     Returns:
@@ -234,10 +239,11 @@ def attribution_patching(
         raise InputError(
             f"steps, verified and draws must be at least 1, got {steps}, {verified} and {draws}."
         )
+    clean, corrupt = along(clean, spec), along(corrupt, spec)
     good, bad = asked_of_both(model, clean, corrupt, target, site, how)
     whole = difference(good.base, bad.base)
     end, start = good.point, bad.point
-    axis = unit_axis(model, start)
+    axis = unit_axis(model, start, site)
     picked = chosen_units(units, start.shape[axis] if start.ndim > 1 else 1, site)
     patch = _Patch(start, end, axis)
 

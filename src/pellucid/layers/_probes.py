@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, split, wilson
+from pellucid._core import Batch, Compute, InputSpec, split, wilson
 from pellucid.errors import InputError
 from pellucid.layers._logistic import fitted, standardised
-from pellucid.layers._reach import chosen_sites, count_of, part_of, twin_of
+from pellucid.layers._reach import along, chosen_sites, count_of, part_of, tokens_of, twin_of
 from pellucid.layers._sketch import sketches
 
 Z95 = 1.959964
@@ -71,12 +71,14 @@ def linear_probes(
     held_out: Tensor | None = None,
     width: int = 64,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> LinearProbes:
     """Held-out accuracy of a linear classifier on each layer, with a control task and an untrained line.
 
-    Each activation is flattened and projected at random to ``width`` numbers, so that wide layers have no
-    advantage, standardised on the training rows, and read by multinomial logistic regression (ridge 1).
+    Each activation is flattened (of texts: averaged over their tokens) and projected at random to ``width``
+    numbers, so that wide layers have no advantage, standardised on the training rows, and read by multinomial
+    logistic regression (ridge 1).
 
     Args:
         model: any network; it comes back as it was.
@@ -87,6 +89,7 @@ def linear_probes(
         held_out: bool ``[N]``, rows to test on; ``None`` draws 30 % of each class.
         width: numbers per row that a probe sees at most.
         untrained_copy: whether to read an untrained copy too.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -117,13 +120,14 @@ def linear_probes(
         (('0', '1'), True)
     """
     how = compute or Compute(batch_size=256)
-    y, train, test = _divided(inputs, answers, held_out, how.seed)
+    y, train, test = divided(inputs, answers, held_out, how.seed)
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     sizes, notes = chosen_sites(model, inputs, sites, how)
     names = list(sizes)
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 1 if twin is None else 2
-    own = sketches(model, inputs, names, width, part_of(how, 0, passes))
-    beside = None if twin is None else sketches(twin, inputs, names, width, part_of(how, 1, passes))
+    own = sketches(model, inputs, names, width, part_of(how, 0, passes), real)
+    beside = None if twin is None else sketches(twin, inputs, names, width, part_of(how, 1, passes), real)
     classes = int(y.max()) + 1
     hashed = control_answers(inputs, y[train], classes, how.seed)
     right = torch.stack([_right(own[site], y, classes, train, test)[1] for site in names])
@@ -157,7 +161,7 @@ def linear_probes(
     )
 
 
-def _divided(
+def divided(
     inputs: Tensor | Batch, answers: Tensor, held_out: Tensor | None, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Answers numbered from 0, training rows and held-out rows."""
@@ -202,6 +206,16 @@ def control_answers(inputs: Tensor | Batch, answers: Tensor, classes: int, seed:
     edges = answers.bincount(minlength=classes).double().cumsum(0) / len(answers)
     return torch.searchsorted(edges, torch.tensor(drawn, dtype=torch.float64), right=True).clamp_max(
         classes - 1
+    )
+
+
+def probe_selectivity(found: Tensor, inputs: Tensor | Batch, y: Tensor, test: Tensor, seed: int) -> float:
+    """Held-out accuracy of a probe on rows ``[N, D]``, less that on the control task."""
+    classes = int(y.max()) + 1
+    hashed = control_answers(inputs, y[~test], classes, seed)
+    return float(
+        _right(found, y, classes, ~test, test)[1].mean()
+        - _right(found, hashed, classes, ~test, test)[1].mean()
     )
 
 

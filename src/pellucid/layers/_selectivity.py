@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, activations
+from pellucid._core import Batch, Compute, InputSpec, activations
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
+from pellucid.layers._reach import largest, tokens_of
 
 Z95 = 1.959964
 
@@ -46,6 +47,7 @@ def selectivity(
     site: str,
     *,
     units: Sequence[int] | Tensor | None = None,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Selectivity:
     """The area under the ROC curve of each unit for the class that it tells best from all others.
@@ -59,6 +61,7 @@ def selectivity(
         answers: class numbers int64 ``[N]``.
         site: the layer.
         units: which units; ``None`` for all.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -75,7 +78,9 @@ def selectivity(
         Compare with the same on an untrained network.
 
     Source:
-        Hanley & McNeil 1982, The meaning and use of the area under a ROC curve (the interval).
+        Hanley & McNeil 1982, The meaning and use of the area under a ROC curve (the standard error);
+        Newcombe 2006, Confidence intervals for an effect size measure based on the Mann-Whitney statistic
+        (the interval by inversion).
 
     Example:
         >>> rows = torch.tensor([[1.0], [2.0], [3.0]])
@@ -91,19 +96,38 @@ def selectivity(
     present = answers.unique()
     if len(present) < 2:
         raise InputError(f"answers: expected at least two classes, got {len(present)}.")
+    real = tokens_of(inputs, spec)
     parts = [
-        by_unit(model, seen[site]).amax(2).cpu()
-        for _, seen in activations(model, inputs, [site], stop=site, compute=compute)
+        largest(by_unit(model, seen[site], site), None if real is None else real[rows]).cpu()
+        for rows, seen in activations(model, inputs, [site], stop=site, spec=spec, compute=compute)
     ]
     picked = chosen_units(units, parts[0].shape[1], site)
     values = torch.cat([part[:, picked] for part in parts]).T.contiguous().double()
-    member = (answers.cpu()[:, None] == present.cpu()).double()
-    areas = _areas(values, member)
-    best = areas.argmax(1)
-    auc, size = areas.gather(1, best[:, None])[:, 0], member.sum(0)[best]
-    error = _standard_error(auc, size, count - size)
-    low, high = (auc - Z95 * error).clamp_min(0), (auc + Z95 * error).clamp_max(1)
-    return Selectivity(site, picked, present.cpu()[best], auc, low, high, count)
+    every, lows, highs = class_areas(values, answers.cpu(), present.cpu())
+    best = every.argmax(1, keepdim=True)
+    auc, low, high = (part.gather(1, best)[:, 0] for part in (every, lows, highs))
+    return Selectivity(site, picked, present.cpu()[best[:, 0]], auc, low, high, count)
+
+
+def class_areas(values: Tensor, answers: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """AUC ``[U, K]`` of values ``[U, N]`` for each class that occurs, with the ends of its 95 % interval."""
+    member = (answers[:, None] == present).double()
+    auc, size = _areas(values, member), member.sum(0)
+    other = len(answers) - size
+    return auc, _end(auc, size, other, torch.zeros_like(auc)), _end(auc, size, other, torch.ones_like(auc))
+
+
+def _end(auc: Tensor, own: Tensor, other: Tensor, bound: Tensor) -> Tensor:
+    """The area between ``auc`` and a bound from which ``auc`` lies just 1.96 of its own errors away.
+
+    The plain interval would shrink to nothing where the area is 0 or 1, however few inputs there are.
+    """
+    near, far = auc, bound
+    for _ in range(40):
+        middle = (near + far) / 2
+        inside = (auc - middle).abs() <= Z95 * _standard_error(middle, own, other)
+        near, far = torch.where(inside, middle, near), torch.where(inside, far, middle)
+    return near
 
 
 def _areas(values: Tensor, member: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, activations
 from pellucid.errors import InputError
+from pellucid.layers._reach import flat
 
 
 class Sketch:
@@ -43,9 +44,17 @@ class Sketch:
 
 
 def sketches(
-    model: nn.Module, inputs: Tensor | Batch, sites: Sequence[str], width: int, how: Compute
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    sites: Sequence[str],
+    width: int,
+    how: Compute,
+    real: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """At most ``width`` numbers per row and layer ``[N, ≤ width]``, in one pass."""
+    """At most ``width`` numbers per row and layer ``[N, ≤ width]``, in one pass.
+
+    ``real`` bool ``[N, T]`` says where texts have tokens.
+    """
     made = {site: Sketch(width, how.seed) for site in sites}
     parts: dict[str, list[Tensor]] = {site: [] for site in sites}
     stop = sites[0] if len(made) == 1 else None
@@ -53,5 +62,6 @@ def sketches(
         for site, sketch in made.items():
             if len(seen[site]) != rows.stop - rows.start:
                 raise InputError(f"The activation at {site!r} does not keep the row axis first.")
-            parts[site].append(sketch(seen[site]).cpu())
+            there = None if real is None else real[rows]
+            parts[site].append(sketch(flat(model, seen[site], there, site)).cpu())
     return {site: torch.cat(part) for site, part in parts.items()}

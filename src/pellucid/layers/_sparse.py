@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, activations, shuffled
+from pellucid._core import Batch, Compute, InputSpec, activations, shuffled
 from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.layers._dictionary import (
     Dictionary,
@@ -21,7 +21,7 @@ from pellucid.layers._dictionary import (
     quality_of,
     vectors_of,
 )
-from pellucid.layers._reach import CALIBRATE, count_of
+from pellucid.layers._reach import CALIBRATE, along, count_of, tokens_of
 
 SAMPLE = 2**16  # activation vectors that are learned from
 HELD = 512
@@ -44,6 +44,7 @@ def sparse_autoencoder(
     steps: int = 1000,
     rate: float = 2e-3,
     shuffled_control: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Dictionary:
     """Directions of a layer of which few at a time rebuild its activations, learned by a sparse autoencoder.
@@ -69,6 +70,7 @@ def sparse_autoencoder(
         steps: of Adam, 512 vectors each.
         rate: its step size.
         shuffled_control: whether to do it all again on the network with shuffled weights.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -107,7 +109,7 @@ def sparse_autoencoder(
     def learn(x: Tensor) -> Dictionary:
         return _learned(x, site, kind, width, k, steps, rate, how)
 
-    return with_quality(model, inputs, site, learn, how, control=shuffled_control)
+    return with_quality(model, inputs, site, learn, how, control=shuffled_control, spec=spec)
 
 
 def with_quality(
@@ -118,28 +120,41 @@ def with_quality(
     how: Compute,
     *,
     control: bool,
+    spec: InputSpec | None = None,
 ) -> Dictionary:
     """Learn from most inputs, measure on the rest, and do the same with shuffled weights."""
     n = count_of(inputs)
     if n < FEWEST:
         raise InputError(f"A dictionary needs at least {FEWEST} inputs, got {n}.")
-    fit, held = halves(inputs, n, 0.2, HELD, how.seed)
+    some, others = halves(inputs, n, 0.2, HELD, how.seed)
+    real, apart = tokens_of(some, spec), tokens_of(others, spec)
+    fit, held = along(some, spec), along(others, spec)
     quiet = Compute(how.batch_size, how.seed, how.device)
-    made = learn(sampled(model, fit, site, how))
-    own = quality_of(model, held, made, quiet)
+    made = learn(sampled(model, fit, site, how, real))
+    own = quality_of(model, held, made, quiet, apart)
     beside, note = None, made.note
     if control:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        calibrate = inputs[:CALIBRATE].to(device) if isinstance(inputs, Tensor) else None
+        calibrate = (
+            some[:CALIBRATE].to(device) if isinstance(fit, Tensor) and isinstance(some, Tensor) else None
+        )
         try:
             other = shuffled(model, seed=how.seed, calibrate=calibrate)
-            beside = quality_of(other, held, learn(sampled(other, fit, site, quiet)), quiet)
+            beside = quality_of(other, held, learn(sampled(other, fit, site, quiet, real)), quiet, apart)
         except MethodError as error:
             note = f"{note} No shuffled control: {error}".strip()
     return replace(made, quality=own, shuffled=beside, n=count_of(fit), note=note)
 
 
-def sampled(model: nn.Module, inputs: Tensor | Batch, site: str, how: Compute) -> Tensor:
+def _places(share: Tensor, real: Tensor) -> Tensor:
+    """Random tokens int64 ``[b, m]`` of texts, drawn by shares in 0..1."""
+    tokens_first = (~real).int().argsort(dim=1, stable=True)
+    return tokens_first.gather(1, (share * real.sum(1, keepdim=True)).long())
+
+
+def sampled(
+    model: nn.Module, inputs: Tensor | Batch, site: str, how: Compute, real: Tensor | None = None
+) -> Tensor:
     """At most 65,536 activation vectors ``[S, C]``, as many from each input, positions at random."""
     n = count_of(inputs)
     each = max(1, SAMPLE // n)
@@ -147,10 +162,15 @@ def sampled(model: nn.Module, inputs: Tensor | Batch, site: str, how: Compute) -
     share = torch.rand(n, min(each, 256), generator=torch.Generator().manual_seed(how.seed))
     parts: list[Tensor] = []
     for rows, seen in activations(model, inputs, [site], stop=site, compute=how):
-        found = vectors_of(model, seen[site].detach())
+        found = vectors_of(model, seen[site].detach(), site)
         if found.ndim < 2 or len(found) != rows.stop - rows.start:
             raise InputError(f"{site!r} gives {list(found.shape)}; a dictionary needs [rows, …, units].")
         flat = found.flatten(1, -2) if found.ndim > 2 else found[:, None]
+        if real is not None and real.shape[1] == flat.shape[1]:
+            here = real[rows].to(flat.device)
+            kept = torch.zeros_like(here).scatter_(1, _places(share[rows].to(flat.device), here), 1)
+            parts.append(flat[kept if flat.shape[1] > share.shape[1] else here].float().cpu())
+            continue
         if flat.shape[1] > share.shape[1]:
             place = (share[rows] * flat.shape[1]).long().to(flat.device)
             flat = flat.gather(1, place[..., None].expand(-1, -1, flat.shape[2]))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Reached, activations
+from pellucid._core import Batch, Compute, InputSpec, LayerMap, Reached, activations, layer_map
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
-from pellucid.layers._reach import calls, leaves, part_of, twin_of
+from pellucid.layers._reach import along, calls, leaves, part_of, rows_of, tokens_of, twin_of
 from pellucid.layers._tally import RANK_UNITS, Measures, Tally
 
 ENOUGH = 500
@@ -36,6 +36,10 @@ class LayerRow:
         rank_units: units that the rank rests on: all, or a random sample where there are many.
         untrained_mean, untrained_sd, untrained_dead, untrained_saturated, untrained_rank: the same on an
             untrained twin of the network; ``None`` where none was run.
+        gamma, untrained_gamma: length of the mean activation vector ÷ length of the vector of standard
+            deviations: how far from zero the layer works. Above about 1 sparse autoencoders lose elements
+            unless activations are centred first. ``NaN`` for a layer that never changes.
+        share: of the multiplications of a pass, 0 to 1; ``None`` where they were not counted.
     """
 
     site: str
@@ -56,6 +60,9 @@ class LayerRow:
     untrained_dead: float | None = None
     untrained_saturated: float | None = None
     untrained_rank: float | None = None
+    gamma: float | None = None
+    untrained_gamma: float | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,7 @@ def summary(
     *,
     compute: Compute | None = None,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
 ) -> LayerSummary:
     """What every layer is, sees and does, beside the same numbers on an untrained twin.
 
@@ -98,6 +106,7 @@ def summary(
         inputs: ``[N, *shape]`` as the network takes them, or a :class:`~pellucid._core.Batch`.
         compute: how to run.
         untrained_copy: whether to measure the same on a twin with fresh weights.
+        spec: what an input means; says what goes along with texts, and where they end.
 
     Returns:
         A :class:`LayerSummary`; layers are modules that call no other module.
@@ -110,8 +119,9 @@ def summary(
         pictures. Kept are sums, one number per unit and one covariance of at most 256 units per layer.
 
     Limits:
-        Operations that are no modules (``F.relu`` in a ``forward``) have no row of their own. With few inputs
-        a rarely active unit looks dead. A rank above or below the untrained one is not better by itself.
+        Of functions in a ``forward`` only activations and the heads of attention have rows; others can be
+        read by name, such as ``"block:add()"``. With few inputs a rarely active unit looks dead. A rank above
+        or below the untrained one is not better by itself.
 
     Source:
         Roy & Vetterli 2007, The effective rank, EUSIPCO (there of singular values, here of the covariance).
@@ -123,16 +133,24 @@ def summary(
         [('0', 'Linear', (3,)), ('1', 'ReLU', (3,))]
     """
     how = compute or Compute()
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     fed = feed(model, inputs, compute=how)
     reached, notes = leaves(calls(model, inputs, how))
     names = [leaf.site for leaf in reached]
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 2 if twin is not None else 1
-    own = _measured(model, inputs, reached, part_of(how, 0, passes))
-    control = None if twin is None else _measured(twin, inputs, reached, part_of(how, 1, passes))
+    own = _measured(model, inputs, reached, real, part_of(how, 0, passes))
+    control = None if twin is None else _measured(twin, inputs, reached, real, part_of(how, 1, passes))
     seen = fields(model, fed.packed[:1], names, compute=how) if fed.single else dict.fromkeys(names)
+    shares = _shares(layer_map(model, rows_of(inputs, slice(0, 1))))
     rows = tuple(
-        _row(leaf, seen[leaf.site], own[leaf.site], control[leaf.site] if control else None)
+        _row(
+            leaf,
+            seen[leaf.site],
+            own[leaf.site],
+            control[leaf.site] if control else None,
+            shares.get(leaf.site.removesuffix("[0]")),
+        )
         for leaf in reached
     )
     if any(row.units > row.rank_units for row in rows):
@@ -147,21 +165,31 @@ def summary(
 
 
 def _measured(
-    model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], how: Compute
+    model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], real: Tensor | None, how: Compute
 ) -> dict[str, Measures]:
-    tallies = {leaf.site: Tally(model, leaf.module, how.seed) for leaf in reached}
-    for _, seen in activations(model, inputs, list(tallies), compute=how):
+    tallies = {leaf.site: Tally(model, leaf, how.seed, real) for leaf in reached}
+    looks = {site: tally.look for site, tally in tallies.items()}
+    for rows, seen in activations(model, inputs, looks, compute=how):
         for site, tally in tallies.items():
-            tally.add(seen[site])
+            tally.add(seen[site], rows)
     return {site: tally.result() for site, tally in tallies.items()}
 
 
-def _row(leaf: Reached, field: Field | None, own: Measures, control: Measures | None) -> LayerRow:
+def _shares(found: LayerMap) -> dict[str, float]:
+    """Share of the multiplications by site."""
+    if not found.cost:
+        return {}
+    return {layer.site: (layer.cost or 0) / found.cost for layer in found.layers}
+
+
+def _row(
+    leaf: Reached, field: Field | None, own: Measures, control: Measures | None, share: float | None
+) -> LayerRow:
     return LayerRow(
         leaf.site,
-        type(leaf.module).__name__,
+        leaf.kind,
         (leaf.shape or ())[1:],
-        sum(p.numel() for p in leaf.module.parameters()),
+        0 if leaf.kind.endswith("()") else sum(p.numel() for p in leaf.module.parameters()),
         None if field is None else field.size,
         None if field is None else field.stride,
         own.mean,
@@ -176,4 +204,7 @@ def _row(leaf: Reached, field: Field | None, own: Measures, control: Measures | 
             if control is None
             else (control.mean, control.sd, control.dead, control.saturated, control.rank)
         ),
+        gamma=own.gamma,
+        untrained_gamma=None if control is None else control.gamma,
+        share=share,
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, activations
+from pellucid._core import Batch, Compute, InputSpec, activations
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
-from pellucid.layers._reach import count_of, part_of, twin_of
+from pellucid.layers._reach import along, count_of, largest, part_of, tokens_of, twin_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +33,12 @@ class CoActivation:
     untrained: Tensor
     n: int
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 def co_activation(
     model: nn.Module,
@@ -41,6 +47,7 @@ def co_activation(
     *,
     k: int = 3,
     untrained_copy: bool = True,
+    spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> CoActivation:
     """The units that each unit goes with, over inputs.
@@ -51,6 +58,7 @@ def co_activation(
         site: the layer.
         k: companions per unit.
         untrained_copy: whether to look at an untrained copy too.
+        spec: what an input means; says what goes along with texts, and where they end.
         compute: how to run.
 
     Returns:
@@ -76,26 +84,29 @@ def co_activation(
     n = count_of(inputs)
     if n < 3:
         raise InputError(f"Expected at least 3 inputs, got {n}.")
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     notes: list[str] = []
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 1 if twin is None else 2
-    own = _correlations(model, inputs, site, part_of(how, 0, passes))
+    own = _correlations(model, inputs, site, real, part_of(how, 0, passes))
     if len(own) < 2:
         raise InputError(f"{site!r} has one unit: nothing goes with it.")
     order = own.abs().argsort(dim=1, descending=True, stable=True)[:, : min(k, len(own) - 1)]
     untrained = torch.full((len(own),), torch.nan, dtype=torch.float64)
     if twin is not None:
-        untrained = _correlations(twin, inputs, site, part_of(how, 1, passes)).abs().amax(1)
+        untrained = _correlations(twin, inputs, site, real, part_of(how, 1, passes)).abs().amax(1)
     return CoActivation(site, order, own.gather(1, order), untrained, n)
 
 
-def _correlations(model: nn.Module, inputs: Tensor | Batch, site: str, how: Compute) -> Tensor:
+def _correlations(
+    model: nn.Module, inputs: Tensor | Batch, site: str, real: Tensor | None, how: Compute
+) -> Tensor:
     """Pearson's r ``[U, U]``, its diagonal zero."""
     count = 0
     shift = total = cross = torch.empty(0)
-    reads = {site: lambda found: by_unit(model, found.detach()).amax(2).double()}
-    for _, seen in activations(model, inputs, reads, stop=site, compute=how):
-        values = seen[site].cpu()
+    for rows, seen in activations(model, inputs, [site], stop=site, compute=how):
+        here = None if real is None else real[rows]
+        values = largest(by_unit(model, seen[site].detach(), site), here).double().cpu()
         if not count:
             shift = values[0]
             total, cross = torch.zeros_like(shift), torch.zeros(len(shift), len(shift)).double()

@@ -15,6 +15,7 @@ from torch import nn
 from pellucid._core import InputSpec
 from pellucid.errors import LoadError, near_misses
 from pellucid.inputs import ImageSpec, TextSpec
+from pellucid.loading._quiet import quietly
 
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 MOST = 100_000  # lengths beyond are how a tokenizer says that it knows none
@@ -70,10 +71,11 @@ def open_pretrained(folder: str | Path) -> Pretrained:
             f"{place} holds no safetensors. Pickled weights could run code when opened, so they are refused; "
             "save them anew with save_pretrained(…, safe_serialization=True)."
         )
-    model = _loaded(library, kind, place)
+    with quietly(library):
+        model, spec = _loaded(library, kind, place), _spec(library, place, settings)
     labels = cast("Mapping[str, str]", settings.get("id2label") or {})
     names = [labels[k] for k in sorted(labels, key=int)] if _classifies(kind) else []
-    return Pretrained(model, _spec(library, place, settings), tuple(names), kind)
+    return Pretrained(model, spec, tuple(names), kind)
 
 
 def _read(file: Path) -> dict[str, object]:

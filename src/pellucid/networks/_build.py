@@ -77,7 +77,8 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     and sd of the training answers as its last layer.
 
     Networks for sounds have three convolutions, or as many as the sound is long enough for; a quarter of what
-    they end in drops out in training, in which spectrograms are moved by up to 8 % of time and pitch.
+    they end in drops out in training, in which spectrograms are moved by up to 8 % of time
+    and pitch and get a random smooth gain over pitch.
 
     Args:
         dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures,
@@ -139,6 +140,7 @@ def _for_sounds(shape: Sequence[int], outputs: int, seed: int, answers: tuple[fl
         seed=seed,
         dropout=0.25,
         blur=0.08,
+        gain=0.4,
         answers=answers,
     )
 

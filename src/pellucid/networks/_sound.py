@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
@@ -18,6 +19,7 @@ from pellucid.networks._plain import Plain, Rescale
 
 FIRST = (80, 4)  # samples that the first convolution along time hears, and its step
 POOL = 4
+KNOTS = 4  # of a random gain over pitch
 
 
 class LogMel(nn.Module):
@@ -112,6 +114,31 @@ class Blur(nn.Module):
         return x.gather(axis, index).masked_fill(hidden, 0.0)
 
 
+class Gain(nn.Module):
+    """Gives each sound a random smooth gain over pitch ``[N, C, F, T]``, in training only.
+
+    It stands for the voices, rooms and microphones that training lacks: between four random levels, even
+    steps from the lowest band to the highest, lie straight lines; time is left alone. In evaluation nothing
+    happens.
+
+    Args:
+        size: standard deviation of the levels, in those of the inputs (1 where they are standardised).
+    """
+
+    def __init__(self, size: float) -> None:
+        super().__init__()
+        if not 0 <= size < float("inf"):
+            raise InputError(f"gain is a standard deviation of 0 or more, got {size}.")
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same sounds through other ears."""
+        if not self.training:
+            return x
+        levels = torch.randn(len(x), 1, KNOTS, device=x.device, dtype=x.dtype) * self.size
+        return x + F.interpolate(levels, size=x.shape[2], mode="linear", align_corners=True)[..., None]
+
+
 class Average(nn.Module):
     """Mean over time, the last axis, and one row of numbers: ``[N, C, …, T] -> [N, C · …]``."""
 
@@ -133,15 +160,16 @@ def spectrogram_cnn(
     seed: int = 0,
     dropout: float = 0.0,
     blur: float = 0.0,
+    gain: float = 0.0,
     rate: int | None = None,
     levels: tuple[float, float] = (0.0, 1.0),
     answers: tuple[float, float] | None = None,
 ) -> Plain:
     """A network over time and pitch ``[N, channels, bins, frames] -> [N, outputs]``.
 
-    ``(mel), (blur), conv1, norm1, activation1, pool1, conv2, …, average, (dense1, …), (dropout), output``.
-    Convolutions are 3 × 3; each pool halves pitch and time by maximum; the average is taken over time and
-    leaves pitch in place, so that it matters how high a sound is and not when it comes.
+    ``(mel), (blur), (gain), conv1, norm1, activation1, pool1, conv2, …, average, (dense1, …), (dropout),
+    output``. Convolutions are 3 × 3; each pool halves pitch and time by maximum; the average is taken over
+    time and leaves pitch in place, so that it matters how high a sound is and not when it comes.
 
     Args:
         bins, frames: size of a spectrogram.
@@ -151,6 +179,7 @@ def spectrogram_cnn(
         hidden: width of a dense layer after the average; 0 leaves it out.
         activation, initialisation, seed, dropout, answers: as for :func:`~pellucid.networks.mlp`.
         blur: share of both axes by which sounds are moved at most in training; see :class:`Blur`.
+        gain: standard deviation of a random gain over pitch in training; see :class:`Gain`.
         rate: samples per second, where the network is to take waveforms ``[N, 1, T]``: a first layer ``mel``
             (:class:`LogMel`) makes the spectrogram, whose mean and sd in dB ``levels`` gives.
         levels: mean and sd of the levels in dB; only with ``rate``.
@@ -177,6 +206,8 @@ def spectrogram_cnn(
         layers["mel"] = LogMel(rate, bins=bins, mean=levels[0], std=levels[1])
     if blur:
         layers["blur"] = Blur(blur)
+    if gain:
+        layers["gain"] = Gain(gain)
     before = 1 if rate is not None else channels
     for number, width in enumerate(widths, start=1):
         conv = skip_init(nn.Conv2d, before, width, 3, padding=1, device="cpu")
@@ -188,7 +219,7 @@ def spectrogram_cnn(
     params: dict[str, Json] = {
         "bins": bins, "frames": frames, "outputs": outputs, "channels": channels, "widths": [*widths],
         "hidden": hidden, "activation": activation, "initialisation": initialisation, "seed": seed,
-        "dropout": dropout, "blur": blur, "rate": rate, "levels": [*levels],
+        "dropout": dropout, "blur": blur, "gain": gain, "rate": rate, "levels": [*levels],
         "answers": None if answers is None else [*answers],
     }  # fmt: skip
     return _finished("spectrogram_cnn", layers, params, initialisation, activation, seed)

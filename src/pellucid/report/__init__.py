@@ -1,5 +1,7 @@
 """One network in one offline page: what it does, how well, and how far its explanations may be believed."""
 
+from pellucid.report._audit_page import audit_page
+from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
@@ -7,6 +9,7 @@ from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
 from pellucid.report._report import dossier, report
 from pellucid.report._showcase import showcase
+from pellucid.report._unit_page import unit_page
 from pellucid.report._write import write
 
 __all__ = [
@@ -15,6 +18,8 @@ __all__ = [
     "Finding",
     "Origin",
     "Slice",
+    "audit_page",
+    "depth_page",
     "dossier",
     "estimate_report",
     "findings",
@@ -22,5 +27,6 @@ __all__ = [
     "render",
     "report",
     "showcase",
+    "unit_page",
     "write",
 ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pellucid.importance import Importance, PartialDependence
     from pellucid.layers import LayerSummary
     from pellucid.rules import RuleSet
-    from pellucid.tasks import FeaturePage, Performance
+    from pellucid.tasks import FeaturePage, LayerPage, Performance
     from pellucid.training import TrainingRecord
 
 
@@ -65,7 +65,7 @@ class Case:
     Args:
         row: its number in the data.
         x: the input ``[1, *shape]``.
-        true, given: the true answer and the network's, in words.
+        true, given: the true answer, empty where nobody knows it, and the network's, in words.
         chosen: the rule that chose it, in words; never "by hand".
         explanations: one per method, each of exactly this row, with their cards.
         confidence: the network's probability for its answer.
@@ -99,6 +99,7 @@ class Dossier:
         record: what was watched while it trained.
         layers: every layer in numbers.
         pages: for some layers, what their units respond to.
+        looked: for some layers, everything.
         cases: single inputs, explained.
         survey: methods tested over many rows.
         rules: a readable stand-in.
@@ -123,6 +124,7 @@ class Dossier:
     record: TrainingRecord | None = None
     layers: LayerSummary | None = None
     pages: tuple[FeaturePage, ...] = ()
+    looked: tuple[LayerPage, ...] = ()
     cases: tuple[Case, ...] = ()
     survey: Survey | None = None
     rules: RuleSet | None = None

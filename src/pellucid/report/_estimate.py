@@ -62,6 +62,9 @@ def estimate_report(
         page = tasks.estimate_features(subject, site, units=chosen, steps=steps, compute=how)
         parts.append(_sum("features", page))
         memory = max(memory, page.memory)
+    # one layer in full: its fifteen passes and one for each of at most 64 units
+    looked = min(ROWS, len(held)) * (15 + 64)
+    parts.append(Step("everything about one layer", looked, 0, looked * pace, exact=False))
     if len(subject.spec.axes) == 1:
         parts.append(_importance(subject, min(256, len(held)), pace))
     memory = max(memory, cases.memory, survey.memory)

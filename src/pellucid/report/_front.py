@@ -108,8 +108,9 @@ def _looks_at(dossier: Dossier) -> str:
     best = best_method(dossier)
     chosen = first_of_each(dossier.cases)[:SHOWN_CASES]
     shown = "".join(_case(dossier, case, best) for case in chosen)
-    more = f"{len(chosen)} of {counted(len(dossier.cases), 'case')} shown here, the first by each rule; "
-    rule = "never hand-picked. Brown speaks for the answer, blue against."
+    more = f"{len(chosen)} of {counted(len(dossier.cases), 'case')} shown here"
+    more += ", the first by each rule; never hand-picked. " if all(case.true for case in chosen) else ". "
+    rule = "Brown speaks for the answer, blue against."
     return element("div", shown, css="cases") + paragraph(more + rule, css="note")
 
 
@@ -129,7 +130,10 @@ def chosen_explanation(case: Case, best: str) -> Explanation | None:
 def who(case: Case, dossier: Dossier) -> str:
     """What was answered, beside the truth."""
     sure = "" if case.confidence is None else f" ({percent(case.confidence, 0)} sure)"
-    said = f"row {case.row:,}: answer {case.given}{sure}"
+    name = f"row {case.row:,}" if case.true else case.chosen
+    said = f"{name}: answer {case.given}{sure}"
+    if not case.true:
+        return escape(said)
     if dossier.task == "regression":
         return f"{escape(said)} <span class=right>true {escape(case.true)}</span>"
     if case.given == case.true:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from pellucid.errors import StoreError
 from pellucid.report._cases import cases, trust
 from pellucid.report._dossier import DETAILS, Detail, Dossier
 from pellucid.report._front import front, strip
+from pellucid.report._head import head
 from pellucid.report._machine import script
 from pellucid.report._parts import data, inside, performance, purpose, rules, training, uses
 from pellucid.report._rebuild import glossary, rebuild
-from pellucid.report._style import STYLE
 
 BUDGET = 5_000_000
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 CONTENTS = (
     ("performance", "how well"),
     ("cases", "cases"),
@@ -86,13 +84,3 @@ def _page(dossier: Dossier, detail: Detail) -> str:
     main = f'<main class="page" id="main">{"".join(parts)}{foot}</main>'
     body = f'<body><a class="skip" href="#main">Skip to the content</a>{main}{script(dossier)}</body>'
     return f'<!doctype html>\n<html lang="en">{head(f"{dossier.name} · dossier")}{body}</html>\n'
-
-
-def head(title: str) -> str:
-    """The head of a page: nothing from elsewhere may load or run."""
-    return (
-        f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="referrer" content="no-referrer"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head>"
-    )

@@ -22,6 +22,7 @@ from pellucid.figures import (
     partial_dependence,
     percent,
     picture,
+    picture_trust,
     rules_table,
     training_curves,
     training_health,
@@ -32,6 +33,7 @@ from pellucid.inputs import TextSpec
 from pellucid.report._dossier import Detail, Dossier
 from pellucid.report._findings import score, scores
 from pellucid.report._html import element, items, missing, paragraph, rows, section, unfold
+from pellucid.report._layer_page import layer_parts, layer_words, units_html
 from pellucid.report._slices import slices
 
 if TYPE_CHECKING:
@@ -93,9 +95,7 @@ def _balance(given: Dataset) -> str:
         for n, c in zip(given.classes, counts, strict=True)
         if c or not many
     ]
-    return "<h3>How often each answer is true</h3>" + rows(
-        (given.answer, "rows", "share"), body, right=(1, 2)
-    )
+    return "<h3>How often each answer comes</h3>" + rows((given.answer, "rows", "share"), body, right=(1, 2))
 
 
 def _examples(given: Dataset) -> str:
@@ -191,15 +191,44 @@ def inside(dossier: Dossier, detail: Detail) -> str:
         count = f"{len(shown)} of {counted(len(dossier.pages), 'layer')} shown"
         told = paragraph(f"{count}, the others left out to keep the file small.", css="note")
     pages = "".join(_page(page, detail) for page in shown) or missing("What units respond to")
-    return section("inside", "Inside the network", strip + pages + told)
+    return section("inside", "Inside the network", strip + pages + told + _whole(dossier, detail))
+
+
+def _whole(dossier: Dossier, detail: Detail) -> str:
+    """Everything about some layers, part by part to unfold; the units stand open."""
+    shown = dossier.looked[: detail.pages]
+    articles: list[str] = []
+    for page in shown:
+        head = f"<h3>Everything about {escape(page.row.site)}</h3>{paragraph(layer_words(page))}"
+        units = units_html(page, drawn=detail.units, rest=False)
+        rest = "".join(
+            unfold(p.title, p.content) for p in layer_parts(page) if p.content and p.anchor != "units"
+        )
+        notes = "".join(paragraph(note, css="note") for note in page.notes)
+        articles.append(f'<article class="one">{head}{units}{rest}{notes}</article>')
+    left = len(dossier.looked) - len(shown)
+    said = (
+        paragraph(f"{counted(left, 'layer')} more left out to keep the file small.", css="note")
+        if left
+        else ""
+    )
+    return "".join(articles) + said
 
 
 def _page(page: FeaturePage, detail: Detail) -> str:
     made = feature_tiles(page.pictures, page.exemplars, page.real, limit=detail.units, k=detail.exemplars)
-    real = exemplars(page.exemplars, page.real, limit=detail.units)
     heading = f"<h3>What units of {escape(page.pictures.site)} respond to</h3>"
-    table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
-    return heading + paragraph(made.alt) + made.html(heading=False) + table
+    table = ""
+    if page.exemplars is not None and page.real is not None:
+        real = exemplars(page.exemplars, page.real, limit=detail.units)
+        table = unfold("The real inputs, in numbers", real.html(heading=False)) if real.chart is None else ""
+    trust = ""
+    if page.pictures.trust is not None:
+        measures = picture_trust(page.pictures)
+        trust = paragraph(measures.alt) + unfold(
+            "How far to trust these pictures", measures.html(heading=False)
+        )
+    return heading + paragraph(made.alt) + made.html(heading=False) + trust + table
 
 
 def uses(dossier: Dossier) -> str:

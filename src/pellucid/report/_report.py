@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,17 +22,20 @@ from pellucid._core import (
     inputs_hash,
     model_hash,
     predict,
+    untrained,
 )
 from pellucid._version import __version__
-from pellucid.errors import InputError, MethodError
+from pellucid.errors import InputError, MethodError, SiteError, near_misses
 from pellucid.evidence import Survey
 from pellucid.importance import Importance, PartialDependence
+from pellucid.layers import selectivity
 from pellucid.report._dossier import Case, Dossier, Origin
 from pellucid.report._write import write
 from pellucid.training import TrainingRecord
 
 Part = TypeVar("Part")
 EACH = 3
+ROWS = 512  # of what is told about whole layers
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ def report(
     *,
     units: int = 16,
     layers: int = 3,
+    whole: Sequence[str] | None = None,
     steps: int = 192,
     compute: Compute | None = None,
 ) -> Path:
@@ -70,6 +74,8 @@ def report(
         path: where to write; an earlier file stays until the new one is complete.
         units: units shown per layer.
         layers: layers whose units are shown, spread over the depth.
+        whole: layers that are shown with everything that :func:`pellucid.layer` tells; left out, the one
+            whose units tell the classes best beyond those of an untrained copy.
         steps: of activation maximization.
         compute: how to run.
 
@@ -92,7 +98,8 @@ def report(
         >>> page.stat().st_size < 5_000_000
         True
     """
-    return write(dossier(subject, path=path, units=units, layers=layers, steps=steps, compute=compute), path)
+    made = dossier(subject, path=path, units=units, layers=layers, whole=whole, steps=steps, compute=compute)
+    return write(made, path)
 
 
 def dossier(
@@ -101,16 +108,22 @@ def dossier(
     path: str | Path = "dossier.html",
     units: int = 16,
     layers: int = 3,
+    whole: Sequence[str] | None = None,
     steps: int = 192,
     compute: Compute | None = None,
 ) -> Dossier:
     """Everything that :func:`report` writes, as a value."""
     data, clock, how = subject.needs_data("report"), _Clock(), compute or Compute()
+    known_layers(subject, whole or ())
     survey = clock.run("evidence for the methods", lambda: tasks.survey(subject, compute=how))
     shown = spread(tasks.feature_sites(subject), layers)
     pages = [
         clock.run(f"features of {site}", lambda s=site: _page(subject, s, units, steps, how))
         for site in shown
+    ]
+    looked = [
+        clock.run(f"everything about {site}", lambda s=site: _whole(subject, s, pages, how))
+        for site in (telling(subject, shown, how) if whole is None else whole)
     ]
     cases = clock.run("cases", lambda: _cases(subject, survey, how))
     importance, dependence = _uses(subject, clock, how)
@@ -130,6 +143,7 @@ def dossier(
         else None,
         layers=clock.run("layers", lambda: tasks.layers(subject, compute=how)),
         pages=tuple(page for page in pages if page is not None),
+        looked=tuple(page for page in looked if page is not None),
         cases=cases or (),
         survey=survey,
         importance=importance,
@@ -161,6 +175,43 @@ def _page(subject: Subject, site: str, units: int, steps: int, how: Compute) -> 
     return tasks.features(
         subject, site, units=tasks.first_units(subject, site, units), steps=steps, compute=how
     )
+
+
+def _whole(
+    subject: Subject, site: str, pages: Sequence[tasks.FeaturePage | None], how: Compute
+) -> tasks.LayerPage:
+    """Everything about a layer; inputs were made for its units already where it has a page of features."""
+    made = next((page for page in pages if page is not None and page.pictures.site == site), None)
+    page = tasks.layer(subject, site, rows=ROWS, steps=0, compute=how)
+    return page if made is None else dataclasses.replace(page, pictures=made.pictures)
+
+
+def known_layers(subject: Subject, sites: Sequence[str]) -> None:
+    """Refuse a layer that is not there before the long work."""
+    known = [layer.site for layer in subject.layer_map().layers]
+    for site in sites:
+        if site not in known:
+            raise SiteError(f"No layer is called {site!r}. {near_misses(site, known)}")
+
+
+def telling(subject: Subject, sites: Sequence[str], how: Compute) -> tuple[str, ...]:
+    """Of some layers the one whose units tell the classes best beyond an untrained copy; else the last."""
+    if not sites or not subject.classes:
+        return tuple(sites[-1:])
+    held = tasks.held_out(subject.needs_data("report"))
+    some = held.rows(tasks.sample(len(held), ROWS, seed=how.seed))
+    quiet = Compute(how.batch_size, how.seed, how.device)
+    try:
+        twin = untrained(subject.model, seed=how.seed, calibrate=some.inputs)
+        gains = [
+            sign * selectivity(model, some.inputs, some.answers, site, compute=quiet).auc.median()
+            for site in sites
+            for sign, model in ((1, subject.model), (-1, twin))
+        ]
+    except (MethodError, InputError):
+        return tuple(sites[-1:])
+    best = max(range(len(sites)), key=lambda i: float(gains[2 * i] + gains[2 * i + 1]))
+    return (sites[best],)
 
 
 def spread(sites: tuple[str, ...], most: int) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ def showcase(
     purpose: str = "",
     limits: Sequence[str] = (),
     notes: Sequence[str] = (),
+    names: Sequence[str] = (),
+    others: Tensor | None = None,
     path: str | Path = "dossier.html",
     tell: Callable[[str], None] = lambda step: None,
     compute: Compute | None = None,
@@ -45,9 +47,13 @@ def showcase(
         methods: name to method; all are drawn side by side.
         why: the rule that chose the rows, in words.
         tested: names of the methods that get evidence cards; the others are too dear for that.
-        surveyed: methods to test over all rows of the data, not only the held-out ones.
+        surveyed: methods to test over all rows of the data, not only the held-out ones; none leaves it to
+            the cards.
         command: what makes the dossier again.
         purpose, limits, notes: what a reader must know.
+        names: of the rows explained, where their true answers are not known: then nothing is said of how
+            well the network answers, and each case is chosen by its name.
+        others: further inputs ``[P, *shape]`` that evidence compares with.
         path: where it will be written.
         tell: called with each step that begins, in words.
         compute: how to run.
@@ -61,13 +67,17 @@ def showcase(
     """
     data, clock, how = subject.needs_data("showcase"), _Clock(), compute or Compute()
     held = tasks.held_out(data)
-    tell(f"{len(surveyed)} methods tested over {len(data)} rows")
+    pool = data.inputs if others is None else torch.cat([data.inputs, others])
+    if surveyed:
+        tell(f"{len(surveyed)} methods tested over {len(pool)} rows")
     outputs = predict(subject.model, held.inputs, spec=subject.spec, compute=how)
-    survey = clock.run("evidence over all rows", lambda: _survey(subject, data, surveyed, how))
+    survey = clock.run("evidence over all rows", lambda: _survey(subject, pool, surveyed, how))
     explained = clock.run(
-        "cases", lambda: _explained(subject, held, outputs, rows, methods, tested, data, tell, how)
+        "cases", lambda: _explained(subject, held, outputs, rows, methods, tested, pool, tell, how)
     )
-    cases = [_case(held, outputs, row, why, i, explained or []) for i, row in enumerate(rows)]
+    cases = [_case(held, outputs, row, names[i] if names else why, i, explained or [])
+             for i, row in enumerate(rows)]  # fmt: skip
+    cases = [dataclasses.replace(case, true="") for case in cases] if names else cases
     origin = dataclasses.replace(_origin(subject, data, path, how.seed), command=command)
     return Dossier(
         subject.name,
@@ -79,7 +89,7 @@ def showcase(
         limits=tuple(limits),
         origin=origin,
         data=data,
-        performance=clock.run("performance", lambda: tasks.performance(subject)),
+        performance=None if names else clock.run("performance", lambda: tasks.performance(subject)),
         cases=tuple(cases) if explained else (),
         survey=survey,
         timings=clock.seconds,
@@ -87,12 +97,11 @@ def showcase(
     )
 
 
-def _survey(subject: Subject, data: Dataset, methods: Methods, how: Compute) -> evidence.Survey | None:
+def _survey(subject: Subject, x: Tensor, methods: Methods, how: Compute) -> evidence.Survey | None:
     if not methods:
         return None
-    outputs = predict(subject.model, data.inputs, spec=subject.spec, compute=how)
-    target = _target(outputs)
-    return evidence.survey(subject.model, data.inputs, target, methods, spec=subject.spec, compute=how)
+    target = _target(predict(subject.model, x, spec=subject.spec, compute=how))
+    return evidence.survey(subject.model, x, target, methods, spec=subject.spec, compute=how)
 
 
 def _explained(
@@ -102,7 +111,7 @@ def _explained(
     rows: Sequence[int],
     methods: Methods,
     tested: Collection[str],
-    data: Dataset,
+    pool: Tensor,
     tell: Callable[[str], None],
     how: Compute,
 ) -> list[Explanation]:
@@ -110,7 +119,7 @@ def _explained(
     x, target = held.inputs[index], _target(outputs[index])
     # one measurement of what the network does serves all methods
     seen = evidence.responses(
-        subject.model, x, target, spec=subject.spec, fill="own", masks=64, others=data.inputs, compute=how
+        subject.model, x, target, spec=subject.spec, fill="own", masks=64, others=pool, compute=how
     )
     found: list[Explanation] = []
     for name, method in methods.items():
@@ -124,7 +133,7 @@ def _explained(
                 method,
                 target=target,
                 spec=subject.spec,
-                others=data.inputs,
+                others=pool,
                 seen=seen,
                 compute=how,
             )

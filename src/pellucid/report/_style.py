@@ -29,6 +29,7 @@ h3{font-size:1.05rem;font-weight:620;margin:2.2rem 0 .5rem}
 section.part{margin-top:4.5rem;padding-top:2rem;border-top:1px solid var(--line)}
 p{margin:.5rem 0}
 .lede{font-size:1.22rem;line-height:1.5;max-width:46rem;margin:0 0 1.8rem}
+.over{margin:2.6rem 0 0}.over+h1{margin-top:.1rem}
 .nb{white-space:nowrap}
 .soft,.note{color:var(--soft);font-size:.9rem}
 .none{color:var(--soft);font-style:italic}

@@ -1,9 +1,13 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._depth import hierarchy, trace
+from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
+    PANEL,
     Method,
     best_method,
     explain,
@@ -14,35 +18,49 @@ from pellucid.tasks._explain import (
     usual_target,
 )
 from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
-from pellucid.tasks._features import FeaturePage, feature_sites, features, first_units
+from pellucid.tasks._feature_sites import feature_sites
+from pellucid.tasks._features import FeaturePage, features, first_units
 from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
+from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
+from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
 from pellucid.tasks._performance import Performance, answers_of, performance
-from pellucid.tasks._pretrained import mobilenet, sentence_topics, sentences, speech_detector
+from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import truth
+from pellucid.tasks._unit import UnitPage, unit_of
 
 __all__ = [
+    "PANEL",
     "Estimate",
     "Step",
+    "TOPICS",
     "estimate",
     "estimate_features",
+    "DictionaryPage",
     "FeaturePage",
+    "Guests",
     "Heard",
     "Method",
     "LayerPage",
     "Performance",
+    "UnitPage",
     "answers_of",
+    "audit",
     "best_method",
+    "class_objective",
     "concepts",
+    "difference_objective",
+    "direction_objectives",
     "dataset_of",
+    "dictionary_of",
     "explain",
     "explain_several",
     "explain_to",
@@ -51,17 +69,23 @@ __all__ = [
     "first_units",
     "fitting_methods",
     "held_out",
+    "hierarchy",
     "influence",
     "importance_of",
     "layer",
     "layers",
+    "learned_dictionary",
     "load_explanations",
+    "trace",
     "method_named",
     "methods",
     "mobilenet",
     "network_for",
     "open",
     "open_run",
+    "own_photographs",
+    "own_recordings",
+    "own_sentences",
     "parsed_types",
     "performance",
     "rows_named",
@@ -76,5 +100,7 @@ __all__ = [
     "target_named",
     "train",
     "truth",
+    "unit_of",
+    "usual_fills",
     "usual_target",
 ]

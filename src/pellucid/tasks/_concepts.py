@@ -14,7 +14,7 @@ from pellucid.errors import InputError, TargetError, near_misses
 from pellucid.inputs import ImageSpec, TabularSpec
 from pellucid.layers import Concepts
 from pellucid.layers import concepts as held_against_random
-from pellucid.tasks._features import feature_sites
+from pellucid.tasks._feature_sites import feature_sites
 from pellucid.tasks._rows import sample
 
 RANDOM = "random"
@@ -69,7 +69,7 @@ def concepts(
     own = data.inputs
     if isinstance(asked, int) and data.classes:
         own = data.inputs[data.answers == asked]
-    shown, others = _sets(subject, data, sets)
+    shown, others = concept_sets(subject, data, sets)
     plain = random if random is not None else others
     names = list(sites) if sites is not None else list(feature_sites(subject))
     return held_against_random(
@@ -93,7 +93,7 @@ def _class_of(subject: Subject, name: str) -> int:
     raise TargetError(f"No class is called {name!r}. {near_misses(name, subject.classes)}")
 
 
-def _sets(
+def concept_sets(
     subject: Subject, data: Dataset, sets: str | Path | Mapping[str, Tensor]
 ) -> tuple[Mapping[str, Tensor], Tensor]:
     """Inputs by concept, and random ones."""

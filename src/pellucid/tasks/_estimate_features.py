@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from pellucid._core import Compute, Subject
+from pellucid.features import Choice, Objective, Transforms
 from pellucid.features._ascent import CHECK_EVERY, WINDOW
 from pellucid.tasks._estimate import Estimate, Step, memory_of
 from pellucid.tasks._features import FeaturePage, features
@@ -19,19 +20,25 @@ def estimate_features(
     site: str | None = None,
     *,
     units: Sequence[int] | None = None,
+    objectives: Sequence[Objective] = (),
+    accentuate: Sequence[int] = (),
+    caricatures: Sequence[int] = (),
+    faces: int | None = None,
     steps: int = 256,
     seeds: int = 2,
+    transforms: Transforms = "auto",
+    statistics: Choice = "auto",
     rows: int = 2000,
     compute: Compute | None = None,
 ) -> Estimate:
-    """What :func:`pellucid.features` with these arguments will take, from two and from four steps.
+    """What :func:`pellucid.features` with these arguments will take, from two and from eight steps.
 
     Returns:
         An :class:`Estimate`; passes are exact for few steps, and the most that it may be for many, since
         units that no longer climb are left alone.
 
     Cost:
-        Six of the steps, and twice the rest.
+        Ten of the steps, and twice the rest.
 
     Example:
         >>> import pellucid, torch
@@ -44,10 +51,24 @@ def estimate_features(
     quiet = Compute() if compute is None else dataclasses.replace(compute, progress=Compute().progress)
 
     def some(count: int) -> FeaturePage:
-        return features(subject, site, units=units, steps=count, seeds=seeds, rows=rows, compute=quiet)
+        return features(
+            subject,
+            site,
+            units=units,
+            objectives=objectives,
+            accentuate=accentuate,
+            caricatures=caricatures,
+            faces=faces,
+            steps=count,
+            seeds=seeds,
+            transforms=transforms,
+            statistics=statistics,
+            rows=rows,
+            compute=quiet,
+        )
 
-    two, four = counted(subject.model, lambda: some(2)), counted(subject.model, lambda: some(4))
-    slope, pace = (four[0] - two[0]) // 2, max(0.0, (four[1] - two[1]) / 2)
+    two, eight = counted(subject.model, lambda: some(2)), counted(subject.model, lambda: some(8))
+    slope, pace = (eight[0] - two[0]) // 6, max(0.0, (eight[1] - two[1]) / 6)
     # later steps are left out for units that no longer climb
     ascent = Step("ascent", slope * steps, slope * steps, pace * steps, steps < WINDOW + CHECK_EVERY)
     rest = Step("the rest", two[0] - 2 * slope, 0, max(0.0, two[1] - 2 * pace))

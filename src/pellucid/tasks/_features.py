@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Subject, predict, sites
-from pellucid.errors import InputError, MethodError
-from pellucid.features import FeaturePictures, activation_maximization
+from pellucid._core import Compute, Dataset, Subject
+from pellucid.errors import InputError
+from pellucid.features import Choice, FeaturePictures, Objective, Transforms, activation_maximization
 from pellucid.inputs import TextSpec
 from pellucid.layers import Exemplars
 from pellucid.layers import exemplars as strongest_inputs
+from pellucid.tasks._climbs import Asked, climbed
+from pellucid.tasks._feature_sites import last_site
 from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._texts_made import texts_made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,13 +27,14 @@ class FeaturePage:
 
     Args:
         pictures: what activation maximization found, with its controls.
-        exemplars: the most exciting real inputs; their ``rows`` number the rows of ``real``.
-        real: those inputs, each once.
+        exemplars: the most exciting real inputs; their ``rows`` number the rows of ``real``. ``None`` for
+            what is not single units: the strongest real inputs are then in ``pictures``.
+        real: those inputs, each once; ``None`` alike.
     """
 
     pictures: FeaturePictures
-    exemplars: Exemplars
-    real: Dataset
+    exemplars: Exemplars | None = None
+    real: Dataset | None = None
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
@@ -39,35 +43,23 @@ class FeaturePage:
         return figures.mimebundle(figures.feature_tiles(self.pictures, self.exemplars, self.real))
 
 
-def feature_sites(subject: Subject) -> tuple[str, ...]:
-    """Layers whose units are worth a picture: every layer with weights but the last, in order of the pass.
-
-    Example:
-        >>> import pellucid, torch
-        >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-        >>> feature_sites(pellucid.open(network, data=(torch.rand(8, 3), torch.tensor([0, 1] * 4))))
-        ('0',)
-    """
-    row = subject.needs_data("features").inputs[:1]
-    reached = sites(subject.model, lambda: predict(subject.model, row))
-    learned = [r.site for r in reached if r.shape is not None and _has_weights(r.module)]
-    return tuple(learned[:-1])
-
-
-def _has_weights(module: torch.nn.Module) -> bool:
-    weight = getattr(module, "weight", None)
-    return isinstance(weight, Tensor) and weight.ndim > 1 and not isinstance(module, torch.nn.Embedding)
-
-
 def features(
     subject: Subject,
     site: str | None = None,
     *,
     units: Sequence[int] | None = None,
+    objectives: Sequence[Objective] = (),
+    accentuate: Sequence[int] = (),
+    caricatures: Sequence[int] = (),
+    faces: int | None = None,
     steps: int = 256,
     seeds: int = 2,
+    transforms: Transforms = "auto",
+    statistics: Choice = "auto",
     exemplars: int = 6,
     rows: int = 2000,
+    twin: Subject | None = None,
+    keep: str | Path | None = None,
     compute: Compute | None = None,
 ) -> FeaturePage:
     """What the units of a layer respond to most: made inputs, real inputs, and the untrained control.
@@ -76,9 +68,19 @@ def features(
         subject: a network with data.
         site: layer, as :func:`pellucid.layers` names it; left out, the last hidden layer with weights.
         units: unit or channel numbers; left out, all.
-        steps, seeds: of activation maximization.
+        objectives: what is climbed in place of units, as for
+            :func:`pellucid.features.activation_maximization`; for classes no layer is named.
+        accentuate: row numbers of the data, where climbs start, each towards the objectives; without any,
+            towards the class that the network reads.
+        caricatures: row numbers of the data, of which the layer's picture is exaggerated.
+        faces: that many pictures of each objective, held apart from each other.
+        steps, seeds, transforms, statistics: of :func:`~pellucid.features.activation_maximization`; texts
+            are made by :func:`~pellucid.features.token_maximization`, for units or classes.
         exemplars: real inputs per unit.
         rows: most real inputs to look at.
+        twin: the same network trained from another start, such as a run with another seed; made inputs are
+            shown to it too.
+        keep: folder for finished portions; the same call goes on after the last one.
         compute: how to run.
 
     Returns:
@@ -86,7 +88,9 @@ def features(
 
     Raises:
         SiteError: where the layer does not exist or is not reached.
-        InputError: where a unit does not exist or the subject has no data.
+        TargetError: where a unit or class does not exist, or objectives do not go together.
+        InputError: where a row does not exist or the subject has no data.
+        StoreError: where ``keep`` holds something else.
 
     Cost:
         ``steps`` forward and backward passes of ``units × seeds`` rows up to the layer, twice (the untrained
@@ -104,13 +108,17 @@ def features(
         [0, 1, 2, 3]
     """
     data = subject.needs_data("features")
-    if isinstance(subject.spec, TextSpec):
-        raise InputError(
-            "Features are inputs made by following a gradient, and words cannot be made that way. Look at "
-            "the real texts that excite a unit: pellucid.layers.exemplars(model, inputs, site)."
-        )
-    chosen = site if site is not None else _last(subject)
     looked = data.rows(sample(len(data), rows, seed=(compute or Compute()).seed))
+    second = None if twin is None else twin.model
+    asked = Asked(
+        units, objectives, accentuate, caricatures, faces, steps, seeds, transforms, statistics, keep, second
+    )
+    if isinstance(subject.spec, TextSpec):
+        texts = texts_made(subject, site, looked.inputs, asked, compute)
+        return _beside(texts, subject, looked, exemplars, compute)
+    if accentuate or caricatures or objectives or faces is not None:
+        return FeaturePage(climbed(subject, site, looked.inputs, asked, compute))
+    chosen = site if site is not None else last_site(subject)
     index = None if units is None else torch.as_tensor(list(units), dtype=torch.int64)
     if index is not None and not len(index):
         raise InputError("units is empty; name at least one, or leave it out for all.")
@@ -122,28 +130,33 @@ def features(
         units=index,
         steps=steps,
         seeds=seeds,
+        transforms=transforms,
+        statistics=statistics,
+        twin=second,
+        keep=keep,
         compute=compute,
     )
-    real = strongest_inputs(
-        subject.model, looked.inputs, chosen, k=exemplars, units=made.units, compute=compute
-    )
-    return FeaturePage(made, *_compact(real, looked))
+    return _beside(made, subject, looked, exemplars, compute)
 
 
 def first_units(subject: Subject, site: str, most: int) -> list[int] | None:
     """The ``most`` units that real inputs excite most, by number; ``None`` where there are no more."""
     data = held_out(subject.needs_data("features"))
-    found = strongest_inputs(subject.model, data.inputs[sample(len(data), 500)], site, k=1)
+    some = data.inputs[sample(len(data), 500)]
+    found = strongest_inputs(subject.model, some, site, k=1, spec=subject.spec)
     if len(found.units) <= most:
         return None
     return sorted(found.units[found.values[:, 0].argsort(descending=True)[:most]].tolist())
 
 
-def _last(subject: Subject) -> str:
-    found = feature_sites(subject)
-    if not found:
-        raise MethodError("This network has no hidden layer with weights; features of inputs are the inputs.")
-    return found[-1]
+def _beside(
+    made: FeaturePictures, subject: Subject, looked: Dataset, k: int, compute: Compute | None
+) -> FeaturePage:
+    """The strongest real inputs of the same units beside what was made."""
+    real = strongest_inputs(
+        subject.model, looked.inputs, made.site, k=k, units=made.units, spec=subject.spec, compute=compute
+    )
+    return FeaturePage(made, *_compact(real, looked))
 
 
 def _compact(real: Exemplars, looked: Dataset) -> tuple[Exemplars, Dataset]:

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 
-from pellucid._core import Compute, Dataset, Subject, untrained
-from pellucid.errors import InputError, MethodError, SiteError, near_misses
+from pellucid._core import Compute, Dataset, Subject
+from pellucid.errors import MethodError, SiteError, near_misses
+from pellucid.features import FeaturePictures
 from pellucid.layers import (
+    CoActivation,
+    EarlyExit,
     Exemplars,
+    LayerGain,
     LayerRow,
     LinearProbes,
     RepresentationSimilarity,
     Selectivity,
+    SpaceMap,
     UnitEffects,
-    exemplars,
+    UnitValues,
+    early_exit,
+    layer_gain,
     linear_probes,
-    quantile_exemplars,
     representation_similarity,
-    selectivity,
+    space_map,
     summary,
-    unit_effects,
 )
+from pellucid.tasks._dictionary import DictionaryPage, dictionary_of
 from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._units import Notes, units_seen
+from pellucid.training import LayerHealth, TrainingRecord
 
 if TYPE_CHECKING:
     from pellucid.figures import Figure
 
-Part = TypeVar("Part")
-MOST = 64  # units looked at where nobody names any
+
+FEW = 16  # inputs that tell where the last part begins
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +56,16 @@ class LayerPage:
         probes: what can be read off this layer and its neighbours; ``None`` in regression.
         similarity: this layer and all others.
         notes: what could not be computed, and why.
+        values: what each unit gives for every row.
+        together: which units go together.
+        pictures: inputs made for the units with the largest effect.
+        gain: what can be read better after the layer than before; ``None`` in regression.
+        early: what the network would answer here and at the layer before; ``None`` where its last part does
+            not take what this layer gives.
+        dictionary: of the layer, where it was asked for.
+        trained: the layer's row of the training record; ``None`` where training was not watched.
+        seed: of every chance.
+        space: the inputs where the layer puts them, on a plane.
     """
 
     row: LayerRow
@@ -60,28 +78,62 @@ class LayerPage:
     probes: LinearProbes | None
     similarity: RepresentationSimilarity | None
     notes: tuple[str, ...] = ()
+    values: UnitValues | None = None
+    together: CoActivation | None = None
+    pictures: FeaturePictures | None = None
+    gain: LayerGain | None = None
+    early: EarlyExit | None = None
+    dictionary: DictionaryPage | None = None
+    trained: LayerHealth | None = None
+    seed: int = 0
+    space: SpaceMap | None = None
+
+    def grid(self, *, limit: int = 12, first: int = 0) -> Figure:
+        """Some of the units, those with the largest effect first."""
+        from pellucid import figures
+
+        return figures.unit_grid(
+            self.strongest,
+            self.middle,
+            self.real,
+            self.selectivity,
+            self.untrained_selectivity,
+            self.effects,
+            self.pictures,
+            self.values,
+            limit=limit,
+            first=first,
+        )
+
+    def health(self) -> Figure:
+        """Dead units, spread, rank and pace, with verdicts."""
+        from pellucid import figures
+
+        norm = None if self.trained is None else self.trained.gradient_norm
+        ratio = None if self.trained is None else self.trained.update_ratio
+        return figures.layer_health(self.row, len(self.real), gradient_norm=norm, update_ratio=ratio)
 
     def figures(self) -> list[Figure]:
         """The page, from top to bottom."""
         from pellucid import figures
 
-        drawn = [
-            figures.layer_facts(self.row, self.notes),
-            figures.unit_grid(
-                self.strongest,
-                self.middle,
-                self.real,
-                self.selectivity,
-                self.untrained_selectivity,
-                self.effects,
-            ),
-        ]
+        drawn = [figures.layer_facts(self.row, self.notes), self.grid(), self.health()]
         if self.effects is not None:
             drawn.append(figures.effects(self.effects, self.real.classes))
-        if self.probes is not None:
-            drawn.append(figures.probes(self.probes))
+        if self.together is not None:
+            drawn.append(figures.co_activation(self.together))
+        if self.space is not None:
+            drawn.append(figures.space_map(self.space, self.real))
         if self.similarity is not None:
             drawn.append(figures.similarity(self.similarity))
+        if self.probes is not None:
+            drawn.append(figures.probes(self.probes))
+        if self.gain is not None:
+            drawn.append(figures.layer_gain(self.gain, self.real))
+        if self.early is not None:
+            drawn.append(figures.early_exits(self.early))
+        if self.dictionary is not None:
+            drawn += self.dictionary.figures()
         return drawn
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
@@ -97,6 +149,8 @@ def layer(
     *,
     units: Sequence[int] | None = None,
     rows: int = 1000,
+    steps: int = 128,
+    dictionary: str | None = None,
     compute: Compute | None = None,
 ) -> LayerPage:
     """Everything about one layer: health, units with their inputs, what can be read off it, what it is like.
@@ -106,6 +160,8 @@ def layer(
         site: the layer, as :func:`pellucid.layers` names it.
         units: which units; left out, the 64 that real inputs excite most.
         rows: most held-out inputs to look at.
+        steps: of activation maximization for the 12 units with the largest effect; 0 makes no pictures.
+        dictionary: ``"topk"``, ``"batchtopk"``, ``"jumprelu"`` or ``"nmf"`` to learn one of the layer too.
         compute: how to run.
 
     Returns:
@@ -117,101 +173,138 @@ def layer(
         InputError: where the subject has no data.
 
     Cost:
-        About ten passes of ``rows`` inputs and one per unit.
+        About fifteen passes of ``rows`` inputs and one per unit, and ``steps`` passes of 24 rows up to the
+        layer, twice. A dictionary costs as much again.
 
     Example:
         >>> import pellucid
         >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
         >>> subject = pellucid.open(network, data=(torch.rand(200, 3), torch.tensor([0, 1] * 100)))
-        >>> page = pellucid.layer(subject, "1")
+        >>> page = pellucid.layer(subject, "1", steps=4)
         >>> page.row.kind, page.selectivity.auc.shape
         ('ReLU', torch.Size([4]))
     """
     how = compute or Compute(batch_size=256)
     data = held_out(subject.needs_data("layer"))
     looked = data.rows(sample(len(data), rows, seed=how.seed))
-    every = summary(subject.model, looked.inputs, compute=how)
+    every = summary(subject.model, looked.inputs, spec=subject.spec, compute=how)
+    names = [each.site for each in every.rows]
     row = next((each for each in every.rows if each.site == site), None)
     if row is None:
-        raise SiteError(
-            f"No layer is called {site!r}. {near_misses(site, [each.site for each in every.rows])}"
-        )
-    quiet = Compute(how.batch_size, how.seed, how.device)
-    strongest = exemplars(subject.model, looked.inputs, site, k=6, units=units, compute=quiet)
-    strongest = strongest if units is not None else _most_moved(strongest)
-    middle = quantile_exemplars(subject.model, looked.inputs, site, units=strongest.units, compute=quiet)
-    notes: list[str] = []
-
-    def tried(what: str, work: Callable[[], Part]) -> Part | None:
-        try:
-            return work()
-        except (InputError, MethodError) as error:
-            notes.append(f"{what}: {error}")
-            return None
-
-    told = told_before = effects = probes = None
+        raise SiteError(f"No layer is called {site!r}. {near_misses(site, names)}")
+    quiet, notes = Compute(how.batch_size, how.seed, how.device), Notes()
+    seen = units_seen(subject, subject.model, site, looked, units, steps, notes, how)
+    probes = gain = early = None
     if subject.classes:
-        told = tried("Selectivity", lambda: _told(subject.model, looked, strongest, quiet))
-        twin = tried(
-            "Untrained copy", lambda: untrained(subject.model, seed=how.seed, calibrate=looked.inputs[:500])
+        probes = notes.tried(
+            "Linear probes", lambda: _probed(subject, looked, _near(names, site), rows, quiet)
         )
-        if twin is not None:
-            told_before = tried("Selectivity untrained", lambda: _told(twin, looked, strongest, quiet))
-        effects = tried(
-            "Unit effects",
-            lambda: unit_effects(
-                subject.model, looked.inputs, looked.answers, site, units=strongest.units, compute=quiet
-            ),
-        )
-        near = _neighbours([each.site for each in every.rows], site)
-        probes = tried(
-            "Linear probes",
-            lambda: _probed(subject, looked, near, rows, quiet),
-        )
-    similarity = tried(
+        gain = notes.tried("What it adds", lambda: _gain(subject, looked, site, rows, quiet))
+        early = notes.tried("Early exit", lambda: _early(subject, looked, site, quiet))
+    similarity = notes.tried(
         "Similarity",
         lambda: representation_similarity(
             subject.model,
             looked.inputs,
             [site],
-            other_sites=[each.site for each in every.rows],
+            other_sites=_some(names, site),
+            spec=subject.spec,
             compute=quiet,
         ),
     )
-    return LayerPage(
-        row, strongest, middle, looked, told, told_before, effects, probes, similarity, tuple(notes)
+    told_of = looked.answers if subject.classes else None
+    space = notes.tried(
+        "Map",
+        lambda: space_map(subject.model, looked.inputs, site, told_of, spec=subject.spec, compute=quiet),
     )
+    learned = None
+    if dictionary is not None:
+        learned = dictionary_of(subject, site, dictionary, steps=steps, rows=rows, compute=how)
+    return LayerPage(
+        row,
+        seen.strongest,
+        seen.middle,
+        looked,
+        seen.selectivity,
+        seen.untrained_selectivity,
+        seen.effects,
+        probes,
+        similarity,
+        tuple(notes.lines),
+        values=seen.values,
+        together=seen.together,
+        pictures=seen.pictures,
+        gain=gain,
+        early=early,
+        dictionary=learned,
+        trained=_trained(subject, site),
+        seed=how.seed,
+        space=space,
+    )
+
+
+def _trained(subject: Subject, site: str) -> LayerHealth | None:
+    """How the layer fared in the last epoch that was watched."""
+    record = subject.record
+    if not isinstance(record, TrainingRecord) or not record.epochs:
+        return None
+    return next((each for each in record.epochs[-1].layers if each.site == site), None)
+
+
+def _early(subject: Subject, looked: Dataset, site: str, how: Compute) -> EarlyExit:
+    """The answer read here and at the layer before, by the network's own last part."""
+    few = looked.inputs[:FEW]
+    known = early_exit(subject.model, few, untrained_copy=False, spec=subject.spec, compute=how)
+    if site not in known.sites:
+        raise MethodError(
+            f"the network's last part, from {known.head} on, does not take what {site} gives; "
+            "the linear probes read it."
+        )
+    place = known.sites.index(site)
+    pair = known.sites[max(0, place - 1) : place + 1]
+    return early_exit(
+        subject.model,
+        looked.inputs,
+        looked.answers,
+        list(pair),
+        head=known.head,
+        spec=subject.spec,
+        compute=how,
+    )
+
+
+def _gain(subject: Subject, looked: Dataset, site: str, rows: int, how: Compute) -> LayerGain:
+    """What the layer adds; rows are numbered as in ``looked``."""
+    inputs, answers, test = _fitting(subject, looked, rows, how)
+    found = layer_gain(subject.model, inputs, answers, site, held_out=test, spec=subject.spec, compute=how)
+    return dataclasses.replace(found, rows=found.rows - (len(test) - len(looked)))
+
+
+def _fitting(
+    subject: Subject, looked: Dataset, rows: int, how: Compute
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rows that the network was trained on, then those that it was not; and which are the latter."""
+    learned = subject.needs_data("layer").part("train")
+    fit = learned.rows(sample(len(learned), rows, seed=how.seed))
+    test = torch.arange(len(fit) + len(looked)) >= len(fit)
+    return torch.cat([fit.inputs, looked.inputs]), torch.cat([fit.answers, looked.answers]), test
 
 
 def _probed(subject: Subject, looked: Dataset, sites: list[str], rows: int, how: Compute) -> LinearProbes:
     """Fitted on rows that the network was trained on, tested on those that it was not."""
-    learned = subject.needs_data("layer").part("train")
-    fit = learned.rows(sample(len(learned), rows, seed=how.seed))
-    test = torch.arange(len(fit) + len(looked)) >= len(fit)
-    inputs, answers = (
-        torch.cat(pair) for pair in ((fit.inputs, looked.inputs), (fit.answers, looked.answers))
-    )
-    return linear_probes(subject.model, inputs, answers, sites, held_out=test, compute=how)
+    inputs, answers, test = _fitting(subject, looked, rows, how)
+    return linear_probes(subject.model, inputs, answers, sites, held_out=test, spec=subject.spec, compute=how)
 
 
-def _told(model: torch.nn.Module, looked: Dataset, strongest: Exemplars, how: Compute) -> Selectivity:
-    return selectivity(
-        model, looked.inputs, looked.answers, strongest.site, units=strongest.units, compute=how
-    )
+def _some(sites: list[str], site: str, most: int = 48) -> list[str]:
+    """Layers spread over the depth, the one that is asked about among them."""
+    if len(sites) <= most:
+        return sites
+    places = {*torch.linspace(0, len(sites) - 1, most).round().int().tolist(), sites.index(site)}
+    return [sites[place] for place in sorted(places)]
 
 
-def _most_moved(found: Exemplars) -> Exemplars:
-    """The 64 units with the largest values, in their own order."""
-    if len(found.units) <= MOST:
-        return found
-    kept = found.values[:, 0].argsort(descending=True, stable=True)[:MOST].sort().values
-    boxes = None if found.boxes is None else found.boxes[kept]
-    return dataclasses.replace(
-        found, units=found.units[kept], values=found.values[kept], rows=found.rows[kept], boxes=boxes
-    )
-
-
-def _neighbours(sites: list[str], site: str) -> list[str]:
+def _near(sites: list[str], site: str) -> list[str]:
     """The layer with the one before and the one after."""
     place = sites.index(site)
     return sites[max(0, place - 1) : place + 2]

@@ -34,4 +34,5 @@ def layers(subject: Subject, *, rows: int = 512, compute: Compute | None = None)
     """
     data = held_out(subject.needs_data("layers"))
     seed = (compute or Compute()).seed
-    return summary(subject.model, data.inputs[sample(len(data), rows, seed=seed)], compute=compute)
+    looked = data.inputs[sample(len(data), rows, seed=seed)]
+    return summary(subject.model, looked, spec=subject.spec, compute=compute)

@@ -13,6 +13,7 @@ from pellucid import loading, networks
 from pellucid._core import PARTS, Dataset, Subject
 from pellucid.errors import InputError, LoadError
 from pellucid.inputs import TextSpec
+from pellucid.loading._quiet import quietly
 
 TOPICS = (
     "animals and pets",
@@ -112,10 +113,11 @@ def sentence_topics(topics: Sequence[str] = TOPICS) -> tuple[nn.Module, TextSpec
     if importlib.util.find_spec("transformers") is None:
         raise LoadError(f"MiniLM is read by the package transformers, which is not installed: {MINILM}.")
     transformers = cast("Any", importlib.import_module("transformers"))
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    encoder = transformers.AutoModel.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, attn_implementation="eager"
-    )
+    with quietly(transformers):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        encoder = transformers.AutoModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, attn_implementation="eager"
+        )
     spec = TextSpec(tokenizer, ids_name="input_ids", mask_name="attention_mask")
     ids = spec.encode(list(topics))
     network = networks.Topics(cast("nn.Module", encoder).eval(), ids, (ids != spec.pad).long())

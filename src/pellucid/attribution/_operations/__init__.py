@@ -1,5 +1,6 @@
 """What a pass does, operation by operation; the ground of DeepLIFT and LRP."""
 
+from pellucid._core._spoken import plain
 from pellucid.attribution._operations._gap import adds_up
 from pellucid.attribution._operations._kept import Kept, Slot
 from pellucid.attribution._operations._names import (
@@ -8,7 +9,6 @@ from pellucid.attribution._operations._names import (
     LINEAR,
     MAXIMA,
     PRODUCTS,
-    plain,
 )
 from pellucid.attribution._operations._watch import (
     Call,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pellucid._core._attention import attention_weights
 from pellucid.attribution._operations._recurrent import unrolled
 from pellucid.errors import MethodError
 
@@ -224,17 +225,9 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """Attention as the mathematics says it, instead of in one fused step."""
     if enable_gqa:
-        times = query.shape[-3] // key.shape[-3]
-        key, value = key.repeat_interleave(times, -3), value.repeat_interleave(times, -3)
-    scores = (query @ key.transpose(-2, -1)) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if is_causal:
-        allowed = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-        scores = scores.masked_fill(~allowed, float("-inf"))
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        scores = scores.masked_fill(~attn_mask, float("-inf"))
-    elif attn_mask is not None:
-        scores = scores + attn_mask
-    return F.dropout(scores.softmax(-1), dropout_p, training=dropout_p > 0) @ value
+        value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+    weights = attention_weights(query, key, attn_mask, is_causal, scale, enable_gqa)
+    return F.dropout(weights, dropout_p, training=dropout_p > 0) @ value
 
 
 def lstm_cell(

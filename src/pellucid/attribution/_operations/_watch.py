@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -15,10 +14,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from pellucid._core import Pass, eagerly
+from pellucid._core._spoken import opened, plain, written
 from pellucid.attribution._operations import _parts
 from pellucid.attribution._operations._choices import Choices, tensors
 from pellucid.attribution._operations._kept import Kept
-from pellucid.attribution._operations._names import MAXIMA, QUESTIONS, STRUCTURE, plain, written
+from pellucid.attribution._operations._names import MAXIMA, QUESTIONS, STRUCTURE
 from pellucid.errors import MethodError
 
 Func = Callable[..., object]
@@ -255,17 +255,5 @@ def _unwritten(name: str, method: str) -> Func:
 
 
 def _opened(call: Call) -> Func | None:
-    """A function of torch written in Python, such that the operations inside it are seen one by one."""
-    func = call.func
-    if not isinstance(func, types.FunctionType) or call.name in MAXIMA:
-        return None
-    blind = {name: _no for name in func.__globals__ if name.startswith("has_torch_function")}
-    copy = types.FunctionType(
-        func.__code__, {**func.__globals__, **blind}, func.__name__, func.__defaults__, func.__closure__
-    )
-    copy.__kwdefaults__ = func.__kwdefaults__
-    return copy
-
-
-def _no(*_: object) -> bool:
-    return False
+    """The operation written out in smaller ones, which are seen one by one; ``None`` where it is none."""
+    return None if call.name in MAXIMA else opened(call.func)

@@ -1,0 +1,64 @@
+"""One unit as a page: what ``pellucid features --unit`` and ``pellucid layer --element`` have in common."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid.cli._say import document, narrate, show
+from pellucid.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pellucid._core import Json
+    from pellucid.figures import Figure
+    from pellucid.tasks import UnitPage
+
+
+def page_of_unit(
+    page: UnitPage,
+    inputs: Mapping[str, Json],
+    out: Path | None,
+    svg: Path | None,
+    name: str,
+    began: float,
+    seed: int,
+    *,
+    as_json: bool,
+) -> None:
+    """A unit on the terminal or as JSON, and where it is asked for as a page or as drawings."""
+    from pellucid import figures
+    from pellucid.report import unit_page
+
+    page_path(out)
+    drawn = page.figures()
+    write_drawings(drawn, svg)
+    if out is not None:
+        unit_page(page, out, name=name)
+        narrate(f"Page written to {out}")
+    if as_json:
+        command = "layer" if page.dictionary is not None else "features"
+        document(command, dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
+        return
+    for each in drawn:
+        show(figures.text(each))
+    if page.matters is not None:
+        show(figures.text(page.matters))
+
+
+def page_path(out: Path | None) -> None:
+    """A page is HTML; another ending is refused before the work."""
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise StoreError(f"A page is written as .html, got {out.name}. --svg FOLDER writes its figures.")
+
+
+def write_drawings(drawn: Sequence[Figure], folder: Path | None) -> None:
+    """Every figure of a page as an SVG of its own, numbered in the order of the page."""
+    if folder is None:
+        return
+    from pellucid.figures import counted, save_all
+
+    narrate(f"{counted(len(save_all(drawn, folder)), 'drawing')} written to {folder}")

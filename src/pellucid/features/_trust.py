@@ -1,0 +1,146 @@
+"""How far to trust feature pictures: what they tell, which way they go, and whether they hold elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Compute, activations
+from pellucid._core._units import by_unit
+from pellucid.features._paths import Paths, paths
+from pellucid.features._transfer import Transfer, transfer
+from pellucid.features._two_choice import Pairs, likeness
+
+if TYPE_CHECKING:
+    from pellucid.features._goals import Goals
+    from pellucid.features._recipe import Control, Recipe
+
+NATURAL = 8
+APART = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureTrust:
+    """What pictures of a layer tell about its units, beside real inputs, other units and untrained networks.
+
+    Args:
+        told: ``[U]``, two-choice test: chance that of a real input that excites the unit strongly (in its top
+            5 %) and one that does not (at or below its median) the first is more like the picture; .5 is
+            chance. Likeness is the cosine of the inputs themselves, the data's mean taken off.
+        told_low, told_high: ``[U]``, 95 % interval (Wilson) over strong inputs.
+        told_by_real: ``[U]``, the same with the unit's strongest real inputs in place of the picture.
+        told_by_others: ``[U]``, the same with pictures of other units of the layer: what any picture tells.
+        sites: layers of the path, in order, the last the layer itself.
+        path: ``[U, L]``, likeness of the picture to strong real inputs in each layer, as a share of these
+            inputs' likeness to each other, both above that of any two inputs: 1 goes their way, 0 goes as an
+            unrelated input does. NaN where strong inputs are not alike themselves.
+        matched: int64 ``[U]``, the unit of a second trained network that goes best with each; -1 without one.
+        match: ``[U]``, correlation of the two units over real inputs.
+        transfer: ``[U]``, share of real inputs that excite the second network's unit less than the picture
+            does; NaN without a second network.
+        transfer_by_real: ``[U]``, the same for the unit's strongest real inputs.
+        untrained_told, untrained_path, untrained_transfer: what pictures of untrained networks reach.
+    """
+
+    told: Tensor
+    told_low: Tensor
+    told_high: Tensor
+    told_by_real: Tensor
+    told_by_others: Tensor
+    sites: tuple[str, ...]
+    path: Tensor
+    matched: Tensor
+    match: Tensor
+    transfer: Tensor
+    transfer_by_real: Tensor
+    untrained_told: Tensor
+    untrained_path: Tensor
+    untrained_transfer: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trusted:
+    """The measures on one network."""
+
+    pairs: Pairs
+    told: Tensor
+    by_real: Tensor
+    by_others: Tensor
+    paths: Paths
+    elsewhere: Transfer | None
+
+    @property
+    def path(self) -> Tensor:
+        """Share of the way of strong real inputs, by goal and layer."""
+        room = self.paths.real - self.paths.other
+        return torch.where(room >= APART, (self.paths.made - self.paths.other) / room, float("nan"))
+
+
+def measured(
+    model: nn.Module, recipe: Recipe, goals: Goals, made: Tensor, reached: Tensor, second: nn.Module | None
+) -> Trusted:
+    """All measures of pictures ``[U, S, …]`` made on a network; ``second`` learned the same by itself."""
+    values = goal_values(model, recipe, goals)
+    skipped = max(NATURAL, recipe.seeds)
+    pairs = Pairs.of(values, min(skipped, max(1, values.shape[1] // 4)))
+    real = recipe.sample[pairs.models[:, :NATURAL].to(recipe.sample.device)]
+    by_picture = likeness(made, recipe.nearness)
+    top = made[torch.arange(len(made)), reached.argmax(1)]
+    return Trusted(
+        pairs,
+        pairs.told(by_picture),
+        pairs.told(likeness(real, recipe.nearness)),
+        pairs.others(by_picture),
+        paths(model, recipe.site, made, real, recipe.sample, recipe.how),
+        None
+        if second is None
+        else transfer(
+            recipe.objectives,
+            values,
+            second,
+            recipe.site,
+            recipe.canvas.place,
+            top,
+            pairs.models[:, :NATURAL],
+            recipe.sample,
+            recipe.how,
+        ),
+    )
+
+
+def goal_values(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
+    """Each goal's value ``[U, n]`` for the sample, at the canvas's place."""
+    how = Compute(recipe.how.batch_size, recipe.how.seed)
+    place = 0 if goals.whole else recipe.canvas.place
+    parts = [
+        goals.every(by_unit(model, seen[recipe.site], recipe.site))[:, :, place].double().cpu()
+        for _, seen in activations(model, recipe.sample, [recipe.site], stop=recipe.site, compute=how)
+    ]
+    return torch.cat(parts).T
+
+
+def beside(own: Trusted, control: Control) -> PictureTrust:
+    """The measures beside those of untrained networks."""
+    none = torch.full_like(own.told, float("nan"))
+    away = own.elsewhere
+    return PictureTrust(
+        own.told,
+        *own.pairs.intervals(own.told),
+        own.by_real,
+        own.by_others,
+        own.paths.sites,
+        own.path,
+        torch.full(own.told.shape, -1) if away is None else away.unit,
+        none if away is None else away.correlation,
+        none if away is None else away.made,
+        none if away is None else away.real,
+        control.told,
+        control.path,
+        control.transfer,
+    )
+
+
+__all__ = ["PictureTrust", "beside", "Trusted", "goal_values", "measured"]

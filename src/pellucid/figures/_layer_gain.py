@@ -1,0 +1,131 @@
+"""What one layer adds to what can be read."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pellucid._core import Dataset
+from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import image, panel, panels, text
+from pellucid.figures._numbers import counted, percent, signed
+from pellucid.figures._pixels import fit, is_picture, png, seen
+from pellucid.figures._theme import THEME, Spec
+
+if TYPE_CHECKING:
+    from pellucid.layers import LayerGain
+
+TILE, MOST = 56, 12
+
+
+def layer_gain(found: LayerGain, dataset: Dataset | None = None) -> Figure:
+    """How well the answers are read before and after a layer, and inputs that are read otherwise after it.
+
+    Args:
+        found: from :func:`pellucid.layers.layer_gain`.
+        dataset: the inputs that it names rows of.
+
+    Returns:
+        Figure; its table has every input whose reading changes.
+
+    Example:
+        >>> layer_gain.__name__
+        'layer_gain'
+    """
+    names = () if dataset is None else dataset.classes
+    changed = found.changed().tolist()
+    charts = [_accuracy(found)]
+    drawn = 0
+    if dataset is not None and changed and is_picture(dataset.inputs[:1], dataset.spec):
+        drawn = min(MOST, len(changed))
+        charts.append(_tiles(found, dataset, changed[:drawn]))
+    body = tuple(
+        (
+            int(found.rows[i]),
+            _named(int(found.truth[i]), names),
+            _named(int(found.read_before[i]), names),
+            _named(int(found.read[i]), names),
+            float(found.sure[i]),
+        )
+        for i in changed
+    )
+    columns = ("row", "true", "read before", "read after", "probability")
+    note = (
+        f"Linear probes fitted on {counted(found.n_train, 'row')}, tested on {len(found.rows):,} others. "
+        "Rule: 95 % interval. "
+    )
+    note += f"{drawn} of {counted(len(changed), 'changed reading')} drawn." if drawn else ""
+    return Figure(
+        f"What {found.site} adds",
+        _alt(found, len(changed)),
+        panels(charts, columns=2),
+        None,
+        Table(columns, body),
+        note,
+    )
+
+
+def _named(k: int, names: tuple[str, ...]) -> str:
+    return names[k] if k < len(names) else f"class {k}"
+
+
+def _accuracy(found: LayerGain) -> Spec:
+    points: list[Spec] = [
+        {"what": "before", "value": found.accuracy_before},
+        {"what": "after", "value": found.accuracy},
+    ]
+    x: Spec = {"field": "value", "type": "quantitative", "title": None, "scale": {"domain": [0, 1]}}
+    x["axis"] = {"format": "%", "tickCount": 4}
+    y: Spec = {"field": "what", "type": "nominal", "sort": ["before", "after"], "title": None}
+    y["axis"] = {"grid": False}
+    colour: Spec = {
+        "condition": {"test": "datum.what == 'after'", "value": OKABE_ITO[0]},
+        "value": THEME.muted,
+    }
+    bar: Spec = {"mark": {"type": "bar", "height": 14, "cornerRadiusEnd": 2}}
+    bar["encoding"] = {"x": x, "y": y, "color": colour}
+    ends: Spec = {
+        "what": "after",
+        "low": found.accuracy_before + found.low,
+        "high": min(1.0, found.accuracy_before + found.high),
+    }
+    rule: Spec = {"data": {"values": [ends]}, "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.8}}
+    rule["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
+    return {
+        "width": 210,
+        "height": {"step": 28},
+        "title": "read rightly off what enters and leaves it",
+        "data": {"values": points},
+        "layer": [bar, rule],
+    }
+
+
+def _tiles(found: LayerGain, dataset: Dataset, places: list[int]) -> Spec:
+    layers = [text(0, 0, "inputs that are read otherwise after it", size=12, bold=True)]
+    across = 6
+    for i, place in enumerate(places):
+        left, top = (i % across) * (TILE + 12), 22 + (i // across) * (TILE + 40)
+        drawn = fit(seen(dataset.inputs[int(found.rows[place])], dataset.spec), 2 * TILE)
+        by = TILE / max(drawn.shape[:2])
+        layers.append(image(png(drawn), left, top, by * drawn.shape[1], by * drawn.shape[0]))
+        read = (found.read_before[place], found.read[place])
+        said = " → ".join(_named(int(k), dataset.classes) for k in read)
+        right = int(found.read[place]) == int(found.truth[place])
+        truth = "put right" if right else f"true {_named(int(found.truth[place]), dataset.classes)}"
+        layers.append(text(left, top + TILE + 3, said, size=10, limit=TILE + 10))
+        layers.append(text(left, top + TILE + 16, truth, size=10, faint=True, limit=TILE + 10))
+    lines = -(-len(places) // across)
+    return panel(min(across, len(places)) * (TILE + 12), 22 + lines * (TILE + 40), layers)
+
+
+def _alt(found: LayerGain, changed: int) -> str:
+    ends = f"{signed(100 * found.low, 2)} to {signed(100 * found.high, 2)}"
+    said = (
+        f"A linear probe reads {percent(found.accuracy)} rightly off {found.site} and "
+        f"{percent(found.accuracy_before)} off what enters it: {signed(100 * found.gain, 2)} points ({ends})"
+    )
+    if math.isfinite(found.untrained):
+        said += f", {signed(100 * found.untrained, 2)} in an untrained copy"
+    clear = "" if found.low > 0 or found.high < 0 else " No gain or loss is shown."
+    return f"{said}. {counted(changed, 'input')} of {len(found.rows):,} are read otherwise.{clear}"

@@ -1,0 +1,199 @@
+"""How far to trust made pictures: what they tell, which way they go, whether they hold elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError
+from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._depth import depth_lines
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import panels
+from pellucid.figures._numbers import counted, interval, number
+from pellucid.figures._theme import THEME, Spec
+
+if TYPE_CHECKING:
+    from pellucid.features import FeaturePictures, PictureTrust
+
+MOST = 24
+SERIES = ("the picture", "strongest real inputs", "pictures of other units", "untrained networks")
+_COLOURS = (OKABE_ITO[0], OKABE_ITO[3], OKABE_ITO[1], THEME.muted)
+_SHAPES = ("circle", "diamond", "triangle-up", "square")
+
+
+def picture_trust(pictures: FeaturePictures) -> Figure:
+    """Two-choice test of each picture, the way pictures go through the layers, a second network's view.
+
+    Args:
+        pictures: from :func:`pellucid.features.activation_maximization`.
+
+    Returns:
+        Figure.
+
+    Raises:
+        InputError: where nothing was measured, as for pictures of an older version.
+
+    Example:
+        >>> picture_trust.__name__
+        'picture_trust'
+    """
+    trust = pictures.trust
+    if trust is None:
+        raise InputError("These pictures carry no measures of trust; make them anew.")
+    shown = min(MOST, len(trust.told))
+    charts = [_choices(pictures, trust, shown)]
+    if len(trust.sites) > 1:
+        series = {"these pictures": trust.path.nanmedian(0).values.tolist()}
+        if bool(trust.untrained_path.isfinite().any()):
+            series["untrained networks"] = trust.untrained_path.nanmedian(0).values.tolist()
+        low = min(0.0, *(value for line in series.values() for value in line if math.isfinite(value)), 0.0)
+        charts.append(
+            depth_lines(trust.sites, series, "share of the way of real inputs", level=1.0, domain=(low, 1.2))
+        )
+    if bool(trust.transfer.isfinite().any()):
+        charts.append(_elsewhere(pictures, trust, shown))
+    note = (
+        f"{shown} of {counted(len(trust.told), 'picture')} drawn, all in the table. Two choices: chance that "
+        "of two real inputs, one that excites the unit strongly and one that does not, the first is more "
+        "like the picture; .5 (dotted) is chance, bars are 95 % intervals. The way: likeness to strong real "
+        "inputs in each layer, as a share of their likeness to each other; curve: median over "
+        "pictures, table: the least of each, and where."
+    )
+    chart, table = panels(charts, columns=2), _table(pictures)
+    return Figure("How far to trust these pictures", _alt(trust), chart, None, table, note)
+
+
+def _choices(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec:
+    names = _names(pictures, shown)
+    parts = (trust.told, trust.told_by_real, trust.told_by_others, trust.untrained_told)
+    points = [
+        {"unit": name, "by": by, "value": _plain(part[i])}
+        for by, part in zip(SERIES, parts, strict=True)
+        for i, name in enumerate(names)
+    ]
+    ends = [
+        {"unit": name, "low": _plain(trust.told_low[i]), "high": _plain(trust.told_high[i])}
+        for i, name in enumerate(names)
+    ]
+    return _dots(points, names, "two choices", level=0.5, ends=ends)
+
+
+def _elsewhere(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec:
+    names = _names(pictures, shown)
+    kinds = (SERIES[0], SERIES[1], SERIES[3])
+    parts = (trust.transfer, trust.transfer_by_real, trust.untrained_transfer)
+    points = [
+        {"unit": name, "by": by, "value": _plain(part[i])}
+        for by, part in zip(kinds, parts, strict=True)
+        for i, name in enumerate(names)
+    ]
+    return _dots(points, names, "shown to a second network: share of real inputs outdone", level=0.5)
+
+
+def _dots(
+    points: list[dict[str, str | float | None]],
+    names: list[str],
+    title: str,
+    *,
+    level: float,
+    ends: list[dict[str, str | float | None]] | None = None,
+) -> Spec:
+    """Units down, a mark for each kind, told by shape too."""
+    y: Spec = {"field": "unit", "type": "nominal", "sort": names, "title": None}
+    x: Spec = {"field": "value", "type": "quantitative", "title": None, "scale": {"domain": [0, 1]}}
+    shade: Spec = {"field": "by", "type": "nominal", "title": None}
+    colour: Spec = {**shade, "scale": {"domain": list(SERIES), "range": list(_COLOURS)}}
+    colour["legend"] = {"orient": "bottom", "columns": 2}
+    shape: Spec = {**colour, "scale": {"domain": list(SERIES), "range": list(_SHAPES)}}
+    dots: Spec = {
+        "data": {"values": points},
+        "mark": {"type": "point", "filled": True, "size": 46, "opacity": 1},
+    }
+    dots["transform"] = [{"filter": "isValid(datum.value)"}]
+    dots["encoding"] = {"x": x, "y": y, "color": colour, "shape": shape}
+    layers: list[Spec] = []
+    flat: Spec = {"data": {"values": [{"value": level}]}, "encoding": {"x": x}}
+    layers.append({**flat, "mark": {"type": "rule", "opacity": 0.5, "strokeDash": [1, 3]}})
+    if ends:
+        bar: Spec = {"data": {"values": ends}, "mark": {"type": "rule", "strokeWidth": 4, "opacity": 0.3}}
+        bar["transform"] = [{"filter": "isValid(datum.low)"}]
+        bar["encoding"] = {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}}
+        layers.append(bar)
+    return {"width": 300, "height": {"step": 17}, "title": title, "layer": [*layers, dots]}
+
+
+def _names(pictures: FeaturePictures, shown: int) -> list[str]:
+    names = [pictures.label(i) for i in range(shown)]
+    return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names)]
+
+
+def _plain(value: Tensor) -> float | None:
+    return float(value) if math.isfinite(float(value)) else None
+
+
+def _alt(trust: PictureTrust) -> str:
+    told = trust.told[trust.told.isfinite()]
+    if not len(told):
+        return "No unit has enough real inputs that excite it strongly to put pictures to the test."
+    sure = int((trust.told_low[trust.told.isfinite()] > 0.5).sum())
+    said = (
+        f"{sure} of {counted(len(told), 'picture')} tell strong from weak real inputs beyond chance; median "
+        f"{number(float(told.median()), 2)}, real inputs {_median(trust.told_by_real)}, pictures of other "
+        f"units {_median(trust.told_by_others)}, untrained networks {_median(trust.untrained_told)}."
+    )
+    ways = torch.where(trust.path.isnan(), float("inf"), trust.path).amin(1)
+    known = ways[ways.isfinite()]
+    if len(known):
+        far = int((known >= 0.5).sum())
+        said += f" {far} of {len(known)} go at least half of the way of real inputs in every layer."
+    if bool(trust.transfer.isfinite().any()):
+        said += (
+            f" In a second network the picture outdoes {_median(trust.transfer)} of real inputs (median), "
+            f"the unit's strongest real inputs {_median(trust.transfer_by_real)}, in untrained networks "
+            f"{_median(trust.untrained_transfer)}."
+        )
+    return said
+
+
+def _median(values: Tensor) -> str:
+    kept = values[values.isfinite()]
+    return number(float(kept.median()), 2) if len(kept) else "not measured"
+
+
+def _table(pictures: FeaturePictures) -> Table:
+    trust = pictures.trust
+    if trust is None:
+        return Table((), ())
+    columns = [
+        "unit",
+        "two choices",
+        "95 %",
+        "real inputs'",
+        "other units'",
+        "untrained",
+        "least way",
+        "where",
+    ]
+    second = bool(trust.transfer.isfinite().any())
+    columns += ["outdoes", "real", "untrained", "twin", "r"] if second else []
+    rows: list[tuple[str | float | int | None, ...]] = []
+    for i in range(len(trust.told)):
+        way = torch.where(trust.path[i].isnan(), float("inf"), trust.path[i])
+        least = _plain(way.amin())
+        row: list[str | float | int | None] = [
+            pictures.label(i),
+            _plain(trust.told[i]),
+            interval(_plain(trust.told_low[i]), _plain(trust.told_high[i])),
+            *(_plain(part[i]) for part in (trust.told_by_real, trust.told_by_others, trust.untrained_told)),
+            least,
+            None if least is None else trust.sites[int(way.argmin())],
+        ]
+        if second:
+            parts = (trust.transfer, trust.transfer_by_real, trust.untrained_transfer)
+            row += [*(_plain(part[i]) for part in parts), int(trust.matched[i]), _plain(trust.match[i])]
+        rows.append(tuple(row))
+    return Table(tuple(columns), tuple(rows))

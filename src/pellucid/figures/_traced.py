@@ -1,0 +1,328 @@
+"""One input's way through a network, drawn from the input below to the answer above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from pellucid._core import Dataset
+from pellucid.figures._colour import NEGATIVE, POSITIVE, Numbers, Pixels
+from pellucid.figures._features import GAP
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import ONE, image, line, panel, text
+from pellucid.figures._numbers import counted, number, percent
+from pellucid.figures._parts import Described
+from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
+from pellucid.figures._real import cut, piece
+from pellucid.figures._theme import THEME, Spec
+from pellucid.inputs import AudioSpec, TextSpec
+
+if TYPE_CHECKING:
+    from pellucid.layers import TracedExample, TracedUnit
+
+WIDTH, SPACE = 660, 104
+TILE, SHOWN = 40, 3  # exemplars beside the example's own patch
+CARD = 4 * (TILE + GAP) + 8
+TALL = 16 + TILE + 34
+WHOLE = 132
+FEWEST = 0.02  # smaller shares are in the table
+INK = 8.0  # width of an arrow that takes everything
+NEAR, BOLD = 0.22, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where arrows begin and end: the middle of an upper and of a lower edge."""
+
+    x: float
+    top: float
+    bottom: float
+
+
+def traced(found: TracedExample, dataset: Dataset | None = None) -> Figure:
+    """The units that carried an answer, each arrow as wide as what its sink loses without its source.
+
+    In each card the example's own patch stands first, in a frame, beside real inputs that move the unit most.
+    The number at an arrow is the share of what the sink stands out by that is lost without the source. Below
+    each card stands the same for units at random.
+
+    Args:
+        found: from :func:`pellucid.layers.traced_example`.
+        dataset: the data that it names rows of.
+
+    Returns:
+        Figure; its table has every arrow.
+
+    Example:
+        >>> traced.__name__
+        'traced'
+    """
+    names = _classes(found, dataset)
+    levels = [[u for u in found.units if u.site == site] for site in reversed(found.sites)]
+    layers: list[Spec] = []
+    spots: dict[int, Spot] = {-1: Spot(WIDTH / 2, 0, 36)}
+    head = f"{names}: {number(found.score)}, usually {number(found.usual)}"
+    layers += [
+        text(WIDTH / 2, 0, head, size=14, bold=True, align="center"),
+        _control(found, -1, WIDTH / 2, 20),
+    ]
+    top = 36.0 + SPACE
+    for level in levels:
+        for x, unit in zip(_across(len(level)), level, strict=True):
+            i = found.units.index(unit)
+            layers += _card(found, dataset, unit, i, x, top)
+            spots[i] = Spot(x, top - 6, top + TALL)
+        top += TALL + SPACE
+    below, last = _input(found, dataset, top)
+    layers += below
+    arrows = [*_arrows(found, spots), *_from_input(found, spots, last)]
+    height = top + (WHOLE + 8 if last is None else 34)
+    return Figure(
+        f"The way to {names}",
+        _alt(found, names),
+        panel(WIDTH, height, [*arrows, *layers]),
+        None,
+        _table(found, names),
+        _note(found),
+    )
+
+
+def _classes(found: TracedExample, dataset: Dataset | None) -> str:
+    """The answer in words."""
+    if dataset is None or not found.target.startswith("logit("):
+        return found.target
+    k = int(found.target[6:-1])
+    return dataset.classes[k] if k < len(dataset.classes) else dataset.answer
+
+
+def _across(count: int) -> list[float]:
+    step = WIDTH / max(1, count)
+    return [step * (i + 0.5) for i in range(count)]
+
+
+def _card(
+    found: TracedExample, dataset: Dataset | None, unit: TracedUnit, i: int, x: float, top: float
+) -> list[Spec]:
+    left = x - CARD / 2
+    title = f"{unit.site} · unit {unit.unit}"
+    said = f"{number(unit.value)}, usually {number(unit.usual)}"
+    layers = [
+        text(left, top, title, size=12, bold=True, limit=CARD),
+        text(left, top + 18 + TILE + 4, said, faint=True, limit=CARD),
+        _control(found, i, left, top + 18 + TILE + 19, align="left"),
+    ]
+    tiles = _tiles(found, dataset, unit)
+    if tiles:
+        layers.append(image(tiles[0], left, top + 17, TILE, TILE))
+        if len(tiles) > 1:
+            shown = min(SHOWN, len(unit.rows))
+            layers.append(image(tiles[1], left + TILE + 8, top + 17, shown * (TILE + GAP) - GAP, TILE))
+    else:
+        words = _words(found, dataset, unit)
+        layers += [text(left, top + 18 + 15 * j, line, limit=CARD) for j, line in enumerate(words)]
+    return layers
+
+
+def _tiles(found: TracedExample, dataset: Dataset | None, unit: TracedUnit) -> list[bytes]:
+    """The example's own patch in a frame, and the exemplars' as one picture."""
+    spec = None if dataset is None else dataset.spec
+    if not is_picture(found.example, spec) or (dataset is None and found.example.ndim != 4):
+        return []
+    own = _patch(found.example[0], unit.box, dataset)
+    framed = _framed(fit(own, 2 * TILE - 8))
+    made = [png(framed)]
+    if dataset is not None and len(unit.rows):
+        boxes = unit.boxes if len(unit.boxes) else [None] * len(unit.rows)
+        pairs = list(zip(unit.rows.tolist(), boxes, strict=True))[:SHOWN]
+        tiles = [_patch(dataset.inputs[row], box, dataset) for row, box in pairs]
+        made.append(png(sheet(tiles, 2 * TILE, columns=len(tiles), gap=2 * GAP)))
+    return made
+
+
+def _patch(x: Tensor, box: Tensor | None, dataset: Dataset | None) -> Numbers:
+    edges = None if box is None or not len(box) else [int(v) for v in box.tolist()]
+    spec = None if dataset is None else dataset.spec
+    return seen(piece(x, edges), spec) if isinstance(spec, AudioSpec) else cut(seen(x, spec), edges)
+
+
+def _framed(small: Pixels) -> Pixels:
+    """Centred on a square with an edge in the accent colour."""
+    side = 2 * TILE
+    colour = np.array([int(THEME.accent[j : j + 2], 16) for j in (1, 3, 5)], dtype=np.uint8)
+    made = np.empty((side, side, 3), dtype=np.uint8)
+    made[:] = colour
+    made[4:-4, 4:-4] = 255
+    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
+    made[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return made
+
+
+def _words(found: TracedExample, dataset: Dataset | None, unit: TracedUnit) -> list[str]:
+    """What a unit without pictures answers to."""
+    rows = unit.rows.tolist()[:SHOWN]
+    if dataset is None or not isinstance(dataset.spec, TextSpec):
+        return [f"strongest rows {', '.join(map(str, rows))}"]
+    if len(unit.position) != 1:
+        return [f"“{dataset.spec.text(dataset.inputs[row])}”" for row in rows[:2]]
+    own = _token(found.example[0], unit.position[0], dataset.spec)
+    others = [
+        _token(dataset.inputs[row], int(place[0]), dataset.spec)
+        for row, place in zip(rows, unit.places, strict=False)
+    ]
+    return [f"at “{own}”", f"elsewhere {', '.join(f'“{word}”' for word in others)}"]
+
+
+def _token(ids: Tensor, place: int, spec: TextSpec) -> str:
+    return spec.tokens(ids[None])[0][place] or "padding"
+
+
+def _control(found: TracedExample, sink: int, x: float, y: float, *, align: str = "center") -> Spec:
+    """What random sources take from a sink."""
+    drawn = next((arrow.random for arrow in found.arrows if arrow.sink == sink), None)
+    if drawn is None or not len(drawn):
+        return text(x, y, "", align=align)
+    mean = percent(float(drawn.mean()), 0)
+    ends = f"{percent(float(drawn.min()), 0)} to {percent(float(drawn.max()), 0)}"
+    return text(
+        x, y, f"{len(drawn)} at random: {mean} ({ends})", faint=True, size=10, align=align, limit=CARD + 30
+    )
+
+
+def _arrows(found: TracedExample, spots: dict[int, Spot]) -> list[Spec]:
+    lines: list[Spec] = []
+    for arrow in found.arrows:
+        if arrow.source >= 0 and abs(arrow.share) >= FEWEST:
+            lines += _arrow(spots[arrow.source], spots[arrow.sink], arrow.share)
+    return lines
+
+
+def _arrow(start: Spot, end: Spot, share: float) -> list[Spec]:
+    colour = POSITIVE if share > 0 else NEGATIVE
+    wide = 1 + INK * min(1.0, abs(share))
+    x, y, x2, y2 = start.x, start.top, end.x, end.bottom + 12
+    # close above the source, where no arrow of another one passes
+    middle = (x + NEAR * (x2 - x), y + NEAR * (y2 - y))
+    head: Spec = {"type": "point", "shape": "triangle-up", "filled": True, "opacity": 1}
+    head |= {"size": 50 + 8 * wide, "color": colour}
+    place: Spec = {"x": {"value": x2}, "y": {"value": y2 - 2}}
+    straight = abs(x2 - x) < 1
+    align = "left" if straight else "center"
+    over = (wide / 2 + 4, -6.0) if straight else (0.0, -15.0 - wide / 2)
+    place_of = (middle[0] + over[0], middle[1] + over[1])
+    return [
+        line(x, y, x2, y2, opacity=0.75, colour=colour, width=wide),
+        {"data": ONE, "mark": head, "encoding": place},
+        text(*place_of, percent(share, 0), size=12, bold=abs(share) >= BOLD, align=align),
+    ]
+
+
+def _input(found: TracedExample, dataset: Dataset | None, top: float) -> tuple[list[Spec], list[str] | None]:
+    """The example below all; its parts by name where it is no picture."""
+    spec = None if dataset is None else dataset.spec
+    if any(len(unit.box) for unit in found.units) and is_picture(found.example, spec):
+        whole = seen(found.example[0], spec)
+        small = fit(whole, 2 * WHOLE)
+        wide, high = small.shape[1] / 2, small.shape[0] / 2
+        left = WIDTH / 2 - wide / 2
+        layers = [image(png(small), left, top, wide, high)]
+        flipped = isinstance(spec, AudioSpec) and spec.pitched
+        for unit in found.units:
+            if unit.site == found.sites[0]:
+                layers += _outline(unit.box, found.example.shape[2:], left, top, wide, high, flipped=flipped)
+        return layers, None
+    parts = list(dict.fromkeys(arrow.part for arrow in found.arrows if arrow.source < 0))
+    values = dict(spec.describe(found.example[0])) if isinstance(spec, Described) else {}
+    layers = [
+        text(
+            x,
+            top,
+            f"{part} = {values[part]}" if part in values else part,
+            bold=True,
+            align="center",
+            limit=WIDTH / len(parts) - 6,
+        )
+        for x, part in zip(_across(len(parts)), parts, strict=True)
+    ]
+    return layers, parts
+
+
+def _outline(
+    box: Tensor, space: Sequence[int], left: float, top: float, wide: float, high: float, *, flipped: bool
+) -> list[Spec]:
+    edges = box.tolist()
+    rows = (0, 1) if len(space) == 1 else (edges[0] / space[0], edges[2] / space[0])
+    columns = (edges[-2 if len(space) == 1 else 1] / space[-1], edges[-1] / space[-1])
+    if flipped:
+        rows = (1 - rows[1], 1 - rows[0])
+    x, x2 = (left + wide * share for share in columns)
+    y, y2 = (top + high * share for share in rows)
+    sides = [(x, y, x2, y), (x, y2, x2, y2), (x, y, x, y2), (x2, y, x2, y2)]
+    return [line(*side, opacity=1, colour=THEME.accent, width=2) for side in sides]
+
+
+def _from_input(found: TracedExample, spots: dict[int, Spot], parts: list[str] | None) -> list[Spec]:
+    low = max(spot.bottom for spot in spots.values()) + SPACE
+    lines: list[Spec] = []
+    for arrow in found.arrows:
+        if arrow.source < 0 and abs(arrow.share) >= FEWEST:
+            x = WIDTH / 2 if parts is None else _across(len(parts))[parts.index(arrow.part)]
+            lines += _arrow(Spot(x, low - 6, low), spots[arrow.sink], arrow.share)
+    return lines
+
+
+def _name(found: TracedExample, number_of: int, otherwise: str) -> str:
+    """A unit in words, by its number; what is no unit has a name of its own."""
+    if number_of < 0:
+        return otherwise
+    unit = found.units[number_of]
+    return f"unit {unit.unit} of {unit.site}"
+
+
+def _alt(found: TracedExample, names: str) -> str:
+    said: list[str] = []
+    for arrow in (max(step, key=lambda a: a.share) for step in found.steps() if step):
+        source, sink = _name(found, arrow.source, arrow.part), _name(found, arrow.sink, names)
+        control = percent(float(arrow.random.mean()), 0) if len(arrow.random) else "none"
+        said.append(f"without {source}, {sink} loses {percent(arrow.share, 0)} (at random {control})")
+    return f"From the answer {names} down to the input: {'; '.join(said)}. {_beside(found)}".strip()
+
+
+def _beside(found: TracedExample) -> str:
+    """The strongest arrow of each step beside the same trace of an untrained copy."""
+    pairs = [
+        (max(arrow.share for arrow in step), other)
+        for step, other in zip(found.steps(), found.untrained.tolist(), strict=True)
+        if step and other == other
+    ]
+    if not pairs:
+        return ""
+    above = sum(own > other for own, other in pairs)
+    listed = ", ".join(f"{percent(own, 0)} and {percent(other, 0)}" for own, other in pairs)
+    said = f"Strongest arrows here and in an untrained copy, traced alike: {listed}; stronger here at "
+    return f"{said}{above} of {counted(len(pairs), 'step')}."
+
+
+def _note(found: TracedExample) -> str:
+    stand_in = "its mean over real inputs" if found.instead == "mean" else "what it is in other real inputs"
+    return (
+        f"At the arrows: share of what the upper end stands out by that is lost when the lower end is set to "
+        f"{stand_in} ({counted(found.n, 'input')}). Brown carries, blue holds back; below "
+        f"{percent(FEWEST, 0)} is in the table only. {found.note}"
+    ).strip()
+
+
+def _table(found: TracedExample, names: str) -> Table:
+    body: list[tuple[str | float | None, ...]] = []
+    for step, untrained in zip(found.steps(), found.untrained.tolist(), strict=True):
+        for arrow in step:
+            some = len(arrow.random) > 0
+            drawn = (float(arrow.random.mean()), float(arrow.random.max())) if some else (None, None)
+            ends = (_name(found, arrow.source, arrow.part), _name(found, arrow.sink, names))
+            control = untrained if untrained == untrained else None
+            body.append((*ends, arrow.drop, arrow.share, *drawn, control))
+    columns = ("without", "falls", "by", "share", "at random", "at random, most", "untrained, strongest")
+    return Table(columns, tuple(body))

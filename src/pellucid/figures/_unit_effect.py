@@ -1,0 +1,116 @@
+"""What breaks without one unit: class by class, and beside other units."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import panels
+from pellucid.figures._numbers import counted, interval, percent
+from pellucid.figures._theme import THEME, Spec
+
+if TYPE_CHECKING:
+    from pellucid.layers import UnitEffects
+
+MOST = 12
+
+
+def unit_effect(found: UnitEffects, classes: tuple[str, ...] = (), *, name: str = "the unit") -> Figure:
+    """Accuracy lost by class without the first unit, and its effect among that of the others.
+
+    Args:
+        found: from :func:`pellucid.layers.unit_effects`; its first unit is told about, the others are its
+            control.
+        classes: names of the classes.
+        name: of the unit, for people.
+
+    Returns:
+        Figure.
+
+    Example:
+        >>> unit_effect.__name__
+        'unit_effect'
+    """
+    losses = [(float(v), int(c)) for v, c in zip(found.by_class[0], found.classes, strict=True)]
+    losses = sorted((pair for pair in losses if math.isfinite(pair[0])), key=lambda pair: -abs(pair[0]))
+    labels = [(_named(c, classes), value) for value, c in losses]
+    parts = [_by_class(labels[:MOST])]
+    if len(found.units) > 1:
+        parts.append(_among(found))
+    body = (
+        ("all classes", float(found.drop[0]), interval(float(found.low[0]), float(found.high[0]))),
+        *((label, value, "") for label, value in labels),
+    )
+    top = ", ".join(f"{label} ({percent(value)})" for label, value in sorted(labels, key=lambda p: -p[1])[:3])
+    alt = (
+        f"Without {name} accuracy falls by {percent(float(found.drop[0]))} "
+        f"({percent(float(found.low[0]))} to {percent(float(found.high[0]))}), most on {top}."
+    )
+    note = (
+        f"Held at its mean over {counted(found.n, 'input')}, of which {percent(found.accuracy)} are answered "
+        f"rightly. {min(MOST, len(labels))} of {counted(len(labels), 'class', 'classes')} drawn."
+    )
+    title = f"Without {name}"
+    table = Table(("on", "accuracy lost", "95 %"), body)
+    return Figure(title, alt, panels(parts, columns=2), None, table, note)
+
+
+def _named(k: int, classes: tuple[str, ...]) -> str:
+    return classes[k] if k < len(classes) else f"class {k}"
+
+
+def _by_class(labels: list[tuple[str, float]]) -> Spec:
+    points = [{"class": label, "lost": value} for label, value in labels]
+    end = max(0.01, *(abs(value) for _, value in labels)) if labels else 0.01
+    names = [label for label, _ in sorted(labels, key=lambda pair: -pair[1])]
+    y: Spec = {"field": "class", "type": "nominal", "sort": names, "title": None}
+    y["axis"] = {"grid": False, "labelLimit": 110}
+    x: Spec = {
+        "field": "lost",
+        "type": "quantitative",
+        "title": None,
+        "axis": {"format": "%", "tickCount": 4},
+    }
+    x["scale"] = {"domain": [-end, end]}
+    colour: Spec = {"condition": {"test": "datum.lost > 0", "value": THEME.warm}, "value": OKABE_ITO[0]}
+    mark: Spec = {"type": "bar", "height": 11, "cornerRadiusEnd": 2}
+    return {
+        "width": 220,
+        "height": {"step": 22},
+        "title": "accuracy lost by class",
+        "data": {"values": points},
+        "mark": mark,
+        "encoding": {"x": x, "y": y, "color": colour},
+    }
+
+
+def _among(found: UnitEffects) -> Spec:
+    """The fall of the lead for this unit and for the others."""
+    order = found.margin.argsort(descending=True, stable=True).tolist()
+    points = [
+        {
+            "unit": f"unit {int(found.units[i])}",
+            "fall": float(found.margin[i]),
+            "low": float(found.margin_low[i]),
+            "high": float(found.margin_high[i]),
+            "own": i == 0,
+        }
+        for i in order
+    ]
+    y: Spec = {"field": "unit", "type": "nominal", "sort": [p["unit"] for p in points], "title": None}
+    y["axis"] = {"grid": False}
+    x: Spec = {"field": "fall", "type": "quantitative", "title": None, "axis": {"tickCount": 4}}
+    colour: Spec = {"condition": {"test": "datum.own", "value": OKABE_ITO[0]}, "value": THEME.muted}
+    reach: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
+    reach["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour}
+    dot: Spec = {"mark": {"type": "point", "filled": True, "size": 55, "opacity": 1}}
+    dot["encoding"] = {"x": x, "y": y, "color": colour}
+    return {
+        "width": 220,
+        "height": {"step": 18},
+        "title": "lead lost, beside other units",
+        "data": {"values": points},
+        "layer": [reach, dot],
+    }

@@ -1,0 +1,128 @@
+"""One unit, or one element of a dictionary, as a page of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid import figures
+from pellucid.figures import cards_html, counted
+from pellucid.report._html import element, paragraph, word
+from pellucid.report._leaf import Part, leaf, told, written
+from pellucid.tasks import UnitPage
+
+
+def unit_page(page: UnitPage, path: str | Path, *, name: str = "") -> Path:
+    """Write everything about one unit into one HTML file that needs no network and no JavaScript.
+
+    Args:
+        page: from :func:`pellucid.unit_of`.
+        path: where to write; an earlier file stays until the new one is complete.
+        name: of the network.
+
+    Returns:
+        The path.
+
+    Raises:
+        StoreError: if the file cannot be written.
+
+    Example:
+        >>> unit_page.__name__
+        'unit_page'
+    """
+    return written(unit_html(page, name=name), path)
+
+
+def unit_html(page: UnitPage, *, name: str = "") -> str:
+    """The page as HTML."""
+    called = "Element" if page.dictionary is not None else "Unit"
+    over = " · ".join(part for part in (name, page.site, _of(page)) if part)
+    parts = (
+        Part("dictionary", "The dictionary", "dictionary", _dictionary(page)),
+        Part("real", "Real inputs that move it", "real inputs", _real(page)),
+        Part("made", "Inputs made to move it", "made inputs", _made(page)),
+        Part("classes", "Which classes it tells", "classes", _classes(page)),
+        Part("effect", "What breaks without it", "effect", _effect(page)),
+        Part("together", "Units that go with it", "companions", _together(page)),
+    )
+    facts = (f"{counted(len(page.real), 'held-out input')} of {page.real.name}", f"seed {page.seed}")
+    title = f"{called} {page.unit}"
+    return leaf(over, title, _lede(page), parts, notes=page.notes, facts=facts)
+
+
+def _of(page: UnitPage) -> str:
+    if page.dictionary is None:
+        return f"{page.total} units"
+    return f"{page.dictionary.kind} dictionary of {page.total} elements"
+
+
+def _lede(page: UnitPage) -> str:
+    said: list[str] = []
+    if page.areas is not None:
+        best = int(page.areas.auc.argmax())
+        known = page.group_names[int(page.areas.classes[best])]
+        said.append(f"It tells {known} best (AUC {figures.number(float(page.areas.auc[best]))}")
+        before = None if page.untrained_areas is None else float(page.untrained_areas.auc.max())
+        said[-1] += f"; best of an untrained copy {figures.number(before)})." if before is not None else ")."
+    if page.effects is not None:
+        low, high = float(page.effects.low[0]), float(page.effects.high[0])
+        ends = f"{figures.percent(low)} to {figures.percent(high)}"
+        lost = f"Without it accuracy falls by {figures.percent(float(page.effects.drop[0]))} ({ends})."
+        said.append(lost if low > 0 else f"No loss of accuracy without it is shown ({ends}).")
+    if page.pictures is not None:
+        said.append(f"The made input is {_trust(page.pictures.words[0])}.")
+    return " ".join(said) or f"It was looked at over {counted(len(page.real), 'input')}."
+
+
+def _trust(name: str) -> str:
+    return {"weak": "weakly supported", "did not start": "missing: no start moved it"}.get(name, name)
+
+
+def _dictionary(page: UnitPage) -> str:
+    return "" if page.dictionary is None else told(figures.dictionary(page.dictionary), heading=False)
+
+
+def _real(page: UnitPage) -> str:
+    seen = figures.unit_inputs(page.strongest, page.middle, page.real, name=page.name)
+    whole = figures.field_on_input(page.strongest, page.real)
+    return told(seen, heading=False) + told(whole)
+
+
+def _made(page: UnitPage) -> str:
+    made = page.pictures
+    if made is None:
+        return ""
+    drawn = figures.feature_tiles(made, page.strongest, page.real, k=3, width=420)
+    starts = made.pictures.shape[1]
+    about = (
+        f"Synthetic: {counted(starts, 'picture')} from as many random starts (seed {page.seed}) on the left, "
+        "the strongest real inputs beside them. "
+    )
+    trust = element("p", f"How far to trust it: {word(made.words[0])}")
+    measures = "" if made.trust is None else told(figures.picture_trust(made))
+    return paragraph(about, css="soft") + trust + drawn.html(heading=False) + measures
+
+
+def _classes(page: UnitPage) -> str:
+    if page.areas is None:
+        return ""
+    values = page.values.values[:, 0]
+    drawn = figures.unit_classes(
+        values, page.groups, page.group_names, page.areas, page.untrained_areas, name=page.name
+    )
+    return told(drawn, heading=False)
+
+
+def _effect(page: UnitPage) -> str:
+    if page.effects is None:
+        return ""
+    drawn = figures.unit_effect(page.effects, page.real.classes, name=page.name)
+    cards = "" if page.matters is None else cards_html([page.matters])
+    return told(drawn, heading=False) + cards
+
+
+def _together(page: UnitPage) -> str:
+    if page.together is None:
+        return ""
+    return told(
+        figures.co_activation(page.together, page.companions, page.real, unit=page.unit), heading=False
+    )

@@ -1,0 +1,135 @@
+"""The verb ``dictionary_of``: a layer's activations as few learned directions, each looked at as a unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pellucid._core import Compute, Dataset, Subject
+from pellucid.errors import InputError, near_misses
+from pellucid.layers import Dictionary, matrix_factorisation, sparse_autoencoder, with_elements
+from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._units import Notes, UnitsSeen, units_seen
+
+if TYPE_CHECKING:
+    from pellucid.figures import Figure
+
+Kind = Literal["topk", "batchtopk", "jumprelu", "nmf"]
+KINDS = ("topk", "batchtopk", "jumprelu", "nmf")
+ELEMENTS = "elements"
+LEARNED = 5000  # rows that a dictionary is learned from
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DictionaryPage:
+    """A dictionary of a layer, what it keeps beside its control, and its elements as units.
+
+    Args:
+        made: the dictionary.
+        units: its elements.
+        real: the data that the elements' rows name.
+        seed: of every chance.
+        notes: what could not be computed, and why.
+    """
+
+    made: Dictionary
+    units: UnitsSeen
+    real: Dataset
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+
+    def figures(self) -> list[Figure]:
+        """What it keeps, and its elements."""
+        from pellucid import figures
+
+        seen = self.units
+        return [
+            figures.dictionary(self.made),
+            figures.unit_grid(
+                seen.strongest,
+                seen.middle,
+                self.real,
+                seen.selectivity,
+                seen.untrained_selectivity,
+                seen.effects,
+                seen.pictures,
+                seen.values,
+                noun="element",
+                place=f"the {self.made.kind} dictionary of {self.made.site}",
+            ),
+        ]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        drawn = self.figures()
+        plain = "\n\n".join(f"{each.title}\n{each.alt}\n{each.table.text()}" for each in drawn)
+        return {"text/plain": plain, "text/html": "".join(each.static() for each in drawn)}
+
+
+def dictionary_of(
+    subject: Subject,
+    site: str,
+    kind: str = "topk",
+    *,
+    width: int | None = None,
+    steps: int = 128,
+    rows: int = 1000,
+    compute: Compute | None = None,
+) -> DictionaryPage:
+    """Learn a dictionary of a layer and look at its elements as at units.
+
+    Args:
+        subject: a network with data.
+        site: the layer, as :func:`pellucid.layers` names it.
+        kind: a sparse autoencoder (``"topk"``, ``"batchtopk"``, ``"jumprelu"``), or ``"nmf"`` for few inputs.
+        width: number of elements; left out, four per unit, 10 for ``"nmf"``.
+        steps: of activation maximization for the elements drawn; 0 makes no pictures.
+        rows: most held-out inputs to look at.
+        compute: how to run.
+
+    Returns:
+        A :class:`DictionaryPage`; ``pellucid.unit_of(subject, site, 3, dictionary=page.made)`` is the page of
+        one element.
+
+    Raises:
+        SiteError: where the layer does not exist.
+        InputError: where the kind does not exist, or the subject has too few data.
+        MethodError: where ``"nmf"`` meets negative values.
+
+    Cost:
+        Learning, twice (the network with shuffled weights is the control), and as for
+        :func:`pellucid.layer` without its probes.
+
+    Example:
+        >>> import pellucid, torch
+        >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+        >>> subject = pellucid.open(network, data=(torch.rand(200, 3), torch.tensor([0, 1] * 100)))
+        >>> pellucid.dictionary_of(subject, "1", "nmf", width=3, steps=0).units.strongest.units.tolist()
+        [0, 1, 2]
+    """
+    how = compute or Compute(batch_size=256)
+    made = learned_dictionary(subject, site, kind, width=width, compute=how)
+    data = held_out(subject.needs_data("dictionary_of"))
+    looked = data.rows(sample(len(data), rows, seed=how.seed))
+    notes = Notes()
+    whole = with_elements(subject.model, made)
+    seen = units_seen(subject, whole, ELEMENTS, looked, None, steps, notes, how)
+    return DictionaryPage(made, seen, looked, how.seed, tuple(notes.lines))
+
+
+def learned_dictionary(
+    subject: Subject, site: str, kind: str, *, width: int | None = None, compute: Compute | None = None
+) -> Dictionary:
+    """A dictionary of one kind, from rows that the network was trained on."""
+    how = compute or Compute(batch_size=256)
+    data = subject.needs_data("dictionary_of").part("train")
+    some = data.inputs[sample(len(data), LEARNED, seed=how.seed)]
+    if kind == "topk" or kind == "batchtopk" or kind == "jumprelu":
+        return sparse_autoencoder(
+            subject.model, some, site, kind=kind, width=width, spec=subject.spec, compute=how
+        )
+    if kind == "nmf":
+        return matrix_factorisation(
+            subject.model, some, site, width=width or 10, spec=subject.spec, compute=how
+        )
+    raise InputError(f"There is no dictionary {kind!r}. {near_misses(kind, KINDS)}")

@@ -1,0 +1,178 @@
+"""What pictures tell, which way they go, and whether they hold elsewhere, against slow loops."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Compute, load, save
+from pellucid.errors import InputError
+from pellucid.features import activation_maximization
+from pellucid.features._nearness import Nearness
+from pellucid.features._objectives import Logit, Unit
+from pellucid.features._paths import before, paths
+from pellucid.features._transfer import transfer
+from pellucid.features._two_choice import Pairs, likeness
+from pellucid.networks import cnn
+
+HOW = Compute(7)
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def near(sample: Tensor) -> Nearness:
+    return Nearness.of(sample, torch.arange(len(sample)), standardised=False)
+
+
+def test_two_choices_against_all_pairs() -> None:
+    sample, values = noise(60, 5), noise(2, 60, seed=1).double()
+    shown = noise(2, 3, 5, seed=2)
+    pairs, alike = Pairs.of(values, 4), likeness(shown, near(sample))
+    mean = sample.mean(0)
+    for unit in range(2):
+        ranked = values[unit].argsort(descending=True)
+        strong, weak = ranked[4:14], (values[unit] <= values[unit].sort().values[29]).nonzero().flatten()
+        assert pairs.models[unit].tolist() == ranked[:4].tolist()
+        sure = torch.stack(
+            [torch.cosine_similarity(sample - mean, each - mean) for each in shown[unit]]
+        ).mean(0)
+        won = [float(sure[a] > sure[b]) + float(sure[a] == sure[b]) / 2 for a, b in product(strong, weak)]
+        assert pairs.told(alike)[unit] == pytest.approx(sum(won) / len(won))
+    assert torch.allclose(pairs.others(alike), pairs.told(alike.roll(1, 0)))
+
+
+def test_a_unit_without_strong_inputs_has_no_pairs() -> None:
+    values = torch.zeros(1, 50).double()
+    values[0, :12] = 1
+    pairs = Pairs.of(values, 8)  # 4 are left above the median
+    assert pairs.told(torch.zeros(1, 50)).isnan().all()
+    assert all(end.isnan().all() for end in pairs.intervals(pairs.told(torch.zeros(1, 50))))
+
+
+def test_the_direction_itself_tells_everything_and_one_across_it_nothing() -> None:
+    sample = noise(400, 6)
+    direction = noise(6, seed=3)
+    pairs = Pairs.of((sample @ direction)[None].double(), 8)
+    right = pairs.told(likeness(direction[None, None], near(sample)))
+    assert right > 0.95
+    low, high = pairs.intervals(right)
+    assert low > 0.5
+    assert high == pytest.approx(1, abs=0.05)
+    across = noise(6, seed=4)
+    across = across - (across @ direction) / direction.square().sum() * direction
+    nothing = pairs.told(likeness(across[None, None], near(sample)))
+    assert nothing == pytest.approx(0.5, abs=0.2)
+    opposite = 2 * sample.mean(0) - across
+    assert pairs.told(likeness(opposite[None, None], near(sample))) == pytest.approx(float(1 - nothing))
+
+
+def test_paths_against_all_pairs() -> None:
+    net = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
+    sample, shown, real = noise(30, 4), noise(2, 3, 4, seed=1), noise(2, 4, 4, seed=2)
+    found = paths(net, "2", shown, real, sample, HOW)
+    assert found.sites == ("0", "1", "2")
+
+    def at(layer: int, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            flat = net[: layer + 1](x).double() - net[: layer + 1](sample).double().mean(0)
+        return flat / flat.norm(dim=1, keepdim=True)
+
+    for unit, layer in product(range(2), range(3)):
+        made, true, other = at(layer, shown[unit]), at(layer, real[unit]), at(layer, sample)
+        assert found.made[unit, layer] == pytest.approx(float((made @ true.T).mean()), abs=1e-6)
+        assert found.other[unit, layer] == pytest.approx(float((true @ other.T).mean()), abs=1e-6)
+        own = [float(true[i] @ true[j]) for i, j in product(range(4), range(4)) if i != j]
+        assert found.real[unit, layer] == pytest.approx(sum(own) / 12, abs=1e-6)
+
+
+def test_a_path_ends_at_the_layer_and_has_no_more_than_six_stations() -> None:
+    net = nn.Sequential(*[nn.Conv2d(1, 1, 3) for _ in range(9)], nn.Flatten(), nn.Linear(99, 1))
+    names = before(net, "7", torch.zeros(1, 1, 17, 17), HOW)  # too small for what follows
+    assert names[0] == "0"
+    assert names[-1] == "7"
+    assert len(names) == 6
+    assert before(net, "0", torch.zeros(1, 1, 17, 17), HOW) == ("0",)
+
+
+def test_hidden_units_are_found_again_where_a_twin_has_them() -> None:
+    net = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 2))
+    order = torch.tensor([2, 0, 3, 1])
+    twin = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 2))
+    with torch.no_grad():
+        twin[0].weight.copy_(3 * net[0].weight[order])
+        twin[0].bias.copy_(3 * net[0].bias[order])
+    sample = noise(200, 5)
+    values = net[0](sample).detach().T.double()
+    models = values.argsort(dim=1, descending=True)[:, :3]
+    shown = 100 * net[0].weight.detach()
+    found = transfer([Unit(i) for i in range(4)], values, twin, "0", 0, shown, models, sample, HOW)
+    assert order[found.unit].tolist() == [0, 1, 2, 3]
+    assert torch.allclose(found.correlation, torch.ones(4).double())
+    assert (found.made == 1).all()
+    assert torch.allclose(found.real, torch.full((4,), (199.5 + 198.5 + 197.5) / 600).double())
+
+
+def test_classes_are_compared_by_number() -> None:
+    net, twin, sample = nn.Linear(5, 3), nn.Linear(5, 3), noise(100, 5)
+    values = net(sample).detach().T.double()
+    models = values.argsort(dim=1, descending=True)[:, :2]
+    found = transfer(
+        [Logit(2), Logit(0)], values[[2, 0]], twin, ".", 0, sample[:2], models[[2, 0]], sample, HOW
+    )
+    assert found.unit.tolist() == [2, 0]
+    theirs = twin(sample).detach()
+    wanted = (theirs[:, 2] < theirs[0, 2]).double().mean() + 0.005
+    assert found.made[0] == pytest.approx(float(wanted), abs=1e-6)
+
+
+def test_trust_comes_with_pictures_and_reopens(digits: tuple[nn.Module, Tensor], tmp_path) -> None:
+    net, x = digits
+    twin = cnn(1, 8, 10, widths=(8, 16), hidden=32, seed=9)
+    found = activation_maximization(net, "conv2", data=x[:600], units=[1, 5], steps=48, twin=twin)
+    trust = found.trust
+    assert trust is not None
+    assert trust.sites[-1] == "conv2"
+    assert (trust.told > 0.8).all()  # a convolution's picture tells where it fires
+    assert (trust.told_low < trust.told).all()
+    assert (trust.told_by_others < trust.told).all()
+    assert trust.untrained_told.isfinite().all()
+    assert trust.untrained_path.shape == trust.path.shape
+    assert (trust.matched >= 0).all()
+    assert trust.untrained_transfer.isfinite().all()
+    save(found, tmp_path / "found.safetensors")
+    again = load(tmp_path / "found.safetensors")
+    assert torch.equal(again.trust.path, trust.path)
+
+
+def test_unbounded_pictures_leave_the_way_of_real_inputs(digits: tuple[nn.Module, Tensor]) -> None:
+    net, x = digits
+    kinds = {
+        kind: activation_maximization(
+            net, ".", data=x[:600], steps=64, statistics=kind, untrained_control=False
+        ).trust.path
+        for kind in ("covariance", "free")
+    }
+    first = {kind: path[:, 0].nanmedian() for kind, path in kinds.items()}
+    assert first["covariance"] > 0.8
+    assert first["free"] < first["covariance"] - 0.2
+
+
+def test_without_a_second_network_nothing_is_said_of_it(cancer: tuple[nn.Module, Tensor]) -> None:
+    net, x = cancer
+    found = activation_maximization(net, "dense1", data=x, units=[0], steps=16, untrained_control=False)
+    assert found.trust.matched.tolist() == [-1]
+    assert found.trust.transfer.isnan().all()
+    assert found.trust.untrained_told.isnan().all()
+
+
+@pytest.mark.parametrize(("twin", "says"), [("self", "very same weights"), ("other", "same architecture")])
+def test_a_twin_that_is_none_is_refused(cancer: tuple[nn.Module, Tensor], twin: str, says: str) -> None:
+    net, x = cancer
+    second = net if twin == "self" else nn.Linear(30, 2)
+    with pytest.raises(InputError, match=says):
+        activation_maximization(net, "dense1", data=x, twin=second)

@@ -1,0 +1,42 @@
+"""The figure of trust plots what was measured."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from pellucid import figures
+from pellucid._core import Compute
+from pellucid.errors import InputError
+from pellucid.features import FeaturePictures, activation_maximization
+
+
+@pytest.fixture(scope="module")
+def made() -> FeaturePictures:
+    torch.manual_seed(0)
+    data = torch.randn(120, 5)
+    net, twin = (nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2)) for _ in range(2))
+    return activation_maximization(net, "1", data=data, steps=8, twin=twin, compute=Compute(64))
+
+
+def test_every_mark_is_a_measure(made: FeaturePictures) -> None:
+    drawn = figures.picture_trust(made)
+    assert made.trust is not None
+    choices, way, elsewhere = drawn.chart["concat"]
+    told = [each["value"] for each in choices["layer"][-1]["data"]["values"] if each["by"] == "the picture"]
+    assert told == pytest.approx(made.trust.told.tolist())
+    line = [p["value"] for p in way["data"]["values"] if p["series"] == "these pictures"]
+    assert line == pytest.approx(made.trust.path.nanmedian(0).values.tolist())
+    outdone = [p["value"] for p in elsewhere["layer"][-1]["data"]["values"] if p["by"] == "the picture"]
+    assert outdone == pytest.approx(made.trust.transfer.tolist())
+    assert len(drawn.table.rows) == 4
+    assert drawn.table.rows[2][1] == pytest.approx(float(made.trust.told[2]))
+    assert "second network" in drawn.alt
+
+
+def test_pictures_without_measures_are_refused(made: FeaturePictures) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="make them anew"):
+        figures.picture_trust(replace(made, trust=None))
