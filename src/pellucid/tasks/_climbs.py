@@ -53,8 +53,8 @@ def climbed(
         raise InputError("Faces, accentuation and caricatures are made apart; ask for one of them.")
     if asked.twin is not None and (asked.accentuate or asked.caricatures):
         raise InputError(
-            "A second network is shown inputs that are made from nothing; accentuations and caricatures start "
-            "at real ones. Leave twin out."
+            "A second network is shown inputs that are made from nothing; accentuations and caricatures "
+            "start at real ones. Leave twin out."
         )
     if asked.units is not None and asked.objectives:
         raise InputError("Name units or other objectives, not both; Unit(3) is unit 3.")
