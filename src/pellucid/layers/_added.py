@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Site
+from pellucid.errors import InputError
 from pellucid.layers._effects import paired
 from pellucid.layers._logistic import fitted, standardised
 from pellucid.layers._probes import divided
