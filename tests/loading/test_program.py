@@ -106,7 +106,7 @@ HOSTILE = {
     "an operation on bare memory": (
         lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.aten.set_.source_Tensor"), "aten.set_"),
     "one that trusts indices": (
-        lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.aten._sparse_coo_tensor_unsafe.default"),
+        lambda t: t.replace("torch.ops.aten.relu.", "torch.ops.aten._sparse_coo_tensor_unsafe."),
         "_sparse_coo_tensor_unsafe"),
     "one that calls another": (
         lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.higher_order.run_with_rng_state"),
