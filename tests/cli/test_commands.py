@@ -244,6 +244,31 @@ def test_layer(call, run, tmp_path):
     assert one_document(out)["strongest"]["units"] == [0, 1]
 
 
+def test_one_unit_and_one_element_have_pages_and_drawings(call, run, tmp_path):
+    page, drawings = tmp_path / "unit.html", tmp_path / "svg"
+    code, out, err = call(
+        "features", run, "dense1", "--unit", 3, "--steps", 4, "--out", page, "--svg", drawings
+    )
+    assert code == 0, err
+    assert "Without unit 3 of dense1" in out
+    assert "Does it matter to the model?" in out
+    assert "<h1>Unit 3</h1>" in page.read_text()
+    files = sorted(path.name for path in drawings.iterdir())
+    assert files[0] == "01-real-inputs-of-unit-3-of-dense1.svg"
+    assert all((drawings / name).read_text().startswith("<svg") for name in files)
+    code, out, err = call(
+        "layer", run, "dense1", "--dictionary", "topk", "--element", 1, "--steps", 0, "--out", page
+    )
+    assert code == 0, err
+    assert "<h1>Element 1</h1>" in page.read_text()
+    code, _, err = call("layer", run, "dense1", "--element", 1)
+    assert (code, "--dictionary topk" in err) == (2, True)
+    code, _, err = call("layer", run, "dense1", "--out", tmp_path / "page.svg")
+    assert (code, "--svg FOLDER" in err) == (7, True)
+    code, _, err = call("report", run, "--layers", "dense9", "--out", page)
+    assert (code, "dense1" in err) == (2, True)
+
+
 def test_concepts(call, run):
     code, out, err = call("concepts", run, "age", "--target", "ill", "--draws", "99", "--at", "dense1")
     assert code == 0, err

@@ -40,9 +40,9 @@ def token_maximization(
 
     ``max_t a_u(t)`` over texts t of L tokens, ``a_u`` the largest value of unit u over its positions. It
     starts from stretches of real texts. In each step the gradient ``g_i`` in the vector of the token at each
-    place i orders all exchanges by what they promise, ``g_i · (e(w) − e(t_i))``; the first ``candidates`` are
-    read by the network and the best one is kept if it is better. A text that gained nothing from four
-    portions of candidates stops. Special tokens stay where a text has them.
+    place i orders exchanges by what they promise, ``g_i · (e(w) − e(t_i))``; the first of every place,
+    ``candidates`` in all, are read by the network and the best one is kept if it is better. A text that gained
+    nothing from four portions of candidates stops. Special tokens stay where a text has them.
 
     Distance is (1 + tokens to exchange for the nearest real stretch of that length, order aside) ÷ (1 + the
     same between a real stretch and its nearest neighbour, in the median); agreement is the share of tokens
@@ -60,7 +60,7 @@ def token_maximization(
             fewer tokens at a time, as many as it sees.
         steps: most exchanges.
         seeds: starts per unit.
-        candidates: exchanges tried in each step.
+        candidates: exchanges tried in each step, at least one for each place.
         untrained_control: whether to run the same recipe on untrained twins.
         compute: how to run.
 
@@ -102,7 +102,7 @@ def token_maximization(
     texts = feed(model, data, spec=spec, compute=how).packed
     stretches = Stretches.of(texts, spec, length, how.seed)
     reader = reader_of(model, site, spec, texts, how)
-    stretches, total = _fitted(reader, stretches, texts.shape[1])
+    stretches, total = fitted(reader, stretches, texts.shape[1])
     picked = chosen_units(units, total, site)
     nearness = TextNearness.of(stretches)
     recipe = TextRecipe(site, spec, texts, picked, stretches, nearness, steps, seeds, candidates, how)
@@ -155,7 +155,7 @@ def _refuse(spec: TextSpec, data: Tensor, steps: int, seeds: int, candidates: in
         )
 
 
-def _fitted(reader: Reader, stretches: Stretches, width: int) -> tuple[Stretches, int]:
+def fitted(reader: Reader, stretches: Stretches, width: int) -> tuple[Stretches, int]:
     """Padded where the network is not indifferent to padding, else as short as units see; and all units."""
     few = stretches.free[:8]
     if not _indifferent(reader, stretches.whole(few), stretches.padded(width).whole(few)):

@@ -9,7 +9,7 @@ from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._depth import heat
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, interval, percent
+from pellucid.figures._numbers import counted, interval, number, percent
 from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
@@ -104,6 +104,13 @@ def _alt(found: UnitEffects) -> str:
     clear = int((found.low > 0).sum())
     top = int(found.drop.argmax())
     chance = len(found.units) / 40
+    if not bool((found.drop != 0).any()):
+        lead = int(found.margin.argmax())
+        return (
+            f"Without any of {counted(len(found.units), 'unit')} of {found.site} the accuracy stays; the lead "
+            f"of the right answer falls most without unit {int(found.units[lead])}, by "
+            f"{number(float(found.margin[lead]))}."
+        )
     return (
         f"{clear} of {counted(len(found.units), 'unit')} of {found.site} cost accuracy when taken away alone "
         f"(about {chance:.0f} would by chance); unit {int(found.units[top])} costs most, "

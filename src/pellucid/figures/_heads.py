@@ -63,8 +63,8 @@ def attention_heads(found: AttentionHeads, *, row: int = 0, tokens: Sequence[str
     columns += ["accuracy lost", "its 95 %"] if found.effects is not None else []
     note = (
         f"{min(len(order), _MOST)} of {counted(len(order), 'head')} shown, for input {row}; each effect is "
-        f"that of holding the head at its mean, over {counted(found.n, 'input')}. Queries run downwards, keys "
-        f"to the right. {found.note}"
+        f"that of holding the head at its mean, over {counted(found.n, 'input')}. Queries run down, keys to "
+        f"the right. {found.note}"
     ).strip()
     table = Table((*columns, "strongest link"), body)
     return Figure(f"Heads of {found.site}", _alt(found, order), panels(drawn, columns=4), None, table, note)

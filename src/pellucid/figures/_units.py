@@ -117,7 +117,7 @@ def _note(
     if effects is not None or selectivity is not None:
         said += (
             ", those "
-            + ("without which most is lost" if effects is not None else "that tell most")
+            + ("without which the lead falls most" if effects is not None else "that tell most")
             + " first"
         )
     said += f"; {looked} were looked at, those that real inputs move most" if looked < strongest.total else ""

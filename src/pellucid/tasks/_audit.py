@@ -108,13 +108,15 @@ def usual_fills(subject: Subject) -> tuple[str, ...]:
         >>> usual_fills(pellucid.open(torch.nn.Linear(3, 2), data=data))
         ('mean', 'swap', 'nearest')
     """
-    if isinstance(subject.spec, TextSpec):
+    spec = subject.spec
+    if isinstance(spec, TextSpec):
         return ("swap",)
-    return (
-        ("mean", "blur", "swap", "nearest")
-        if isinstance(subject.spec, ImageSpec)
-        else ("mean", "swap", "nearest")
+    # the usual absence is not tested twice
+    known = getattr(spec, "absence", "")
+    fills = (
+        ("mean", "blur", "swap", "nearest") if isinstance(spec, ImageSpec) else ("mean", "swap", "nearest")
     )
+    return tuple(fill for fill in fills if fill != known)
 
 
 def _known(name: str) -> str:
