@@ -170,8 +170,10 @@ def _planted(
 
 
 def _direction(apart: Tensor, part: Tensor, seed: int) -> Tensor:
-    """What the shortcut reads of its part: the sum, or where that cancels (a category whose slots always sum to
-    1, a wave) a sum with signs drawn at random."""
+    """What the shortcut reads of its part: the sum; where that cancels, a sum with signs drawn at random.
+
+    It cancels in a wave, and in a category, whose slots always sum to 1.
+    """
     plain = part.to(apart)
     whole, size = (one.flatten(1).sum(1).abs().mean() for one in (apart * plain, apart.abs() * plain))
     if float(whole) >= CANCELS * float(size):
