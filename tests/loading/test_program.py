@@ -103,6 +103,11 @@ HOSTILE = {
         lambda t: t.replace("torch.ops.aten.relu.default", "torch.os.system"), "torch.os.system"),
     "an operation on files": (
         lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.aten.save.default"), "aten.save"),
+    "an operation on bare memory": (
+        lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.aten.set_.source_Tensor"), "aten.set_"),
+    "one that trusts indices": (
+        lambda t: t.replace("torch.ops.aten.relu.", "torch.ops.aten._sparse_coo_tensor_unsafe."),
+        "_sparse_coo_tensor_unsafe"),
     "one that calls another": (
         lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.higher_order.run_with_rng_state"),
         "run_with_rng_state"),

@@ -27,7 +27,8 @@ PLAIN = frozenset(
     + [f"torch.{name}" for name in SIZES.split()]
 )
 OPERATION = re.compile(r"torch\.ops\.(?:aten|prims)\.(\w+)\.(\w+)", re.ASCII)
-FILES = frozenset({"from_file", "save"})  # operations that read or write files
+# operations that read or write files, or take over memory without a look at its bounds
+BARRED = re.compile(r"from_file|save|set_|_sparse_\w+_unsafe|_nested_view_from_buffer\w*", re.ASCII)
 HIGHER = frozenset(
     f"torch.ops.higher_order.{name}"
     for name in ("cond", "while_loop", "scan", "associative_scan", "map_impl", "wrap_with_autocast",
@@ -115,7 +116,7 @@ def _called(text: str) -> None:
         return
     parts = OPERATION.fullmatch(text)
     found: object = None
-    if parts is not None and parts[1] not in FILES:
+    if parts is not None and not BARRED.fullmatch(parts[1]):
         found = torch.ops
         for name in text.split(".")[2:]:
             found = getattr(found, name, None)
