@@ -16,7 +16,6 @@ from pellucid.figures import Figure
 from pellucid.report._head import head
 from pellucid.report._html import paragraph, section, unfold
 
-
 FEW = 30  # inputs below which the page says so on top
 
 
