@@ -120,8 +120,8 @@ def summary(
 
     Limits:
         Of functions in a ``forward`` only activations and the heads of attention have rows; others can be
-        read by name, such as ``"block:add()"``. With few inputs a rarely active unit looks dead. A rank above or below the
-        untrained one is not better by itself.
+        read by name, such as ``"block:add()"``. With few inputs a rarely active unit looks dead. A rank above
+        or below the untrained one is not better by itself.
 
     Source:
         Roy & Vetterli 2007, The effective rank, EUSIPCO (there of singular values, here of the covariance).
