@@ -67,7 +67,7 @@ def test_positions_are_sampled_and_the_map_is_drawn_beside_an_untrained_one(
     )
     assert made.n == 240
     assert int(made.counts.sum()) <= 240
-    assert made.pictures.pictures.shape[2:] == (1, 5, 5)
+    assert made.pictures.pictures.shape[2:] == (1, 6, 6)
     with torch.no_grad():
         values = net[:4](x).flatten(2)
     assert float(made.pictures.largest.max()) <= float(values.norm(dim=1).max()) + 1e-4
