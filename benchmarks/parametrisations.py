@@ -110,7 +110,6 @@ def trials() -> list[Trial]:
     x = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
     net = trained(cnn(1, 8, 10, widths=(16, 32), hidden=64), x, torch.tensor(digits.target), 10)
     found = [
-        Trial("digits, layer dense1", net, x, "dense1", pictures, spectral),
         Trial("digits, channels of activation2", net, x, "activation2", pictures, spectral),
     ]
     for name, table in (("breast cancer", cancer), ("wine", wine)):
@@ -152,7 +151,7 @@ def main() -> None:
         for statistics in trial.statistics:
             made, odd, spent = look(trial, statistics)
             on = made.started
-            own = [float(part[on].median()) for part in (made.ratio, made.distance, made.agreement)]
+            own = [float(part[on].nanmedian()) for part in (made.ratio, made.distance, made.agreement)]
             twin = [
                 float(part.nanmedian())
                 for part in (made.untrained_ratio, made.untrained_distance, made.untrained_agreement)

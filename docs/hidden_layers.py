@@ -23,8 +23,10 @@ from pellucid.layers import attention_heads, linear_probes, selectivity, unit_ef
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("PELLUCID_TEST_DATA", "data"))
-CIFAR = "airplane automobile bird cat deer dog frog horse ship truck".split()
-FASHION = "T-shirt Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle-boot".split()
+CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+FASHION = (
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle-boot",
+)  # fmt: skip
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 ROWS = 1000
 
@@ -120,7 +122,7 @@ def heads():
 
 
 def atlas():
-    """Of features.7 of MobileNetV2, beside an untrained copy: 240 photographs, about 8 minutes on one core."""
+    """Of features.7 of MobileNetV2, beside an untrained copy: 240 photographs, 8 minutes on one core."""
     pictures = []
     for name in ("imagenet_samples.zip", "davis_masks.zip"):
         for _, picture in _zipped(name, lambda n: n.endswith(".jpg")):

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from pellucid.report import report
     from pellucid.tasks import (
+        audit,
         concepts,
         dictionary_of,
         estimate,
@@ -90,6 +91,7 @@ __all__ = [
     "rules",
     "concepts",
     "influence",
+    "audit",
     "report",
     "save_run",
     "open_run",
@@ -123,6 +125,7 @@ __all__ = [
 ]
 
 _VERBS = (
+    "audit",
     "estimate",
     "open",
     "train",

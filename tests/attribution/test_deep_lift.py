@@ -296,3 +296,42 @@ def test_shap_of_several_inputs():
 def test_shap_refuses_a_background_of_another_shape():
     with pytest.raises(InputError, match="background rows"):
         deep_lift_shap(nn.Linear(2, 1), torch.ones(1, 2), 0, background=torch.ones(3, 4))
+
+
+class TimeFirst(nn.Module):
+    """Turns the row axis to the second place, and takes another way through a single row."""
+
+    def __init__(self, squeezes: bool):
+        super().__init__()
+        self.inner, self.head, self.squeezes = nn.Linear(3, 4), nn.Linear(4, 2), squeezes
+
+    def forward(self, x):
+        if self.squeezes:
+            found = self.inner(x.mean(1)).relu().squeeze()
+            return self.head(found).reshape(-1, 2)
+        return self.head(self.inner(x.transpose(0, 1)).relu().mean(0))
+
+
+@pytest.mark.parametrize("squeezes", [False, True])
+def test_equal_references_pass_once_only_where_rows_come_first(squeezes):
+    torch.manual_seed(0)
+    model = TimeFirst(squeezes).double()
+    x = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(1)).double()
+    whole = deep_lift(model, x, [0, 1, 0, 1])
+    rows = torch.cat([deep_lift(model, x[i : i + 1], i % 2).values for i in range(4)])
+    torch.testing.assert_close(whole.values, rows, rtol=1e-12, atol=1e-12)
+    assert float(whole.gap.abs().max()) < 1e-12
+
+
+def test_equal_references_pass_once():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 4)
+    ).double()
+    x = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+    apart = torch.zeros_like(x)
+    apart[0, 0, 7, 7] = 1e-13
+    once, twice = deep_lift(model, x, [0, 1, 2]), deep_lift(model, x, [0, 1, 2], baseline=apart)
+    assert (once.provenance.forward, twice.provenance.forward) == (4, 6)
+    torch.testing.assert_close(once.values, twice.values, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(once.reference, twice.reference, rtol=1e-9, atol=1e-9)

@@ -128,6 +128,31 @@ def test_features(call, run, tmp_path):
     assert b"<svg" in (tmp_path / "f.svg").read_bytes()
 
 
+def test_features_of_classes_directions_and_rows(call, run, tmp_path):
+    kept = ("--steps", 4, "--seeds", 2, "--json")
+    first = ("features", run, "--class", "1", "--keep", tmp_path / "kept", *kept)
+    code, out, _ = call(*first)
+    found = json.loads(out)["results"]["pictures"]
+    assert (code, found["site"], len(found["labels"])) == (0, ".", 1)
+    again = json.loads(call(*first)[1])["results"]["pictures"]
+    assert again["reached"] == found["reached"]
+    code, _, err = call("features", run, "--class", "0", "--keep", tmp_path / "kept", *kept)
+    assert code == 7
+    assert "other settings" in err
+    code, out, _ = call("features", run, "--difference", "0,1", "--estimate", *kept)
+    assert json.loads(out)["results"]["backward"] > 0
+    code, out, _ = call("features", run, "--accentuate", "3", *kept)
+    assert json.loads(out)["results"]["pictures"]["labels"][0].startswith("row 3: ")
+    code, out, _ = call(
+        "features", run, "dense1", "--caricature", "3", "--out", tmp_path / "c.svg", *kept[:-1]
+    )
+    assert code == 0
+    assert (tmp_path / "c.svg").exists()
+    code, _, err = call("features", run, "dense1", "--unit", "1", "--class", "0")
+    assert code == 2
+    assert "nothing else" in err
+
+
 def test_rules_as_text_python_and_json(call, run):
     code, text, _ = call("rules", run)
     assert code == 0
@@ -217,6 +242,31 @@ def test_layer(call, run, tmp_path):
     assert "<h1>" in out_file.read_text()
     code, out, _ = call("layer", run, "dense1", "--json", "--units", "0,1")
     assert one_document(out)["strongest"]["units"] == [0, 1]
+
+
+def test_one_unit_and_one_element_have_pages_and_drawings(call, run, tmp_path):
+    page, drawings = tmp_path / "unit.html", tmp_path / "svg"
+    code, out, err = call(
+        "features", run, "dense1", "--unit", 3, "--steps", 4, "--out", page, "--svg", drawings
+    )
+    assert code == 0, err
+    assert "Without unit 3 of dense1" in out
+    assert "Does it matter to the model?" in out
+    assert "<h1>Unit 3</h1>" in page.read_text()
+    files = sorted(path.name for path in drawings.iterdir())
+    assert files[0] == "01-real-inputs-of-unit-3-of-dense1.svg"
+    assert all((drawings / name).read_text().startswith("<svg") for name in files)
+    code, out, err = call(
+        "layer", run, "dense1", "--dictionary", "topk", "--element", 1, "--steps", 0, "--out", page
+    )
+    assert code == 0, err
+    assert "<h1>Element 1</h1>" in page.read_text()
+    code, _, err = call("layer", run, "dense1", "--element", 1)
+    assert (code, "--dictionary topk" in err) == (2, True)
+    code, _, err = call("layer", run, "dense1", "--out", tmp_path / "page.svg")
+    assert (code, "--svg FOLDER" in err) == (7, True)
+    code, _, err = call("report", run, "--layers", "dense9", "--out", page)
+    assert (code, "dense1" in err) == (2, True)
 
 
 def test_concepts(call, run):

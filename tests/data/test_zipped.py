@@ -120,3 +120,10 @@ def test_arrays_and_packed_tables_are_bounded_too(tmp_path, small):
     (tmp_path / "x.csv.gz").write_bytes(buffer.getvalue())
     with pytest.raises(LoadError, match="would unpack"):
         read_bytes(tmp_path / "x.csv.gz")
+
+
+def test_a_packed_sound_that_unpacks_without_end_is_refused(tmp_path, small):
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "a.flac", np.zeros(400_000), 8000)
+    with pytest.raises(InputError, match=r"a\.flac.*would unpack from .* to 1\.6 MB"):
+        data.own_sounds(tmp_path / "a.flac", rate=8000, seconds=1.0)

@@ -9,6 +9,7 @@ from pellucid import figures
 from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._evidence import check_table
+from pellucid.figures._features import made_tiles
 
 
 def test_layer_strip_plots_shares_beside_the_untrained_ones():
@@ -41,9 +42,51 @@ def test_feature_tiles_show_numbers_beside_the_untrained_ones():
     assert "seeds agree 0.30, untrained 0.40" in drawn
 
 
+def test_made_inputs_are_faint_where_nothing_mattered():
+    pictures = made.pictures()
+    importance = torch.zeros(6, 3, 8, 8)
+    importance[..., :4] = 1.0
+    pictures = dataclasses.replace(pictures, importance=importance)
+    plain, faded = made_tiles(pictures, 0, fade=False)[0], made_tiles(pictures, 0)[0]
+    assert (faded[:, :3] == plain[:, :3]).all()
+    # a quarter of what was there, on grey paper
+    assert faded[:, 6:] == pytest.approx(0.6 + 0.25 * (plain[:, 6:] - 0.6))
+    assert "faint where nothing mattered" in figures.feature_tiles(pictures).note
+    assert "faint" not in figures.feature_tiles(pictures, fade=False).note
+    assert "faint" not in figures.feature_tiles(made.pictures()).note
+
+
+def test_objectives_go_by_their_names_and_origins_stand_first():
+    pictures = dataclasses.replace(
+        made.pictures(2),
+        site=".",
+        units=torch.tensor([-1, -1]),
+        labels=("cat − dog", "cat − dog"),
+        origins=torch.rand(2, 1, 8, 8),
+        origin_values=torch.tensor([0.25, 0.5]),
+        moved=torch.full((2, 3), 0.4),
+        params={"method": "accentuation"},
+    )
+    figure = figures.feature_tiles(pictures)
+    assert (figure.title, figure.note[:23]) == (
+        "Inputs changed to move the output more",
+        "2 of 2 inputs shown. Fi",
+    )
+    drawn = " ".join(layer["mark"].get("text", "") for layer in figure.chart["concat"][0]["layer"])
+    assert "cat − dog" in drawn
+    assert "from 0.25 × to 0.80 × the largest, untrained 1.1 ×" in drawn
+    assert "0.40 away from it" in drawn
+    # the input, the made ones, the real ones
+    assert sum("url" in layer["mark"] for layer in figure.chart["concat"][0]["layer"]) == 3
+    assert figure.table.rows[0][0] == "cat − dog"
+    assert figure.table.rows[1][-2:] == (0.5, pytest.approx(0.4))
+
+
 def test_feature_tiles_of_columns_plot_the_mean_over_seeds():
     pictures = made.pictures(tabular=True)
-    values = figures.feature_tiles(pictures).chart["data"]["values"]
+    cells = figures.feature_tiles(pictures).chart["data"]["values"]
+    assert [cell["words"] for cell in cells if cell["column"] == "evidence"] == [*"●◐○–●◐"]
+    values = [cell for cell in cells if cell["column"] != "evidence"]
     index = [c.name for c in pictures.spec.columns].index("mean radius")
     drawn = {cell["unit"]: cell["value"] for cell in values if cell["column"] == "mean radius"}
     if drawn:

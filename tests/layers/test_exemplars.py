@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute
+from pellucid import figures
+from pellucid._core import Compute, Dataset
 from pellucid.errors import SiteError, TargetError
-from pellucid.layers import exemplars, exemplars_of
+from pellucid.figures import _contour as figures_contour
+from pellucid.inputs import AudioSpec
+from pellucid.layers import exemplar_maps, exemplars, exemplars_of
 
 
 def test_a_linear_unit_likes_the_largest_projection() -> None:
@@ -74,3 +77,40 @@ def test_errors_say_what_is_wrong() -> None:
         exemplars(net, x, "spare")
     with pytest.raises(TargetError, match="numbered 0 to 1"):
         exemplars(net, x, "conv1", units=[2])
+
+
+def test_a_line_on_the_picture_lies_around_where_the_unit_is_active() -> None:
+    x = torch.zeros(6, 1, 16, 16)
+    x[2, 0, 4:8, 6:10] = 1.0
+    net = nn.MaxPool2d(2)
+    found = exemplar_maps(net, x, exemplars(net, x, ".", k=1))
+    assert found.maps is not None
+    assert found.maps.shape == (1, 1, 8, 8)
+    whole = figures_contour.contoured(x[2, 0].numpy()[..., None].repeat(3, 2), None, found.maps[0, 0])
+    amber = abs(whole - figures_contour.LINE).sum(2) < 1e-6
+    rows, columns = amber.nonzero()
+    times = whole.shape[0] / 16
+    assert rows.min() >= 3 * times
+    assert rows.max() < 9 * times
+    assert columns.min() >= 5 * times
+    assert columns.max() < 11 * times
+    assert amber.any()
+
+
+def test_the_piece_of_a_sound_is_told_in_seconds_and_hertz() -> None:
+    spec = AudioSpec(
+        8000, front="spectrogram", hop=80, frequencies=tuple(float(100 * k) for k in range(1, 13))
+    )
+    x = torch.full((8, 1, 12, 20), -60.0)
+    x[3, 0, 4:6, 10:12] = 0.0
+    net = nn.Conv2d(1, 1, 3, padding=1)
+    with torch.no_grad():
+        net.weight.fill_(1.0)
+    found = exemplars(net, x, ".", k=2)
+    data = Dataset("s", x, torch.arange(8) % 2, spec, ("a", "b"), torch.zeros(8, dtype=torch.int8))
+    drawn = figures.exemplars(found, data)
+    assert drawn.table.columns[-1] == "piece"
+    said = str(drawn.table.rows[0][-1])
+    assert " s, " in said
+    assert said.endswith("Hz")
+    assert said in drawn.svg()

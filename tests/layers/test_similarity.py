@@ -56,6 +56,8 @@ def test_rotation_and_scale_change_nothing() -> None:
 
     found = representation_similarity(Turned(), gaussian(64, 6, 0), draws=5)
     assert float(found.values[0, 1]) == pytest.approx(1, abs=1e-5)
+    assert found.shrunk is not None
+    assert 0.97 < float(found.shrunk[0, 1]) <= 1
 
 
 class TwoViews(nn.Module):
@@ -79,6 +81,13 @@ def test_unrelated_data_are_about_zero_where_the_usual_estimate_is_near_one() ->
         for seed in range(40)
     ]
     assert abs(sum(seen) / len(seen)) < 0.02
+    less = [
+        representation_similarity(
+            TwoViews(1024), gaussian(32, 2048, seed), draws=40, untrained_copy=False
+        ).shrunk[0, 1]  # pyright: ignore
+        for seed in range(40)
+    ]
+    assert sum(abs(float(v)) <= 0.05 for v in less) >= 36 > sum(abs(v) <= 0.05 for v in seen)
     many = representation_similarity(
         TwoViews(1024), gaussian(32 * 40, 2048, 99), block=32, draws=20, untrained_copy=False
     )

@@ -60,3 +60,46 @@ def test_regression_has_a_page_without_classes():
     assert page.effects is None
     assert page.selectivity is None
     assert page.figures()[1].chart is None
+
+
+def test_the_page_has_its_sections_in_order_and_nothing_is_dropped_in_silence(subject, tmp_path):
+    x = torch.rand(260, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    y = (x[:, 0, :4].mean((1, 2)) > x[:, 0, 4:].mean((1, 2))).long()
+    larger = pellucid.open(subject.model, data=(x, y), spec=ImageSpec(), classes=["below", "above"])
+    page = pellucid.layer(larger, "1", steps=4, dictionary="nmf")
+    html = layer_page(page, tmp_path / "page.html").read_text()
+    headings = ["What it is", "Health", "Units", "What breaks without them", "Its space", "Directions"]
+    places = [html.index(f">{name}</h2>") for name in [*headings, "What this layer adds"]]
+    assert places == sorted(places)
+    assert "4 of 4 units drawn" in html
+    assert "What could not be computed" in html
+    assert "shuffled weights" in html
+    assert "<script" not in html
+
+
+def test_what_a_layer_adds_is_the_difference_of_two_probes():
+    from sklearn.linear_model import LogisticRegression
+
+    from pellucid.layers import layer_gain
+
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 2, generator=generator)
+    y = (x.prod(1) > 0).long()
+    net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2))
+    net = trained(net, x, y, 300)
+    test = torch.arange(400) >= 200
+    found = layer_gain(net, x, y, "1", held_out=test)
+    assert found.before == "1:in"
+    with torch.no_grad():
+        entering, leaving = net[0](x), net[:2](x)
+    for part, told in ((entering, found.accuracy_before), (leaving, found.accuracy)):
+        mean, sd = part[~test].mean(0), part[~test].std(0, correction=0)
+        z = ((part - mean) / sd).nan_to_num(0.0, 0.0, 0.0).numpy()
+        probe = LogisticRegression(C=1.0, max_iter=2000).fit(z[~test], y[~test])
+        assert probe.score(z[test], y[test]) == pytest.approx(told, abs=0.015)
+    assert found.low > 0.2
+    assert found.gain == pytest.approx(found.accuracy - found.accuracy_before)
+    changed = found.changed()
+    assert bool((found.read[changed] != found.read_before[changed]).all())
+    assert len(changed) == int((found.read != found.read_before).sum())
+    assert bool((found.truth == y[test]).all())

@@ -153,7 +153,7 @@ class Explanation:
 def finite_values(method: str, values: Tensor) -> Tensor:
     """The values; raises :class:`MethodError`, naming rows, where slopes made them NaN or infinite."""
     # a sum is finite only if every element is; it may overflow, so then look closer
-    if math.isfinite(values.detach().sum().item()) or bool(torch.isfinite(values).all()):
+    if math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all()):
         return values
     rows = (~torch.isfinite(values)).flatten(1).any(1).nonzero().flatten().tolist()
     more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""

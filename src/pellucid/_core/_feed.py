@@ -17,6 +17,7 @@ from pellucid.errors import CancelledError, InputError, MethodError, PellucidErr
 
 Inputs = Tensor | Batch
 Fill = float | Tensor | Mapping[str, float | Tensor] | None
+VECTORS, WIDE = 256, 16384  # rows at once, and the longest of which so many are
 MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -57,7 +58,7 @@ class Feed:
     @property
     def rows(self) -> int:
         """Number of rows N."""
-        return len(self.packed)
+        return self.packed.shape[0]
 
     def unpack(self, packed: Tensor) -> Tensor | dict[str, Tensor]:
         """The named tensors inside a packed one."""
@@ -111,7 +112,7 @@ class Feed:
     def run(self, points: Tensor, rows: slice, copies: int) -> object:
         """Pass points ``[copies * n, …]`` through the network, with what goes along row by row."""
         varied = self.unpack(points)
-        self.ran[0] += len(points)
+        self.ran[0] += points.shape[0]
         try:
             if isinstance(varied, Tensor):
                 if not self.names:
@@ -171,6 +172,17 @@ def feed(
     return _several(model, guard, inputs)
 
 
+def at_once(fed: Feed) -> int:
+    """How many rows should go through a network at once where nobody says so.
+
+    Vectors through matrices hold little, and most of their time goes into reading the matrices; of anything
+    else a chunk of 64 already leaves the cache.
+    """
+    vectors = fed.packed.ndim == 2 and fed.packed.is_floating_point() and not fed.held
+    matrices = all(parameter.ndim < 3 for parameter in fed.guard.parameters)
+    return VECTORS if vectors and matrices and fed.packed.shape[1] <= WIDE else Compute().batch_size
+
+
 def _several(model: nn.Module, guard: Guard, batch: Batch) -> Feed:
     device, dtype = place_of(guard)
     varied = {name: _plain(part) for name, part in batch.varied.items()}
@@ -228,7 +240,7 @@ def _moved(inputs: Inputs, device: torch.device) -> Inputs:
 
 
 def _fits(what: str, x: Tensor, device: torch.device | None, dtype: torch.dtype | None) -> None:
-    if x.ndim < 1 or len(x) == 0:
+    if x.ndim < 1 or x.shape[0] == 0:
         raise InputError(f"{what}: expected at least one row [N, …], got the shape {tuple(x.shape)}.")
     if device is not None and x.device != device:
         raise InputError(

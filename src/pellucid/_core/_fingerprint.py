@@ -16,9 +16,13 @@ CHANGED = "unknown: it changed before the hash was taken"
 
 
 def sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Hex digest over names, types, shapes and bytes, in the order of the names."""
+    """Hex digest over names, types, shapes and bytes, in the order of the names.
+
+    A tensor with several names is hashed once, under the first.
+    """
     digest = hashlib.sha256()
-    for name in sorted(tensors):
+    first = {id(tensor): name for name, tensor in list(tensors.items())[::-1]}
+    for name in sorted(first.values()):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
@@ -36,22 +40,27 @@ class Fingerprint:
         keep: whether the tensors stay alive until the hash is taken.
     """
 
-    __slots__ = ("_digest", "_tensors")
+    __slots__ = ("_digest", "_names", "_refs", "_versions")
 
     def __init__(self, tensors: Mapping[str, Tensor], *, keep: bool = False) -> None:
         self._digest: str | None = None
-        self._tensors: dict[str, tuple[Callable[[], Tensor | None], int]] = {}
-        if any(t.is_inference() for t in tensors.values()):
+        self._names: tuple[str, ...] = ()
+        self._refs: list[Callable[[], Tensor | None]] = []
+        self._versions: list[int] = []
+        each = tensors.values()
+        try:
+            self._versions = [tensor._version for tensor in each]
+        except RuntimeError:
             # inference tensors do not count their changes
             self._digest = sha256(tensors)
             return
-        for name, tensor in tensors.items():
-            self._tensors[name] = (partial(_same, tensor) if keep else weakref.ref(tensor), tensor._version)
+        self._names = tuple(tensors)
+        self._refs = [partial(_same, tensor) for tensor in each] if keep else list(map(weakref.ref, each))
 
     @classmethod
     def of_model(cls, model: nn.Module) -> Fingerprint:
         """All parameters and buffers."""
-        return cls(state_of(list(model.named_modules())))
+        return cls(state_of(model))
 
     @classmethod
     def known(cls, digest: str) -> Fingerprint:
@@ -62,12 +71,11 @@ class Fingerprint:
 
     def __str__(self) -> str:
         if self._digest is None:
-            held = {name: (ref(), version) for name, (ref, version) in self._tensors.items()}
-            alive = {
-                name: t for name, (t, version) in held.items() if t is not None and t._version == version
-            }
-            self._digest = sha256(alive) if len(alive) == len(self._tensors) else CHANGED
-            self._tensors = {}
+            each = [ref() for ref in self._refs]
+            alive = [t for t in each if t is not None]
+            same = len(alive) == len(each) and [t._version for t in alive] == self._versions
+            self._digest = sha256(dict(zip(self._names, alive, strict=True))) if same else CHANGED
+            self._refs = []
         return self._digest
 
     def __eq__(self, other: object) -> bool:
@@ -94,7 +102,7 @@ def short(digest: object, letters: int = 12) -> str:
 
 def model_hash(model: nn.Module) -> str:
     """Hash of all parameters and buffers, taken now."""
-    return sha256(state_of(list(model.named_modules())))
+    return sha256(state_of(model))
 
 
 def inputs_hash(parts: Iterable[Tensor]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._buffers import Buffers
 from pellucid.errors import MethodError
 
 
@@ -19,71 +19,68 @@ class Guard:
         model: any network, whose modules stay the same ones meanwhile.
     """
 
-    __slots__ = ("_buffers", "_kept", "_modules", "_parameters", "inferred", "state")
+    __slots__ = ("buffers", "modules", "parameters", "state")
 
     def __init__(self, model: nn.Module) -> None:
-        named = list(model.named_modules())
-        self.state: dict[str, Tensor] = state_of(named)
-        self.inferred: bool = any(tensor.is_inference() for tensor in self.state.values())
-        self._modules = [module for _, module in named]
-        self._parameters = [p for m in self._modules for p in m._parameters.values() if p is not None]
-        self._buffers = [(m, n, b) for m in self._modules for n, b in m._buffers.items() if b is not None]
-        self._kept: list[tuple[int, Tensor]] = []
+        self.modules, self.parameters, self.state = _walked(model)
+        self.buffers = Buffers(self.modules)
 
-    @contextmanager
-    def pass_by(self, *, seed: int = 0) -> Generator[None]:
+    @property
+    def inferred(self) -> bool:
+        """Whether anything was made under ``torch.inference_mode()``."""
+        return any(tensor.is_inference() for tensor in self.state.values())
+
+    def pass_by(self, *, seed: int = 0) -> AbstractContextManager[None]:
         """As :func:`untouched`."""
-        modes = [module.training for module in self._modules]
-        wants = [parameter.requires_grad for parameter in self._parameters]
-        self._keep_buffers()
-        state = torch.get_rng_state()
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-        try:
-            self._set_modes([False] * len(modes))
-            torch.default_generator.manual_seed(seed)
-            if cuda:
-                torch.cuda.manual_seed_all(seed)
-            if torch.is_inference_mode_enabled():
-                with torch.inference_mode(mode=False):
-                    yield
-            else:
-                yield
-        finally:
-            self._set_modes(modes)
-            for parameter, want in zip(self._parameters, wants, strict=True):
+        return _Visit(self, seed)
+
+
+class _Visit:
+    """One pass; a class, because the way into and out of a generator costs more than most of this."""
+
+    __slots__ = ("_cuda", "_guard", "_inferring", "_modes", "_random", "_seed", "_wants")
+
+    def __init__(self, guard: Guard, seed: int) -> None:
+        self._guard, self._seed = guard, seed
+
+    def __enter__(self) -> None:
+        guard = self._guard
+        self._modes = [module.training for module in guard.modules]
+        self._wants = [parameter.requires_grad for parameter in guard.parameters]
+        guard.buffers.keep()
+        self._random = torch.get_rng_state()
+        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        _set_modes(guard.modules, [False] * len(self._modes))
+        torch.default_generator.manual_seed(self._seed)
+        if self._cuda:
+            torch.cuda.manual_seed_all(self._seed)
+        self._inferring = torch.inference_mode(mode=False) if torch.is_inference_mode_enabled() else None
+        if self._inferring is not None:
+            self._inferring.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        guard = self._guard
+        if self._inferring is not None:
+            self._inferring.__exit__(None, None, None)
+        _set_modes(guard.modules, self._modes)
+        if self._wants != [parameter.requires_grad for parameter in guard.parameters]:
+            for parameter, want in zip(guard.parameters, self._wants, strict=True):
                 if parameter.requires_grad != want:
                     parameter.requires_grad_(want)
-            self._restore_buffers()
-            torch.set_rng_state(state)
-            if cuda:
-                torch.cuda.set_rng_state_all(cuda)
+        guard.buffers.restore()
+        torch.set_rng_state(self._random)
+        if self._cuda:
+            torch.cuda.set_rng_state_all(self._cuda)
 
-    def _set_modes(self, modes: list[bool]) -> None:
-        # set by hand: a network may override train() with work of its own
-        for module, mode in zip(self._modules, modes, strict=True):
-            if module.training != mode:
-                # past Module.__setattr__, which looks for parameters first
-                module.__dict__["training"] = mode
 
-    def _keep_buffers(self) -> None:
-        """Copies of the buffers, made once and again only where somebody wrote meanwhile."""
-        if not self._kept:
-            self._kept = [(_version(buffer), buffer.detach().clone()) for _, _, buffer in self._buffers]
-        for i, (_, _, buffer) in enumerate(self._buffers):
-            if self._kept[i][0] != _version(buffer):
-                self._kept[i] = (_version(buffer), buffer.detach().clone())
-
-    def _restore_buffers(self) -> None:
-        for i, (module, name, buffer) in enumerate(self._buffers):
-            version, kept = self._kept[i]
-            if module._buffers.get(name) is not buffer:
-                module._buffers[name] = buffer
-            # norms write their statistics without counting it as a change
-            uncounted = version < 0 or isinstance(module, nn.modules.batchnorm._NormBase)
-            if _version(buffer) != version or (uncounted and not torch.equal(buffer, kept)):
-                with torch.inference_mode() if buffer.is_inference() else torch.no_grad():
-                    buffer.copy_(kept)
-                self._kept[i] = (_version(buffer), kept)
+def _set_modes(modules: list[nn.Module], modes: list[bool]) -> None:
+    if modes == [module.training for module in modules]:
+        return
+    # set by hand: a network may override train() with work of its own
+    for module, mode in zip(modules, modes, strict=True):
+        if module.training != mode:
+            # past Module.__setattr__, which looks for parameters first
+            module.__dict__["training"] = mode
 
 
 def untouched(model: nn.Module, *, seed: int = 0) -> AbstractContextManager[None]:
@@ -127,18 +124,26 @@ def eagerly() -> AbstractContextManager[object]:
     return torch.compiler.set_stance("force_eager")
 
 
-def state_of(named: list[tuple[str, nn.Module]]) -> dict[str, Tensor]:
-    """Every parameter and buffer once, by its first name."""
-    found: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for prefix, module in named:
-        for stored in (module._parameters, module._buffers):
-            for name, tensor in stored.items():
-                if tensor is not None and id(tensor) not in seen:
-                    seen.add(id(tensor))
-                    found[f"{prefix}.{name}" if prefix else name] = tensor
-    return found
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and buffer by name; shared ones by all of their names."""
+    return _walked(model)[2]
 
 
-def _version(tensor: Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version
+def _walked(model: nn.Module) -> tuple[list[nn.Module], list[Tensor], dict[str, Tensor]]:
+    """Every module once, their parameters, and parameters and buffers by name."""
+    modules: list[nn.Module] = []
+    parameters: list[Tensor] = []
+    state: dict[str, Tensor] = {}
+    for prefix, module in model.named_modules():
+        modules.append(module)
+        start = f"{prefix}." if prefix else ""
+        if module._parameters:
+            for name, tensor in module._parameters.items():
+                if tensor is not None:
+                    parameters.append(tensor)
+                    state[start + name] = tensor
+        if module._buffers:
+            for name, tensor in module._buffers.items():
+                if tensor is not None:
+                    state[start + name] = tensor
+    return modules, parameters, state

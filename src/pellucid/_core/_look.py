@@ -72,8 +72,8 @@ def _with_slope(work: Pass, site: str, compute: Compute, counted: list[int]) -> 
 
     slope: list[Tensor] = []
     base: list[Tensor] = []
-    for _, _, grad, score in passes(work, work.feed.packed, None, 1, compute, counted, gradients=True, by=by):
+    for _, grad, score in passes(work, work.feed.packed, None, 1, compute, counted, gradients=True, by=by):
         if grad is not None:
-            slope.append(grad[0])
-        base.append(score[0])
+            slope.append(grad)
+        base.append(score)
     return Look(torch.cat(point), torch.cat(base), torch.cat(slope))

@@ -14,7 +14,7 @@ from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
-from pellucid._core._target import Target, the_output
+from pellucid._core._target import Picked, Target, the_output
 from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
@@ -48,7 +48,7 @@ class Pass:
         by: Slope | None = None,
         most: int = 0,
     ) -> tuple[Tensor | None, Tensor, int, int]:
-        """Gradient ``[c, n, *shape]`` (times ``weights[k]`` where given), scores ``[c, n]`` and rows passed.
+        """Gradient ``[c * n, *shape]`` (times ``weights[k]`` where given), scores ``[c * n]``, rows passed.
 
         Rows that share an input are passed once; ``most`` is how many rows may be passed where they do not.
         Whoever cannot be differentiated is told which methods would work.
@@ -57,21 +57,29 @@ class Pass:
             return self._run(point, variants, chunk, weights, gradients=False, by=by, most=most)
         model = self.feed.model
         try:
-            if self.feed.guard.inferred:
-                raise MethodError(inference_made(model))
             return self._run(point, variants, chunk, weights, gradients=True, by=by, most=most)
         except MethodError as error:
-            raise type(error)(f"{error}{self._instead(point, chunk)}") from error
+            words = self._inferred or str(error)
+            raise type(error)(f"{words}{self._instead(point, chunk)}") from error
         except (PellucidError, Apart):
             raise
         except Exception as error:
             if out_of_memory(error):
                 raise
+            if self._inferred:
+                raise MethodError(f"{self._inferred}{self._instead(point, chunk)}") from error
             words = (str(error).splitlines() or [""])[0]
             raise MethodError(
                 f"{type(error).__name__} while {type(model).__name__} was differentiated: {words}"
                 f"{self._instead(point, chunk)}"
             ) from error
+
+    @property
+    def _inferred(self) -> str:
+        """Why nothing can be differentiated, where the network holds tensors without a history."""
+        if not self.feed.guard.inferred:
+            return ""
+        return inference_made(self.feed.model)
 
     def _instead(self, point: Tensor, chunk: Chunk) -> str:
         return instead(self, point[chunk.r0 : chunk.r0 + 1], slice(chunk.r0, chunk.r0 + 1))
@@ -89,32 +97,35 @@ class Pass:
     ) -> tuple[Tensor | None, Tensor, int, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
-        with torch.no_grad():
-            made = point[rows] if variants is None else variants(chunk.ks, rows)
-            if self.fold is not None and by is None:
-                found = self.fold.shared(made.expand(c, n, *shape), rows)
-                if found is not None:
-                    each = None if weights is None else weights[chunk.k0 : chunk.k1]
-                    return self._once(self.fold, chunk, *found, each, gradients)
-                if chunk.size > most:
-                    raise Apart
-            points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
-            if not gradients:
+        if variants is None:
+            made = point if n == point.shape[0] else point[rows]
+        else:
+            with torch.no_grad():
+                made = variants(chunk.ks, rows)
+        if self.fold is not None and by is None:
+            found = self.fold.shared(made.expand(c, n, *shape), rows)
+            if found is not None:
+                each = None if weights is None else weights[chunk.k0 : chunk.k1]
+                return self._once(self.fold, chunk, *found, each, gradients)
+            if chunk.size > most:
+                raise Apart
+        points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
+        if not gradients:
+            with torch.no_grad():
                 # a network may differentiate inside itself
-                return None, self.score(_own(points, made), rows, c).detach().reshape(c, n), c * n, 0
+                return None, self.score(_own(points, made), rows, c).detach(), c * n, 0
         if by is not None:
             every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
             before = self.feed.ran[0]
             with torch.enable_grad():
                 grad, score = by(self, _own(every, made), chunk.ks, rows)
             # what goes forward is the method's own affair: a reference too, or rows that it keeps
-            forward = self.feed.ran[0] - before
-            return grad.reshape(c, n, *grad.shape[1:]), score.reshape(c, n), forward, c * n
+            return grad, score, self.feed.ran[0] - before, c * n
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         del made
         with torch.enable_grad():
             grad, score = self.slope(points, rows, c, weight)
-        return grad.reshape(c, n, *shape), score.reshape(c, n), c * n, c * n
+        return grad, score, c * n, c * n
 
     def _once(
         self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool
@@ -128,7 +139,7 @@ class Pass:
             fed = start.clone() if gradients else start
             output = Pass(fold.feed, self.target, self.at).output(fed, fold.inputs(chunk.rows), c)
             score = self.scored(output.index_select(0, which.to(output.device)), chunk.rows, c)
-        shown, found = score.detach().reshape(c, n), None
+        shown, found = score.detach(), None
         if not gradients:
             return None, shown, c * g, 0
         turn = turns(place)
@@ -142,14 +153,16 @@ class Pass:
                 grad = grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))
             found = grad.new_empty((c, n, *grad.shape[2:])) if found is None else found
             found[:, mine] = grad
-        return found, shown, c * g, count * c * g
+        return None if found is None else found.flatten(0, 1), shown, c * g, count * c * g
 
     def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
         start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         # a copy: networks may write into what they are given, which is forbidden on a leaf
         score = self.score(start.clone(), rows, copies)
-        each = None if weight is None else weight.to(score.device).repeat_interleave(len(score) // copies)
+        each = weight
+        if weight is not None:
+            each = weight.to(score.device).repeat_interleave(rows.stop - rows.start)
         return self.differentiated(score, start, torch.ones_like(score), each), score.detach()
 
     def differentiated(
@@ -171,7 +184,11 @@ class Pass:
         grad = None
         if score.requires_grad:
             (grad,) = torch.autograd.grad(
-                score, start, outer.to(score), allow_unused=True, retain_graph=keep or None
+                score,
+                start,
+                outer if outer.dtype == score.dtype else outer.to(score),
+                allow_unused=True,
+                retain_graph=keep or None,
             )
         if grad is None:
             raise MethodError(
@@ -194,9 +211,11 @@ class Pass:
     def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
         """The target's value for an output of ``copies * n`` rows."""
         count = (rows.stop - rows.start) * copies
-        index = torch.arange(rows.start, rows.stop, device=output.device)
-        index = index if copies == 1 else index.repeat(copies)
-        score = self.target.score(output, index)
+        if isinstance(self.target.score, Picked):
+            score = self.target.score.among(output, rows, copies)
+        else:
+            index = torch.arange(rows.start, rows.stop, device=output.device)
+            score = self.target.score(output, index if copies == 1 else index.repeat(copies))
         if score.shape != (count,):
             raise TargetError(
                 f"{self.target.label} must give one number per row: expected the shape ({count},), "

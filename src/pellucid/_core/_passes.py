@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from pellucid._core._chunk import chunks, smaller
+from pellucid._core._chunk import Chunk, chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._pass import Apart, Pass, Slope, Variants
@@ -24,13 +24,13 @@ def passes(
     weights: Tensor | None = None,
     by: Slope | None = None,
     within: slice | None = None,
-) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
+) -> Iterator[tuple[Chunk, Tensor | None, Tensor]]:
     """Cut variants × rows into chunks, run each, and go on with halves where memory runs out.
 
-    Yields variants, rows, gradient and scores of a chunk as :meth:`Pass.run` gives them; rows that passed
+    Yields each chunk with its gradient and scores as :meth:`Pass.run` gives them; rows that passed
     forward and backward are added to ``counted``.
     """
-    some = slice(0, len(point)) if within is None else within
+    some = slice(0, point.shape[0]) if within is None else within
     total, done, most = count * (some.stop - some.start), 0, compute.batch_size
     # rows that share an input go through the network once
     size = most if work.fold is None or by is not None else most * work.fold.columns
@@ -58,6 +58,6 @@ def passes(
         done += chunk.size
         counted[0] += forward
         counted[1] += backward
-        yield chunk.ks, chunk.rows, grad, score
+        yield chunk, grad, score
         del grad, score
         compute.progress(done, total)

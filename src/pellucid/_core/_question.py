@@ -11,11 +11,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import normal
+from pellucid._core._chunk import Chunk, normal
 from pellucid._core._compute import Compute
 from pellucid._core._crossed import crossed
 from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
-from pellucid._core._feed import Feed, Fill, Inputs, feed
+from pellucid._core._feed import Feed, Fill, Inputs, at_once, feed
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
 from pellucid._core._instead import instead
@@ -52,7 +52,7 @@ class Question:
         target: what is explained.
         at: site whose activation is varied; ``None`` varies the inputs.
         spec: what the inputs mean.
-        compute: how to run.
+        compute: how to run; ``None`` takes as many rows at once as pay off.
         slope: find the gradient at ``at`` in the pass that reads it; :meth:`gradient` then gives it.
 
     Raises:
@@ -72,9 +72,9 @@ class Question:
     ) -> None:
         self._began = time.perf_counter()
         self.model, self.at, self.spec = model, at, spec
-        self.compute = compute or Compute()
         self._count = [0, 0]  # rows forward, rows backward; shared with parts of this question
-        self._feed: Feed = feed(model, inputs, spec=spec, compute=self.compute)
+        self._feed: Feed = feed(model, inputs, spec=spec, compute=compute or Compute())
+        self.compute: Compute = compute or Compute(batch_size=at_once(self._feed))
         self._fold: Fold | None = None
         asked = as_target(target)
         if asked.columns > 1:
@@ -179,10 +179,14 @@ class Question:
         """
         found: Tensor | None = None
         some = slice(0, self.rows) if within is None else within
-        for ks, rows, _, score in self._chunks(variants, count, None, gradients=False, within=some):
+        for chunk, _, score in self._chunks(variants, count, None, gradients=False, within=some):
+            score = score.view(chunk.k1 - chunk.k0, -1)
+            if score.shape == (count, some.stop - some.start):
+                found = score
+                continue
             if found is None:
                 found = score.new_empty((count, some.stop - some.start))
-            found[ks[0] : ks[-1] + 1, rows.start - some.start : rows.stop - some.start] = score
+            found[chunk.k0 : chunk.k1, chunk.r0 - some.start : chunk.r1 - some.start] = score
         if found is None:
             raise InputError(f"Expected at least one variant, got {count}.")
         if variants is None and within is None:
@@ -215,17 +219,18 @@ class Question:
         if weight is None and count > 1:
             weights = torch.full((count,), 1 / count, dtype=torch.float64)
         total: Tensor | None = None
-        for ks, rows, grad, score in self._chunks(variants, count, weights, gradients=True, by=by):
+        for chunk, grad, score in self._chunks(variants, count, weights, gradients=True, by=by):
             if grad is None:
                 continue
-            part = grad[0] if len(ks) == 1 else grad.sum(0)
-            if len(part) == self.rows:
+            copies = chunk.k1 - chunk.k0
+            part = grad if copies == 1 else grad.unflatten(0, (copies, -1)).sum(0)
+            if part.shape[0] == self.rows:
                 total = part if total is None else total.add_(part)
             else:
                 total = part.new_zeros(self.point.shape) if total is None else total
-                total[rows] += part
+                total[chunk.rows] += part
             if variants is None:
-                self._base = self._put_base(rows, score[0])
+                self._base = self._put_base(chunk.rows, score)
             # the next chunk must not find this one still in memory
             del grad, part
         if total is None:
@@ -243,9 +248,10 @@ class Question:
         self, variants: Variants | None, count: int, *, by: Slope | None = None
     ) -> Iterator[tuple[Tensor, slice, Tensor, Tensor]]:
         """As :meth:`gradients`, with the scores ``[c, n]`` of each chunk."""
-        for ks, rows, grad, score in self._chunks(variants, count, None, gradients=True, by=by):
+        for chunk, grad, score in self._chunks(variants, count, None, gradients=True, by=by):
             if grad is not None:
-                yield ks, rows, grad, score
+                parted = (chunk.k1 - chunk.k0, chunk.r1 - chunk.r0)
+                yield chunk.ks, chunk.rows, grad.unflatten(0, parted), score.view(parted)
 
     def only(self, rows: Tensor) -> Question:
         """The same question about some of its rows, int64 ``[n]``; its passes are counted here too."""
@@ -254,10 +260,7 @@ class Question:
         part._feed = dataclasses.replace(self._feed, packed=self._feed.packed[rows], held=held)
         part._place = self._place.only(part._feed, rows)
         part.rows, part.point, part._base, part._slope = len(rows), part._place.point, None, None
-        whole = self.target
-        part.target = dataclasses.replace(
-            whole, score=lambda output, index: whole.score(output, rows.to(index.device)[index])
-        )
+        part.target = self.target.only(rows)
         part._fold = None if self._fold is None else self._fold.only(rows.cpu())
         part._pass = Pass(part._feed, part.target, self._place.site, part._fold)
         return part
@@ -341,9 +344,7 @@ class Question:
 
     def _classes(self) -> Tensor | None:
         chosen = self.target.classes
-        if isinstance(chosen, int):
-            return torch.full((self.rows,), chosen, dtype=torch.int64)
-        return chosen
+        return torch.full((self.rows,), chosen, dtype=torch.int64) if isinstance(chosen, int) else chosen
 
     def _placed(self, at: str | None, *, slope: bool = False) -> Place:
         self._slope = None
@@ -365,7 +366,7 @@ class Question:
         return target.settle(torch.cat(found))
 
     def _put_base(self, rows: slice, score: Tensor) -> Tensor:
-        if len(score) == self.rows:
+        if score.shape[0] == self.rows:
             return score
         base = score.new_empty(self.rows) if self._base is None else self._base
         base[rows] = score
@@ -380,7 +381,7 @@ class Question:
         gradients: bool,
         by: Slope | None = None,
         within: slice | None = None,
-    ) -> Iterator[tuple[Tensor, slice, Tensor | None, Tensor]]:
+    ) -> Iterator[tuple[Chunk, Tensor | None, Tensor]]:
         """As :func:`passes`."""
         if gradients and not self.point.is_floating_point():
             raise InputError(refusal(self.model, self.point.dtype))

@@ -18,9 +18,10 @@ class Recurrent(tuple[object, ...]):
 
     def state(self, name: object) -> Tensor | None:
         """The last state of that name ``[N, layers, H]``; ``None`` where there is none."""
-        states = cast("tuple[Tensor, ...]", self[1] if isinstance(self[1], tuple) else (self[1],))
-        found: dict[object, Tensor] = dict(zip("hc", states, strict=False))
-        return found.get(name)
+        last = self[1]
+        states = cast("tuple[Tensor, ...]", last if isinstance(last, tuple) else (last,))
+        named: dict[object, Tensor] = dict(zip("hc", states, strict=False))
+        return named.get(name)
 
     def put(self, name: object, tensor: Tensor) -> Recurrent:
         """The same with another state."""

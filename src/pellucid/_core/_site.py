@@ -119,10 +119,13 @@ def _module(model: object) -> nn.Module:
 
 def named(model: nn.Module, name: str) -> nn.Module:
     """The module of that name; raises :class:`SiteError` with near misses."""
-    known = names_of(_module(model))
-    if name not in known:
-        raise SiteError(f"{type(model).__name__} has no layer {name!r}. {near_misses(name, list(known)[1:])}")
-    return known[name]
+    if name == ROOT:
+        return _module(model)
+    try:
+        return _module(model).get_submodule(name)
+    except AttributeError:
+        near = near_misses(name, list(names_of(model))[1:])
+        raise SiteError(f"{type(model).__name__} has no layer {name!r}. {near}") from None
 
 
 def sites(model: nn.Module, run: Callable[[], object], *, called: bool = False) -> tuple[Reached, ...]:

@@ -15,7 +15,7 @@ from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
-OFFERS = 8  # of chunks, before they are merged
+OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +71,9 @@ def _first(values: Tensor, k: int) -> Tensor:
     return count - 1 - ((key | column).topk(k, dim=1).values & 0xFFFFFFFF)
 
 
+Offer = tuple[Tensor, Tensor, Tensor, Tensor]  # unit, value, row, place
+
+
 class _Ranking:
     """The k best of one layer so far."""
 
@@ -85,92 +88,135 @@ class _Ranking:
     ) -> None:
         self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
         self.real = real
+        self.axes = (0, 1)  # number of axes, and which of them holds units
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
         self.rows, self.dtype = 0, torch.float32
-        self.offers: list[Tensor] = []
+        self.found: Offer | None = None
+        self.offers: list[Offer] = []
         self.best: Tensor | None = None
         self.floor: Tensor | None = None
 
     def look(self, activation: Tensor) -> Tensor:
-        """What a chunk has to offer: float64 ``[4, m]``, unit, value, row inside the chunk, place.
+        """Put down what a chunk has to offer, and give its values.
 
-        It leaves no trace here, so that a chunk may be tried again.
+        What was put down is exchanged by the next look, so that a chunk may be tried again.
         """
-        axis = unit_axis(self.model, activation, self.site)
+        if self.axes[0] != activation.ndim:
+            self.axes = activation.ndim, unit_axis(self.model, activation, self.site)
+        axis = self.axes[1]
         activation = activation.detach() if self.of is None else self.of(activation.detach())
         found = along(activation, axis)
         if not len(found):
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
+        whole = found.shape[1]
         if self.wanted is not None:
-            picked = chosen_units(self.wanted, found.shape[1], self.site)
-            found = found[:, picked.to(found.device)]
+            found = found[:, chosen_units(self.wanted, whole, self.site).to(found.device)]
         if self.real is not None and found.shape[2] == self.real.shape[1]:
             # rows come in order, and this chunk begins behind those taken in
             here = self.real[self.n : self.n + len(found)].to(found.device)
             found = found.masked_fill(~here[:, None], float("-inf"))
-        values = found.amax(2).T.contiguous()
-        self._sizes(activation, axis, len(values))
-        if self.floor is None:
-            row = _first(values, min(self.k, values.shape[1]))
-            unit = torch.arange(len(values), device=row.device)[:, None].expand_as(row)
-            unit, row = unit.flatten(), row.flatten()
-        else:
-            # later rows with a value that is there already do not count; NaN does
-            unit, row = (~(values <= self.floor[:, None])).nonzero(as_tuple=True)
+        values = found[:, :, 0] if found.shape[2] == 1 else found.amax(2)
+        self._sizes(activation, axis, whole, values.shape[1])
+        row, unit = self._worth(values)
         # the place matters for the few rows that are kept, so only there is it looked for
         place = torch.zeros_like(row) if found.shape[2] == 1 else found[row, unit].argmax(1)
-        return torch.stack([unit.double(), values[unit, row].double(), row.double(), place.double()])
+        self.found = unit, values[row, unit], row, place
+        return self.found[1]
 
-    def _sizes(self, activation: Tensor, axis: int, picked: int) -> None:
+    def _worth(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows and units of the values ``[b, U]`` that may be among the best."""
+        if self.floor is not None:
+            # later rows with a value that is there already do not count; NaN does
+            row, unit = (values <= self.floor).logical_not_().nonzero(as_tuple=True)
+            return row, unit
+        row = _first(values.T.contiguous(), min(self.k, len(values)))
+        unit = torch.arange(values.shape[1], device=row.device)[:, None].expand_as(row)
+        return row.flatten(), unit.flatten()
+
+    def _sizes(self, activation: Tensor, axis: int, whole: int, picked: int) -> None:
         shape = places(activation, axis)
         if self.total and shape != self.shape:
             raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
-        whole = picked if self.wanted is None else along(activation[:1], axis).shape[1]
         self.picked = picked
         self.shape, self.total, self.rows, self.dtype = shape, whole, len(activation), activation.dtype
 
-    def add(self, offer: Tensor, rows: slice) -> None:
-        """Take in what a chunk offered."""
-        if self.rows != rows.stop - rows.start:
+    def add(self, rows: slice) -> int:
+        """Take in what a chunk offered; says how much."""
+        if self.rows != rows.stop - rows.start or self.found is None:
             raise InputError(
                 f"The activation at {self.site!r} has {self.rows} rows for {rows.stop - rows.start} "
                 "inputs; only layers that keep the row axis first can be looked at."
             )
+        unit, value, row, place = self.found
         self.n += self.rows
-        offer[2] += rows.start
-        self.offers.append(offer)
-        if self.floor is None or len(self.offers) == OFFERS:
-            self._merge()
+        self.offers.append((unit, value, row + rows.start, place))
+        self.found = None
+        return len(unit)
 
-    def _merge(self) -> None:
-        """Join what chunks offered with the best so far ``[3, U, k]``: values, rows, places."""
-        flat = torch.cat(self.offers, 1)
-        unit = flat[0].long()
-        order = unit.argsort(stable=True)
-        unit, flat = unit[order], flat[1:, order]
-        count = unit.bincount(minlength=self.picked)
-        place = torch.arange(len(unit), device=unit.device) - (count.cumsum(0) - count)[unit]
-        every = flat.new_full((3, self.picked, int(count.max())), float("-inf"))
-        every[:, unit, place] = flat
-        every = every if self.best is None else torch.cat([self.best, every], 2)
-        # stable, so that equal values keep the order of the rows for any batch size
-        order = every[0].sort(dim=1, descending=True, stable=True).indices[:, : self.k]
-        self.best, self.offers = every.gather(2, order.expand(3, -1, -1)), []
-        full = self.best.shape[2] == self.k
-        self.floor = self.best[0, :, -1].to(self.dtype) if full and self.dtype.is_floating_point else None
+    def keep(self, best: Tensor) -> None:
+        """Go on with the best so far ``[3, U, k]``: values, rows, places."""
+        self.best, self.offers = best, []
+        full = best.shape[2] == self.k
+        self.floor = best[0, :, -1].to(self.dtype) if full and self.dtype.is_floating_point else None
 
     def result(self) -> Strongest:
-        if self.offers:
-            self._merge()
         if self.best is None:
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
-        values, rows, places = self.best.cpu()
-        rows, places = rows.long(), places.long()
-        axes = torch.unravel_index(places, self.shape) if self.shape else ()
-        positions = torch.stack(list(axes), -1) if axes else places.new_empty((*places.shape, 0))
+        values, rows, places_of = self.best.cpu()
+        rows, places_of = rows.long(), places_of.long()
+        axes = torch.unravel_index(places_of, self.shape) if self.shape else ()
+        positions = torch.stack(list(axes), -1) if axes else places_of.new_empty((*places_of.shape, 0))
         units = chosen_units(self.wanted, self.total, self.site)
         return Strongest(units, values.to(self.dtype), rows, positions, self.total, self.n)
+
+
+class _Board:
+    """All layers' rankings, joined with new offers at once: small operations cost more than sorting does.
+
+    Each time twice as many chunks may pass as before, since offers become rare; sooner where they do not.
+    """
+
+    def __init__(self, rankings: Sequence[_Ranking], k: int) -> None:
+        self.rankings, self.k = rankings, k
+        self.chunks = self.offered = 0
+        self.due = 1
+
+    def add(self, rows: slice) -> None:
+        """Take in what a chunk offered to every layer."""
+        self.offered += sum(ranking.add(rows) for ranking in self.rankings)
+        self.chunks += 1
+        units = sum(ranking.picked for ranking in self.rankings)
+        if self.chunks >= self.due or self.offered > SLACK + OFFERS * self.k * units:
+            self.merge()
+
+    def merge(self) -> None:
+        """Keep the best of what there is; of equal values the earlier row."""
+        device = self.rankings[0].offers[0][0].device if self.rankings[0].offers else None
+        if device is None:
+            return
+        units: list[Tensor] = []
+        flat: list[Tensor] = []
+        before = 0
+        for ranking in self.rankings:
+            if ranking.best is not None:
+                kept = ranking.best.shape[2]
+                units.append(torch.arange(ranking.picked, device=device).repeat_interleave(kept) + before)
+                flat.append(ranking.best.flatten(1).to(device))
+            unit, value, row, place = (torch.cat(part) for part in zip(*ranking.offers, strict=True))
+            units.append(unit.to(device) + before)
+            flat.append(torch.stack([value.double(), row.double(), place.double()]).to(device))
+            before += ranking.picked
+        unit, every = torch.cat(units), torch.cat(flat, 1)
+        # stable, so that equal values keep the order of the rows for any batch size
+        order = every[0].argsort(descending=True, stable=True)
+        order = order[unit[order].argsort(stable=True)]
+        count = unit.bincount(minlength=before)
+        place = torch.arange(len(order), device=device) - (count.cumsum(0) - count)[unit[order]]
+        best = every[:, order[place < self.k]].unflatten(1, (before, -1))
+        for ranking, own in zip(self.rankings, best.split([r.picked for r in self.rankings], 1), strict=True):
+            ranking.keep(own)
+        self.offered, self.due = 0, 2 * self.chunks
 
 
 def strongest(
@@ -202,9 +248,12 @@ def strongest(
         raise InputError("Expected at least one layer, got none.")
     stop = sites[0] if len(rankings) == 1 else None
     looks = {site: ranking.look for site, ranking in rankings.items()}
+    board = _Board(list(rankings.values()), k)
     for rows, seen in activations(model, inputs, looks, stop=stop, spec=spec, compute=compute):
-        for site, ranking in rankings.items():
-            ranking.add(seen[site], rows)
+        for site in rankings:
+            seen[site]  # raises where it was not reached, or several times
+        board.add(rows)
+    board.merge()
     return {site: ranking.result() for site, ranking in rankings.items()}
 
 

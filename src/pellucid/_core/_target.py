@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -35,6 +35,12 @@ class Target:
     settle: Callable[[Tensor], Target] | None = None
     classes: int | Tensor | None = None
     columns: int = 1
+
+    def only(self, rows: Tensor) -> Target:
+        """The same for a question about some of the rows."""
+        if isinstance(self.score, Picked):
+            return replace(self, score=self.score.only(rows))
+        return replace(self, score=lambda output, index: self.score(output, rows.to(index.device)[index]))
 
 
 TargetLike = Target | int | Sequence[int] | Tensor | Score
@@ -94,20 +100,52 @@ def logit(k: int, *, output: int | str | None = None) -> Target:
 
 def logits(classes: Sequence[int] | Tensor, *, output: int | str | None = None) -> Target:
     """Another output for each row: ``classes[i]`` for row ``i``."""
-    chosen = torch.as_tensor(classes, dtype=torch.int64).flatten()
-    numbers = chosen.tolist()
-    ends = (min(numbers), max(numbers)) if numbers else ()
+    chosen = classes if isinstance(classes, Tensor) else torch.as_tensor(classes)
+    if chosen.dtype != torch.int64 or chosen.ndim != 1:
+        chosen = chosen.to(torch.int64).flatten()
+    return Target("logit of each row's class", Picked(chosen), output=output, classes=chosen)
 
-    def score(out: Tensor, rows: Tensor) -> Tensor:
-        _in_range(out, *ends)
+
+class Picked:
+    """The score that is one output of each row, whose number is known.
+
+    Args:
+        numbers: int64 ``[N]``.
+    """
+
+    __slots__ = ("_column", "_ends")
+
+    def __init__(self, numbers: Tensor) -> None:
+        each = numbers.tolist()
+        self._ends = (min(each), max(each)) if each else ()
+        self._column = numbers.unsqueeze(1)
+        if self._column.is_inference():
+            # autograd keeps it for the way back
+            with torch.inference_mode(mode=False):
+                self._column = self._column.clone()
+
+    def __call__(self, output: Tensor, rows: Tensor) -> Tensor:
+        """As every score: of these rows of the question."""
         try:
-            return _column(out, chosen, rows)
+            return self._of(output, self._column.to(rows.device)[rows])
         except IndexError:
             raise TargetError(
-                f"Expected a class for each row, got {len(chosen)} classes for more rows."
+                f"Expected a class for each row, got {len(self._column)} classes for more rows."
             ) from None
 
-    return Target("logit of each row's class", score, output=output, classes=chosen)
+    def among(self, output: Tensor, rows: slice, copies: int) -> Tensor:
+        """The same for ``copies`` of neighbouring rows, whose numbers need not be looked up one by one."""
+        whole = rows.start == 0 and rows.stop == self._column.shape[0]
+        some = self._column if whole else self._column[rows]
+        return self._of(output, some if copies == 1 else some.repeat(copies, 1))
+
+    def only(self, rows: Tensor) -> Picked:
+        """For some of the rows."""
+        return Picked(self._column[rows.to(self._column.device), 0])
+
+    def _of(self, output: Tensor, column: Tensor) -> Tensor:
+        _in_range(output, *self._ends)
+        return _by_class(output).gather(1, column.to(output.device)).squeeze(1)
 
 
 def margin(a: int, b: int, *, output: int | str | None = None) -> Target:
@@ -179,13 +217,15 @@ def as_target(target: TargetLike) -> Target:
     """A definite :class:`Target` from whatever a user may say."""
     if isinstance(target, Target):
         return target
+    if isinstance(target, Tensor):
+        return logits(target)
     if isinstance(target, bool) or target is None:
         raise TargetError(f"Expected a class number, a Target or a function, got {target!r}.")
     if isinstance(target, int):
         return logit(target)
     if isinstance(target, str):
         raise TargetError(f"Expected a class number, a Target or a function, got the text {target!r}.")
-    if isinstance(target, Tensor | Sequence):
+    if isinstance(target, Sequence):
         return logits(target)
     if callable(target):
         return Target(getattr(target, "__name__", "a function"), target)

@@ -60,7 +60,7 @@ def deep_lift(
             reference than for the input, by its branches or by masks that it makes of the input.
 
     Cost:
-        Two forward passes and one backward pass.
+        Two forward passes and one backward pass; one forward pass and a row where all references are equal.
 
     Limits:
         The reference decides what is seen: elements that equal it get nothing. Unlike with integrated

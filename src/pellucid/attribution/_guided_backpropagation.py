@@ -62,9 +62,5 @@ def guided_backpropagation(
         tensor([[ 6., -4.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    slope = q.gradient(by=through(_rule, "guided_backpropagation"))
+    slope = q.gradient(by=through("guided_backpropagation", gated=True))
     return q.answer("guided_backpropagation", slope, {})
-
-
-def _rule(slope: Tensor, on: Tensor) -> Tensor:
-    return slope.clamp(min=0) * on

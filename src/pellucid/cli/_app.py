@@ -8,6 +8,7 @@ import typer
 
 from pellucid._version import __version__
 from pellucid.cli import (
+    _audit,
     _bench,
     _concepts,
     _demo,
@@ -31,6 +32,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid explain run/ --input 3                      why one answer came out, with evidence
   pellucid explain run/ --method a,b --target x,y      methods and targets side by side, with a random control
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
+  pellucid audit run/                                  how far the explanations of a network may be believed
   pellucid importance run/                             what the network uses over many rows
 
 \b
@@ -61,6 +63,7 @@ app.command("features")(_features.features)
 app.command("rules")(_inside.rules)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
+app.command("audit")(_audit.audit)
 app.command("report")(_report.report)
 app.add_typer(_bench.bench, name="bench")
 
@@ -99,6 +102,6 @@ def main() -> None:
             f"pellucid: this is a bug of ours, please report it with the command you ran: "
             f"{type(error).__name__}: {error}"
         )
-        if "--trace" in sys.argv or (__debug__ and sys.flags.dev_mode):
+        if "--traceback" in sys.argv or (__debug__ and sys.flags.dev_mode):
             raise
         sys.exit(EXIT["bug"])

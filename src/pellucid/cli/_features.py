@@ -41,6 +41,18 @@ class Changes(StrEnum):
     full = "full"
 
 
+class Kept(StrEnum):
+    """What made inputs keep of the data."""
+
+    auto = "auto"
+    covariance = "covariance"
+    spectrum = "spectrum"
+    fourier = "fourier"
+    phase = "phase"
+    marginals = "marginals"
+    free = "free"
+
+
 def features(
     model: Model,
     site: Annotated[str | None, typer.Argument(help="Layer, as `pellucid layers` names it.")] = None,
@@ -87,6 +99,7 @@ def features(
     transforms: Annotated[
         Changes, typer.Option(help="How inputs are changed at random while they are made.")
     ] = Changes.auto,
+    statistics: Annotated[Kept, typer.Option(help="What made inputs keep of the data.")] = Kept.auto,
     twin: Annotated[
         str | None,
         typer.Option(
@@ -137,6 +150,7 @@ def features(
     asked = {"units": units, "class": classes, "difference": difference, "direction": direction}
     asked |= {"accentuate": accentuate, "caricature": caricature, "twin": twin}
     about |= {name: text for name, text in asked.items() if text is not None or name == "units"}
+    about |= {} if statistics is Kept.auto else {"statistics": statistics.value}
     about |= {"steps": steps, "seeds": seeds} | ({} if faces is None else {"faces": faces})
     picked, goals = numbers(units, "--units"), _objectives(subject, classes, difference, direction)
     starts, looked = numbers(accentuate, "--accentuate") or [], numbers(caricature, "--caricature") or []
@@ -153,6 +167,7 @@ def features(
             steps=steps,
             seeds=seeds,
             transforms=transforms.value,
+            statistics=statistics.value,
             compute=Compute(batch_size=batch_size, seed=seed),
         )
         tell_estimate("features", about, plan, began, seed, as_json=as_json)
@@ -169,6 +184,7 @@ def features(
             steps=steps,
             seeds=seeds,
             transforms=transforms.value,
+            statistics=statistics.value,
             twin=second,
             keep=keep,
             compute=compute,

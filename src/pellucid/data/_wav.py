@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.data._zipped import most, size
 from pellucid.errors import LoadError
 
 SOUNDS = (".wav", ".flac", ".ogg")
@@ -90,7 +91,13 @@ def _by_soundfile(content: bytes, name: str) -> tuple[Samples, int]:
             ".wav files are read without it."
         ) from None
     try:
-        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+        with cast("Any", soundfile).SoundFile(io.BytesIO(content)) as file:
+            unpacked = 4 * file.frames * file.channels
+            if unpacked > most(len(content)):
+                raise ValueError(
+                    f"it would unpack from {size(len(content))} to {size(unpacked)}, which is not read"
+                )
+            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except RuntimeError as error:
         raise ValueError(str(error).removeprefix("Error opening ")) from None
-    return cast("Samples", cast("Any", samples)), int(rate)
+    return cast("Samples", samples), int(rate)

@@ -8,6 +8,8 @@ one measurement, :func:`responses`: what the network does when random quarters o
 with its direction, its range and the same number for maps that know nothing.
 """
 
+from pellucid.evidence._audit import Audit, audit
+from pellucid.evidence._audited import Asked, AuditRow, Fill
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._bench import Bench, benches
 from pellucid.evidence._cards import cards
@@ -34,13 +36,18 @@ from pellucid.evidence._nulls import (
     specificity,
     training,
 )
+from pellucid.evidence._plant import Plant, PlantRow
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 from pellucid.evidence._unit_matters import unit_matters
 
 __all__ = [
+    "Audit",
+    "Asked",
+    "AuditRow",
     "Bank",
     "Bench",
+    "Fill",
     "GroundTruth",
     "Localisation",
     "Measure",
@@ -48,12 +55,15 @@ __all__ = [
     "Metric",
     "Null",
     "Pair",
+    "Plant",
+    "PlantRow",
     "Responses",
     "Survey",
     "TruthRow",
     "agreement",
     "agreement_interval",
     "attribution_attack",
+    "audit",
     "bank",
     "benches",
     "cards",

@@ -120,8 +120,6 @@ def _spread(case: Case) -> Tensor:
     """Standard deviation of the inputs; 0 for what cannot be slightly different, such as a category."""
     if isinstance(case.spec, TabularSpec):
         return numeric(case.x, case.spec)
-    if not case.x.is_floating_point():
-        return torch.zeros(())
     if case.x.ndim == 4 or isinstance(case.spec, AudioSpec):
         return case.sample.std()
     return case.sample.std(0) if len(case.sample) > 1 else torch.ones_like(case.x[0])

@@ -180,7 +180,7 @@ def survey(
     # the masks are drawn only now that the maps are fixed
     seen = responses(model, inputs, what, spec=spec, fill=fill, masks=masks, others=inputs, compute=how)
     rows = [_row(name, case, cost, seen, draws, twins, q) for name, (case, cost) in drawn.items()]
-    return _table(rows + _model_free(inputs, seen, spec), seen, draws, twins, q)
+    return table(rows + model_free(inputs, seen, spec), seen, draws, twins, q)
 
 
 def _row(
@@ -197,19 +197,20 @@ def _row(
         null = torch.stack([agreement(seen, one).mean() for one in copies])
         level = (1 + int((null >= found.value.mean()).sum())) / (len(copies) + 1)
     rows = -(-(cost + more) // len(units))
-    return _evidence(name, found.value, found.p, seen, q, level, rows)
+    return evidence_of(name, found.value, found.p, seen, q, level, rows)
 
 
-def _model_free(inputs: Tensor, seen: Responses, spec: InputSpec | None) -> list[MethodEvidence]:
+def model_free(inputs: Tensor, seen: Responses, spec: InputSpec | None) -> list[MethodEvidence]:
+    """The same of maps made without the model, which no p can support."""
     maps = free_maps(inputs, absent(inputs, spec)[0], pictures=seen.bank.grid is not None, known=inputs)
     rows: list[MethodEvidence] = []
     for name, one in maps.items():
         value = agreement(seen, one)
-        rows.append(_evidence(name, value, torch.ones_like(value), seen, 0.0, 1.0, 0, model_free=True))
+        rows.append(evidence_of(name, value, torch.ones_like(value), seen, 0.0, 1.0, 0, model_free=True))
     return rows
 
 
-def _evidence(
+def evidence_of(
     name: str,
     value: Tensor,
     p: Tensor,
@@ -220,6 +221,7 @@ def _evidence(
     *,
     model_free: bool = False,
 ) -> MethodEvidence:
+    """The evidence from each row's agreement and joint p ``[N]``."""
     alive = ~seen.still
     supported = torch.zeros_like(alive)
     supported[alive] = discoveries(p[alive], q)
@@ -230,7 +232,8 @@ def _evidence(
     return MethodEvidence(name, model_free, supported, share, low, high, value, median, p, p_training, rows)
 
 
-def _table(rows: Sequence[MethodEvidence], seen: Responses, draws: int, twins: int, q: float) -> Survey:
+def table(rows: Sequence[MethodEvidence], seen: Responses, draws: int, twins: int, q: float) -> Survey:
+    """The table with its pairs, best first."""
     ordered = sorted(rows, key=lambda row: (row.model_free, -row.share, -float(row.agreement.mean())))
     pairs = _pairs(ordered, ~seen.still)
     n, count = len(seen), int((~seen.still).sum())

@@ -3,6 +3,7 @@
 from pellucid.features._accentuation import accentuation
 from pellucid.features._atlas import ActivationAtlas, activation_atlas
 from pellucid.features._caricature import caricature
+from pellucid.features._choice import Choice
 from pellucid.features._maximization import activation_maximization
 from pellucid.features._objectives import (
     Channel,
@@ -14,12 +15,14 @@ from pellucid.features._objectives import (
     Unit,
 )
 from pellucid.features._pictures import FeaturePictures
+from pellucid.features._token_maximization import token_maximization
 from pellucid.features._trust import PictureTrust
 from pellucid.features._views import Transforms
 
 __all__ = [
     "ActivationAtlas",
     "Channel",
+    "Choice",
     "Concept",
     "Difference",
     "Direction",
@@ -33,4 +36,5 @@ __all__ = [
     "activation_atlas",
     "activation_maximization",
     "caricature",
+    "token_maximization",
 ]

@@ -16,9 +16,10 @@ from pellucid.features._marginals import Marginals
 from pellucid.features._phase import Phase
 from pellucid.features._spectrum import Spectrum
 from pellucid.features._statistics import Statistics
+from pellucid.inputs import AudioSpec
 
 Choice = Literal["auto", "covariance", "spectrum", "fourier", "phase", "marginals", "free"]
-MOST_ELEMENTS = 1024
+MOST_ELEMENTS, MOST_PITCHED = 1024, 4096
 OF_PICTURES: Mapping[str, Callable[[Tensor], Statistics]] = {
     "covariance": Covariance.of,
     "spectrum": Spectrum.of,
@@ -46,5 +47,8 @@ def statistics_of(data: Tensor, kind: str, spec: InputSpec | None) -> Statistics
     if data.ndim == 2:
         return Free.of(data) if kind == "free" else Marginals.of(data, spec)
     if kind == "auto":
-        kind = "covariance" if data[0].numel() <= MOST_ELEMENTS else "spectrum"
+        # pitch and beginning of a spectrogram have their fixed places, which a free phase forgets
+        pitched = isinstance(spec, AudioSpec) and spec.pitched
+        most = MOST_PITCHED if pitched else MOST_ELEMENTS
+        kind = "covariance" if data[0].numel() <= most else "spectrum"
     return OF_PICTURES[kind](data)

@@ -38,8 +38,7 @@ class Covariance:
         flat = data.flatten(1)
         mean = flat.mean(0)
         away = flat - mean
-        values, vectors = torch.linalg.eigh(away.T.double() @ away.double() / len(flat))
-        values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
+        values, vectors = _components(away.double())
         share = values.cumsum(0) / values.sum().clamp_min(1e-30)
         kept = KEPT_SMALL if flat.shape[1] <= SMALL else KEPT
         count = min(int((share < kept).sum()) + 1, max(1, len(flat) - 1))
@@ -77,3 +76,15 @@ class Covariance:
     def find(self, inputs: Tensor) -> Tensor:
         """The projection on the components."""
         return (inputs.flatten(1) - self.mean) @ self.basis / self.scale
+
+
+def _components(away: Tensor) -> tuple[Tensor, Tensor]:
+    """Variances, largest first, and unit directions ``[D, k]`` of rows ``[n, D]`` of mean zero."""
+    n, width = away.shape
+    if width <= n:
+        values, vectors = torch.linalg.eigh(away.T @ away / n)
+        return values.flip(0).clamp_min(0), vectors.flip(1)
+    # fewer rows than numbers: the rows' own products have the same variances
+    values, rows = torch.linalg.eigh(away @ away.T / n)
+    values, rows = values.flip(0).clamp_min(0), rows.flip(1)
+    return values, away.T @ rows / (values * n).sqrt().clamp_min(1e-12)

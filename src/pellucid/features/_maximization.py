@@ -40,9 +40,9 @@ def activation_maximization(
     Each made input ``x(z)`` climbs ``max_z a_u(x(z))``, ``a_u`` the value of unit u (of a channel: at a
     central position), where ``x(z)`` cannot leave the statistics of ``data``:
 
-    - ``covariance`` (inputs up to 1,024 numbers): the mean plus principal components that hold 90 % of the
-      variance (98 % up to 256 numbers), Mahalanobis radius and distance from the mean at most the data's 95 %
-      quantile;
+    - ``covariance`` (inputs up to 1,024 numbers, spectrograms up to 4,096): the mean plus principal
+      components that hold 90 % of the variance (98 % up to 256 numbers), Mahalanobis radius and distance from
+      the mean at most the data's 95 % quantile;
     - ``spectrum`` (larger ones): phase free, magnitude at each frequency between the data's 5 % and 95 %
       quantiles, channels decorrelated, distance from the mean capped alike;
     - ``marginals`` (rows of a table): each number through its column's quantiles, all inside the Mahalanobis
@@ -85,7 +85,8 @@ def activation_maximization(
         transforms: how each input is changed at random, by itself, before every look at it: ``"jitter"``
             moves it by up to a sixteenth of its side; ``"full"`` also stretches it by up to 10 % and turns it
             by up to 10°; axes below 16 pixels stay as they are, sounds change along time only. ``"auto"`` is
-            ``"jitter"``: it made seeds agree more, and values survive a shift, and ``"full"`` added nothing.
+            ``"jitter"``: seeds agree more and values survive a shift; ``"full"`` made no number better,
+            though shapes on large pictures look cleaner.
         diversity: how strongly seeds of one objective are held apart; 0 not at all.
         diversity_at: layer, at or before ``site``, whose Gram matrices are compared; ``None`` for ``site``.
         untrained_control: whether to run the same recipe on untrained twins.

@@ -26,11 +26,14 @@ def portion_size(model: nn.Module, site: str, like: Tensor, most: int) -> int:
 def bytes_kept(model: nn.Module, site: str, like: Tensor) -> int:
     """What a pass of one input up to a layer keeps for its way back."""
     sizes: dict[int, int] = {}
+    # weights are there once, however many inputs climb
+    own = {part.untyped_storage().data_ptr() for part in (*model.parameters(), *model.buffers())}
 
     def keep(tensor: Tensor) -> Tensor:
-        if not isinstance(tensor, nn.Parameter):
+        if tensor.untyped_storage().data_ptr() not in own:
             sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
+        # a graph that holds its own result would never be freed
+        return tensor.detach()
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with untouched(model), torch.inference_mode(mode=False), torch.enable_grad(), hooks:

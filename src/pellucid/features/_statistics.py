@@ -10,7 +10,7 @@ from torch import Tensor
 
 EDGE = 0.95
 PORTION = 4_000_000  # numbers whose quantiles are taken at once; torch refuses more than 16 million
-Kind = Literal["covariance", "spectrum", "fourier", "phase", "marginals", "free", "tokens"]
+Kind = Literal["covariance", "spectrum", "fourier", "phase", "marginals", "free"]
 
 
 class Statistics(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from pellucid.features._trust import PictureTrust
@@ -25,7 +26,7 @@ def words(
     agreement: Tensor,
     far: float,
     control: Tensor,
-    trust: PictureTrust,
+    trust: PictureTrust | None,
     *,
     near: bool = True,
 ) -> tuple[Word, ...]:
@@ -34,7 +35,9 @@ def words(
     Without ``near`` it is their agreement alone, as for inputs that began at real ones and are near anyway.
     """
     bar = control_bar(control)
-    speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
+    speaks = torch.ones_like(started, dtype=torch.bool)
+    if trust is not None:
+        speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
     return tuple(
         _word(
             bool(s),

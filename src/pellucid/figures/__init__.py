@@ -1,6 +1,7 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
 from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
@@ -52,6 +53,7 @@ __all__ = [
     "Theme",
     "Word",
     "attribution_patches",
+    "audit",
     "bars",
     "cards_html",
     "check_table",

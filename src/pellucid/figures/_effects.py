@@ -9,7 +9,7 @@ from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._depth import heat
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, interval, percent
+from pellucid.figures._numbers import counted, interval, number, percent
 from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
         >>> effects.__name__
         'effects'
     """
-    order = found.drop.argsort(descending=True)[:_MOST].tolist()
+    still = not bool((found.by_class.nan_to_num(0.0) != 0).any())
+    # where no answer changed, the lead of the right one tells more
+    by = found.margin if still else found.drop
+    order = by.argsort(descending=True, stable=True)[:_MOST].tolist()
     names = [f"unit {int(found.units[u])}" for u in order]
     labels = [_named(int(c), classes) for c in found.classes.tolist()]
     by_class = [found.by_class[u].tolist() for u in order]
@@ -54,7 +57,12 @@ def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
         f"{counted(found.n, 'input')}, of which {percent(found.accuracy)} are answered rightly."
     )
     columns = ("unit", "accuracy lost", "95 %", "lead lost", "most on")
-    chart = panels([_drops(found, order, names), matrix], columns=2)
+    chart = _drops(found, order, names, lead=True)
+    if not still:
+        chart = panels([_drops(found, order, names), matrix], columns=2)
+    note += (
+        " No answer changed without any of them, so the lead of the right answer is drawn." if still else ""
+    )
     return Figure(f"Without units of {found.site}", _alt(found), chart, None, Table(columns, body), note)
 
 
@@ -67,13 +75,18 @@ def _most_hit(found: UnitEffects, u: int, labels: list[str]) -> str:
     return ", ".join(f"{label} ({percent(loss)})" for loss, label in losses[:3] if loss > 0) or "none"
 
 
-def _drops(found: UnitEffects, order: list[int], names: list[str]) -> Spec:
+def _drops(found: UnitEffects, order: list[int], names: list[str], *, lead: bool = False) -> Spec:
+    own = (found.margin, found.margin_low, found.margin_high) if lead else (found.drop, found.low, found.high)
     points = [
-        {"unit": name, "drop": float(found.drop[u]), "low": float(found.low[u]), "high": float(found.high[u])}
+        {
+            "unit": name,
+            **{end: float(part[u]) for end, part in zip(("drop", "low", "high"), own, strict=True)},
+        }
         for name, u in zip(names, order, strict=True)
     ]
     y: Spec = {"field": "unit", "type": "nominal", "sort": names, "title": None, "axis": {"grid": False}}
-    x: Spec = {"field": "drop", "type": "quantitative", "title": None, "axis": {"format": "%"}}
+    x: Spec = {"field": "drop", "type": "quantitative", "title": None}
+    x["axis"] = {"tickCount": 5} if lead else {"format": "%"}
     line: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
     line["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
     dot: Spec = {"mark": {"type": "point", "filled": True, "size": 50, "color": OKABE_ITO[0], "opacity": 1}}
@@ -81,7 +94,7 @@ def _drops(found: UnitEffects, order: list[int], names: list[str]) -> Spec:
     return {
         "width": 200,
         "height": {"step": 18},
-        "title": "accuracy lost",
+        "title": "lead of the right answer lost" if lead else "accuracy lost",
         "data": {"values": points},
         "layer": [line, dot],
     }
@@ -91,6 +104,13 @@ def _alt(found: UnitEffects) -> str:
     clear = int((found.low > 0).sum())
     top = int(found.drop.argmax())
     chance = len(found.units) / 40
+    if not bool((found.drop != 0).any()):
+        lead = int(found.margin.argmax())
+        return (
+            f"Without any of {counted(len(found.units), 'unit')} of {found.site} the accuracy stays; the "
+            f"lead of the right answer falls most without unit {int(found.units[lead])}, by "
+            f"{number(float(found.margin[lead]))}."
+        )
     return (
         f"{clear} of {counted(len(found.units), 'unit')} of {found.site} cost accuracy when taken away alone "
         f"(about {chance:.0f} would by chance); unit {int(found.units[top])} costs most, "

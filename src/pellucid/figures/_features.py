@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,91 +12,27 @@ from torch.nn.functional import avg_pool2d
 
 from pellucid._core import Dataset, InputSpec
 from pellucid.errors import InputError
-from pellucid.figures._colour import Numbers, scale
-from pellucid.figures._contour import contoured
+from pellucid.figures._colour import Numbers
+from pellucid.figures._feature_rows import columns, key
+from pellucid.figures._feature_texts import text_card
+from pellucid.figures._feature_wide import lasting, wide_card
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._pixels import is_picture, png, seen, sheet
+from pellucid.figures._pixels import png, seen, sheet
+from pellucid.figures._real import Real
 from pellucid.figures._theme import Spec
-from pellucid.inputs import AudioSpec
+from pellucid.figures._tiles import drawing
+from pellucid.inputs import AudioSpec, TextSpec
 
 if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
     from pellucid.layers import Exemplars
 
-WIDTH = 300
+WIDTH, TEXT, WIDER = 300, 460, 400  # of a card
 GAP = 3
 FACES = 6
 PAPER, FAINTEST, MATTERS = 0.6, 0.25, 0.8  # what shows through, how much stays, quantile that is opaque
-PLANE = 4  # axes of the maps of pictures
-
-
-@dataclass(frozen=True, slots=True)
-class Real:
-    """The real inputs beside the made ones: given exemplars, else those that came with the pictures."""
-
-    pictures: FeaturePictures | None
-    exemplars: Exemplars | None
-    data: Dataset | None
-    spec: InputSpec | None
-
-    def place(self, unit: int) -> int | None:
-        """Where a unit stands among the exemplars."""
-        if self.exemplars is None:
-            return None
-        units = self.exemplars.units.tolist()
-        return units.index(unit) if unit in units else None
-
-    def of(self, i: int, k: int) -> list[Numbers]:
-        """The strongest real inputs of objective ``i``."""
-        unit = -1 if self.pictures is None else int(self.pictures.units[i])
-        if self.pictures is None or (self.exemplars is not None and unit >= 0):
-            return self.tiles(unit, k)
-        return [seen(each, self.spec) for each in self.pictures.real[i][:k]]
-
-    def tiles(self, unit: int, k: int) -> list[Numbers]:
-        """The strongest real inputs of a unit, cut to what it sees, with a line around where it is active."""
-        at = self.place(unit)
-        if at is None or self.exemplars is None or self.data is None:
-            if self.pictures is None:
-                return []
-            units = self.pictures.units.tolist()
-            return [seen(each, self.spec) for each in self.pictures.real[units.index(unit)][:k]]
-        made: list[Numbers] = []
-        for j, row in enumerate(self.exemplars.rows[at, :k].tolist()):
-            if row < 0:
-                continue
-            boxes = self.exemplars.boxes
-            box = None if boxes is None else [int(edge) for edge in boxes[at, j].tolist()]
-            x = self.data.inputs[row]
-            heard = isinstance(self.spec, AudioSpec)
-            # a sound is drawn low pitch down, so it is cut before it is drawn
-            maps = self.exemplars.maps
-            if heard:
-                made.append(seen(piece(x, box), self.spec))
-            elif maps is not None and maps.ndim == PLANE:
-                made.append(contoured(seen(x, self.spec), box, maps[at, j]))
-            else:
-                made.append(cut(seen(x, self.spec), box))
-        return made
-
-
-def piece(x: Tensor, box: list[int] | None) -> Tensor:
-    """The part of one input ``[C, *space]`` in a box of all starts and then all ends."""
-    if box is None:
-        return x
-    axes = len(box) // 2
-    part = x[(..., *(slice(max(0, a), max(0, b)) for a, b in zip(box[:axes], box[axes:], strict=True)))]
-    return part if part.numel() else x
-
-
-def cut(whole: Numbers, box: list[int] | None) -> Numbers:
-    if box is None:
-        return whole
-    top, left, bottom, right = (max(0, edge) for edge in box)
-    part = whole[top:bottom, left:right]
-    return part if part.size else whole
 
 
 def feature_tiles(
@@ -142,20 +78,40 @@ def feature_tiles(
         )
     spec = pictures.spec
     shown = min(limit, len(pictures.units))
-    real = Real(pictures, exemplars, dataset, spec)
-    note = f"{shown} of {_of(pictures)} shown."
-    if is_picture(pictures.pictures[:, 0], spec):
+    real = Real(pictures, exemplars, dataset, spec, drawing(pictures.real.flatten(0, 1), spec))
+    chart, said = _chart(pictures, real, shown, k, width, fade=fade)
+    note = f"{shown} of {_of(pictures)} shown. {said}"
+    return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)
+
+
+def _chart(
+    pictures: FeaturePictures, real: Real, shown: int, k: int, width: int, *, fade: bool
+) -> tuple[Spec, str]:
+    """The cards, or the map of columns, and what a reader must know."""
+    spec, drawn = pictures.spec, real.drawing
+    if drawn is not None and (isinstance(spec, AudioSpec) or drawn.kind in ("wave", "slices")):
+        cards = [
+            wide_card(pictures, i, real.pieces(i, k), _facts(pictures, i), drawn, WIDER) for i in range(shown)
+        ]
+        told = " ".join(part for part in (drawn.note, lasting(pictures.pictures, spec)) if part)
+        return panels(cards, columns=2), told
+    if drawn is not None:
         wide = max(width, 44 * _tiles(pictures, k))
         cards = [_card(pictures, real, i, k, wide, fade=fade) for i in range(shown)]
-        chart = panels(cards, columns=max(1, min(3, 3 * WIDTH // wide)))
-        note = f"{note} {_sides(pictures)}"
+        told = f"{_sides(pictures)} {drawn.note}".strip()
         if fade and pictures.importance is not None:
-            note += " Made ones are faint where nothing mattered."
-    else:
-        chart = _columns(pictures, shown)
-        beside = "typical row" if pictures.origins is None else "row itself"
-        note = f"{note} Brown: raised above the {beside}; blue: lowered. Mean over seeds."
-    return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)
+            told += " Made ones are faint where nothing mattered."
+        return panels(cards, columns=max(1, min(3, 3 * WIDTH // wide))), told
+    if isinstance(spec, TextSpec):
+        cards = [text_card(pictures, i, real.texts(i, k), _facts(pictures, i), TEXT) for i in range(shown)]
+        told = "Made texts are lists of real words; a word that all of them hold stands on blue."
+        return panels(cards, columns=2), told
+    beside = "typical row" if pictures.origins is None else "row itself"
+    told = (
+        f"Brown: raised above the {beside}; blue: lowered. Numbers are means over seeds, categories those of "
+        f"the best made row. Evidence: {key(pictures.words[:shown])}."
+    )
+    return columns(pictures, _labels(pictures, shown)), told
 
 
 def _tiles(pictures: FeaturePictures, k: int) -> int:
@@ -194,9 +150,18 @@ def _sides(pictures: FeaturePictures) -> str:
     return f"First the input, then what was made of it, one per seed. {real}"
 
 
-def made_tiles(pictures: FeaturePictures, i: int, *, fade: bool = True, most: int = FACES) -> list[Numbers]:
+def made_tiles(
+    pictures: FeaturePictures,
+    i: int,
+    *,
+    fade: bool = True,
+    most: int = FACES,
+    draw: Callable[[Tensor], Numbers] | None = None,
+) -> list[Numbers]:
     """The pictures of objective ``i`` as people see them, faint where nothing mattered."""
-    tiles = [seen(each, pictures.spec) for each in pictures.pictures[i][:most]]
+    tiles = [
+        seen(each, pictures.spec) if draw is None else draw(each) for each in pictures.pictures[i][:most]
+    ]
     if not fade or pictures.importance is None:
         return tiles
     masks = [_opacity(each, pictures.spec) for each in pictures.importance[i][:most]]
@@ -216,8 +181,8 @@ def _opacity(importance: Tensor, spec: InputSpec | None) -> Numbers | None:
 
 
 def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int, *, fade: bool) -> Spec:
-    made = made_tiles(pictures, i, fade=fade)
-    first = [] if pictures.origins is None else [seen(pictures.origins[i], pictures.spec)]
+    made = made_tiles(pictures, i, fade=fade, draw=real.drawn)
+    first = [] if pictures.origins is None else [real.drawn(pictures.origins[i])]
     found = real.of(i, k)
     tile = max(16, (width - 22) // max(1, len(first) + len(made) + len(found)) - GAP)
     name = pictures.label(i)
@@ -264,61 +229,10 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
     return first, second
 
 
-def _columns(pictures: FeaturePictures, shown: int) -> Spec:
-    """Units down, slots across, the made value in standard deviations from the typical row, or from the row
-    that it began at."""
-    means = pictures.pictures[:shown].double().mean(1).flatten(1)
-    if pictures.origins is not None:
-        means -= pictures.origins[:shown].double().flatten(1)
-    names, labels = slots(pictures.spec, means.shape[1]), _labels(pictures, shown)
-    strongest = means.abs().amax(0).argsort(descending=True)[:24].tolist()
-    order = [names[j] for j in strongest]
-    end = float(means.abs().max()) or 1.0
-    cells = [
-        {"unit": labels[i], "column": names[j], "value": float(means[i, j])}
-        for i in range(shown)
-        for j in strongest
-    ]
-    colour: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "title": f"standard deviations from the {'typical row' if pictures.origins is None else 'row itself'}",
-    }
-    colour["scale"] = {"domain": [-end, end], "range": scale("vik", 17), "interpolate": "rgb"}
-    colour["legend"] = {"orient": "bottom", "gradientLength": 160}
-    x: Spec = {
-        "field": "unit",
-        "type": "nominal",
-        "sort": labels,
-        "title": None,
-        "axis": {"orient": "top", "labelAngle": -45},
-    }
-    y: Spec = {
-        "field": "column",
-        "type": "nominal",
-        "sort": order,
-        "title": None,
-        "axis": {"labelLimit": 170},
-    }
-    return {
-        "width": {"step": 24},
-        "height": {"step": 18},
-        "data": {"values": cells},
-        "mark": {"type": "rect", "cornerRadius": 1},
-        "encoding": {"x": x, "y": y, "color": colour},
-    }
-
-
 def _labels(pictures: FeaturePictures, shown: int) -> list[str]:
     """Names of objectives, made to differ."""
     names = [pictures.label(i) for i in range(shown)]
     return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names)]
-
-
-def slots(spec: InputSpec | None, width: int) -> list[str]:
-    """Names of the numbers of a row."""
-    named = getattr(spec, "slots", None)
-    return list(named) if named is not None and len(named) == width else [f"input {i}" for i in range(width)]
 
 
 def _alt(pictures: FeaturePictures) -> str:

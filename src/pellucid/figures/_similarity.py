@@ -38,19 +38,23 @@ def similarity(found: RepresentationSimilarity) -> Figure:
         lines = {f"with {name}": line.tolist() for name, line in found.references.items()}
         charts.append(depth_lines(rows, lines, "each layer with its counterpart", domain=(0, 1)))
     body = tuple(
-        (row, column, float(found.values[i, j]), float(found.null[i, j]))
+        (row, column, float(found.values[i, j]), float(found.null[i, j]), _less(found, i, j))
         for i, row in enumerate(rows)
         for j, column in enumerate(columns)
         if rows != columns or i < j
     )
     body += tuple(
-        (row, f"the same, {name}", float(line[i]), None)
+        (row, f"the same, {name}", float(line[i]), None, None)
         for name, line in found.references.items()
         for i, row in enumerate(rows)
     )
     note = f"{counted(found.n, 'row')} in blocks of {found.block}. {found.note}".strip()
-    table = Table(("layer", "with", "CKA", "random pairings stay below"), body)
+    table = Table(("layer", "with", "CKA", "random pairings stay below", "less chance"), body)
     return Figure("How alike layers are", _alt(found), panels(charts, columns=2), None, table, note)
+
+
+def _less(found: RepresentationSimilarity, i: int, j: int) -> float | None:
+    return None if found.shrunk is None else float(found.shrunk[i, j])
 
 
 def _row(found: RepresentationSimilarity) -> Spec:

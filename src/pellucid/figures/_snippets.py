@@ -42,7 +42,7 @@ def snippet(
     names = spec.tokens(ids[None])[0]
     values = np.zeros(len(names)) if active is None else active.detach().cpu().double().numpy()
     if active is None:
-        values[place] = end
+        values[place] = end / 2
     first, last = _window([drawn_width(name) + 2 * MARGIN + 3 for name in names], place, width)
     colours = paint_signed(values, end)
     data: list[dict[str, str | float]] = []
@@ -85,7 +85,8 @@ def snippet(
 def end_of(maps: Tensor | None, values: Tensor) -> float:
     """Where the colour scale of a unit ends."""
     known = values if maps is None else torch.cat([maps.flatten(), values.flatten()])
-    return float(known[known.isfinite()].abs().max()) or 1.0
+    # the dark ends of the scale would hide the words
+    return 1.8 * (float(known[known.isfinite()].abs().max()) or 1.0)
 
 
 def _window(widths: list[float], place: int, width: int) -> tuple[int, int]:

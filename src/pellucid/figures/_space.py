@@ -86,7 +86,7 @@ def _names(found: SpaceMap, dataset: Dataset | None) -> list[str]:
     """The class of each row in words."""
     if not len(found.answers):
         return []
-    classes: tuple[str, ...] = () if dataset is None else dataset.classes
+    classes: list[str] = [] if dataset is None else list(dataset.classes)
     return [classes[k] if k < len(classes) else f"class {k}" for k in found.answers.tolist()]
 
 

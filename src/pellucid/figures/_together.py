@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.figures._depth import heat
-from pellucid.figures._features import GAP, Real, strip
+from pellucid.figures._features import GAP, strip
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panel, panels, text
 from pellucid.figures._numbers import counted, number, signed
 from pellucid.figures._pixels import is_picture
+from pellucid.figures._real import Real
 from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:

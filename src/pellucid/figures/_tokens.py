@@ -91,7 +91,7 @@ def tokens(
         explanations, row, text_like, "explains no text. Use explanations() for any kind of input."
     )
     values = [np.array([part.value for part in shares(each, row)], dtype=np.float64) for each in shown]
-    boxes, height = _laid(shown[0], row, width)
+    boxes, height = laid(cast("TextSpec", shown[0].spec), shown[0].point[row : row + 1], width)
     ends = [limit_of(v) if len(v) else 0.0 for v in values]
     ends = [max(ends)] * len(ends) if shared else alike(shown, ends)
     heads = captions(shown, row)
@@ -120,9 +120,8 @@ def _said(explanation: Explanation, row: int) -> str:
     return f" Evidence: {word}." if word else ""
 
 
-def _laid(explanation: Explanation, row: int, width: int) -> tuple[list[Box], int]:
-    """Tokens in reading order, wrapped in lines; pieces of a word touch, words stand apart."""
-    spec, x = cast("TextSpec", explanation.spec), explanation.point[row : row + 1]
+def laid(spec: TextSpec, x: Tensor, width: int) -> tuple[list[Box], int]:
+    """Tokens of a text ``[1, T]`` in reading order, wrapped in lines; pieces of a word touch."""
     groups = torch.broadcast_to(spec.groups(x), x.shape)[0].tolist()
     boxes: list[Box] = []
     left, top, before = 0.0, 0.0, -1

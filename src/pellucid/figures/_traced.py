@@ -11,13 +11,15 @@ from torch import Tensor
 
 from pellucid._core import Dataset
 from pellucid.figures._colour import NEGATIVE, POSITIVE, Numbers, Pixels
-from pellucid.figures._features import GAP, cut, piece
+from pellucid.figures._features import GAP
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import ONE, image, line, panel, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._parts import Described
 from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
+from pellucid.figures._real import cut, piece
 from pellucid.figures._theme import THEME, Spec
+from pellucid.figures._tokens import drawn_width
 from pellucid.inputs import AudioSpec, TextSpec
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def traced(found: TracedExample, dataset: Dataset | None = None) -> Figure:
     below, last = _input(found, dataset, top)
     layers += below
     arrows = [*_arrows(found, spots), *_from_input(found, spots, last)]
-    height = top + (WHOLE + 8 if last is None else 34)
+    height = top + (WHOLE + 8 if last is None else 76)
     return Figure(
         f"The way to {names}",
         _alt(found, names),
@@ -233,20 +235,30 @@ def _input(found: TracedExample, dataset: Dataset | None, top: float) -> tuple[l
             if unit.site == found.sites[0]:
                 layers += _outline(unit.box, found.example.shape[2:], left, top, wide, high, flipped=flipped)
         return layers, None
-    parts = list(dict.fromkeys(arrow.part for arrow in found.arrows if arrow.source < 0))
+    below = [arrow for arrow in found.arrows if arrow.source < 0]
+    drawn = [arrow for arrow in below if abs(arrow.share) >= FEWEST] or below
+    parts = list(dict.fromkeys(arrow.part for arrow in drawn))
     values = dict(spec.describe(found.example[0])) if isinstance(spec, Described) else {}
-    layers = [
-        text(
-            x,
-            top,
-            f"{part} = {values[part]}" if part in values else part,
-            bold=True,
-            align="center",
-            limit=WIDTH / len(parts) - 6,
-        )
-        for x, part in zip(_across(len(parts)), parts, strict=True)
-    ]
+    room = WIDTH / max(1, len(parts)) - 6
+    layers: list[Spec] = []
+    for x, part in zip(_across(len(parts)), parts, strict=True):
+        lines = [*_wrapped(part, room), *([values[part]] if part in values else [])]
+        layers += [
+            text(x, top + 14 * i, words, bold=words != values.get(part), align="center", limit=room)
+            for i, words in enumerate(lines)
+        ]
     return layers, parts
+
+
+def _wrapped(words: str, room: float) -> list[str]:
+    """A name in as many lines as it needs."""
+    lines: list[str] = []
+    for word in words.replace("_", " ").split(" "):
+        if lines and drawn_width(f"{lines[-1]} {word}") <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _outline(
@@ -267,7 +279,7 @@ def _from_input(found: TracedExample, spots: dict[int, Spot], parts: list[str] |
     low = max(spot.bottom for spot in spots.values()) + SPACE
     lines: list[Spec] = []
     for arrow in found.arrows:
-        if arrow.source < 0 and abs(arrow.share) >= FEWEST:
+        if arrow.source < 0 and abs(arrow.share) >= FEWEST and (parts is None or arrow.part in parts):
             x = WIDTH / 2 if parts is None else _across(len(parts))[parts.index(arrow.part)]
             lines += _arrow(Spot(x, low - 6, low), spots[arrow.sink], arrow.share)
     return lines
@@ -275,7 +287,10 @@ def _from_input(found: TracedExample, spots: dict[int, Spot], parts: list[str] |
 
 def _name(found: TracedExample, number_of: int, otherwise: str) -> str:
     """A unit in words, by its number; what is no unit has a name of its own."""
-    return otherwise if number_of < 0 else f"{found.units[number_of].site} {found.units[number_of].unit}"
+    if number_of < 0:
+        return otherwise
+    unit = found.units[number_of]
+    return f"unit {unit.unit} of {unit.site}"
 
 
 def _alt(found: TracedExample, names: str) -> str:
@@ -283,7 +298,7 @@ def _alt(found: TracedExample, names: str) -> str:
     for arrow in (max(step, key=lambda a: a.share) for step in found.steps() if step):
         source, sink = _name(found, arrow.source, arrow.part), _name(found, arrow.sink, names)
         control = percent(float(arrow.random.mean()), 0) if len(arrow.random) else "none"
-        said.append(f"without {source} {sink} loses {percent(arrow.share, 0)} (at random {control})")
+        said.append(f"without {source}, {sink} loses {percent(arrow.share, 0)} (at random {control})")
     return f"From the answer {names} down to the input: {'; '.join(said)}. {_beside(found)}".strip()
 
 

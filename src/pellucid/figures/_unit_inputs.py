@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Dataset
 from pellucid.figures._depth import heat
-from pellucid.figures._exemplars import answer_of
-from pellucid.figures._features import Real, slots
+from pellucid.figures._exemplars import answer_of, read
+from pellucid.figures._feature_rows import slots
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, panel, panels, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._pixels import Numbers, fit, is_picture, png, seen
+from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import AudioSpec, TextSpec
 
@@ -57,7 +58,8 @@ def unit_inputs(
     )
     title = f"Real inputs of {called}"
     if is_picture(dataset.inputs[:1], dataset.spec):
-        note = "Below each its true answer and what the unit gives, at the right with the quantile."
+        note = "Below each its true answer and what the unit gives, at the right with the quantile. "
+        note = (note + read(strongest, dataset)).strip()
         return Figure(title, alt, _pictures(strongest, middle, dataset, labels), None, table, note)
     if isinstance(dataset.spec, TextSpec):
         return Figure(title, alt, None, None, table)

@@ -10,11 +10,12 @@ from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._exemplars import LINE, read, text_card
-from pellucid.figures._features import GAP, Real, strip
+from pellucid.figures._features import GAP, strip
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import panel, panels, text, word
 from pellucid.figures._numbers import counted, interval, number, percent
 from pellucid.figures._pixels import is_picture, seen
+from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import TextSpec
 
@@ -116,7 +117,7 @@ def _note(
     if effects is not None or selectivity is not None:
         said += (
             ", those "
-            + ("without which most is lost" if effects is not None else "that tell most")
+            + ("without which the lead falls most" if effects is not None else "that tell most")
             + " first"
         )
     said += f"; {looked} were looked at, those that real inputs move most" if looked < strongest.total else ""
@@ -229,7 +230,7 @@ def _dots(
         for i in shown
     ]
     x: Spec = {"field": "auc", "type": "quantitative", "title": "AUC", "scale": {"domain": [0.4, 1]}}
-    x["axis"] = {"values": [0.5, 0.75, 1]}
+    x["axis"] = {"values": [0.5, 0.75, 1], "format": ".2f"}
     x["scale"] = {"domain": [0.4, 1], "clamp": True}
     y: Spec = {"field": "unit", "type": "nominal", "sort": [p["unit"] for p in points], "title": None}
     y["axis"] = {"grid": False, "labelLimit": 180}

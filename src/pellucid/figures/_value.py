@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
@@ -191,6 +192,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
         "Estimate": _of_estimate,
+        "Audit": audit,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],

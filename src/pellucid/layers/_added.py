@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Site
+from pellucid.errors import InputError
+from pellucid.layers._effects import paired
 from pellucid.layers._logistic import fitted, standardised
-from pellucid.layers._probes import Z95, divided
+from pellucid.layers._probes import divided
 from pellucid.layers._reach import along, tokens_of, twin_of
 from pellucid.layers._sketch import sketches
 
@@ -90,7 +92,8 @@ def layer_gain(
         A :class:`LayerGain`.
 
     Raises:
-        InputError: if lengths differ, there are not two classes, or fewer than 30 rows on a side.
+        InputError: if lengths differ, there are not two classes, fewer than 30 rows on a side, or the site is
+            a function inside a forward.
         SiteError: if the layer does not exist, is not reached, or takes several tensors.
 
     Cost:
@@ -114,12 +117,17 @@ def layer_gain(
     y, train, test = divided(inputs, answers, held_out, how.seed)
     real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     place = Site.parse(site)
+    if place.function:
+        raise InputError(
+            f"{site!r} is a function inside a forward; what enters it has no address. Compare the layers "
+            "around it by linear_probes()."
+        )
     before = str(Site(place.module, "in", place.call))
     classes = int(y.max()) + 1
     own = [_read(model, inputs, at, y, classes, train, test, width, real, how) for at in (before, site)]
     right = [(read.argmax(1) == y[test]).double() for read in own]
     gain = right[1] - right[0]
-    reach = float(Z95 * gain.std() / len(gain) ** 0.5)
+    low, high = paired(gain[None])
     untrained = float("nan")
     twin = twin_of(model, inputs, how, []) if untrained_copy else None
     if twin is not None:
@@ -127,15 +135,14 @@ def layer_gain(
         hits = [float((read.argmax(1) == y[test]).double().mean()) for read in beside]
         untrained = hits[1] - hits[0]
     present = answers.cpu().unique()
-    middle = float(gain.mean())
     return LayerGain(
         site,
         before,
         float(right[0].mean()),
         float(right[1].mean()),
-        middle,
-        middle - reach,
-        middle + reach,
+        float(gain.mean()),
+        float(low),
+        float(high),
         untrained,
         test.nonzero()[:, 0],
         present[y[test]],

@@ -137,7 +137,7 @@ def unit_effects(
     present, number = answers.cpu().unique(return_inverse=True)
     member = torch.nn.functional.one_hot(number, len(present)).double()
     drop, margin = lost.mean(1), fall.mean(1)
-    low, high = _paired(lost)
+    low, high = paired(lost)
     reach = Z95 * fall.std(1) / max(1, n) ** 0.5
     return UnitEffects(
         site,
@@ -155,7 +155,7 @@ def unit_effects(
     )
 
 
-def _paired(lost: Tensor) -> tuple[Tensor, Tensor]:
+def paired(lost: Tensor) -> tuple[Tensor, Tensor]:
     """95 % interval of the mean of ``[U, N]`` of -1, 0 and 1, with half a case more of each kind.
 
     Without these the interval of a unit that changed no answer would be nothing, however few inputs.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from pellucid._core import probe
@@ -13,7 +15,7 @@ ELEMENTS = "elements"  # the layer whose units are the elements
 class _Codes(nn.Dropout1d):
     """Gives back what it gets; its kind says that units lie on axis 1, whatever stands before it."""
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (its name in Dropout1d)
         return input
 
 
@@ -25,10 +27,10 @@ class _WithElements(nn.Module):
         self.network, self.made = network, made
         self.elements = _Codes()
 
-    def forward(self, *args: object, **named: object) -> object:
-        with probe(self.network, write={self.made.site: self._through}):
-            return self.network(*args, **named)
-        return None
+    @property
+    def forward(self) -> Callable[..., object]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The network's own call, whatever it takes, with the codes on its way."""
+        return probe(self.network, write={self.made.site: self._through})(self.network)
 
     def _through(self, activation: Tensor) -> Tensor:
         made, network = self.made, self.network

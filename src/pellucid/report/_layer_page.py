@@ -6,8 +6,10 @@ from pathlib import Path
 
 from pellucid import figures
 from pellucid.figures import Figure, counted, percent, signed
+from pellucid.figures._pixels import is_picture
+from pellucid.inputs import TextSpec
 from pellucid.report._html import element, paragraph, unfold
-from pellucid.report._leaf import Part, leaf, told, written
+from pellucid.report._leaf import Part, few_words, leaf, told, written
 from pellucid.tasks import DictionaryPage, LayerPage
 
 DRAWN = 12
@@ -38,7 +40,8 @@ def layer_html(page: LayerPage, *, name: str = "") -> str:
     """The page as HTML."""
     facts = (f"{counted(len(page.real), 'held-out input')} of {page.real.name}", f"seed {page.seed}")
     title = f"{name}: {page.row.site}" if name else page.row.site
-    return leaf("One layer", title, layer_words(page), layer_parts(page), notes=page.notes, facts=facts)
+    lede = layer_words(page) + few_words(len(page.real))
+    return leaf("One layer", title, lede, layer_parts(page), notes=page.notes, facts=facts)
 
 
 def layer_parts(page: LayerPage) -> tuple[Part, ...]:
@@ -85,7 +88,8 @@ def units_html(page: LayerPage, *, drawn: int = DRAWN, rest: bool = True) -> str
     first = page.grid(limit=drawn)
     more = ""
     looked = len(page.strongest.units)
-    if rest and first.chart is not None and looked > drawn:
+    cards = is_picture(page.real.inputs[:1], page.real.spec) or isinstance(page.real.spec, TextSpec)
+    if rest and cards and looked > drawn:
         others = page.grid(limit=looked, first=drawn)
         title = f"The other {counted(looked - drawn, 'unit')} that were looked at"
         more = unfold(title, others.html(heading=False, table=False))

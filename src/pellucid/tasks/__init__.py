@@ -1,10 +1,13 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
+    PANEL,
     Method,
     best_method,
     explain,
@@ -35,6 +38,7 @@ from pellucid.tasks._truth import truth
 from pellucid.tasks._unit import UnitPage, unit_of
 
 __all__ = [
+    "PANEL",
     "Estimate",
     "Step",
     "TOPICS",
@@ -49,6 +53,7 @@ __all__ = [
     "Performance",
     "UnitPage",
     "answers_of",
+    "audit",
     "best_method",
     "class_objective",
     "concepts",
@@ -64,12 +69,14 @@ __all__ = [
     "first_units",
     "fitting_methods",
     "held_out",
+    "hierarchy",
     "influence",
     "importance_of",
     "layer",
     "layers",
     "learned_dictionary",
     "load_explanations",
+    "trace",
     "method_named",
     "methods",
     "mobilenet",
@@ -94,5 +101,6 @@ __all__ = [
     "train",
     "truth",
     "unit_of",
+    "usual_fills",
     "usual_target",
 ]

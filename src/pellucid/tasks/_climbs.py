@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pellucid._core import Compute, Subject, predict
 from pellucid.errors import InputError
 from pellucid.features import (
+    Choice,
     Difference,
     FeaturePictures,
     Logit,
@@ -39,6 +40,7 @@ class Asked:
     steps: int
     seeds: int
     transforms: Transforms
+    statistics: Choice
     keep: str | Path | None
     twin: nn.Module | None
 
@@ -51,8 +53,8 @@ def climbed(
         raise InputError("Faces, accentuation and caricatures are made apart; ask for one of them.")
     if asked.twin is not None and (asked.accentuate or asked.caricatures):
         raise InputError(
-            "A second network is shown inputs that are made from nothing; accentuations and caricatures start "
-            "at real ones. Leave twin out."
+            "A second network is shown inputs that are made from nothing; accentuations and caricatures "
+            "start at real ones. Leave twin out."
         )
     if asked.units is not None and asked.objectives:
         raise InputError("Name units or other objectives, not both; Unit(3) is unit 3.")
@@ -77,6 +79,7 @@ def climbed(
             steps=asked.steps,
             seeds=asked.seeds,
             transforms=asked.transforms,
+            statistics=asked.statistics,
             keep=asked.keep,
             compute=compute,
         )
@@ -93,6 +96,7 @@ def climbed(
             steps=asked.steps,
             seeds=asked.seeds,
             transforms=asked.transforms,
+            statistics=asked.statistics,
             keep=asked.keep,
             compute=compute,
         )
@@ -105,6 +109,7 @@ def climbed(
         steps=asked.steps,
         seeds=asked.faces or asked.seeds,
         transforms=asked.transforms,
+        statistics=asked.statistics,
         diversity=APART if asked.faces else 0.0,
         diversity_at=faces_at(subject) if asked.faces and of_classes else None,
         twin=asked.twin,

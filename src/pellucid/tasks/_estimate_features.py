@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from pellucid._core import Compute, Subject
-from pellucid.features import Objective, Transforms
+from pellucid.features import Choice, Objective, Transforms
 from pellucid.features._ascent import CHECK_EVERY, WINDOW
 from pellucid.tasks._estimate import Estimate, Step, memory_of
 from pellucid.tasks._features import FeaturePage, features
@@ -27,6 +27,7 @@ def estimate_features(
     steps: int = 256,
     seeds: int = 2,
     transforms: Transforms = "auto",
+    statistics: Choice = "auto",
     rows: int = 2000,
     compute: Compute | None = None,
 ) -> Estimate:
@@ -61,6 +62,7 @@ def estimate_features(
             steps=count,
             seeds=seeds,
             transforms=transforms,
+            statistics=statistics,
             rows=rows,
             compute=quiet,
         )

@@ -19,7 +19,7 @@ def feature_sites(subject: Subject) -> tuple[str, ...]:
         ('0',)
     """
     row = subject.needs_data("features").inputs[:1]
-    reached = sites(subject.model, lambda: predict(subject.model, row))
+    reached = sites(subject.model, lambda: predict(subject.model, row, spec=subject.spec))
     learned = [r.site for r in reached if r.shape is not None and _has_weights(r.module)]
     return tuple(learned[:-1])
 

@@ -11,13 +11,14 @@ import torch
 
 from pellucid._core import Compute, Dataset, Subject
 from pellucid.errors import InputError
-from pellucid.features import FeaturePictures, Objective, Transforms, activation_maximization
+from pellucid.features import Choice, FeaturePictures, Objective, Transforms, activation_maximization
 from pellucid.inputs import TextSpec
 from pellucid.layers import Exemplars
 from pellucid.layers import exemplars as strongest_inputs
 from pellucid.tasks._climbs import Asked, climbed
 from pellucid.tasks._feature_sites import last_site
 from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._texts_made import texts_made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +55,7 @@ def features(
     steps: int = 256,
     seeds: int = 2,
     transforms: Transforms = "auto",
+    statistics: Choice = "auto",
     exemplars: int = 6,
     rows: int = 2000,
     twin: Subject | None = None,
@@ -72,7 +74,8 @@ def features(
             towards the class that the network reads.
         caricatures: row numbers of the data, of which the layer's picture is exaggerated.
         faces: that many pictures of each objective, held apart from each other.
-        steps, seeds, transforms: of activation maximization.
+        steps, seeds, transforms, statistics: of :func:`~pellucid.features.activation_maximization`; texts
+            are made by :func:`~pellucid.features.token_maximization`, for units or classes.
         exemplars: real inputs per unit.
         rows: most real inputs to look at.
         twin: the same network trained from another start, such as a run with another seed; made inputs are
@@ -105,17 +108,15 @@ def features(
         [0, 1, 2, 3]
     """
     data = subject.needs_data("features")
-    if isinstance(subject.spec, TextSpec):
-        raise InputError(
-            "Features are inputs made by following a gradient, and words cannot be made that way. Look at "
-            "the real texts that excite a unit: pellucid.layers.exemplars(model, inputs, site)."
-        )
     looked = data.rows(sample(len(data), rows, seed=(compute or Compute()).seed))
     second = None if twin is None else twin.model
+    asked = Asked(
+        units, objectives, accentuate, caricatures, faces, steps, seeds, transforms, statistics, keep, second
+    )
+    if isinstance(subject.spec, TextSpec):
+        texts = texts_made(subject, site, looked.inputs, asked, compute)
+        return _beside(texts, subject, looked, exemplars, compute)
     if accentuate or caricatures or objectives or faces is not None:
-        asked = Asked(
-            units, objectives, accentuate, caricatures, faces, steps, seeds, transforms, keep, second
-        )
         return FeaturePage(climbed(subject, site, looked.inputs, asked, compute))
     chosen = site if site is not None else last_site(subject)
     index = None if units is None else torch.as_tensor(list(units), dtype=torch.int64)
@@ -130,23 +131,32 @@ def features(
         steps=steps,
         seeds=seeds,
         transforms=transforms,
+        statistics=statistics,
         twin=second,
         keep=keep,
         compute=compute,
     )
-    real = strongest_inputs(
-        subject.model, looked.inputs, chosen, k=exemplars, units=made.units, compute=compute
-    )
-    return FeaturePage(made, *_compact(real, looked))
+    return _beside(made, subject, looked, exemplars, compute)
 
 
 def first_units(subject: Subject, site: str, most: int) -> list[int] | None:
     """The ``most`` units that real inputs excite most, by number; ``None`` where there are no more."""
     data = held_out(subject.needs_data("features"))
-    found = strongest_inputs(subject.model, data.inputs[sample(len(data), 500)], site, k=1)
+    some = data.inputs[sample(len(data), 500)]
+    found = strongest_inputs(subject.model, some, site, k=1, spec=subject.spec)
     if len(found.units) <= most:
         return None
     return sorted(found.units[found.values[:, 0].argsort(descending=True)[:most]].tolist())
+
+
+def _beside(
+    made: FeaturePictures, subject: Subject, looked: Dataset, k: int, compute: Compute | None
+) -> FeaturePage:
+    """The strongest real inputs of the same units beside what was made."""
+    real = strongest_inputs(
+        subject.model, looked.inputs, made.site, k=k, units=made.units, spec=subject.spec, compute=compute
+    )
+    return FeaturePage(made, *_compact(real, looked))
 
 
 def _compact(real: Exemplars, looked: Dataset) -> tuple[Exemplars, Dataset]:

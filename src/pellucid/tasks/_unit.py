@@ -12,7 +12,6 @@ from pellucid._core import Check, Compute, Dataset, Subject, untrained
 from pellucid.errors import InputError
 from pellucid.evidence import unit_matters
 from pellucid.features import FeaturePictures
-from pellucid.inputs import TextSpec
 from pellucid.layers import (
     ClassAreas,
     CoActivation,
@@ -208,7 +207,7 @@ class _Look:
             others = together.partners[self.unit]
             companions = exemplars(self.model, x, at, k=6, units=others, spec=spec, compute=self.quiet)
         pictures = None
-        if steps and not isinstance(subject.spec, TextSpec):
+        if steps:
             pictures = self.notes.tried(
                 "Made inputs", lambda: made_inputs(subject, self.model, at, [self.unit], steps, how)
             )

@@ -12,7 +12,7 @@ from torch import nn
 
 from pellucid._core import Compute, Dataset, Subject, untrained
 from pellucid.errors import InputError, MethodError
-from pellucid.features import FeaturePictures, activation_maximization
+from pellucid.features import FeaturePictures, activation_maximization, token_maximization
 from pellucid.inputs import TextSpec
 from pellucid.layers import (
     CoActivation,
@@ -109,7 +109,7 @@ def units_seen(
         )
     together = notes.tried("Companions", lambda: co_activation(model, x, at, spec=spec, compute=quiet))
     pictures = None
-    if steps and not isinstance(subject.spec, TextSpec):
+    if steps:
         first = chosen if effects is None else chosen[effects.margin.argsort(descending=True, stable=True)]
         pictures = notes.tried(
             "Made inputs", lambda: made_inputs(subject, model, at, first[:DRAWN].tolist(), steps, how)
@@ -123,6 +123,10 @@ def made_inputs(
     """What is made to move some units most, within the statistics of the subject's data."""
     data = subject.needs_data("made inputs")
     some = data.inputs[sample(len(data), FITTED, seed=how.seed)]
+    if isinstance(subject.spec, TextSpec):
+        return token_maximization(
+            model, at, spec=subject.spec, data=some, units=units, steps=steps, compute=how
+        )
     return activation_maximization(
         model, at, spec=subject.spec, data=some, units=units, steps=steps, compute=how
     )

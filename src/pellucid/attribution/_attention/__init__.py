@@ -40,7 +40,7 @@ def _by(method: str, mix: Mix, query: int | None, looked: list[Counts], *, slope
     """What one chunk's attention makes of its tokens, and who reads them: ``[n, 2, T]``."""
 
     def attended(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with frozen(work.feed.model, method), torch.enable_grad():
+        with frozen(work, method), torch.enable_grad():
             leaf = points.detach().clone().requires_grad_()
             with Look(method) as seen:
                 output = work.output(leaf.clone(), rows, len(ks))

@@ -73,7 +73,7 @@ def tokens(q: Question, method: str) -> Tokens:
     """
 
     def support(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with frozen(work.feed.model, method), torch.enable_grad():
+        with frozen(work, method), torch.enable_grad():
             leaf = points.detach().clone().requires_grad_()
             with Look(method) as seen:
                 output = work.output(leaf.clone(), rows, len(ks))

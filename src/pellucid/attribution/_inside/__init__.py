@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -51,10 +51,10 @@ class Inside:
         """Average slope with respect to the layer, by Gauss-Legendre nodes."""
         nodes, weights = np.polynomial.legendre.leggauss(_counted(steps))
         total = torch.zeros_like(self.q.point, dtype=self.exact)
+        share = torch.from_numpy(weights / 2).to(total)
         along = self.along(torch.from_numpy((nodes + 1) / 2))
-        for ks, rows, slopes in self.moved.gradients(along, steps, by=_slope_at(self.at)):
-            for k, slope in zip(ks.tolist(), slopes, strict=True):
-                total[rows] += float(weights[k]) / 2 * slope.to(self.exact)
+        for ks, rows, slopes in self.moved.gradients(along, steps, by=_slope_at(self.at, [])):
+            total[rows] += torch.tensordot(share[ks.to(share.device)], slopes.to(self.exact), 1)
         return total.to(self.q.point.dtype)
 
     def conductance(self, steps: int) -> tuple[Tensor, Tensor]:
@@ -62,18 +62,21 @@ class Inside:
 
         A stretch has the mean of the slopes at its ends, which are found in the pass that reads the layer.
         """
-        total, last, slope = (torch.zeros_like(self.q.point, dtype=self.exact) for _ in range(3))
+        total, last, before = (torch.zeros_like(self.q.point, dtype=self.exact) for _ in range(3))
         reference = self.q.point.new_empty(self.q.rows)
         along = self.along(torch.arange(_counted(steps) + 1, dtype=torch.float64) / steps)
-        for ks, rows, found, scores in self.moved.passes(along, steps + 1, by=_both_at(self.at)):
-            for k, both, score in zip(ks.tolist(), found.to(self.exact), scores, strict=True):
-                layer, now = both.unbind(1)
-                if k:
-                    total[rows] += (slope[rows] + now) / 2 * (layer - last[rows])
-                else:
-                    reference[rows] = score.to(reference)
-                last[rows], slope[rows] = layer, now
-        return total.to(self.q.point.dtype), reference
+        seen: list[Tensor] = []
+        passes = self.moved.passes(along, steps + 1, by=_slope_at(self.at, seen))
+        for ks, rows, slope, scores in passes:
+            layer, slope = seen.pop().view(slope.shape).to(self.exact), slope.to(self.exact)
+            if int(ks[0]) == 0:
+                reference[rows] = scores[0].to(reference)
+            else:
+                total[rows] += (before[rows] + slope[0]) * (layer[0] - last[rows])
+            change = layer[1:] - layer[:-1]
+            total[rows] += change.mul_(slope[1:] + slope[:-1]).sum(0)
+            last[rows], before[rows] = layer[-1], slope[-1]
+        return (total / 2).to(self.q.point.dtype), reference
 
     @property
     def exact(self) -> torch.dtype:
@@ -91,34 +94,23 @@ class Inside:
         return points
 
 
-def _both_at(at: str | None) -> Slope:
-    """What a layer is and the slope with respect to it: ``[b, 2, *s]``."""
-    look = _looked(at)
+def _slope_at(at: str | None, seen: list[Tensor]) -> Slope:
+    """Slope with respect to a layer ``[b, *s]``; what the layer is comes last in ``seen``."""
 
-    def both(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        layer, slope, score = look(work, points, ks, rows)
-        return torch.stack([layer.detach(), slope], 1), score
-
-    return both
-
-
-def _slope_at(at: str | None) -> Slope:
-    """Slope with respect to a layer ``[b, *s]``."""
-    look = _looked(at)
+    def cut(layer: Tensor) -> Tensor:
+        # what lies below the layer needs no way back
+        return layer.detach().requires_grad_() if layer.is_floating_point() else layer
 
     def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        return look(work, points, ks, rows)[1:]
-
-    return slope
-
-
-def _looked(at: str | None) -> Callable[[Pass, Tensor, Tensor, slice], tuple[Tensor, Tensor, Tensor]]:
-    """Layer, slope with respect to it and scores, in one pass."""
-
-    def look(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
-        read = [] if at is None else [at]
-        with torch.enable_grad(), probe(work.feed.model, read=read) as probed:
-            moving = points.detach().requires_grad_()
+        for parameter in work.feed.guard.parameters:
+            parameter.requires_grad_(False)
+        moving = points.detach().requires_grad_(at is None)
+        with (
+            torch.enable_grad(),
+            probe(
+                work.feed.model, read=[] if at is None else [at], write={} if at is None else {at: cut}
+            ) as probed,
+        ):
             score = work.score(moving.clone(), rows, len(ks))
         layer = moving if at is None else probed[at]
         found = None
@@ -129,9 +121,10 @@ def _looked(at: str | None) -> Callable[[Pass, Tensor, Tensor, slice], tuple[Ten
                 f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
                 "Explain another layer."
             )
-        return layer, found, score.detach()
+        seen[:] = [layer.detach()]
+        return found, score.detach()
 
-    return look
+    return slope
 
 
 def _counted(steps: int) -> int:

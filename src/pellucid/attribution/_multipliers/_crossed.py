@@ -59,7 +59,7 @@ class _Crossed:
     def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         """Contributions and scores of one chunk."""
         n, start = rows.stop - rows.start, self.background[ks.to(self.background.device)]
-        with frozen(work.feed.model, self.method), torch.enable_grad():
+        with frozen(work, self.method), torch.enable_grad():
             passed = self.passed
             if passed is None or passed.rows != rows:
                 self.passed = None  # the last rows' graph goes before the next one comes

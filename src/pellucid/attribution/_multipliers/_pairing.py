@@ -23,10 +23,11 @@ class Pairing:
     Args:
         rows: number of rows of the input's pass where every row meets every reference; ``None`` where they
             go pair by pair.
+        once: whether one reference stands for all rows, and is spread over them before it is asked about.
     """
 
-    def __init__(self, rows: int | None = None) -> None:
-        self.rows, self.references = rows, rows
+    def __init__(self, rows: int | None = None, *, once: bool = False) -> None:
+        self.rows, self.references, self.once = rows, 1 if once else rows, once
         self._seen: list[tuple[str, tuple[torch.Size, ...]]] = []
         self._names: list[str] = []
         self._slots: list[tuple[Slot, ...]] = []
@@ -84,6 +85,8 @@ class Pairing:
     def _fits(self, here: torch.Size, there: torch.Size) -> bool:
         if self.rows is None:
             return here == there
+        if self.once and here == there:
+            return True
         return len(here) > 0 and here[0] == self.rows and there == (self.references, *here[1:])
 
     def whole(self, output: Tensor, rows: int) -> None:

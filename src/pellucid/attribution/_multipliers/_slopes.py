@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pellucid._core import Pass, Slope
 from pellucid.attribution._multipliers._differences import Differences, Rule
-from pellucid.attribution._multipliers._pairing import Pairing
+from pellucid.attribution._multipliers._pairing import Pairing, RowsMixedError
 from pellucid.attribution._operations import frozen, unseen
 from pellucid.errors import MethodError
 
@@ -21,25 +23,57 @@ Heard = Callable[[Tensor, slice, Tensor, int, set[str]], None]
 
 
 def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> Slope:
-    """Each row with its own reference, both passed through."""
+    """Each row with its own reference, both passed through; references that are all equal pass once."""
 
     def contributions(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         count, shape = len(ks), points.shape[1:]
-        pairing = Pairing()
         start = references(ks, rows).expand(count, rows.stop - rows.start, *shape).reshape(points.shape)
-        with frozen(work.feed.model, method), torch.enable_grad():
-            first = leaf(start)
-            with Differences(method, pairing, remember=True, rule=rule):
-                base = work.score(first.clone(), rows, count).detach()
-            x = leaf(points)
-            with Differences(method, pairing, remember=False, rule=rule) as seen:
-                score = work.score(x.clone(), rows, count)
-            pairing.compare()
-            multiplier = graded(work, score, x, method, torch.ones_like(score))
-        heard(ks, rows, base.view(count, -1), seen.rescaled, pairing.torn)
-        return multiplier * (x - first).detach(), score.detach()
+        # what goes along belongs to its own row, and so does what reaches the score past a hidden site
+        alike = rule == "rescale" and work.at is None and not work.feed.held and len(start) > 1
+        with frozen(work, method), torch.enable_grad():
+            found = None
+            if alike and bool((start == start[:1]).all()):
+                with suppress(RowsMixedError):
+                    found = _found(work, points, start[:1], rows, count, method, rule)
+            if found is None:
+                found = _found(work, points, start, rows, count, method, rule)
+        heard(ks, rows, found.base.view(count, -1), found.rescaled, found.torn)
+        return found.values, found.score
 
     return contributions
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Contributions and scores of a chunk, and what is heard of it."""
+
+    values: Tensor
+    score: Tensor
+    base: Tensor
+    rescaled: int
+    torn: set[str]
+
+
+def _found(
+    work: Pass, points: Tensor, start: Tensor, rows: slice, count: int, method: str, rule: Rule
+) -> _Found:
+    once = len(start) < len(points)
+    pairing = Pairing(len(points) if once else None, once=once)
+    first = leaf(start)
+    with Differences(method, pairing, remember=True, rule=rule):
+        if once:
+            output = work.output(first.clone(), slice(rows.start, rows.start + 1), 1)
+            pairing.whole(output, 1)
+            base = work.scored(output.expand(len(points), *output.shape[1:]), rows, count).detach()
+        else:
+            base = work.score(first.clone(), rows, count).detach()
+    x = leaf(points)
+    with Differences(method, pairing, remember=False, rule=rule) as seen:
+        score = work.score(x.clone(), rows, count)
+    pairing.compare()
+    multiplier = graded(work, score, x, method, torch.ones_like(score))
+    values = multiplier * (x - first).detach()
+    return _Found(values, score.detach(), base, seen.rescaled, pairing.torn)
 
 
 def leaf(points: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class Choices:
         """The ones that an operation takes."""
         if not self._known:
             return ()
-        taken = [t for t in tensors((call.args, call.kwargs)) if not t.requires_grad]
+        taken = [t for t in call.tensors if not t.requires_grad]
         return tuple(t for t in taken if (ref := self._known.get(id(t))) is not None and ref() is t)
 
 

@@ -6,15 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from pellucid._core import eagerly
+from pellucid._core import Pass, eagerly
 from pellucid._core._spoken import opened, plain, written
 from pellucid.attribution._operations import _parts
 from pellucid.attribution._operations._choices import Choices, tensors
@@ -43,19 +42,21 @@ class Form:
         return cast("Tensor", self.func(*args, **kwargs))
 
 
-@dataclass(frozen=True)
 class Call:
-    """One operation under its plain name."""
+    """One operation under its plain name.
 
-    name: str
-    func: Func
-    args: tuple[object, ...]
-    kwargs: Mapping[str, object]
+    Args:
+        name, func, args, kwargs: the operation and what it is given.
+        tensors: all tensors among what it is given, in order; ``active`` are those of them that depend on the
+            explained point.
+    """
 
-    @cached_property
-    def active(self) -> tuple[Tensor, ...]:
-        """The tensors among the arguments that depend on the explained point, in order."""
-        return tuple(t for t in tensors((self.args, self.kwargs)) if t.requires_grad)
+    __slots__ = ("active", "args", "func", "kwargs", "name", "tensors")
+
+    def __init__(self, name: str, func: Func, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        self.name, self.func, self.args, self.kwargs = name, func, args, kwargs
+        self.tensors: tuple[Tensor, ...] = tuple(tensors((args, kwargs) if kwargs else args))
+        self.active: tuple[Tensor, ...] = tuple([t for t in self.tensors if t.requires_grad])
 
     def plainly(self) -> object:
         """Do it."""
@@ -89,6 +90,7 @@ class Watch(TorchFunctionMode, ABC):
         self.kept = Kept()
         self._choices = Choices()
         self._opened: dict[Func, Func | None] = {}
+        self._names: dict[Func, tuple[str, str, bool]] = {}
 
     @abstractmethod
     def rule(self, call: Call) -> object:
@@ -105,12 +107,14 @@ class Watch(TorchFunctionMode, ABC):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """Do one operation the method's way."""
-        call = Call(plain(func), func, args, kwargs or {})
-        writes = written(call.name) or call.name == "__setitem__"
+        known = self._names.get(func)
+        if known is None:
+            known = self._names[func] = _named(func)
+        called, name, writes = known
+        call = Call(called, func, args, kwargs or {})
         if writes and isinstance(args[0], Tensor):
             self.kept.before_writing(args[0])
-        name = call.name[:-1] if written(call.name) else call.name
-        transforms(call.name, args, self.method)
+        transforms(called, call.tensors, self.method)
         chosen = self._choices.among(call)
         if name in STRUCTURE or name in QUESTIONS or not call.active:
             return self._plainly(call, chosen)
@@ -150,22 +154,23 @@ class Watch(TorchFunctionMode, ABC):
 
 
 @contextmanager
-def frozen(model: nn.Module, method: str) -> Generator[None]:
+def frozen(work: Pass, method: str) -> Generator[None]:
     """Only what depends on the point carries a graph inside, and every operation can be seen."""
-    for parameter in model.parameters():
+    for parameter in work.feed.guard.parameters:
         parameter.requires_grad_(False)
-    with visible(model, method):
+    with visible(work, method):
         yield
 
 
 @contextmanager
-def visible(model: nn.Module, method: str) -> Generator[None]:
+def visible(work: Pass, method: str) -> Generator[None]:
     """Compiled parts run operation by operation inside; a scripted part raises, for nobody sees into it."""
-    for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise MethodError(
-                f"{method} cannot look into the scripted {f'module {name!r}' if name else 'network'}."
-            )
+    if any(isinstance(module, torch.jit.ScriptModule) for module in work.feed.guard.modules):
+        for name, module in work.feed.model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                raise MethodError(
+                    f"{method} cannot look into the scripted {f'module {name!r}' if name else 'network'}."
+                )
     # what is computed again on the way back would not be seen there
     again = f"{method} cannot follow parts that torch.utils.checkpoint computes again"
     with eagerly(), torch.autograd.graph.disable_saved_tensors_hooks(again):
@@ -174,24 +179,28 @@ def visible(model: nn.Module, method: str) -> Generator[None]:
 
 def unseen(output: Tensor, method: str) -> None:
     """Raise where a network's own autograd function, which no rule can look into, made the output."""
-    waiting, known = [output.grad_fn], set[object]()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in known:
-            continue
-        known.add(node)
-        made = getattr(type(node), "_forward_cls", None)
+    nodes = [] if output.grad_fn is None else [output.grad_fn]
+    known, kinds = set[object](nodes), dict[type, None]()
+    for node in nodes:
+        kinds[type(node)] = None
+        for parent, _ in node.next_functions:
+            if parent is not None and parent not in known:
+                known.add(parent)
+                nodes.append(parent)
+    for kind in kinds:
+        made = getattr(kind, "_forward_cls", None)
         # torch wraps what a module with a backward hook takes and gives; that changes nothing
         harmless = made is None or made.__module__.startswith("pellucid.") or made.__name__ == HOOK
         if made is not None and not harmless:
             raise MethodError(f"{method} has no rule for the operation {made.__name__!r}.")
-        waiting += [parent for parent, _ in node.next_functions]
 
 
-def transforms(name: str, args: tuple[object, ...], method: str) -> None:
+def transforms(name: str, given: tuple[Tensor, ...], method: str) -> None:
     """Raise inside a transform of ``torch.func``, where tensors do not tell whether they have a slope."""
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
-    if any(wrapped(t) for t in tensors(args)):
+    for tensor in given:
+        if not wrapped(tensor):
+            continue
         raise MethodError(
             f"{method} cannot follow {name!r} inside a transform of torch.func (vmap, grad, jvp …)."
         )
@@ -201,6 +210,13 @@ def transposed(f: Callable[..., Tensor], *at: Tensor) -> Callable[[Tensor], tupl
     """Vector-Jacobian product of ``f`` at a point."""
     found = cast("tuple[object, Callable[[Tensor], tuple[Tensor, ...]]]", torch.func.vjp(f, *at))
     return found[1]
+
+
+def _named(func: Func) -> tuple[str, str, bool]:
+    """What an operation is called, the same without the mark of what writes, and whether it writes."""
+    called = plain(func)
+    marked = written(called)
+    return called, called[:-1] if marked else called, marked or called == "__setitem__"
 
 
 class _Hole:

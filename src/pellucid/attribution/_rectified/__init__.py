@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -13,19 +14,20 @@ from pellucid._core import Pass, Slope
 from pellucid.attribution._operations import transforms, unseen, visible
 from pellucid.errors import MethodError
 
-# (slope that arrives, input of the ReLU) -> slope that goes on
-Rule = Callable[[Tensor, Tensor], Tensor]
 RELUS = frozenset({"relu", "relu_", "clamp_min", "clamp_min_", "clamp", "clamp_", "clip", "clip_"})
 CAPPED = frozenset({"relu6", "relu6_", "hardtanh", "hardtanh_"})
 CLOSED = frozenset({"rnn_relu", "rnn_relu_cell"})
 SEEN = RELUS | CAPPED | CLOSED
 
 
-def through(rule: Rule, method: str) -> Slope:
-    """Differentiate with ``rule`` at every ReLU and as usual at everything else."""
+def through(method: str, *, gated: bool) -> Slope:
+    """Differentiate with only what is positive going on at every ReLU, and as usual at everything else.
+
+    ``gated`` lets it pass only where the ReLU is on, too.
+    """
 
     def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with visible(work.feed.model, method), torch.enable_grad(), _Rectifiers(rule, method) as seen:
+        with visible(work, method), torch.enable_grad(), _Rectifiers(method, gated=gated) as seen:
             start = points.detach().requires_grad_()
             # networks may write into what they are given, and a leaf must not be written into
             score = work.score(start.clone(), rows, len(ks))
@@ -50,9 +52,10 @@ def through(rule: Rule, method: str) -> Slope:
 class _Rectifiers(TorchFunctionMode):
     """Sees modules, functions, methods and in-place writes alike."""
 
-    def __init__(self, rule: Rule, method: str) -> None:
+    def __init__(self, method: str, *, gated: bool) -> None:
         super().__init__()
-        self.rule, self.method, self.count = rule, method, 0
+        self.method, self.gated, self.count = method, gated, 0
+        self._names: dict[object, str] = {}
 
     def __torch_function__(
         self,
@@ -62,40 +65,64 @@ class _Rectifiers(TorchFunctionMode):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """Exchange a ReLU; leave everything else as it is."""
-        given, name = dict(kwargs or {}), str(getattr(func, "__name__", "")).split(".")[0]
+        name = self._names.get(func)
+        if name is None:
+            name = self._names[func] = str(getattr(func, "__name__", "")).split(".")[0]
+        if name not in SEEN:
+            return func(*args, **(kwargs or {}))
+        given = dict(kwargs or {})
         x = args[0] if args else given.get("input")
-        if isinstance(x, Tensor) and name in SEEN:
+        if isinstance(x, Tensor):
             transforms(name, (x,), self.method)
         if not isinstance(x, Tensor) or not x.requires_grad:
             return func(*args, **given)
         if name in CLOSED:
             raise MethodError(f"{self.method} cannot see the ReLUs inside {name!r}.")
         low, high = _limits(name, args, given)
-        if low != 0.0 or not isinstance(x, Tensor):
+        if low != 0.0:
             return func(*args, **given)
         self.count += 1
-        result = cast("Tensor", _Ruled.apply(x, self.rule, high))
-        return x.copy_(result) if name.endswith("_") or given.get("inplace") is True else result
+        return self._ruled(x, high, written=_written(name, args, given))
+
+    def _ruled(self, x: Tensor, high: float | None, *, written: bool) -> Tensor:
+        if not self.gated:
+            result = cast("Tensor", _Open.apply(x, high))
+            return x.copy_(result) if written else result
+        if high is None:
+            result = torch.relu_(x) if written else torch.relu(x)
+        else:
+            result = F.hardtanh(x, 0.0, high, inplace=written)
+        if result.requires_grad:
+            result.register_hook(_positive)
+        return result
 
 
-class _Ruled(torch.autograd.Function):
-    """``min(max(x, 0), high)`` whose backward is the rule."""
+def _positive(slope: Tensor) -> Tensor:
+    return slope.clamp(min=0)
+
+
+class _Open(torch.autograd.Function):
+    """``min(max(x, 0), high)``; what is positive goes back, whether the ReLU was on or not."""
 
     @staticmethod
-    def forward(ctx: object, x: Tensor, rule: Rule, high: float | None) -> Tensor:
+    def forward(ctx: object, x: Tensor, high: float | None) -> Tensor:
         context = cast("torch.autograd.function.FunctionCtx", ctx)
-        above = x.clamp(0, high)
-        # signs, and not x, which a network may write into before the way back; numbers multiply faster than
-        # truth values
-        context.save_for_backward(above.sign(), *([] if high is None else [x < high]))
-        context.rule = rule  # pyright: ignore[reportAttributeAccessIssue]
-        return above
+        if high is not None:
+            context.save_for_backward(x < high)
+        return torch.relu(x) if high is None else x.clamp(0, high)
 
     @staticmethod
-    def backward(ctx: object, *slopes: Tensor) -> tuple[Tensor, None, None]:
-        on, *below = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
-        slope = slopes[0] * below[0] if below else slopes[0]
-        return ctx.rule(slope, on), None, None  # pyright: ignore[reportAttributeAccessIssue]
+    def backward(ctx: object, *slopes: Tensor) -> tuple[Tensor, None]:
+        below = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+        slope = _positive(slopes[0])
+        return slope * below[0] if below else slope, None
+
+
+def _written(name: str, args: tuple[object, ...], given: dict[str, object]) -> bool:
+    """Whether an operation writes its result into what it was given."""
+    place = {"relu": 1, "relu6": 1, "hardtanh": 3}.get(name)
+    told = args[place] if place is not None and place < len(args) else given.get("inplace")
+    return name.endswith("_") or told is True
 
 
 def _limits(

@@ -246,7 +246,7 @@ def by_relevance(composite: Composite) -> Slope:
     """How relevance of one chunk is found: begun at the output as output × slope of the target there."""
 
     def relevance(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with frozen(work.feed.model, "lrp"), torch.enable_grad():
+        with frozen(work, "lrp"), torch.enable_grad():
             leaf = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
             with Relevance(composite) as seen:
                 output = work.output(leaf.clone(), rows, len(ks))

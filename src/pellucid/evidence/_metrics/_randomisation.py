@@ -44,8 +44,8 @@ def mprt(
 
     ``mean over layers of rho(a(theta), a(theta with the layers up to this one drawn anew))``, rank
     correlation over the parts; low is good. The map of the unchanged network, which is like itself, does not
-    count. With ``noises`` above 0 the smooth test: each map is the mean over so many inputs under normal noise, which
-    keeps a noisy map from looking sensitive.
+    count. With ``noises`` above 0 the smooth test: each map is the mean over so many inputs under normal
+    noise, which keeps a noisy map from looking sensitive.
 
     Args:
         model: any network; a copy is changed, never this one.

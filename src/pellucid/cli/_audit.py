@@ -1,0 +1,104 @@
+"""``pellucid audit``: how far the explanations of a network may be believed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Model,
+    Seed,
+    Weights,
+    parts_of,
+    subject_of,
+)
+from pellucid.cli._say import document, narrate, result, show
+
+if TYPE_CHECKING:
+    from pellucid.evidence import AuditRow
+
+
+def audit(
+    model: Model,
+    method: Annotated[
+        str | None, typer.Option(help="Methods with commas between them; left out, one of each family.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Most held-out rows; at least 20.")] = 100,
+    fill: Annotated[
+        str | None,
+        typer.Option(help="Kinds of absence beside the usual one: zero, mean, blur, linear, swap, nearest."),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="Metrics of the literature, with commas; see docs/methods.md.")
+    ] = "infidelity,sparseness",
+    twins: Annotated[int, typer.Option(help="Untrained copies; 19 make them a null of the test.")] = 2,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
+    ] = None,
+    batch_size: BatchSize = 256,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """How far the explanations of a network may be believed.
+
+    Every test on several methods over held-out rows that are drawn first, beside maps made without the
+    model, negative controls (untrained copy, wrong class, other input) and a planted shortcut. Worst first.
+    """
+    from pellucid import figures, tasks
+    from pellucid._core import Compute
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    found = tasks.audit(
+        subject,
+        methods=parts_of(method) or tasks.PANEL,
+        rows=rows,
+        fills=None if fill is None else parts_of(fill),
+        metrics=parts_of(metric),
+        twins=twins,
+        watch=None if as_json else _Clock().tell,
+        compute=Compute(batch_size=batch_size, seed=seed),
+    )
+    if out is not None:
+        from pellucid.report import audit_page
+
+        audit_page(found, out, name=subject.name)
+        narrate(f"Page written to {out}")
+    if as_json:
+        inputs = {
+            "model": model,
+            "method": method,
+            "rows": rows,
+            "fill": fill,
+            "metric": metric,
+            "twins": twins,
+        }
+        document("audit", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        return
+    for each in figures.figures_of(found):
+        show(figures.text(each))
+    for name, why in found.refused.items():
+        result(f"Not audited: {name}: {why}")
+
+
+class _Clock:
+    """A line for each row that is done."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    def tell(self, row: AuditRow) -> None:
+        """Say which row is done and how long all took so far."""
+        narrate(
+            f"  {time.perf_counter() - self._began:5.0f} s  {row.name}: supported on {row.evidence.share:.0%}"
+        )

@@ -1,0 +1,193 @@
+"""The recipe for texts that a trained network and its untrained twins go through alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core import Compute, Param, untrained
+from pellucid._core._embedding import found as table_of
+from pellucid._core._feed import feed
+from pellucid._core._strongest import Strongest, strongest
+from pellucid.errors import InputError
+from pellucid.features._recipe import CONTROLS, TWINS, Meter
+from pellucid.features._stretches import Stretches
+from pellucid.features._text_nearness import TextNearness
+from pellucid.features._token_search import Found, Reader, search
+from pellucid.inputs import TextSpec
+
+REAL = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextRecipe:
+    """Everything that the trained network and its untrained twins share."""
+
+    site: str
+    spec: TextSpec
+    data: Tensor
+    units: Tensor
+    stretches: Stretches
+    nearness: TextNearness
+    steps: int
+    seeds: int
+    candidates: int
+    how: Compute
+
+    @property
+    def trials(self) -> int:
+        """How many units of untrained twins the control rests on."""
+        return max(CONTROLS, len(self.units))
+
+    @property
+    def twins(self) -> int:
+        """How many untrained twins: no unit is tried on one of them twice."""
+        return max(TWINS, -(-self.trials // len(self.units)))
+
+    def work(self, units: int) -> int:
+        """Rows through one network for so many units: the data once, then one per text and step."""
+        return len(self.data) + units * self.seeds * self.steps
+
+    def params(self) -> dict[str, Param]:
+        """As told in the result."""
+        return {
+            "statistics": "tokens",
+            "steps": self.steps,
+            "seeds": self.seeds,
+            "candidates": self.candidates,
+            "length": self.stretches.length,
+            "tokens": len(self.stretches.tokens),
+            "far": self.nearness.far,
+            "twins": self.twins,
+            "seed": self.how.seed,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeTexts:
+    """What the recipe gave on one network; ``[U]`` or ``[U, S, …]``."""
+
+    best: Strongest
+    texts: Tensor
+    reached: Tensor
+    steps: Tensor
+    started: Tensor
+    ratio: Tensor
+    distance: Tensor
+    agreement: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextControl:
+    """What untrained twins gave: per unit the mean over trials, and agreement ÷ distance of all of them."""
+
+    ratio: Tensor
+    distance: Tensor
+    agreement: Tensor
+    steadiness: Tensor
+
+
+def reader_of(model: nn.Module, site: str, spec: TextSpec, texts: Tensor, how: Compute) -> Reader:
+    """The network with the table that it looks these texts up in."""
+    quiet = Compute(how.batch_size, how.seed)
+    table = table_of(feed(model, texts[:8], spec=spec, compute=quiet), quiet, [0])
+    if table is None:
+        raise InputError(
+            f"{type(model).__name__} gives these token numbers to no embedding as they are, so there is no "
+            "vector for each token to follow. Look at the real texts that excite a unit: "
+            "pellucid.layers.exemplars(model, inputs, site)."
+        )
+    return Reader(model, site, spec, table, quiet)
+
+
+def follow(model: nn.Module, recipe: TextRecipe, meter: Meter) -> MadeTexts:
+    """The whole recipe on one network."""
+    stretches, seeds = recipe.stretches, recipe.seeds
+    pad = recipe.spec.pad
+    best = strongest(
+        model,
+        recipe.data,
+        [recipe.site],
+        k=REAL,
+        units=recipe.units,
+        spec=recipe.spec,
+        real=None if pad is None else (recipe.data != pad).cpu(),
+        compute=meter.passing(),
+    )[recipe.site]
+    reader = reader_of(model, recipe.site, recipe.spec, recipe.data, recipe.how)
+    units = recipe.units.repeat_interleave(seeds).to(recipe.data.device)
+    starts = torch.stack(
+        [_start(recipe, unit, turn) for unit in recipe.units.tolist() for turn in range(seeds)]
+    )
+    known: list[Tensor] = []
+
+    def rescue(numbers: Tensor) -> Tensor:
+        if not known:
+            known.append(reader.movers(stretches, recipe.units, seeds))
+        return known[0].flatten(0, 1)[numbers]
+
+    found = Found.together(
+        [
+            search(
+                reader,
+                stretches,
+                recipe.nearness,
+                units[part],
+                starts[part],
+                lambda numbers, first=int(part[0]): rescue(numbers + first),
+                steps=recipe.steps,
+                candidates=recipe.candidates,
+                tick=meter.add,
+            )
+            for part in torch.arange(len(units), device=units.device).split(recipe.how.batch_size)
+        ]
+    )
+    shape = (len(recipe.units), seeds)
+    free, reached = found.free.unflatten(0, shape), found.reached.view(shape)
+    largest, top = best.values[:, 0], reached.amax(1).cpu()
+    beyond = torch.where(top > 0, float("inf"), float("nan")).to(top)
+    return MadeTexts(
+        best,
+        stretches.whole(found.free).unflatten(0, shape).cpu(),
+        reached.cpu(),
+        found.steps.view(shape).cpu(),
+        found.started.view(shape).any(1).cpu(),
+        torch.where(largest > 0, top / largest, beyond),
+        recipe.nearness.distance(free[torch.arange(len(free)), reached.argmax(1)]).cpu(),
+        recipe.nearness.agreement(free),
+    )
+
+
+def _start(recipe: TextRecipe, unit: int, turn: int) -> Tensor:
+    """A real stretch, drawn for this unit and start."""
+    seed = (recipe.how.seed * 1_000_003 + turn) * 1_000_003 + unit
+    number = torch.randint(len(recipe.stretches.free), (), generator=torch.Generator().manual_seed(seed))
+    return recipe.stretches.free[int(number)]
+
+
+def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> TextControl:
+    """The recipe on several untrained twins, the units shared out among them."""
+    count = len(recipe.units)
+    trial = torch.arange(recipe.trials)
+    unit, turn = trial % count, trial // count
+    on = (unit + turn) % recipe.twins
+    found = torch.full((4, count, int(turn.max()) + 1), float("nan"))
+    for number in range(recipe.twins):
+        mine = on == number
+        if not bool(mine.any()):
+            continue
+        twin = untrained(model, seed=recipe.how.seed * 1_000 + number)
+        made = follow(twin, replace(recipe, units=recipe.units[unit[mine]]), meter)
+        steady = torch.where(made.started, made.agreement / made.distance, float("nan"))
+        for row, part in enumerate((made.ratio, made.distance, made.agreement, steady)):
+            found[row, unit[mine], turn[mine]] = part.float()
+    ratio, distance, agreement = found[:3].nanmean(2)
+    return TextControl(ratio, distance, agreement, found[3].flatten())
+
+
+def no_control(like: Tensor) -> TextControl:
+    """Not run: NaN everywhere."""
+    none = torch.full_like(like, float("nan"))
+    return TextControl(none, none, none, none)

@@ -1,0 +1,142 @@
+"""Made rows of a table, in the table's own units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from pellucid._core import InputSpec
+from pellucid.figures._colour import scale
+from pellucid.figures._numbers import number
+from pellucid.figures._theme import THEME, Spec, look
+from pellucid.inputs import TabularSpec
+
+if TYPE_CHECKING:
+    from pellucid.features import FeaturePictures
+
+NUMBERS, CATEGORIES = 18, 8
+CELL, WIDER = 62, 78
+SIGNS = {"full": "●", "half": "◐", "hollow": "○", "dash": "–"}
+GROUND = "#f1f1ef"
+
+
+def columns(pictures: FeaturePictures, units: list[str]) -> Spec:
+    """Columns down, units across: the value in words, and in colour how far it is from the typical row.
+
+    Where rows were started from, colour is how far from these.
+    """
+    shown, spec = len(units), pictures.spec
+    values = pictures.pictures[:shown].double().mean(1).flatten(1)
+    means = values if pictures.origins is None else values - pictures.origins[:shown].double().flatten(1)
+    names = slots(spec, means.shape[1])
+    plain = _numbers(spec, means.shape[1])
+    strongest = means[:, plain].abs().amax(0).argsort(descending=True)[:NUMBERS].tolist()
+    order = [plain[j] for j in strongest]
+    end = float(means[:, plain].abs().max()) if plain else 1.0
+    cells: list[dict[str, str | float | None]] = [
+        {
+            "unit": units[i],
+            "column": names[j],
+            "value": float(means[i, j]),
+            "words": _words(spec, values[i], j),
+            "ink": "#fbfbfb" if abs(float(means[i, j])) > 0.62 * end else THEME.ink,
+        }
+        for i in range(shown)
+        for j in order
+    ]
+    levels = [
+        ("evidence", [SIGNS[look(name).shape] for name in pictures.words[:shown]]),
+        *_levels(pictures, shown),
+    ]
+    cells += [
+        dict[str, str | float | None](unit=units[i], column=name, value=None, words=found[i], ink=THEME.ink)
+        for name, found in levels
+        for i in range(shown)
+    ]
+    rows = ["evidence", *(names[j] for j in order), *(name for name, _ in levels[1:])]
+    title = f"standard deviations from the {'typical row' if pictures.origins is None else 'row itself'}"
+    return _chart(cells, (units, rows), end or 1.0, title, WIDER if len(levels) > 1 else CELL)
+
+
+def key(words: Sequence[str]) -> str:
+    """What the signs of evidence mean, those that are there."""
+    return ", ".join(f"{SIGNS[look(name).shape]} {name}" for name in dict.fromkeys(words))
+
+
+def slots(spec: InputSpec | None, width: int) -> list[str]:
+    """Names of the numbers of a row."""
+    named = getattr(spec, "slots", None)
+    return list(named) if named is not None and len(named) == width else [f"input {i}" for i in range(width)]
+
+
+def _numbers(spec: InputSpec | None, width: int) -> list[int]:
+    """Slots that are numbers, and neither levels nor marks of what is missing."""
+    if not isinstance(spec, TabularSpec):
+        return list(range(width))
+    firsts: list[int] = []
+    start = 0
+    for column in spec.columns:
+        firsts += [] if column.levels else [start]
+        start += column.width
+    return firsts
+
+
+def _words(spec: InputSpec | None, row: torch.Tensor, slot: int) -> str:
+    if not isinstance(spec, TabularSpec):
+        return number(float(row[slot]))
+    column = spec.columns[spec.column_of_slot[slot]]
+    (value,) = column.decode(row[slot : slot + column.width][None].float().numpy())
+    return number(float(value)) if isinstance(value, int | float) else column.text(value)
+
+
+def _levels(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str]]]:
+    """Columns of categories and the level of each unit's best made row; those that differ most come first."""
+    spec = pictures.spec
+    if not isinstance(spec, TabularSpec):
+        return []
+    best = pictures.pictures[torch.arange(shown), pictures.reached[:shown].argmax(1)]
+    made = spec.decode(best) if shown else []
+    found = [
+        (column.name, [column.text(row[column.name]) for row in made])
+        for column in spec.columns
+        if column.levels
+    ]
+    return sorted(found, key=lambda each: -len(set(each[1])))[:CATEGORIES]
+
+
+def _chart(
+    cells: list[dict[str, str | float | None]],
+    names: tuple[list[str], list[str]],
+    end: float,
+    title: str,
+    cell: int,
+) -> Spec:
+    units, rows = names
+    colour: Spec = {"field": "value", "type": "quantitative", "title": title}
+    colour["scale"] = {"domain": [-end, end], "range": scale("vik", 17), "interpolate": "rgb"}
+    colour["legend"] = {"orient": "bottom", "gradientLength": 160, "titleLimit": 320}
+    empty: Spec = {"test": "datum.value === null", "value": GROUND}
+    axis: Spec = {"orient": "top", "labelAngle": -45}
+    x: Spec = {"field": "unit", "type": "nominal", "sort": units, "title": None, "axis": axis}
+    y: Spec = {"field": "column", "type": "nominal", "sort": rows, "title": None, "axis": {"labelLimit": 190}}
+    ground: Spec = {
+        "mark": {"type": "rect", "cornerRadius": 1},
+        "encoding": {"color": {"condition": empty, **colour}},
+    }
+    letters: Spec = {
+        "mark": {"type": "text", "fontSize": 10, "limit": cell - 4},
+        "encoding": {
+            "text": {"field": "words", "type": "nominal"},
+            "color": {"field": "ink", "type": "nominal", "scale": None},
+        },
+    }
+    return {
+        "width": {"step": cell},
+        "height": {"step": 19},
+        "data": {"values": cells},
+        "layer": [ground, letters],
+        "encoding": {"x": x, "y": y},
+        "resolve": {"scale": {"color": "independent"}},
+    }

@@ -1,0 +1,53 @@
+"""The audit as a page of its own."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from pellucid._core._store import write_bytes
+from pellucid.evidence import Audit
+from pellucid.figures import figures_of
+from pellucid.report._page import head
+
+LIMITS = (
+    "What this says: how well maps foretell what the network does when parts are replaced, on these inputs "
+    "and under "
+    "these kinds of absence. What it does not say: that a map is right, complete or causal; that the network "
+    "is fair "
+    "or safe; that a person is helped by it; that it holds for other inputs."
+)
+
+
+def audit_page(found: Audit, path: str | Path, *, name: str = "") -> Path:
+    """Write an audit into one HTML file that needs no network and no JavaScript.
+
+    Args:
+        found: from :func:`pellucid.audit`.
+        path: where to write; an earlier file stays until the new one is complete.
+        name: of the network.
+
+    Returns:
+        The path.
+
+    Raises:
+        StoreError: if the file cannot be written.
+
+    Example:
+        >>> audit_page.__name__
+        'audit_page'
+    """
+    title = f"{name}: audit" if name else "Audit"
+    parts = "".join(
+        f"<section><p>{escape(each.alt)}</p>{each.html()}</section>" for each in figures_of(found)
+    )
+    refused = "".join(f"<li>{escape(method)}: {escape(why)}</li>" for method, why in found.refused.items())
+    left = f"<section><h2>Not audited</h2><ul>{refused}</ul></section>" if refused else ""
+    rows = ", ".join(map(str, found.sample.tolist()))
+    unfolded = f"<summary>The {found.n} rows of the sample</summary><p>{escape(rows)}</p>"
+    sample = f"<section><details>{unfolded}</details></section>"
+    foot = f'<p class="note">{escape(LIMITS)}</p><footer>Made by pellucid.</footer>'
+    main = f'<main class="page" id="main"><h1>{escape(title)}</h1>{parts}{left}{sample}{foot}</main>'
+    body = f"<body>{main}</body>"
+    write_bytes(f'<!doctype html>\n<html lang="en">{head(title)}{body}</html>\n'.encode(), path)
+    return Path(path)

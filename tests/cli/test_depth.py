@@ -1,0 +1,43 @@
+"""What builds up from layer to layer, on the command line."""
+
+from __future__ import annotations
+
+import json
+
+
+def test_curves_and_a_trace_on_a_page(call, run, tmp_path):
+    page = tmp_path / "depth.html"
+    drawings = tmp_path / "drawn"
+    code, out, err = call(
+        "layers", run, "--hierarchy", "--beside", run, "--trace", 1, "--out", page, "--svg", drawings
+    )
+    assert code == 0
+    assert "From layer to layer" in out
+    assert "The way to" in out
+    assert "untrained copies" in out
+    assert "Page written" in err
+    text = page.read_text()
+    assert text.count("<section>") == 3
+    assert "2 trained seeds" in text
+    assert "at random" in text
+    assert len(list(drawings.glob("*.svg"))) == 3
+
+
+def test_json_holds_what_was_asked_for(call, run):
+    code, out, _ = call("layers", run, "--trace", 0, "--swap", "--json")
+    assert code == 0
+    found = json.loads(out)["results"]
+    assert set(found) == {"layers", "trace"}
+    assert found["trace"]["instead"] == "swap"
+    assert found["trace"]["arrows"]
+
+
+def test_wrong_uses_end_in_a_sentence(call, run):
+    for asked, words in (
+        (["--trace", 9999], "Held-out rows are numbered"),
+        (["--beside", run], "say --hierarchy as well"),
+        (["--swap"], "say --trace ROW as well"),
+    ):
+        code, _, err = call("layers", run, *asked)
+        assert code == 2
+        assert words in err

@@ -1,0 +1,150 @@
+"""Figures of the layer page and the unit page: what they plot, and how they are written for a paper."""
+
+import dataclasses
+import io
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from figures import made
+from pellucid import figures
+from pellucid.errors import StoreError
+from pellucid.figures import Figure, Table, save_all
+from pellucid.layers import CoActivation, LayerGain, LayerRow, UnitEffects, areas_by_class, unit_values
+
+
+def row(**changed):
+    known = LayerRow("conv1", "ReLU", (8, 4, 4), 0, (3, 3), (1, 1), 0.5, 0.7, 0.02, None, 5.0, 8, 8)
+    return dataclasses.replace(known, **changed)
+
+
+def verdicts(figure):
+    return {line[0]: line[3] for line in figure.table.rows}
+
+
+def test_health_names_what_stands_out_with_its_threshold():
+    fine = figures.layer_health(row(gamma=0.4), 600, update_ratio=1e-3, gradient_norm=0.2)
+    assert "nothing stands out" in fine.alt
+    assert set(verdicts(fine).values()) == {"fine", ""}
+    ill = figures.layer_health(row(dead=0.6, saturated=0.5, gamma=3.0), 600, update_ratio=1e-6)
+    found = verdicts(ill)
+    assert found["dead units"] == "many units give nothing"
+    assert found["saturated values"] == "slopes are nearly gone"
+    assert found["mean ÷ spread (γ)"] == "far from zero"
+    assert found["step ÷ weight"] == "too slow"
+    assert "SageMaker" in ill.table.rows[0][4]
+    few = figures.layer_health(row(dead=0.6), 40)
+    assert "few inputs" in verdicts(few)["dead units"]
+
+
+def test_gamma_and_share_of_the_work_are_those_of_the_definition():
+    from pellucid.layers import summary
+
+    x = torch.randn(300, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 2.0, 3.0]) + 4
+    net = nn.Sequential(nn.Identity(), nn.Linear(3, 5), nn.Linear(5, 2))
+    found = summary(net, x, untrained_copy=False)
+    gamma = float(x.mean(0).norm() / x.std(0, correction=0).norm())
+    assert found.rows[0].gamma == pytest.approx(gamma, rel=1e-5)
+    assert [each.share for each in found.rows] == [0.0, 15 / 25, 10 / 25]
+
+
+def test_a_histogram_per_class_counts_every_input_once():
+    values = torch.tensor([[0.0], [0.1], [0.9], [1.0], [0.5], [0.5]])
+    answers = torch.tensor([0, 0, 1, 1, 2, 2])
+    found = unit_values(nn.Identity(), values, ".")
+    areas = areas_by_class(found, answers, 0)
+    drawn = figures.unit_classes(values[:, 0], answers, ("a", "b", "c"), areas)
+    left, right = drawn.chart["concat"]
+    assert drawn.table.rows[0][0] == "b"
+    assert drawn.table.rows[0][3] == 1.0
+    assert [point["auc"] for point in right["data"]["values"]] == sorted(areas.auc.tolist(), reverse=True)
+    bars = left["layer"][0]["data"]["values"]
+    assert {bar["i"] for bar in bars if bar["best"]} == {0}
+    assert max(bar["height"] for bar in bars) == 1.0
+    assert "tells b best" in drawn.alt
+
+
+def test_effects_without_a_changed_answer_are_drawn_by_the_lead():
+    flat = torch.zeros(3, dtype=torch.float64)
+    lead = torch.tensor([0.1, 0.5, 0.2], dtype=torch.float64)
+    still = UnitEffects(
+        "dense1", torch.arange(3), 1.0, flat, flat - 0.1, flat + 0.1, lead, lead - 0.1, lead + 0.1,
+        torch.zeros(3, 2), torch.arange(2), 50,
+    )  # fmt: skip
+    drawn = figures.effects(still)
+    assert drawn.chart["title"] == "lead of the right answer lost"
+    assert drawn.chart["data"]["values"][0] == pytest.approx(
+        {"unit": "unit 1", "drop": 0.5, "low": 0.4, "high": 0.6}
+    )
+    assert "No answer changed" in drawn.note
+    assert "unit 1 costs most" not in drawn.alt
+
+
+def test_companions_are_signed_and_beside_the_untrained_number():
+    found = CoActivation(
+        "conv1", torch.tensor([[1], [0]]), torch.tensor([[-0.8], [-0.8]]), torch.tensor([0.3, 0.2]), 40
+    )
+    one = figures.co_activation(found, unit=0)
+    assert one.table.rows == (("unit 1", pytest.approx(-0.8)),)
+    assert "0.30" in one.alt
+    every = figures.co_activation(found)
+    assert every.chart["encoding"]["color"]["scale"]["domain"] == [-1, 1]
+    assert "0.20 untrained" in every.alt
+
+
+def test_what_a_layer_adds_shows_inputs_that_are_read_otherwise():
+    data = made.digits()
+    rows = torch.arange(6)
+    truth = data.answers[rows]
+    before, after = truth.clone(), truth.clone()
+    before[2] = (truth[2] + 1) % 10
+    after[4] = (truth[4] + 1) % 10
+    found = LayerGain(
+        "conv1", "conv1:in", 5 / 6, 5 / 6, 0.0, -0.3, 0.3, 0.1, rows, truth, before, after, torch.ones(6), 50
+    )
+    assert found.changed().tolist() == [2, 4]
+    drawn = figures.layer_gain(found, data)
+    assert [line[0] for line in drawn.table.rows] == [2, 4]
+    assert "No gain or loss is shown" in drawn.alt
+    assert "2 of 2 changed readings drawn" in drawn.note
+
+
+def test_units_are_drawn_in_order_and_the_rest_is_counted():
+    found = made.found()
+    values = unit_values(nn.Flatten(), made.digits().inputs, ".", units=found.units)
+    values = dataclasses.replace(values, site=found.site)
+    middle = dataclasses.replace(found, values=found.values[:, :2], rows=found.rows[:, :2])
+    first = figures.unit_grid(found, middle, made.digits(), values=values, limit=2)
+    rest = figures.unit_grid(found, middle, made.digits(), values=values, limit=9, first=2)
+    total = len(found.units)
+    assert len(first.chart["concat"]) == 2
+    assert len(rest.chart["concat"]) == total - 2
+    assert first.note.startswith(f"2 of {found.total} units drawn")
+    assert "after the first 2" in rest.note
+    assert len(first.table.rows) == total
+
+
+def test_drawings_for_a_paper_stand_alone(tmp_path):
+    chart = {"mark": "bar", "data": {"values": [{"x": 1, "y": 2}]}}
+    chart["encoding"] = {"x": {"field": "x", "type": "nominal"}, "y": {"field": "y", "type": "quantitative"}}
+    one = Figure("Bars of A & B", "One bar < two.", chart, None, Table(("x",), ((1,),)))
+    raster = Figure("Raster", "Grey.", None, figures.picture(torch.eye(4)[None]).raster, Table((), ()))
+    svg, other = save_all([one, raster], tmp_path / "new")
+    assert svg.name == "01-bars-of-a-b.svg"
+    text = svg.read_text()
+    assert "currentColor" not in text
+    assert "inherit" not in text
+    assert "Liberation Sans" in text
+    assert "<title>Bars of A &amp; B</title><desc>One bar &lt; two.</desc>" in text
+    assert "<image" not in text
+    width = int(re.search(r'<image width="(\d+)"', other.read_text()).group(1))
+    from PIL import Image
+
+    assert width == Image.open(io.BytesIO(raster.raster)).width
+    pdf = one.save(tmp_path / "one.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="no folder"):
+        save_all([one], tmp_path / "file")

@@ -1,0 +1,167 @@
+"""One unit, or one element of a dictionary, as a page."""
+
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+import pellucid
+from layers.nets import conv, trained
+from pellucid import figures, tasks
+from pellucid._core import load, predict, save
+from pellucid._core._units import by_unit
+from pellucid.errors import InputError, TargetError
+from pellucid.evidence import unit_matters
+from pellucid.inputs import ImageSpec
+from pellucid.layers import exemplars, matrix_factorisation, unit_effects, with_elements
+from pellucid.report import unit_page
+
+
+@pytest.fixture(scope="module")
+def subject():
+    x = torch.rand(260, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0, :4].mean((1, 2)) > x[:, 0, 4:].mean((1, 2))).long()
+    net = trained(conv(), x, y, 80)
+    net[4] = nn.Linear(64, 2)
+    data = (x, y)
+    return pellucid.open(trained(net, x, y, 40), data=data, spec=ImageSpec(), classes=["below", "above"])
+
+
+@pytest.fixture(scope="module")
+def page(subject):
+    return pellucid.unit_of(subject, "1", 2, steps=8)
+
+
+def activation(subject, page, site="1"):
+    seen = []
+    module = subject.model.get_submodule(site)
+    handle = module.register_forward_hook(lambda _, __, out: seen.append(by_unit(subject.model, out, site)))
+    with torch.no_grad():
+        subject.model(page.real.inputs)
+    handle.remove()
+    return seen[0].amax(2)
+
+
+def test_every_part_is_what_a_slow_loop_finds(subject, page):
+    values = activation(subject, page)
+    assert torch.allclose(page.values.values[:, 0], values[:, 2])
+    assert page.strongest.rows[0].tolist() == values[:, 2].argsort(descending=True)[:10].tolist()
+    for i, k in enumerate(page.areas.classes.tolist()):
+        area = roc_auc_score((page.groups == k).numpy(), values[:, 2].numpy())
+        assert float(page.areas.auc[i]) == pytest.approx(area, abs=1e-9)
+        assert page.areas.low[i] <= page.areas.auc[i] <= page.areas.high[i]
+    r = torch.corrcoef(values.T)[2].abs()
+    r[2] = 0
+    assert page.together.partners[2, 0] == r.argmax()
+    assert page.effects.units[0] == 2
+    assert len(page.effects.units) == 4
+    assert page.matters == unit_matters(page.effects)
+    assert page.matters.control == pytest.approx(float(page.effects.margin[1:].median()))
+
+
+def test_the_page_shows_it_beside_its_controls(page, tmp_path):
+    titles = [each.title for each in page.figures()]
+    assert titles[0] == "Real inputs of unit 2 of 1"
+    assert "What it sees of an input" in titles
+    assert "Which classes unit 2 of 1 tells" in titles
+    assert all(each.alt and each.table.rows for each in page.figures())
+    html = unit_page(page, tmp_path / "unit.html", name="net").read_text()
+    assert "<script" not in html
+    assert "Synthetic: 2 pictures" in html
+    assert "of an untrained copy" in html
+    assert "Does it matter to the model?" in html
+    again = load(save(page, tmp_path / "page.safetensors"))
+    assert torch.equal(again.values.values, page.values.values)
+
+
+def test_mistakes_are_told(subject, page):
+    with pytest.raises(TargetError, match="numbered 0 to 3"):
+        pellucid.unit_of(subject, "1", 9)
+    made = matrix_factorisation(subject.model, subject.data.inputs, "1", width=3, shuffled_control=False)
+    with pytest.raises(InputError, match="dictionary is of '1'"):
+        pellucid.unit_of(subject, "2", 0, dictionary=made)
+    with pytest.raises(InputError, match=r"no dictionary 'nfm'.*nmf"):
+        pellucid.dictionary_of(subject, "1", "nfm")
+
+
+def test_regression_has_a_unit_page_by_thirds_of_the_answer():
+    x = torch.rand(150, 3, generator=torch.Generator().manual_seed(0))
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    page = pellucid.unit_of(pellucid.open(net, data=(x, x.sum(1))), "0", 1, steps=0)
+    assert page.group_names[0].startswith("lowest third of")
+    assert page.effects is None
+    assert page.pictures is None
+    assert "Which classes" in page.figures()[1].title
+
+
+def test_a_network_with_elements_answers_as_before_and_loses_one_direction_at_a_time(subject, page):
+    x, net = page.real.inputs, subject.model
+    made = matrix_factorisation(net, subject.data.inputs, "1", width=3, shuffled_control=False)
+    whole = with_elements(net, made)
+    assert torch.equal(predict(whole, x), predict(net, x))
+    found = exemplars(whole, x, "elements", k=4)
+    assert found.boxes is not None
+    effects = unit_effects(whole, x, page.real.answers, "elements")
+
+    # by hand: the layer without what the element's code is above its mean, and on from there
+    with torch.no_grad():
+        layer = net[:2](x)
+        vectors = layer.movedim(1, -1)
+        codes = made.codes(vectors)
+        assert torch.equal(found.values[:, 0], codes.flatten(0, 2).amax(0))
+        for element in range(3):
+            changed = codes.clone()
+            changed[..., element] = codes[..., element].mean()
+            moved = vectors + made.scale * ((changed - codes) @ made.decoder)
+            right = (net[2:](moved.movedim(-1, 1)).argmax(1) == page.real.answers).double().mean()
+            assert effects.accuracy - float(effects.drop[element]) == pytest.approx(float(right), abs=1e-9)
+    assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_elements_have_the_page_of_a_unit_with_the_dictionary_on_top(subject, tmp_path):
+    found = tasks.dictionary_of(subject, "1", "nmf", width=3, steps=4)
+    assert [each.title for each in found.figures()] == [
+        "A dictionary of 1",
+        "Elements of the nmf dictionary of 1",
+    ]
+    assert found.made.shuffled is not None
+    page = pellucid.unit_of(subject, "1", 2, dictionary=found.made, steps=4)
+    assert page.name == "element 2 of nmf dictionary of 1"
+    assert torch.equal(page.strongest.rows[0, :6], found.units.strongest.rows[2])
+    html = unit_page(page, tmp_path / "element.html").read_text()
+    assert "shuffled weights" in html
+    assert html.index("The dictionary") < html.index("Real inputs that move it")
+
+
+def test_few_inputs_leave_wide_intervals_and_a_warning(tmp_path):
+    x = torch.eye(2).repeat(4, 1)
+    net = nn.Linear(2, 2, bias=False)
+    with torch.no_grad():
+        net.weight.copy_(torch.eye(2) * 9)
+    page = pellucid.unit_of(pellucid.open(net, data=(x, torch.tensor([0, 1] * 4))), ".:in", 0, steps=0)
+    assert float(page.areas.auc.max()) == 1
+    assert 0 < float(page.areas.low.max()) < 0.95
+    assert "every number here is rough" in unit_page(page, tmp_path / "few.html").read_text()
+    untouched = unit_effects(nn.Linear(2, 2), x, torch.tensor([0, 1] * 4), ".:in")
+    assert bool((untouched.high > untouched.low).all())
+
+
+def test_matters_needs_more_than_the_middle_unit(page):
+    import dataclasses
+
+    effects = page.effects
+    alike = torch.full_like(effects.margin, 0.5)
+    certain = dataclasses.replace(effects, margin=alike, margin_low=alike - 0.1, margin_high=alike + 0.1)
+    assert unit_matters(certain).word == "mixed"
+    best = alike.clone()
+    best[0] = 2.0
+    assert unit_matters(dataclasses.replace(certain, margin=best, margin_low=best - 0.1)).word == "passed"
+    unsure = dataclasses.replace(certain, margin_low=alike - 0.6)
+    assert unit_matters(unsure).word == "failed"
+    assert "stand in for each other" in unit_matters(unsure).note
+
+
+def test_a_figure_of_companions_needs_a_unit_that_is_there(page):
+    with pytest.raises(InputError, match="units 0 to 3"):
+        figures.co_activation(page.together, unit=7)
+    assert "go together most" in figures.co_activation(page.together).alt
