@@ -108,7 +108,7 @@ def activation_maximization(
 
     Cost:
         One pass over the data and at most units × seeds × steps rows forward and backward, each ended at the
-        layer; then up to 2,000 rows and U × (seeds + 8) forward for the measures of trust. The control takes
+        layer; then up to 500 rows and U × (seeds + 8) forward for the measures of trust. The control takes
         a pass over the data per twin and once or more often the same rows.
 
     Limits:
