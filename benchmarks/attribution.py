@@ -21,6 +21,7 @@ from pellucid._core import Compute
 from pellucid.attribution import integrated_gradients, occlusion, saliency
 
 BATCH, STEPS, CHUNK = 32, 50, Compute().batch_size
+EQUAL = Compute(batch_size=CHUNK)
 
 
 @dataclass
@@ -194,13 +195,13 @@ def saliency_by_hand(on):
 
 
 def path_by_hand(on):
-    found = integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre")
+    found = integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre", compute=EQUAL)
     values, gap = hand_integrated_gradients(on.model, on.x, on.classes, CHUNK)
     assert torch.allclose(found.values, values, atol=1e-5)
     assert torch.allclose(found.gap, gap, atol=1e-4)
     return row(
         "integrated_gradients ÷ by hand", on.net,
-        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre"),
+        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre", compute=EQUAL),
         lambda: hand_integrated_gradients(on.model, on.x, on.classes, CHUNK),
         max(3, on.rounds // 3), 1, 1.10,
     )  # fmt: skip
@@ -208,7 +209,9 @@ def path_by_hand(on):
 
 def memory(on):
     """Peak of 50 steps against the same by hand: neither holds more than a chunk."""
-    ours = peak_bytes(lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre"))
+    ours = peak_bytes(
+        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre", compute=EQUAL)
+    )
     theirs = peak_bytes(lambda: hand_integrated_gradients(on.model, on.x, on.classes, CHUNK))
     ratio = ours / theirs
     found = Row("peak memory of 50 steps ÷ by hand", on.net, ours / 1e6, theirs / 1e6, ratio, "≤ 1.10",
@@ -233,11 +236,11 @@ def path_captum(on, captum):
             on.x, target=on.classes, n_steps=STEPS, internal_batch_size=CHUNK, return_convergence_delta=True
         )
 
-    ours = integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre")
+    ours = integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre", compute=EQUAL)
     assert torch.allclose(ours.values, peer()[0].detach(), atol=1e-5)
     return row(
         f"integrated_gradients ÷ captum, chunk {CHUNK}", on.net,
-        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre"),
+        lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre", compute=EQUAL),
         peer, max(3, on.rounds // 3), 1, 1.0,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ import time
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, predict
+from pellucid._core import predict
 from pellucid.data import planted_patch, verify_plant
 from pellucid.layers import (
     exemplars_of,
@@ -85,10 +85,10 @@ def exemplars_cost(runs: int) -> None:
         times: dict[str, list[float]] = {"plain": [], "exemplars": []}
         for _ in range(runs):
             began = time.process_time()
-            predict(model, x, compute=Compute())
+            predict(model, x)
             times["plain"].append(time.process_time() - began)
             began = time.process_time()
-            exemplars_of(model, x, sites, k=9, compute=Compute())
+            exemplars_of(model, x, sites, k=9)
             times["exemplars"].append(time.process_time() - began)
         plain, ours = stats.median(times["plain"]), stats.median(times["exemplars"])
         print(

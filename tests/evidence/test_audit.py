@@ -13,7 +13,7 @@ from pellucid.cli._json import to_json
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence import audit, infidelity, responses
 from pellucid.figures import figures_of
-from pellucid.inputs import ImageSpec
+from pellucid.inputs import Column, ImageSpec, TabularSpec
 
 
 def rows(n=40, width=12, seed=0):
@@ -143,6 +143,17 @@ def test_the_shortcut_is_found_by_what_looks_at_the_input(digits):
     assert found.plant.effect > 1
     assert found.plant.area == pytest.approx(1 / 16)
     assert found.rows[0].name == "grad_cam"
+
+
+def test_a_category_whose_slots_sum_to_one_can_hold_a_shortcut():
+    generator = torch.Generator().manual_seed(0)
+    slots = torch.eye(6)[torch.randint(6, (40,), generator=generator)]
+    x = torch.cat([slots, 0.1 * rows(40, 8)], 1)
+    spec = TabularSpec((Column("kind", levels=tuple("abcdef")), *(Column(f"c{k}") for k in range(8))))
+    found = audit(nn.Linear(14, 2), x, 0, {"a": input_x_gradient}, spec=spec, fills=(), metrics=())
+    assert found.plant.where == "kind"
+    assert 0.5 < found.plant.effect < 6
+    assert found.plant.rows[0].word == "passed"
 
 
 def test_words_get_no_shortcut_and_say_so():

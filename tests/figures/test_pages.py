@@ -91,7 +91,7 @@ def test_companions_are_signed_and_beside_the_untrained_number():
     assert "0.30" in one.alt
     every = figures.co_activation(found)
     assert every.chart["encoding"]["color"]["scale"]["domain"] == [-1, 1]
-    assert "0.25 untrained" in every.alt
+    assert "0.20 untrained" in every.alt
 
 
 def test_what_a_layer_adds_shows_inputs_that_are_read_otherwise():

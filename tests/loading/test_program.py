@@ -16,6 +16,7 @@ from pellucid.attribution import deep_lift
 from pellucid.errors import LoadError
 from pellucid.inputs import ImageSpec
 from pellucid.loading import open_program
+from pellucid.loading._program_rules import harmless
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +84,30 @@ def another_argument(module):
     module["module_call_graph"][0]["signature"]["forward_arg_names"] = ["x=__import__('os')"]
 
 
+def sized(formula):
+    """The same formula for every size that is not a number."""
+    return lambda text: re.sub(r'"expr_str": "[^"]*"', f'"expr_str": "{formula}"', text)
+
+
+def enlarged(text):
+    """Every tensor repeats its first element."""
+    tree = json.loads(text)
+    for held in tree.get("config", {}).values():
+        held["tensor_meta"]["sizes"] = [{"as_int": 40_000}, {"as_int": 40_000}]
+        held["tensor_meta"]["strides"] = [{"as_int": 0}, {"as_int": 0}]
+    return json.dumps(tree)
+
+
 HOSTILE = {
     "an operation": (
         lambda t: t.replace("torch.ops.aten.relu.default", "torch.os.system"), "torch.os.system"),
     "an operation on files": (
         lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.aten.save.default"), "aten.save"),
+    "an operation on bare memory": (
+        lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.aten.set_.source_Tensor"), "aten.set_"),
+    "one that trusts indices": (
+        lambda t: t.replace("torch.ops.aten.relu.", "torch.ops.aten._sparse_coo_tensor_unsafe."),
+        "_sparse_coo_tensor_unsafe"),
     "one that calls another": (
         lambda t: t.replace("torch.ops.aten.relu.default", "torch.ops.higher_order.run_with_rng_state"),
         "run_with_rng_state"),
@@ -101,6 +121,12 @@ HOSTILE = {
     "code as an argument": (described(another_argument), "a name belongs"),
     "code as a parameter": (lambda t: t.replace(".weight", ".weight\\\"),exit(\\\""), "a name belongs"),
     "a way out of the module": (lambda t: t.replace('.weight"', '.__class__"'), "a name belongs"),
+    "a power of powers": (sized("9**9**9**9"), "is no formula"),
+    "a power by name": (sized("Mod(Pow(Integer(3), Integer(99999999)), Integer(7))"), "is no formula"),
+    "a power in a base": (
+        sized("Pow(Mul(Integer(2), Pow(Integer(9), Integer(9))), Integer(9))"), "is no formula"),
+    "a formula without end": (sized("Max(" + "1, " * 1000 + "1)"), "is no formula"),
+    "a tensor of little that says it is large": (enlarged, "far larger than the file"),
     "a module to import": (
         structured("builtins.tuple", json.dumps({"__enum__": True, "fqn": "antigravity:A", "name": "A"})),
         "no plain nesting"),
@@ -161,3 +187,16 @@ def test_compiled_libraries_and_other_files_are_refused(program, tmp_path):
         open_program(text)
     with pytest.raises(LoadError, match="does not exist"):
         pellucid.open(tmp_path / "absent.pt2", spec=ImageSpec(channels=2))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "Add(Mul(Integer(2), Symbol('s77', integer=True)), Integer(1))",
+        "Pow(Symbol('s77', integer=True), Integer(2))",
+        "Symbol('s77', positive=True, integer=True)**2 - 1",
+        "FloorDiv(Symbol('s1', integer=True), Integer(-16))",
+    ],
+)
+def test_sizes_that_torch_writes_pass(formula):
+    assert harmless({"expr_str": formula}) == {"expr_str": formula}

@@ -22,6 +22,7 @@ FEW = {
     "edge_attribution": {"most": 2, "draws": 1},
     "attribution_patching": {"draws": 2},
     "linear_probes": {"width": 64},
+    "activation_atlas": {"grid": 2, "least": 2, "positions": 1},
 }
 PATIENT = Compute(batch_size=32)
 

@@ -21,7 +21,7 @@ def reader() -> pellucid.Subject:
     x = spec.encode(some)
     answers = torch.arange(60) % 2
     data = Dataset("films", x, answers, spec, ("bad", "good"), torch.zeros(60, dtype=torch.int8))
-    return pellucid.open(text_cnn(spec.size, 2, channels=6), data=data)
+    return pellucid.open(text_cnn(spec.size, 2, channels=6).eval(), data=data)
 
 
 def test_units_are_made_beside_their_strongest_texts(reader: pellucid.Subject) -> None:

@@ -157,7 +157,7 @@ def test_elements_have_the_page_of_a_unit_with_the_dictionary_on_top(subject, tm
     assert html.index("The dictionary") < html.index("Real inputs that move it")
 
 
-def test_few_inputs_leave_wide_intervals(subject):
+def test_few_inputs_leave_wide_intervals_and_a_warning(tmp_path):
     x = torch.eye(2).repeat(4, 1)
     net = nn.Linear(2, 2, bias=False)
     with torch.no_grad():
@@ -165,6 +165,7 @@ def test_few_inputs_leave_wide_intervals(subject):
     page = pellucid.unit_of(pellucid.open(net, data=(x, torch.tensor([0, 1] * 4))), ".:in", 0, steps=0)
     assert float(page.areas.auc.max()) == 1
     assert 0 < float(page.areas.low.max()) < 0.95
+    assert "every number here is rough" in unit_page(page, tmp_path / "few.html").read_text()
     untouched = unit_effects(nn.Linear(2, 2), x, torch.tensor([0, 1] * 4), ".:in")
     assert bool((untouched.high > untouched.low).all())
 

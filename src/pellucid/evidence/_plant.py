@@ -19,6 +19,7 @@ from pellucid.evidence._responses import Responses, responses
 
 STRENGTH = 3.0  # of the shortcut, in spreads of what the masks do to the score
 LEAST = 0.05  # share of the map that has to move to the shortcut: slight shifts have other reasons
+CANCELS = 0.1  # of the sizes in a part, below which their sum says too little
 PIECES = 4  # of each axis of a picture: the shortcut takes one of 16 squares
 
 
@@ -159,12 +160,26 @@ def _planted(
     spec: InputSpec | None,
     compute: Compute,
 ) -> Shortcut:
-    read = ((x - start) * part).flatten(1).sum(1).abs().mean()
-    weight = part.to(x) * (STRENGTH * spread / float(read.clamp(min=1e-12)))
+    weight = _direction(x - start, part, compute.seed)
+    read = ((x - start) * weight).flatten(1).sum(1).abs().mean()
+    weight = weight * (STRENGTH * spread / float(read.clamp(min=1e-12)))
     outputs = predict(model, x[:1], spec=spec, compute=compute)
     count = outputs.shape[1] if outputs.ndim == 2 else 1
     signs = 1.0 - 2.0 * (torch.arange(count, device=x.device) % 2)
     return Shortcut(model, weight, start.mean(0), signs.to(x))
+
+
+def _direction(apart: Tensor, part: Tensor, seed: int) -> Tensor:
+    """What the shortcut reads of its part: the sum; where that cancels, a sum with signs drawn at random.
+
+    It cancels in a wave, and in a category, whose slots always sum to 1.
+    """
+    plain = part.to(apart)
+    whole, size = (one.flatten(1).sum(1).abs().mean() for one in (apart * plain, apart.abs() * plain))
+    if float(whole) >= CANCELS * float(size):
+        return plain
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 198_491_317)
+    return plain * (torch.randint(2, part.shape, generator=generator) * 2.0 - 1).to(apart)
 
 
 def _part(x: Tensor, start: Tensor, seen: Responses, spec: InputSpec | None) -> tuple[Tensor, str]:

@@ -85,8 +85,8 @@ def activation_maximization(
         transforms: how each input is changed at random, by itself, before every look at it: ``"jitter"``
             moves it by up to a sixteenth of its side; ``"full"`` also stretches it by up to 10 % and turns it
             by up to 10°; axes below 16 pixels stay as they are, sounds change along time only. ``"auto"`` is
-            ``"jitter"``: seeds agree more and values survive a shift; ``"full"`` made no number better, though
-            shapes on large pictures look cleaner.
+            ``"jitter"``: seeds agree more and values survive a shift; ``"full"`` made no number better,
+            though shapes on large pictures look cleaner.
         diversity: how strongly seeds of one objective are held apart; 0 not at all.
         diversity_at: layer, at or before ``site``, whose Gram matrices are compared; ``None`` for ``site``.
         untrained_control: whether to run the same recipe on untrained twins.
@@ -108,7 +108,7 @@ def activation_maximization(
 
     Cost:
         One pass over the data and at most units × seeds × steps rows forward and backward, each ended at the
-        layer; then up to 2,000 rows and U × (seeds + 8) forward for the measures of trust. The control takes
+        layer; then up to 500 rows and U × (seeds + 8) forward for the measures of trust. The control takes
         a pass over the data per twin and once or more often the same rows.
 
     Limits:

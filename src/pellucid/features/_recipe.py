@@ -20,7 +20,7 @@ from pellucid.features._objectives import Logit, Objective, Unit, number_of
 from pellucid.features._origins import Origins
 from pellucid.features._pulls import Diversity
 from pellucid.features._statistics import Statistics
-from pellucid.features._trust import NATURAL, Trusted, goal_values, measured
+from pellucid.features._trust import MOST, NATURAL, Trusted, goal_values, measured
 from pellucid.features._views import Views
 
 REAL = 3
@@ -86,7 +86,7 @@ class Recipe:
 
     def measures(self, count: int) -> int:
         """Rows by which pictures of so many objectives are measured."""
-        return len(self.sample) + count * (self.seeds + NATURAL)
+        return min(MOST, len(self.sample)) + count * (self.seeds + NATURAL)
 
     @property
     def trials(self) -> int:
@@ -101,7 +101,7 @@ class Recipe:
     @property
     def control_work(self) -> int:
         """Rows through all untrained twins."""
-        looks = len(self.data) + len(self.sample)
+        looks = len(self.data) + min(MOST, len(self.sample))
         return self.twins * looks + self.trials * (self.seeds * self.steps + self.seeds + NATURAL)
 
     def some(self, which: Tensor) -> Recipe:
@@ -292,7 +292,7 @@ def _rescue(model: nn.Module, recipe: Recipe, goals: Goals) -> Callable[[Tensor]
 
 def _movers(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
     """Sample numbers ``[U, seeds]`` with the largest values of each goal at the canvas's place."""
-    values = goal_values(model, recipe, goals)
+    values = goal_values(model, recipe, goals, recipe.sample)
     return values.sort(dim=1, descending=True, stable=True).indices[:, : recipe.seeds]
 
 

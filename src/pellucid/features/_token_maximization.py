@@ -41,8 +41,8 @@ def token_maximization(
     ``max_t a_u(t)`` over texts t of L tokens, ``a_u`` the largest value of unit u over its positions. It
     starts from stretches of real texts. In each step the gradient ``g_i`` in the vector of the token at each
     place i orders exchanges by what they promise, ``g_i · (e(w) − e(t_i))``; the first of every place,
-    ``candidates`` in all, are read by the network and the best one is kept if it is better. A text that gained
-    nothing from four portions of candidates stops. Special tokens stay where a text has them.
+    ``candidates`` in all, are read by the network and the best one is kept if it is better. A text that
+    gained nothing from four portions of candidates stops. Special tokens stay where a text has them.
 
     Distance is (1 + tokens to exchange for the nearest real stretch of that length, order aside) ÷ (1 + the
     same between a real stretch and its nearest neighbour, in the median); agreement is the share of tokens

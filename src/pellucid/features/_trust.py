@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pellucid.features._recipe import Control, Recipe
 
 NATURAL = 8
+MOST = 500  # real inputs that a network is shown for the measures; untrained twins see as many
 APART = 0.05
 
 
@@ -83,18 +84,19 @@ def measured(
     model: nn.Module, recipe: Recipe, goals: Goals, made: Tensor, reached: Tensor, second: nn.Module | None
 ) -> Trusted:
     """All measures of pictures ``[U, S, …]`` made on a network; ``second`` learned the same by itself."""
-    values = goal_values(model, recipe, goals)
+    sample = recipe.sample[:MOST]
+    values = goal_values(model, recipe, goals, sample)
     skipped = max(NATURAL, recipe.seeds)
     pairs = Pairs.of(values, min(skipped, max(1, values.shape[1] // 4)))
-    real = recipe.sample[pairs.models[:, :NATURAL].to(recipe.sample.device)]
-    by_picture = likeness(made, recipe.nearness)
+    real = sample[pairs.models[:, :NATURAL].to(sample.device)]
+    by_picture = likeness(made, recipe.nearness, len(sample))
     top = made[torch.arange(len(made)), reached.argmax(1)]
     return Trusted(
         pairs,
         pairs.told(by_picture),
-        pairs.told(likeness(real, recipe.nearness)),
+        pairs.told(likeness(real, recipe.nearness, len(sample))),
         pairs.others(by_picture),
-        paths(model, recipe.site, made, real, recipe.sample, recipe.how),
+        paths(model, recipe.site, made, real, sample, recipe.how),
         None
         if second is None
         else transfer(
@@ -105,19 +107,19 @@ def measured(
             recipe.canvas.place,
             top,
             pairs.models[:, :NATURAL],
-            recipe.sample,
+            sample,
             recipe.how,
         ),
     )
 
 
-def goal_values(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
-    """Each goal's value ``[U, n]`` for the sample, at the canvas's place."""
+def goal_values(model: nn.Module, recipe: Recipe, goals: Goals, sample: Tensor) -> Tensor:
+    """Each goal's value ``[U, n]`` for inputs as large as the canvas, at its place."""
     how = Compute(recipe.how.batch_size, recipe.how.seed)
     place = 0 if goals.whole else recipe.canvas.place
     parts = [
         goals.every(by_unit(model, seen[recipe.site], recipe.site))[:, :, place].double().cpu()
-        for _, seen in activations(model, recipe.sample, [recipe.site], stop=recipe.site, compute=how)
+        for _, seen in activations(model, sample, [recipe.site], stop=recipe.site, compute=how)
     ]
     return torch.cat(parts).T
 

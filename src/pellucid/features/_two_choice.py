@@ -71,9 +71,9 @@ class Pairs:
         return low, high
 
 
-def likeness(shown: Tensor, near: Nearness) -> Tensor:
-    """``[U, n]``: mean cosine of each real input with pictures ``[U, S, …]``, the data's mean taken off."""
-    real = torch.nn.functional.normalize(near.real - near.mean, dim=1)
+def likeness(shown: Tensor, near: Nearness, most: int | None = None) -> Tensor:
+    """``[U, n]``: mean cosine of real inputs with pictures ``[U, S, …]``, the data's mean taken off."""
+    real = torch.nn.functional.normalize(near.real[:most] - near.mean, dim=1)
     flat = torch.nn.functional.normalize(shown.flatten(2).float().to(real) / near.scale - near.mean, dim=2)
     return (flat.mean(1) @ real.T).cpu()
 

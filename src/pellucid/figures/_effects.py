@@ -107,8 +107,8 @@ def _alt(found: UnitEffects) -> str:
     if not bool((found.drop != 0).any()):
         lead = int(found.margin.argmax())
         return (
-            f"Without any of {counted(len(found.units), 'unit')} of {found.site} the accuracy stays; the lead of "
-            f"the right answer falls most without unit {int(found.units[lead])}, by "
+            f"Without any of {counted(len(found.units), 'unit')} of {found.site} the accuracy stays; the "
+            f"lead of the right answer falls most without unit {int(found.units[lead])}, by "
             f"{number(float(found.margin[lead]))}."
         )
     return (

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 LINE = 420  # pixels of a line of text
+HEARD = 230  # pixels of a piece in seconds and hertz
 
 
 def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9, tile: int = 44) -> Figure:
@@ -153,13 +154,16 @@ def _real_card(real: Real, found: Exemplars, i: int, k: int, tile: int) -> Spec:
     tiles = real.tiles(unit, k)
     across = max(1, len(tiles)) * (tile + GAP) - GAP
     largest = f"largest {number(float(found.values[i].max()))}"
+    below: list[Spec] = []
     if real.data is not None and isinstance(real.data.spec, AudioSpec) and found.boxes is not None:
-        largest = f"{piece_heard(found, real.data.spec, i, 0)}: {largest}"
+        said = f"strongest {piece_heard(found, real.data.spec, i, 0)}"
+        across = max(across, HEARD)
+        below = [text(0, 24 + tile, said, faint=True, limit=across)]
     layers = [
         text(0, 0, f"unit {unit}", size=12, bold=True),
         text(across, 0, largest, faint=True, align="right"),
     ]
-    return panel(across, 20 + tile, [*layers, *strip(tiles, tile, 0)])
+    return panel(across, 20 + tile + 18 * len(below), [*layers, *strip(tiles, tile, 0), *below])
 
 
 def answer_of(dataset: Dataset, row: int) -> str:

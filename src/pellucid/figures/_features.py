@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 WIDTH, TEXT, WIDER = 300, 460, 400  # of a card
 GAP = 3
 FACES = 6
+WORDS = 225  # the longest word of evidence with its sign, in pixels
 PAPER, FAINTEST, MATTERS = 0.6, 0.25, 0.8  # what shows through, how much stays, quantile that is opaque
 
 
@@ -96,7 +97,8 @@ def _chart(
         told = " ".join(part for part in (drawn.note, lasting(pictures.pictures, spec)) if part)
         return panels(cards, columns=2), told
     if drawn is not None:
-        wide = max(width, 44 * _tiles(pictures, k))
+        longest = max((_aside(pictures.label(i)) for i in range(shown)), default=0)
+        wide = max(width, 44 * _tiles(pictures, k), longest + WORDS)
         cards = [_card(pictures, real, i, k, wide, fade=fade) for i in range(shown)]
         told = f"{_sides(pictures)} {drawn.note}".strip()
         if fade and pictures.importance is not None:
@@ -112,6 +114,11 @@ def _chart(
         f"the best made row. Evidence: {key(pictures.words[:shown])}."
     )
     return columns(pictures, _labels(pictures, shown)), told
+
+
+def _aside(name: str) -> int:
+    """Where the word of evidence stands beside a name, in pixels."""
+    return max(70, 14 + 7 * min(len(name), 22))
 
 
 def _tiles(pictures: FeaturePictures, k: int) -> int:
@@ -186,7 +193,7 @@ def _card(pictures: FeaturePictures, real: Real, i: int, k: int, width: int, *, 
     found = real.of(i, k)
     tile = max(16, (width - 22) // max(1, len(first) + len(made) + len(found)) - GAP)
     name = pictures.label(i)
-    aside = min(width / 2, max(70, 14 + 7 * len(name)))
+    aside = min(width / 2, _aside(name))
     layers = [
         text(0, 0, name, size=12, bold=True, limit=aside - 6),
         *word(aside, 0, pictures.words[i], limit=width - aside - 16),
@@ -222,7 +229,12 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
         first = "no real input moves it above zero"
     if pictures.origin_values is not None:
         began = number(float(pictures.origin_values[i] / pictures.largest[i]), 2)
-        first = f"from {began} × to {number(ratio, 2)} × the largest{beside}"
+        ways = (
+            "from {} × to {} ×"
+            if pictures.params.get("method") == "accentuation"
+            else "itself {} ×, made {} ×"
+        )
+        first = f"{ways.format(began, number(ratio, 2))} the largest{beside}"
     distance, agree = number(float(pictures.distance[i]), 2), number(float(pictures.agreement[i]), 2)
     control = number(float(pictures.untrained_agreement[i]), 2)
     if pictures.moved is not None:

@@ -28,7 +28,7 @@ def attention_heads(found: AttentionHeads, *, row: int = 0, tokens: Sequence[str
     Args:
         found: from :func:`pellucid.layers.attention_heads`.
         row: which of the inputs whose maps were kept.
-        tokens: what the positions are called.
+        tokens: what the positions are called; positions after the last name are left out, such as padding.
 
     Returns:
         Figure; heads beyond the 16 most needed are counted in the note.
@@ -42,10 +42,11 @@ def attention_heads(found: AttentionHeads, *, row: int = 0, tokens: Sequence[str
     """
     if not 0 <= row < len(found.weights):
         raise InputError(f"row: maps of {counted(len(found.weights), 'input')} were kept, got row {row}.")
-    need = found.moved if found.effects is None else found.effects.drop
-    order = need.argsort(descending=True, stable=True).tolist()
+    lost = found.moved * 0 if found.effects is None else found.effects.drop
+    order = sorted(range(len(found.moved)), key=lambda head: (-float(lost[head]), -float(found.moved[head])))
     maps = array(found.weights[row])
     names = [str(name) for name in tokens[: maps.shape[-1]]]
+    maps = maps[:, : len(names), : len(names)] if names else maps
     drawn = [_map(found, head, maps[head], names) for head in order[:_MOST]]
     body = tuple(
         (
@@ -62,12 +63,12 @@ def attention_heads(found: AttentionHeads, *, row: int = 0, tokens: Sequence[str
     columns = ["head", "keys attended", "untrained", "output moved", "95 %"]
     columns += ["accuracy lost", "its 95 %"] if found.effects is not None else []
     note = (
-        f"{min(len(order), _MOST)} of {counted(len(order), 'head')} shown, for input {row}; each effect is "
-        f"that of holding the head at its mean, over {counted(found.n, 'input')}. Queries run down, keys to "
-        f"the right. {found.note}"
+        f"{min(len(order), _MOST)} of {counted(len(order), 'head')} shown, for input {row}; each "
+        f"effect is that of holding the head at its mean, over {counted(found.n, 'input')}. Queries run "
+        f"downwards, keys to the right. {found.note}"
     ).strip()
     table = Table((*columns, "strongest link"), body)
-    return Figure(f"Heads of {found.site}", _alt(found, order), panels(drawn, columns=4), None, table, note)
+    return Figure(f"Heads of {found.site}", _alt(found), panels(drawn, columns=4), None, table, note)
 
 
 def _map(found: AttentionHeads, head: int, weights: Numbers, names: Sequence[str]) -> Spec:
@@ -81,8 +82,7 @@ def _map(found: AttentionHeads, head: int, weights: Numbers, names: Sequence[str
     marks = [
         text(left, 0, f"head {head}", bold=True),
         text(left, 15, _effect(found, head), size=THEME.label - 1),
-        text(left, 29, f"attends to {number(float(found.keys[head]), 2)} keys; light is {number(high, 2)}",
-             size=THEME.label - 1, faint=True),
+        text(left, 29, _spread(found, head, high), size=THEME.label - 1, faint=True),
         image(png(pixels), left, 46, wide, tall),
     ]  # fmt: skip
     if few:
@@ -92,6 +92,11 @@ def _map(found: AttentionHeads, head: int, weights: Numbers, names: Sequence[str
             for k, name in enumerate(names[: len(weights)])
         ]
     return panel(max(left + wide, 190), 50 + tall, marks)
+
+
+def _spread(found: AttentionHeads, head: int, high: float) -> str:
+    moved = "" if found.effects is None else f"output moves {percent(float(found.moved[head]))}; "
+    return f"{moved}{number(float(found.keys[head]), 2)} keys; light is {number(high, 2)}"
 
 
 def _effect(found: AttentionHeads, head: int) -> str:
@@ -120,11 +125,13 @@ def _pair(weights: Numbers, names: Sequence[str]) -> str:
     return f"{named[0]} → {named[1]} ({percent(float(weights[query, key]))})"
 
 
-def _alt(found: AttentionHeads, order: Sequence[int]) -> str:
-    most, least = order[0], order[-1]
-    said = f"{counted(len(order), 'head')} of {found.site} over {counted(found.n, 'input')}: without head "
+def _alt(found: AttentionHeads) -> str:
+    most, least = int(found.moved.argmax()), int(found.moved.argmin())
+    said = (
+        f"{counted(len(found.moved), 'head')} of {found.site} over {counted(found.n, 'input')}: without head "
+    )
     said += f"{most} the output moves by {percent(float(found.moved[most]))} of its spread"
-    if len(order) > 1:
+    if len(found.moved) > 1:
         said += f", without head {least} by {percent(float(found.moved[least]))}"
     if found.effects is not None:
         clear = int((found.effects.low > 0).sum())

@@ -19,6 +19,7 @@ from pellucid.figures._parts import Described
 from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
 from pellucid.figures._real import cut, piece
 from pellucid.figures._theme import THEME, Spec
+from pellucid.figures._tokens import drawn_width
 from pellucid.inputs import AudioSpec, TextSpec
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def traced(found: TracedExample, dataset: Dataset | None = None) -> Figure:
     below, last = _input(found, dataset, top)
     layers += below
     arrows = [*_arrows(found, spots), *_from_input(found, spots, last)]
-    height = top + (WHOLE + 8 if last is None else 34)
+    height = top + (WHOLE + 8 if last is None else 76)
     return Figure(
         f"The way to {names}",
         _alt(found, names),
@@ -234,20 +235,30 @@ def _input(found: TracedExample, dataset: Dataset | None, top: float) -> tuple[l
             if unit.site == found.sites[0]:
                 layers += _outline(unit.box, found.example.shape[2:], left, top, wide, high, flipped=flipped)
         return layers, None
-    parts = list(dict.fromkeys(arrow.part for arrow in found.arrows if arrow.source < 0))
+    below = [arrow for arrow in found.arrows if arrow.source < 0]
+    drawn = [arrow for arrow in below if abs(arrow.share) >= FEWEST] or below
+    parts = list(dict.fromkeys(arrow.part for arrow in drawn))
     values = dict(spec.describe(found.example[0])) if isinstance(spec, Described) else {}
-    layers = [
-        text(
-            x,
-            top,
-            f"{part} = {values[part]}" if part in values else part,
-            bold=True,
-            align="center",
-            limit=WIDTH / len(parts) - 6,
-        )
-        for x, part in zip(_across(len(parts)), parts, strict=True)
-    ]
+    room = WIDTH / max(1, len(parts)) - 6
+    layers: list[Spec] = []
+    for x, part in zip(_across(len(parts)), parts, strict=True):
+        lines = [*_wrapped(part, room), *([values[part]] if part in values else [])]
+        layers += [
+            text(x, top + 14 * i, words, bold=words != values.get(part), align="center", limit=room)
+            for i, words in enumerate(lines)
+        ]
     return layers, parts
+
+
+def _wrapped(words: str, room: float) -> list[str]:
+    """A name in as many lines as it needs."""
+    lines: list[str] = []
+    for word in words.replace("_", " ").split(" "):
+        if lines and drawn_width(f"{lines[-1]} {word}") <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _outline(
@@ -268,7 +279,7 @@ def _from_input(found: TracedExample, spots: dict[int, Spot], parts: list[str] |
     low = max(spot.bottom for spot in spots.values()) + SPACE
     lines: list[Spec] = []
     for arrow in found.arrows:
-        if arrow.source < 0 and abs(arrow.share) >= FEWEST:
+        if arrow.source < 0 and abs(arrow.share) >= FEWEST and (parts is None or arrow.part in parts):
             x = WIDTH / 2 if parts is None else _across(len(parts))[parts.index(arrow.part)]
             lines += _arrow(Spot(x, low - 6, low), spots[arrow.sink], arrow.share)
     return lines

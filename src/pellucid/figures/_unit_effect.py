@@ -43,12 +43,12 @@ def unit_effect(found: UnitEffects, classes: tuple[str, ...] = (), *, name: str 
         ("all classes", float(found.drop[0]), interval(float(found.low[0]), float(found.high[0]))),
         *((label, value, "") for label, value in labels),
     )
-    worst = [pair for pair in sorted(labels, key=lambda p: -p[1])[:3] if pair[1] > 0]
-    top = ", ".join(f"{label} ({percent(value)})" for label, value in worst)
-    most = f", most on {top}" if top else ", on no class"
+    hit = sorted((pair for pair in labels if pair[1] > 0), key=lambda pair: -pair[1])[:3]
+    top = ", ".join(f"{label} ({percent(value)})" for label, value in hit)
     alt = (
         f"Without {name} accuracy falls by {percent(float(found.drop[0]))} "
-        f"({percent(float(found.low[0]))} to {percent(float(found.high[0]))}){most}."
+        f"({percent(float(found.low[0]))} to {percent(float(found.high[0]))})"
+        f"{f', most on {top}' if top else '; no class loses'}."
     )
     note = (
         f"Held at its mean over {counted(found.n, 'input')}, of which {percent(found.accuracy)} are answered "

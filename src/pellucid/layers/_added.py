@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Site
+from pellucid.errors import InputError
 from pellucid.layers._effects import paired
 from pellucid.layers._logistic import fitted, standardised
 from pellucid.layers._probes import divided
@@ -91,7 +92,8 @@ def layer_gain(
         A :class:`LayerGain`.
 
     Raises:
-        InputError: if lengths differ, there are not two classes, or fewer than 30 rows on a side.
+        InputError: if lengths differ, there are not two classes, fewer than 30 rows on a side, or the site is
+            a function inside a forward.
         SiteError: if the layer does not exist, is not reached, or takes several tensors.
 
     Cost:
@@ -115,6 +117,11 @@ def layer_gain(
     y, train, test = divided(inputs, answers, held_out, how.seed)
     real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     place = Site.parse(site)
+    if place.function:
+        raise InputError(
+            f"{site!r} is a function inside a forward; what enters it has no address. Compare the layers "
+            "around it by linear_probes()."
+        )
     before = str(Site(place.module, "in", place.call))
     classes = int(y.max()) + 1
     own = [_read(model, inputs, at, y, classes, train, test, width, real, how) for at in (before, site)]

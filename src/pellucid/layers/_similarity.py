@@ -32,8 +32,8 @@ class RepresentationSimilarity:
         n: inputs used.
         block: rows compared with one another at a time.
         note: what was left out.
-        shrunk: ``[A, B]``, the values less what chance pairings give, never below 0: nearer to the truth where
-            that is nothing, and the same where it is much.
+        shrunk: ``[A, B]``, the values less what chance pairings give, never below 0: nearer to the truth
+            where that is nothing, and the same where it is much.
     """
 
     sites: tuple[str, ...]
@@ -76,9 +76,9 @@ def representation_similarity(
         H(K, L) = Σᵢⱼ Ũᵢⱼ Ṽᵢⱼ / (n (n − 3))
         Ũᵢⱼ = Kᵢⱼ − (Σₖ Kᵢₖ + Σₖ Kₖⱼ) / (n − 2) + Σ K / ((n − 1)(n − 2))
 
-    with zero diagonals. ``shrunk = max(0, CKA) · max(0, 1 − s² / CKA²)`` with s² the mean square of the same for
-    random pairings of the rows. Unlike the usual estimate it does not rise towards 1 where a layer has more units
-    than there are rows.
+    with zero diagonals. ``shrunk = max(0, CKA) · max(0, 1 − s² / CKA²)`` with s² the mean square of the same
+    for random pairings of the rows. Unlike the usual estimate it does not rise towards 1 where a layer has
+    more units than there are rows.
 
     Args:
         model: any network; it comes back as it was.
@@ -108,8 +108,8 @@ def representation_similarity(
         Similar is not equal: CKA hardly sees what lies in directions of small variance, a few outlying
         inputs can move it at will, and it knows nothing of what the layer is used for. Compare with the
         reference lines, never with 1. With n rows a block and B blocks, unrelated layers of many units
-        still scatter by about √(2/B) / n: at 32 rows in one block seven values of ten lie within ±0.05, of the
-        shrunk ones 96 of 100; from 64 rows on 98 of 100 do as they are.
+        still scatter by about √(2/B) / n: at 32 rows in one block seven values of ten lie within ±0.05, of
+        the shrunk ones 96 of 100; from 64 rows on 98 of 100 do as they are.
 
     Source:
         Kornblith et al. 2019, Similarity of neural network representations revisited, arXiv 1905.00414;

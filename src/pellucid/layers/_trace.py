@@ -106,13 +106,13 @@ def traced_example(
     others = torch.randperm(total, generator=generator)[:draws]
     swapped = rows_of(inputs, others) if instead == "swap" else None
     fed = along(example, spec)
-    names = list(chosen_sites(model, fed, sites, how)[0]) if sites else _handed_on(model, fed, how, notes)
+    names = list(chosen_sites(model, fed, sites, how)[0]) if sites else _handed_on(model, fed, how)
     quiet = Compute(how.batch_size, how.seed, how.device)
     stand_in = usual(model, inputs, names, swapped, spec, quiet)
     how.progress(1, PARTS)
     walk = Walk(model, example, spec, quiet, stand_in, width, draws)
     if not sites:
-        names = walk.connected(names, asked)
+        names = _few(walk.connected(names, asked), notes)
     scores = Question(model, inputs, asked, spec=spec, compute=quiet).base.double()
     whole, score = float(scores.mean()), float(walk.question(asked, None).base)
     if abs(score - whole) < FAR * float(scores.std()):
@@ -167,7 +167,7 @@ def _asked(
     return as_target(int(answer[0].argmax()) if answer.ndim == 2 else 0)
 
 
-def _handed_on(model: nn.Module, fed: Tensor | Batch, how: Compute, notes: list[str]) -> list[str]:
+def _handed_on(model: nn.Module, fed: Tensor | Batch, how: Compute) -> list[str]:
     """What each layer with weights, but the last, hands on: the last call after it with as many units."""
     found = [leaf for leaf in leaves(calls(model, fed, how))[0] if HEADS not in leaf.kind]
     weighted = [
@@ -191,11 +191,15 @@ def _handed_on(model: nn.Module, fed: Tensor | Batch, how: Compute, notes: list[
             and leaf.shape[1:2] == own[1:2]
         ]
         names.append(alike[-1])
-    if len(names) > STEPS:
-        places = torch.linspace(0, len(names) - 1, STEPS).round().long().tolist()
-        notes.append(f"{STEPS} of {len(names)} layers followed; sites= names others.")
-        names = [names[i] for i in places]
     return names
+
+
+def _few(names: list[str], notes: list[str]) -> list[str]:
+    """So many that people can follow, evenly over the depth."""
+    if len(names) <= STEPS:
+        return names
+    notes.append(f"{STEPS} of {len(names)} layers followed; sites= names others.")
+    return [names[i] for i in torch.linspace(0, len(names) - 1, STEPS).round().long().tolist()]
 
 
 def _with_exemplars(unit: TracedUnit, shown: Exemplars) -> TracedUnit:

@@ -63,7 +63,8 @@ def open_program(path: str | Path) -> nn.Module:
         raise LoadError(f"The program {file} does not exist.")
     try:
         with zipfile.ZipFile(file) as archive:
-            copy = _copied(_entries(archive, file.stat().st_size), archive)
+            room = file.stat().st_size
+            copy = _copied(_entries(archive, room), archive, room)
         # guards are Python written by whoever exported it; sizes are checked by the operations themselves
         return torch.export.load(copy).module(check_guards=False)
     except RefusedError as error:
@@ -95,7 +96,7 @@ def _entries(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     return found
 
 
-def _copied(entries: dict[str, zipfile.ZipInfo], archive: zipfile.ZipFile) -> io.BytesIO:
+def _copied(entries: dict[str, zipfile.ZipInfo], archive: zipfile.ZipFile, room: int) -> io.BytesIO:
     """An archive of ours, so that torch reads exactly what was checked."""
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w") as made:
@@ -103,7 +104,7 @@ def _copied(entries: dict[str, zipfile.ZipInfo], archive: zipfile.ZipFile) -> io
             if name in entries:
                 made.writestr(f"net/{name}", archive.read(entries[name]))
         for name, pattern in CONFIGS.items():
-            table = payloads(_json(archive, entries, name), pattern)
+            table = payloads(_json(archive, entries, name), pattern, room)
             made.writestr(f"net/{name}", json.dumps(table))
         made.writestr(f"net/{MODEL}", json.dumps(harmless(_json(archive, entries, MODEL))))
         made.writestr("net/data/sample_inputs/model.pt", b"")

@@ -6,9 +6,11 @@ imports modules that the structure of inputs names. So each text must look like 
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Mapping
+from math import prod
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -25,7 +27,8 @@ PLAIN = frozenset(
     + [f"torch.{name}" for name in SIZES.split()]
 )
 OPERATION = re.compile(r"torch\.ops\.(?:aten|prims)\.(\w+)\.(\w+)", re.ASCII)
-FILES = frozenset({"from_file", "save"})  # operations that read or write files
+# operations that read or write files, or take over memory without a look at its bounds
+BARRED = re.compile(r"from_file|save|set_|_sparse_\w+_unsafe|_nested_view_from_buffer\w*", re.ASCII)
 HIGHER = frozenset(
     f"torch.ops.higher_order.{name}"
     for name in ("cond", "while_loop", "scan", "associative_scan", "map_impl", "wrap_with_autocast",
@@ -38,6 +41,9 @@ FUNCTIONS = (
     " Pow Eq Ne Ge Gt Le Lt And Or Not True False oo int_oo evaluate"
 )
 FORMULA = frozenset(FUNCTIONS.split())
+LONGEST = 1000  # letters of a formula
+EXPONENT = r"-?1?\d|Integer\(-?1?\d\)|Rational\(-?1?\d, 1?\d\)"
+REPEATED = 2**24  # elements of tensors that say the same many times, such as positions
 EMPTIED = ("metadata", "guards_code", "treespec_namedtuple_fields")  # about the code that was exported
 
 
@@ -56,11 +62,18 @@ def harmless(tree: object, key: str = "") -> Any:
     return tree
 
 
-def payloads(tree: Any, pattern: str) -> Any:
-    """The table of tensors by name, none of them pickled, each in a file of that pattern."""
+def payloads(tree: Any, pattern: str, room: int) -> Any:
+    """The table of tensors by name, none of them pickled, each in a file of that pattern.
+
+    All together have few more elements than ``room``: with a stride of 0 four bytes can stand for terabytes.
+    """
+    elements = 0
     for name, held in tree["config"].items():
         if held["use_pickle"] or not re.fullmatch(pattern, held["path_name"], re.ASCII):
             raise RefusedError(f"holds pickled tensors or objects ({name}), which could run code")
+        elements += prod(int(size["as_int"]) for size in held["tensor_meta"]["sizes"])
+    if elements > room + REPEATED:
+        raise RefusedError("holds tensors that are far larger than the file")
     return harmless(tree)
 
 
@@ -103,7 +116,7 @@ def _called(text: str) -> None:
         return
     parts = OPERATION.fullmatch(text)
     found: object = None
-    if parts is not None and parts[1] not in FILES:
+    if parts is not None and not BARRED.fullmatch(parts[1]):
         found = torch.ops
         for name in text.split(".")[2:]:
             found = getattr(found, name, None)
@@ -113,8 +126,36 @@ def _called(text: str) -> None:
 
 def _formula(text: str) -> None:
     rest = SYMBOL.sub("1", text)
-    if set(WORDS.findall(rest)) - FORMULA or not re.fullmatch(r"[\w\s()+\-*/,.<>=!&|~]*", rest, re.ASCII):
-        raise RefusedError(f"has a size given by {text!r}, which is no formula")
+    known = not set(WORDS.findall(rest)) - FORMULA
+    if not known or not re.fullmatch(r"[\w\s()+\-*/,.<>=!&|~]*", rest, re.ASCII) or not _short(rest):
+        raise RefusedError(f"has a size given by {text[:LONGEST]!r}, which is no formula")
+
+
+def _short(formula: str) -> bool:
+    """Whether it is worked out at once: ``9**9**9`` would take all time and memory there is."""
+    if len(formula) > LONGEST or re.search(r"\d{20}", formula):
+        return False
+    try:
+        nodes = list(ast.walk(ast.parse(formula.strip(), mode="eval")))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    powers = [node for node in nodes if _is_power(node)]
+    tame = all(re.fullmatch(EXPONENT, ast.unparse(_sides(node)[1])) for node in powers)
+    nested = any(_is_power(node) for power in powers for node in ast.walk(_sides(power)[0]))
+    return tame and not nested
+
+
+def _is_power(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "Pow" and len(node.args) > 1
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+
+
+def _sides(power: ast.AST) -> tuple[ast.expr, ast.expr]:
+    """Base and exponent."""
+    if isinstance(power, ast.Call):
+        return power.args[0], power.args[1]
+    return cast("ast.BinOp", power).left, cast("ast.BinOp", power).right
 
 
 def _structure(text: str) -> None:

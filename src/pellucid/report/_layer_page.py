@@ -9,7 +9,7 @@ from pellucid.figures import Figure, counted, percent, signed
 from pellucid.figures._pixels import is_picture
 from pellucid.inputs import TextSpec
 from pellucid.report._html import element, paragraph, unfold
-from pellucid.report._leaf import Part, leaf, told, written
+from pellucid.report._leaf import Part, few_words, leaf, told, written
 from pellucid.tasks import DictionaryPage, LayerPage
 
 DRAWN = 12
@@ -40,7 +40,8 @@ def layer_html(page: LayerPage, *, name: str = "") -> str:
     """The page as HTML."""
     facts = (f"{counted(len(page.real), 'held-out input')} of {page.real.name}", f"seed {page.seed}")
     title = f"{name}: {page.row.site}" if name else page.row.site
-    return leaf("One layer", title, layer_words(page), layer_parts(page), notes=page.notes, facts=facts)
+    lede = layer_words(page) + few_words(len(page.real))
+    return leaf("One layer", title, lede, layer_parts(page), notes=page.notes, facts=facts)
 
 
 def layer_parts(page: LayerPage) -> tuple[Part, ...]:

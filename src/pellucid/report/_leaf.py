@@ -16,6 +16,8 @@ from pellucid.figures import Figure
 from pellucid.report._head import head
 from pellucid.report._html import paragraph, section, unfold
 
+FEW = 30  # inputs below which the page says so on top
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -61,6 +63,11 @@ def leaf(
     main = f'<main class="page" id="main">{top}{nav}{body}{foot}</main>'
     page = f'<body><a class="skip" href="#main">Skip to the content</a>{main}</body>'
     return f'<!doctype html>\n<html lang="en">{head(f"{over} · {title}")}{page}</html>\n'
+
+
+def few_words(n: int) -> str:
+    """A warning where numbers rest on few inputs; nothing where they do not."""
+    return f" Only {n} held-out inputs were looked at: every number here is rough." if n < FEW else ""
 
 
 def told(figure: Figure | None, *, heading: bool = True, words: bool = True) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pellucid import figures
 from pellucid.figures import cards_html, counted
 from pellucid.report._html import element, paragraph, word
-from pellucid.report._leaf import Part, leaf, told, written
+from pellucid.report._leaf import Part, few_words, leaf, told, written
 from pellucid.tasks import UnitPage
 
 
@@ -46,7 +46,8 @@ def unit_html(page: UnitPage, *, name: str = "") -> str:
     )
     facts = (f"{counted(len(page.real), 'held-out input')} of {page.real.name}", f"seed {page.seed}")
     title = f"{called} {page.unit}"
-    return leaf(over, title, _lede(page), parts, notes=page.notes, facts=facts)
+    lede = _lede(page) + few_words(len(page.real))
+    return leaf(over, title, lede, parts, notes=page.notes, facts=facts)
 
 
 def _of(page: UnitPage) -> str:

@@ -1,6 +1,6 @@
 """Make the pictures of ``docs/features.md``: one per parametrisation, on data that install with the library.
 
-Run: ``python docs/parametrisations.py``; the texts need the folder of ``PELLUCID_TEST_DATA``.
+Run: ``python docs/feature_pictures.py``; the texts need the folder of ``PELLUCID_TEST_DATA``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 import torch
+from sklearn.datasets import load_breast_cancer
 
 import pellucid
 from pellucid import figures
 from pellucid._core import Compute
 from pellucid.features import activation_maximization, token_maximization
+from pellucid.inputs import Column, TabularSpec
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "benchmarks"))
@@ -27,6 +29,13 @@ SCALE = 1.25
 def keep(name: str, figure: figures.Figure) -> None:
     """Write one picture beside the others."""
     (HERE / "pictures" / f"{name}.png").write_bytes(figure.png(scale=SCALE))
+
+
+def columns_of(read: object) -> TabularSpec:
+    """Names of the measurements and what a standard deviation of each is."""
+    rows, names = read.data, read.feature_names.tolist()  # pyright: ignore[reportAttributeAccessIssue]
+    both = zip(names, rows.mean(0), rows.std(0, ddof=1), strict=True)
+    return TabularSpec(tuple(Column(name, mean=float(mean), std=float(std)) for name, mean, std in both))
 
 
 def texts() -> None:
@@ -50,6 +59,7 @@ def main() -> None:
             trial.network,
             "dense2" if statistics == "marginals" else "output",
             data=trial.data,
+            spec=columns_of(load_breast_cancer()) if statistics == "marginals" else None,
             units=[0, 3, 5],
             statistics=statistics,  # pyright: ignore[reportArgumentType]
             compute=Compute(64),
