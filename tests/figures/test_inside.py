@@ -240,3 +240,10 @@ def test_confusion_counts_and_names_the_commonest_mistake():
     assert "cat taken for dog (2 of 10)" in figure.alt
     with pytest.raises(InputError, match="got \\(2, 2\\)"):
         figures.confusion(torch.zeros(2, 2), ("a", "b", "c"))
+
+
+def test_a_field_that_was_not_measured_is_not_said_to_be_all():
+    found = made.summary()
+    rows = tuple(dataclasses.replace(row, field=None) for row in found.rows)
+    table = figures.layer_strip(dataclasses.replace(found, rows=rows)).table
+    assert {row[table.columns.index("sees")] for row in table.rows} <= {"–"}

@@ -199,8 +199,6 @@ def features(
         document("features", about, page, seconds=time.perf_counter() - began, seed=seed)
     else:
         show(figures.text(page.pictures))
-        for each in trust:
-            show(figures.text(each))
 
 
 def _objectives(

@@ -157,7 +157,7 @@ def _table(summary: LayerSummary) -> Table:
             row.kind,
             " × ".join(map(str, row.shape)),
             row.parameters,
-            "all" if row.field is None else " × ".join(map(str, row.field)),
+            "–" if row.field is None else " × ".join(map(str, row.field)),
             row.mean,
             row.sd,
             percent(row.dead),
@@ -195,7 +195,7 @@ def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:
         ("units", f"{row.units:,}"),
         ("parameters", f"{row.parameters:,}"),
         ("share of the work", percent(row.share)),
-        ("sees of the input", "all" if row.field is None else " × ".join(map(str, row.field))),
+        ("sees of the input", "–" if row.field is None else " × ".join(map(str, row.field))),
         ("moves by", "–" if row.stride is None else " × ".join(map(str, row.stride))),
     )
     alt = (
