@@ -56,7 +56,11 @@ class Pass:
         if not gradients:
             return self._run(point, variants, chunk, weights, gradients=False, by=by, most=most)
         model = self.feed.model
+        parameters = self.feed.guard.parameters
         try:
+            # one stands for all: rules of propagation would not notice, and flags could not be put back
+            if parameters and parameters[0].is_inference():
+                raise MethodError(inference_made(model))
             return self._run(point, variants, chunk, weights, gradients=True, by=by, most=most)
         except MethodError as error:
             words = self._inferred or str(error)

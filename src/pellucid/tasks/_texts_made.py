@@ -60,6 +60,6 @@ def _refuse(asked: Asked) -> None:
     given = [name for name, is_given in unlike.items() if is_given]
     if given:
         raise InputError(
-            f"{given[0].capitalize()}: only for inputs of numbers; texts are made of real tokens, for units or "
-            "classes. Leave that out."
+            f"{given[0].capitalize()}: only for inputs of numbers; texts are made of real tokens, for units "
+            "or classes. Leave that out."
         )
