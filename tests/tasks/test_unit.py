@@ -134,6 +134,14 @@ def test_an_untrained_copy_with_elements_measures_them_in_its_own_unit(subject, 
     assert not torch.allclose(plain, found, rtol=0.05)
 
 
+def test_companions_of_an_element_are_elements(subject):
+    made = matrix_factorisation(subject.model, subject.data.inputs, "1", width=3, shuffled_control=False)
+    page = pellucid.unit_of(subject, "1", 1, dictionary=made, steps=0)
+    figure = figures.co_activation(page.together, page.companions, page.real, unit=1)
+    assert figure.title == "Elements that go with element 1"
+    assert "unit" not in figure.alt.split(";")[0].lower()
+
+
 def test_wrong_dictionaries_and_elements_are_said(subject):
     with pytest.raises(InputError, match=r"no dictionary 'tokp'.*topk"):
         pellucid.layer(subject, "1", dictionary="tokp", steps=0)

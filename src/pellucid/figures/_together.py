@@ -19,6 +19,7 @@ from pellucid.figures._theme import Spec
 if TYPE_CHECKING:
     from pellucid.layers import CoActivation, Exemplars
 
+ELEMENTS = "elements"  # the layer that a dictionary becomes
 _MOST = 24
 
 
@@ -57,17 +58,21 @@ def co_activation(
         raise InputError(f"{found.site} has units 0 to {len(found.partners) - 1}, got {unit}.")
     others, r = found.partners[unit].tolist(), found.correlation[unit].tolist()
     control = float(found.untrained[unit])
-    told = ", ".join(f"unit {other} ({signed(value, 2)})" for other, value in zip(others, r, strict=True))
-    alt = f"Unit {unit} goes with {told}" + _control(control)
-    body = tuple((f"unit {other}", float(value)) for other, value in zip(others, r, strict=True))
+    noun = "element" if found.site == ELEMENTS else "unit"
+    told = ", ".join(f"{noun} {other} ({signed(value, 2)})" for other, value in zip(others, r, strict=True))
+    alt = f"{noun.capitalize()} {unit} goes with {told}" + _control(control)
+    body = tuple((f"{noun} {other}", float(value)) for other, value in zip(others, r, strict=True))
     table = Table(("goes with", "correlation"), body)
     chart = None
     if partners is not None and dataset is not None and is_picture(dataset.inputs[:1], dataset.spec):
         real = Real(None, partners, dataset, dataset.spec)
-        cards = [_card(real, other, value, k, tile) for other, value in zip(others, r, strict=True)]
+        cards = [
+            _card(real, f"{noun} {other}", other, value, k, tile)
+            for other, value in zip(others, r, strict=True)
+        ]
         chart = panels(cards, columns=3)
     note = f"Pearson's r of the largest activations over {counted(found.n, 'input')}.{_noted(control)}"
-    return Figure(f"Units that go with unit {unit}", alt, chart, None, table, note)
+    return Figure(f"{noun.capitalize()}s that go with {noun} {unit}", alt, chart, None, table, note)
 
 
 def _control(value: float) -> str:
@@ -80,10 +85,10 @@ def _noted(value: float) -> str:
     return f" The largest of the same unit in an untrained copy, in size: {number(value, 2)}."
 
 
-def _card(real: Real, unit: int, value: float, k: int, tile: int) -> Spec:
+def _card(real: Real, name: str, unit: int, value: float, k: int, tile: int) -> Spec:
     tiles = real.tiles(unit, k)
     across = max(1, len(tiles)) * (tile + GAP) - GAP
-    head = [text(0, 0, f"unit {unit}", size=12, bold=True)]
+    head = [text(0, 0, name, size=12, bold=True)]
     head.append(text(across, 0, f"r {signed(value, 2)}", faint=True, align="right"))
     return panel(across, 22 + tile, [*head, *strip(tiles, tile, 0)])
 
