@@ -115,7 +115,8 @@ def activation_maximization(
         A large ratio proves nothing: untrained networks reach as much. What a picture shows is one maximum,
         not all that a unit answers to, and it can be steered without changing what the network does; look at
         the real inputs beside it first. First layers are close to linear, so their pictures are no steadier
-        than those of an untrained network. Categories move independently of the numbers. Faces held apart by
+        than those of an untrained network. Categories move independently of the numbers. A channel that is
+        never moved at the central position, only elsewhere on its map, does not start. Faces held apart by
         ``diversity`` agree less because of it, so their word is no better than ``"weak"`` as a rule.
 
     Source:

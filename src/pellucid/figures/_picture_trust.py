@@ -105,6 +105,7 @@ def _dots(
     """Units down, a mark for each kind, told by shape too."""
     y: Spec = {"field": "unit", "type": "nominal", "sort": names, "title": None}
     x: Spec = {"field": "value", "type": "quantitative", "title": None, "scale": {"domain": [0, 1]}}
+    x["axis"] = {"values": [0, 0.25, 0.5, 0.75, 1]}
     shade: Spec = {"field": "by", "type": "nominal", "title": None}
     colour: Spec = {**shade, "scale": {"domain": list(SERIES), "range": list(_COLOURS)}}
     colour["legend"] = {"orient": "bottom", "columns": 2}
@@ -141,8 +142,8 @@ def _alt(trust: PictureTrust) -> str:
         return "No unit has enough real inputs that excite it strongly to put pictures to the test."
     sure = int((trust.told_low[trust.told.isfinite()] > 0.5).sum())
     said = (
-        f"{sure} of {counted(len(told), 'picture')} tell strong from weak real inputs beyond chance; median "
-        f"{number(float(told.median()), 2)}, real inputs {_median(trust.told_by_real)}, pictures of other "
+        f"{sure} of {counted(len(told), 'picture')} {'tell' if len(told) > 1 else 'tells'} strong from weak "
+        f"real inputs beyond chance; median {number(float(told.median()), 2)}, real inputs {_median(trust.told_by_real)}, pictures of other "
         f"units {_median(trust.told_by_others)}, untrained networks {_median(trust.untrained_told)}."
     )
     ways = torch.where(trust.path.isnan(), float("inf"), trust.path).amin(1)
