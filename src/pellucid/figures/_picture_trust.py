@@ -143,8 +143,8 @@ def _alt(trust: PictureTrust) -> str:
     sure = int((trust.told_low[trust.told.isfinite()] > 0.5).sum())
     tell = "tell" if len(told) > 1 else "tells"
     said = (
-        f"{sure} of {counted(len(told), 'picture')} {tell} strong from weak real inputs beyond chance; median "
-        f"{number(float(told.median()), 2)}, real inputs {_median(trust.told_by_real)}, pictures of other "
+        f"{sure} of {counted(len(told), 'picture')} {tell} strong from weak real inputs beyond chance; "
+        f"median {number(float(told.median()), 2)}, real inputs {_median(trust.told_by_real)}, pictures of other "
         f"units {_median(trust.told_by_others)}, untrained networks {_median(trust.untrained_told)}."
     )
     ways = torch.where(trust.path.isnan(), float("inf"), trust.path).amin(1)
