@@ -142,10 +142,11 @@ def _alt(trust: PictureTrust) -> str:
         return "No unit has enough real inputs that excite it strongly to put pictures to the test."
     sure = int((trust.told_low[trust.told.isfinite()] > 0.5).sum())
     tell = "tell" if len(told) > 1 else "tells"
+    real, others = _median(trust.told_by_real), _median(trust.told_by_others)
     said = (
         f"{sure} of {counted(len(told), 'picture')} {tell} strong from weak real inputs beyond chance; "
-        f"median {number(float(told.median()), 2)}, real inputs {_median(trust.told_by_real)}, pictures of other "
-        f"units {_median(trust.told_by_others)}, untrained networks {_median(trust.untrained_told)}."
+        f"median {number(float(told.median()), 2)}, real inputs {real}, pictures of other units {others}, "
+        f"untrained networks {_median(trust.untrained_told)}."
     )
     ways = torch.where(trust.path.isnan(), float("inf"), trust.path).amin(1)
     known = ways[ways.isfinite()]
