@@ -268,3 +268,19 @@ def test_a_layer_that_is_not_reached_is_named() -> None:
 
     with pytest.raises(SiteError, match="never reached 'spare'"):
         activation_maximization(Spare(), "spare", data=noise(20, 4))
+
+
+def test_a_unit_that_real_inputs_move_at_the_border_only_is_climbed_there() -> None:
+    # light in the upper left corner only; the kernel is too wide for a smaller canvas
+    data = 0.1 * noise(200, 1, 6, 6).abs()
+    data[:, :, :2, :2] += noise(200, 1, 2, 2, seed=1).abs()
+    net = nn.Sequential(nn.Conv2d(1, 1, 5, padding=2), nn.ReLU())
+    with torch.no_grad():
+        net[0].weight.zero_()[0, 0, 2, 2] = 1
+        net[0].bias.fill_(-0.8)
+    found = activation_maximization(net, "1", data=data, steps=32, untrained_control=False)
+    central = activation_maximization(net, "0", data=data, steps=32, untrained_control=False)
+    assert found.started.all()
+    assert (found.reached > 0).all()
+    assert found.words == ("weak",)
+    assert central.started.all()

@@ -26,6 +26,7 @@ class Canvas:
         place: number of the layer's position whose value counts.
         start: where on the canvas that position's receptive field begins; ``None`` where it is the whole.
         field: receptive fields on a full input; ``None`` where the canvas is a full input.
+        spots: how many positions the layer has along each axis.
     """
 
     shape: tuple[int, ...]
@@ -33,6 +34,7 @@ class Canvas:
     place: int
     start: tuple[int, ...] | None = None
     field: Field | None = None
+    spots: tuple[int, ...] = ()
 
 
 def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute, *, whole: bool = False) -> Canvas:
@@ -42,9 +44,9 @@ def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute, *, who
     field = fields(model, example, [site], compute=how)[site]
     flat = unit_axis(model, example, ".:in") != 1
     if field is None or flat or not field.placed or len(places) != len(field.spans):
-        return Canvas(tuple(example.shape[1:]), units, math.prod(places) // 2)
+        return Canvas(tuple(example.shape[1:]), units, math.prod(places) // 2, spots=tuple(places))
     space = tuple(example.shape[2:])
-    full = Canvas(tuple(example.shape[1:]), units, _flat(field))
+    full = Canvas(tuple(example.shape[1:]), units, _flat(field), spots=tuple(places))
     if whole or not _inside(field, space):
         return full
     for extra in range(2 * max(field.stride or (1,)) + 1):

@@ -38,7 +38,8 @@ def activation_maximization(
     """Inputs that move each unit of a layer most, learned inside the data's own statistics.
 
     Each made input ``x(z)`` climbs ``max_z a_u(x(z))``, ``a_u`` the value of unit u (of a channel: at a
-    central position), where ``x(z)`` cannot leave the statistics of ``data``:
+    central position, or where its strongest real input moves it if none does at the centre), where ``x(z)``
+    cannot leave the statistics of ``data``:
 
     - ``covariance`` (inputs up to 1,024 numbers, spectrograms up to 4,096): the mean plus principal
       components that hold 90 % of the variance (98 % up to 256 numbers), Mahalanobis radius and distance from
@@ -115,8 +116,7 @@ def activation_maximization(
         A large ratio proves nothing: untrained networks reach as much. What a picture shows is one maximum,
         not all that a unit answers to, and it can be steered without changing what the network does; look at
         the real inputs beside it first. First layers are close to linear, so their pictures are no steadier
-        than those of an untrained network. Categories move independently of the numbers. A channel that is
-        never moved at the central position, only elsewhere on its map, does not start. Faces held apart by
+        than those of an untrained network. Categories move independently of the numbers. Faces held apart by
         ``diversity`` agree less because of it, so their word is no better than ``"weak"`` as a rule.
 
     Source:

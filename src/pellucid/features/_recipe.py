@@ -20,7 +20,7 @@ from pellucid.features._objectives import Logit, Objective, Unit, number_of
 from pellucid.features._origins import Origins
 from pellucid.features._pulls import Diversity
 from pellucid.features._statistics import Statistics
-from pellucid.features._trust import MOST, NATURAL, Trusted, goal_values, measured
+from pellucid.features._trust import MOST, NATURAL, Trusted, goal_values, measured, places_of
 from pellucid.features._views import Views
 
 REAL = 3
@@ -197,13 +197,14 @@ def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
     real = pieces(recipe.data, recipe.canvas, best.rows.flatten(), best.positions.flatten(0, 1))
     real = real.unflatten(0, (count, each))
     largest = best.values[:, 0]
-    task, at_origin = _task(model, recipe, goals, largest)
+    places, values = places_of(model, recipe, goals, best, recipe.sample[:MOST])
+    task, at_origin = _task(model, recipe, goals, largest, places)
     summit = climb(task, recipe.statistics, recipe.how.batch_size, meter.add, recipe.kept)
     shape = (count, recipe.seeds)
     made, reached = summit.made.unflatten(0, shape), summit.reached.view(shape)
     top = made[torch.arange(count), reached.argmax(1)]
     trust = recipe.kept.once(
-        "trust", lambda: measured(model, recipe, goals, made.cpu(), reached.cpu(), recipe.second)
+        "trust", lambda: measured(model, recipe, goals, values, places, made.cpu(), reached.cpu())
     )
     meter.add(recipe.measures(count))
     return Made(
@@ -244,7 +245,9 @@ def _strongest(model: nn.Module, recipe: Recipe, goals: Goals, meter: Meter) -> 
     return found
 
 
-def _task(model: nn.Module, recipe: Recipe, goals: Goals, largest: Tensor) -> tuple[Climb, Tensor | None]:
+def _task(
+    model: nn.Module, recipe: Recipe, goals: Goals, largest: Tensor, places: Tensor
+) -> tuple[Climb, Tensor | None]:
     """What is climbed, and the value of each origin."""
     count, place = len(recipe.objectives), recipe.data.device
     own = torch.arange(count).repeat_interleave(recipe.seeds)
@@ -262,11 +265,11 @@ def _task(model: nn.Module, recipe: Recipe, goals: Goals, largest: Tensor) -> tu
         model,
         recipe.site,
         goals.rows(own),
-        torch.full((len(own),), recipe.canvas.place, device=place),
+        places[own].to(place),
         torch.where(largest == 0, 1, largest.abs())[own].to(recipe.data),
         seeds,
         SPREAD * noise,
-        _rescue(model, recipe, goals),
+        _rescue(model, recipe, goals, places),
         recipe.steps,
         recipe.views,
         None,
@@ -277,22 +280,22 @@ def _task(model: nn.Module, recipe: Recipe, goals: Goals, largest: Tensor) -> tu
     return recipe.origins.begin(task, goals, noise, recipe.seeds, recipe.statistics, recipe.how)
 
 
-def _rescue(model: nn.Module, recipe: Recipe, goals: Goals) -> Callable[[Tensor], Tensor]:
+def _rescue(model: nn.Module, recipe: Recipe, goals: Goals, places: Tensor) -> Callable[[Tensor], Tensor]:
     """Real pieces that move a unit at its very place, a different one for each start; found when needed."""
     known: list[Tensor] = []
 
     def latents(numbers: Tensor) -> Tensor:
         if not known:
-            known.append(_movers(model, recipe, goals))
+            known.append(_movers(model, recipe, goals, places))
         own, turn = numbers.cpu() // recipe.seeds, numbers.cpu() % recipe.seeds
         return recipe.statistics.find(recipe.sample[known[0][own, turn % known[0].shape[1]]])
 
     return latents
 
 
-def _movers(model: nn.Module, recipe: Recipe, goals: Goals) -> Tensor:
-    """Sample numbers ``[U, seeds]`` with the largest values of each goal at the canvas's place."""
-    values = goal_values(model, recipe, goals, recipe.sample)
+def _movers(model: nn.Module, recipe: Recipe, goals: Goals, places: Tensor) -> Tensor:
+    """Sample numbers ``[U, seeds]`` with the largest values of each goal at its place."""
+    values = goal_values(model, recipe, goals, recipe.sample, places)
     return values.sort(dim=1, descending=True, stable=True).indices[:, : recipe.seeds]
 
 

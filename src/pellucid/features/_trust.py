@@ -15,6 +15,7 @@ from pellucid.features._transfer import Transfer, transfer
 from pellucid.features._two_choice import Pairs, likeness
 
 if TYPE_CHECKING:
+    from pellucid._core._strongest import Strongest
     from pellucid.features._goals import Goals
     from pellucid.features._recipe import Control, Recipe
 
@@ -81,11 +82,16 @@ class Trusted:
 
 
 def measured(
-    model: nn.Module, recipe: Recipe, goals: Goals, made: Tensor, reached: Tensor, second: nn.Module | None
+    model: nn.Module,
+    recipe: Recipe,
+    goals: Goals,
+    values: Tensor,
+    places: Tensor,
+    made: Tensor,
+    reached: Tensor,
 ) -> Trusted:
-    """All measures of pictures ``[U, S, …]`` made on a network; ``second`` learned the same by itself."""
+    """All measures of pictures ``[U, S, …]``; ``values [U, n]`` are the goals' over the sample."""
     sample = recipe.sample[:MOST]
-    values = goal_values(model, recipe, goals, sample)
     skipped = max(NATURAL, recipe.seeds)
     pairs = Pairs.of(values, min(skipped, max(1, values.shape[1] // 4)))
     real = sample[pairs.models[:, :NATURAL].to(sample.device)]
@@ -97,31 +103,69 @@ def measured(
         pairs.told(likeness(real, recipe.nearness, len(sample))),
         pairs.others(by_picture),
         paths(model, recipe.site, made, real, sample, recipe.how),
-        None
-        if second is None
-        else transfer(
-            recipe.objectives,
-            values,
-            second,
-            recipe.site,
-            recipe.canvas.place,
-            top,
-            pairs.models[:, :NATURAL],
-            sample,
-            recipe.how,
-        ),
+        _elsewhere(recipe, values, places, top, pairs.models[:, :NATURAL], sample),
     )
 
 
-def goal_values(model: nn.Module, recipe: Recipe, goals: Goals, sample: Tensor) -> Tensor:
-    """Each goal's value ``[U, n]`` for inputs as large as the canvas, at its place."""
+def _elsewhere(
+    recipe: Recipe, values: Tensor, places: Tensor, top: Tensor, models: Tensor, sample: Tensor
+) -> Transfer | None:
+    """What a second network makes of the pictures, read where each was made for."""
+    if recipe.second is None:
+        return None
+    count = len(places)
+    found = Transfer(torch.zeros(count, dtype=torch.int64), *torch.zeros(3, count, dtype=torch.float64))
+    for place in places.unique().tolist():
+        mine = (places == place).nonzero().flatten()
+        part = transfer(
+            [recipe.objectives[i] for i in mine.tolist()],
+            values[mine],
+            recipe.second,
+            recipe.site,
+            place,
+            top[mine],
+            models[mine],
+            sample,
+            recipe.how,
+        )
+        found.unit[mine], found.correlation[mine] = part.unit, part.correlation
+        found.made[mine], found.real[mine] = part.made, part.real
+    return found
+
+
+def goal_values(model: nn.Module, recipe: Recipe, goals: Goals, sample: Tensor, places: Tensor) -> Tensor:
+    """Each goal's value ``[U, n]`` for inputs as large as the canvas, each at its own place ``[U]``."""
     how = Compute(recipe.how.batch_size, recipe.how.seed)
-    place = 0 if goals.whole else recipe.canvas.place
-    parts = [
-        goals.every(by_unit(model, seen[recipe.site], recipe.site))[:, :, place].double().cpu()
-        for _, seen in activations(model, sample, [recipe.site], stop=recipe.site, compute=how)
-    ]
+    at = torch.zeros_like(places) if goals.whole else places
+    parts: list[Tensor] = []
+    for _, seen in activations(model, sample, [recipe.site], stop=recipe.site, compute=how):
+        worth = goals.every(by_unit(model, seen[recipe.site], recipe.site))
+        own = at.to(worth.device)[None, :, None].expand(len(worth), -1, 1)
+        parts.append(worth.gather(2, own)[:, :, 0].double().cpu())
     return torch.cat(parts).T
+
+
+def places_of(
+    model: nn.Module, recipe: Recipe, goals: Goals, best: Strongest, sample: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Where each goal is read ``[U]``, and its values ``[U, n]`` for the sample there.
+
+    The canvas's own place; on a full input, where its strongest real input moves it, if none of the sample
+    does so at the canvas's.
+    """
+    places = torch.full((len(recipe.objectives),), recipe.canvas.place)
+    values = goal_values(model, recipe, goals, sample, places)
+    spots, positions = recipe.canvas.spots, best.positions[:, 0]
+    if goals.whole or recipe.origins is not None or not spots or positions.shape[1] != len(spots):
+        return places, values
+    still = (values.amax(1) <= 0) & (best.values[:, 0] > 0)
+    if not bool(still.any()):
+        return places, values
+    flat = torch.zeros_like(places)
+    for axis, size in enumerate(spots):
+        flat = flat * size + positions[:, axis]
+    places = torch.where(still, flat, places)
+    return places, goal_values(model, recipe, goals, sample, places)
 
 
 def beside(own: Trusted, control: Control) -> PictureTrust:
@@ -145,4 +189,4 @@ def beside(own: Trusted, control: Control) -> PictureTrust:
     )
 
 
-__all__ = ["PictureTrust", "beside", "Trusted", "goal_values", "measured"]
+__all__ = ["PictureTrust", "Trusted", "beside", "goal_values", "measured", "places_of"]
