@@ -20,7 +20,7 @@ from pellucid.features._objectives import Logit, Objective, Unit, number_of
 from pellucid.features._origins import Origins
 from pellucid.features._pulls import Diversity
 from pellucid.features._statistics import Statistics
-from pellucid.features._trust import MOST, NATURAL, Trusted, goal_values, measured, places_of
+from pellucid.features._trust import MOST, NATURAL, Trusted, goal_values, measured, placed_in
 from pellucid.features._views import Views
 
 REAL = 3
@@ -197,15 +197,13 @@ def follow(model: nn.Module, recipe: Recipe, meter: Meter) -> Made:
     real = pieces(recipe.data, recipe.canvas, best.rows.flatten(), best.positions.flatten(0, 1))
     real = real.unflatten(0, (count, each))
     largest = best.values[:, 0]
-    places, values = places_of(model, recipe, goals, best, recipe.sample[:MOST])
-    task, at_origin = _task(model, recipe, goals, largest, places)
+    placed = recipe.kept.once("places", lambda: placed_in(model, recipe, goals, best))
+    task, at_origin = _task(model, recipe, goals, largest, placed.places)
     summit = climb(task, recipe.statistics, recipe.how.batch_size, meter.add, recipe.kept)
     shape = (count, recipe.seeds)
     made, reached = summit.made.unflatten(0, shape), summit.reached.view(shape)
     top = made[torch.arange(count), reached.argmax(1)]
-    trust = recipe.kept.once(
-        "trust", lambda: measured(model, recipe, goals, values, places, made.cpu(), reached.cpu())
-    )
+    trust = recipe.kept.once("trust", lambda: measured(model, recipe, placed, made.cpu(), reached.cpu()))
     meter.add(recipe.measures(count))
     return Made(
         best,

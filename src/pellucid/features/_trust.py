@@ -64,6 +64,14 @@ class PictureTrust:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """Where each goal is read ``[U]``, and its values ``[U, n]`` over the sample there."""
+
+    places: Tensor
+    values: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Trusted:
     """The measures on one network."""
 
@@ -81,17 +89,9 @@ class Trusted:
         return torch.where(room >= APART, (self.paths.made - self.paths.other) / room, float("nan"))
 
 
-def measured(
-    model: nn.Module,
-    recipe: Recipe,
-    goals: Goals,
-    values: Tensor,
-    places: Tensor,
-    made: Tensor,
-    reached: Tensor,
-) -> Trusted:
-    """All measures of pictures ``[U, S, …]``; ``values [U, n]`` are the goals' over the sample."""
-    sample = recipe.sample[:MOST]
+def measured(model: nn.Module, recipe: Recipe, placed: Placed, made: Tensor, reached: Tensor) -> Trusted:
+    """All measures of pictures ``[U, S, …]``."""
+    sample, values = recipe.sample[:MOST], placed.values
     skipped = max(NATURAL, recipe.seeds)
     pairs = Pairs.of(values, min(skipped, max(1, values.shape[1] // 4)))
     real = sample[pairs.models[:, :NATURAL].to(sample.device)]
@@ -103,16 +103,17 @@ def measured(
         pairs.told(likeness(real, recipe.nearness, len(sample))),
         pairs.others(by_picture),
         paths(model, recipe.site, made, real, sample, recipe.how),
-        _elsewhere(recipe, values, places, top, pairs.models[:, :NATURAL], sample),
+        _elsewhere(recipe, placed, top, pairs.models[:, :NATURAL], sample),
     )
 
 
 def _elsewhere(
-    recipe: Recipe, values: Tensor, places: Tensor, top: Tensor, models: Tensor, sample: Tensor
+    recipe: Recipe, placed: Placed, top: Tensor, models: Tensor, sample: Tensor
 ) -> Transfer | None:
     """What a second network makes of the pictures, read where each was made for."""
     if recipe.second is None:
         return None
+    places, values = placed.places, placed.values
     count = len(places)
     found = Transfer(torch.zeros(count, dtype=torch.int64), *torch.zeros(3, count, dtype=torch.float64))
     for place in places.unique().tolist():
@@ -145,27 +146,23 @@ def goal_values(model: nn.Module, recipe: Recipe, goals: Goals, sample: Tensor, 
     return torch.cat(parts).T
 
 
-def places_of(
-    model: nn.Module, recipe: Recipe, goals: Goals, best: Strongest, sample: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Where each goal is read ``[U]``, and its values ``[U, n]`` for the sample there.
-
-    The canvas's own place; on a full input, where its strongest real input moves it, if none of the sample
-    does so at the canvas's.
-    """
+def placed_in(model: nn.Module, recipe: Recipe, goals: Goals, best: Strongest) -> Placed:
+    """At the canvas's own place; on a full input, where a goal's strongest real input moves it, if none of
+    the sample does so at the canvas's."""
+    sample = recipe.sample[:MOST]
     places = torch.full((len(recipe.objectives),), recipe.canvas.place)
     values = goal_values(model, recipe, goals, sample, places)
     spots, positions = recipe.canvas.spots, best.positions[:, 0]
     if goals.whole or recipe.origins is not None or not spots or positions.shape[1] != len(spots):
-        return places, values
+        return Placed(places, values)
     still = (values.amax(1) <= 0) & (best.values[:, 0] > 0)
     if not bool(still.any()):
-        return places, values
+        return Placed(places, values)
     flat = torch.zeros_like(places)
     for axis, size in enumerate(spots):
         flat = flat * size + positions[:, axis]
     places = torch.where(still, flat, places)
-    return places, goal_values(model, recipe, goals, sample, places)
+    return Placed(places, goal_values(model, recipe, goals, sample, places))
 
 
 def beside(own: Trusted, control: Control) -> PictureTrust:
@@ -189,4 +186,4 @@ def beside(own: Trusted, control: Control) -> PictureTrust:
     )
 
 
-__all__ = ["PictureTrust", "Trusted", "beside", "goal_values", "measured", "places_of"]
+__all__ = ["PictureTrust", "Trusted", "beside", "goal_values", "measured", "placed_in"]
