@@ -105,7 +105,7 @@ def _dots(
     """Units down, a mark for each kind, told by shape too."""
     y: Spec = {"field": "unit", "type": "nominal", "sort": names, "title": None}
     x: Spec = {"field": "value", "type": "quantitative", "title": None, "scale": {"domain": [0, 1]}}
-    x["axis"] = {"values": [0, 0.25, 0.5, 0.75, 1]}
+    x["axis"] = {"values": [0, 0.5, 1]}
     shade: Spec = {"field": "by", "type": "nominal", "title": None}
     colour: Spec = {**shade, "scale": {"domain": list(SERIES), "range": list(_COLOURS)}}
     colour["legend"] = {"orient": "bottom", "columns": 2}
