@@ -45,11 +45,12 @@ class Kept:
 
 
 def kept_in(
-    path: str | Path | None, settings: Mapping[str, Json], size: Callable[[], int]
+    path: str | Path | None, asked: Callable[[], Mapping[str, Json]], size: Callable[[], int]
 ) -> tuple[Kept, int]:
     """A folder for the parts of a run with these settings, and how many inputs make a portion in it.
 
-    The size of a portion is that of the run that began, because rounding depends on it.
+    ``asked`` gives the settings, which are hashed only where there is a folder. The size of a portion is that
+    of the run that began, because rounding depends on it.
 
     Raises:
         StoreError: where the folder holds something else, or parts of a run with other settings.
@@ -59,6 +60,7 @@ def kept_in(
     folder, file = Path(path), Path(path) / SETTINGS
     if folder.is_file():
         raise StoreError(f"{folder} is a file. Name a folder, new or of an earlier run.")
+    settings = asked()
     if not file.exists():
         if folder.exists() and any(folder.iterdir()):
             raise StoreError(f"{folder} is not empty and holds no feature pictures. Name another folder.")

@@ -116,13 +116,16 @@ def run(
     if start is not None and start.climbs:
         labels = tuple(f"{name}: {label}" for name, label in zip(start.names, labels, strict=True))
     climbs = (chosen, None if start is None else (start.inputs, start.strength, start.climbs))
-    settings: dict[str, Json] = {
-        **options.settings(),
-        "site": place,
-        "objectives": [*labels, _digest(climbs)[:12]],
-        "model": model_hash(model),
-        "data": inputs_hash(real),
-    }
+
+    def settings() -> dict[str, Json]:
+        return {
+            **options.settings(),
+            "site": place,
+            "objectives": [*labels, _digest(climbs)[:12]],
+            "model": model_hash(model),
+            "data": inputs_hash(real),
+        }
+
     like = torch.zeros(1, *canvas.shape).to(real)
     store, size = kept_in(options.keep, settings, lambda: portion_size(model, place, like, how.batch_size))
     recipe = Recipe(
