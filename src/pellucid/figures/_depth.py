@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from pellucid.figures._colour import OKABE_ITO, scale
+from pellucid.figures._numbers import finite
 from pellucid.figures._theme import THEME, Spec
 
 WIDTH, HEIGHT = 300, 170
@@ -28,7 +28,7 @@ def depth_lines(
     """
     names = list(series)
     points = [
-        {"layer": site, "series": name, "value": _plain(value), **_ends(bands, name, i)}
+        {"layer": site, "series": name, "value": finite(value), **_ends(bands, name, i)}
         for name, values in series.items()
         for i, (site, value) in enumerate(zip(sites, values, strict=True))
     ]
@@ -77,7 +77,7 @@ def heat(
 ) -> Spec:
     """A matrix of colours; signed values on the diverging scale with zero in the middle."""
     cells = [
-        {"row": row, "column": column, "value": _plain(value)}
+        {"row": row, "column": column, "value": finite(value)}
         for row, line in zip(rows, values, strict=True)
         for column, value in zip(columns, line, strict=True)
     ]
@@ -99,14 +99,10 @@ def heat(
     }
 
 
-def _plain(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
 def _ends(
     bands: Mapping[str, Sequence[tuple[float, float]]] | None, name: str, i: int
 ) -> dict[str, float | None]:
     if not bands or name not in bands:
         return {}
     low, high = bands[name][i]
-    return {"low": _plain(low), "high": _plain(high)}
+    return {"low": finite(low), "high": finite(high)}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._figure import Figure, Table
-from pellucid.figures._numbers import counted, number, percent
+from pellucid.figures._numbers import counted, finite, number, percent
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def dictionary(found: Dictionary) -> Figure:
         part = size if name == "active" else 1
         beside = None if found.shuffled is None else getattr(found.shuffled, name) / part
         points.append(
-            {"what": words, "own": _plain(getattr(found.quality, name) / part), "shuffled": _plain(beside)}
+            {"what": words, "own": finite(getattr(found.quality, name) / part), "shuffled": finite(beside)}
         )
     y: Spec = {"field": "what", "type": "nominal", "sort": list(_NAMES.values()), "title": None}
     y["axis"] = {"labelLimit": 160, "grid": False}
@@ -66,10 +65,6 @@ def dictionary(found: Dictionary) -> Figure:
     ).strip()
     columns = ("", "this network", "shuffled weights")
     return Figure(f"A dictionary of {found.site}", _alt(found), chart, None, Table(columns, body), note)
-
-
-def _plain(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value
 
 
 def _alt(found: Dictionary) -> str:

@@ -18,7 +18,7 @@ from pellucid.figures._feature_texts import text_card
 from pellucid.figures._feature_wide import lasting, wide_card
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
-from pellucid.figures._numbers import counted, number
+from pellucid.figures._numbers import counted, finite, number
 from pellucid.figures._pixels import png, seen, sheet
 from pellucid.figures._real import Real
 from pellucid.figures._theme import Spec
@@ -113,7 +113,7 @@ def _chart(
         f"Brown: raised above the {beside}; blue: lowered. Numbers are means over seeds, categories those of "
         f"the best made row. Evidence: {key(pictures.words[:shown])}."
     )
-    return columns(pictures, _labels(pictures, shown)), told
+    return columns(pictures, labels_of(pictures, shown)), told
 
 
 def _aside(name: str) -> int:
@@ -245,7 +245,7 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
     return first, second
 
 
-def _labels(pictures: FeaturePictures, shown: int) -> list[str]:
+def labels_of(pictures: FeaturePictures, shown: int) -> list[str]:
     """Names of objectives, made to differ."""
     names = [pictures.label(i) for i in range(shown)]
     return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names)]
@@ -284,7 +284,7 @@ def _table(pictures: FeaturePictures) -> Table:
             int(pictures.units[i]) if plain else pictures.label(i),
             Word(pictures.words[i]),
             *(
-                _finite(part[i])
+                finite(part[i])
                 for part in (
                     pictures.ratio,
                     pictures.untrained_ratio,
@@ -304,7 +304,3 @@ def _table(pictures: FeaturePictures) -> Table:
             for i, row in enumerate(body)
         )
     return Table(columns, body, f"Made in {number(pictures.seconds)} s.")
-
-
-def _finite(value: Tensor) -> float | None:
-    return float(value) if math.isfinite(float(value)) else None

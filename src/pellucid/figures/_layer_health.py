@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from pellucid.figures._figure import Figure, Table
-from pellucid.figures._numbers import counted, number, percent
+from pellucid.figures._numbers import counted, finite, number, percent
 
 if TYPE_CHECKING:
     from pellucid.layers import LayerRow
@@ -55,8 +54,8 @@ def layer_health(
         ),
         (
             "mean ÷ spread (γ)",
-            number(_plain(row.gamma)),
-            number(_plain(row.untrained_gamma)),
+            number(finite(row.gamma)),
+            number(finite(row.untrained_gamma)),
             _centred(row),
             _CENTRE,
         ),
@@ -79,10 +78,6 @@ def layer_health(
     return Figure("Health", alt, None, None, Table(columns, body))
 
 
-def _plain(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
 def _spread(mean: float | None, sd: float | None) -> str:
     return "–" if mean is None else f"{number(mean)} ± {number(sd)}"
 
@@ -100,14 +95,14 @@ def _over(row: LayerRow) -> str:
 
 
 def _centred(row: LayerRow) -> str:
-    value = _plain(row.gamma)
+    value = finite(row.gamma)
     if value is None:
         return "not known"
     return "fine" if value <= OFF_CENTRE else "far from zero"
 
 
 def _pace(ratio: float | None) -> str:
-    value = _plain(ratio)
+    value = finite(ratio)
     if value is None:
         return "not known"
     return "too slow" if value < SLOW else "too fast" if value > FAST else "fine"

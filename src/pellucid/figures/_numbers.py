@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GAP = "\u00a0"
 
@@ -26,6 +30,16 @@ def number(value: float | None, digits: int = 3) -> str:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         written = f"{mantissa}e{int(exponent)}"
     return written.replace("-", "−")
+
+
+def finite(value: float | Tensor | None) -> float | None:
+    """A number as charts and tables take it: nothing where there is none, or none that can be drawn.
+
+    Example:
+        >>> finite(0.5), finite(float("nan")), finite(None)
+        (0.5, None, None)
+    """
+    return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
 def _plain(value: float, digits: int) -> str:

@@ -11,9 +11,10 @@ from torch import Tensor
 from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._depth import depth_lines
+from pellucid.figures._features import labels_of
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, interval, number
+from pellucid.figures._numbers import counted, finite, interval, number
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
         series = {"these pictures": trust.path.nanmedian(0).values.tolist()}
         if bool(trust.untrained_path.isfinite().any()):
             series["untrained networks"] = trust.untrained_path.nanmedian(0).values.tolist()
-        low = min(0.0, *(value for line in series.values() for value in line if math.isfinite(value)), 0.0)
+        low = min([0.0, *(value for line in series.values() for value in line if math.isfinite(value))])
         charts.append(
             depth_lines(trust.sites, series, "share of the way of real inputs", level=1.0, domain=(low, 1.2))
         )
@@ -68,26 +69,26 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
 
 
 def _choices(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec:
-    names = _names(pictures, shown)
+    names = labels_of(pictures, shown)
     parts = (trust.told, trust.told_by_real, trust.told_by_others, trust.untrained_told)
     points = [
-        {"unit": name, "by": by, "value": _plain(part[i])}
+        {"unit": name, "by": by, "value": finite(part[i])}
         for by, part in zip(SERIES, parts, strict=True)
         for i, name in enumerate(names)
     ]
     ends = [
-        {"unit": name, "low": _plain(trust.told_low[i]), "high": _plain(trust.told_high[i])}
+        {"unit": name, "low": finite(trust.told_low[i]), "high": finite(trust.told_high[i])}
         for i, name in enumerate(names)
     ]
     return _dots(points, names, "two choices", level=0.5, ends=ends)
 
 
 def _elsewhere(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec:
-    names = _names(pictures, shown)
+    names = labels_of(pictures, shown)
     kinds = (SERIES[0], SERIES[1], SERIES[3])
     parts = (trust.transfer, trust.transfer_by_real, trust.untrained_transfer)
     points = [
-        {"unit": name, "by": by, "value": _plain(part[i])}
+        {"unit": name, "by": by, "value": finite(part[i])}
         for by, part in zip(kinds, parts, strict=True)
         for i, name in enumerate(names)
     ]
@@ -125,15 +126,6 @@ def _dots(
         bar["encoding"] = {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}}
         layers.append(bar)
     return {"width": 300, "height": {"step": 17}, "title": title, "layer": [*layers, dots]}
-
-
-def _names(pictures: FeaturePictures, shown: int) -> list[str]:
-    names = [pictures.label(i) for i in range(shown)]
-    return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names)]
-
-
-def _plain(value: Tensor) -> float | None:
-    return float(value) if math.isfinite(float(value)) else None
 
 
 def _alt(trust: PictureTrust) -> str:
@@ -186,17 +178,17 @@ def _table(pictures: FeaturePictures) -> Table:
     rows: list[tuple[str | float | int | None, ...]] = []
     for i in range(len(trust.told)):
         way = torch.where(trust.path[i].isnan(), float("inf"), trust.path[i])
-        least = _plain(way.amin())
+        least = finite(way.amin())
         row: list[str | float | int | None] = [
             pictures.label(i),
-            _plain(trust.told[i]),
-            interval(_plain(trust.told_low[i]), _plain(trust.told_high[i])),
-            *(_plain(part[i]) for part in (trust.told_by_real, trust.told_by_others, trust.untrained_told)),
+            finite(trust.told[i]),
+            interval(finite(trust.told_low[i]), finite(trust.told_high[i])),
+            *(finite(part[i]) for part in (trust.told_by_real, trust.told_by_others, trust.untrained_told)),
             least,
             None if least is None else trust.sites[int(way.argmin())],
         ]
         if second:
             parts = (trust.transfer, trust.transfer_by_real, trust.untrained_transfer)
-            row += [*(_plain(part[i]) for part in parts), int(trust.matched[i]), _plain(trust.match[i])]
+            row += [*(finite(part[i]) for part in parts), int(trust.matched[i]), finite(trust.match[i])]
         rows.append(tuple(row))
     return Table(tuple(columns), tuple(rows))

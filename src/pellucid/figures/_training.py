@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pellucid.figures._colour import OKABE_ITO, scale
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, number, percent
+from pellucid.figures._numbers import counted, finite, number, percent
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def training_curves(record: TrainingRecord) -> Figure:
         'training_curves'
     """
     points = [
-        {"epoch": epoch.index, "rows": rows, "loss": _plain(loss), "score": _plain(score)}
+        {"epoch": epoch.index, "rows": rows, "loss": finite(loss), "score": finite(score)}
         for epoch in record.epochs
         for rows, loss, score in (
             ("trained on", epoch.train_loss, epoch.train_score),
@@ -78,8 +78,8 @@ def training_health(record: TrainingRecord) -> Figure:
         {
             "epoch": epoch.index,
             "layer": layer.site,
-            "dead": _plain(layer.dead),
-            "saturated": _plain(layer.saturated),
+            "dead": finite(layer.dead),
+            "saturated": finite(layer.saturated),
             "gradient": _positive(layer.gradient_norm),
             "update": _positive(layer.update_ratio),
         }
@@ -123,12 +123,8 @@ def _alt(record: TrainingRecord) -> str:
     )
 
 
-def _plain(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
 def _positive(value: float | None) -> float | None:
-    plain = _plain(value)
+    plain = finite(value)
     return plain if plain is not None and plain > 0 else None
 
 

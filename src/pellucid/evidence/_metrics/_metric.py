@@ -18,7 +18,6 @@ from pellucid.evidence._statistics import interval, resamples
 
 Better = Literal["high", "low", "neither"]
 DRAWS = 999
-UNBOUNDED = math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
