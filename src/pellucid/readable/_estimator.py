@@ -175,7 +175,7 @@ class ReadableEstimator(BaseEstimator):
             "Array",
             validate_data(  # pyright: ignore[reportCallIssue]
                 self,
-                cast("Array", X),
+                cast("Array", X),  # pyright: ignore[reportArgumentType]
                 reset=fitting,
                 dtype=None,
                 ensure_all_finite="allow-nan" if _numeric(X) else False,
