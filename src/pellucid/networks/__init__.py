@@ -4,6 +4,7 @@ from pellucid.networks._architecture import Architecture
 from pellucid.networks._build import build, default_network
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
+from pellucid.networks._readable import Readable, Recipe
 from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
 from pellucid.networks._speech import SpeechDetector
 from pellucid.networks._text import Reader, gru, text_cnn, transformer
@@ -13,7 +14,9 @@ __all__ = [
     "Architecture",
     "LogMel",
     "Plain",
+    "Readable",
     "Reader",
+    "Recipe",
     "Rescale",
     "SpeechDetector",
     "Topics",
