@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Word
+from pellucid.evidence._about import Copies
 from pellucid.evidence._audited import AuditRow, supported, under
 from pellucid.evidence._case import Case
 from pellucid.evidence._localisation import Measure
@@ -19,7 +20,7 @@ TWIN, CLASS, INPUT = "untrained copy", "wrong class", "other input"
 
 
 def negative_controls(
-    case: Case, name: str, seen: Mapping[str, Responses], *, draws: int, q: float
+    case: Case, name: str, copies: Copies, seen: Mapping[str, Responses], *, draws: int, q: float
 ) -> tuple[list[AuditRow], int]:
     """The controls of one method, tested as it is itself, and the rows of the network per input they cost.
 
@@ -38,14 +39,21 @@ def negative_controls(
         made.append((CLASS, other, f"{name} of the class that comes next"))
     made.append((INPUT, case.maps.roll(1, 0), f"{name} of the input before"))
     return [
-        _row(what, maps, note, case, seen, draws, q) for what, maps, note in made if maps is not None
+        _row(what, maps, note, case, copies, seen, draws, q) for what, maps, note in made if maps is not None
     ], rows // n
 
 
 def _row(
-    what: str, maps: Tensor, note: str, case: Case, seen: Mapping[str, Responses], draws: int, q: float
+    what: str,
+    maps: Tensor,
+    note: str,
+    case: Case,
+    copies: Copies,
+    seen: Mapping[str, Responses],
+    draws: int,
+    q: float,
 ) -> AuditRow:
-    fills, worst = under(seen, maps, case.x, draws=draws, seed=case.compute.seed)
+    fills, worst = under(seen, maps, case.x, copies, draws=draws, seed=case.compute.seed)
     first = fills[0]
     p = torch.ones_like(worst) if first.p is None else first.p
     usual = next(iter(seen.values()))

@@ -25,7 +25,7 @@ def audit(
     fills: Sequence[str] | None = None,
     metrics: Sequence[str] = ("infidelity", "sparseness"),
     masks: int = 64,
-    twins: int = 2,
+    twins: int = 19,
     watch: Callable[[evidence.AuditRow], None] | None = None,
     compute: Compute | None = None,
 ) -> evidence.Audit:
@@ -43,7 +43,7 @@ def audit(
             random and those of the nearest training rows, for pictures also blur; for texts other words.
         metrics: names of metrics of the literature.
         masks: M.
-        twins: untrained copies; 19 or more also make them a null of the test.
+        twins: untrained copies; fewer than 19 are no null of the test.
         watch: called with each finished row.
         compute: how to run.
 
