@@ -42,7 +42,8 @@ def train(
         str | None, typer.Option(help="Column that says train, validation or test.", metavar="COLUMN")
     ] = None,
     network: Annotated[
-        str | None, typer.Option(help="For texts: text-cnn, transformer or gru.", metavar="NAME")
+        str | None,
+        typer.Option(help="For texts: text-cnn, transformer or gru; for pictures: vit.", metavar="NAME"),
     ] = None,
     out: Annotated[Path, typer.Option(help="Run folder to leave behind.", metavar="FOLDER")] = Path("run"),
     epochs: Annotated[int, typer.Option(help="Most passes over the training rows.")] = 20,

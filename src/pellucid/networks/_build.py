@@ -14,6 +14,7 @@ from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
 from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
 from pellucid.networks._text import PAD, Reader, gru, text_cnn, transformer
+from pellucid.networks._vision import vit
 
 Network = Plain | Reader
 _KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
@@ -26,6 +27,7 @@ _KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "text_cnn": text_cnn,
         "transformer": transformer,
         "gru": gru,
+        "vit": vit,
     }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
@@ -83,7 +85,7 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     Args:
         dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures,
             ``("C", "F", "T")`` spectrograms, ``("C", "T")`` waveforms, ``("T",)`` texts.
-        kind: another network for texts: ``"transformer"`` or ``"gru"``.
+        kind: another network: ``"transformer"`` or ``"gru"`` for texts, ``"vit"`` for pictures.
         seed: decides the weights.
 
     Returns:
@@ -96,10 +98,16 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     answers = _answer_scale(dataset) if dataset.task == "regression" else None
     if axes == ("T",) and isinstance(dataset.spec, TextSpec):
         return _reader(dataset, dataset.spec, kind or OF_TEXTS[0], seed, answers)
+    if kind == "vit" and axes == ("C", "H", "W") and len(shape) == 3:
+        return vit(shape[0], (shape[1], shape[2]), dataset.outputs, seed=seed, answers=answers)
     if kind is not None:
+        reads = {"vit": "pictures"} | dict.fromkeys(OF_TEXTS, "texts")
+        wanted = reads.get(kind.replace("-", "_"))
+        if wanted is None:
+            raise InputError(f"No network to train is called {kind!r}. {near_misses(kind, reads)}")
         raise InputError(
-            f"network={kind!r} reads texts, and {dataset.name} holds none. Leave it out: the network follows "
-            "the data."
+            f"network={kind!r} reads {wanted}, and {dataset.name} holds none. Leave it out: the network "
+            "follows the data."
         )
     if axes == ("D",) and len(shape) == 1:
         return mlp(shape[0], dataset.outputs, seed=seed, answers=answers)

@@ -58,7 +58,7 @@ def train(
         answer: the column to predict, where ``data`` is a table's path.
         text: the column to read, where that table holds texts.
         network: what to train, in place; a plain network that suits the data where left out, or the name
-            of another one for texts (``"transformer"``, ``"gru"``).
+            of another one (``"transformer"``, ``"gru"`` for texts, ``"vit"`` for pictures).
         epochs, batch_size, optimizer, learning_rate, patience: see :func:`pellucid.training.train`.
         seed: the only source of chance.
         snapshots: most epochs whose weights are kept for :func:`~pellucid.influence`, evenly spaced; left
