@@ -37,10 +37,19 @@ def negative_controls(
         other, cost = case.again(case.model, case.x, runner)
         rows += cost
         made.append((CLASS, other, f"{name} of the class that comes next"))
-    made.append((INPUT, case.maps.roll(1, 0), f"{name} of the input before"))
+    made.append((INPUT, of_others(case.maps, case.compute.seed), f"{name} of another input"))
     return [
         _row(what, maps, note, case, copies, seen, draws, q) for what, maps, note in made if maps is not None
     ], rows // n
+
+
+def of_others(maps: Tensor, seed: int) -> Tensor:
+    """To each row the map of another one, drawn at random: neighbours in a data set are often alike."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 141_650_939)
+    order = torch.randperm(len(maps), generator=generator)
+    found = torch.empty_like(maps)
+    found[order] = maps[order.roll(1)]
+    return found
 
 
 def _row(

@@ -105,7 +105,11 @@ def agreement_checks(found: Agreement, blocked: Sequence[str]) -> list[Check]:
 
 
 def margin_checks(found: Agreement, free: Mapping[str, Tensor], blocked: Sequence[str]) -> list[Check]:
-    """T minus the best T of the maps made without the model, on the same resampled masks."""
+    """T minus the best T of the maps made without the model, on the same resampled masks.
+
+    The masks alone give the interval, and any map beats one that does badly; so a map passes only where it
+    is told from chance itself.
+    """
     values = torch.stack([agreement(found.seen, one) for one in free.values()])
     count = found.draws.shape[1]
     sampled = [bootstrap(found.seen, one, draws=count, seed=found.seed) for one in free.values()]
@@ -114,12 +118,15 @@ def margin_checks(found: Agreement, free: Mapping[str, Tensor], blocked: Sequenc
     names = [list(free)[k] for k in values.argmax(0).tolist()]
     test = "agreement minus that of the best map made without the model"
     checks: list[Check] = []
-    for i, (margin, down, up, control) in enumerate(_rows(found.value - best, low, high, best)):
+    columns = (found.value - best, low, high, best, found.p)
+    for i, (margin, down, up, control, p) in enumerate(_rows(*columns)):
         if blocked[i]:
             checks.append(not_run(BEATS, test, names[i], blocked[i]))
             continue
-        word: Word = "passed" if down > 0 else "mixed" if margin > 0 else "failed"
-        note = "" if down > 0 else f"{names[i]} alone agrees with the model {AS_WELL[margin > 0]}."
+        told = down > 0 and p <= LEVEL
+        word: Word = "passed" if told else "mixed" if margin > 0 else "failed"
+        note = f"{names[i]} alone agrees with the model {AS_WELL[margin > 0]}." if down <= 0 else ""
+        note = note or ("" if told else "The map itself is not told from chance.")
         n = found.seen.drops.shape[1]
         checks.append(Check(BEATS, test, word, margin, control, names[i], n, down, up, note=note))
     return checks

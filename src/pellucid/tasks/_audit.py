@@ -89,7 +89,7 @@ def audit(
         spec=subject.spec,
         fills=usual_fills(subject) if fills is None else fills,
         metrics=metrics,
-        others=_training_rows(whole, how.seed),
+        others=training_rows(whole, how.seed),
         masks=masks,
         twins=twins,
         sample=chosen,
@@ -124,7 +124,8 @@ def _known(name: str) -> str:
     return name
 
 
-def _training_rows(data: Dataset, seed: int) -> Tensor:
+def training_rows(data: Dataset, seed: int) -> Tensor:
+    """Training rows that fills may take parts from; any rows where none are for training."""
     index = (data.parts == PARTS.index("train")).nonzero().flatten()
     index = torch.arange(len(data)) if not len(index) else index
     return data.inputs[index[sample(len(index), DONORS, seed=seed)]]
