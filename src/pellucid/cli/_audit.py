@@ -38,7 +38,7 @@ def audit(
     metric: Annotated[
         str, typer.Option(help="Metrics of the literature, with commas; see docs/methods.md.")
     ] = "infidelity,sparseness",
-    twins: Annotated[int, typer.Option(help="Untrained copies; 19 make them a null of the test.")] = 2,
+    twins: Annotated[int, typer.Option(help="Untrained copies; fewer than 19 are no null of the test.")] = 19,
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,

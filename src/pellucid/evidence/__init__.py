@@ -12,6 +12,7 @@ from pellucid.evidence._audit import Audit, audit
 from pellucid.evidence._audited import Asked, AuditRow, Fill
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._bench import Bench, benches
+from pellucid.evidence._calibration import Calibration, CalibrationRow, calibration
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
 from pellucid.evidence._localisation import Localisation, Measure, localisation
@@ -47,6 +48,8 @@ __all__ = [
     "AuditRow",
     "Bank",
     "Bench",
+    "Calibration",
+    "CalibrationRow",
     "Fill",
     "GroundTruth",
     "Localisation",
@@ -66,6 +69,7 @@ __all__ = [
     "audit",
     "bank",
     "benches",
+    "calibration",
     "cards",
     "completeness",
     "complexity",

@@ -9,6 +9,7 @@ from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
 from pellucid.networks._speech import SpeechDetector
 from pellucid.networks._text import Reader, gru, text_cnn, transformer
 from pellucid.networks._topics import Topics
+from pellucid.networks._vision import vit
 
 __all__ = [
     "Architecture",
@@ -29,5 +30,6 @@ __all__ = [
     "spectrogram_cnn",
     "text_cnn",
     "transformer",
+    "vit",
     "waveform_cnn",
 ]

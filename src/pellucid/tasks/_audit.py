@@ -25,7 +25,7 @@ def audit(
     fills: Sequence[str] | None = None,
     metrics: Sequence[str] = ("infidelity", "sparseness"),
     masks: int = 64,
-    twins: int = 2,
+    twins: int = 19,
     watch: Callable[[evidence.AuditRow], None] | None = None,
     compute: Compute | None = None,
 ) -> evidence.Audit:
@@ -43,7 +43,7 @@ def audit(
             random and those of the nearest training rows, for pictures also blur; for texts other words.
         metrics: names of metrics of the literature.
         masks: M.
-        twins: untrained copies; 19 or more also make them a null of the test.
+        twins: untrained copies; fewer than 19 are no null of the test.
         watch: called with each finished row.
         compute: how to run.
 
@@ -89,7 +89,7 @@ def audit(
         spec=subject.spec,
         fills=usual_fills(subject) if fills is None else fills,
         metrics=metrics,
-        others=_training_rows(whole, how.seed),
+        others=training_rows(whole, how.seed),
         masks=masks,
         twins=twins,
         sample=chosen,
@@ -124,7 +124,8 @@ def _known(name: str) -> str:
     return name
 
 
-def _training_rows(data: Dataset, seed: int) -> Tensor:
+def training_rows(data: Dataset, seed: int) -> Tensor:
+    """Training rows that fills may take parts from; any rows where none are for training."""
     index = (data.parts == PARTS.index("train")).nonzero().flatten()
     index = torch.arange(len(data)) if not len(index) else index
     return data.inputs[index[sample(len(index), DONORS, seed=seed)]]
