@@ -1,6 +1,7 @@
 """The verbs: a subject in, a value out."""
 
 from pellucid.tasks._audit import audit, usual_fills
+from pellucid.tasks._check import check
 from pellucid.tasks._concepts import concepts
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
@@ -55,6 +56,7 @@ __all__ = [
     "answers_of",
     "audit",
     "best_method",
+    "check",
     "class_objective",
     "concepts",
     "difference_objective",
