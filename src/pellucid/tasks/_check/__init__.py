@@ -5,7 +5,7 @@ from pellucid.tasks._check._approved import Approved, approve, approved_run
 from pellucid.tasks._check._attribution_share import AttributionShare
 from pellucid.tasks._check._auc import Auc
 from pellucid.tasks._check._calibration import Calibration
-from pellucid.tasks._check._check import beside, check, examination
+from pellucid.tasks._check._check import check, examination
 from pellucid.tasks._check._dead_units import DeadUnits
 from pellucid.tasks._check._evidence_share import EvidenceShare
 from pellucid.tasks._check._examined import Examined
@@ -13,6 +13,7 @@ from pellucid.tasks._check._expectation import Expectation
 from pellucid.tasks._check._kinds import KINDS
 from pellucid.tasks._check._monotone import Monotone
 from pellucid.tasks._check._no_worse import NoWorse
+from pellucid.tasks._check._opened import beside, opened
 from pellucid.tasks._check._outcome import Bound, Checked, CheckedRow, Line, Outcome
 from pellucid.tasks._check._part import Part
 from pellucid.tasks._check._read import Expectations, expectations_of, read_expectations
@@ -54,5 +55,6 @@ __all__ = [
     "check",
     "examination",
     "expectations_of",
+    "opened",
     "read_expectations",
 ]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pellucid._core import Explanation, Subject
 from pellucid.errors import InputError, MethodError
+from pellucid.figures import percent
 from pellucid.importance import Importance
 from pellucid.importance._ranking import bootstrapped
 from pellucid.inputs import TabularSpec
@@ -114,7 +115,8 @@ class AttributionShare(Expectation):
         assert made.each is not None
         order = made.each.argsort(descending=True, stable=True)[:CASES]
         cases = [
-            seen.case(int(seen.looked[here[i]]), f"{float(made.each[i]):.1%} by {made.label}") for i in order
+            seen.case(int(seen.looked[here[i]]), f"{percent(float(made.each[i]))} by {made.label}")
+            for i in order
         ]
         spec = seen.subject.spec
         shown = [_ranking(why, spec, seen)] if isinstance(spec, TabularSpec) else [why.rows(here[order[:2]])]

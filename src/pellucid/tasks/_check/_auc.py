@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pellucid._core import Subject
 from pellucid.errors import InputError
+from pellucid.figures import percent
 from pellucid.tasks._check._examined import CASES, Examined, class_named, needs_classes
 from pellucid.tasks._check._expectation import Expectation, line, together
 from pellucid.tasks._check._grouped import check_share, grouped, in_slices
@@ -93,4 +94,4 @@ def _misranked(seen: Examined, rows: Tensor, k: int) -> list[CheckedRow]:
     off = (seen.held.answers[rows] == k).double() - score
     order = off.abs().argsort(descending=True, stable=True)[:CASES]
     name = seen.subject.classes[k]
-    return [seen.case(int(rows[i]), f"probability of {name} {float(score[i]):.0%}") for i in order]
+    return [seen.case(int(rows[i]), f"probability of {name} {percent(float(score[i]), 0)}") for i in order]

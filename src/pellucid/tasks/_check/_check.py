@@ -10,6 +10,7 @@ from pellucid.errors import InputError, PellucidError
 from pellucid.tasks._check._approved import approved_run
 from pellucid.tasks._check._examined import Examined
 from pellucid.tasks._check._expectation import Expectation
+from pellucid.tasks._check._opened import beside
 from pellucid.tasks._check._outcome import Checked, Outcome
 from pellucid.tasks._check._read import Expectations, read_expectations
 
@@ -114,16 +115,6 @@ def examination(
         approved=approved,
         compute=how,
     )
-
-
-def beside(path: str, named: str) -> str:
-    """A path that a file names: it starts at the file.
-
-    Example:
-        >>> beside("checks/credit.toml", "runs/credit"), beside("checks/credit.toml", "/runs/credit")
-        ('checks/runs/credit', '/runs/credit')
-    """
-    return str(Path(path).parent / named)
 
 
 def _asked(expectations: Expectations | Sequence[Expectation] | str | Path) -> Expectations:

@@ -149,7 +149,7 @@ def _expectation(table: Mapping[str, object], place: int) -> Expectation:
     hints = get_type_hints(made)
     try:
         given = {key: converted(value, hints[key], key) for key, value in table.items() if key != "kind"}
-        return made(**given)  # pyright: ignore[reportCallIssue]
+        return made(**given)  # pyright: ignore[reportArgumentType, reportCallIssue]
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pellucid._core import Subject, wilson
 from pellucid.errors import InputError
+from pellucid.figures import percent
 from pellucid.inputs import TabularSpec, TextSpec
 from pellucid.tasks._check._examined import CASES, Examined
 from pellucid.tasks._check._expectation import Expectation, line
@@ -142,7 +143,7 @@ class Swap(Expectation):
             return f"{how}; the answer moves by {moved:.4g}"
         new = seen.answers(seen.predicted(other[None]))[0]
         turned = f"{seen.answer_text(seen.given[row])} → {seen.answer_text(new)}"
-        return f"{how}; {turned}, probability moves {moved:.0%}"
+        return f"{how}; {turned}, probability moves {percent(moved, 0)}"
 
 
 def _elsewhere(x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
