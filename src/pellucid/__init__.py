@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         data,
         errors,
         evidence,
+        expect,
         figures,
         importance,
         inputs,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from pellucid.report import report
     from pellucid.tasks import (
         audit,
+        check,
         concepts,
         dictionary_of,
         estimate,
@@ -92,6 +94,7 @@ __all__ = [
     "concepts",
     "influence",
     "audit",
+    "check",
     "report",
     "save_run",
     "open_run",
@@ -116,6 +119,7 @@ __all__ = [
     "data",
     "errors",
     "evidence",
+    "expect",
     "figures",
     "importance",
     "inputs",
@@ -126,6 +130,7 @@ __all__ = [
 
 _VERBS = (
     "audit",
+    "check",
     "estimate",
     "open",
     "train",

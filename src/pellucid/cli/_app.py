@@ -10,6 +10,7 @@ from pellucid._version import __version__
 from pellucid.cli import (
     _audit,
     _bench,
+    _check,
     _concepts,
     _demo,
     _explain,
@@ -34,6 +35,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
   pellucid audit run/                                  how far the explanations of a network may be believed
   pellucid importance run/                             what the network uses over many rows
+  pellucid check run/ expectations.toml                what is expected of a network, run like tests
 
 \b
 MODEL is a run folder that training left, or package.module:attr / file.py:attr naming your own network
@@ -42,7 +44,8 @@ MODEL is a run folder that training left, or package.module:attr / file.py:attr 
 \b
 Results go to stdout, narration to stderr; --json gives one document; --estimate says passes, memory and time
 before the work. Exit codes: 0 done, 1 a bug of ours, 2 wrong usage or inputs, 3 network or data cannot be
-loaded, 4 method not applicable, 7 result cannot be written, 8 training broke, 130 interrupted.
+loaded, 4 method not applicable, 5 an expectation is broken, 7 result cannot be written, 8 training broke,
+130 interrupted.
 """
 
 app = typer.Typer(
@@ -64,6 +67,7 @@ app.command("rules")(_inside.rules)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)
+app.command("check")(_check.check)
 app.command("report")(_report.report)
 app.add_typer(_bench.bench, name="bench")
 

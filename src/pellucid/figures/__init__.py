@@ -3,6 +3,14 @@
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
+from pellucid.figures._check import (
+    check_figures,
+    check_outcome,
+    check_overview,
+    check_run,
+    check_text,
+    reliability,
+)
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
 from pellucid.figures._dictionary import dictionary
@@ -56,7 +64,12 @@ __all__ = [
     "audit",
     "bars",
     "cards_html",
+    "check_figures",
+    "check_outcome",
+    "check_overview",
+    "check_run",
     "check_table",
+    "check_text",
     "co_activation",
     "concepts",
     "confusion",
@@ -94,6 +107,7 @@ __all__ = [
     "picture",
     "picture_trust",
     "probes",
+    "reliability",
     "rule_text",
     "rules_table",
     "saliency",

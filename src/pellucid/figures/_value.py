@@ -11,6 +11,7 @@ from pellucid.errors import InputError
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
+from pellucid.figures._check import check_figures, check_run, reliability
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
@@ -191,6 +192,9 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Subject": _of_subject,
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
+        "Checked": check_run,
+        "Outcome": check_figures,
+        "Reliability": lambda found: [reliability(found)],
         "Estimate": _of_estimate,
         "Audit": audit,
         "Importance": lambda found: [importance(found)],

@@ -1,10 +1,12 @@
 """One network in one offline page: what it does, how well, and how far its explanations may be believed."""
 
 from pellucid.report._audit_page import audit_page
+from pellucid.report._check_page import check_page
 from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
+from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
 from pellucid.report._report import dossier, report
@@ -19,10 +21,12 @@ __all__ = [
     "Origin",
     "Slice",
     "audit_page",
+    "check_page",
     "depth_page",
     "dossier",
     "estimate_report",
     "findings",
+    "junit",
     "layer_page",
     "render",
     "report",

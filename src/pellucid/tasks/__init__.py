@@ -2,6 +2,7 @@
 
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
+from pellucid.tasks._check import check
 from pellucid.tasks._concepts import concepts
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
@@ -57,6 +58,7 @@ __all__ = [
     "audit",
     "best_method",
     "calibration",
+    "check",
     "class_objective",
     "concepts",
     "difference_objective",
