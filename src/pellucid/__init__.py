@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from pellucid.tasks import (
         audit,
         concepts,
+        counterfactual,
         dictionary_of,
         estimate,
         explain,
@@ -89,6 +90,7 @@ __all__ = [
     "dictionary_of",
     "features",
     "rules",
+    "counterfactual",
     "concepts",
     "influence",
     "audit",
@@ -139,6 +141,7 @@ _VERBS = (
     "dictionary_of",
     "features",
     "rules",
+    "counterfactual",
     "concepts",
     "influence",
     "save_run",

@@ -5,6 +5,7 @@ from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
+from pellucid.figures._counterfactual import counterfactual, counterfactual_words, semifactual
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._effects import effects
@@ -61,6 +62,8 @@ __all__ = [
     "concepts",
     "confusion",
     "counted",
+    "counterfactual",
+    "counterfactual_words",
     "dictionary",
     "dissection",
     "early_exits",
@@ -99,6 +102,7 @@ __all__ = [
     "saliency",
     "save_all",
     "signed",
+    "semifactual",
     "similarity",
     "sound",
     "space_map",

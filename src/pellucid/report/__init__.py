@@ -7,6 +7,7 @@ from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
+from pellucid.report._recourse import recourse_html, recourse_page
 from pellucid.report._report import dossier, report
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
@@ -24,6 +25,8 @@ __all__ = [
     "estimate_report",
     "findings",
     "layer_page",
+    "recourse_html",
+    "recourse_page",
     "render",
     "report",
     "showcase",

@@ -326,7 +326,7 @@ def _alternatives(
         ends = wilson(int(agree[i]), len(refits))
         made.append(
             Alternative(
-                _changes(codes, now, rows[i], steps[i]),
+                _changes(bench, now, rows[i], steps[i]),
                 raw[i],
                 encoded[i],
                 answer,
@@ -343,15 +343,24 @@ def _alternatives(
     return made
 
 
-def _changes(codes: Codes, now: Numbers, row: Numbers, steps: Numbers) -> tuple[Change, ...]:
+def _changes(bench: _Bench, now: Numbers, row: Numbers, steps: Numbers) -> tuple[Change, ...]:
+    codes = bench.codes
     columns: NDArray[np.int64] = np.flatnonzero(changed_columns(now, row[None])[0])
     made: list[Change] = []
     for j in columns[np.argsort(-steps[columns], kind="stable")]:
         column, before, after = codes.columns[j], codes.raw(j, float(now[j])), codes.raw(j, float(row[j]))
-        made.append(
-            Change(column.name, before, after, column.text(before), column.text(after), float(steps[j]))
-        )
+        ranks = _ranks(bench.real[:, j], float(now[j]), float(row[j])) if not column.levels else (None, None)
+        texts = column.text(before), column.text(after)
+        made.append(Change(column.name, before, after, *texts, float(steps[j]), *ranks))
     return tuple(made)
+
+
+def _ranks(real: Numbers, *values: float) -> tuple[float, float]:
+    known = real[~np.isnan(real)]
+    first, second = (
+        float((known < v).mean() + (known == v).mean() / 2) if len(known) else 0.5 for v in values
+    )
+    return first, second
 
 
 def _answer(bench: _Bench, outputs: Numbers) -> tuple[str, float]:

@@ -140,6 +140,43 @@ class Constraints:
         if self.most is not None and self.most < 1:
             raise InputError(f"most must be at least 1, got {self.most}.")
 
+    def also(
+        self,
+        *,
+        immutable: Sequence[str] = (),
+        actionable: Sequence[str] | None = None,
+        up: Sequence[str] = (),
+        down: Sequence[str] = (),
+        most: int | None = None,
+    ) -> Constraints:
+        """The same with more asked for.
+
+        Raises:
+            InputError: where that contradicts what was asked before.
+
+        Example:
+            >>> Constraints().also(immutable=["sex"], up=["age"]).words()
+            ('sex cannot change', 'age can only rise')
+        """
+        limits = {limit.column: limit for limit in self.limits}
+        for names, direction in ((up, 1), (down, -1)):
+            for name in names:
+                limit = limits.get(name, Limit(name))
+                if limit.immutable or limit.direction == -direction or name in immutable:
+                    raise InputError(f"{name}: it is told to move and to stay, or both ways. Leave one away.")
+                limits[name] = replace(limit, direction=direction)
+        for name in immutable:
+            if limits.get(name, Limit(name, immutable=True)) != Limit(name, immutable=True):
+                raise InputError(f"{name}: it is immutable and also told how it may change. Leave one away.")
+            limits[name] = Limit(name, immutable=True)
+        only = self.actionable if actionable is None else tuple(actionable)
+        return replace(
+            self,
+            limits=tuple(limits.values()),
+            actionable=only,
+            most=self.most if most is None else most,
+        )
+
     def limit(self, name: str) -> Limit:
         """What a column may become."""
         return next((limit for limit in self.limits if limit.column == name), Limit(name))

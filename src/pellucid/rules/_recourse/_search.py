@@ -271,14 +271,20 @@ def run(searches: Sequence[Search], ask: Callable[[Numbers, NDArray[np.int64]], 
         ask: ``(candidates [M, C], which search each belongs to [M]) -> gaps [M]``.
     """
     ended: dict[int, Reached] = {}
-    waiting = {i: next(one) for i, one in enumerate(searches)}
+    waiting: dict[int, Numbers] = {}
+
+    def on(i: int, gaps: Numbers | None) -> None:
+        try:
+            waiting[i] = next(searches[i]) if gaps is None else searches[i].send(gaps)
+        except StopIteration as end:
+            ended[i] = end.value
+
+    for i in range(len(searches)):
+        on(i, None)
     while waiting:
         owners = np.repeat(list(waiting), [len(rows) for rows in waiting.values()])
         gaps = ask(np.concatenate(list(waiting.values())), owners)
-        asked, waiting = waiting, {}
-        for i in asked:
-            try:
-                waiting[i] = searches[i].send(gaps[owners == i])
-            except StopIteration as end:
-                ended[i] = end.value
+        for i in tuple(waiting):
+            del waiting[i]
+            on(i, gaps[owners == i])
     return [ended[i] for i in range(len(searches))]

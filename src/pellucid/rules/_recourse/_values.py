@@ -23,6 +23,8 @@ class Change:
         said_before, said_after: the same as people read them, with units.
         distance: how far it is, in usual ranges of the column (10th to 90th percentile); another category
             is 1.
+        rank_before, rank_after: share of real rows with a lower number, those with the same one counted half;
+            ``None`` for a category.
 
     Example:
         >>> print(Change("income", 30, 35, "30 k€", "35 k€", 0.1))
@@ -35,6 +37,8 @@ class Change:
     said_before: str
     said_after: str
     distance: float
+    rank_before: float | None = None
+    rank_after: float | None = None
 
     def __str__(self) -> str:
         return f"{self.column}: {self.said_before} → {self.said_after}"
