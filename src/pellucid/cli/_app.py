@@ -12,6 +12,7 @@ from pellucid.cli import (
     _bench,
     _check,
     _concepts,
+    _counterfactual,
     _demo,
     _explain,
     _features,
@@ -64,6 +65,7 @@ app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
 app.command("features")(_features.features)
 app.command("rules")(_inside.rules)
+app.command("counterfactual")(_counterfactual.counterfactual)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)

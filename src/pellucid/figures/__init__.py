@@ -13,6 +13,7 @@ from pellucid.figures._check import (
 )
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
+from pellucid.figures._counterfactual import counterfactual, counterfactual_words, semifactual
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._effects import effects
@@ -74,6 +75,8 @@ __all__ = [
     "concepts",
     "confusion",
     "counted",
+    "counterfactual",
+    "counterfactual_words",
     "dictionary",
     "dissection",
     "early_exits",
@@ -113,6 +116,7 @@ __all__ = [
     "saliency",
     "save_all",
     "signed",
+    "semifactual",
     "similarity",
     "sound",
     "space_map",

@@ -13,6 +13,7 @@ from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._check import check_figures, check_run, reliability
 from pellucid.figures._concepts import concepts
+from pellucid.figures._counterfactual import counterfactual, semifactual
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._effects import effects
@@ -44,6 +45,7 @@ from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
+    from pellucid.rules import Counterfactuals
     from pellucid.tasks import Estimate
 
 ROWS = 4
@@ -186,6 +188,11 @@ def _of_estimate(found: Estimate) -> list[Figure]:
     return [Figure("What it will take", alt, None, None, Table(columns, body))]
 
 
+def _of_counterfactuals(found: Counterfactuals) -> list[Figure]:
+    each = [(counterfactual(found, row=i), semifactual(found, row=i)) for i in range(min(ROWS, len(found)))]
+    return [figure for pair in each for figure in pair if figure is not None]
+
+
 _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
     {
         "Explanation": _of_explanation,
@@ -223,6 +230,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
             feature_tiles(pictures),
             *([] if pictures.trust is None else [picture_trust(pictures)]),
         ],
+        "Counterfactuals": _of_counterfactuals,
         "RuleSet": lambda rules: [rules_table(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

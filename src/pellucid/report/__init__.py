@@ -9,6 +9,7 @@ from pellucid.report._findings import Finding, findings
 from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
+from pellucid.report._recourse import recourse_html, recourse_page
 from pellucid.report._report import dossier, report
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
@@ -28,6 +29,8 @@ __all__ = [
     "findings",
     "junit",
     "layer_page",
+    "recourse_html",
+    "recourse_page",
     "render",
     "report",
     "showcase",
