@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         open_run,
         rules,
         save_run,
+        shortcuts,
         train,
         unit_of,
     )
@@ -92,6 +93,7 @@ __all__ = [
     "concepts",
     "influence",
     "audit",
+    "shortcuts",
     "report",
     "save_run",
     "open_run",
@@ -126,6 +128,7 @@ __all__ = [
 
 _VERBS = (
     "audit",
+    "shortcuts",
     "estimate",
     "open",
     "train",
