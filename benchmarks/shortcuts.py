@@ -1,9 +1,9 @@
 """The search for shortcuts on planted tasks and their clean twins: hits and false alarms over seeds.
 
-``python benchmarks/shortcuts.py FOLDER [TASK …]`` trains a small network for each task, twin and seed, searches
-it, and keeps a line of JSON for each in FOLDER; what is there is not done again. ``--table FOLDER`` prints the
-table of ``docs/shortcuts.md``. SEEDS and SECONDS (when to stop, for a later call to go on) are environment
-variables.
+``python benchmarks/shortcuts.py FOLDER [TASK …]`` trains a small network for each task, twin and seed,
+searches it, and keeps a file of JSON for each in FOLDER; what is there is not done again. At the end it prints
+the table of ``docs/shortcuts.md``. SEEDS (20) and SECONDS_LEFT (500: when to stop, so that a later call goes
+on) are environment variables.
 """
 
 from __future__ import annotations

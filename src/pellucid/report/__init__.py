@@ -8,6 +8,7 @@ from pellucid.report._findings import Finding, findings
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
 from pellucid.report._report import dossier, report
+from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
 from pellucid.report._write import write
@@ -26,6 +27,8 @@ __all__ = [
     "layer_page",
     "render",
     "report",
+    "shortcuts_page",
+    "shortcuts_section",
     "showcase",
     "unit_page",
     "write",

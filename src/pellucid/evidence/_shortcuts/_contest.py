@@ -15,6 +15,7 @@ from pellucid.evidence._localisation import Measure
 
 # (row numbers that keep the rest, row numbers that give the part) -> mixed rows
 Mix = Callable[[Tensor, Tensor], Tensor]
+LEVEL = 0.05
 LEAST = 20  # mixed rows below which nothing is said
 
 
@@ -168,6 +169,22 @@ def measure(hits: Tensor) -> Measure:
     """A share of rows with Wilson's interval."""
     count, n = int(hits.sum()), len(hits)
     return Measure(count / n if n else math.nan, *wilson(count, n))
+
+
+def knows(given: Tensor, truth: Tensor, seed: int, *, draws: int = 999) -> bool:
+    """Whether answers agree with the truth otherwise than if they were dealt out at random (level .05).
+
+    Example:
+        >>> knows(torch.tensor([0, 1] * 30), torch.tensor([0, 1] * 30), 0)
+        True
+    """
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 15_485_863)
+    hits = torch.stack(
+        [(given[torch.randperm(len(given), generator=generator)] == truth).sum() for _ in range(draws)]
+    )
+    usual = hits.double().mean()
+    far = abs(float((given == truth).sum() - usual))
+    return (1 + int(((hits - usual).abs() >= far - 1e-9).sum())) / (draws + 1) <= LEVEL
 
 
 def lead(follows: Tensor, control: Tensor) -> float:

@@ -9,46 +9,85 @@ import torch
 from torch import Tensor
 
 from pellucid._core import holm
-from pellucid.evidence._shortcuts._contest import LEAST, Outcome, Rows, lead, measure
+from pellucid.evidence._shortcuts._contest import LEAST, LEVEL, Outcome, Rows, lead, measure
 from pellucid.evidence._shortcuts._value import ORDER, Alarm, Suspicion, SwapCases
 
-LEVEL = 0.05
 SHOWN = 3
+ALARMS = ("found", "suspected")
 
 
 def judged(
-    rows: Rows, outcomes: Sequence[Outcome], names: tuple[str, ...], numbers: Tensor
+    rows: Rows, outcomes: Sequence[Outcome], names: tuple[str, ...], numbers: Tensor, *, tested: bool
 ) -> list[Suspicion]:
     """A suspicion of each outcome, alarms first; ``numbers`` are those of the rows in the data set.
 
-    Each part is judged over all donors and, with three answers or more, for the donors of each answer. All
-    p-values are adjusted together.
+    ``tested`` is off where the network has learned nothing, so that no part counts as tested.
     """
-    asked: list[tuple[Outcome, int | None]] = []
-    for one in outcomes:
-        asked.append((one, None))
+    said = _words(rows, outcomes, names)
+    if not tested:
+        return [dataclasses.replace(one, word="not tested") for one in said]
+    ranked = sorted(zip(said, outcomes, strict=True), key=lambda pair: _rank(pair[0]))
+    shown: list[Suspicion] = []
+    before: list[tuple[Suspicion, Outcome]] = []
+    for each, one in ranked:
+        if each.word not in ALARMS:
+            shown.append(each)
+            continue
+        through = _through(rows, each, one, before, names)
+        before += [] if through else [(each, one)]
+        cases = _cases(rows, one, each, names, numbers)
+        shown.append(dataclasses.replace(each, through=through, cases=cases))
+    return sorted(shown, key=lambda s: (ORDER.index(s.word), s.through != "", -s.follows.low))
+
+
+def _words(rows: Rows, outcomes: Sequence[Outcome], names: tuple[str, ...]) -> list[Suspicion]:
+    """Each part over all donors and, with three answers or more, for the donors of each answer.
+
+    All p-values are adjusted together. A class is named only where it raises more alarm than all donors do.
+    """
+    asked: list[tuple[int, int | None]] = []
+    for k, one in enumerate(outcomes):
         labels = rows.given[one.pairs.donor].unique().tolist()
-        asked += [(one, label) for label in labels] if len(labels) > 2 else []
-    chosen = [_chosen(rows, one, label) for one, label in asked]
-    raw = [lead(one.follows[mine], one.control[mine]) for (one, _), mine in zip(asked, chosen, strict=True)]
+        asked += [(k, None), *((k, label) for label in labels if len(labels) > 2)]
+    chosen = [_chosen(rows, outcomes[k], label) for k, label in asked]
+    raw = [
+        lead(outcomes[k].follows[mine], outcomes[k].control[mine])
+        for (k, _), mine in zip(asked, chosen, strict=True)
+    ]
     adjusted = holm(torch.tensor(raw, dtype=torch.float64)).tolist() if raw else []
-    found: dict[int, list[Suspicion]] = {}
-    for (one, label), mine, p in zip(asked, chosen, adjusted, strict=True):
-        found.setdefault(id(one), []).append(
-            _suspicion(rows, one, mine, p, "" if label is None else names[label])
-        )
-    # a class is named only where it raises more alarm than all donors together do
-    worst = [
-        min(each, key=lambda s: (ORDER.index(s.word), s.only != "", -s.follows.low))
-        for each in found.values()
-    ]
-    shown = [
-        dataclasses.replace(each, cases=_cases(rows, one, each, names, numbers))
-        if each.word in ("found", "suspected")
-        else each
-        for each, one in zip(worst, outcomes, strict=True)
-    ]
-    return sorted(shown, key=lambda s: (ORDER.index(s.word), -s.follows.low))
+    found: list[list[Suspicion]] = [[] for _ in outcomes]
+    for (k, label), mine, p in zip(asked, chosen, adjusted, strict=True):
+        only = "" if label is None else names[label]
+        found[k].append(_suspicion(rows, outcomes[k], mine, p, only))
+    return [min(each, key=lambda s: (ORDER.index(s.word), s.only != "", -s.follows.low)) for each in found]
+
+
+def _rank(said: Suspicion) -> tuple[int, float]:
+    """Parts that have a name before those that maps point to, small ones before large ones."""
+    kinds = {"place": 1, "spot": 2}
+    return kinds.get(said.kind, 0), 1.0 if said.area is None else said.area
+
+
+def _through(
+    rows: Rows,
+    said: Suspicion,
+    one: Outcome,
+    before: Sequence[tuple[Suspicion, Outcome]],
+    names: tuple[str, ...],
+) -> str:
+    """The part before it in rank without which this one is no longer an alarm; empty where there is none."""
+    mine = _named(rows, one, said.only, names)
+    rest, donor = one.pairs.rest[mine], one.pairs.donor[mine]
+    whole = one.suspect.marked
+    for other, theirs in before:
+        inner = theirs.suspect.marked
+        if whole is None or inner is None or said.kind == "word":
+            continue
+        left = whole(rest, donor) & ~inner(rest, donor)
+        mixed = torch.where(left, rows.x[donor], rows.x[rest])
+        if measure(rows.answers(mixed) == rows.given[donor]).low < said.bars[0]:
+            return other.name
+    return ""
 
 
 def _chosen(rows: Rows, one: Outcome, label: int | None) -> Tensor:
@@ -75,7 +114,14 @@ def _suspicion(rows: Rows, one: Outcome, mine: Tensor, p: float, only: str) -> S
         measure(one.without_control),
         measure(one.alone),
         only,
+        area=_area(one),
     )
+
+
+def _area(one: Outcome) -> float | None:
+    if one.suspect.marked is None or not len(one.pairs):
+        return None
+    return float(one.suspect.marked(one.pairs.rest, one.pairs.donor).double().mean())
 
 
 def _word(low: float, p: float, n: int, bars: tuple[float, float]) -> Alarm:
@@ -88,9 +134,7 @@ def _word(low: float, p: float, n: int, bars: tuple[float, float]) -> Alarm:
 
 def _cases(rows: Rows, one: Outcome, said: Suspicion, names: tuple[str, ...], numbers: Tensor) -> SwapCases:
     """Mixed rows that follow the part and not its control, of different answers where there are some."""
-    mine = one.follows & (
-        torch.ones_like(one.follows) if not said.only else _named(rows, one, said.only, names)
-    )
+    mine = one.follows & _named(rows, one, said.only, names)
     order = (mine.int() * 2 + (mine & ~one.control).int()).argsort(descending=True, stable=True)
     order = order[mine[order]]
     given = rows.given[one.pairs.donor[order]].tolist()
@@ -114,7 +158,8 @@ def _cases(rows: Rows, one: Outcome, said: Suspicion, names: tuple[str, ...], nu
 
 
 def _named(rows: Rows, one: Outcome, only: str, names: tuple[str, ...]) -> Tensor:
-    return rows.given[one.pairs.donor] == names.index(only)
+    """Pairs whose donor has the answer that is named; all where none is."""
+    return _chosen(rows, one, names.index(only) if only else None)
 
 
 def _answers(names: tuple[str, ...], labels: Tensor) -> list[str]:

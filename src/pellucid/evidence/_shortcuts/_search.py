@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, TargetLike, top
+from pellucid._core import Compute, Dataset, InputSpec, TargetLike, as_target, top
 from pellucid.attribution import input_x_gradient
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence._case import Method, fitted
-from pellucid.evidence._shortcuts._contest import LEAST, Outcome, Rows, Suspect, measure
+from pellucid.evidence._shortcuts._contest import LEAST, Outcome, Rows, Suspect, knows, measure
 from pellucid.evidence._shortcuts._copies import copied
 from pellucid.evidence._shortcuts._judged import judged
 from pellucid.evidence._shortcuts._maps import cluster_suspects, map_clusters, spot_suspect
@@ -18,8 +18,14 @@ from pellucid.evidence._shortcuts._pictures import picture_suspects
 from pellucid.evidence._shortcuts._sounds import sound_suspects
 from pellucid.evidence._shortcuts._tables import column_suspects
 from pellucid.evidence._shortcuts._texts import word_outcome, word_suspects
-from pellucid.evidence._shortcuts._value import ORDER, MapCluster, Shortcuts
+from pellucid.evidence._shortcuts._value import ORDER, Alarm, Shortcuts
 from pellucid.inputs import AudioSpec, ImageSpec, TabularSpec, TextSpec
+
+HALVES = ("below the median", "above the median")
+IDLE = (
+    "The network is right no more often than if its answers were dealt out at random, so what it follows "
+    "says nothing: no part counts as tested."
+)
 
 
 def shortcuts(
@@ -86,7 +92,9 @@ def shortcuts(
         the cases and judge. Silence says less: parts that decide only together, places that wander without
         standing out in maps, what only few rows have, and properties that nobody listed here are missed.
         Mixed rows are inputs that do not occur; a network may answer them by chance, which the control shows.
-        For numbers, answers are the halves above and below the median, of rows from the outer thirds.
+        Where the network is right no more often than with its answers dealt out at random, nothing counts
+        as tested. For numbers, answers are the halves above and below the median, of rows from the outer
+        thirds.
 
     Source:
         Lapuschkin et al. 2019, Unmasking Clever Hans predictors and assessing what machines really learn,
@@ -110,67 +118,67 @@ def shortcuts(
         raise InputError(
             f"A search for shortcuts needs at least {2 * LEAST} held-out rows, got {len(chosen)}."
         )
-    x = data.inputs[chosen]
-    rows = Rows(model, x, data.answers[chosen], task=data.task, spec=data.spec, compute=how)
-    names = data.classes if data.task == "classification" else ("below the median", "above the median")
-    notes: list[str] = []
-    suspects: list[Suspect] = []
-    clusters: list[MapCluster] = []
     spec = data.spec
-    if isinstance(spec, TabularSpec):
-        suspects += column_suspects(rows, spec, how.seed)
-    elif isinstance(spec, ImageSpec):
-        suspects += picture_suspects(rows)
-    elif isinstance(spec, AudioSpec):
-        suspects += sound_suspects(rows, spec)
-    maps = None
-    if isinstance(spec, ImageSpec) or (isinstance(spec, AudioSpec) and spec.pitched):
-        maps = _maps(model, x, target, method, spec, how, notes)
+    x = data.inputs[chosen]
+    rows = Rows(model, x, data.answers[chosen], task=data.task, spec=spec, compute=how)
+    names = data.classes if data.task == "classification" else HALVES
+    notes: list[str] = []
+    maps = _maps(model, x, target, method, spec, how, notes)
+    seen = [] if maps is None else map_clusters(maps, rows.given, names)
+    suspects = _listed(rows, spec, how.seed)
     if maps is not None:
         rows.spent += 2 * len(x)
-        seen = map_clusters(maps, rows.given, names)
-        clusters = [one for one, _, _ in seen]
         suspects += [*cluster_suspects(rows, seen), spot_suspect(rows, maps, how.seed)]
-    outcomes = _outcomes(rows, suspects, pairs, how.seed, notes)
-    if isinstance(spec, TextSpec):
-        told = [word_outcome(rows, spec, one, pairs, how.seed) for one in word_suspects(rows, spec)]
-        outcomes += [one for one in told if one is not None]
-    suspicions = judged(rows, outcomes, names, chosen)
+    outcomes = _outcomes(rows, suspects, spec, pairs, how.seed)
+    if not outcomes:
+        notes.append("The network gives all rows the same answer, so nothing can be put to the test.")
+    if not knows(rows.given, rows.truth, how.seed):
+        notes.append(IDLE)
+    suspicions = judged(rows, outcomes, names, chosen, tested=IDLE not in notes)
     right = rows.given == rows.truth
     copies = None
     if learned is not None and len(learned):
         copies = copied(
             x, right, data.answers[chosen], data.inputs[learned], data.answers[learned], (chosen, learned)
         )
-    words = [one.word for one in suspicions] + ([copies.word] if copies is not None else [])
+    words: list[Alarm] = [*(one.word for one in suspicions), *([] if copies is None else [copies.word])]
     return Shortcuts(
-        min(words, key=ORDER.index, default="not tested"),
+        min(words, key=ORDER.index) if words else "not tested",
         tuple(suspicions),
         copies,
-        tuple(clusters),
+        tuple(one for one, _, _ in seen),
         measure(right),
         float(rows.truth.bincount().max()) / len(rows.truth),
         len(x),
         declared or f"{len(x)} rows",
-        "answers that are right"
-        if data.task == "classification"
-        else "answers on the right side of the median",
+        "of answers are right" if data.task == "classification" else "are on the right side of the median",
         tuple(notes),
         rows.spent,
         how.seed,
+        spec,
     )
 
 
+def _listed(rows: Rows, spec: InputSpec, seed: int) -> list[Suspect]:
+    """What is tried whatever the maps say."""
+    if isinstance(spec, TabularSpec):
+        return column_suspects(rows, spec, seed)
+    if isinstance(spec, ImageSpec):
+        return picture_suspects(rows)
+    return sound_suspects(rows, spec) if isinstance(spec, AudioSpec) else []
+
+
 def _outcomes(
-    rows: Rows, suspects: Sequence[Suspect], pairs: int, seed: int, notes: list[str]
+    rows: Rows, suspects: Sequence[Suspect], spec: InputSpec, pairs: int, seed: int
 ) -> list[Outcome]:
     found: list[Outcome] = []
     for one in suspects:
         paired = rows.pairs(pairs, seed, donors=one.rows)
         if len(paired):
             found.append(rows.fight(one, paired, seed))
-    if suspects and not found:
-        notes.append("The network gives all rows the same answer, so nothing can be put to the test.")
+    if isinstance(spec, TextSpec):
+        told = [word_outcome(rows, spec, one, pairs, seed) for one in word_suspects(rows, spec)]
+        found += [one for one in told if one is not None]
     return found
 
 
@@ -179,13 +187,15 @@ def _maps(
     x: Tensor,
     target: TargetLike | None,
     method: Method,
-    spec: ImageSpec | AudioSpec,
+    spec: InputSpec,
     how: Compute,
     notes: list[str],
 ) -> Tensor | None:
-    """Maps ``[N, H, W]``, all channels added up; ``None`` where they cannot be made."""
+    """Maps ``[N, H, W]``, all channels added up; ``None`` for other inputs, and where none can be made."""
+    if not isinstance(spec, ImageSpec) and not (isinstance(spec, AudioSpec) and spec.pitched):
+        return None
     try:
-        found = method(model, x, top() if target is None else target, spec=spec, compute=how)
+        found = method(model, x, top() if target is None else as_target(target), spec=spec, compute=how)
     except MethodError as error:
         notes.append(f"No maps, so neither clusters nor spots were looked at: {error}")
         return None

@@ -72,5 +72,5 @@ def _swap_some(x: Tensor, slots: Tensor, against: list[int], size: int) -> Mix:
     return mix
 
 
-def _mark(taken: Tensor):
-    return lambda rest, donor: taken.expand(len(rest), -1)
+def _mark(taken: Tensor) -> Mix:
+    return lambda rest, _: taken.expand(len(rest), -1)

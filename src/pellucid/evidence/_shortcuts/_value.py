@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from pellucid._core import InputSpec
 from pellucid.evidence._localisation import Measure
 
 Alarm = Literal["found", "suspected", "no alarm", "not tested"]
@@ -53,6 +54,8 @@ class Suspicion:
         without_control: the same for a control of equal size elsewhere.
         alone: share of answers that stay with everything but the part taken from another row.
         only: the class to which the alarm is limited; empty for all.
+        through: another part, without which this one would be no alarm; empty where it stands for itself.
+        area: share of the input's elements; ``None`` for what is no place.
         cases: some of the mixed rows, where there is an alarm.
     """
 
@@ -70,6 +73,8 @@ class Suspicion:
     without_control: Measure
     alone: Measure
     only: str = ""
+    through: str = ""
+    area: float | None = None
     cases: SwapCases | None = None
 
     def __str__(self) -> str:
@@ -78,6 +83,7 @@ class Suspicion:
         return (
             f"{self.word}: {self.name}{whose}: {_share(self.follows)} of {self.n} mixed rows are answered as "
             f"the row that gave it, {_share(self.control)} for {self.control_name}."
+            + (f" Only through {self.through}." if self.through else "")
         )
 
 
@@ -147,6 +153,7 @@ class Shortcuts:
         notes: what could not be tested, and why.
         spent: rows that went through the network.
         seed: of everything drawn.
+        spec: what an input means, for those who draw cases.
     """
 
     word: Alarm
@@ -161,11 +168,17 @@ class Shortcuts:
     notes: tuple[str, ...]
     spent: int
     seed: int
+    spec: InputSpec
 
     @property
     def alarms(self) -> tuple[Suspicion, ...]:
         """Suspicions that were found or stay suspected."""
         return tuple(one for one in self.suspicions if one.word in ("found", "suspected"))
+
+    @property
+    def leading(self) -> tuple[Suspicion, ...]:
+        """Alarms that stand for themselves, not only through another one."""
+        return tuple(one for one in self.alarms if not one.through)
 
     def of_kind(self, kind: str) -> tuple[Suspicion, ...]:
         """Suspicions of one kind, such as ``"column"``."""
