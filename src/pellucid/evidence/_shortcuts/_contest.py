@@ -32,6 +32,8 @@ class Suspect:
         bars: lower ends of the share that follows for ``suspected`` and ``found``.
         rows: bool, whose part is suspected; ``None`` is all rows'.
         marked: row numbers to bool ``[k, *shape]``: where the part lies; ``None`` for what is no place.
+        blend: mixes rows by such a mask; ``None`` takes marked elements of the donor. Where it is given, the
+            mask speaks of something else than elements (of frequencies).
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Suspect:
     bars: tuple[float, float]
     rows: Tensor | None = None
     marked: Callable[[Tensor, Tensor], Tensor] | None = None
+    blend: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +75,8 @@ class Outcome:
     def shown(self, rest: Tensor, donor: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mixed rows, and where the part lies in them."""
         part = self.suspect
-        return part.mix(rest, donor), None if part.marked is None else part.marked(rest, donor)
+        placed = part.marked is not None and part.blend is None
+        return part.mix(rest, donor), part.marked(rest, donor) if placed and part.marked else None
 
 
 class Rows:

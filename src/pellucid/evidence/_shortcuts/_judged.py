@@ -81,11 +81,14 @@ def _through(
     whole = one.suspect.marked
     for other, theirs in before:
         inner = theirs.suspect.marked
-        if whole is None or inner is None or said.kind == "word":
+        blend, same = one.suspect.blend, (one.suspect.blend is None) == (theirs.suspect.blend is None)
+        if whole is None or inner is None or said.kind == "word" or not same:
             continue
         left = whole(rest, donor) & ~inner(rest, donor)
-        mixed = torch.where(left, rows.x[donor], rows.x[rest])
-        if measure(rows.answers(mixed) == rows.given[donor]).low < said.bars[0]:
+        swapped = (
+            torch.where(left, rows.x[donor], rows.x[rest]) if blend is None else blend(left, rest, donor)
+        )
+        if measure(rows.answers(swapped) == rows.given[donor]).low < said.bars[0]:
             return other.name
     return ""
 

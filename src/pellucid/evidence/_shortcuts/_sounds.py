@@ -76,15 +76,18 @@ def _bands_of_waves(x: Tensor, spec: AudioSpec) -> list[Suspect]:
     for low, high in _intervals(edges):
         taken = (at >= low) & (at < high)
         hertz = [spec.rate / 2 * end / count for end in (low, high)]
+        moved = _elsewhere(taken, edges)
         found.append(
             Suspect(
                 "band",
                 f"{hertz[0]:.0f}–{hertz[1]:.0f} Hz",
                 TRIED,
-                _filtered(x, taken),
-                _filtered(x, _elsewhere(taken, edges)),
-                "another band, drawn once",
+                lambda rest, donor, taken=taken: _filtered(x, taken, rest, donor),
+                lambda rest, donor, moved=moved: _filtered(x, moved, rest, donor),
+                "the next band",
                 CONTENT,
+                marked=lambda rest, _, taken=taken: taken.expand(len(rest), 1, -1),
+                blend=lambda taken, rest, donor: _filtered(x, taken, rest, donor),
             )
         )
     return found
@@ -109,12 +112,10 @@ def _swap(x: Tensor, taken: Tensor) -> Mix:
     return lambda rest, donor: torch.where(taken, x[donor], x[rest])
 
 
-def _filtered(x: Tensor, taken: Tensor) -> Mix:
-    def mix(rest: Tensor, donor: Tensor) -> Tensor:
-        wave = torch.where(taken, torch.fft.rfft(x[donor]), torch.fft.rfft(x[rest]))
-        return torch.fft.irfft(wave, n=x.shape[-1])
-
-    return mix
+def _filtered(x: Tensor, taken: Tensor, rest: Tensor, donor: Tensor) -> Tensor:
+    """Waves with some frequencies of others."""
+    wave = torch.where(taken, torch.fft.rfft(x[donor]), torch.fft.rfft(x[rest]))
+    return torch.fft.irfft(wave, n=x.shape[-1])
 
 
 def _louder(x: Tensor, spec: AudioSpec) -> Mix:
