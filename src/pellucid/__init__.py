@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         open_run,
         rules,
         save_run,
+        shortcuts,
         train,
         unit_of,
     )
@@ -97,6 +98,7 @@ __all__ = [
     "influence",
     "audit",
     "check",
+    "shortcuts",
     "report",
     "save_run",
     "open_run",
@@ -133,6 +135,7 @@ __all__ = [
 _VERBS = (
     "audit",
     "check",
+    "shortcuts",
     "estimate",
     "open",
     "train",

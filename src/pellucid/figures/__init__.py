@@ -37,6 +37,7 @@ from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
+from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
 from pellucid.figures._space import space_map
@@ -117,6 +118,7 @@ __all__ = [
     "save_all",
     "signed",
     "semifactual",
+    "shortcuts",
     "similarity",
     "sound",
     "space_map",

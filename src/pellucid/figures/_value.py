@@ -35,6 +35,7 @@ from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
+from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._space import space_map
@@ -204,6 +205,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Reliability": lambda found: [reliability(found)],
         "Estimate": _of_estimate,
         "Audit": audit,
+        "Shortcuts": shortcuts,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],

@@ -38,6 +38,7 @@ from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
+from pellucid.tasks._shortcuts import shortcuts
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import truth
 from pellucid.tasks._unit import UnitPage, unit_of
@@ -103,6 +104,7 @@ __all__ = [
     "sample",
     "save_run",
     "shard_of",
+    "shortcuts",
     "sentence_topics",
     "sentences",
     "speech_detector",
