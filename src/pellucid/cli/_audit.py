@@ -33,7 +33,9 @@ def audit(
     rows: Annotated[int, typer.Option(help="Most held-out rows; at least 20.")] = 100,
     fill: Annotated[
         str | None,
-        typer.Option(help="Kinds of absence beside the usual one: zero, mean, blur, linear, swap, nearest."),
+        typer.Option(
+            help="Kinds of absence beside the usual one: zero, mean, blur, linear, swap, patch, nearest."
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(help="Metrics of the literature, with commas; see docs/methods.md.")

@@ -10,7 +10,7 @@ from torch import Tensor
 from pellucid import evidence
 from pellucid._core import PARTS, Compute, Dataset, Subject
 from pellucid.errors import InputError
-from pellucid.inputs import ImageSpec, TextSpec
+from pellucid.inputs import ImageSpec
 from pellucid.tasks._explain import PANEL, fitting_methods, method_named, usual_target
 from pellucid.tasks._rows import held_out, sample
 
@@ -39,8 +39,8 @@ def audit(
         subject: a network with data.
         methods: names; left out, one of each family. Those that do not fit are passed over and named.
         rows: most held-out rows, drawn with the seed of ``compute``; at least 20.
-        fills: kinds of absence beside the usual one; left out, the mean, parts of training rows drawn at
-            random and those of the nearest training rows, for pictures also blur; for texts other words.
+        fills: kinds of absence beside the usual one; left out, the mean, parts of one training row
+            drawn at random, pieces of many, and parts of the nearest training row; for pictures also blur.
         metrics: names of metrics of the literature.
         masks: M.
         twins: untrained copies; fewer than 19 are no null of the test.
@@ -55,7 +55,7 @@ def audit(
         MethodError: for an unknown method.
 
     Cost:
-        As :func:`pellucid.evidence.audit`: with three further fills about ``260 + 13`` rows per input and
+        As :func:`pellucid.evidence.audit`: with four further fills about ``325 + 13`` rows per input and
         one-gradient method.
 
     Limits:
@@ -106,16 +106,11 @@ def usual_fills(subject: Subject) -> tuple[str, ...]:
         >>> import pellucid
         >>> data = (torch.rand(8, 3), torch.tensor([0, 1] * 4))
         >>> usual_fills(pellucid.open(torch.nn.Linear(3, 2), data=data))
-        ('mean', 'swap', 'nearest')
+        ('mean', 'swap', 'patch', 'nearest')
     """
-    spec = subject.spec
-    if isinstance(spec, TextSpec):
-        return ("swap",)
     # the usual absence is not tested twice
-    known = getattr(spec, "absence", "")
-    fills = (
-        ("mean", "blur", "swap", "nearest") if isinstance(spec, ImageSpec) else ("mean", "swap", "nearest")
-    )
+    known = getattr(subject.spec, "absence", "")
+    fills = ("mean", *(("blur",) if isinstance(subject.spec, ImageSpec) else ()), "swap", "patch", "nearest")
     return tuple(fill for fill in fills if fill != known)
 
 

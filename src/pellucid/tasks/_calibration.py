@@ -23,7 +23,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "integrated_gradients": partial(attribution.integrated_gradients, steps=16),
         "input_x_gradient": attribution.input_x_gradient,
-        "saliency": partial(attribution.saliency, absolute=True),
+        "saliency": attribution.saliency,
         "occlusion": attribution.occlusion,
     }
 )
