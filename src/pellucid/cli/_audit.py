@@ -71,6 +71,8 @@ def audit(
         watch=None if as_json else _Clock().tell,
         compute=Compute(batch_size=batch_size, seed=seed),
     )
+    if tasks.kept_audit(subject) is not None and not as_json:
+        narrate("Kept with the run: `pellucid explain` without --method takes its choice from here.")
     if out is not None:
         from pellucid.report import audit_page
 

@@ -51,7 +51,7 @@ def calibration(
         parts_of(network) if model is None else subject_of(model, data, answer, None),
         rows=rows,
         fills=None if fill is None else parts_of(fill),
-        networks=networks,
+        controls=networks,
         tell=clock.say,
         watch=clock.tell,
         compute=Compute(batch_size=batch_size, seed=seed),

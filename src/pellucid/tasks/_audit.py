@@ -12,6 +12,7 @@ from pellucid._core import PARTS, Compute, Dataset, Subject
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
 from pellucid.tasks._explain import PANEL, fitting_methods, method_named, usual_target
+from pellucid.tasks._kept_audit import keep_audit
 from pellucid.tasks._rows import held_out, sample
 
 DONORS = 256  # training rows that fills may take parts from
@@ -26,6 +27,7 @@ def audit(
     metrics: Sequence[str] = ("infidelity", "sparseness"),
     masks: int = 64,
     twins: int = 19,
+    keep: bool = True,
     watch: Callable[[evidence.AuditRow], None] | None = None,
     compute: Compute | None = None,
 ) -> evidence.Audit:
@@ -44,6 +46,7 @@ def audit(
         metrics: names of metrics of the literature.
         masks: M.
         twins: untrained copies; fewer than 19 are no null of the test.
+        keep: whether the audit of a run folder is kept there, so that ``explain`` takes its method from it.
         watch: called with each finished row.
         compute: how to run.
 
@@ -81,7 +84,7 @@ def audit(
         raise InputError(f"None of these methods fits this network: {', '.join(methods)}.")
     drawn = f"drawn with seed {how.seed}" if len(chosen) < len(data) else "all there are"
     declared = f"{len(chosen)} of {len(data)} held-out rows, {drawn}, before anything was explained"
-    return evidence.audit(
+    found = evidence.audit(
         subject.model,
         inputs,
         usual_target(subject, inputs),
@@ -97,6 +100,9 @@ def audit(
         watch=watch,
         compute=how,
     )
+    if keep:
+        keep_audit(subject, found)
+    return found
 
 
 def usual_fills(subject: Subject) -> tuple[str, ...]:
