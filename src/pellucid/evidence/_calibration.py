@@ -228,13 +228,25 @@ class _Trial:
     draws: int
     seed: int
 
-    def row(self, name: str, kind: Kind, maps: Sequence[Tensor], copies: Copies) -> CalibrationRow:
-        """The tests on one or several maps of every input, with the method's maps on untrained copies."""
+    def row(
+        self,
+        name: str,
+        kind: Kind,
+        maps: Sequence[Tensor],
+        copies: Copies,
+        among: Tensor | None = None,
+    ) -> CalibrationRow:
+        """The tests on one or several maps of every input (or of some, ``among`` those tested), with the
+        method's maps on untrained copies.
+        """
         passed: dict[str, list[bool]] = {}
+        tested = ~self.seen[0].still if among is None else among & ~self.seen[0].still
         for one in maps:
             for question, hits in self._passing(self.seen[0].bank.reduce(one), copies).items():
-                passed.setdefault(question, []).extend(hits)
-        return CalibrationRow(name, kind, _shares(passed), len(maps) * len(self.strangers), len(maps))
+                kept = [hit for hit, there in zip(hits, tested.tolist(), strict=True) if there]
+                passed.setdefault(question, []).extend(kept)
+        n = max((len(hits) for hits in passed.values()), default=0)
+        return CalibrationRow(name, kind, _shares(passed), n, len(maps))
 
     def _passing(self, units: Tensor, copies: Copies) -> dict[str, list[bool]]:
         others = Pool(units, self.strangers, 0)
@@ -242,7 +254,6 @@ class _Trial:
         main, *rest = [
             examined(one, units, others, twins, draws=self.draws, seed=self.seed) for one in self.seen
         ]
-        alive = [not still for still in self.seen[0].still.tolist()]
         open_ = [""] * len(units)
         columns = {
             MATTERS: [p <= LEVEL for p in main.p.tolist()],
@@ -254,10 +265,7 @@ class _Trial:
         worst = torch.stack([one.p for one in (main, *rest)]).amax(0)
         columns[EVERYWHERE] = [p <= LEVEL for p in worst.tolist()]
         columns[OPPOSITE] = ((main.left <= LEVEL) & (main.value < 0)).tolist()
-        return {
-            question: [hit for hit, there in zip(hits, alive, strict=True) if there]
-            for question, hits in columns.items()
-        }
+        return columns
 
     def of_method(self, name: str, case: Case, copies: Copies, networks: int) -> list[CalibrationRow]:
         """Its negative controls: untrained networks, the next class, another input."""
@@ -271,9 +279,11 @@ class _Trial:
             rows.append(self.row(f"{TWIN}, {name}", "control", maps, copies))
         runner = case.scalar.runner_up(case.outputs)
         wrong = case.maps if runner is None else case.again(case.model, x, runner)[0]
-        # a method that is blind to the class has no map of a wrong one
-        if not torch.allclose(wrong, case.maps, rtol=1e-3, atol=1e-9):
-            found = self.row(f"{CLASS}, {name}", "control", [wrong], copies)
+        right = torch.tensor(self._passing(bank.reduce(case.maps), copies)[MATTERS]).to(x.device)
+        # a method that is blind to the class has no map of a wrong one, and where its map of the right class
+        # is not right, that of the other is not wrong
+        if not torch.allclose(wrong, case.maps, rtol=1e-3, atol=1e-9) and int(right.sum()) > LEAST:
+            found = self.row(f"{CLASS}, {name}", "control", [wrong], copies, right)
             # that the model does the opposite of a map of the wrong class is true, and no false alarm
             told = {question: one for question, one in found.shares.items() if question != OPPOSITE}
             rows.append(CalibrationRow(found.name, "control", told, found.n, 1))

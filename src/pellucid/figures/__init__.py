@@ -3,6 +3,7 @@
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
+from pellucid.figures._calibration import calibration
 from pellucid.figures._check import (
     check_figures,
     check_outcome,
@@ -65,6 +66,7 @@ __all__ = [
     "attribution_patches",
     "audit",
     "bars",
+    "calibration",
     "cards_html",
     "check_figures",
     "check_outcome",

@@ -11,6 +11,7 @@ from pellucid.errors import InputError
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
+from pellucid.figures._calibration import calibration
 from pellucid.figures._check import check_figures, check_run, reliability
 from pellucid.figures._concepts import concepts
 from pellucid.figures._counterfactual import counterfactual, semifactual
@@ -206,6 +207,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Estimate": _of_estimate,
         "Audit": audit,
         "Shortcuts": shortcuts,
+        "Calibration": calibration,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],

@@ -26,6 +26,7 @@ from pellucid.tasks._feature_sites import feature_sites
 from pellucid.tasks._features import FeaturePage, features, first_units
 from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
+from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
@@ -82,6 +83,7 @@ __all__ = [
     "hierarchy",
     "influence",
     "importance_of",
+    "kept_audit",
     "layer",
     "layers",
     "learned_dictionary",

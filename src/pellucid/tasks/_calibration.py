@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import torch
 
-from pellucid import attribution, data, evidence
+from pellucid import attribution, data, evidence, networks
 from pellucid._core import PARTS, Compute, Dataset, Subject, predict
 from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.evidence import Calibration, CalibrationRow
@@ -23,7 +23,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "integrated_gradients": partial(attribution.integrated_gradients, steps=16),
         "input_x_gradient": attribution.input_x_gradient,
-        "saliency": partial(attribution.saliency, absolute=True),
+        "saliency": attribution.saliency,
         "occlusion": attribution.occlusion,
     }
 )
@@ -36,7 +36,7 @@ def calibration(
     rows: int = 200,
     fills: Sequence[str] | None = None,
     masks: int = 64,
-    networks: int = 20,
+    controls: int = 20,
     tell: Callable[[str], None] | None = None,
     watch: Callable[[CalibrationRow], None] | None = None,
     compute: Compute | None = None,
@@ -52,7 +52,7 @@ def calibration(
         fills: kinds of absence beside the usual one; left out, the mean and parts of training rows, for
             texts other words.
         masks: M.
-        networks: untrained networks that serve as controls.
+        controls: untrained networks that serve as controls.
         tell: called with what is being done, in words.
         watch: called with each finished row.
         compute: how to run.
@@ -94,7 +94,7 @@ def calibration(
             fills=_two(subject) if fills is None else fills,
             others=training_rows(subject.needs_data("calibration"), how.seed),
             masks=masks,
-            networks=networks,
+            networks=controls,
             name=name,
             accuracy=_accuracy(subject, some),
             watch=watch,
@@ -133,8 +133,12 @@ def _trained(name: str, seed: int, say: Callable[[str], None]) -> tuple[str, Sub
         return "MLP on breast cancer", train(_parted(data.breast_cancer(), seed), epochs=30, seed=seed)
     if name == "text":
         reports = data.planted("negation", seed=seed).dataset
-        made = train(reports, network="transformer", epochs=15, seed=seed)
-        return "transformer on planted texts", made
+        size = int(reports.inputs.max()) + 1
+        # every word counts here, so none is dropped
+        encoder = networks.transformer(size, reports.outputs, word_dropout=0.0, seed=seed)
+        return "transformer on planted texts", train(
+            reports, network=encoder, epochs=25, patience=None, seed=seed
+        )
     digits = _parted(data.digits(), seed)
     kind = "vit" if name == "vit" else None
     title = "vision transformer on digits" if kind else "CNN on digits"
