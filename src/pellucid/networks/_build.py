@@ -13,6 +13,7 @@ from pellucid.networks._architecture import Architecture
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
 from pellucid.networks._readable import Readable
+from pellucid.networks._rule_network import rule_network, rules_for
 from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
 from pellucid.networks._text import PAD, Reader, gru, text_cnn, transformer
 
@@ -28,11 +29,12 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "text_cnn": text_cnn,
         "transformer": transformer,
         "gru": gru,
+        "rule_network": rule_network,
     }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 # networks that are readable by design: by the name that users give, how one is made for a data set
-FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({})
+FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({"rules": rules_for})
 
 
 def build(architecture: Architecture) -> Network:

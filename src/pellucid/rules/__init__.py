@@ -4,5 +4,6 @@ from pellucid.rules._readable import readable_rows
 from pellucid.rules._rule import Condition, Rule
 from pellucid.rules._rule_set import RuleSet
 from pellucid.rules._surrogate import surrogate_tree
+from pellucid.rules._weighted import Decision, WeightedRule, WeightedRules
 
-__all__ = ["Condition", "Rule", "RuleSet", "readable_rows", "surrogate_tree"]
+__all__ = ["Condition", "Decision", "Rule", "RuleSet", "WeightedRule", "WeightedRules", "readable_rows", "surrogate_tree"]
