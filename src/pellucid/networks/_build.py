@@ -13,6 +13,7 @@ from pellucid.networks._architecture import Architecture
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
 from pellucid.networks._readable import Readable
+from pellucid.networks._rule_network import rule_network, rules_for
 from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
 from pellucid.networks._text import PAD, Reader, gru, text_cnn, transformer
 from pellucid.networks._vision import vit
@@ -30,11 +31,12 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "transformer": transformer,
         "gru": gru,
         "vit": vit,
+        "rule_network": rule_network,
     }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 # networks that are readable by design: by the name that users give, how one is made for a data set
-FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({})
+FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({"rules": rules_for})
 
 
 def build(architecture: Architecture) -> Network:

@@ -7,6 +7,7 @@ from pellucid.rules._recourse._values import Alternative, Change, Counterfactual
 from pellucid.rules._rule import Condition, Rule
 from pellucid.rules._rule_set import RuleSet
 from pellucid.rules._surrogate import surrogate_tree
+from pellucid.rules._weighted import Decision, WeightedRule, WeightedRules
 
 __all__ = [
     "Alternative",
@@ -15,10 +16,13 @@ __all__ = [
     "Constraints",
     "Counterfactual",
     "Counterfactuals",
+    "Decision",
     "Limit",
     "Link",
     "Rule",
     "RuleSet",
+    "WeightedRule",
+    "WeightedRules",
     "constraints_from",
     "counterfactuals",
     "readable_rows",
