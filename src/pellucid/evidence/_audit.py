@@ -25,6 +25,7 @@ from pellucid.evidence._plant import Plant, plant
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._scalar import settled
 from pellucid.evidence._survey import Survey, evidence_of, model_free, table
+from pellucid.inputs import TabularSpec
 
 USUAL = "usual"  # the main fill: what the spec calls absent
 
@@ -236,6 +237,7 @@ class _Run:
             draws=self.draws,
             twins=self.twins,
             bench=place,
+            on_data=isinstance(place.spec, TabularSpec),
             compute=how,
         )
         maps, seen = fitted(made.map.detach(), place.x), self.seen

@@ -16,6 +16,7 @@ from pellucid.evidence._adds_up import completeness_checks
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._bench import Bench
 from pellucid.evidence._case import Case, Method, case_of, out_of_reach, pool
+from pellucid.evidence._exchange import exchange_checks, exchanged
 from pellucid.evidence._fill import own_reference
 from pellucid.evidence._free import free_maps
 from pellucid.evidence._matters import (
@@ -28,6 +29,7 @@ from pellucid.evidence._matters import (
     not_run,
     obstacles,
 )
+from pellucid.evidence._reached import refutations
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._stable import stability_checks
 from pellucid.evidence._verdict import verdict
@@ -49,6 +51,7 @@ def cards(
     twins: int = 2,
     seen: Responses | None = None,
     bench: Bench | None = None,
+    on_data: bool = False,
     compute: Compute | None = None,
 ) -> tuple[Card, ...]:
     """How far each row of an explanation can be believed: one card per row, never one score.
@@ -69,10 +72,16 @@ def cards(
       keep the class, passed from .5; beside it the maps of other inputs, and p that one of them is as alike.
       There is no word next to a word, so for token numbers the vectors in the network's table move instead.
     - *Does it add up?* Completeness gap relative to the change of the score, passed up to 5 %.
+    - *Does it hold on data?* (``on_data``) T where parts are exchanged for those of the real row most alike
+      in what is kept, foretold by the map less that row's map. Passed with p <= .05 against the maps laid
+      elsewhere; failed where it is refuted. A network that plays innocent on rows that cannot be (Slack et
+      al. 2020) is caught here.
 
     *supported*: all that applies is passed. *partly supported*: the first is, another is not. *not
     supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or of another sign under
-    another fill. *not testable*: a constant map, a score that no mask moves, or fewer than 32 masks.
+    another fill, or refuted although it is about this model: a map fitted to seven eighths of the reactions
+    foretells the rest, and this one, with p > .05, surely less than half as well. *not testable*: a constant
+    map, a score that no mask moves, or fewer than 32 masks.
 
     Args:
         model: the network that was explained.
@@ -90,6 +99,7 @@ def cards(
         seen: what the network did, where it was measured before for these rows.
         bench: where other methods are tested on these rows too, from :func:`benches`, so that nothing is
             asked twice; it names the target and the masks.
+        on_data: whether to exchange parts with real rows too; for tables.
         compute: how to run.
 
     Returns:
@@ -101,7 +111,8 @@ def cards(
 
     Cost:
         Per input M + 7 times the method + 6 forward passes: 77 for a one-gradient method. For fewer than 32
-        rows also one map of each further input. Each further fill costs M + 1. With a ``bench`` each further
+        rows also one map of each further input. Each further fill costs M + 1; ``on_data`` as much, and one
+        map of up to 128 rows for each class explained. With a ``bench`` each further
         method costs 7 times itself.
 
     Limits:
@@ -110,7 +121,7 @@ def cards(
 
     Source:
         Adebayo et al. 2018, arXiv 1810.03292 (untrained copies); Bhatt et al. 2020, arXiv 2005.00631;
-        Yeh et al. 2019, arXiv 1901.09392 (stability).
+        Yeh et al. 2019, arXiv 1901.09392 (stability); Slack et al. 2020, arXiv 1911.02508 (why ``on_data``).
 
     Example:
         >>> from pellucid._core import Question
@@ -134,7 +145,7 @@ def cards(
     main = _measured(case, explanation, fills[0], masks) if seen is None else seen
     _same_network(explanation, main)
     further = [_measured(case, explanation, fill, main.bank) for fill in fills[1:]]
-    return _answered(case, explanation, main, further, draws, twins)
+    return _answered(case, explanation, main, further, draws, twins, on_data)
 
 
 def _measured(case: Case, explanation: Explanation, fill: str, masks: int | Bank) -> Responses:
@@ -178,6 +189,7 @@ def _answered(
     further: Sequence[Responses],
     draws: int,
     twins: int,
+    on_data: bool,
 ) -> tuple[Card, ...]:
     others = pool(case, main)
     copies, twin_rows, why = twin_maps(case, main, twins)
@@ -198,9 +210,14 @@ def _answered(
         completeness_checks(explanation),
     ]
     spent = len(case.x) + others.rows + twin_rows + steady_rows + class_rows
+    if on_data:
+        asked = exchanged(case, main)
+        held, cost = exchange_checks(case, explanation, asked, units, blocked, draws)
+        columns.insert(-1, held)
+        spent += asked.seen.rows + cost
     rows = math.ceil((spent + sum(one.rows for one in (main, *further))) / len(case.x))
-    left = found.left.tolist()
+    left, refuted = found.left.tolist(), refutations(found, blocked)
     return tuple(
-        Card(*verdict(checks, blocked[i], left[i]), checks, main.fill, rows)
+        Card(*verdict(checks, blocked[i], left[i], refuted[i]), checks, main.fill, rows)
         for i, checks in enumerate(zip(*columns, strict=True))
     )

@@ -68,7 +68,7 @@ def filling(name: str, q: Question, drawn: Bank, *, others: Tensor | None, seed:
         return constant(q.embedded(pool).mean(0, keepdim=True).expand_as(q.point)), WORDS[name]
     if name == "nearest" and not x.is_floating_point():
         raise InputError("The fill 'nearest' compares numbers; for texts use 'own' or 'swap'.")
-    chosen = _random(x, pool, drawn, seed) if name == "swap" else _nearest(x, pool, drawn)
+    chosen = _random(x, pool, drawn, seed) if name == "swap" else nearest(x, pool, drawn)
     seen = q.embedded(pool)
     return (lambda ks, rows: seen[chosen[ks.to(chosen.device)][:, rows]]), WORDS[name]
 
@@ -100,7 +100,8 @@ def _random(x: Tensor, pool: Tensor, drawn: Bank, seed: int) -> Tensor:
     return lots.masked_fill(~differ(x, pool)[None], -1.0).argmax(-1)
 
 
-def _nearest(x: Tensor, pool: Tensor, drawn: Bank) -> Tensor:
+def nearest(x: Tensor, pool: Tensor, drawn: Bank) -> Tensor:
+    """For each mask and row, which of the pool is another input most alike in what is kept: ``[M, N]``."""
     kept = (~drawn.masks).to(x.dtype)
     # masks that all rows share, or each row its own
     each = kept.expand(len(x), *kept.shape) if kept.ndim == 2 else kept
