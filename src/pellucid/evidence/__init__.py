@@ -39,6 +39,8 @@ from pellucid.evidence._nulls import (
 )
 from pellucid.evidence._plant import Plant, PlantRow
 from pellucid.evidence._responses import Responses, responses
+from pellucid.evidence._shortcuts._search import shortcuts
+from pellucid.evidence._shortcuts._value import Copies, MapCluster, Shortcuts, Suspicion, SwapCases
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 from pellucid.evidence._unit_matters import unit_matters
 
@@ -50,9 +52,11 @@ __all__ = [
     "Bench",
     "Calibration",
     "CalibrationRow",
+    "Copies",
     "Fill",
     "GroundTruth",
     "Localisation",
+    "MapCluster",
     "Measure",
     "MethodEvidence",
     "Metric",
@@ -61,7 +65,10 @@ __all__ = [
     "Plant",
     "PlantRow",
     "Responses",
+    "Shortcuts",
     "Survey",
+    "Suspicion",
+    "SwapCases",
     "TruthRow",
     "agreement",
     "agreement_interval",
@@ -93,6 +100,7 @@ __all__ = [
     "responses",
     "road",
     "sensitivity_n",
+    "shortcuts",
     "sparseness",
     "specificity",
     "sufficiency",
