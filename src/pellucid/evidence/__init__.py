@@ -14,6 +14,7 @@ from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._bench import Bench, benches
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
+from pellucid.evidence._leaderboard import Leaderboard, PlantedTask, Standing, Trial, leaderboard
 from pellucid.evidence._localisation import Localisation, Measure, localisation
 from pellucid.evidence._metrics._attack import attribution_attack
 from pellucid.evidence._metrics._completeness import completeness
@@ -49,6 +50,7 @@ __all__ = [
     "Bench",
     "Fill",
     "GroundTruth",
+    "Leaderboard",
     "Localisation",
     "Measure",
     "MethodEvidence",
@@ -57,8 +59,11 @@ __all__ = [
     "Pair",
     "Plant",
     "PlantRow",
+    "PlantedTask",
     "Responses",
+    "Standing",
     "Survey",
+    "Trial",
     "TruthRow",
     "agreement",
     "agreement_interval",
@@ -76,6 +81,7 @@ __all__ = [
     "infidelity",
     "insertion",
     "joint",
+    "leaderboard",
     "localisation",
     "mass_accuracy",
     "max_sensitivity",

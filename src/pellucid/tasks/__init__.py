@@ -24,6 +24,7 @@ from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
+from pellucid.tasks._leaderboard import estimate_leaderboard, truth_leaderboard
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
@@ -34,16 +35,19 @@ from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
+from pellucid.tasks._truth import TASKS as TRUTH_TASKS
 from pellucid.tasks._truth import truth
 from pellucid.tasks._unit import UnitPage, unit_of
 
 __all__ = [
+    "TRUTH_TASKS",
     "PANEL",
     "Estimate",
     "Step",
     "TOPICS",
     "estimate",
     "estimate_features",
+    "estimate_leaderboard",
     "DictionaryPage",
     "FeaturePage",
     "Guests",
@@ -100,6 +104,7 @@ __all__ = [
     "target_named",
     "train",
     "truth",
+    "truth_leaderboard",
     "unit_of",
     "usual_fills",
     "usual_target",
