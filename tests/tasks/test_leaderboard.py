@@ -120,7 +120,8 @@ def test_captum_and_ours_agree_where_both_compute_the_same(request, name, theirs
 def test_captum_lrp_follows_the_log_odds_to_both_classes(xor):
     mine = lrp(xor.model, xor.x, log_odds(xor.classes), spec=xor.spec).map
     other = asked(xor, captum_methods, "captum.LRP")[0]
-    assert torch.allclose(mine, other, rtol=1e-3, atol=1e-4)
+    # a stabiliser that is added at other places counts where relevances nearly cancel
+    assert float(((mine - other).abs().sum(1) / other.abs().sum(1)).max()) < 1e-3
 
 
 @needs("captum")

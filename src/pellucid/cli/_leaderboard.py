@@ -96,7 +96,8 @@ def _shown(found: Leaderboard, out: Path | None) -> None:
     from rich.table import Table
 
     columns = [task.name for task in found.tasks if task.scored]
-    table = Table(box=None, pad_edge=False, title=MEASURES["rank"], title_justify="left")
+    result(f"{MEASURES['rank']}.\n")
+    table = Table(box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
     for name in (*columns, "skill"):
         table.add_column(name if len(name) <= WIDE else f"{name[: WIDE - 1]}.", justify="right", no_wrap=True)
@@ -129,7 +130,7 @@ def as_markdown(found: Leaderboard, measures: Sequence[str] = tuple(MEASURES)) -
             cells += [f"{found.skill(name):.2f}"] if measure == "rank" else []
             shown = named(next(iter(mine.values()))).replace("|", "&#124;")
             lines.append(f"| {shown} | {' | '.join(cells)} |")
-    lines += ["", "Inputs over all networks, where they are fewer than the most:", ""]
+    lines += ["", "Dear methods saw fewer inputs than the others, over all networks:", ""]
     lines += [f"- {line}" for line in _fewer(found)]
     return "\n".join(lines)
 
