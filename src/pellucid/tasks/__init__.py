@@ -30,6 +30,7 @@ from pellucid.tasks._influence import influence
 from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
+from pellucid.tasks._leaderboard import estimate_leaderboard, truth_leaderboard
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
@@ -42,10 +43,12 @@ from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
+from pellucid.tasks._truth import TASKS as TRUTH_TASKS
 from pellucid.tasks._truth import truth
 from pellucid.tasks._unit import UnitPage, unit_of
 
 __all__ = [
+    "TRUTH_TASKS",
     "PANEL",
     "Estimate",
     "Step",
@@ -53,6 +56,7 @@ __all__ = [
     "estimate",
     "estimate_audit",
     "estimate_features",
+    "estimate_leaderboard",
     "DictionaryPage",
     "FeaturePage",
     "Guests",
@@ -116,6 +120,7 @@ __all__ = [
     "target_named",
     "train",
     "truth",
+    "truth_leaderboard",
     "unit_of",
     "usual_fills",
     "usual_target",
