@@ -29,9 +29,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=40)
+    parser.add_argument("--sets", nargs="*", default=list(SETS))
     args = parser.parse_args()
     torch.set_num_threads(1)
-    for name, target in SETS.items():
+    for name in args.sets:
+        target = SETS[name]
         data = table(args.folder / f"{name}.csv", target)
         model = default_network(data, seed=0)
         for _ in training.train(model, data, epochs=20, patience=5, instruments=False):
@@ -63,9 +65,11 @@ def told(name, sampling, lines, seconds) -> None:
     good = [found for found, _ in lines if found.reached]
     covered = sum(f.covered for f in good)
     agreeing = sum(f.agreeing for f in good)
-    print(  # noqa: T201
+    worst = min(true - found.precision_low for found, true in lines)
+    conditions = np.mean([len(f.conditions) for f in good] or [0])
+    print(
         f"{name} {sampling}: bound holds {holds}/{len(lines)} [{low:.3f}, {high:.3f}] · anchors "
-        f"{len(good)}/{len(lines)} · conditions {np.mean([len(f.conditions) for f in good] or [0]):.2f} · coverage "
+        f"{len(good)}/{len(lines)} · conditions {conditions:.2f} · worst {worst:+.4f} · coverage "
         f"{np.mean([f.coverage for f in good] or [0]):.3f} · held-out rows under anchors that agree "
         f"{agreeing}/{covered} = {agreeing / max(1, covered):.3f} · {seconds:.2f} CPU s each"
     )

@@ -128,7 +128,7 @@ def test_parts_of_a_picture_can_be_anchors():
     )
     corner = x[0, 0, 0, 0]
     # the answer hangs on one pixel being what it was
-    model = Gives(lambda x: torch.stack(((x[:, 0, 0, 0] == corner) - 0.5, 0 * x[:, 0, 0, 0]), 1))
+    model = Gives(lambda x: torch.stack(((x[:, 0, 0, 0] == corner).float() - 0.5, 0 * x[:, 0, 0, 0]), 1))
     found = anchor(model, data, x[:1], most=2)
     assert [c.column for c in found.conditions] == [spec.group_names(x[:1])[int(spec.groups(x[:1])[0, 0, 0])]]
     assert found.reached
