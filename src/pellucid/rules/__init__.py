@@ -1,5 +1,6 @@
 """What a network answers, as rules that can be read, run and checked against it."""
 
+from pellucid.rules._anchor import Anchor, anchor
 from pellucid.rules._counterfactual import counterfactuals
 from pellucid.rules._readable import readable_rows
 from pellucid.rules._recourse._constraints import Constraints, Limit, Link, constraints_from
@@ -11,6 +12,8 @@ from pellucid.rules._weighted import Decision, WeightedRule, WeightedRules
 
 __all__ = [
     "Alternative",
+    "Anchor",
+    "anchor",
     "Change",
     "Condition",
     "Constraints",
