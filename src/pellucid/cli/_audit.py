@@ -20,6 +20,7 @@ from pellucid.cli._arguments import (
     subject_of,
 )
 from pellucid.cli._say import document, narrate, result, show
+from pellucid.cli._shortcuts import without_inputs
 
 if TYPE_CHECKING:
     from pellucid.evidence import AuditRow
@@ -39,6 +40,9 @@ def audit(
         str, typer.Option(help="Metrics of the literature, with commas; see docs/methods.md.")
     ] = "infidelity,sparseness",
     twins: Annotated[int, typer.Option(help="Untrained copies; 19 make them a null of the test.")] = 2,
+    shortcuts: Annotated[
+        bool, typer.Option(help="Also search for shortcuts, as pellucid shortcuts does.")
+    ] = False,
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
@@ -69,10 +73,12 @@ def audit(
         watch=None if as_json else _Clock().tell,
         compute=Compute(batch_size=batch_size, seed=seed),
     )
+    how = Compute(batch_size=batch_size, seed=seed)
+    searched = tasks.shortcuts(subject, compute=how) if shortcuts else None
     if out is not None:
         from pellucid.report import audit_page
 
-        audit_page(found, out, name=subject.name)
+        audit_page(found, out, name=subject.name, shortcuts=searched)
         narrate(f"Page written to {out}")
     if as_json:
         inputs = {
@@ -83,9 +89,10 @@ def audit(
             "metric": metric,
             "twins": twins,
         }
-        document("audit", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        both = found if searched is None else {"audit": found, "shortcuts": without_inputs(searched)}
+        document("audit", dict(inputs), both, seconds=time.perf_counter() - began, seed=seed)
         return
-    for each in figures.figures_of(found):
+    for each in [*figures.figures_of(found), *figures.figures_of(searched)]:
         show(figures.text(each))
     for name, why in found.refused.items():
         result(f"Not audited: {name}: {why}")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pellucid.evidence import Copies, Measure, Shortcuts, Suspicion
 
 DRAWN, CASES = 12, 6  # suspicions in the chart, alarms with cases
-WIDTH, STEP = 330, 26
+WIDTH, STEP = 360, 44
+PART, CONTROL = "the part", "its control"
 
 
 def shortcuts(found: Shortcuts) -> list[Figure]:
@@ -105,73 +106,59 @@ def _named(one: Suspicion) -> str:
 
 
 def _chart(suspicions: tuple[Suspicion, ...]) -> Spec:
-    values: list[dict[str, object]] = []
-    labels = [f"{one.word}: {_named(one)}" for one in suspicions]
-    for label, one in zip(labels, suspicions, strict=True):
-        for what, each in (("the part", one.follows), ("its control", one.control)):
-            values.append(
-                {"name": label, "what": what, "share": each.value, "low": each.low, "high": each.high}
-            )
-        values.append({"name": label, "what": "suspicion begins", "bar": one.bars[0]})
-    y: Spec = {
-        "field": "name",
-        "type": "nominal",
-        "sort": labels,
-        "title": None,
-        "axis": {"labelLimit": 310, "grid": True},
-    }
+    """A band of the chart for each part: its name, below it the part's share and its control's."""
+    marks: list[dict[str, object]] = []
+    for k, one in enumerate(suspicions):
+        marks.append({"k": k, "name": _labelled(one), "bar": one.bars[0]})
+        marks += [
+            {"k": k, "what": what, "share": each.value, "low": each.low, "high": each.high}
+            for what, each in ((PART, one.follows), (CONTROL, one.control))
+        ]
     x: Spec = {
         "type": "quantitative",
         "scale": {"domain": [0, 1]},
         "title": "mixed rows answered as the row that gave the part",
         "axis": {"format": "%", "tickCount": 5},
     }
-    kinds = ["the part", "its control"]
-    colour: Spec = {
-        "field": "what",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": kinds, "range": [THEME.warm, THEME.muted]},
-    }
-    shape: Spec = {**colour, "scale": {"domain": kinds, "range": ["circle", "square"]}}
-    apart: Spec = {"field": "what", "type": "nominal", "scale": {"domain": kinds}}
-    points: Spec = {"filter": "datum.share != null"}
-    bars: Spec = {"filter": "datum.bar != null"}
+    kinds: Spec = {"field": "what", "type": "nominal", "title": None}
+    colour: Spec = {**kinds, "scale": {"domain": [PART, CONTROL], "range": [THEME.warm, THEME.muted]}}
+    shape: Spec = {**kinds, "scale": {"domain": [PART, CONTROL], "range": ["circle", "square"]}}
+
+    def y(down: str) -> Spec:
+        scale: Spec = {"domain": [0, len(suspicions)], "reverse": True}
+        return {"field": down, "type": "quantitative", "scale": scale, "axis": None}
+
+    lines = f"datum.k + (datum.what == '{PART}' ? 0.55 : 0.82)"
+    parts: list[Spec] = [{"filter": "datum.share != null"}, {"calculate": lines, "as": "at"}]
+    names: list[Spec] = [
+        {"filter": "datum.name != null"},
+        {"calculate": "datum.k + 0.22", "as": "at"},
+        {"calculate": "datum.k + 0.42", "as": "top"},
+        {"calculate": "datum.k + 0.95", "as": "end"},
+    ]
+    word: Spec = {"type": "text", "align": "left", "baseline": "middle", "limit": WIDTH}
+    bar: Spec = {"x": {"field": "bar", **x}, "y": y("top"), "y2": {"field": "end"}}
+    shares: Spec = {"x": {"field": "share", **x}, "y": y("at"), "color": colour, "shape": shape}
+    ends: Spec = {"x": {"field": "low", **x}, "x2": {"field": "high"}, "y": y("at"), "color": colour}
     layers: list[Spec] = [
         {
-            "transform": [bars],
-            "mark": {"type": "tick", "thickness": 2, "size": STEP - 6, "opacity": 0.55, "color": THEME.ink},
-            "encoding": {"y": y, "x": {"field": "bar", **x}},
+            "transform": names,
+            "mark": word,
+            "encoding": {"text": {"field": "name"}, "x": {"value": 0}, "y": y("at")},
         },
+        {"transform": names, "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.55}, "encoding": bar},
+        {"transform": parts, "mark": {"type": "rule", "strokeWidth": 2}, "encoding": ends},
         {
-            "transform": [points],
-            "mark": {"type": "rule", "strokeWidth": 2},
-            "encoding": {
-                "y": y,
-                "yOffset": apart,
-                "x": {"field": "low", **x},
-                "x2": {"field": "high"},
-                "color": colour,
-            },
-        },
-        {
-            "transform": [points],
-            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
-            "encoding": {
-                "y": y,
-                "yOffset": apart,
-                "x": {"field": "share", **x},
-                "color": colour,
-                "shape": shape,
-            },
+            "transform": parts,
+            "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
+            "encoding": shares,
         },
     ]
-    return {
-        "data": {"values": values},
-        "layer": layers,
-        "width": WIDTH,
-        "height": {"step": STEP, "for": "position"},
-    }
+    return {"data": {"values": marks}, "layer": layers, "width": WIDTH, "height": STEP * len(suspicions)}
+
+
+def _labelled(one: Suspicion) -> str:
+    return f"{one.word}{', through another part' if one.through else ''}: {_named(one)}"
 
 
 def _copies(one: Copies) -> Figure:

@@ -16,6 +16,7 @@ from pellucid.evidence._localisation import Measure
 # (row numbers that keep the rest, row numbers that give the part) -> mixed rows
 Mix = Callable[[Tensor, Tensor], Tensor]
 LEVEL = 0.05
+CHANCE = 0.01  # of answers that agree so well with the truth by luck, below which a network knows something
 LEAST = 20  # mixed rows below which nothing is said
 
 
@@ -176,7 +177,7 @@ def measure(hits: Tensor) -> Measure:
 
 
 def knows(given: Tensor, truth: Tensor, seed: int, *, draws: int = 999) -> bool:
-    """Whether answers agree with the truth otherwise than if they were dealt out at random (level .05).
+    """Whether answers agree with the truth otherwise than if they were dealt out at random (level .01).
 
     Example:
         >>> knows(torch.tensor([0, 1] * 30), torch.tensor([0, 1] * 30), 0)
@@ -188,7 +189,7 @@ def knows(given: Tensor, truth: Tensor, seed: int, *, draws: int = 999) -> bool:
     )
     usual = hits.double().mean()
     far = abs(float((given == truth).sum() - usual))
-    return (1 + int(((hits - usual).abs() >= far - 1e-9).sum())) / (draws + 1) <= LEVEL
+    return (1 + int(((hits - usual).abs() >= far - 1e-9).sum())) / (draws + 1) <= CHANCE
 
 
 def lead(follows: Tensor, control: Tensor) -> float:
