@@ -110,10 +110,8 @@ def _chart(suspicions: tuple[Suspicion, ...]) -> Spec:
     marks: list[dict[str, object]] = []
     for k, one in enumerate(suspicions):
         marks.append({"k": k, "name": _labelled(one), "bar": one.bars[0]})
-        marks += [
-            {"k": k, "what": what, "share": each.value, "low": each.low, "high": each.high}
-            for what, each in ((PART, one.follows), (CONTROL, one.control))
-        ]
+        for what, each in ((PART, one.follows), (CONTROL, one.control)):
+            marks.append({"k": k, "what": what, "share": each.value, "low": each.low, "high": each.high})
     x: Spec = {
         "type": "quantitative",
         "scale": {"domain": [0, 1]},

@@ -50,9 +50,8 @@ def audit_page(found: Audit, path: str | Path, *, name: str = "", shortcuts: Sho
     sample = f"<section><details>{unfolded}</details></section>"
     foot = f'<p class="note">{escape(LIMITS)}</p><footer>Made by pellucid.</footer>'
     searched = "" if shortcuts is None else f"<h2>Shortcuts</h2>{shortcuts_section(shortcuts)}"
-    main = (
-        f'<main class="page" id="main"><h1>{escape(title)}</h1>{parts}{left}{sample}{searched}{foot}</main>'
-    )
+    more = f"{sample}{searched}{foot}"
+    main = f'<main class="page" id="main"><h1>{escape(title)}</h1>{parts}{left}{more}</main>'
     body = f"<body>{main}</body>"
     write_bytes(f'<!doctype html>\n<html lang="en">{head(title)}{body}</html>\n'.encode(), path)
     return Path(path)
