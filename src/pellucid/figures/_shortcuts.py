@@ -33,7 +33,7 @@ def shortcuts(found: Shortcuts) -> list[Figure]:
     """
     cases = [swap_cases(one, found) for one in found.leading[:CASES]]
     copies = [] if found.copies is None else [_copies(found.copies)]
-    return [_parts(found), *cases, *copies, *map_clusters(found)]
+    return [_parts(found), *cases, *copies, _removed(found), *map_clusters(found)]
 
 
 def _parts(found: Shortcuts) -> Figure:
@@ -43,29 +43,13 @@ def _parts(found: Shortcuts) -> Figure:
             _named(one),
             shown(one.follows),
             shown(one.control),
-            one.control_name,
-            shown(one.without),
-            shown(one.without_control),
-            shown(one.alone),
             one.n,
             number(one.p, 2),
-            f"only through {one.through}" if one.through else one.source,
+            f"only through {one.through}" if one.through else "",
         )
         for one in found.suspicions
     )
-    columns = (
-        "word",
-        "part",
-        "mixed rows follow it",
-        "follow the control",
-        "control",
-        "right without it",
-        "right without the control",
-        "answers kept by it alone",
-        "n",
-        "p",
-        "why it was looked at",
-    )
+    columns = ("word", "part", "followed by", "its control", "n", "p", "")
     note = (
         f"{found.declared[:1].upper()}{found.declared[1:]}; {shown(found.accuracy)} {found.unit} (commonest "
         f"class {percent(found.chance, 0)}). A mixed row keeps everything of one row but a part, which a row "
@@ -77,6 +61,42 @@ def _parts(found: Shortcuts) -> Figure:
     )
     chart = _chart(found.suspicions[:DRAWN]) if found.suspicions else None
     return Figure("What decides alone?", _said(found), chart, None, Table(columns, body), note)
+
+
+def _removed(found: Shortcuts) -> Figure:
+    """What is left of the right answers without each part, and of the answers with nothing else."""
+    body: tuple[tuple[Cell | Word, ...], ...] = tuple(
+        (
+            one.name,
+            shown(one.without),
+            shown(one.without_control),
+            one.control_name,
+            shown(one.alone),
+            one.source,
+        )
+        for one in found.suspicions
+    )
+    columns = (
+        "part",
+        "right without it",
+        "right without its control",
+        "the control",
+        "answers kept by it alone",
+        "why it was looked at",
+    )
+    least = min(found.suspicions, key=lambda one: one.without.value, default=None)
+    alt = (
+        "Nothing could be put to the test."
+        if least is None
+        else f"As the rows are, {percent(found.accuracy.value, 0)} {found.unit}. Most is lost without "
+        f"{least.name}: {percent(least.without.value, 0)} are left, with the control "
+        f"{percent(least.without_control.value, 0)}."
+    )
+    note = (
+        "Without it: the part taken from a row drawn at random (of a word: taken out of the texts that hold "
+        "it). By it alone: everything else taken from a row drawn at random (of a word: no other word left)."
+    )
+    return Figure("What is left without each part?", alt, None, None, Table(columns, body), note)
 
 
 def _said(found: Shortcuts) -> str:
