@@ -265,7 +265,9 @@ def test_copies_are_counted():
     held[6:10] = learned[20:24] + 1e-4
     right = torch.arange(60) % 2 == 0
     right[:10] = True
-    truth, taught = torch.zeros(60, dtype=torch.int64), torch.zeros(300, dtype=torch.int64)
+    taught = torch.randint(2, (300,), generator=generator)
+    truth = torch.randint(2, (60,), generator=generator)
+    truth[:10] = torch.cat([taught[10:16], taught[20:24]])
     found = copied(held, right, truth, learned, taught, (torch.arange(60) + 1000, torch.arange(300)))
     assert (found.exact, found.near, found.word, found.agree) == (6, 4, "found", 1.0)
     assert found.rows[:3].tolist() == [[1000, 10], [1001, 11], [1002, 12]]
@@ -274,6 +276,17 @@ def test_copies_are_counted():
     fresh = copied(held[10:], right[10:], truth[10:], learned, taught, (torch.arange(50), torch.arange(300)))
     assert (fresh.exact, fresh.near, fresh.word) == (0, 0, "no alarm")
     assert math.isnan(fresh.agree)
+
+
+def test_rows_that_repeat_because_they_say_nothing_are_no_copies():
+    generator = torch.Generator().manual_seed(0)
+    learned, held = torch.randn(300, 5, generator=generator), torch.randn(60, 5, generator=generator)
+    held[:20], learned[:100] = -9.0, -9.0
+    truth, taught = torch.arange(60) % 2, torch.zeros(300, dtype=torch.int64)
+    taught[150:] = 1
+    found = copied(held, truth == 0, truth, learned, taught, (torch.arange(60), torch.arange(300)))
+    assert (found.exact, found.word, found.agree) == (20, "no alarm", 0.5)
+    assert "say little" in found.note
 
 
 def test_copied_texts_may_differ_in_a_word():

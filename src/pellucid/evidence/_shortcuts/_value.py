@@ -92,8 +92,9 @@ class Copies:
     """Held-out rows that the network has seen while it learned.
 
     Args:
-        word: ``found`` where they are answered better than the rest beyond chance, ``suspected`` where they
-            are at least one in a hundred, else ``no alarm``.
+        word: ``suspected`` where they are at least one in a hundred and their answers agree with those of
+            the rows they equal more often than rows drawn at random do; ``found`` where the network also
+            answers them better than the rest, beyond chance; else ``no alarm``.
         exact, near: how many held-out rows equal a training row, or nearly do.
         held, learned: rows compared.
         on_copies, on_rest: share of right answers on both sides.
