@@ -65,25 +65,11 @@ def _parts(found: Shortcuts) -> Figure:
 
 def _removed(found: Shortcuts) -> Figure:
     """What is left of the right answers without each part, and of the answers with nothing else."""
-    body: tuple[tuple[Cell | Word, ...], ...] = tuple(
-        (
-            one.name,
-            shown(one.without),
-            shown(one.without_control),
-            one.control_name,
-            shown(one.alone),
-            one.source,
-        )
+    body = tuple(
+        (one.name, shown(one.without), shown(one.without_control), shown(one.alone))
         for one in found.suspicions
     )
-    columns = (
-        "part",
-        "right without it",
-        "right without its control",
-        "the control",
-        "answers kept by it alone",
-        "why it was looked at",
-    )
+    columns = ("part", "right without it", "right without its control", "answers kept by it alone")
     least = min(found.suspicions, key=lambda one: one.without.value, default=None)
     alt = (
         "Nothing could be put to the test."
@@ -94,21 +80,30 @@ def _removed(found: Shortcuts) -> Figure:
     )
     note = (
         "Without it: the part taken from a row drawn at random (of a word: taken out of the texts that hold "
-        "it). By it alone: everything else taken from a row drawn at random (of a word: no other word left)."
+        "it). By it alone: everything else taken from a row drawn at random (of a word: no other word left). "
+        f"Controls: {'; '.join(dict.fromkeys(one.control_name for one in found.suspicions))}."
     )
     return Figure("What is left without each part?", alt, None, None, Table(columns, body), note)
 
 
 def _said(found: Shortcuts) -> str:
-    """What was found, in one or two sentences."""
+    """What was found, in a few sentences."""
     tried = counted(len(found.suspicions), "part")
+    copies = found.copies
+    seen = ""
+    if copies is not None and copies.word in ("found", "suspected"):
+        seen = (
+            f" {copies.word.capitalize()}: {counted(copies.exact + copies.near, 'held-out row')} of "
+            f"{copies.held:,} seen in training."
+        )
     if not found.suspicions:
-        return "Nothing could be put to the test."
+        return f"Nothing could be put to the test.{seen}"
     if not found.leading:
         top = found.suspicions[0]
+        tested = "No alarm among" if top.word == "no alarm" else "Nothing learned, so no test of"
         return (
-            f"No alarm among {tried} that were tried. Followed most: {_named(top)}, by "
-            f"{percent(top.follows.value, 0)} of the mixed rows."
+            f"{tested} {tried} that were tried. Followed most: {_named(top)}, by "
+            f"{percent(top.follows.value, 0)} of the mixed rows.{seen}"
         )
     said = "; ".join(
         f"{one.word}: {_named(one)} (followed by {percent(one.follows.value, 0)} of the mixed rows, control "
@@ -118,7 +113,7 @@ def _said(found: Shortcuts) -> str:
     more = len(found.alarms) - len(found.leading)
     through = f" {counted(more, 'more part')} only through these." if more else ""
     counts = f"{counted(len(found.leading), 'alarm')} among {tried} that were tried."
-    return f"{counts} {said[:1].upper()}{said[1:]}.{through}"
+    return f"{counts} {said[:1].upper()}{said[1:]}.{through}{seen}"
 
 
 def _named(one: Suspicion) -> str:
@@ -182,26 +177,22 @@ def _labelled(one: Suspicion) -> str:
 def _copies(one: Copies) -> Figure:
     both = one.exact + one.near
     alt = (
-        f"{counted(one.exact, 'held-out row')} of {one.held:,} "
-        f"{'equals a training row' if one.exact == 1 else 'equal a training row'}, {one.near:,} nearly. "
-    )
-    alt += (
-        f"Right on these: {percent(one.on_copies.value, 0)}, on the others {percent(one.on_rest.value, 0)}."
+        f"{counted(one.exact, 'held-out row')} of {one.held:,} {'equals' if one.exact == 1 else 'equal'} a "
+        f"training row, {one.near:,} nearly. Right on these: {percent(one.on_copies.value, 0)}, on the others "
+        f"{percent(one.on_rest.value, 0)}."
         if both
-        else "None was seen in training."
+        else f"None of {counted(one.held, 'held-out row')} equals a training row, exactly or nearly."
     )
     pairs = ", ".join(f"{a} = {b}" for a, b in one.rows.tolist()[:10])
     body: tuple[tuple[Cell | Word, ...], ...] = (
-        ("held-out rows looked at", one.held),
-        ("training rows they were compared with", one.learned),
-        ("equal to a training row", one.exact),
-        ("nearly equal", one.near),
-        ("right answers on these", shown(one.on_copies) if both else "–"),
-        ("right answers on the others", shown(one.on_rest)),
-        ("chance of that lead (Fisher's exact test)", number(one.p, 2)),
-        ("copies whose answer in the data is the same", percent(one.agree, 0)),
-        ("pairs (held-out row = training row)", pairs or "–"),
         ("word", Word(one.word)),
+        ("held-out rows", f"{one.held:,}, compared with {counted(one.learned, 'training row')}"),
+        ("copies", f"{one.exact:,} exact, {one.near:,} nearly"),
+        ("right on copies", shown(one.on_copies) if both else "–"),
+        ("right on the others", shown(one.on_rest)),
+        ("p of that lead", f"{number(one.p, 2)} (Fisher's exact test)" if both else "–"),
+        ("same answer", f"{percent(one.agree, 0)} of the copies" if both else "–"),
+        ("held-out row = training row", pairs or "–"),
     )
     note = f"{one.note} A score on rows that were seen while learning says nothing about new ones."
     return Figure("Were held-out rows seen in training?", alt, None, None, Table(("", ""), body), note)
