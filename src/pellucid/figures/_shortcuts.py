@@ -178,8 +178,8 @@ def _copies(one: Copies) -> Figure:
     both = one.exact + one.near
     alt = (
         f"{counted(one.exact, 'held-out row')} of {one.held:,} {'equals' if one.exact == 1 else 'equal'} a "
-        f"training row, {one.near:,} nearly. Right on these: {percent(one.on_copies.value, 0)}, on the others "
-        f"{percent(one.on_rest.value, 0)}."
+        f"training row, {one.near:,} nearly. Right on these: {percent(one.on_copies.value, 0)}, on the "
+        f"others {percent(one.on_rest.value, 0)}."
         if both
         else f"None of {counted(one.held, 'held-out row')} equals a training row, exactly or nearly."
     )
