@@ -2,8 +2,8 @@
 
 ``python benchmarks/shortcuts.py FOLDER [TASK …]`` trains a small network for each task, twin and seed,
 searches it, and keeps a file of JSON for each in FOLDER; what is there is not done again. At the end it
-prints the table of ``docs/shortcuts.md``. SEEDS (20) and SECONDS_LEFT (500: when to stop, so that a later call goes
-on) are environment variables.
+prints the table of ``docs/shortcuts.md``. SEEDS (20) and SECONDS_LEFT (500: when to stop, so that a later
+call goes on) are environment variables.
 """
 
 from __future__ import annotations

@@ -68,6 +68,10 @@ def test_a_corner_that_decides_is_found_and_what_contains_it_says_so():
     around = next(one for one in found.alarms if one.kind == "surround")
     assert around.through == first.name
     assert around not in found.leading
+    assert {one.kind for one in found.suspicions} <= set(evidence.SHORTCUT_KINDS)
+    assert len(found.of_kind("corner")) == 5
+    with pytest.raises(InputError, match="corner"):
+        found.of_kind("corners")
 
 
 def test_cases_show_what_was_mixed():
