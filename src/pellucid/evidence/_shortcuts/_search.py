@@ -111,7 +111,7 @@ def shortcuts(
         >>> data = Dataset("d", x, (x[:, 0] > 0).long(), spec, ("no", "yes"), parts)
         >>> found = shortcuts(net, data, torch.arange(400))
         >>> found.word, [one.name for one in found.alarms]
-        ('found', ['a'])
+        ('found', ['the column a'])
     """
     how = compute or Compute(batch_size=256)
     if len(chosen) < 2 * LEAST:
