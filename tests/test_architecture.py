@@ -25,6 +25,7 @@ LAYERS = {
     "rules": 3,
     "loading": 3,
     "evidence": 4,
+    "readable": 4,
     "figures": 5,
     "tasks": 6,
     "expect": 7,

@@ -12,6 +12,7 @@ from pellucid.cli import (
     _bench,
     _check,
     _concepts,
+    _counterfactual,
     _demo,
     _explain,
     _features,
@@ -20,6 +21,7 @@ from pellucid.cli import (
     _inside,
     _layer,
     _report,
+    _shortcuts,
     _train,
 )
 from pellucid.cli._say import EXIT, exit_code, narrate
@@ -34,6 +36,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid explain run/ --method a,b --target x,y      methods and targets side by side, with a random control
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
   pellucid audit run/                                  how far the explanations of a network may be believed
+  pellucid shortcuts run/                              what decides alone although it should not
   pellucid importance run/                             what the network uses over many rows
   pellucid check run/ expectations.toml                what is expected of a network, run like tests
 
@@ -64,10 +67,12 @@ app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
 app.command("features")(_features.features)
 app.command("rules")(_inside.rules)
+app.command("counterfactual")(_counterfactual.counterfactual)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)
 app.command("check")(_check.check)
+app.command("shortcuts")(_shortcuts.shortcuts)
 app.command("report")(_report.report)
 app.add_typer(_bench.bench, name="bench")
 

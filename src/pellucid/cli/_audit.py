@@ -33,12 +33,14 @@ def audit(
     rows: Annotated[int, typer.Option(help="Most held-out rows; at least 20.")] = 100,
     fill: Annotated[
         str | None,
-        typer.Option(help="Kinds of absence beside the usual one: zero, mean, blur, linear, swap, nearest."),
+        typer.Option(
+            help="Kinds of absence beside the usual one: zero, mean, blur, linear, swap, patch, nearest."
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(help="Metrics of the literature, with commas; see docs/methods.md.")
     ] = "infidelity,sparseness",
-    twins: Annotated[int, typer.Option(help="Untrained copies; 19 make them a null of the test.")] = 2,
+    twins: Annotated[int, typer.Option(help="Untrained copies; fewer than 19 are no null of the test.")] = 19,
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
@@ -69,6 +71,8 @@ def audit(
         watch=None if as_json else _Clock().tell,
         compute=Compute(batch_size=batch_size, seed=seed),
     )
+    if tasks.kept_audit(subject) is not None and not as_json:
+        narrate("Kept with the run: `pellucid explain` without --method takes its choice from here.")
     if out is not None:
         from pellucid.report import audit_page
 

@@ -12,6 +12,7 @@ from pellucid.evidence._audit import Audit, audit
 from pellucid.evidence._audited import Asked, AuditRow, Fill
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._bench import Bench, benches
+from pellucid.evidence._calibration import Calibration, CalibrationRow, calibration
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
 from pellucid.evidence._localisation import Localisation, Measure, localisation
@@ -38,6 +39,8 @@ from pellucid.evidence._nulls import (
 )
 from pellucid.evidence._plant import Plant, PlantRow
 from pellucid.evidence._responses import Responses, responses
+from pellucid.evidence._shortcuts._search import shortcuts
+from pellucid.evidence._shortcuts._value import Copies, MapCluster, Shortcuts, Suspicion, SwapCases
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 from pellucid.evidence._unit_matters import unit_matters
 
@@ -47,9 +50,13 @@ __all__ = [
     "AuditRow",
     "Bank",
     "Bench",
+    "Calibration",
+    "CalibrationRow",
+    "Copies",
     "Fill",
     "GroundTruth",
     "Localisation",
+    "MapCluster",
     "Measure",
     "MethodEvidence",
     "Metric",
@@ -58,7 +65,10 @@ __all__ = [
     "Plant",
     "PlantRow",
     "Responses",
+    "Shortcuts",
     "Survey",
+    "Suspicion",
+    "SwapCases",
     "TruthRow",
     "agreement",
     "agreement_interval",
@@ -66,6 +76,7 @@ __all__ = [
     "audit",
     "bank",
     "benches",
+    "calibration",
     "cards",
     "completeness",
     "complexity",
@@ -89,6 +100,7 @@ __all__ = [
     "responses",
     "road",
     "sensitivity_n",
+    "shortcuts",
     "sparseness",
     "specificity",
     "sufficiency",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pellucid._core import Check, Verdict
 from pellucid.evidence._about import ABOUT, OWN_CLASS, TRAINED
-from pellucid.evidence._matters import HOLDS, LEVEL, MATTERS, SINGLE
+from pellucid.evidence._matters import HOLDS, LEVEL, MATTERS, MISSING
 
 GATES = {
     "Does it beat a map made without the model?": "a map made without the model agrees about as well",
@@ -54,7 +54,8 @@ def _wrong(checks: Sequence[Check]) -> list[str]:
     found: list[str] = []
     for check in checks:
         if check.question == MATTERS and check.word == "mixed":
-            found.append(SINGLE.rstrip(".")[:1].lower() + SINGLE.rstrip(".")[1:])
+            gaps = [told.rstrip(".") for told in MISSING.values() if told in check.note]
+            found += [f"{told[:1].lower()}{told[1:]}" for told in gaps] or ["a control is missing"]
         elif check.test == TRAINED and check.word == "not run":
             found.append("dependence on training was not tested")
         elif check.word in ("mixed", "failed") and check.question != MATTERS:

@@ -100,6 +100,10 @@ _SAME_AS: Mapping[str, str] = {
     "not better than an untrained network": "failed",
     "did not start": "not run",
     "undecided": "mixed",
+    "found": "failed",
+    "suspected": "mixed",
+    "no alarm": "passed",
+    "not tested": "not run",
 }
 
 

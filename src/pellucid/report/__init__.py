@@ -9,7 +9,9 @@ from pellucid.report._findings import Finding, findings
 from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
+from pellucid.report._recourse import recourse_html, recourse_page
 from pellucid.report._report import dossier, report
+from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
 from pellucid.report._write import write
@@ -28,8 +30,12 @@ __all__ = [
     "findings",
     "junit",
     "layer_page",
+    "recourse_html",
+    "recourse_page",
     "render",
     "report",
+    "shortcuts_page",
+    "shortcuts_section",
     "showcase",
     "unit_page",
     "write",
