@@ -13,13 +13,14 @@ from pellucid.cli._arguments import (
     AsJson,
     BatchSize,
     Data,
+    Estimated,
     Model,
     Seed,
     Weights,
     parts_of,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, result, show
+from pellucid.cli._say import document, narrate, result, show, tell_estimate
 
 if TYPE_CHECKING:
     from pellucid.evidence import AuditRow
@@ -49,6 +50,7 @@ def audit(
     ] = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """How far the explanations of a network may be believed.
@@ -61,6 +63,18 @@ def audit(
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    if estimate:
+        plan = tasks.estimate_audit(
+            subject,
+            methods=parts_of(method) or tasks.PANEL,
+            rows=rows,
+            fills=None if fill is None else parts_of(fill),
+            metrics=parts_of(metric),
+            twins=twins,
+            compute=Compute(batch_size=batch_size, seed=seed),
+        )
+        tell_estimate("audit", {"model": model, "rows": rows}, plan, began, seed, as_json=as_json)
+        return
     found = tasks.audit(
         subject,
         methods=parts_of(method) or tasks.PANEL,

@@ -26,6 +26,7 @@ from pellucid.evidence._plant import Plant, plant
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._scalar import settled
 from pellucid.evidence._survey import Survey, evidence_of, model_free, table
+from pellucid.inputs import TabularSpec
 
 USUAL = "usual"  # the main fill: what the spec calls absent
 
@@ -232,7 +233,7 @@ class _Run:
         reference, words = own_reference(made, place.spec)
         main = place.responses(reference, words)
         copies = twin_maps(case, main, self.twins)
-        found = answered(case, made, main, (), self.draws, copies)
+        found = answered(case, made, main, (), self.draws, copies, isinstance(place.spec, TabularSpec))
         row = self._row(name, method, made, case.maps, found, copies, seen)
         return row, (method, case.maps, copies)
 

@@ -16,6 +16,7 @@ from pellucid.evidence._adds_up import completeness_checks
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._bench import Bench
 from pellucid.evidence._case import Case, Method, case_of, out_of_reach, pool
+from pellucid.evidence._exchange import exchange_checks, exchanged
 from pellucid.evidence._fill import own_reference
 from pellucid.evidence._free import free_maps
 from pellucid.evidence._matters import (
@@ -28,6 +29,7 @@ from pellucid.evidence._matters import (
     not_run,
     obstacles,
 )
+from pellucid.evidence._reached import refutations
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._stable import stability_checks
 from pellucid.evidence._verdict import verdict
@@ -50,6 +52,7 @@ def cards(
     twins: int = TWINS,
     seen: Responses | None = None,
     bench: Bench | None = None,
+    on_data: bool = False,
     compute: Compute | None = None,
 ) -> tuple[Card, ...]:
     """How far each row of an explanation can be believed: one card per row, never one score.
@@ -70,10 +73,16 @@ def cards(
       keep the class, passed from .5; beside it the maps of other inputs, and p that one of them is as alike.
       There is no word next to a word, so for token numbers the vectors in the network's table move instead.
     - *Does it add up?* Completeness gap relative to the change of the score, passed up to 5 %.
+    - *Does it hold on data?* (``on_data``) T where parts are exchanged for those of the real row most alike
+      in what is kept, foretold by the map less that row's map. Passed with p <= .05 against the maps laid
+      elsewhere; failed where it is refuted. A network that plays innocent on rows that cannot be (Slack et
+      al. 2020) is caught here.
 
     *supported*: all that applies is passed. *partly supported*: the first is, another is not. *not
     supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or the opposite under
-    another fill. *not testable*: a constant map, a score that no mask moves, or fewer than 32 masks.
+    another fill, or refuted although it is about this model: a map fitted to seven eighths of the reactions
+    foretells the rest, and this one, with p > .05, surely less than half as well. *not testable*: a constant
+    map, a score that no mask moves, or fewer than 32 masks.
 
     Args:
         model: the network that was explained.
@@ -92,6 +101,7 @@ def cards(
         seen: what the network did, where it was measured before for these rows.
         bench: where other methods are tested on these rows too, from :func:`benches`, so that nothing is
             asked twice; it names the target and the masks.
+        on_data: whether to exchange parts with real rows too; for tables.
         compute: how to run.
 
     Returns:
@@ -104,7 +114,8 @@ def cards(
     Cost:
         Per input M + 7 times the method + 6 forward passes: 77 for a one-gradient method. For fewer than 40
         rows also one map of each further input, and for fewer than 19 more untrained copies of each (19 for
-        one row). Each further fill costs M + 1. With a ``bench`` each further
+        one row). Each further fill costs M + 1; ``on_data`` as much, and one map of up to 128 rows for each
+        class explained. With a ``bench`` each further
         method costs 7 times itself.
 
     Limits:
@@ -113,7 +124,7 @@ def cards(
 
     Source:
         Adebayo et al. 2018, arXiv 1810.03292 (untrained copies); Bhatt et al. 2020, arXiv 2005.00631;
-        Yeh et al. 2019, arXiv 1901.09392 (stability).
+        Yeh et al. 2019, arXiv 1901.09392 (stability); Slack et al. 2020, arXiv 1911.02508 (why ``on_data``).
 
     Example:
         >>> from pellucid._core import Question
@@ -137,7 +148,7 @@ def cards(
     main = _measured(case, explanation, fills[0], masks) if seen is None else seen
     _same_network(explanation, main)
     further = [_measured(case, explanation, fill, main.bank) for fill in fills[1:]]
-    return answered(case, explanation, main, further, draws, twin_maps(case, main, twins))
+    return answered(case, explanation, main, further, draws, twin_maps(case, main, twins), on_data)
 
 
 def _measured(case: Case, explanation: Explanation, fill: str, masks: int | Bank) -> Responses:
@@ -181,6 +192,7 @@ def answered(
     further: Sequence[Responses],
     draws: int,
     copies: Copies,
+    on_data: bool = False,
 ) -> tuple[Card, ...]:
     """The cards of a case, from what the network did and the method's maps on untrained copies."""
     others = pool(case, main)
@@ -202,9 +214,14 @@ def answered(
         completeness_checks(explanation),
     ]
     spent = len(case.x) + others.rows + copies.rows + steady_rows + class_rows
+    if on_data:
+        asked = exchanged(case, main)
+        held, cost = exchange_checks(case, explanation, asked, units, blocked, draws)
+        columns.insert(-1, held)
+        spent += asked.seen.rows + cost
     rows = math.ceil((spent + sum(one.rows for one in (main, *further))) / len(case.x))
-    left = found.left.tolist()
+    left, refuted = found.left.tolist(), refutations(found, blocked)
     return tuple(
-        Card(*verdict(checks, blocked[i], left[i]), checks, main.fill, rows)
+        Card(*verdict(checks, blocked[i], left[i], refuted[i]), checks, main.fill, rows)
         for i, checks in enumerate(zip(*columns, strict=True))
     )

@@ -71,7 +71,7 @@ def filling(name: str, q: Question, drawn: Bank, *, others: Tensor | None, seed:
         return constant(_mean(seen, pool, spec).expand_as(q.point)), WORDS[name]
     if name == "patch":
         return _pieces(x, seen, pool, drawn, seed), WORDS[name]
-    chosen = _random(x, pool, drawn, seed) if name == "swap" else _nearest(x, pool, drawn)
+    chosen = _random(x, pool, drawn, seed) if name == "swap" else nearest(x, pool, drawn)
     if isinstance(drawn, WordBank):
         return _words(x, seen, pool, chosen, drawn), WORDS[name]
     return (lambda ks, rows: seen[chosen[ks.to(chosen.device)][:, rows]]), WORDS[name]
@@ -170,7 +170,8 @@ def _words(x: Tensor, seen: Tensor, pool: Tensor, chosen: Tensor, drawn: WordBan
     return contents
 
 
-def _nearest(x: Tensor, pool: Tensor, drawn: Bank) -> Tensor:
+def nearest(x: Tensor, pool: Tensor, drawn: Bank) -> Tensor:
+    """For each mask and row, which of the pool is another input most alike in what is kept: ``[M, N]``."""
     if isinstance(drawn, WordBank):
         return _most_alike(x, pool, drawn)
     kept = (~drawn.masks).to(x.dtype)

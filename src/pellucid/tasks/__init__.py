@@ -9,6 +9,7 @@ from pellucid.tasks._counterfactual import counterfactual
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
+from pellucid.tasks._estimate_audit import estimate_audit
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
     PANEL,
@@ -50,6 +51,7 @@ __all__ = [
     "Step",
     "TOPICS",
     "estimate",
+    "estimate_audit",
     "estimate_features",
     "DictionaryPage",
     "FeaturePage",

@@ -25,6 +25,7 @@ PANEL = (
     "grad_cam",
     "occlusion",
 )
+MODERATE = 256  # rows of the network per input that a method may cost where nobody named it
 
 
 def methods() -> dict[str, Method]:
@@ -167,7 +168,7 @@ def survey(
 
 
 def fitting_methods(
-    subject: Subject, *, among: Sequence[str] | None = None, most: int = 256
+    subject: Subject, *, among: Sequence[str] | None = None, most: int = MODERATE
 ) -> dict[str, Method]:
     """The methods that answer for this network without further arguments, at a moderate cost.
 
