@@ -87,7 +87,7 @@ def _overview(found: Checked, ranked: Sequence[Outcome], links: dict[int, str]) 
 
 def _told(outcome: Outcome, anchor: str, found: Checked) -> str:
     """One expectation: its numbers, the picture behind them, the rows."""
-    heading = f'<h3 id="{anchor}">{word(outcome.word)} {escape(outcome.name)}</h3>'
+    heading = f'<h3 id="{anchor}">{word(outcome.word)}: {escape(outcome.name)}</h3>'
     demand = (
         "" if outcome.name == outcome.expected else paragraph(f"Expected: {outcome.expected}.", css="soft")
     )
