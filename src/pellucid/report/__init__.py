@@ -7,7 +7,13 @@ from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
-from pellucid.report._recourse import recourse_html, recourse_page
+from pellucid.report._recourse import (
+    decision_figures,
+    decision_html,
+    decision_page,
+    recourse_html,
+    recourse_page,
+)
 from pellucid.report._report import dossier, report
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
@@ -20,6 +26,9 @@ __all__ = [
     "Origin",
     "Slice",
     "audit_page",
+    "decision_figures",
+    "decision_html",
+    "decision_page",
     "depth_page",
     "dossier",
     "estimate_report",
