@@ -40,6 +40,7 @@ from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._weighted_rules import weighted_rules
 from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
@@ -220,6 +221,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
             *([] if pictures.trust is None else [picture_trust(pictures)]),
         ],
         "RuleSet": lambda rules: [rules_table(rules)],
+        "WeightedRules": lambda rules: [weighted_rules(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
     }

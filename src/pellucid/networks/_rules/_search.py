@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.inputs import TabularSpec
-from pellucid.networks._rules._choice import Fit, Floats, chosen, refined
+from pellucid.networks._rules._choice import Fit, chosen, favour, refined
 from pellucid.networks._rules._grid import (
-    Bins,
     Grid,
     Literal,
     Masks,
@@ -124,7 +123,7 @@ class Space:
     def summed(self, most: int) -> Found:
         """Rules that add up."""
         fit = Fit(self.odds, self.weight)
-        masks = self.masks[chosen(fit, fit.column(self.held), most)]
+        masks = self.masks[chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks)))]
         if len(self.every) >= ENOUGH and len(masks):
             masks = self._moved(fit, masks)
         masks = different(masks, self.bins, self.grid.full)
@@ -236,6 +235,3 @@ def _telling(grid: Grid, x: NDArray[np.float32], odds: Numbers) -> Grid:
         told[k] = (sums**2 / (counts + 10)).sum()
     best = np.sort(np.argsort(-told, kind="stable")[:COLUMNS])
     return Grid(tuple(grid.axes[k] for k in best))
-
-
-__all__ = ["Bins", "Floats", "Found", "Settings", "Space", "search", "shares_of"]
