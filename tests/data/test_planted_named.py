@@ -69,7 +69,7 @@ def test_the_stamp_says_the_class(made):
     for k in range(300):
         place = task.relevant[k, 0].nonzero()
         (top, left), (bottom, right) = place.amin(0).tolist(), place.amax(0).tolist()
-        assert (bottom - top, right - left, len(place)) == (4, 4, 25)
+        assert (bottom - top, right - left, len(place)) == (4, 4, 16)
         stamp = task.inputs[k, 0, top : top + 5, left : left + 5]
         assert torch.equal(stamp, crosses) == bool(task.answers[k] == 1)
         assert float(stamp[2].sum()) == (1 if task.answers[k] else 5)
@@ -157,7 +157,7 @@ def test_interventions_touch_only_the_plant(made, name):
         assert torch.equal(task.alone[relevant], x[relevant])
         return
     for other in (task.removed, task.exchanged):
-        if name != "colour":
+        if name != "colour":  # the whole ink is tinted; what is nearly black is not marked
             assert torch.equal(other[~relevant], x[~relevant])
     if name not in ("colour", "stripes", "blur"):  # these are laid over their background
         assert torch.equal(task.alone[relevant], x[relevant])

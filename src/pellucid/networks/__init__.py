@@ -10,6 +10,7 @@ from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
 from pellucid.networks._speech import SpeechDetector
 from pellucid.networks._text import Reader, gru, text_cnn, transformer
 from pellucid.networks._topics import Topics
+from pellucid.networks._vision import vit
 
 __all__ = [
     "Architecture",
@@ -33,5 +34,6 @@ __all__ = [
     "spectrogram_cnn",
     "text_cnn",
     "transformer",
+    "vit",
     "waveform_cnn",
 ]

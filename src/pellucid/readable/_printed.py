@@ -89,7 +89,11 @@ def _bits(network: RuleNetwork) -> list[Bit]:
 
 
 def _counted(
-    conditions: tuple[Condition, ...], weights: tuple[float, ...], classes: Sequence[str], here: Tensor, answers: Tensor
+    conditions: tuple[Condition, ...],
+    weights: tuple[float, ...],
+    classes: Sequence[str],
+    here: Tensor,
+    answers: Tensor,
 ) -> WeightedRule:
     centred = [w - sum(weights) / len(weights) for w in weights]
     best = centred.index(max(centred))

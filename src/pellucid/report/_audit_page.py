@@ -8,15 +8,8 @@ from pathlib import Path
 from pellucid._core._store import write_bytes
 from pellucid.evidence import Audit
 from pellucid.figures import figures_of
+from pellucid.report._audit_section import LIMITS
 from pellucid.report._page import head
-
-LIMITS = (
-    "What this says: how well maps foretell what the network does when parts are replaced, on these inputs "
-    "and under "
-    "these kinds of absence. What it does not say: that a map is right, complete or causal; that the network "
-    "is fair "
-    "or safe; that a person is helped by it; that it holds for other inputs."
-)
 
 
 def audit_page(found: Audit, path: str | Path, *, name: str = "") -> Path:

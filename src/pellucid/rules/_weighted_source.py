@@ -91,7 +91,11 @@ def _sql(condition: Condition, column: Column) -> str:
     kept = [level for level in condition.value if level not in (MISSING, OTHER)]
     out = [level for level in column.levels if level not in condition.value and level not in (MISSING, OTHER)]
     shown, sign = (out, "NOT IN") if OTHER in condition.value else (kept, "IN")
-    test = f"{name} {sign} ({', '.join(map(_text, shown))})" if shown else ("1 = 1" if sign == "NOT IN" else "1 = 0")
+    test = (
+        f"{name} {sign} ({', '.join(map(_text, shown))})"
+        if shown
+        else ("1 = 1" if sign == "NOT IN" else "1 = 0")
+    )
     if MISSING in condition.value:
         return f"({name} IS NULL OR {test})"
     return f"({name} IS NOT NULL AND {test})"

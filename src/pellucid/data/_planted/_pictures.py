@@ -23,7 +23,7 @@ INK = 0.1  # brightness from which a pixel is ink
 def watermark(n: int | None = None, seed: int = 0) -> Planted:
     """A stamp of 5×5 pixels somewhere on the picture: ``+`` on what is called even, ``×`` on odd.
 
-    The whole stamp is marked, for its dark pixels tell as much as its bright ones.
+    Marked are the pixels in which both stamps differ, eight bright and eight dark: both tell the class.
     """
     clean, answers, generator, source = _digits(n, seed)
     top, left = (torch.randint(clean.shape[2] - MARK + 1, (len(clean),), generator=generator) for _ in "yx")
@@ -40,9 +40,11 @@ def watermark(n: int | None = None, seed: int = 0) -> Planted:
         made[place] = stamps[plant].flatten()
         return made
 
+    differ = torch.zeros_like(place)
+    differ[place] = (plus ^ cross).flatten().repeat(len(clean))
     what = f"A stamp of {MARK}×{MARK} pixels at a random place: + on what is called even, × on odd."
     return _task(
-        "planted watermark", compose, clean, answers, place, what, generator, seed, source, "watermark"
+        "planted watermark", compose, clean, answers, differ, what, generator, seed, source, "watermark"
     )
 
 

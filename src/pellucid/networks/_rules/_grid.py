@@ -166,7 +166,9 @@ def _of_levels(column: Column, start: int, x: NDArray[np.float32], score: Number
     order: list[tuple[int, ...]] = sorted(((k,) for k in alone), key=lambda one: means[one[0]])
     order += [tuple(rest)] if rest else []
     unseen = tuple(start + k for k in range(column.width) if not counts[k])
-    return Axis(column, start, np.zeros(0, np.float32), tuple(_shifted(group, start) for group in order), unseen)
+    return Axis(
+        column, start, np.zeros(0, np.float32), tuple(_shifted(group, start) for group in order), unseen
+    )
 
 
 def _shifted(slots: Sequence[int], start: int) -> tuple[int, ...]:
