@@ -16,7 +16,7 @@ from pellucid._core import Dataset, split
 from pellucid.errors import InputError
 from pellucid.inputs import OTHER, Column, TabularSpec
 from pellucid.networks._rules._choice import Fit, chosen
-from pellucid.networks._rules._grid import Literal, fit_grid, fires
+from pellucid.networks._rules._grid import Literal, fires, fit_grid
 from pellucid.networks._rules._search import mask_of
 from pellucid.readable import RuleClassifier, written_out
 
@@ -31,7 +31,7 @@ def people(n=400, classes=2, seed=0):
     chance = np.random.default_rng(seed)
     age = chance.integers(18, 80, n).astype(float)
     income = np.exp(chance.normal(3, 1, n)).round(2)
-    home = chance.choice(["own", "rent", "it's \"free\"", "other's"], n)
+    home = chance.choice(["own", "rent", 'it\'s "free"', "other's"], n)
     odds = 2 * ((age > 40) & (income > 20)) - 1.5 * (home == "rent") + 0.02 * (age - 45)
     score = odds + chance.logistic(0, 0.5, n)
     y = np.array(["no", "yes"])[(score > 0).astype(int)]
@@ -43,7 +43,9 @@ def people(n=400, classes=2, seed=0):
     return frame, y
 
 
-@pytest.fixture(scope="module", params=[(s, c) for s in SETTINGS for c in (2, 3)], ids=lambda p: f"{p[0]}-{p[1]}")
+@pytest.fixture(
+    scope="module", params=[(s, c) for s in SETTINGS for c in (2, 3)], ids=lambda p: f"{p[0]}-{p[1]}"
+)
 def fitted(request):
     settings, classes = request.param
     X, y = people(classes=classes)
@@ -110,7 +112,8 @@ def test_supports_are_counts(fitted):
         assert rule.precision == pytest.approx(np.mean(y[here] == rule.outcome))
         assert rule.precision_low <= rule.precision <= rule.precision_high
     fresh, answers = people(100, classes=len(model.classes_), seed=3)
-    assert model.rules(fresh, answers).n == 100 and model.rules(fresh, answers).held_out
+    assert model.rules(fresh, answers).n == 100
+    assert model.rules(fresh, answers).held_out
 
 
 def test_thresholds_and_weights_are_short_numbers(fitted):
@@ -129,7 +132,8 @@ def test_a_network_in_training_computes_rules_only():
         network.rules.membership[:, ::7] = 0.9
     hard = network.eval().rules(network.conditions(dataset.inputs))
     grafted = network.train().rules(network.conditions(dataset.inputs))
-    assert torch.allclose(hard, grafted, atol=1e-6) and set(hard.unique().tolist()) <= {0.0, 1.0}
+    assert torch.allclose(hard, grafted, atol=1e-6)
+    assert set(hard.unique().tolist()) <= {0.0, 1.0}
     grafted.sum().backward()
     assert float(network.rules.membership.grad.abs().sum()) > 0
 
@@ -180,8 +184,11 @@ def endgames():
     found = set()
     for board in itertools.product("xo ", repeat=9):
         x, o = board.count("x"), board.count("o")
-        over = wins(board, "x") != wins(board, "o") or (" " not in board and not wins(board, "x"))
-        if over and (x == o + 1 if wins(board, "x") or " " not in board and not wins(board, "o") else x == o):
+        if wins(board, "x"):
+            over = x == o + 1 and not wins(board, "o")
+        else:
+            over = x == o if wins(board, "o") else " " not in board and x == o + 1
+        if over:
             found.add("".join(board).replace(" ", "b"))
     boards = sorted(found)
     return pd.DataFrame([list(b) for b in boards], columns=[f"s{i}" for i in range(9)]), np.array(
@@ -258,5 +265,9 @@ def test_the_figure_shows_what_is_computed(fitted):
     (figure,) = figures.figures_of(rules)
     assert len(figure.table.rows) == len(rules)
     assert figure.alt.startswith(rules.summary()[0].replace("-", "−"))
-    bars = [m["data"]["values"][0] for m in figure.chart["layer"] if "weight" in m.get("data", {}).get("values", [{}])[0]]
+    bars = [
+        m["data"]["values"][0]
+        for m in figure.chart["layer"]
+        if "weight" in m.get("data", {}).get("values", [{}])[0]
+    ]
     assert [bar["support"] for bar in bars] == [rule.support for rule in rules.rules]

@@ -41,16 +41,23 @@ def weighted_rules(rules: WeightedRules, *, limit: int = 24) -> Figure:
         drawn, top = _drawn(rules, k, rule, top, most)
         marks += drawn
     held = "held-out" if rules.held_out else "training"
-    body = tuple(
-        (k + 1, _said(rule), rules.weight_text(k).replace("-", "−"), rule.support, _share(rule, rules.n),
-         rule.outcome, percent(rule.precision), f"{percent(rule.precision_low)} to {percent(rule.precision_high)}")
-        for k, rule in enumerate(rules.rules)
-    )  # fmt: skip
-    columns = ("", "if", "answers" if rules.ordered else "adds", f"{held} rows", "share of rows", "speaks for",
-               "of which right", "95 % interval")  # fmt: skip
-    note = "" if len(shown) == len(rules.rules) else f"{len(shown)} of {counted(len(rules), 'rule')} drawn; the table has all."
+    body = tuple(_cells(rules, k, rule) for k, rule in enumerate(rules.rules))
+    added = "answers" if rules.ordered else "adds"
+    counts = ("share of rows", "speaks for", "of which right", "95 % interval")
+    columns = ("", "if", added, f"{held} rows", *counts)
+    note = ""
+    if len(shown) < len(rules.rules):
+        note = f"{len(shown)} of {counted(len(rules), 'rule')} drawn; the table has all."
     chart = panel(WIDTH, top, marks) if marks else None
     return Figure("The rules that decide", _alt(rules), chart, None, Table(columns, body), note)
+
+
+def _cells(rules: WeightedRules, k: int, rule: WeightedRule) -> tuple[str | int, ...]:
+    """A line of the table."""
+    ends = f"{percent(rule.precision_low)} to {percent(rule.precision_high)}"
+    added = rules.weight_text(k).replace("-", "−")
+    share = percent(rule.support / rules.n) if rules.n else "–"
+    return (k + 1, _said(rule), added, rule.support, share, rule.outcome, percent(rule.precision), ends)
 
 
 def _alt(rules: WeightedRules) -> str:
@@ -58,23 +65,18 @@ def _alt(rules: WeightedRules) -> str:
     if not rules.rules:
         return f"{told} There is no rule: every row gets the same answer."
     largest = max(range(len(rules.rules)), key=lambda k: abs(_weight(rules, rules.rules[k])))
-    rule = rules.rules[largest]
-    which = "The first" if rules.ordered else "The largest weight"
-    k = 0 if rules.ordered else largest
+    which, k = ("The first", 0) if rules.ordered else ("The largest weight", largest)
     rule = rules.rules[k]
-    return f"{told} {which}: {rules.weight_text(k).replace('-', '−')} if {_said(rule)}, in {counted(rule.support, 'row')}."
+    added = rules.weight_text(k).replace("-", "−")
+    return f"{told} {which}: {added} if {_said(rule)}, in {counted(rule.support, 'row')}."
 
 
 def _said(rule: WeightedRule) -> str:
     return str(rule).removeprefix("IF ").replace("<=", "≤") if rule.conditions else "always"
 
 
-def _share(rule: WeightedRule, n: int) -> str:
-    return percent(rule.support / n) if n else "–"
-
-
 def _weight(rules: WeightedRules, rule: WeightedRule) -> float:
-    """What is drawn of a rule: of two classes what it adds to the second, of more what its own class gains."""
+    """What is drawn of a rule: what it adds to the second of two classes, of more what its own class gains."""
     if len(rules.classes) == 2:
         return rule.weights[1]
     return max(rule.weights) - sum(rule.weights) / len(rule.weights)
@@ -96,15 +98,20 @@ def _drawn(
         colour = hexadecimal(paint_signed(np.array([weight]), most)[0])
         told = signed(weight) if len(rules.classes) == 2 else f"{signed(weight)} {rule.outcome}"
     bar: Spec = {"type": "rect", "color": colour, "stroke": "#888888", "strokeWidth": 0.5}
-    at: Spec = {"x": {"value": min(ends)}, "x2": {"value": max(ends)}, "y": {"value": low}, "y2": {"value": low + 9}}
-    values = {"weight": weight, "support": rule.support, "precision": rule.precision if rule.support else None}
+    at: Spec = {"x": {"value": min(ends)}, "x2": {"value": max(ends)}, "y": {"value": low}}
+    at["y2"] = {"value": low + 9}
+    values = {
+        "weight": weight,
+        "support": rule.support,
+        "precision": rule.precision if rule.support else None,
+    }
     interval = f"[{percent(rule.precision_low)}, {percent(rule.precision_high)}]"
     right = f"{percent(rule.precision)} {interval} {rule.outcome}" if rule.support else "never met"
     marks: list[Spec] = [
         *(text(0, top + LINE * i, words) for i, words in enumerate(lines)),
         {"data": {"values": [values]}, "mark": bar, "encoding": at},
         text(BAR + 12, low - 2, told, bold=True, limit=110),
-        text(BAR + 124, low - 1, f"{counted(rule.support, 'row')} · {right}", size=10, faint=True, limit=WIDTH - BAR - 124),
+        text(BAR + 124, low - 1, f"{counted(rule.support, 'row')} · {right}", size=10, faint=True),
         line(0, low + 18, WIDTH, low + 18, opacity=0.1),
     ]  # fmt: skip
     if not rules.ordered:

@@ -51,7 +51,8 @@ class RuleClassifier(ReadableClassifier):
 
     Limits:
         Rules that are alike can stand for each other: another draw of the rows gives other rules with much
-        the same answers. A weight is what a rule adds beside the others, not its effect alone, and never a cause.
+        the same answers. A weight is what a rule adds beside the others, not its effect alone, and never a
+        cause.
 
     Source:
         Gradient grafting: Wang et al., "Scalable rule-based representation learning", NeurIPS 2021. Rules

@@ -10,7 +10,9 @@ from pellucid.networks._rules._pool import FEWEST, neighbours
 
 RIDGE = 5.0  # rows of average weight: keeps rules that hold in a handful from being taken for them
 BETTER = 1.0005  # times the gain from which a change counts as one
-LONGER = 0.1  # a rule of c conditions must gain 1 + LONGER · (c - 1) times as much as one of a single condition
+LONGER = (
+    0.1  # a rule of c conditions must gain 1 + LONGER · (c - 1) times as much as one of a single condition
+)
 Floats = NDArray[np.float32]
 
 
@@ -39,7 +41,9 @@ class Fit:
         own = (columns**2).sum(1)
         free = own - ((columns @ basis) ** 2).sum(1)
         told = ((columns @ left) ** 2).sum(1)
-        return np.where(free > 1e-4 * own + 1e-9, told / (np.maximum(free, 0) + self.ridge), 0).astype(np.float32)
+        return np.where(free > 1e-4 * own + 1e-9, told / (np.maximum(free, 0) + self.ridge), 0).astype(
+            np.float32
+        )
 
 
 def favour(conditions: NDArray[np.int64]) -> Floats:
