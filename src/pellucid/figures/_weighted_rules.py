@@ -76,7 +76,7 @@ def _said(rule: WeightedRule) -> str:
 
 
 def _weight(rules: WeightedRules, rule: WeightedRule) -> float:
-    """What is drawn of a rule: what it adds to the second of two classes, of more what its own class gains."""
+    """What is drawn of a rule: what the second of two classes gains, of more its own class."""
     if len(rules.classes) == 2:
         return rule.weights[1]
     return max(rule.weights) - sum(rule.weights) / len(rule.weights)
