@@ -174,6 +174,9 @@ def test_tic_tac_toe_is_understood():
     assert len(X) == 958
     assert model.score(X, y) == 1.0
     assert model.rules_.predict(X.to_dict("records")) == [str(label) for label in y]
+    # the eight lines, and nothing else
+    assert [len(rule.conditions) for rule in model.rules_.rules] == [3] * 8
+    assert {str(c).split(" = ")[1] for rule in model.rules_.rules for c in rule.conditions} == {"x"}
 
 
 def endgames():

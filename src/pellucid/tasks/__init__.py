@@ -38,7 +38,7 @@ from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import rules
+from pellucid.tasks._rules import own_rules, rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
@@ -104,6 +104,7 @@ __all__ = [
     "own_photographs",
     "own_recordings",
     "own_sentences",
+    "own_rules",
     "parsed_types",
     "performance",
     "refits",
