@@ -201,6 +201,22 @@ def endgames():
     )
 
 
+def test_a_budget_can_be_picked():
+    X, y = people(200)
+    model = RuleClassifier(soft=False)
+    path = model.path(X, y, budgets=(1, 4), folds=2)
+    assert [point.most for point in path] == [1, 4]
+    assert [point.rules for point in path] == [1, 4]
+    assert 0.5 < path[0].auc < path[1].auc < 1
+    again = RuleClassifier(soft=False, ordered=True).path(X, y, budgets=(3,), folds=2)
+    assert 0.5 < again[0].auc < 1
+    assert not hasattr(model, "network_")
+    with pytest.raises(InputError, match="from 2 to the rows of the rarest"):
+        model.path(X, y, folds=1)
+    with pytest.raises(InputError, match="numbers of rules from 1"):
+        model.path(X, y, budgets=(0,))
+
+
 def test_rules_that_cannot_hold_are_dropped():
     spec = TabularSpec((Column("a"), Column("b", levels=("u", "v"))))
     x = spec.encode([{"a": v, "b": "uv"[k % 2]} for k, v in enumerate(np.linspace(-2, 2, 40))]).numpy()

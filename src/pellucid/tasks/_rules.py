@@ -63,8 +63,8 @@ def own_rules(subject: Subject) -> WeightedRules:
     network, spec = subject.model, subject.spec
     if not isinstance(network, RuleNetwork) or not isinstance(spec, TabularSpec):
         raise InputError(
-            f"{subject.name} is a {type(network).__name__}, which is not made of rules: copy its answers with "
-            "rules(subject), or train one that is (network='rules')."
+            f"{subject.name} is a {type(network).__name__}, which is not made of rules: copy its answers "
+            "with rules(subject), or train one that is: network='rules'."
         )
     data = subject.needs_data("own_rules")
     test = data.part("test")

@@ -65,16 +65,20 @@ class Found:
         rules: bits of each rule.
         weight: ``[K, R]``.
         bias: ``[K]``.
+        ordered: whether only the first rule that holds counts.
     """
 
     rules: tuple[tuple[Literal, ...], ...]
     weight: Numbers
     bias: Numbers
+    ordered: bool = False
 
     def shares(self, x: NDArray[np.float32]) -> Numbers:
-        """What these rules say of encoded rows: shares of the classes ``[N, K]``, for a sum of rules."""
+        """What these rules say of encoded rows: shares of the classes ``[N, K]``."""
         held = [np.all([(x[:, b.slot] > b.threshold) == b.above for b in rule], 0) for rule in self.rules]
         table = np.array(held, dtype=np.float64).reshape(len(self.rules), len(x)).T
+        if self.ordered:
+            table = table * (np.cumsum(table, 1) == 1)
         logits = table @ self.weight.T + self.bias
         return share_of(logits - logits[:, :1] if logits.shape[1] > 1 else logits)
 
@@ -95,6 +99,21 @@ def search(
     if settings.soft and _clean(spec, x, answers, shares, settings):
         return Space(spec, x, hard, settings, known).covered(settings.rules)
     return Space(spec, x, shares, settings, known).summed(settings.rules)
+
+
+def by_budget(
+    spec: TabularSpec,
+    x: NDArray[np.float32],
+    answers: Answers,
+    classes: int,
+    settings: Settings,
+    budgets: Sequence[int],
+) -> list[Found]:
+    """Rules for each of several budgets, of the same candidates and the same soft answers."""
+    hard = np.eye(classes)[answers]
+    shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
+    space = Space(spec, x, shares, settings)
+    return [space.listed(most) if settings.ordered else space.summed(most) for most in budgets]
 
 
 def _clean(
@@ -205,7 +224,8 @@ class Space:
         return self._found(masks, told[:, :-1] - told[:, -1:], told[:, -1])
 
     def _found(self, masks: Masks, weight: Numbers, bias: Numbers) -> Found:
-        return Found(tuple(self.grid.literals(row) for row in masks), weight, bias)
+        rules = tuple(self.grid.literals(row) for row in masks)
+        return Found(rules, weight, bias, self.settings.ordered)
 
 
 def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
