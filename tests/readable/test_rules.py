@@ -211,7 +211,7 @@ def test_a_budget_can_be_picked():
     again = RuleClassifier(soft=False, ordered=True).path(X, y, budgets=(3,), folds=2)
     assert 0.5 < again[0].auc < 1
     assert not hasattr(model, "network_")
-    with pytest.raises(InputError, match="from 2 to the rows of the rarest"):
+    with pytest.raises(InputError, match="the rows of the rarest class"):
         model.path(X, y, folds=1)
     with pytest.raises(InputError, match="numbers of rules from 1"):
         model.path(X, y, budgets=(0,))
