@@ -46,6 +46,7 @@ from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._weighted_rules import weighted_rules
 from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
@@ -240,6 +241,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "ReasonCodes": lambda found: [reason_codes(found)],
         "Counterfactuals": _of_counterfactuals,
         "RuleSet": lambda rules: [rules_table(rules)],
+        "WeightedRules": lambda rules: [weighted_rules(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
     }
