@@ -25,10 +25,13 @@ LAYERS = {
     "rules": 3,
     "loading": 3,
     "evidence": 4,
+    "readable": 4,
     "figures": 5,
     "tasks": 6,
+    "expect": 7,
     "report": 7,
     "cli": 8,
+    "pytest_plugin": 8,
 }
 # a value draws itself in a notebook: the one look upwards, made when it is asked to
 DRAWS = "_repr_mimebundle_"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         data,
         errors,
         evidence,
+        expect,
         figures,
         importance,
         inputs,
@@ -52,7 +53,9 @@ if TYPE_CHECKING:
     from pellucid.report import report
     from pellucid.tasks import (
         audit,
+        check,
         concepts,
+        counterfactual,
         dictionary_of,
         estimate,
         explain,
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
         open_run,
         rules,
         save_run,
+        shortcuts,
         train,
         unit_of,
     )
@@ -89,9 +93,12 @@ __all__ = [
     "dictionary_of",
     "features",
     "rules",
+    "counterfactual",
     "concepts",
     "influence",
     "audit",
+    "check",
+    "shortcuts",
     "report",
     "save_run",
     "open_run",
@@ -116,6 +123,7 @@ __all__ = [
     "data",
     "errors",
     "evidence",
+    "expect",
     "figures",
     "importance",
     "inputs",
@@ -126,6 +134,8 @@ __all__ = [
 
 _VERBS = (
     "audit",
+    "check",
+    "shortcuts",
     "estimate",
     "open",
     "train",
@@ -139,6 +149,7 @@ _VERBS = (
     "dictionary_of",
     "features",
     "rules",
+    "counterfactual",
     "concepts",
     "influence",
     "save_run",

@@ -1,4 +1,4 @@
-"""``pellucid bench truth``: which methods find what is known to matter."""
+"""``pellucid bench``: which methods find what is known to matter, and what the tests themselves are worth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Seed, parts_of
+from pellucid.cli._bench_calibration import calibration
 from pellucid.cli._leaderboard import run_leaderboard
 from pellucid.cli._say import document, narrate, result, show
 from pellucid.errors import InputError, near_misses
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
 READINGS = {"magnitude": "by size |value|", "positive": "by what speaks for the class (positive values)"}
 
-bench = typer.Typer(no_args_is_help=True, help="Measure methods where the truth is known.")
+bench = typer.Typer(
+    no_args_is_help=True, help="Measure methods where the truth is known, and the tests themselves."
+)
 
 
 @bench.callback()
 def _bench() -> None:
-    """Measure methods where the truth is known."""
+    """Measure methods where the truth is known, and the tests themselves."""
+
+
+bench.command("calibration")(calibration)
 
 
 @bench.command("truth")

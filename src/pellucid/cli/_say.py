@@ -25,6 +25,7 @@ EXIT = {
     "usage": 2,
     "load": 3,
     "method": 4,
+    "check": 5,
     "store": 7,
     "training": 8,
     "interrupted": 130,

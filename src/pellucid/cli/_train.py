@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pellucid._core import Dataset, Subject
 
 
+NETWORKS = "For texts: text-cnn, transformer or gru; for pictures: vit. Readable by design: additive."
+
+
 class Front(StrEnum):
     """What a network for sounds takes."""
 
@@ -41,12 +44,14 @@ def train(
     parts: Annotated[
         str | None, typer.Option(help="Column that says train, validation or test.", metavar="COLUMN")
     ] = None,
-    network: Annotated[
-        str | None, typer.Option(help="For texts: text-cnn, transformer or gru.", metavar="NAME")
-    ] = None,
+    network: Annotated[str | None, typer.Option(help=NETWORKS, metavar="NAME")] = None,
     out: Annotated[Path, typer.Option(help="Run folder to leave behind.", metavar="FOLDER")] = Path("run"),
-    epochs: Annotated[int, typer.Option(help="Most passes over the training rows.")] = 20,
-    batch_size: Annotated[int, typer.Option(help="Rows per step.")] = 64,
+    epochs: Annotated[
+        int | None, typer.Option(help="Most passes over the training rows; left out, what suits the network.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows per step; left out, what suits the network.")
+    ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Step size; left out, one that suits the optimizer.")
     ] = None,

@@ -12,6 +12,7 @@ from pellucid.evidence._audit import Audit, audit
 from pellucid.evidence._audited import Asked, AuditRow, Fill
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._bench import Bench, benches
+from pellucid.evidence._calibration import Calibration, CalibrationRow, calibration
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
 from pellucid.evidence._leaderboard import Leaderboard, PlantedTask, Standing, Trial, leaderboard
@@ -39,19 +40,27 @@ from pellucid.evidence._nulls import (
 )
 from pellucid.evidence._plant import Plant, PlantRow
 from pellucid.evidence._responses import Responses, responses
+from pellucid.evidence._shortcuts._search import shortcuts
+from pellucid.evidence._shortcuts._value import KINDS as SHORTCUT_KINDS
+from pellucid.evidence._shortcuts._value import Copies, MapCluster, Shortcuts, Suspicion, SwapCases
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 from pellucid.evidence._unit_matters import unit_matters
 
 __all__ = [
+    "SHORTCUT_KINDS",
     "Audit",
     "Asked",
     "AuditRow",
     "Bank",
     "Bench",
+    "Calibration",
+    "CalibrationRow",
+    "Copies",
     "Fill",
     "GroundTruth",
     "Leaderboard",
     "Localisation",
+    "MapCluster",
     "Measure",
     "MethodEvidence",
     "Metric",
@@ -61,8 +70,11 @@ __all__ = [
     "PlantRow",
     "PlantedTask",
     "Responses",
+    "Shortcuts",
     "Standing",
     "Survey",
+    "Suspicion",
+    "SwapCases",
     "Trial",
     "TruthRow",
     "agreement",
@@ -71,6 +83,7 @@ __all__ = [
     "audit",
     "bank",
     "benches",
+    "calibration",
     "cards",
     "completeness",
     "complexity",
@@ -95,6 +108,7 @@ __all__ = [
     "responses",
     "road",
     "sensitivity_n",
+    "shortcuts",
     "sparseness",
     "specificity",
     "sufficiency",

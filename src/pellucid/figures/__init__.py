@@ -3,8 +3,18 @@
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
+from pellucid.figures._calibration import calibration
+from pellucid.figures._check import (
+    check_figures,
+    check_outcome,
+    check_overview,
+    check_run,
+    check_text,
+    reliability,
+)
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
+from pellucid.figures._counterfactual import counterfactual, counterfactual_words, semifactual
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._effects import effects
@@ -28,6 +38,7 @@ from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
+from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
 from pellucid.figures._space import space_map
@@ -55,12 +66,20 @@ __all__ = [
     "attribution_patches",
     "audit",
     "bars",
+    "calibration",
     "cards_html",
+    "check_figures",
+    "check_outcome",
+    "check_overview",
+    "check_run",
     "check_table",
+    "check_text",
     "co_activation",
     "concepts",
     "confusion",
     "counted",
+    "counterfactual",
+    "counterfactual_words",
     "dictionary",
     "dissection",
     "early_exits",
@@ -94,11 +113,14 @@ __all__ = [
     "picture",
     "picture_trust",
     "probes",
+    "reliability",
     "rule_text",
     "rules_table",
     "saliency",
     "save_all",
     "signed",
+    "semifactual",
+    "shortcuts",
     "similarity",
     "sound",
     "space_map",

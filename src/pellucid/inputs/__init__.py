@@ -4,7 +4,7 @@ from pellucid.inputs._audio import AudioSpec
 from pellucid.inputs._image import ImageSpec
 from pellucid.inputs._mel import log_mel, mel_frequencies
 from pellucid.inputs._superpixels import superpixels
-from pellucid.inputs._tabular import MISSING, Column, TabularSpec
+from pellucid.inputs._tabular import MISSING, OTHER, Column, TabularSpec
 from pellucid.inputs._text import TextSpec
 from pellucid.inputs._tokenizer import WordTokenizer
 
@@ -13,6 +13,7 @@ __all__ = [
     "Column",
     "ImageSpec",
     "MISSING",
+    "OTHER",
     "TabularSpec",
     "TextSpec",
     "WordTokenizer",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, near_misses
 
 MISSING = "(missing)"
+OTHER = "(other)"
 DIGITS = range(-9, 16)  # places after the point that decoding tries, fewest first
 
 
@@ -27,7 +28,8 @@ class Column:
     Args:
         name: what people call it.
         unit: unit of a number, such as ``"mg/dL"``.
-        levels: names of the categories; empty for a number. ``"(missing)"`` is a level like any other.
+        levels: names of the categories; empty for a number. ``"(missing)"`` is a level like any other,
+            ``"(other)"`` one that takes every value that no other level names.
         mean, std: of the training rows, in the column's unit.
         immutable: nobody can change it (age, birthplace), so no advice may.
         monotone: 1 where more can only raise the answer, -1 where it can only lower it.
@@ -120,6 +122,8 @@ class Column:
         """A value as people read it: ``"14.1 µm"``, ``"own"``, ``"missing"``."""
         if value is None or value == MISSING:
             return "missing"
+        if value == OTHER:
+            return "other"
         if self.levels or not isinstance(value, int | float | np.number):
             return str(value)
         return f"{_readable(float(value))} {self.unit}".rstrip()
@@ -127,6 +131,8 @@ class Column:
     def _encode_levels(self, values: Sequence[object]) -> NDArray[np.float32]:
         place = {level: k for k, level in enumerate(self.levels)}
         texts = [MISSING if is_missing(value) else str(value) for value in values]
+        if OTHER in place:
+            texts = [text if text in place else OTHER for text in texts]
         unknown = next((k for k, text in enumerate(texts) if text not in place), None)
         if unknown is not None:
             raise InputError(
@@ -185,6 +191,15 @@ def is_missing(value: object) -> bool:
     if isinstance(value, str):
         return value.strip() in ("", MISSING)
     return value != value  # NaN of any library
+
+
+def level_of(value: object) -> str:
+    """A raw value as the name of a level: whole numbers without a point, booleans as true and false."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating) and value == int(value):
+        return str(int(value))
+    return str(value)
 
 
 def _readable(value: float) -> str:

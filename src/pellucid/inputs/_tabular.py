@@ -12,9 +12,9 @@ from torch import Tensor
 
 from pellucid._core import InputSpec, finite
 from pellucid.errors import InputError, near_misses
-from pellucid.inputs._column import MISSING, Column
+from pellucid.inputs._column import MISSING, OTHER, Column
 
-__all__ = ["MISSING", "Column", "TabularSpec"]
+__all__ = ["MISSING", "OTHER", "Column", "TabularSpec"]
 
 FAR = 10  # times the training range: further out, numbers were not standardised
 

@@ -12,11 +12,15 @@ from pellucid.inputs import TextSpec
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
+from pellucid.networks._readable import Readable
+from pellucid.networks._rule_network import rule_network, rules_for
 from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
 from pellucid.networks._text import PAD, Reader, gru, text_cnn, transformer
+from pellucid.networks._vision import vit
 
-Network = Plain | Reader
-_KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
+Network = Plain | Reader | Readable
+ForData = Callable[..., Readable]  # (dataset, *, seed)
+KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
     {
         "mlp": mlp,
         "cnn": cnn,
@@ -26,9 +30,13 @@ _KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "text_cnn": text_cnn,
         "transformer": transformer,
         "gru": gru,
+        "vit": vit,
+        "rule_network": rule_network,
     }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
+# networks that are readable by design: by the name that users give, how one is made for a data set
+FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({"rules": rules_for})
 
 
 def build(architecture: Architecture) -> Network:
@@ -49,11 +57,11 @@ def build(architecture: Architecture) -> Network:
         >>> torch.equal(build(network.architecture).output.weight, network.output.weight)
         True
     """
-    if architecture.kind not in _KINDS:
+    if architecture.kind not in KINDS:
         raise InputError(
-            f"No network is of kind {architecture.kind!r}. {near_misses(architecture.kind, _KINDS)}"
+            f"No network is of kind {architecture.kind!r}. {near_misses(architecture.kind, KINDS)}"
         )
-    make = _KINDS[architecture.kind]
+    make = KINDS[architecture.kind]
     known = inspect.signature(make).parameters
     for name in architecture.params:
         if name not in known:
@@ -83,7 +91,8 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     Args:
         dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures,
             ``("C", "F", "T")`` spectrograms, ``("C", "T")`` waveforms, ``("T",)`` texts.
-        kind: another network for texts: ``"transformer"`` or ``"gru"``.
+        kind: another network: for texts ``"transformer"`` or ``"gru"``, for pictures ``"vit"``; one that is
+            readable by design by its name in ``FOR_DATA``.
         seed: decides the weights.
 
     Returns:
@@ -92,14 +101,23 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     Raises:
         InputError: if the inputs are neither, or nothing can be learned from the answers.
     """
+    if kind is not None and kind in FOR_DATA:
+        return FOR_DATA[kind](dataset, seed=seed)
     axes, shape = dataset.spec.axes, dataset.inputs.shape[1:]
     answers = _answer_scale(dataset) if dataset.task == "regression" else None
     if axes == ("T",) and isinstance(dataset.spec, TextSpec):
         return _reader(dataset, dataset.spec, kind or OF_TEXTS[0], seed, answers)
+    if kind == "vit" and axes == ("C", "H", "W") and len(shape) == 3:
+        return vit(shape[0], (shape[1], shape[2]), dataset.outputs, seed=seed, answers=answers)
     if kind is not None:
+        reads = {"vit": "pictures"} | dict.fromkeys(OF_TEXTS, "texts")
+        wanted = reads.get(kind.replace("-", "_"))
+        if wanted is None:
+            known = [*reads, *FOR_DATA]
+            raise InputError(f"No network to train is called {kind!r}. {near_misses(kind, known)}")
         raise InputError(
-            f"network={kind!r} reads texts, and {dataset.name} holds none. Leave it out: the network follows "
-            "the data."
+            f"network={kind!r} reads {wanted}, and {dataset.name} holds none. Leave it out: the network "
+            "follows the data."
         )
     if axes == ("D",) and len(shape) == 1:
         return mlp(shape[0], dataset.outputs, seed=seed, answers=answers)

@@ -1,10 +1,15 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
+from pellucid.tasks._calibration import calibration
+from pellucid.tasks._check import check
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._counterfactual import counterfactual
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
+from pellucid.tasks._estimate_audit import estimate_audit
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
     PANEL,
@@ -22,6 +27,7 @@ from pellucid.tasks._feature_sites import feature_sites
 from pellucid.tasks._features import FeaturePage, features, first_units
 from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
+from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._leaderboard import estimate_leaderboard, truth_leaderboard
@@ -30,10 +36,12 @@ from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
+from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rules import rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
+from pellucid.tasks._shortcuts import shortcuts
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import TASKS as TRUTH_TASKS
 from pellucid.tasks._truth import truth
@@ -46,6 +54,7 @@ __all__ = [
     "Step",
     "TOPICS",
     "estimate",
+    "estimate_audit",
     "estimate_features",
     "estimate_leaderboard",
     "DictionaryPage",
@@ -59,8 +68,12 @@ __all__ = [
     "answers_of",
     "audit",
     "best_method",
+    "calibration",
+    "check",
     "class_objective",
+    "asked_rows",
     "concepts",
+    "counterfactual",
     "difference_objective",
     "direction_objectives",
     "dataset_of",
@@ -76,6 +89,7 @@ __all__ = [
     "hierarchy",
     "influence",
     "importance_of",
+    "kept_audit",
     "layer",
     "layers",
     "learned_dictionary",
@@ -92,11 +106,13 @@ __all__ = [
     "own_sentences",
     "parsed_types",
     "performance",
+    "refits",
     "rows_named",
     "rules",
     "sample",
     "save_run",
     "shard_of",
+    "shortcuts",
     "sentence_topics",
     "sentences",
     "speech_detector",

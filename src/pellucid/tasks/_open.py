@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -23,8 +23,19 @@ if TYPE_CHECKING:
     Pair = tuple[Rows, Rows]
 
 
+@runtime_checkable
+class Fitted(Protocol):
+    """An estimator of :mod:`pellucid.readable` after ``fit``."""
+
+    network_: nn.Module
+
+    def subject(self, X: object = None, y: object = None, *, name: str = "") -> Subject:
+        """Its network with some rows."""
+        ...
+
+
 def open(  # noqa: A001
-    model: nn.Module | str | Path,
+    model: nn.Module | Fitted | str | Path,
     *,
     data: Dataset | Pair | Tensor | str | Path | None = None,
     spec: InputSpec | None = None,
@@ -36,7 +47,8 @@ def open(  # noqa: A001
     """Put a trained network under examination.
 
     Args:
-        model: a module; a run folder that training left; a model folder of Hugging Face (``config.json`` and
+        model: a module; a fitted estimator of :mod:`pellucid.readable`, whose data are raw rows with their
+            answers; a run folder that training left; a model folder of Hugging Face (``config.json`` and
             safetensors), which says what its inputs and classes are; an exported program (``.pt2``); or
             ``"package.module:attr"`` or
             ``"file.py:attr"``, which names a module or a function of no arguments that returns one.
@@ -64,6 +76,8 @@ def open(  # noqa: A001
         >>> pellucid.open(network, data=(torch.rand(8, 3), torch.tensor([0, 1] * 4)), classes=["no", "yes"])
         Subject(Sequential: Sequential, classification, 8 rows)
     """
+    if isinstance(model, Fitted):
+        return _fitted(model, data, answer, name)
     if isinstance(model, str | Path) and loading.is_pretrained(model):
         return _pretrained(Path(model), data, spec, tuple(classes), answer, weights, name)
     if isinstance(model, str | Path) and Path(model).is_dir():
@@ -82,6 +96,19 @@ def open(  # noqa: A001
     subject = Subject(network, found, means, labels, title, None, str(origin))
     _fits(subject)
     return subject
+
+
+def _fitted(
+    model: Fitted, data: Dataset | Pair | Tensor | str | Path | None, answer: str | None, name: str
+) -> Subject:
+    if data is None:
+        return model.subject(name=name)
+    if isinstance(data, tuple) and len(data) == 2:
+        return model.subject(data[0], data[1], name=name)
+    if isinstance(data, Dataset | str | Path):
+        rows = data if isinstance(data, Dataset) else dataset_of(data, answer=answer)
+        return model.subject(rows, name=name)
+    raise InputError(f"data of a fitted estimator are (raw rows, answers), got {type(data).__name__}.")
 
 
 def _pretrained(

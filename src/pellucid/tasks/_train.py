@@ -14,9 +14,10 @@ from pellucid import training
 from pellucid._core import Dataset, Subject
 from pellucid.data import Kind, by_name, from_path, sounds, table
 from pellucid.errors import InputError, near_misses
-from pellucid.networks import Architecture, build, default_network
+from pellucid.networks import Architecture, Readable, build, default_network
 from pellucid.tasks._runs import save_run
 
+EPOCHS, BATCH = 20, 64
 SNAPSHOTS, SMALL = 5, 1_000_000  # epochs kept of a network of so many parameters: 20 MB at most
 NORMED = ("spectrogram_cnn", "waveform_cnn")
 NORMED_RATE = 4e-3
@@ -40,8 +41,8 @@ def train(
     answer: str | None = None,
     text: str | None = None,
     network: nn.Module | str | None = None,
-    epochs: int = 20,
-    batch_size: int = 64,
+    epochs: int | None = None,
+    batch_size: int | None = None,
     optimizer: str = "adamw",
     learning_rate: float | None = None,
     patience: int | None = 5,
@@ -58,8 +59,12 @@ def train(
         answer: the column to predict, where ``data`` is a table's path.
         text: the column to read, where that table holds texts.
         network: what to train, in place; a plain network that suits the data where left out, or the name
-            of another one for texts (``"transformer"``, ``"gru"``).
-        epochs, batch_size, optimizer, learning_rate, patience: see :func:`pellucid.training.train`.
+            of another one (``"transformer"``, ``"gru"`` for texts, ``"vit"`` for pictures), or of one that is
+            readable by design (``"additive"``, …).
+        epochs, batch_size: see :func:`pellucid.training.train`; left out, 20 and 64, or what the recipe of a
+            readable network says.
+        optimizer, learning_rate, patience: see :func:`pellucid.training.train`; a readable network is
+            trained by AdamW and stops as its recipe says.
         seed: the only source of chance.
         snapshots: most epochs whose weights are kept for :func:`~pellucid.influence`, evenly spaced; left
             out, 5 of networks of up to a million parameters, none of larger ones.
@@ -83,11 +88,13 @@ def train(
     dataset = data if isinstance(data, Dataset) else dataset_of(data, answer=answer, text=text)
     kind = network if isinstance(network, str) else None
     net = network if isinstance(network, nn.Module) else default_network(dataset, kind=kind, seed=seed)
+    if isinstance(net, Readable):
+        return _train_readable(net, dataset, epochs, batch_size, learning_rate, seed, out, watch)
     running = training.train(
         net,
         dataset,
-        epochs=epochs,
-        batch_size=batch_size,
+        epochs=EPOCHS if epochs is None else epochs,
+        batch_size=BATCH if batch_size is None else batch_size,
         optimizer=optimizer,
         learning_rate=_rate(net, optimizer) if learning_rate is None else learning_rate,
         patience=patience,
@@ -104,6 +111,33 @@ def train(
     subject = Subject(
         net, dataset, dataset.spec, dataset.classes, dataset.name, running.record, "trained here"
     )
+    if out is not None:
+        save_run(subject, out)
+    return subject
+
+
+def _train_readable(
+    net: Readable,
+    dataset: Dataset,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    seed: int,
+    out: str | Path | None,
+    watch: Watcher | None,
+) -> Subject:
+    """Readable networks have rounds of training and a recipe of their own; seconds, so nothing is resumed."""
+    from pellucid.readable import train_readable  # scikit-learn takes a second to import
+
+    own = net.recipe
+    recipe = dataclasses.replace(
+        own,
+        epochs=own.epochs if epochs is None else epochs,
+        batch_size=own.batch_size if batch_size is None else batch_size,
+        learning_rate=own.learning_rate if learning_rate is None else learning_rate,
+    )
+    record = train_readable(net, dataset, recipe=recipe, seed=seed, watch=watch)
+    subject = Subject(net, dataset, dataset.spec, dataset.classes, dataset.name, record, "trained here")
     if out is not None:
         save_run(subject, out)
     return subject

@@ -16,6 +16,7 @@ from pellucid.errors import InputError, near_misses
 
 # learning rate, weight decay: what trained small networks well and fast in benchmarks/training.py
 OPTIMIZERS = MappingProxyType({"adamw": (1e-3, 1e-2), "sgd": (2e-2, 5e-4)})
+SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,20 @@ class Options:
     weight_decay: float
     patience: int | None
     seed: int
+    schedule: str = "constant"
+
+    def rate_at(self, done: float) -> float:
+        """The learning rate of a step when a share ``done`` of all steps is behind it."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
     def to_json(self) -> dict[str, Json]:
         """By name."""
-        return dataclasses.asdict(self)
+        named = dataclasses.asdict(self)
+        if self.schedule == "constant":  # as it was before there were others: older checkpoints go on
+            del named["schedule"]
+        return named
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer over the given parameters."""
@@ -52,10 +63,13 @@ def checked_options(
     weight_decay: float | None,
     patience: int | None,
     seed: int,
+    schedule: str = "constant",
 ) -> Options:
     """Options, with the optimizer's own values for ``None``; :class:`InputError` if they cannot be."""
     if optimizer not in OPTIMIZERS:
         raise InputError(f"No optimizer is called {optimizer!r}. {near_misses(optimizer, OPTIMIZERS)}")
+    if schedule not in SCHEDULES:
+        raise InputError(f"No schedule is called {schedule!r}. {near_misses(schedule, SCHEDULES)}")
     own_rate, own_decay = OPTIMIZERS[optimizer]
     rate = own_rate if learning_rate is None else learning_rate
     decay = own_decay if weight_decay is None else weight_decay
@@ -68,4 +82,4 @@ def checked_options(
         raise InputError(f"momentum must be from 0 up to below 1, got {momentum}.")
     if not (decay >= 0 and math.isfinite(decay)):
         raise InputError(f"weight_decay must be 0 or above, got {decay}.")
-    return Options(epochs, batch_size, optimizer, rate, momentum, decay, patience, seed)
+    return Options(epochs, batch_size, optimizer, rate, momentum, decay, patience, seed, schedule)

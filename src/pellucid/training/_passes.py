@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,7 @@ from pellucid.training._options import Options
 from pellucid.training._updates import Updates
 from pellucid.training._values import Epoch, LayerHealth
 
+OwnLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 _VALIDATION_BATCH = 256
 _WATCHED_ROWS = 512  # enough to tell a dead unit from a rarely active one
 
@@ -41,6 +44,9 @@ class Passes:
         self.objective = objective_for(dataset, self.train)
         self.optimizer = options.make_optimizer(trainable)
         self._instruments = (Activations(network), Updates(network)) if instruments else None
+        # the general hook: a network may say what its steps make small
+        own: object = getattr(network, "training_loss", None)
+        self._own_loss = cast("OwnLoss", own) if callable(own) else None
         self._modes = [(module, module.training) for module in network.modules()]
         self._check(dataset)
 
@@ -87,15 +93,21 @@ class Passes:
         for number, rows in enumerate(batches):
             inputs, answers = self.train.take(rows)
             outputs = self._outputs(inputs)
-            loss = self.objective.loss(outputs, answers)
-            losses.append(loss.item())
+            plain = self.objective.loss(outputs, answers)
+            loss = plain if self._own_loss is None else self._own_loss(plain, inputs, outputs, answers)
+            losses.append(plain.item() if math.isfinite(loss.item()) else math.nan)
             if not math.isfinite(losses[-1]):
                 raise self._broken(inputs, index, before + number, "training")
+            self._set_rate((before + number) / (self.options.epochs * len(batches)))
             self._step(loss, number in sampled)
             tally += self.objective.tally(outputs.detach(), answers)
             self._progress(before + number + 1, self.options.epochs * len(batches))
         mean = sum(loss * len(rows) for loss, rows in zip(losses, batches, strict=True)) / len(self.train)
         return mean, self.objective.score(float(tally), self.train.answers), losses[0]
+
+    def _set_rate(self, done: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.rate_at(done)
 
     def _step(self, loss: Tensor, sampled: bool) -> None:
         self.optimizer.zero_grad(set_to_none=True)

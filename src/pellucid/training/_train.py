@@ -25,6 +25,7 @@ def train(
     weight_decay: float | None = None,
     patience: int | None = 5,
     seed: int = 0,
+    schedule: str = "constant",
     checkpoint: str | Path | None = None,
     resume: bool = True,
     instruments: bool = True,
@@ -44,6 +45,10 @@ def train(
     the network with ``answers=(mean, sd)`` (as :func:`~pellucid.networks.default_network` does); it then
     answers in the user's unit at every moment.
 
+    A network with a method ``training_loss(plain, inputs, outputs, answers)`` says itself what each step
+    makes small: ``plain`` is the loss of the batch as above, what it returns is what gradients are taken
+    of (penalties, losses of members). The losses of an :class:`Epoch` stay the plain ones.
+
     Args:
         network: any module from ``[N, *shape]`` to ``[N, classes]``, or ``[N, 1]`` for regression.
         dataset: trains on its train part, stops by its validation part, never looks at its test part.
@@ -56,6 +61,7 @@ def train(
         patience: epochs without a new lowest validation loss after which training stops; ``None`` never.
         seed: the only source of chance; torch's own random state stays as it was. Equal to the bit on one
             machine with the same number of threads.
+        schedule: ``"constant"``, or ``"cosine"``: the learning rate falls to 0 over ``epochs``.
         checkpoint: file written after every epoch, whole or not at all; holds all that resuming needs.
         resume: go on from ``checkpoint`` where it exists. Finished epochs are given again first, at once;
             the result is equal to the bit to that of an uninterrupted run. ``epochs`` may be larger than it
@@ -101,7 +107,7 @@ def train(
         True
     """
     options = checked_options(
-        epochs, batch_size, optimizer, learning_rate, momentum, weight_decay, patience, seed
+        epochs, batch_size, optimizer, learning_rate, momentum, weight_decay, patience, seed, schedule
     )
     if snapshots < 0:
         raise InputError(f"snapshots must be 0 or above, got {snapshots}.")

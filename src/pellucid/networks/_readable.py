@@ -1,0 +1,56 @@
+"""What all networks that are readable by design promise, and how they like to be trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pellucid._core import Dataset
+from pellucid.networks._architecture import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network likes to be trained: the arguments of :func:`pellucid.training.train` that differ.
+
+    Args:
+        epochs: most passes over the training rows.
+        batch_size: rows per step.
+        learning_rate, weight_decay: of AdamW.
+        patience: epochs without a lower validation loss after which training stops; ``None`` never.
+        schedule: ``"constant"`` or ``"cosine"`` (the learning rate falls to 0 over ``epochs``).
+    """
+
+    epochs: int = 100
+    batch_size: int = 128
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.0
+    patience: int | None = None
+    schedule: str = "cosine"
+
+
+class Readable(nn.Module):
+    """A network whose reasoning can be read directly: encoded rows in, logits ``[N, classes]`` out.
+
+    A kind of its own is one file: the module, a function that makes it from its architecture (a line in
+    ``_build.KINDS``) and a function ``(dataset, *, seed) -> Readable`` that makes it for data (a line in
+    ``_build.FOR_DATA``).
+
+    Attributes:
+        architecture: enough to build it again; after :meth:`advance` it says what is there now.
+        recipe: how it likes to be trained.
+    """
+
+    architecture: Architecture
+    recipe: Recipe = Recipe()
+
+    def training_loss(self, plain: Tensor, inputs: Tensor, outputs: Tensor, answers: Tensor) -> Tensor:
+        """What one step makes small: ``plain`` (cross-entropy or scaled squared error) with what the network
+        adds to it. Called by :func:`pellucid.training.train` on each training batch."""
+        return plain
+
+    def advance(self, dataset: Dataset) -> bool:
+        """What is left to do when a training is over (screen pairs, project prototypes, refit a head), and
+        whether another training should follow. ``dataset`` is the one just trained on."""
+        return False
