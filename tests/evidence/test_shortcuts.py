@@ -378,6 +378,10 @@ def test_what_was_found_can_be_kept_and_drawn(stamped, tmp_path):
     assert drawn[0].title == "What decides alone?"
     assert len(drawn[0].table.rows) == len(plant.suspicions)
     assert drawn[0].alt.startswith(f"{len(plant.leading)} alarm")
+    marks = [mark for mark in drawn[0].chart["data"]["values"] if mark["k"] == 0]
+    first = plant.suspicions[0]
+    assert marks[0] == {"k": 0, "name": f"{first.word}: {first.name}", "bar": first.bars[0]}
+    assert [mark["share"] for mark in marks[1:]] == [first.follows.value, first.control.value]
     assert all(each.alt and each.table.rows for each in drawn)
     assert drawn[-1].title == "Clusters of attribution maps"
     assert pellucid.figures.figures_of(twin)[0].alt.startswith("No alarm among")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pellucid.figures._figure import Cell, Figure, Table, Word
-from pellucid.figures._numbers import GAP, counted, number, percent
-from pellucid.figures._shortcut_cases import swap_cases
+from pellucid.figures._numbers import counted, number, percent
+from pellucid.figures._shortcut_cases import shown, swap_cases
 from pellucid.figures._shortcut_clusters import map_clusters
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
-    from pellucid.evidence import Copies, Measure, Shortcuts, Suspicion
+    from pellucid.evidence import Copies, Shortcuts, Suspicion
 
 DRAWN, CASES = 12, 6  # suspicions in the chart, alarms with cases
 WIDTH, STEP = 360, 44
@@ -196,8 +196,3 @@ def _copies(one: Copies) -> Figure:
     )
     note = f"{one.note} A score on rows that were seen while learning says nothing about new ones."
     return Figure("Were held-out rows seen in training?", alt, None, None, Table(("", ""), body), note)
-
-
-def shown(one: Measure) -> str:
-    """A share with its interval, without a break inside."""
-    return f"{percent(one.value, 0)}{GAP}[{100 * one.low:.0f},{GAP}{100 * one.high:.0f}]"

@@ -102,6 +102,7 @@ def shortcuts(
         Bars and controls are ours; measured in ``docs/shortcuts.md``.
 
     Example:
+        >>> import torch
         >>> from pellucid.inputs import Column, TabularSpec
         >>> x = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
         >>> net = nn.Linear(3, 2)
