@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from pellucid.report import report
     from pellucid.tasks import (
         audit,
+        compare,
         concepts,
         dictionary_of,
         estimate,
@@ -89,6 +90,7 @@ __all__ = [
     "dictionary_of",
     "features",
     "rules",
+    "compare",
     "concepts",
     "influence",
     "audit",
@@ -139,6 +141,7 @@ _VERBS = (
     "dictionary_of",
     "features",
     "rules",
+    "compare",
     "concepts",
     "influence",
     "save_run",

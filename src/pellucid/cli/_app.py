@@ -10,6 +10,7 @@ from pellucid._version import __version__
 from pellucid.cli import (
     _audit,
     _bench,
+    _compare,
     _concepts,
     _demo,
     _explain,
@@ -33,6 +34,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid explain run/ --method a,b --target x,y      methods and targets side by side, with a random control
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
   pellucid audit run/                                  how far the explanations of a network may be believed
+  pellucid compare old/ new/                           what differs between two networks
   pellucid importance run/                             what the network uses over many rows
 
 \b
@@ -64,6 +66,7 @@ app.command("rules")(_inside.rules)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)
+app.command("compare")(_compare.compare)
 app.command("report")(_report.report)
 app.add_typer(_bench.bench, name="bench")
 

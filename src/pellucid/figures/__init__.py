@@ -3,6 +3,7 @@
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
+from pellucid.figures._compare import comparison
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
 from pellucid.figures._dictionary import dictionary
@@ -58,6 +59,7 @@ __all__ = [
     "cards_html",
     "check_table",
     "co_activation",
+    "comparison",
     "concepts",
     "confusion",
     "counted",

@@ -11,6 +11,7 @@ from pellucid.errors import InputError
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
+from pellucid.figures._compare import comparison
 from pellucid.figures._concepts import concepts
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
@@ -193,6 +194,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Check": _of_check,
         "Estimate": _of_estimate,
         "Audit": audit,
+        "Comparison": comparison,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],

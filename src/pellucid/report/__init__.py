@@ -1,6 +1,7 @@
 """One network in one offline page: what it does, how well, and how far its explanations may be believed."""
 
 from pellucid.report._audit_page import audit_page
+from pellucid.report._compare_page import compare_page
 from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
@@ -19,6 +20,7 @@ __all__ = [
     "Origin",
     "Slice",
     "audit_page",
+    "compare_page",
     "depth_page",
     "dossier",
     "estimate_report",

@@ -1,6 +1,8 @@
 """The verbs: a subject in, a value out."""
 
 from pellucid.tasks._audit import audit, usual_fills
+from pellucid.tasks._compare import compare
+from pellucid.tasks._compared import Answers, Comparison, Difference, FollowedRule, Reasons
 from pellucid.tasks._concepts import concepts
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
@@ -54,6 +56,12 @@ __all__ = [
     "UnitPage",
     "answers_of",
     "audit",
+    "Answers",
+    "Comparison",
+    "Difference",
+    "FollowedRule",
+    "Reasons",
+    "compare",
     "best_method",
     "class_objective",
     "concepts",
