@@ -11,6 +11,7 @@ from pellucid.cli import (
     _audit,
     _bench,
     _check,
+    _compare,
     _concepts,
     _counterfactual,
     _decision,
@@ -38,6 +39,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
   pellucid audit run/                                  how far the explanations of a network may be believed
   pellucid shortcuts run/                              what decides alone although it should not
+  pellucid compare old/ new/                           what differs between two networks
   pellucid importance run/                             what the network uses over many rows
   pellucid check run/ expectations.toml                what is expected of a network, run like tests
 
@@ -78,6 +80,7 @@ app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)
 app.command("check")(_check.check)
 app.command("shortcuts")(_shortcuts.shortcuts)
+app.command("compare")(_compare.compare)
 app.command("report")(_report.report)
 app.add_typer(_bench.bench, name="bench")
 

@@ -13,6 +13,7 @@ from pellucid.figures._check import (
     check_text,
     reliability,
 )
+from pellucid.figures._compare import comparison
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
 from pellucid.figures._counterfactual import counterfactual, counterfactual_words, semifactual
@@ -80,6 +81,7 @@ __all__ = [
     "check_table",
     "check_text",
     "co_activation",
+    "comparison",
     "concepts",
     "confusion",
     "counted",

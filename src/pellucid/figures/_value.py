@@ -14,6 +14,7 @@ from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._calibration import calibration
 from pellucid.figures._check import check_figures, check_run, reliability
+from pellucid.figures._compare import comparison
 from pellucid.figures._concepts import concepts
 from pellucid.figures._counterfactual import counterfactual, semifactual
 from pellucid.figures._dictionary import dictionary
@@ -211,6 +212,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Audit": audit,
         "Shortcuts": shortcuts,
         "Calibration": calibration,
+        "Comparison": comparison,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],

@@ -2,6 +2,7 @@
 
 from pellucid.report._audit_page import audit_page
 from pellucid.report._check_page import check_page
+from pellucid.report._compare_page import compare_page
 from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
@@ -33,6 +34,7 @@ __all__ = [
     "decision_figures",
     "decision_html",
     "decision_page",
+    "compare_page",
     "depth_page",
     "dossier",
     "estimate_report",

@@ -5,6 +5,8 @@ from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
 from pellucid.tasks._check import check
+from pellucid.tasks._compare import compare
+from pellucid.tasks._compared import Answers, Comparison, Difference, FollowedRule, Reasons
 from pellucid.tasks._concepts import concepts
 from pellucid.tasks._counterfactual import counterfactual
 from pellucid.tasks._decision import Decision, decision
@@ -73,6 +75,12 @@ __all__ = [
     "UnitPage",
     "answers_of",
     "audit",
+    "Answers",
+    "Comparison",
+    "Difference",
+    "FollowedRule",
+    "Reasons",
+    "compare",
     "best_method",
     "calibration",
     "check",
