@@ -15,6 +15,7 @@ from pellucid.evidence._bench import Bench, benches
 from pellucid.evidence._calibration import Calibration, CalibrationRow, calibration
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
+from pellucid.evidence._leaderboard import Leaderboard, PlantedTask, Standing, Trial, leaderboard
 from pellucid.evidence._localisation import Localisation, Measure, localisation
 from pellucid.evidence._metrics._attack import attribution_attack
 from pellucid.evidence._metrics._completeness import completeness
@@ -40,11 +41,13 @@ from pellucid.evidence._nulls import (
 from pellucid.evidence._plant import Plant, PlantRow
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._shortcuts._search import shortcuts
+from pellucid.evidence._shortcuts._value import KINDS as SHORTCUT_KINDS
 from pellucid.evidence._shortcuts._value import Copies, MapCluster, Shortcuts, Suspicion, SwapCases
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 from pellucid.evidence._unit_matters import unit_matters
 
 __all__ = [
+    "SHORTCUT_KINDS",
     "Audit",
     "Asked",
     "AuditRow",
@@ -55,6 +58,7 @@ __all__ = [
     "Copies",
     "Fill",
     "GroundTruth",
+    "Leaderboard",
     "Localisation",
     "MapCluster",
     "Measure",
@@ -64,11 +68,14 @@ __all__ = [
     "Pair",
     "Plant",
     "PlantRow",
+    "PlantedTask",
     "Responses",
     "Shortcuts",
+    "Standing",
     "Survey",
     "Suspicion",
     "SwapCases",
+    "Trial",
     "TruthRow",
     "agreement",
     "agreement_interval",
@@ -87,6 +94,7 @@ __all__ = [
     "infidelity",
     "insertion",
     "joint",
+    "leaderboard",
     "localisation",
     "mass_accuracy",
     "max_sensitivity",

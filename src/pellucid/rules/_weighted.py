@@ -205,7 +205,7 @@ class WeightedRules:
         return python_source(self, name)
 
     def to_sql(self, table: str = "rows") -> str:
-        """A ``SELECT`` over ``table`` with the columns' own names, giving the score of each class and the answer.
+        """A ``SELECT`` over ``table`` with the columns' own names: the score of each class and the answer.
 
         Missing values are ``NULL``. Standard SQL; double quotes around names.
         """

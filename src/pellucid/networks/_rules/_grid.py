@@ -126,7 +126,7 @@ class Grid:
 
 
 def fit_grid(spec: TabularSpec, x: NDArray[np.float32], score: Numbers, *, bins: int = 32) -> Grid:
-    """Axes from training rows; ``score`` ``[N]`` is what levels are put in order by. Constant ones are left out."""
+    """Axes from training rows, without constant ones; ``score`` ``[N]`` is what puts levels in order."""
     axes: list[Axis] = []
     start = 0
     for column in spec.columns:

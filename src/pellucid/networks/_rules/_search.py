@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.inputs import TabularSpec
-from pellucid.networks._rules._choice import Fit, Floats, chosen, refined
+from pellucid.networks._rules._choice import Fit, Floats, chosen, favour, refined
 from pellucid.networks._rules._grid import (
-    Bins,
     Grid,
     Literal,
     Masks,
@@ -23,13 +22,19 @@ from pellucid.networks._rules._grid import (
     log_odds,
     share_of,
 )
+from pellucid.networks._rules._grown import grown
 from pellucid.networks._rules._pool import candidates, different
-from pellucid.networks._rules._teacher import Answers, soft_answers
+from pellucid.networks._rules._teacher import FOLDS, Answers, soft_answers
 
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
 ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
+SURE, MOST_CLEAN = (
+    0.95,
+    5000,
+)  # accuracy from which answers may be free of chance; rows up to which that is tried
+PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
 RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
 
 
@@ -60,30 +65,73 @@ class Found:
         rules: bits of each rule.
         weight: ``[K, R]``.
         bias: ``[K]``.
+        ordered: whether only the first rule that holds counts.
     """
 
     rules: tuple[tuple[Literal, ...], ...]
     weight: Numbers
     bias: Numbers
+    ordered: bool = False
 
-
-def shares_of(x: Numbers, answers: Answers, classes: int, settings: Settings) -> Numbers:
-    """What to learn, as shares of the classes ``[N, K]``."""
-    if settings.soft:
-        return soft_answers(x, answers, classes, settings.seed)
-    return np.eye(classes)[answers]
+    def shares(self, x: NDArray[np.float32]) -> Numbers:
+        """What these rules say of encoded rows: shares of the classes ``[N, K]``."""
+        held = [np.all([(x[:, b.slot] > b.threshold) == b.above for b in rule], 0) for rule in self.rules]
+        table = np.array(held, dtype=np.float64).reshape(len(self.rules), len(x)).T
+        if self.ordered:
+            table = table * (np.cumsum(table, 1) == 1)
+        logits = table @ self.weight.T + self.bias
+        return share_of(logits - logits[:, :1] if logits.shape[1] > 1 else logits)
 
 
 def search(
     spec: TabularSpec,
     x: NDArray[np.float32],
-    shares: Numbers,
+    answers: Answers,
+    classes: int,
     settings: Settings,
     known: Sequence[Sequence[Literal]] = (),
 ) -> Found:
-    """At most ``settings.rules`` rules that together tell the shares best; ``known`` are candidates, too."""
-    space = Space(spec, x, shares, settings, known)
-    return space.listed(settings.rules) if settings.ordered else space.summed(settings.rules)
+    """At most ``settings.rules`` rules that together tell the answers best; ``known`` are candidates, too."""
+    hard = np.eye(classes)[answers]
+    shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
+    if settings.ordered:
+        return Space(spec, x, shares, settings, known).listed(settings.rules)
+    if settings.soft and _clean(spec, x, answers, shares, settings):
+        return Space(spec, x, hard, settings, known).covered(settings.rules)
+    return Space(spec, x, shares, settings, known).summed(settings.rules)
+
+
+def by_budget(
+    spec: TabularSpec,
+    x: NDArray[np.float32],
+    answers: Answers,
+    classes: int,
+    settings: Settings,
+    budgets: Sequence[int],
+) -> list[Found]:
+    """Rules for each of several budgets, of the same candidates and the same soft answers."""
+    hard = np.eye(classes)[answers]
+    shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
+    space = Space(spec, x, shares, settings)
+    return [space.listed(most) if settings.ordered else space.summed(most) for most in budgets]
+
+
+def _clean(
+    spec: TabularSpec, x: NDArray[np.float32], answers: Answers, shares: Numbers, settings: Settings
+) -> bool:
+    """Whether rules without exceptions foretell unseen rows better than the stronger models: then the answers
+    have no chance in them, as in a puzzle, and are learned as they are."""
+    from sklearn.model_selection import StratifiedKFold
+
+    if shares.shape[1] != 2 or len(x) > MOST_CLEAN or (shares.argmax(1) == answers).mean() < SURE:
+        return False
+    hard, told = np.eye(2)[answers], np.zeros_like(shares)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=settings.seed)
+    for fitted, judged in folds.split(x, answers):
+        found = Space(spec, x[fitted], hard[fitted], settings).covered(settings.rules)
+        told[judged] = found.shares(x[judged])
+    ours, theirs = (float(np.log(np.clip((hard * each).sum(1), 1e-9, 1)).mean()) for each in (told, shares))
+    return ours > theirs
 
 
 class Space:
@@ -97,7 +145,7 @@ class Space:
         settings: Settings,
         known: Sequence[Sequence[Literal]] = (),
     ) -> None:
-        chance = np.random.default_rng(settings.seed)
+        self.chance = chance = np.random.default_rng(settings.seed)
         self.settings, self.shares = settings, shares
         odds = np.clip(log_odds(shares), -CLIP, CLIP)
         self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=48 if len(x) >= ENOUGH else 32), x, odds)
@@ -124,7 +172,7 @@ class Space:
     def summed(self, most: int) -> Found:
         """Rules that add up."""
         fit = Fit(self.odds, self.weight)
-        masks = self.masks[chosen(fit, fit.column(self.held), most)]
+        masks = self.masks[chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks)))]
         if len(self.every) >= ENOUGH and len(masks):
             masks = self._moved(fit, masks)
         masks = different(masks, self.bins, self.grid.full)
@@ -146,6 +194,24 @@ class Space:
             masks = refined(self.grid, Fit(aimed, matters), masks, self.bins, most, sweeps=2)
         return masks
 
+    def covered(self, most: int) -> Found:
+        """Rules that hold in rows of one class and in none of the other, until none of its rows is left.
+
+        Of the two classes the one of which fewer rows are left over, then the one that takes fewer rules.
+        """
+        whole, answers = self.grid.full, self.shares[:, 1]
+        more = [
+            mask
+            for c in (0, 1)
+            for mask in grown(self.grid, self.every, answers == c, self.settings.conditions, self.chance)
+        ]
+        masks = different(np.concatenate([self.masks, *(m[None] for m in more)]), self.every, whole)
+        held, counts = fires(masks, self.every, whole), favour(self.grid.conditions(masks))
+        hits = held @ answers / np.maximum(held.sum(1), 1)
+        covers = [_cover(held, answers == c, np.flatnonzero(hits == c), counts, most) for c in (1, 0)]
+        _, _, best = min((left, len(found), found) for left, found in covers)
+        return self._found(masks[best], *head(held[best], self.shares, strength=PURE))
+
     def listed(self, most: int) -> Found:
         """Rules of which the first that holds decides."""
         order = _listed(self.held, self.odds, self.weight, most)
@@ -158,7 +224,8 @@ class Space:
         return self._found(masks, told[:, :-1] - told[:, -1:], told[:, -1])
 
     def _found(self, masks: Masks, weight: Numbers, bias: Numbers) -> Found:
-        return Found(tuple(self.grid.literals(row) for row in masks), weight, bias)
+        rules = tuple(self.grid.literals(row) for row in masks)
+        return Found(rules, weight, bias, self.settings.ordered)
 
 
 def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
@@ -177,7 +244,21 @@ def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
     return row if bool((row > 0).all()) else None
 
 
-def head(held: NDArray[np.bool_], shares: Numbers) -> tuple[Numbers, Numbers]:
+def _cover(
+    held: NDArray[np.bool_], wanted: NDArray[np.bool_], pure: NDArray[np.int64], counts: Floats, most: int
+) -> tuple[int, list[int]]:
+    """How many wanted rows are left over, and rules of ``pure``: each time the one with most new rows."""
+    left, found = wanted.copy(), list[int]()
+    while left.any() and len(found) < most and len(pure):
+        gain = held[np.ix_(pure, left)].sum(1) * counts[pure]
+        if gain.max() <= 0:
+            break
+        found.append(int(pure[gain.argmax()]))
+        left &= ~held[found[-1]]
+    return int(left.sum()), found
+
+
+def head(held: NDArray[np.bool_], shares: Numbers, *, strength: float = 1.0) -> tuple[Numbers, Numbers]:
     """Weights ``[K, R]`` and bias ``[K]`` of a logistic regression of the shares on the rules (L2)."""
     from sklearn.linear_model import LogisticRegression
 
@@ -189,7 +270,7 @@ def head(held: NDArray[np.bool_], shares: Numbers) -> tuple[Numbers, Numbers]:
     # a share is a row once for each class, as often as the share says
     table = np.tile(held.T.astype(np.float64), (classes, 1))
     answers = np.repeat(np.arange(classes), held.shape[1])
-    model = LogisticRegression(C=1.0, max_iter=1000)
+    model = LogisticRegression(C=strength, max_iter=1000)
     model.fit(table, answers, sample_weight=shares.T.reshape(-1))
     if classes == 2:
         none = np.zeros_like(model.coef_)
@@ -236,6 +317,3 @@ def _telling(grid: Grid, x: NDArray[np.float32], odds: Numbers) -> Grid:
         told[k] = (sums**2 / (counts + 10)).sum()
     best = np.sort(np.argsort(-told, kind="stable")[:COLUMNS])
     return Grid(tuple(grid.axes[k] for k in best))
-
-
-__all__ = ["Bins", "Floats", "Found", "Settings", "Space", "search", "shares_of"]

@@ -80,10 +80,11 @@ class Codes:
         for start in range(0, len(first), size):
             some = slice(start, start + size)
             for k in range(len(self.columns)):
-                found[some] += self._column(k, first[some, k], second[:, k])
+                found[some] += self.one_column(k, first[some, k], second[:, k])
         return found
 
-    def _column(self, k: int, first: Numbers, second: Numbers) -> Numbers:
+    def one_column(self, k: int, first: Numbers, second: Numbers) -> Numbers:
+        """Distances ``[N, M]`` in one column of values ``[N]`` and ``[M]``."""
         if self.levels[k]:
             return (first[:, None] != second[None]).astype(np.float64)
         apart = np.abs(first[:, None] - second[None]) / self.spread[k]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid._core import Compute, log_odds
-from pellucid.errors import InputError, MethodError, PellucidError
+from pellucid.errors import MethodError, PellucidError
 from pellucid.evidence._case import fitted, out_of_reach
 from pellucid.evidence._fill import absent
 from pellucid.evidence._free import free_maps
@@ -28,7 +29,7 @@ from pellucid.tasks._leaderboard._shap import shap_methods
 
 CHANCE, LABELS = "chance", "label correlation"
 MASS, PRECISION, AUC = 0, 3, 2  # columns of localisation's rows
-Mapped = tuple[Tensor, int]  # maps, and network rows for all of them
+Mapped = tuple[Tensor, int, int]  # maps, and network rows for all of them, forward and backward
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def affordable(case: Case, entrant: Entrant, budget: int) -> tuple[int, int]:
     """How many inputs a method can explain for so many network rows, and the rows for one."""
     if entrant.source == "no network":
         return len(case.x), 0
-    _, cost = entrant.maps(case.rows(torch.tensor([0])))
+    _, forward, backward = entrant.maps(case.rows(torch.tensor([0])))
+    cost = forward + 2 * backward
     return min(len(case.x), budget // max(1, cost)), cost
 
 
@@ -76,7 +78,7 @@ def _of_ours(method: Method, how: Compute) -> Callable[[Case], Mapped]:
         hidden = out_of_reach(why)
         if hidden:
             raise MethodError(f"{hidden[:1].upper()}{hidden[1:]}.")
-        return why.map, why.provenance.forward + 2 * why.provenance.backward
+        return why.map, why.provenance.forward, why.provenance.backward
 
     return maps
 
@@ -84,9 +86,7 @@ def _of_ours(method: Method, how: Compute) -> Callable[[Case], Mapped]:
 def _of_peer(mapper: Callable[..., Tensor], how: Compute) -> Callable[[Case], Mapped]:
     def maps(case: Case) -> Mapped:
         net = Scored(case.model)
-        with torch.random.fork_rng(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.manual_seed(how.seed)
+        with _alone(how.seed):
             try:
                 values = mapper(net, given_of(case))
             except PellucidError:
@@ -96,13 +96,27 @@ def _of_peer(mapper: Callable[..., Tensor], how: Compute) -> Callable[[Case], Ma
                 raise MethodError(f"{type(error).__name__}: {words or 'it gave no reason'}") from error
         if not bool(values.isfinite().all()):
             raise MethodError("Its values are not finite.")
-        return values, net.cost
+        return values, net.rows, net.slopes
 
     return maps
 
 
+@contextmanager
+def _alone(seed: int) -> Generator[None]:
+    """Random numbers of torch and numpy from a seed, afterwards as they were; no warnings."""
+    state = np.random.get_state()
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(state)
+
+
 def _of_free(name: str) -> Callable[[Case], Mapped]:
-    return lambda case: (_free(case)[name], 0)
+    return lambda case: (_free(case)[name], 0, 0)
 
 
 def _free(case: Case) -> dict[str, Tensor]:
@@ -128,11 +142,3 @@ def _label_correlation(case: Case) -> Tensor:
     there = torch.stack([(case.known == token).any(1) for token in used]).double()
     told = (standardised(there) @ y).abs().float()
     return told[torch.searchsorted(used, case.x)]
-
-
-def known_cost(rows: int, inputs: int) -> int:
-    """Network rows for one input."""
-    return math.ceil(rows / max(1, inputs))
-
-
-REFUSALS = (MethodError, InputError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,13 +11,13 @@ from torch import Tensor
 from pellucid import data
 from pellucid._core import Compute, Json, load, save
 from pellucid._version import __version__
-from pellucid.errors import CancelledError, InputError, StoreError, near_misses
+from pellucid.errors import InputError, MethodError, StoreError, near_misses
 from pellucid.evidence._leaderboard import Leaderboard, Source, Trial, leaderboard
 from pellucid.tasks._explain import Method, method_named, methods
 from pellucid.tasks._leaderboard._case import Case, case_of, trained
-from pellucid.tasks._leaderboard._measured import REFUSALS, affordable, entrants, known_cost, rows_of, spread
+from pellucid.tasks._leaderboard._measured import affordable, entrants, rows_of, spread
 
-INPUTS, SEEDS, BUDGET = 24, 3, 12_000
+INPUTS, SEEDS, BUDGET = 24, 3, 10_000
 TRIALS = "trials"  # the folder of what is done
 Tell = Callable[[str], None]
 
@@ -69,8 +70,7 @@ def truth_leaderboard(
         methods' own defaults; another setting may do better. Reading by |value| favours methods without
         signs. What decides is known, how much of it a network needs is not.
     """
-    names = _names(tasks)
-    chosen = {name: method_named(name) for name in (methods() if among is None else among)}
+    names, chosen = chosen_tasks(tasks), chosen_methods(among)
     for word, number in (("inputs", inputs), ("seeds", seeds), ("budget", budget)):
         if number < 1:
             raise InputError(f"{word} must be at least 1, got {number}.")
@@ -80,7 +80,7 @@ def truth_leaderboard(
     pairs = [(name, how.seed + k) for name in names for k in range(seeds)]
     trials: list[Trial] = []
     for done, (name, seed) in enumerate(pairs):
-        place = None if out is None else Path(out) / TRIALS / f"{name}-{seed}.safetensors"
+        place = None if out is None else trial_file(out, name, seed)
         kept = _kept(place, settings)
         if kept is None:
             tell(f"{done + 1} of {len(pairs)}: {name}, seed {seed}")
@@ -89,12 +89,21 @@ def truth_leaderboard(
                 place.parent.mkdir(parents=True, exist_ok=True)
                 save(kept, place)
         trials.append(kept)
-        if how.progress is not None:
-            how.progress(done + 1, len(pairs))
     return leaderboard(trials)
 
 
-def _names(tasks: Sequence[str] | None) -> tuple[str, ...]:
+def chosen_methods(among: Sequence[str] | None) -> dict[str, Method]:
+    """Our methods by name; all where none is named."""
+    return {name: method_named(name) for name in (methods() if among is None else among)}
+
+
+def trial_file(out: str | Path, name: str, seed: int) -> Path:
+    """Where the results of one network are kept."""
+    return Path(out) / TRIALS / f"{name}-{seed}.safetensors"
+
+
+def chosen_tasks(tasks: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of planted tasks; all where none is named."""
     known = data.planted_names()
     for name in tasks or ():
         if name not in known:
@@ -103,7 +112,7 @@ def _names(tasks: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _seeded(how: Compute, seed: int) -> Compute:
-    return Compute(batch_size=how.batch_size, seed=seed)
+    return dataclasses.replace(how, seed=seed, progress=Compute().progress)
 
 
 def _kept(place: Path | None, settings: Mapping[str, Json]) -> Trial | None:
@@ -141,14 +150,12 @@ def _trial(name: str, settings: Mapping[str, Json], ours: Mapping[str, Method], 
                     refused[one.name] = f"It takes {cost:,} network rows an input, the budget is {budget:,}."
                     continue
                 few = spread(case, count)
-                maps, spent = one.maps(few)
+                maps, forward, backward = one.maps(few)
                 rows[one.name] = rows_of(few, maps)
-            except CancelledError:
-                raise
-            except REFUSALS as error:
+            except (MethodError, InputError) as error:
                 refused[one.name] = str(error)
                 continue
-            sources[one.name], costs[one.name] = one.source, known_cost(spent, count)
+            sources[one.name], costs[one.name] = one.source, (forward + 2 * backward) // count
     return Trial(
         name, how.seed, settings, task.dataset.notes[0], report, _area(case), rows, sources, costs, refused
     )
