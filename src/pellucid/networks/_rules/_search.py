@@ -119,8 +119,10 @@ def by_budget(
 def _clean(
     spec: TabularSpec, x: NDArray[np.float32], answers: Answers, shares: Numbers, settings: Settings
 ) -> bool:
-    """Whether rules without exceptions foretell unseen rows at least as often as the stronger models: then the
-    answers have no chance in them, as in a puzzle, and are learned as they are."""
+    """Whether rules without exceptions foretell unseen rows at least as often as the stronger models.
+
+    Then the answers have no chance in them, as in a puzzle, and are learned as they are.
+    """
     from sklearn.model_selection import StratifiedKFold
 
     if shares.shape[1] != 2 or len(x) > MOST_CLEAN or (shares.argmax(1) == answers).mean() < SURE:
