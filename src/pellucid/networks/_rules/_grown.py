@@ -9,21 +9,25 @@ from numpy.typing import NDArray
 
 from pellucid.networks._rules._grid import Axis, Bins, Grid, Masks, allowed, full, interval
 
-SEEDS = 500  # rows that rules are grown from
-LOOKED_AT = 0.67  # share of the columns that one rule may speak of, drawn anew for each
+SEEDS = 300  # rules that are grown at a time
+LOOKED_AT = (0.3, 0.9)  # share of the columns that one rule may speak of, drawn anew for each
 
 
 def grown(
-    grid: Grid, bins: Bins, wanted: NDArray[np.bool_], most: int, chance: np.random.Generator
+    grid: Grid,
+    bins: Bins,
+    wanted: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    most: int,
+    chance: np.random.Generator,
 ) -> Iterator[Masks]:
-    """Rules of at most ``most`` conditions that hold in some wanted rows and in no other.
+    """Rules of at most ``most`` conditions that hold in wanted rows, some of ``rows``, and in no other.
 
-    Each begins at a wanted row with no condition; of all conditions that this row fulfils the one with the
+    Each begins at one of ``rows`` with no condition; of all conditions that this row fulfils the one with the
     largest gain in FOIL's sense is added (Quinlan 1990) until no other row is left.
     """
-    rows = np.flatnonzero(wanted)
     for seed in chance.choice(rows, SEEDS) if len(rows) else ():
-        axes = np.flatnonzero(chance.random(len(grid.axes)) < LOOKED_AT)
+        axes = np.flatnonzero(chance.random(len(grid.axes)) < chance.uniform(*LOOKED_AT))
         mask, inside = grid.full, np.ones(len(bins), dtype=bool)
         for _ in range(most):
             best = max((_best(grid.axes[k], k, bins, wanted, inside, seed, mask) for k in axes), default=None)

@@ -34,6 +34,7 @@ SURE, MOST_CLEAN = (
     0.95,
     5000,
 )  # accuracy from which answers may be free of chance; rows up to which that is tried
+ROUNDS = 4  # times rules without exceptions are grown for rows that have none
 PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
 RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
 
@@ -200,18 +201,24 @@ class Space:
 
         Of the two classes the one of which fewer rows are left over, then the one that takes fewer rules.
         """
-        whole, answers = self.grid.full, self.shares[:, 1]
-        more = [
-            mask
-            for c in (0, 1)
-            for mask in grown(self.grid, self.every, answers == c, self.settings.conditions, self.chance)
-        ]
-        masks = different(np.concatenate([self.masks, *(m[None] for m in more)]), self.every, whole)
-        held, counts = fires(masks, self.every, whole), favour(self.grid.conditions(masks))
-        hits = held @ answers / np.maximum(held.sum(1), 1)
-        covers = [_cover(held, answers == c, np.flatnonzero(hits == c), counts, most) for c in (1, 0)]
-        _, _, best = min((left, len(found), found) for left, found in covers)
-        return self._found(masks[best], *head(held[best], self.shares, strength=PURE))
+        covers = [self._cover(self.shares[:, c] > 0.5, most) for c in (1, 0)]
+        _, masks = min(covers, key=lambda cover: (len(cover[0]), len(cover[1])))
+        held = fires(masks, self.every, self.grid.full)
+        return self._found(masks, *head(held, self.shares, strength=PURE))
+
+    def _cover(self, wanted: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int64], Masks]:
+        """Wanted rows that are left over, and the rules; more are grown from rows that no rule reaches."""
+        whole, masks, left = self.grid.full, self.masks, np.flatnonzero(wanted)
+        found: list[int] = []
+        for _ in range(ROUNDS):
+            more = grown(self.grid, self.every, wanted, left, self.settings.conditions, self.chance)
+            masks = different(np.concatenate([masks, *(m[None] for m in more)]), self.every, whole)
+            held = fires(masks, self.every, whole)
+            masks, held = (part[~(held & ~wanted).any(1)] for part in (masks, held))
+            left, found = _covering(held, wanted, favour(self.grid.conditions(masks)), most)
+            if not len(left):
+                break
+        return left, masks[found]
 
     def listed(self, most: int) -> Found:
         """Rules of which the first that holds decides."""
@@ -245,18 +252,18 @@ def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
     return row if bool((row > 0).all()) else None
 
 
-def _cover(
-    held: NDArray[np.bool_], wanted: NDArray[np.bool_], pure: NDArray[np.int64], counts: Floats, most: int
-) -> tuple[int, list[int]]:
-    """How many wanted rows are left over, and rules of ``pure``: each time the one with most new rows."""
+def _covering(
+    held: NDArray[np.bool_], wanted: NDArray[np.bool_], counts: Floats, most: int
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Wanted rows that are left over, and which rules: each time the one with most new rows."""
     left, found = wanted.copy(), list[int]()
-    while left.any() and len(found) < most and len(pure):
-        gain = held[np.ix_(pure, left)].sum(1) * counts[pure]
+    while left.any() and len(found) < most and len(held):
+        gain = held[:, left].sum(1) * counts
         if gain.max() <= 0:
             break
-        found.append(int(pure[gain.argmax()]))
+        found.append(int(gain.argmax()))
         left &= ~held[found[-1]]
-    return int(left.sum()), found
+    return np.flatnonzero(left), found
 
 
 def head(held: NDArray[np.bool_], shares: Numbers, *, strength: float = 1.0) -> tuple[Numbers, Numbers]:
