@@ -13,6 +13,7 @@ from pellucid.cli import (
     _check,
     _concepts,
     _counterfactual,
+    _decision,
     _demo,
     _explain,
     _features,
@@ -68,6 +69,10 @@ app.command("layer")(_layer.layer)
 app.command("features")(_features.features)
 app.command("rules")(_inside.rules)
 app.command("counterfactual")(_counterfactual.counterfactual)
+app.command("anchor")(_decision.anchor)
+app.command("reasons")(_decision.reasons)
+app.command("nearest")(_decision.nearest)
+app.command("decision")(_decision.decision)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)

@@ -21,6 +21,7 @@ from pellucid.cli._arguments import (
     subject_of,
 )
 from pellucid.cli._say import document, narrate, result, show, tell_estimate
+from pellucid.cli._shortcuts import without_inputs
 
 if TYPE_CHECKING:
     from pellucid.evidence import AuditRow
@@ -42,6 +43,9 @@ def audit(
         str, typer.Option(help="Metrics of the literature, with commas; see docs/methods.md.")
     ] = "infidelity,sparseness",
     twins: Annotated[int, typer.Option(help="Untrained copies; fewer than 19 are no null of the test.")] = 19,
+    shortcuts: Annotated[
+        bool, typer.Option(help="Also search for shortcuts, as pellucid shortcuts does.")
+    ] = False,
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
@@ -87,10 +91,12 @@ def audit(
     )
     if tasks.kept_audit(subject) is not None and not as_json:
         narrate("Kept with the run: `pellucid explain` without --method takes its choice from here.")
+    how = Compute(batch_size=batch_size, seed=seed)
+    searched = tasks.shortcuts(subject, compute=how) if shortcuts else None
     if out is not None:
         from pellucid.report import audit_page
 
-        audit_page(found, out, name=subject.name)
+        audit_page(found, out, name=subject.name, shortcuts=searched)
         narrate(f"Page written to {out}")
     if as_json:
         inputs = {
@@ -101,9 +107,10 @@ def audit(
             "metric": metric,
             "twins": twins,
         }
-        document("audit", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        both = found if searched is None else {"audit": found, "shortcuts": without_inputs(searched)}
+        document("audit", dict(inputs), both, seconds=time.perf_counter() - began, seed=seed)
         return
-    for each in figures.figures_of(found):
+    for each in [*figures.figures_of(found), *figures.figures_of(searched)]:
         show(figures.text(each))
     for name, why in found.refused.items():
         result(f"Not audited: {name}: {why}")

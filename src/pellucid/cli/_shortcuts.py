@@ -47,6 +47,7 @@ def shortcuts(
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    narrate(f"Exchanging parts between rows of {subject.name}")
     found = tasks.shortcuts(
         subject,
         rows=rows,

@@ -41,11 +41,13 @@ from pellucid.evidence._nulls import (
 from pellucid.evidence._plant import Plant, PlantRow
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._shortcuts._search import shortcuts
+from pellucid.evidence._shortcuts._value import KINDS as SHORTCUT_KINDS
 from pellucid.evidence._shortcuts._value import Copies, MapCluster, Shortcuts, Suspicion, SwapCases
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 from pellucid.evidence._unit_matters import unit_matters
 
 __all__ = [
+    "SHORTCUT_KINDS",
     "Audit",
     "Asked",
     "AuditRow",

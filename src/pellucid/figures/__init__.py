@@ -1,5 +1,6 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
+from pellucid.figures._anchor import anchor, anchor_words
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
@@ -31,11 +32,13 @@ from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
+from pellucid.figures._nearest import nearest
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
+from pellucid.figures._reason_codes import reason_codes, reason_words
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._shortcuts import shortcuts
@@ -63,6 +66,8 @@ __all__ = [
     "Table",
     "Theme",
     "Word",
+    "anchor",
+    "anchor_words",
     "attribution_patches",
     "audit",
     "bars",
@@ -106,6 +111,7 @@ __all__ = [
     "look",
     "measured",
     "mimebundle",
+    "nearest",
     "number",
     "partial_dependence",
     "patching",
@@ -114,6 +120,8 @@ __all__ = [
     "picture_trust",
     "probes",
     "reliability",
+    "reason_codes",
+    "reason_words",
     "rule_text",
     "rules_table",
     "saliency",

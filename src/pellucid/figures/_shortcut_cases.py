@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pellucid.figures._figure import Cell, Figure, Table
 from pellucid.figures._marks import image, panel, panels, text
+from pellucid.figures._numbers import GAP as NARROW
 from pellucid.figures._numbers import percent
 from pellucid.figures._pixels import array, enlarge_to, fit, png
 from pellucid.figures._theme import THEME, Spec
@@ -27,22 +28,10 @@ def swap_cases(one: Suspicion, found: Shortcuts) -> Figure:
     cases = one.cases
     whose = f", for {one.only}" if one.only else ""
     title = f"{one.word.capitalize()}: {one.name}{whose}"
-    note = (
-        f"Looked at because: {one.source}. Right answers: {_share(found.accuracy)} as the rows are, "
-        f"{_share(one.without)} with this part from rows drawn at random, {_share(one.without_control)} with "
-        f"{one.control_name} instead. With nothing but this part left of a row, {_share(one.alone)} of the "
-        "answers stay."
-    )
-    if one.kind == "word":
-        note = (
-            f"Looked at because: {one.source}. Right answers on texts that hold it: {_share(one.without)} "
-            f"without it, {_share(one.without_control)} without another word. With no other word left, "
-            f"{_share(one.alone)} of their answers stay."
-        )
+    note = _note(one, found)
     said = (
         f"{percent(one.follows.value, 0)} of {one.n} mixed rows are answered as the row that gave "
-        f"{one.name}; "
-        f"{percent(one.control.value, 0)} with {one.control_name}."
+        f"{one.name}; {percent(one.control.value, 0)} with {one.control_name}."
     )
     if cases is None or not len(cases.rest):
         return Figure(title, said, None, None, Table(("cases",), (("none kept",),)), note)
@@ -61,6 +50,22 @@ def swap_cases(one: Suspicion, found: Shortcuts) -> Figure:
     seen = [f"row {a} ({x}) with the part of row {b} ({y}): {z}" for (a, b), (x, y, z) in
             zip(cases.rows.tolist(), cases.answers, strict=True)]  # fmt: skip
     return Figure(title, f"{said} Shown: {'; '.join(seen)}.", chart, None, Table(columns, body), note)
+
+
+def _note(one: Suspicion, found: Shortcuts) -> str:
+    """Why it was looked at, and what is left without it and with nothing else."""
+    if one.kind == "word":
+        return (
+            f"Looked at because: {one.source}. Right answers on texts that hold it: {shown(one.without)} "
+            f"without it, {shown(one.without_control)} without another word. With no other word left, "
+            f"{shown(one.alone)} of their answers stay."
+        )
+    return (
+        f"Looked at because: {one.source}. Right answers: {shown(found.accuracy)} as the rows are, "
+        f"{shown(one.without)} with this part from rows drawn at random, {shown(one.without_control)} with "
+        f"{one.control_name} instead. With nothing but this part left of a row, {shown(one.alone)} of the "
+        "answers stay."
+    )
 
 
 def _case(cases: SwapCases, k: int, drawn: Drawing) -> Spec:
@@ -131,5 +136,7 @@ def _texts(cases: SwapCases, spec: TextSpec) -> Table:
     return Table(("row", "text, [word → word put in]", "answer", "answer then"), tuple(body))
 
 
-def _share(one: Measure) -> str:
-    return f"{percent(one.value, 0)} [{100 * one.low:.0f}, {100 * one.high:.0f}]"
+def shown(one: Measure) -> str:
+    """A share with its interval, without a break inside."""
+    digits = 1 if 0.99 < one.value < 1 else 0
+    return f"{percent(one.value, digits)}{NARROW}[{100 * one.low:.0f},{NARROW}{100 * one.high:.0f}]"

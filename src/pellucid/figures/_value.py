@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
+from pellucid.figures._anchor import anchor
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
@@ -34,6 +35,7 @@ from pellucid.figures._parts import alike, captions, failed, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
+from pellucid.figures._reason_codes import reason_codes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._shortcuts import shortcuts
@@ -235,6 +237,8 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
             feature_tiles(pictures),
             *([] if pictures.trust is None else [picture_trust(pictures)]),
         ],
+        "Anchor": lambda found: [anchor(found)],
+        "ReasonCodes": lambda found: [reason_codes(found)],
         "Counterfactuals": _of_counterfactuals,
         "RuleSet": lambda rules: [rules_table(rules)],
         "WeightedRules": lambda rules: [weighted_rules(rules)],

@@ -9,7 +9,13 @@ from pellucid.report._findings import Finding, findings
 from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
-from pellucid.report._recourse import recourse_html, recourse_page
+from pellucid.report._recourse import (
+    decision_figures,
+    decision_html,
+    decision_page,
+    recourse_html,
+    recourse_page,
+)
 from pellucid.report._report import dossier, report
 from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
@@ -24,6 +30,9 @@ __all__ = [
     "Slice",
     "audit_page",
     "check_page",
+    "decision_figures",
+    "decision_html",
+    "decision_page",
     "depth_page",
     "dossier",
     "estimate_report",

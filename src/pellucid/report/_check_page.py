@@ -68,18 +68,17 @@ def check_html(found: Checked) -> str:
 
 
 def _lede(found: Checked) -> str:
-    broken = counted(len(found.broken), "expectation")
-    verdict = "Nothing counts against this network." if found.passed else f"{broken} broken."
-    return (
-        f"{verdict} {found.summary()}. Looked at: {counted(found.held, 'held-out row')} of "
-        f"{found.data_name or 'its data'}, {found.looked:,} of them explained."
-    )
+    broken = f"{len(found.broken)} of {counted(len(found.outcomes), 'expectation')} broken"
+    said = ", ".join(f"{count} {name}" for name, count in found.counts().items() if count)
+    rows_of = f"{counted(found.held, 'held-out row')} of {found.data_name or 'its data'}"
+    whole = "Nothing broken" if found.passed else broken
+    return f"{whole}: {said}. Looked at: {rows_of}, {found.looked:,} of them explained."
 
 
 def _overview(found: Checked, ranked: Sequence[Outcome], links: dict[int, str]) -> str:
     table = figures.check_overview(found)
     body = [
-        [word(each.word), f'<a href="#{links[id(each)]}">{escape(each.name)}</a>', *map(escape, cells[2:])]
+        [word(each.word), f'<a href="#{links[id(each)]}">{escape(each.name)}</a>', *map(_whole, cells[2:])]
         for each, cells in zip(ranked, table.table.texts(), strict=True)
     ]
     head = table.table.columns
@@ -88,7 +87,7 @@ def _overview(found: Checked, ranked: Sequence[Outcome], links: dict[int, str]) 
 
 def _told(outcome: Outcome, anchor: str, found: Checked) -> str:
     """One expectation: its numbers, the picture behind them, the rows."""
-    heading = f'<h3 id="{anchor}">{word(outcome.word)} {escape(outcome.name)}</h3>'
+    heading = f'<h3 id="{anchor}">{word(outcome.word)}: {escape(outcome.name)}</h3>'
     demand = (
         "" if outcome.name == outcome.expected else paragraph(f"Expected: {outcome.expected}.", css="soft")
     )
@@ -114,16 +113,21 @@ def _rows(outcome: Outcome, spec: object) -> str:
     means = spec if isinstance(spec, InputSpec) else None
     if isinstance(means, TabularSpec):
         body = [
-            [str(each.row), escape(each.said), escape(each.true), escape(each.given), _whole(each, means)]
+            [str(each.row), escape(each.said) + _unfolded(each, means), escape(each.true), escape(each.given)]
             for each in outcome.rows
         ]
-        head = ("row", "what happened", "true answer", "network's answer", "")
+        head = ("row", "what happened", "true answer", "network's answer")
         return rows(head, body, caption="Held-out rows that show it best", right=(0,))
     drawn = "".join(_case(each, means) for each in outcome.rows)
     return f'<p class="soft">Held-out rows that show it best</p><div class="cases">{drawn}</div>'
 
 
-def _whole(each: CheckedRow, spec: TabularSpec) -> str:
+def _whole(cell: str) -> str:
+    """A number that stays on one line."""
+    return f'<span class="nb">{escape(cell)}</span>'
+
+
+def _unfolded(each: CheckedRow, spec: TabularSpec) -> str:
     told = "".join(f"<li>{escape(name)}: {escape(value)}</li>" for name, value in spec.describe(each.x))
     return unfold("the whole row", f'<ul class="plainlist">{told}</ul>')
 

@@ -21,7 +21,10 @@ LIMITS = (
 def shortcuts_section(found: Shortcuts) -> str:
     """The figures of a search with their words, without a page around them."""
     drawn = figures_of(found)
-    return "".join(f"<section><p>{escape(each.alt)}</p>{each.html()}</section>" for each in drawn)
+    return "".join(
+        f"<section><h2>{escape(each.title)}</h2><p>{escape(each.alt)}</p>{each.html(heading=False)}</section>"
+        for each in drawn
+    )
 
 
 def shortcuts_page(found: Shortcuts, path: str | Path, *, name: str = "") -> Path:

@@ -16,6 +16,7 @@ from pellucid.evidence._localisation import Measure
 # (row numbers that keep the rest, row numbers that give the part) -> mixed rows
 Mix = Callable[[Tensor, Tensor], Tensor]
 LEVEL = 0.05
+CHANCE = 0.01  # of answers that agree so well with the truth by luck, below which a network knows something
 LEAST = 20  # mixed rows below which nothing is said
 
 
@@ -176,7 +177,7 @@ def measure(hits: Tensor) -> Measure:
 
 
 def knows(given: Tensor, truth: Tensor, seed: int, *, draws: int = 999) -> bool:
-    """Whether answers agree with the truth otherwise than if they were dealt out at random (level .05).
+    """Whether answers agree with the truth otherwise than if they were dealt out at random (level .01).
 
     Example:
         >>> knows(torch.tensor([0, 1] * 30), torch.tensor([0, 1] * 30), 0)
@@ -188,7 +189,7 @@ def knows(given: Tensor, truth: Tensor, seed: int, *, draws: int = 999) -> bool:
     )
     usual = hits.double().mean()
     far = abs(float((given == truth).sum() - usual))
-    return (1 + int(((hits - usual).abs() >= far - 1e-9).sum())) / (draws + 1) <= LEVEL
+    return (1 + int(((hits - usual).abs() >= far - 1e-9).sum())) / (draws + 1) <= CHANCE
 
 
 def lead(follows: Tensor, control: Tensor) -> float:
@@ -199,14 +200,24 @@ def lead(follows: Tensor, control: Tensor) -> float:
         0.03125
     """
     won, lost = int((follows & ~control).sum()), int((control & ~follows).sum())
-    return _upper(won, won + lost)
+    return upper(won, won + lost)
 
 
-def _upper(won: int, n: int) -> float:
-    """Chance of at least ``won`` heads among ``n`` throws."""
-    if not n:
+def upper(hits: int, n: int, share: float = 0.5) -> float:
+    """Chance of at least ``hits`` among ``n`` where each comes with the chance ``share``.
+
+    Example:
+        >>> upper(2, 2), round(upper(1, 3, 0.1), 3)
+        (0.25, 0.271)
+    """
+    if not n or not 0 < share < 1:
         return 1.0
-    return min(1.0, sum(math.comb(n, k) for k in range(won, n + 1)) / 2**n)
+    few, logs = math.log(1 - share), math.log(share)
+    each = (
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * logs + (n - k) * few
+        for k in range(hits, n + 1)
+    )
+    return min(1.0, math.fsum(map(math.exp, each)))
 
 
 def _drawn(pool: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from pellucid.evidence._shortcuts._contest import measure
+from pellucid.evidence._shortcuts._contest import LEVEL, measure, upper
 from pellucid.evidence._shortcuts._value import Alarm, Copies
 
 SOME = 0.01  # of the held-out rows: fewer copies do not move a score
@@ -47,10 +47,13 @@ def copied(
     both = exact | near
     on, off = measure(right[both]), measure(right[~both])
     p = _fisher(right[both], right[~both])
+    same = truth[both] == taught[nearest[both]]
+    usually = _agreement(truth, taught)
+    told = upper(int(same.sum()), len(same), usually) <= LEVEL
     word: Alarm = "no alarm"
-    if both.double().mean() >= SOME:
-        word = "found" if p <= 0.05 else "suspected"
-    agree = float((truth[both] == taught[nearest[both]]).double().mean()) if bool(both.any()) else math.nan
+    if both.double().mean() >= SOME and told:
+        word = "found" if p <= LEVEL else "suspected"
+    agree = float(same.double().mean()) if len(same) else math.nan
     rows = torch.stack([numbers[0][both], numbers[1][nearest[both]]], 1)[:SHOWN]
     note = (
         f"Near is at most one word in {1 / WORDS:.0f} that differs."
@@ -60,9 +63,24 @@ def copied(
         if usual > 0
         else "Most training rows repeat, so that only exact copies are counted."
     )
+    if bool(both.any()) and not told:
+        note += (
+            " The answers of these pairs agree no more often than those of rows drawn at random "
+            f"({usually:.0%}): they repeat because they say little, as where everything is missing."
+        )
     return Copies(
         word, int(exact.sum()), int(near.sum()), len(held), len(learned), on, off, p, agree, rows, note
     )
+
+
+def _agreement(truth: Tensor, taught: Tensor) -> float:
+    """How often a held-out and a training row drawn at random have the same answer."""
+    names, place = torch.cat([truth, taught]).unique(return_inverse=True)
+    first, second = (
+        part.bincount(minlength=len(names)).double() / len(part)
+        for part in place.split([len(truth), len(taught)])
+    )
+    return float(first @ second)
 
 
 def _comparable(held: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:

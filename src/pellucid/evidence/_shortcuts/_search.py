@@ -102,6 +102,7 @@ def shortcuts(
         Bars and controls are ours; measured in ``docs/shortcuts.md``.
 
     Example:
+        >>> import torch
         >>> from pellucid.inputs import Column, TabularSpec
         >>> x = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
         >>> net = nn.Linear(3, 2)
@@ -111,7 +112,7 @@ def shortcuts(
         >>> data = Dataset("d", x, (x[:, 0] > 0).long(), spec, ("no", "yes"), parts)
         >>> found = shortcuts(net, data, torch.arange(400))
         >>> found.word, [one.name for one in found.alarms]
-        ('found', ['a'])
+        ('found', ['the column a'])
     """
     how = compute or Compute(batch_size=256)
     if len(chosen) < 2 * LEAST:

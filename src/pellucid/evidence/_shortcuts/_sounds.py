@@ -36,7 +36,7 @@ def _stretch(x: Tensor, spec: AudioSpec, k: int) -> Suspect:
     outer = k in (0, STRETCHES - 1)
     return Suspect(
         "stretch",
-        f"{spec.when(ends[0], ends[1])} of the sound",
+        f"the stretch {spec.when(ends[0], ends[1])}",
         TRIED,
         _swap(x, taken),
         _swap(x, moved),
@@ -56,7 +56,7 @@ def _bands_of_bins(x: Tensor, spec: AudioSpec) -> list[Suspect]:
         found.append(
             Suspect(
                 "band",
-                f"{spec.where(low, high)}",
+                f"the band {spec.where(low, high)}",
                 TRIED,
                 _swap(x, taken),
                 _swap(x, taken.roll(bins // 2, 0)),
@@ -80,7 +80,7 @@ def _bands_of_waves(x: Tensor, spec: AudioSpec) -> list[Suspect]:
         found.append(
             Suspect(
                 "band",
-                f"{hertz[0]:.0f}–{hertz[1]:.0f} Hz",
+                f"the band {hertz[0]:.0f}–{hertz[1]:.0f} Hz",
                 TRIED,
                 lambda rest, donor, taken=taken: _filtered(x, taken, rest, donor),
                 lambda rest, donor, moved=moved: _filtered(x, moved, rest, donor),

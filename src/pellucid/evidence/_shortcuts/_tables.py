@@ -29,7 +29,7 @@ def column_suspects(rows: Rows, spec: TabularSpec, seed: int) -> list[Suspect]:
         names = " and ".join(spec.columns[j].name for j in members)
         found[members] = Suspect(
             "column",
-            names,
+            f"the column{'s' if len(members) > 1 else ''} {names}",
             "every column is tried" if len(members) == 1 else "these columns say nearly the same",
             _swap(rows.x, [slots == j for j in members]),
             _swap_some(rows.x, slots, against, len(members)) if against else None,

@@ -37,7 +37,7 @@ def word_suspects(rows: Rows, spec: TextSpec) -> list[Carried]:
     """Words that say most about the network's answer: those with the highest mutual information."""
     x, given = rows.x, rows.given
     held = spec.held(x)
-    used = x[~held].unique()
+    used = x[~held & (x != (-1 if spec.unk is None else spec.unk))].unique()
     told: list[tuple[float, Carried]] = []
     for number in used.tolist():
         has = (x == number).any(1).cpu()

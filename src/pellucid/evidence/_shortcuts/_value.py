@@ -8,9 +8,28 @@ from typing import Literal
 from torch import Tensor
 
 from pellucid._core import InputSpec
+from pellucid.errors import InputError, near_misses
 from pellucid.evidence._localisation import Measure
 
 Alarm = Literal["found", "suspected", "no alarm", "not tested"]
+KINDS = (
+    "corner",
+    "border",
+    "surround",
+    "colour",
+    "brightness",
+    "sharpness",
+    "fine detail",
+    "place",
+    "spot",
+    "column",
+    "word",
+    "band",
+    "stretch",
+    "loudness",
+    "pauses",
+    "copies",
+)
 ORDER: tuple[Alarm, ...] = ("found", "suspected", "no alarm", "not tested")
 
 
@@ -92,8 +111,9 @@ class Copies:
     """Held-out rows that the network has seen while it learned.
 
     Args:
-        word: ``found`` where they are answered better than the rest beyond chance, ``suspected`` where they
-            are at least one in a hundred, else ``no alarm``.
+        word: ``suspected`` where they are at least one in a hundred and their answers agree with those of
+            the rows they equal more often than rows drawn at random do; ``found`` where the network also
+            answers them better than the rest, beyond chance; else ``no alarm``.
         exact, near: how many held-out rows equal a training row, or nearly do.
         held, learned: rows compared.
         on_copies, on_rest: share of right answers on both sides.
@@ -181,7 +201,13 @@ class Shortcuts:
         return tuple(one for one in self.alarms if not one.through)
 
     def of_kind(self, kind: str) -> tuple[Suspicion, ...]:
-        """Suspicions of one kind, such as ``"column"``."""
+        """Suspicions of one kind, such as ``"column"``; copied rows are in ``copies``.
+
+        Raises:
+            InputError: for a kind that is not looked for.
+        """
+        if kind not in KINDS:
+            raise InputError(f"No shortcut is of the kind {kind!r}. {near_misses(kind, KINDS)}")
         return tuple(one for one in self.suspicions if one.kind == kind)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:

@@ -83,7 +83,5 @@ def _wrong(seen: Examined, rows: Tensor) -> list[CheckedRow]:
     sure = seen.shares[rows].max(1).values
     order = sure.argsort(descending=True, stable=True)
     wrong = [int(r) for r in rows[order] if seen.given[r] != seen.held.answers[r]]
-    return [
-        seen.case(r, f"wrong with {percent(float(seen.shares[r].max()), 0)} confidence")
-        for r in wrong[:CASES]
-    ]
+    most = seen.shares.max(1).values
+    return [seen.case(r, f"wrong with {percent(float(most[r]), 0)} confidence") for r in wrong[:CASES]]

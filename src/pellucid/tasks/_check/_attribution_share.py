@@ -115,12 +115,13 @@ class AttributionShare(Expectation):
         assert made.each is not None
         order = made.each.argsort(descending=True, stable=True)[:CASES]
         cases = [
-            seen.case(int(seen.looked[here[i]]), f"{percent(float(made.each[i]))} by {made.label}")
-            for i in order
+            seen.case(int(seen.looked[here[i]]), f"{percent(share)} by {made.label}")
+            for i, share in zip(order.tolist(), made.each[order].tolist(), strict=True)
         ]
         spec = seen.subject.spec
-        shown = [_ranking(why, spec, seen)] if isinstance(spec, TabularSpec) else [why.rows(here[order[:2]])]
-        return cases, shown
+        if isinstance(spec, TabularSpec):
+            return cases, [_ranking(why, spec, self.of, seen)]
+        return cases, [why.rows(here[order[:2]])]
 
 
 def _shares(why: Explanation, part: Part, seen: Examined) -> tuple[Tensor, Tensor]:
@@ -147,11 +148,13 @@ def _even(why: Explanation, part: Part, seen: Examined) -> Tensor:
     return (inside * counted).flatten(1).sum(1) / counted.flatten(1).sum(1).clamp_min(1)
 
 
-def _ranking(why: Explanation, spec: TabularSpec, seen: Examined) -> Importance:
+def _ranking(why: Explanation, spec: TabularSpec, of: str | Part, seen: Examined) -> Importance:
     size = units(why.map.detach(), spec).abs()
     share = size / size.sum(1, keepdim=True).clamp_min(1e-300)
     low, high = bootstrapped(share, 0.95, 2000, seen.compute.seed)
-    names = tuple(column.name for column in spec.columns)
+    part = part_of(of, spec)
+    asked = part.columns or (part.column,)
+    names = tuple(("▸ " if each.name in asked else "") + each.name for each in spec.columns)
     what = f"share of |{why.provenance.method}|"
     return Importance(names, share.mean(0), low, high, 0.95, what, len(share))
 

@@ -38,15 +38,13 @@ class Calibration(Expectation):
         One forward pass over the held-out rows.
 
     Limits:
-        The plain ECE of perfect probabilities is far above 0 where rows are few. So the number judged is
-        ECE less what drawing the rows anew adds to it, the interval is the basic bootstrap's, and beside it
-        stands what perfect probabilities would show on as many rows. Brier's score also punishes
-        probabilities that are right but not sharp.
+        The ECE of perfect probabilities is far above 0 where rows are few. So its interval reaches down by
+        all that chance can add to it, and beside the number stands what perfect probabilities would show on
+        as many rows. Brier's score also punishes probabilities that are right but not sharp.
 
     Source:
-        Naeini et al. 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning; Bröcker 2012,
-        Estimating reliability and resolution of probability forecasts; Brier 1950, Verification of forecasts
-        expressed in terms of probability.
+        Naeini et al. 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning; Brier
+        1950, Verification of forecasts expressed in terms of probability.
 
     Example:
         >>> Calibration(0.05, by="age").expected()
@@ -102,11 +100,11 @@ class Calibration(Expectation):
             found = ece(sure[rows], hit[rows], self.bins, together(count), seen.compute.seed)
             drawn[label] = reliability(sure[rows], hit[rows], self.bins, f"{what}: {label}")
             made = line(self.bound, label, found.value, (found.low, found.high), len(rows))
-            return _beside(made, found.perfect, "perfect probabilities, plain ECE")
+            return _beside(made, found.perfect, "perfect probabilities")
 
         lines, _ = in_slices(seen, self.by, self.cuts, one, self.bound)
         shown = [drawn[each.label] for each in lines if each.label in drawn][:2]
-        return Measured(lines, (), shown, "Judged is ECE less its upward bias.")
+        return Measured(lines, (), shown)
 
     def _brier(self, seen: Examined) -> Measured:
         k = seen.shares.shape[1]

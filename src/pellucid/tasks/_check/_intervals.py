@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+import torch
 from torch import Tensor
 
-from pellucid.importance._ranking import bootstrapped
-
-RESAMPLES = 2000
+RESAMPLES, PIECE = 2000, 2_000_000
 
 
 def mean_interval(each: Tensor, level: float, seed: int) -> tuple[float, float]:
@@ -19,9 +18,16 @@ def mean_interval(each: Tensor, level: float, seed: int) -> tuple[float, float]:
         >>> mean_interval(torch.ones(10), 0.95, 0)
         (1.0, 1.0)
     """
-    # enough draws that some lie beyond the ends
-    low, high = bootstrapped(each.double()[:, None], level, max(RESAMPLES, int(20 / (1 - level))), seed)
-    return float(low), float(high)
+    # enough draws that some lie beyond the ends, in pieces that fit into memory
+    left, n = max(RESAMPLES, int(20 / (1 - level))), len(each)
+    generator, means = torch.Generator().manual_seed(seed), list[Tensor]()
+    while left:
+        some = min(left, max(1, PIECE // n))
+        means.append(each.double()[torch.randint(n, (some, n), generator=generator)].mean(1))
+        left -= some
+    ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    low, high = torch.cat(means).quantile(ends).tolist()
+    return low, high
 
 
 def auc(scores: Tensor, positive: Tensor, level: float) -> tuple[float, tuple[float, float]]:

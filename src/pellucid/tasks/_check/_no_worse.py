@@ -25,7 +25,8 @@ class NoWorse(Expectation):
 
     Where both runs have numbers of the same single rows (answers right or wrong, answers that change, shares
     of attribution), their differences are taken row by row; else the intervals of both runs are set against
-    each other, which takes them to be independent and so is the wider.
+    each other, which takes them to be independent and so is the wider. The same network on the same rows has
+    no interval: it is compared exactly.
 
     Args:
         of: titles of other expectations in the file; left out, all of them.
@@ -101,7 +102,10 @@ class NoWorse(Expectation):
             why = "It is not in the approved run; approve anew." if old is None else new.note
             return missing(label, why), []
         sign = 1.0 if outcome.bound.side == "at least" else -1.0
-        if paired and new.each is not None and new.rows is not None and _same_rows(new.rows, old):
+        if paired and approved.model == seen.model:
+            # the same network on the same rows: what differs is no chance
+            value, ends, n, cases = sign * (new.value - old.value), (None, None), new.n, []
+        elif paired and new.each is not None and new.rows is not None and _same_rows(new.rows, old):
             assert old.each is not None
             apart = sign * (new.each.double() - old.each)
             value, ends, n = float(apart.mean()), mean_interval(apart, level, seen.compute.seed), len(apart)

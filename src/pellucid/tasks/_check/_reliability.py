@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import torch
 from torch import Tensor
 
 from pellucid._core import wilson
 
-DRAWS = 500
+DRAWS, PERFECT = 4000, 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,16 +37,14 @@ class Ece:
     """Expected calibration error.
 
     Args:
-        value: the plain error less its upward bias, at least 0.
-        low, high: basic bootstrap interval.
-        plain: the plain error.
-        perfect: mean plain error of perfect probabilities on as many rows.
+        value: the error.
+        low, high: its interval.
+        perfect: mean error of perfect probabilities on as many rows.
     """
 
     value: float
     low: float
     high: float
-    plain: float
     perfect: float
 
 
@@ -67,28 +66,34 @@ def reliability(sure: Tensor, hit: Tensor, bins: int, what: str) -> Reliability:
 
 
 def ece(sure: Tensor, hit: Tensor, bins: int, level: float, seed: int) -> Ece:
-    """Expected calibration error of probabilities ``[n]`` and outcomes ``[n]``, with its upward bias removed.
+    """Expected calibration error of probabilities ``[n]`` and outcomes ``[n]``, with a valid interval.
 
-    Formula: ``sum over bins of share of rows · |mean probability - frequency|``, bins of equal size. Drawing
-    rows anew moves it up by about as much as it already lies too high; the basic bootstrap interval
-    ``[2 v - q(1 - a/2), 2 v - q(a/2)]`` takes that off.
+    Formula: ``v = sum over bins of w · |probability - frequency|``, bins of equal size, ``w`` their share of
+    rows. With ``e`` the chance in the frequency of a bin, no true error lies further below ``v`` than
+    ``sum of w |e|``, nor further above than a sum of ``± w e`` whatever the signs. So the interval reaches
+    from ``v`` less a quantile of the first (drawn from binomials) to ``v + z · sd`` of the second. It is
+    never too narrow; its lower end is the more cautious, the larger the error is.
 
     Example:
         >>> p = torch.full((400,), 0.5, dtype=torch.float64)
         >>> hit = (torch.arange(400) % 2).double()
-        >>> round(ece(p, hit, 10, 0.95, 0).plain, 2)
+        >>> ece(p, hit, 10, 0.95, 0).value
         0.0
     """
     place, generator = _bins(sure, bins), torch.Generator().manual_seed(seed)
-    plain = float(_error((sure - hit)[None], place[None], bins))
-    n = len(sure)
-    rows = torch.randint(n, (DRAWS, n), generator=generator)
-    anew = _error((sure - hit)[rows], place[rows], bins)
-    perfect = (torch.rand(DRAWS, n, generator=generator, dtype=torch.float64) < sure).double()
-    chance = float(_error(sure - perfect, place.expand(DRAWS, n), bins).mean())
-    ends = torch.tensor([(1 + level) / 2, (1 - level) / 2], dtype=torch.float64)
-    low, high = (max(0.0, 2 * plain - float(q)) for q in anew.quantile(ends))
-    return Ece(max(0.0, 2 * plain - float(anew.mean())), low, high, plain, chance)
+    value = float(_error((sure - hit)[None], place[None], bins))
+    n, count = len(sure), min(bins, len(sure))
+    rows = place.bincount(minlength=count).double()
+    # a frequency of 0 or 1 has chance in it too
+    true = (torch.zeros(count, dtype=torch.float64).index_add_(0, place, hit) + 1) / (rows + 2)
+    drawn = torch.binomial(rows.expand(DRAWS, -1), true.expand(DRAWS, -1), generator=generator)
+    noise = (drawn - rows * true).abs().sum(1) / n
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    reach = z * float((rows * true * (1 - true)).sum().sqrt()) / n
+    perfect = (torch.rand(PERFECT, n, generator=generator, dtype=torch.float64) < sure).double()
+    chance = float(_error(sure - perfect, place.expand(PERFECT, n), bins).mean())
+    low = value - float(noise.quantile((1 + level) / 2))
+    return Ece(value, max(0.0, low), min(1.0, value + reach), chance)
 
 
 def _error(apart: Tensor, place: Tensor, bins: int) -> Tensor:
