@@ -10,8 +10,6 @@ from pellucid.networks._rules._pool import FEWEST, neighbours
 
 RIDGE = 5.0  # rows of average weight: keeps rules that hold in a handful from being taken for them
 BETTER = 1.0005  # times the gain from which a change counts as one
-    0.1  # a rule of c conditions must gain 1 + LONGER · (c - 1) times as much as one of a single condition
-)
 Floats = NDArray[np.float32]
 
 
