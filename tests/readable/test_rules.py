@@ -285,7 +285,7 @@ def test_the_figure_shows_what_is_computed(fitted):
     rules = fitted[0].rules_
     (figure,) = figures.figures_of(rules)
     assert len(figure.table.rows) == len(rules)
-    assert figure.alt.startswith(rules.summary()[0].replace("-", "−"))
+    assert figure.alt.startswith(rules.summary()[0])
     bars = [
         m["data"]["values"][0]
         for m in figure.chart["layer"]

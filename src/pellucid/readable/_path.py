@@ -58,7 +58,7 @@ def rule_path(
         raise InputError(f"budgets are numbers of rules from 1 on, got {list(budgets)}.")
     if not 2 <= folds <= int(np.bincount(answers).min()):
         raise InputError(
-            f"folds must be from 2 to {np.bincount(answers).min()}, the rows of the rarest class; got {folds}."
+            f"folds: from 2 to {np.bincount(answers).min()}, the rows of the rarest class, got {folds}."
         )
     found: list[list[tuple[int, int, float]]] = []
     parts = StratifiedKFold(folds, shuffle=True, random_state=settings.seed)

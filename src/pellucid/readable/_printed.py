@@ -75,6 +75,7 @@ def written_out(
         held_out,
         answer,
         name,
+        tuple(float((answers == c).double().mean()) for c in range(len(classes))) if len(answers) else (),
     )
 
 

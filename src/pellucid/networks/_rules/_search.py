@@ -29,11 +29,13 @@ from pellucid.networks._rules._teacher import FOLDS, Answers, soft_answers
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
 ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
+LONGER = 0.1  # what a further condition must be worth in a small table, where long rules follow chance
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
 SURE, MOST_CLEAN = (
     0.95,
     5000,
 )  # accuracy from which answers may be free of chance; rows up to which that is tried
+ROUNDS = 4  # times rules without exceptions are grown for rows that have none
 PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
 RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
 
@@ -119,19 +121,20 @@ def by_budget(
 def _clean(
     spec: TabularSpec, x: NDArray[np.float32], answers: Answers, shares: Numbers, settings: Settings
 ) -> bool:
-    """Whether rules without exceptions foretell unseen rows better than the stronger models: then the answers
-    have no chance in them, as in a puzzle, and are learned as they are."""
+    """Whether rules without exceptions foretell unseen rows at least as often as the stronger models.
+
+    Then the answers have no chance in them, as in a puzzle, and are learned as they are.
+    """
     from sklearn.model_selection import StratifiedKFold
 
     if shares.shape[1] != 2 or len(x) > MOST_CLEAN or (shares.argmax(1) == answers).mean() < SURE:
         return False
-    hard, told = np.eye(2)[answers], np.zeros_like(shares)
+    hard, told = np.eye(2)[answers], np.zeros_like(answers)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=settings.seed)
     for fitted, judged in folds.split(x, answers):
         found = Space(spec, x[fitted], hard[fitted], settings).covered(settings.rules)
-        told[judged] = found.shares(x[judged])
-    ours, theirs = (float(np.log(np.clip((hard * each).sum(1), 1e-9, 1)).mean()) for each in (told, shares))
-    return ours > theirs
+        told[judged] = found.shares(x[judged]).argmax(1)
+    return bool((told == answers).mean() >= (shares.argmax(1) == answers).mean())
 
 
 class Space:
@@ -147,6 +150,7 @@ class Space:
     ) -> None:
         self.chance = chance = np.random.default_rng(settings.seed)
         self.settings, self.shares = settings, shares
+        self.longer = LONGER if len(x) < ENOUGH else 0.0
         odds = np.clip(log_odds(shares), -CLIP, CLIP)
         self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=48 if len(x) >= ENOUGH else 32), x, odds)
         self.every = self.grid.of(x)
@@ -172,7 +176,9 @@ class Space:
     def summed(self, most: int) -> Found:
         """Rules that add up."""
         fit = Fit(self.odds, self.weight)
-        masks = self.masks[chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks)))]
+        masks = self.masks[
+            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), self.longer))
+        ]
         if len(self.every) >= ENOUGH and len(masks):
             masks = self._moved(fit, masks)
         masks = different(masks, self.bins, self.grid.full)
@@ -181,7 +187,7 @@ class Space:
 
     def _moved(self, fit: Fit, masks: Masks) -> Masks:
         most, whole = self.settings.conditions, self.grid.full
-        masks = refined(self.grid, fit, masks, self.bins, most, sweeps=4)
+        masks = refined(self.grid, fit, masks, self.bins, most, longer=self.longer, sweeps=4)
         if self.odds.shape[1] > 1:
             return masks
         for _ in range(RELINEARISED):
@@ -191,7 +197,9 @@ class Space:
             now = share_of(told)
             matters = np.maximum(entropy_weight(now), FLOOR)
             aimed = told + (self.near - now)[:, 1:] / matters[:, None]
-            masks = refined(self.grid, Fit(aimed, matters), masks, self.bins, most, sweeps=2)
+            masks = refined(
+                self.grid, Fit(aimed, matters), masks, self.bins, most, longer=self.longer, sweeps=2
+            )
         return masks
 
     def covered(self, most: int) -> Found:
@@ -199,18 +207,24 @@ class Space:
 
         Of the two classes the one of which fewer rows are left over, then the one that takes fewer rules.
         """
-        whole, answers = self.grid.full, self.shares[:, 1]
-        more = [
-            mask
-            for c in (0, 1)
-            for mask in grown(self.grid, self.every, answers == c, self.settings.conditions, self.chance)
-        ]
-        masks = different(np.concatenate([self.masks, *(m[None] for m in more)]), self.every, whole)
-        held, counts = fires(masks, self.every, whole), favour(self.grid.conditions(masks))
-        hits = held @ answers / np.maximum(held.sum(1), 1)
-        covers = [_cover(held, answers == c, np.flatnonzero(hits == c), counts, most) for c in (1, 0)]
-        _, _, best = min((left, len(found), found) for left, found in covers)
-        return self._found(masks[best], *head(held[best], self.shares, strength=PURE))
+        covers = [self._cover(self.shares[:, c] > 0.5, most) for c in (1, 0)]
+        _, masks = min(covers, key=lambda cover: (len(cover[0]), len(cover[1])))
+        held = fires(masks, self.every, self.grid.full)
+        return self._found(masks, *head(held, self.shares, strength=PURE))
+
+    def _cover(self, wanted: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int64], Masks]:
+        """Wanted rows that are left over, and the rules; more are grown from rows that no rule reaches."""
+        whole, masks, left = self.grid.full, self.masks, np.flatnonzero(wanted)
+        found: list[int] = []
+        for _ in range(ROUNDS):
+            more = grown(self.grid, self.every, wanted, left, self.settings.conditions, self.chance)
+            masks = different(np.concatenate([masks, *(m[None] for m in more)]), self.every, whole)
+            held = fires(masks, self.every, whole)
+            masks, held = (part[~(held & ~wanted).any(1)] for part in (masks, held))
+            left, found = _covering(held, wanted, favour(self.grid.conditions(masks), LONGER), most)
+            if not len(left):
+                break
+        return left, masks[found]
 
     def listed(self, most: int) -> Found:
         """Rules of which the first that holds decides."""
@@ -244,18 +258,18 @@ def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
     return row if bool((row > 0).all()) else None
 
 
-def _cover(
-    held: NDArray[np.bool_], wanted: NDArray[np.bool_], pure: NDArray[np.int64], counts: Floats, most: int
-) -> tuple[int, list[int]]:
-    """How many wanted rows are left over, and rules of ``pure``: each time the one with most new rows."""
+def _covering(
+    held: NDArray[np.bool_], wanted: NDArray[np.bool_], counts: Floats, most: int
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Wanted rows that are left over, and which rules: each time the one with most new rows."""
     left, found = wanted.copy(), list[int]()
-    while left.any() and len(found) < most and len(pure):
-        gain = held[np.ix_(pure, left)].sum(1) * counts[pure]
+    while left.any() and len(found) < most and len(held):
+        gain = held[:, left].sum(1) * counts
         if gain.max() <= 0:
             break
-        found.append(int(pure[gain.argmax()]))
+        found.append(int(gain.argmax()))
         left &= ~held[found[-1]]
-    return int(left.sum()), found
+    return np.flatnonzero(left), found
 
 
 def head(held: NDArray[np.bool_], shares: Numbers, *, strength: float = 1.0) -> tuple[Numbers, Numbers]:
