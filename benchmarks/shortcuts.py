@@ -131,7 +131,7 @@ def table(lines: list[dict[str, object]]) -> None:
             for kind in {a["kind"] for a in one["alarms"] if not _names(a, task) and not a["through"]}:  # pyright: ignore
                 more[kind] = more.get(kind, 0) + 1
         named = ", ".join(f"{kind} {count}" for kind, count in sorted(more.items())) or "–"
-        top = max((s[2], s[0]) for one in clean for s in one["strongest"][:1])  # pyright: ignore
+        top = max((s[2], s[0]) for one in clean for s in one["strongest"])  # pyright: ignore
         rows = sum(one["rows"] for one in mine) // len(mine)  # pyright: ignore
         cost = sum(one["searched"] for one in mine) / len(mine)  # pyright: ignore
         lives = f"{used}/{len(plants)}" if task != "copies" else "–"
