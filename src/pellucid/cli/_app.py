@@ -19,6 +19,7 @@ from pellucid.cli import (
     _inside,
     _layer,
     _report,
+    _shapes,
     _train,
 )
 from pellucid.cli._say import EXIT, exit_code, narrate
@@ -61,6 +62,7 @@ app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
 app.command("features")(_features.features)
 app.command("rules")(_inside.rules)
+app.command("shapes")(_shapes.shapes)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)

@@ -28,6 +28,7 @@ from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
+from pellucid.figures._shapes import shape_functions
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
 from pellucid.figures._space import space_map
@@ -99,6 +100,7 @@ __all__ = [
     "saliency",
     "save_all",
     "signed",
+    "shape_functions",
     "similarity",
     "sound",
     "space_map",

@@ -33,6 +33,7 @@ from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
+from pellucid.figures._shapes import shape_functions
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._space import space_map
@@ -219,6 +220,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
             feature_tiles(pictures),
             *([] if pictures.trust is None else [picture_trust(pictures)]),
         ],
+        "Shapes": lambda found: [shape_functions(found)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

@@ -1,5 +1,7 @@
 """Networks whose layers have readable names and whose architecture is data."""
 
+from pellucid.networks._additive import Additive
+from pellucid.networks._additive_for import additive
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._build import build, default_network
 from pellucid.networks._mobilenet import mobilenet_v2
@@ -11,6 +13,7 @@ from pellucid.networks._text import Reader, gru, text_cnn, transformer
 from pellucid.networks._topics import Topics
 
 __all__ = [
+    "Additive",
     "Architecture",
     "LogMel",
     "Plain",
@@ -20,6 +23,7 @@ __all__ = [
     "Rescale",
     "SpeechDetector",
     "Topics",
+    "additive",
     "build",
     "cnn",
     "default_network",

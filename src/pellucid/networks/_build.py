@@ -9,6 +9,7 @@ from types import MappingProxyType
 from pellucid._core import Dataset
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TextSpec
+from pellucid.networks._additive_for import additive, additive_for
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
@@ -28,11 +29,12 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "text_cnn": text_cnn,
         "transformer": transformer,
         "gru": gru,
+        "additive": additive,
     }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 # networks that are readable by design: by the name that users give, how one is made for a data set
-FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({})
+FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({"additive": additive_for})
 
 
 def build(architecture: Architecture) -> Network:
