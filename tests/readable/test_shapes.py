@@ -140,8 +140,7 @@ def test_bands_hold_the_truth_about_as_often_as_they_say():
         inner = np.abs(at) < 1.5
         truth = 2 * np.sin(at) - np.mean(2 * np.sin(x[:, 0]))
         held += (np.abs(values - truth) < 1.96 * error)[inner].tolist()
-    print("held", np.mean(held))
-    assert np.mean(held) > 0.8
+    assert np.mean(held) > 0.8, np.mean(held)
 
 
 def test_the_figure_says_what_it_shows(fitted):

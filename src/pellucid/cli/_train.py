@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pellucid._core import Dataset, Subject
 
 
-NETWORKS = "For texts: text-cnn, transformer or gru. Readable by design: additive."
+NETWORKS = "For texts: text-cnn, transformer or gru. Readable by design: additive, attention."
 
 
 class Front(StrEnum):

@@ -3,6 +3,7 @@
 from pellucid.networks._additive import Additive
 from pellucid.networks._additive_for import additive
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._attention_gate import AttentionGate, attention
 from pellucid.networks._build import build, default_network
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
@@ -15,6 +16,7 @@ from pellucid.networks._topics import Topics
 __all__ = [
     "Additive",
     "Architecture",
+    "AttentionGate",
     "LogMel",
     "Plain",
     "Readable",
@@ -24,6 +26,7 @@ __all__ = [
     "SpeechDetector",
     "Topics",
     "additive",
+    "attention",
     "build",
     "cnn",
     "default_network",

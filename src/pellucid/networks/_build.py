@@ -11,6 +11,7 @@ from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TextSpec
 from pellucid.networks._additive_for import additive, additive_for
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._attention_gate import attention, attention_for
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
 from pellucid.networks._readable import Readable
@@ -30,11 +31,14 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "transformer": transformer,
         "gru": gru,
         "additive": additive,
+        "attention": attention,
     }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 # networks that are readable by design: by the name that users give, how one is made for a data set
-FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({"additive": additive_for})
+FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType(
+    {"additive": additive_for, "attention": attention_for}
+)
 
 
 def build(architecture: Architecture) -> Network:

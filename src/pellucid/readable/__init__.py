@@ -1,6 +1,7 @@
 """Estimators in scikit-learn's manner around the networks that are readable by design."""
 
 from pellucid.readable._additive import AdditiveClassifier, AdditiveRegressor
+from pellucid.readable._attention import AttentionCertificate, AttentionClassifier, certify
 from pellucid.readable._encoding import Said, encode, fit_spec
 from pellucid.readable._estimator import ReadableClassifier, ReadableEstimator, ReadableRegressor
 from pellucid.readable._rounds import train_readable
@@ -11,6 +12,8 @@ from pellucid.readable._shapes import PairShape, Shape, Shapes, flatten, shapes_
 __all__ = [
     "AdditiveClassifier",
     "AdditiveRegressor",
+    "AttentionCertificate",
+    "AttentionClassifier",
     "PairShape",
     "RawRows",
     "ReadableClassifier",
@@ -20,6 +23,7 @@ __all__ = [
     "Shape",
     "Shapes",
     "array_rows",
+    "certify",
     "encode",
     "fit_spec",
     "flatten",

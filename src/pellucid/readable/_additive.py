@@ -82,8 +82,8 @@ class AdditiveClassifier(ReadableClassifier, _AdditiveEstimator):
     """A neural additive model of classes: ``log-odds = constant + Σ f(column) + Σ f(column, column)``.
 
     Args:
-        penalties: strengths of the pull to 0 that compete inside ``fit``: the strongest whose loss on rows
-            that members left out is within a standard error of the lowest is taken. One number means no choice.
+        penalties: strengths of the pull to 0 that compete inside ``fit``: taken is the strongest whose loss
+            on rows that members left out is within a standard error of the lowest. One means no choice.
         pairs: most pairs of columns; one is added only where a test on what single columns leave says so.
         members: for the bands; each learns from its own 85 % of the rows.
         knots, epochs: ``None`` follows the number of rows.
