@@ -21,7 +21,7 @@ _Z = 1.96
 def shape_functions(found: Shapes) -> Figure:
     """What each column adds to the answer, in its unit, the largest first.
 
-    One scale for all panels, so that heights compare. The band is what ``found.band`` says; the strip below is
+    One scale for all panels, so heights compare. The band is what ``found.band`` says; the strip below is
     the share of training rows. Columns beyond the twelve largest stand in the table.
 
     Args:

@@ -13,7 +13,7 @@ from pellucid.networks._shape_nets import placed
 MOST_LEVELS = 16  # categories with more levels do not join pairs: their cells hold too few rows
 CANDIDATES = 12  # only the columns with the largest effects of their own are looked at (heredity)
 BINS = 4  # of a number in the test
-SURE = 0.01  # chance of adding any pair where there is none, over all that are tested
+SURE = 0.05  # chance of adding any pair where there is none, over all that are tested
 
 
 class Cells(nn.Module):
@@ -93,8 +93,8 @@ def screened(
     """Pairs whose cells explain what the single columns leave, the surest first.
 
     A score test for each pair: residuals are summed in the cells of a coarse grid, what rows and columns of
-    the grid explain is taken away, the rest is χ² where there is no interaction. Kept where p times the number
-    of pairs tested is at most 1 %.
+    the grid explain is taken away, the rest is χ² where there is no interaction. Kept where p times the
+    number of pairs tested is at most 5 %.
 
     Args:
         x: training rows ``[N, D]``.

@@ -51,7 +51,7 @@ class Shape:
 class PairShape:
     """What two columns add together, beyond what each adds: ``values[i][j]`` at state i and j.
 
-    States of a number are its coarse knots (between them values run straight) and, last, "missing"; those of a
+    States of a number are its coarse knots (between them values run straight) and, last, "missing"; of a
     category are its levels.
     """
 
