@@ -23,6 +23,7 @@ from pellucid.cli import (
     _inside,
     _layer,
     _report,
+    _shapes,
     _shortcuts,
     _train,
 )
@@ -75,6 +76,7 @@ app.command("anchor")(_decision.anchor)
 app.command("reasons")(_decision.reasons)
 app.command("nearest")(_decision.nearest)
 app.command("decision")(_decision.decision)
+app.command("shapes")(_shapes.shapes)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)

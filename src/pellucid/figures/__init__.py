@@ -42,6 +42,7 @@ from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes, reason_words
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
+from pellucid.figures._shapes import shape_functions
 from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
@@ -131,6 +132,7 @@ __all__ = [
     "signed",
     "semifactual",
     "shortcuts",
+    "shape_functions",
     "similarity",
     "sound",
     "space_map",

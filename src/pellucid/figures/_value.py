@@ -39,6 +39,7 @@ from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
+from pellucid.figures._shapes import shape_functions
 from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
@@ -242,6 +243,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Anchor": lambda found: [anchor(found)],
         "ReasonCodes": lambda found: [reason_codes(found)],
         "Counterfactuals": _of_counterfactuals,
+        "Shapes": lambda found: [shape_functions(found)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "WeightedRules": lambda rules: [weighted_rules(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
