@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "pellucid"
 LAYERS = {
     "errors": 0,
     "_version": 0,
+    "_visible": 0,
     "_core": 1,
     "inputs": 2,
     "data": 3,

@@ -43,6 +43,7 @@ def calibration(
     """
     from pellucid import figures, tasks
     from pellucid._core import Compute
+    from pellucid._core._store import write_bytes
 
     began = time.perf_counter()
     found: list[Calibration] = []
@@ -57,13 +58,12 @@ def calibration(
         compute=Compute(batch_size=batch_size, seed=seed),
     ):
         found.append(one)
+        if out is not None:  # what is done is kept, should the rest be stopped
+            write_bytes(_page(found).encode(), out)
         if not as_json:
             for each in figures.figures_of(one):
                 show(figures.text(each))
     if out is not None:
-        from pellucid._core._store import write_bytes
-
-        write_bytes(_page(found).encode(), out)
         narrate(f"Tables written to {out}")
     if as_json:
         inputs = {"model": model, "network": network, "rows": rows, "networks": networks, "fill": fill}

@@ -1,5 +1,6 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
+from pellucid.figures._anchor import anchor, anchor_words
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
@@ -12,6 +13,7 @@ from pellucid.figures._check import (
     check_text,
     reliability,
 )
+from pellucid.figures._compare import comparison
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
 from pellucid.figures._counterfactual import counterfactual, counterfactual_words, semifactual
@@ -31,13 +33,16 @@ from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
+from pellucid.figures._nearest import nearest
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
+from pellucid.figures._reason_codes import reason_codes, reason_words
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
+from pellucid.figures._shapes import shape_functions
 from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
@@ -63,6 +68,8 @@ __all__ = [
     "Table",
     "Theme",
     "Word",
+    "anchor",
+    "anchor_words",
     "attribution_patches",
     "audit",
     "bars",
@@ -75,6 +82,7 @@ __all__ = [
     "check_table",
     "check_text",
     "co_activation",
+    "comparison",
     "concepts",
     "confusion",
     "counted",
@@ -106,6 +114,7 @@ __all__ = [
     "look",
     "measured",
     "mimebundle",
+    "nearest",
     "number",
     "partial_dependence",
     "patching",
@@ -114,6 +123,8 @@ __all__ = [
     "picture_trust",
     "probes",
     "reliability",
+    "reason_codes",
+    "reason_words",
     "rule_text",
     "rules_table",
     "saliency",
@@ -121,6 +132,7 @@ __all__ = [
     "signed",
     "semifactual",
     "shortcuts",
+    "shape_functions",
     "similarity",
     "sound",
     "space_map",

@@ -198,11 +198,16 @@ def _cells(each: Outcome) -> tuple[str, str, str, int | None]:
     line = each.line
     if line is None:
         return "–", "", _limit(each.bound), None
-    return _value(line.value, each.bound), _ends(line, each.bound), _limit(each.bound), line.n
+    return *_number(line, each.bound), _limit(each.bound, line), line.n
 
 
-def _limit(bound: Bound) -> str:
-    return f"{'≥' if bound.side == 'at least' else '≤'} {_value(bound.limit, bound)}"
+def _own(line: Line | None, bound: Bound) -> float:
+    """What a number is held against."""
+    return bound.limit if line is None or line.limit is None else line.limit
+
+
+def _limit(bound: Bound, line: Line | None = None) -> str:
+    return f"{'≥' if bound.side == 'at least' else '≤'} {_value(_own(line, bound), bound)}"
 
 
 def _value(value: float | None, bound: Bound) -> str:
@@ -221,7 +226,7 @@ def _ends(line: Line, bound: Bound) -> str:
 
 def _measured(line: Line, bound: Bound) -> str:
     shown = f"{_value(line.value, bound)} {_ends(line, bound)}".strip()
-    return f"{shown}, wanted {_limit(bound)}, {counted(line.n, 'row')}"
+    return f"{shown}, wanted {_limit(bound, line)}, {counted(line.n, 'row')}"
 
 
 def _control(line: Line, bound: Bound) -> tuple[str, str]:
@@ -236,7 +241,7 @@ def _spoken(line: Line, bound: Bound) -> str:
 
 def _domain(lines: Sequence[Line], bound: Bound) -> tuple[float, float]:
     """What the scale reaches over: every interval and the bound, with some room."""
-    ends = [bound.limit]
+    ends = [_own(each, bound) for each in lines] or [bound.limit]
     for each in lines:
         ends += [part for part in (each.value, each.low, each.high, each.control) if part is not None]
     low, high = min(ends), max(ends)
@@ -259,7 +264,7 @@ def _bar(line: Line, bound: Bound, low: float, high: float) -> str:
     if line.low is not None and line.high is not None:
         for k in range(at(line.low), at(line.high) + 1):
             cells[k] = "━"
-    cells[at(bound.limit)] = "┃"
+    cells[at(_own(line, bound))] = "┃"
     cells[at(line.value)] = "●" if cells[at(line.value)] != "┃" else "◆"
     return "".join(cells)
 
@@ -273,6 +278,7 @@ def _forest(lines: Sequence[Line], bound: Bound, width: int) -> Spec:
         ends = {"low": each.value if each.low is None else each.low}
         ends["high"] = each.value if each.high is None else each.high
         row = {"row": i, "name": each.label, "value": each.value, "colour": look(each.word).colour}
+        row["limit"] = each.limit
         values.append({**row, **ends, "shown": shown, "control": each.control})
         marks += sign(-16, STEP * i + STEP / 2 - 5.5, each.word)
         marks.append(text(-26, STEP * i + STEP / 2 - 6, each.label, align="right", limit=230))
@@ -306,5 +312,10 @@ def _forest(lines: Sequence[Line], bound: Bound, width: int) -> Spec:
         "mark": {"type": "point", "shape": "diamond", "size": 60, "filled": False, "color": THEME.muted},
         "encoding": {"x": {**x, "field": "control"}, "y": y},
     }
-    layers = [shade, limit, controls, ends_, dots, *marks]
+    ticks: Spec = {
+        "mark": {"type": "tick", "thickness": 1.6, "size": STEP - 8, "color": THEME.ink, "opacity": 1},
+        "encoding": {"x": {**x, "field": "limit"}, "y": y},
+    }
+    apart = any(each.limit is not None for each in lines)
+    layers = [*([ticks] if apart else [shade, limit]), controls, ends_, dots, *marks]
     return {"width": width, "height": STEP * len(lines), "data": {"values": values}, "layer": layers}

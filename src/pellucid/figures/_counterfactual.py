@@ -93,7 +93,7 @@ def counterfactual_words(found: Counterfactuals, *, row: int = 0) -> str:
     more = len(case.found) - 1
     return (
         f"{now} It would be {first.answer}{_share(found, first.value)} with "
-        f"{counted(len(first.changes), 'change')}: {first}. {_ordinary(first).capitalize()}. "
+        f"{counted(len(first.changes), 'change')}: {first}. {_ordinary(first)}. "
         f"{_held(case, first)}" + (f" {counted(more, 'other way', 'other ways')} below." if more else "")
     ).strip()
 
@@ -117,19 +117,17 @@ def _sure(found: Counterfactuals, each: Alternative) -> str:
 
 
 def _ordinary(each: Alternative) -> str:
-    strange = percent(1 - each.plausibility)
-    if each.plausibility >= 0.5:
-        return f"as ordinary a row as most: {percent(each.plausibility)} of real rows are as far from others"
-    return f"stranger than {strange} of real rows"
+    return f"{percent(each.plausibility, 0)} of real rows are at least as unusual"
 
 
 def _held(case: Counterfactual, each: Alternative) -> str:
     if each.holds is None:
         return ""
     ends = interval(each.holds_low, each.holds_high)
+    fails = "Do not rely on it: only " if 2 * each.holds < case.refits else ""
     return (
-        f"{each.holds} of {case.refits} networks trained anew agree {ends}; {case.steady} of {case.refits} "
-        "give the unchanged row its present answer."
+        f"{fails}{each.holds} of {case.refits} networks trained anew agree {ends}; {case.steady} of "
+        f"{case.refits} give the unchanged row its present answer."
     )
 
 
@@ -161,10 +159,8 @@ def _blocks(shown: Sequence[Alternative], heads: Sequence[str], *, one_a_block: 
 
 def _change(change: Change, top: float) -> tuple[list[Spec], float]:
     """One column: its name, and the way from what it is to what it would be."""
-    names = textwrap.wrap(change.column.replace("_", "_\u200b"), 24)[:2]
-    marks = [
-        text(0, top + LINE * i, name.replace("\u200b", ""), limit=NAME - 8) for i, name in enumerate(names)
-    ]
+    names = textwrap.wrap(change.column.replace("_", " "), 25)[:3]
+    marks = [text(0, top + LINE * i, name, limit=NAME - 8) for i, name in enumerate(names)]
     if change.rank_before is None or change.rank_after is None:
         told = textwrap.wrap(change.said_before, LETTERS) + [
             f"→ {words}" if i == 0 else f"   {words}"
@@ -173,7 +169,7 @@ def _change(change: Change, top: float) -> tuple[list[Spec], float]:
         for i, words in enumerate(told):
             after = i >= len(textwrap.wrap(change.said_before, LETTERS))
             marks.append(text(NAME, top + LINE * i, words, bold=after, faint=not after))
-        return marks, top + max(STEP - 4, LINE * len(told) + 8)
+        return marks, top + max(STEP - 4, LINE * max(len(told), len(names)) + 8)
     first, second = (NAME + TRACK * share for share in (change.rank_before, change.rank_after))
     level = top + 22
     marks += [
@@ -183,7 +179,7 @@ def _change(change: Change, top: float) -> tuple[list[Spec], float]:
         *_dot(second, level, hollow=False),
     ]
     marks.append(text(NAME, top, f"{change.said_before} → {change.said_after}", bold=True, limit=TRACK + 8))
-    return marks, top + STEP
+    return marks, top + max(STEP, LINE * len(names) + 8)
 
 
 def _dot(x: float, y: float, *, hollow: bool) -> list[Spec]:

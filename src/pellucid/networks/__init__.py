@@ -1,6 +1,9 @@
 """Networks whose layers have readable names and whose architecture is data."""
 
+from pellucid.networks._additive import Additive
+from pellucid.networks._additive_for import additive
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._attention_gate import AttentionGate, attention
 from pellucid.networks._build import build, default_network
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
@@ -13,7 +16,9 @@ from pellucid.networks._topics import Topics
 from pellucid.networks._vision import vit
 
 __all__ = [
+    "Additive",
     "Architecture",
+    "AttentionGate",
     "LogMel",
     "Plain",
     "Readable",
@@ -23,6 +28,8 @@ __all__ = [
     "RuleNetwork",
     "SpeechDetector",
     "Topics",
+    "additive",
+    "attention",
     "build",
     "cnn",
     "default_network",

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from pellucid._core import Dataset
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TextSpec
+from pellucid.networks._additive_for import additive, additive_for
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._attention_gate import attention, attention_for
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
 from pellucid.networks._readable import Readable
@@ -32,11 +34,15 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "gru": gru,
         "vit": vit,
         "rule_network": rule_network,
+        "additive": additive,
+        "attention": attention,
     }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 # networks that are readable by design: by the name that users give, how one is made for a data set
-FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType({"rules": rules_for})
+FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType(
+    {"additive": additive_for, "attention": attention_for, "rules": rules_for}
+)
 
 
 def build(architecture: Architecture) -> Network:

@@ -17,7 +17,7 @@ from pellucid.networks._architecture import Architecture
 from pellucid.networks._parts import positive
 from pellucid.networks._readable import Readable, Recipe
 from pellucid.networks._rules._grid import Literal, fit_grid
-from pellucid.networks._rules._search import Found, Settings, search, shares_of
+from pellucid.networks._rules._search import Found, Settings, search
 
 POINTS = 100  # weights are whole hundredths: sums are exact, and what is printed is what is computed
 WIDTH, BANK = 32, 16  # rules that are learned by gradient, cut points of each number that they choose from
@@ -148,8 +148,7 @@ class RuleNetwork(Readable):
     def advance(self, dataset: Dataset) -> bool:
         """Choose the rules that stay, learned ones and others, and fit their weights anew."""
         spec, x, answers = _table(dataset)
-        shares = shares_of(x.astype(np.float64), answers, len(dataset.classes), self.settings)
-        self.become(search(spec, x, shares, self.settings, self.bits()))
+        self.become(search(spec, x, answers, len(dataset.classes), self.settings, self.bits()))
         return False
 
     def bits(self) -> tuple[tuple[Literal, ...], ...]:

@@ -50,7 +50,8 @@ def written_out(
     outputs, width = network.weights.weight.shape[0], spec.width
     if outputs != len(classes) or (inputs.ndim, inputs.shape[-1]) != (2, width):
         raise InputError(
-            f"Expected {outputs} classes and rows of {width} slots, got {len(classes)} and {list(inputs.shape)}."
+            f"Expected {outputs} classes and rows of {width} slots, got {len(classes)} and "
+            f"{list(inputs.shape)}."
         )
     held = _held(network, inputs)
     members = (network.rules.membership > 0.5).tolist()
@@ -74,6 +75,7 @@ def written_out(
         held_out,
         answer,
         name,
+        tuple(float((answers == c).double().mean()) for c in range(len(classes))) if len(answers) else (),
     )
 
 
@@ -106,8 +108,8 @@ def conditions_of(spec: TabularSpec, bits: Sequence[Bit]) -> tuple[Condition, ..
     """Bits that must all be 1, as conditions; at most one of each kind for a column.
 
     Example:
-        >>> age, home = Column("age", "years", mean=40, std=10), Column("home", levels=("own", "rent", "free"))
-        >>> spec = TabularSpec((age, home))
+        >>> home = Column("home", levels=("own", "rent", "free"))
+        >>> spec = TabularSpec((Column("age", "years", mean=40, std=10), home))
         >>> [str(c) for c in conditions_of(spec, [(0, 1.0, True), (0, 0.5, True), (2, 0.5, False)])]
         ['age > 50 years', 'home is not rent']
     """

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from sklearn.utils.validation import check_is_fitted
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor
 
 from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.networks import Readable, RuleNetwork, rules_for
+from pellucid.networks._rules._search import Settings
 from pellucid.readable._encoding import Said, encode
 from pellucid.readable._estimator import ReadableClassifier
+from pellucid.readable._path import Budget, rule_path
 from pellucid.readable._printed import written_out
 from pellucid.readable._rows import RawRows
 from pellucid.rules import Decision, WeightedRules
@@ -51,7 +55,8 @@ class RuleClassifier(ReadableClassifier):
 
     Limits:
         Rules that are alike can stand for each other: another draw of the rows gives other rules with much
-        the same answers. A weight is what a rule adds beside the others, not its effect alone, and never a cause.
+        the same answers. A weight is what a rule adds beside the others, not its effect alone, and never a
+        cause.
 
     Source:
         Gradient grafting: Wang et al., "Scalable rule-based representation learning", NeurIPS 2021. Rules
@@ -128,6 +133,29 @@ class RuleClassifier(ReadableClassifier):
         return written_out(
             network, self.spec_, self._labels(), self._encoded(X), answers, held_out=True, answer=answer
         )
+
+    def path(
+        self, X: object, y: object, *, budgets: Sequence[int] = (1, 2, 3, 5, 8, 12, 20), folds: int = 5
+    ) -> tuple[Budget, ...]:
+        """What rules of each budget reach in held-out folds, with the settings of this estimator.
+
+        Nothing is fitted here: pick a budget, give it as ``max_rules``, and fit.
+
+        Args:
+            X: raw rows.
+            y: their classes.
+            budgets: numbers of rules.
+            folds: parts that are held out one after the other.
+
+        Cost:
+            As ``folds`` fits; further budgets cost little.
+        """
+        trial = clone(self)
+        rows = trial._read(X, fitting=True)
+        answers = np.unique(column_or_1d(y, warn=True), return_inverse=True)[1].astype(np.int64)
+        seed = 0 if self.random_state is None else int(self.random_state)
+        settings = Settings(max(budgets, default=1), self.max_conditions, self.ordered, self.soft, seed)
+        return rule_path(rows, trial._said(), answers, settings, budgets=budgets, folds=folds)
 
     def explain(self, X: object) -> list[Decision]:
         """For each raw row: which rules held, what each added, and the sum."""

@@ -2,6 +2,7 @@
 
 from pellucid.report._audit_page import audit_page
 from pellucid.report._check_page import check_page
+from pellucid.report._compare_page import compare_page
 from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
@@ -9,7 +10,13 @@ from pellucid.report._findings import Finding, findings
 from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
-from pellucid.report._recourse import recourse_html, recourse_page
+from pellucid.report._recourse import (
+    decision_figures,
+    decision_html,
+    decision_page,
+    recourse_html,
+    recourse_page,
+)
 from pellucid.report._report import dossier, report
 from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
@@ -24,6 +31,10 @@ __all__ = [
     "Slice",
     "audit_page",
     "check_page",
+    "decision_figures",
+    "decision_html",
+    "decision_page",
+    "compare_page",
     "depth_page",
     "dossier",
     "estimate_report",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from pellucid._core._store import write_bytes
+from pellucid._visible import escaped as escape
 from pellucid.evidence import Audit, Shortcuts
 from pellucid.figures import figures_of
 from pellucid.report._audit_section import LIMITS

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from pellucid._core import Explanation
+from pellucid._visible import escaped as escape
 from pellucid.figures import cards_html, counted, explanations, number, percent, picture, words
 from pellucid.figures._saliency import saliency
 from pellucid.figures._words import picture_like

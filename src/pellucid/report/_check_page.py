@@ -87,16 +87,19 @@ def _overview(found: Checked, ranked: Sequence[Outcome], links: dict[int, str]) 
 
 def _told(outcome: Outcome, anchor: str, found: Checked) -> str:
     """One expectation: its numbers, the picture behind them, the rows."""
-    heading = f'<h3 id="{anchor}">{word(outcome.word)} {escape(outcome.name)}</h3>'
+    heading = f'<h3 id="{anchor}">{word(outcome.word)}: {escape(outcome.name)}</h3>'
     demand = (
         "" if outcome.name == outcome.expected else paragraph(f"Expected: {outcome.expected}.", css="soft")
     )
     first = figures.check_outcome(outcome)
     told = heading + demand + paragraph(_spoken(outcome)) + first.html(heading=False)
     behind = "".join(each.html() for value in outcome.shown for each in figures.figures_of(value))
+    cases = _rows(outcome, found.spec)
     if outcome.word == "passed":
         behind = unfold("What lies behind it", behind) if behind else ""
-    return f'<article class="one">{told}{behind}{_rows(outcome, found.spec)}</article>'
+    elif outcome.word == "undecided":
+        cases = unfold(f"{counted(len(outcome.rows), 'row')} to look at", cases) if cases else ""
+    return f'<article class="one">{told}{behind}{cases}</article>'
 
 
 def _spoken(outcome: Outcome) -> str:

@@ -11,6 +11,7 @@ from pellucid.figures import counted
 from pellucid.report._html import items, paragraph, unfold
 from pellucid.report._leaf import Part, leaf, told, written
 from pellucid.rules import Counterfactuals
+from pellucid.tasks import Decision
 
 LIMITS = (
     "It says what the network would answer to another row, not what a change would cause.",
@@ -79,3 +80,90 @@ def _constraints(found: Counterfactuals) -> str:
     said = found.constraints.words()
     rules = items(map(escape, said)) if said else paragraph("Nothing was said: every column counts as free.")
     return rules + "<h3>What this does not say</h3>" + items(map(escape, LIMITS))
+
+
+def decision_figures(found: Decision) -> list[figures.Figure]:
+    """All figures of one decision, in the order of the page."""
+    return [figure for part in _drawn(found) for figure in part[1]]
+
+
+def decision_html(found: Decision) -> str:
+    """One decision as a section of a page: each part in words, with its picture and its test."""
+    return "".join(
+        f"<h3>{escape(title)}</h3>" + "".join(told(figure, heading=False) for figure in drawn)
+        for title, drawn in _drawn(found)
+        if drawn
+    )
+
+
+def decision_page(found: Decision, path: str | Path) -> Path:
+    """Write the walk through one decision into one HTML file that needs no network and no JavaScript.
+
+    Args:
+        found: from :func:`pellucid.tasks.decision`.
+        path: where to write; an earlier file stays until the new one is complete.
+
+    Returns:
+        The path.
+
+    Raises:
+        StoreError: if the file cannot be written.
+
+    Example:
+        >>> decision_page.__name__
+        'decision_page'
+    """
+    parts = [
+        Part(f"part-{i}", title, title.lower(), "".join(told(each, heading=i == 2) for each in drawn))
+        for i, (title, drawn) in enumerate(_drawn(found))
+        if drawn
+    ]
+    parts.append(Part("limits", "What this does not say", "limits", items(map(escape, LIMITS))))
+    over = f"{found.name} · {found.row}"
+    page = leaf(over, _answer(found), _walk(found), parts, notes=found.notes, facts=())
+    return written(page, path)
+
+
+def _drawn(found: Decision) -> list[tuple[str, list[figures.Figure]]]:
+    reasons = [] if found.reasons is None else [figures.reason_codes(found.reasons)]
+    held = [] if found.anchor is None else [figures.anchor(found.anchor)]
+    recourse: list[figures.Figure] = []
+    if found.recourse is not None:
+        even = figures.semifactual(found.recourse)
+        recourse = [figures.counterfactual(found.recourse), *([] if even is None else [even])]
+    near = [] if found.near is None else [figures.nearest(found.near, found.data)]
+    return [
+        ("Why: principal reasons", reasons),
+        ("What holds it", held),
+        ("What would change it", recourse),
+        ("Its like among real rows", near),
+    ]
+
+
+def _answer(found: Decision) -> str:
+    if found.recourse is not None:
+        case = found.recourse[0]
+        return f"{case.answer} ({case.value:.0%} sure)" if found.recourse.classes else case.answer
+    return found.anchor.answer if found.anchor is not None else "One decision"
+
+
+def _walk(found: Decision) -> str:
+    """The shortest account, each claim with its number; the pictures and tests stand below."""
+    said: list[str] = []
+    if found.reasons is not None and found.reasons.reasons:
+        first = found.reasons.reasons[0]
+        held = (
+            "" if first.named is None else f" (named by {first.named} of {found.reasons.refits} refits too)"
+        )
+        said.append(f"First reason: {first.column}{held}.")
+    if found.recourse is not None:
+        case = found.recourse[0]
+        if case.found:
+            best = case.found[0]
+            held = "" if best.holds is None else f", and {best.holds} of {case.refits} refits agree"
+            said.append(f"It would be {best.answer} with {best}{held}.")
+        else:
+            said.append(f"No allowed change gives {case.wanted}.")
+    if found.anchor is not None and found.anchor.reached:
+        said.append(f"The anchor below holds it in at least {found.anchor.precision_low:.0%} of draws.")
+    return " ".join(said)

@@ -47,9 +47,8 @@ def python_source(found: WeightedRules, name: str) -> str:
     for k, rule in enumerate(found.rules):
         start = "elif" if found.ordered and k else "if"
         lines.append(f"    {start} {tested(rule.conditions, by_name, variables) or 'True'}:")
-        lines += [
-            f"        scores[{c}] += {_points(weight)}" for c, weight in enumerate(rule.weights) if _points(weight)
-        ] or ["        pass"]  # fmt: skip
+        added = [(c, _points(weight)) for c, weight in enumerate(rule.weights) if _points(weight)]
+        lines += [f"        scores[{c}] += {points}" for c, points in added] or ["        pass"]
     pairs = ", ".join(f"{c!r}: scores[{k}] / 100" for k, c in enumerate(found.classes))
     lines.append(f"    return {{{pairs}}}")
     return "\n".join(lines) + "\n"
@@ -60,14 +59,17 @@ def sql_source(found: WeightedRules, table: str) -> str:
     by_name = {column.name: column for column in _asked(found)}
     tests = [" AND ".join(_sql(c, by_name[c.column]) for c in r.conditions) or "1 = 1" for r in found.rules]
     scores = [_sql_score(found, tests, c) for c in range(len(found.classes))]
-    named = ",\n".join(f"  {score} AS {_name(f'score {k}')}" for k, score in enumerate(scores))
+    names = [_name(f"score {c}") for c in range(len(scores))]
+    named = ",\n".join(f"  {score} AS {name}" for score, name in zip(scores, names, strict=True))
+    # the first of the highest: at least as high as all after it
     best = " ".join(
-        "WHEN " + " AND ".join(f"{_name(f'score {k}')} >= {_name(f'score {j}')}" for j in range(k + 1, len(scores)))
-        + f" THEN {_text(found.classes[k])}"
-        for k in range(len(scores) - 1)
-    )  # fmt: skip
-    answer = f"CASE {best} ELSE {_text(found.classes[-1])} END"
-    return f"SELECT scored.*, {answer} AS {_name('answer')}\nFROM (SELECT source.*,\n{named}\n  FROM {_name(table)} AS source) AS scored;\n"
+        f"WHEN {' AND '.join(f'{names[k]} >= {other}' for other in names[k + 1 :])} "
+        f"THEN {_text(found.classes[k])}"
+        for k in range(len(names) - 1)
+    )
+    answer = f"CASE {best} ELSE {_text(found.classes[-1])} END AS {_name('answer')}"
+    source = f"SELECT source.*,\n{named}\n  FROM {_name(table)} AS source"
+    return f"SELECT scored.*, {answer}\nFROM ({source}) AS scored;\n"
 
 
 def _sql_score(found: WeightedRules, tests: list[str], c: int) -> str:

@@ -1,11 +1,15 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._anchor import anchor
 from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
 from pellucid.tasks._check import check
+from pellucid.tasks._compare import compare
+from pellucid.tasks._compared import Answers, Comparison, Difference, FollowedRule, Reasons
 from pellucid.tasks._concepts import concepts
 from pellucid.tasks._counterfactual import counterfactual
+from pellucid.tasks._decision import Decision, decision
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
@@ -31,14 +35,16 @@ from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._leaderboard import estimate_leaderboard, truth_leaderboard
+from pellucid.tasks._nearest import nearest
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
+from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import rules
+from pellucid.tasks._rules import own_rules, rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
@@ -57,6 +63,8 @@ __all__ = [
     "estimate_audit",
     "estimate_features",
     "estimate_leaderboard",
+    "Decision",
+    "decision",
     "DictionaryPage",
     "FeaturePage",
     "Guests",
@@ -67,10 +75,17 @@ __all__ = [
     "UnitPage",
     "answers_of",
     "audit",
+    "Answers",
+    "Comparison",
+    "Difference",
+    "FollowedRule",
+    "Reasons",
+    "compare",
     "best_method",
     "calibration",
     "check",
     "class_objective",
+    "anchor",
     "asked_rows",
     "concepts",
     "counterfactual",
@@ -98,14 +113,17 @@ __all__ = [
     "method_named",
     "methods",
     "mobilenet",
+    "nearest",
     "network_for",
     "open",
     "open_run",
     "own_photographs",
     "own_recordings",
     "own_sentences",
+    "own_rules",
     "parsed_types",
     "performance",
+    "reason_codes",
     "refits",
     "rows_named",
     "rules",

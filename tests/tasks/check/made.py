@@ -5,7 +5,7 @@ from torch import nn
 
 import pellucid
 from pellucid._core import Dataset
-from pellucid.inputs import Column, TabularSpec
+from pellucid.inputs import Column, ImageSpec, TabularSpec
 
 SPEC = TabularSpec(
     (
@@ -47,3 +47,18 @@ def of(network, data):
 def only(subject, expectation, **more):
     (outcome,) = pellucid.check(subject, [expectation], **more).outcomes
     return outcome
+
+
+class Corner(nn.Module):
+    """Answers by the brightness of the upper left pixel alone."""
+
+    def forward(self, x):
+        score = 20 * (x[:, 0, 0, 0] - 0.5)
+        return torch.stack([-score, score], 1) / 2
+
+
+def pictures():
+    x = torch.rand(120, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    spec = ImageSpec(size=(6, 6))
+    y = (x[:, 0, 0, 0] > 0.5).long()
+    return Dataset("spots", x, y, spec, ("dark", "light"), torch.full((120,), 2, dtype=torch.int8))

@@ -8,10 +8,10 @@ import pellucid
 from pellucid import expect
 from pellucid._core import Dataset, wilson
 from pellucid.errors import InputError
-from pellucid.inputs import AudioSpec, ImageSpec, TextSpec
+from pellucid.inputs import AudioSpec, TextSpec
 from pellucid.inputs._tokenizer import WordTokenizer
 from pellucid.tasks._check._swap import _elsewhere
-from tasks.check.made import of, only, people, scorer
+from tasks.check.made import Corner, of, only, people, pictures, scorer
 
 GRADIENT = ("input_x_gradient",)
 
@@ -151,21 +151,6 @@ def test_regression_says_what_counts_as_a_change(data):
     assert only(subject, expect.Swap("sex", 0.01, more_than=4.9)).line.value == 1.0
     assert only(subject, expect.Swap("sex", 0.01, more_than=5.1)).line.value == 0.0
     assert only(subject, expect.Monotone("income", "up")).word == "passed"
-
-
-class Corner(nn.Module):
-    """Answers by the brightness of the upper left pixel alone."""
-
-    def forward(self, x):
-        score = 20 * (x[:, 0, 0, 0] - 0.5)
-        return torch.stack([-score, score], 1) / 2
-
-
-def pictures():
-    x = torch.rand(120, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    spec = ImageSpec(size=(6, 6))
-    y = (x[:, 0, 0, 0] > 0.5).long()
-    return Dataset("spots", x, y, spec, ("dark", "light"), torch.full((120,), 2, dtype=torch.int8))
 
 
 def test_regions_and_borders_of_pictures():

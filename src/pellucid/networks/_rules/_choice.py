@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pellucid.networks._rules._grid import Bins, Grid, Masks, Numbers, fires
 from pellucid.networks._rules._pool import FEWEST, neighbours
 
-RIDGE = 1.0  # keeps rules that hold in a handful of rows from being taken for them
+RIDGE = 5.0  # rows of average weight: keeps rules that hold in a handful from being taken for them
 BETTER = 1.0005  # times the gain from which a change counts as one
 Floats = NDArray[np.float32]
 
@@ -23,6 +23,7 @@ class Fit:
 
     def __init__(self, odds: Numbers, weight: Numbers) -> None:
         self.root = np.sqrt(weight).astype(np.float32)
+        self.ridge = RIDGE * float(weight.mean())
         self.target = (odds * self.root[:, None]).astype(np.float32)
 
     def column(self, held: NDArray[np.bool_]) -> Floats:
@@ -37,15 +38,22 @@ class Fit:
         own = (columns**2).sum(1)
         free = own - ((columns @ basis) ** 2).sum(1)
         told = ((columns @ left) ** 2).sum(1)
-        return np.where(free > 1e-4 * own + 1e-9, told / (np.maximum(free, 0) + RIDGE), 0).astype(np.float32)
+        return np.where(free > 1e-4 * own + 1e-9, told / (np.maximum(free, 0) + self.ridge), 0).astype(
+            np.float32
+        )
 
 
-def chosen(fit: Fit, columns: Floats, most: int, *, swaps: int = 2) -> list[int]:
+def favour(conditions: NDArray[np.int64], longer: float) -> Floats:
+    """What the gain of a rule counts; one of c conditions must gain ``1 + longer (c - 1)`` times as much."""
+    return (1 / (1 + longer * (conditions - 1))).astype(np.float32)
+
+
+def chosen(fit: Fit, columns: Floats, most: int, counts: Floats, *, swaps: int = 4) -> list[int]:
     """Indices of at most ``most`` columns: the best beside those chosen, again and again; then each is
-    exchanged for a better one while that helps."""
+    exchanged for a better one while that helps. ``counts`` ``[M]`` is what the gain of each counts."""
     found: list[int] = []
     while len(found) < most:
-        gain = fit.gains(columns, columns[found])
+        gain = fit.gains(columns, columns[found]) * counts
         gain[found] = 0
         best = int(gain.argmax()) if len(gain) else 0
         if not len(gain) or gain[best] <= 1e-6:
@@ -55,7 +63,7 @@ def chosen(fit: Fit, columns: Floats, most: int, *, swaps: int = 2) -> list[int]
         before = list(found)
         for k in range(len(found)):
             rest = found[:k] + found[k + 1 :]
-            gain = fit.gains(columns, columns[rest])
+            gain = fit.gains(columns, columns[rest]) * counts
             gain[rest] = 0
             best = int(gain.argmax())
             if gain[best] > gain[found[k]] * BETTER:
@@ -65,7 +73,9 @@ def chosen(fit: Fit, columns: Floats, most: int, *, swaps: int = 2) -> list[int]
     return found
 
 
-def refined(grid: Grid, fit: Fit, masks: Masks, bins: Bins, most: int, *, sweeps: int) -> Masks:
+def refined(
+    grid: Grid, fit: Fit, masks: Masks, bins: Bins, most: int, *, longer: float, sweeps: int
+) -> Masks:
     """Each rule in turn moved to its best neighbour (one condition changed) while that lowers the error."""
     masks, whole = masks.copy(), grid.full
     columns = fit.column(fires(masks, bins, whole))
@@ -74,12 +84,13 @@ def refined(grid: Grid, fit: Fit, masks: Masks, bins: Bins, most: int, *, sweeps
         for k in range(len(masks)):
             near = np.stack([masks[k], *neighbours(grid, masks[k])])
             counted = grid.conditions(near)
-            near = near[(counted > 0) & (counted <= most)]
+            short = (counted > 0) & (counted <= most)
+            near, counts = near[short], favour(counted[short], longer)
             held = fires(near, bins, whole)
             inside = held.sum(1)
             some = (inside >= FEWEST) & (inside <= len(bins) - FEWEST)
             some[0] = True
-            gain = fit.gains(fit.column(held), np.delete(columns, k, 0)) * some
+            gain = fit.gains(fit.column(held), np.delete(columns, k, 0)) * counts * some
             best = int(gain.argmax())
             if gain[best] > gain[0] * BETTER:
                 masks[k], columns[k], moved = near[best], fit.column(held[best]), True

@@ -126,7 +126,7 @@ class Grid:
 
 
 def fit_grid(spec: TabularSpec, x: NDArray[np.float32], score: Numbers, *, bins: int = 32) -> Grid:
-    """Axes from training rows; ``score`` ``[N]`` is what levels are put in order by. Constant ones are left out."""
+    """Axes from training rows, without constant ones; ``score`` ``[N]`` is what puts levels in order."""
     axes: list[Axis] = []
     start = 0
     for column in spec.columns:
@@ -180,11 +180,12 @@ def fires(masks: Masks, bins: Bins, whole: Masks) -> NDArray[np.bool_]:
     out = np.ones((len(masks), len(bins)), dtype=bool)
     for k, row in enumerate(masks):
         for axis in np.flatnonzero(row != whole):
-            out[k] &= _table(int(row[axis]))[bins[:, axis]]
+            out[k] &= allowed(int(row[axis]))[bins[:, axis]]
     return out
 
 
-def _table(mask: int) -> NDArray[np.bool_]:
+def allowed(mask: int) -> NDArray[np.bool_]:
+    """Whether each bin is allowed."""
     return np.array([mask >> b & 1 for b in range(MOST_BINS + 1)], dtype=bool)
 
 

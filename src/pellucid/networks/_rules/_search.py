@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.inputs import TabularSpec
-from pellucid.networks._rules._choice import Fit, Floats, chosen, refined
+from pellucid.networks._rules._choice import Fit, Floats, chosen, favour, refined
 from pellucid.networks._rules._grid import (
-    Bins,
     Grid,
     Literal,
     Masks,
@@ -23,13 +22,21 @@ from pellucid.networks._rules._grid import (
     log_odds,
     share_of,
 )
+from pellucid.networks._rules._grown import grown
 from pellucid.networks._rules._pool import candidates, different
-from pellucid.networks._rules._teacher import Answers, soft_answers
+from pellucid.networks._rules._teacher import FOLDS, Answers, soft_answers
 
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
 ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
+LONGER = 0.1  # what a further condition must be worth in a small table, where long rules follow chance
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
+SURE, MOST_CLEAN = (
+    0.95,
+    5000,
+)  # accuracy from which answers may be free of chance; rows up to which that is tried
+ROUNDS = 4  # times rules without exceptions are grown for rows that have none
+PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
 RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
 
 
@@ -60,30 +67,74 @@ class Found:
         rules: bits of each rule.
         weight: ``[K, R]``.
         bias: ``[K]``.
+        ordered: whether only the first rule that holds counts.
     """
 
     rules: tuple[tuple[Literal, ...], ...]
     weight: Numbers
     bias: Numbers
+    ordered: bool = False
 
-
-def shares_of(x: Numbers, answers: Answers, classes: int, settings: Settings) -> Numbers:
-    """What to learn, as shares of the classes ``[N, K]``."""
-    if settings.soft:
-        return soft_answers(x, answers, classes, settings.seed)
-    return np.eye(classes)[answers]
+    def shares(self, x: NDArray[np.float32]) -> Numbers:
+        """What these rules say of encoded rows: shares of the classes ``[N, K]``."""
+        held = [np.all([(x[:, b.slot] > b.threshold) == b.above for b in rule], 0) for rule in self.rules]
+        table = np.array(held, dtype=np.float64).reshape(len(self.rules), len(x)).T
+        if self.ordered:
+            table = table * (np.cumsum(table, 1) == 1)
+        logits = table @ self.weight.T + self.bias
+        return share_of(logits - logits[:, :1] if logits.shape[1] > 1 else logits)
 
 
 def search(
     spec: TabularSpec,
     x: NDArray[np.float32],
-    shares: Numbers,
+    answers: Answers,
+    classes: int,
     settings: Settings,
     known: Sequence[Sequence[Literal]] = (),
 ) -> Found:
-    """At most ``settings.rules`` rules that together tell the shares best; ``known`` are candidates, too."""
-    space = Space(spec, x, shares, settings, known)
-    return space.listed(settings.rules) if settings.ordered else space.summed(settings.rules)
+    """At most ``settings.rules`` rules that together tell the answers best; ``known`` are candidates, too."""
+    hard = np.eye(classes)[answers]
+    shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
+    if settings.ordered:
+        return Space(spec, x, shares, settings, known).listed(settings.rules)
+    if settings.soft and _clean(spec, x, answers, shares, settings):
+        return Space(spec, x, hard, settings, known).covered(settings.rules)
+    return Space(spec, x, shares, settings, known).summed(settings.rules)
+
+
+def by_budget(
+    spec: TabularSpec,
+    x: NDArray[np.float32],
+    answers: Answers,
+    classes: int,
+    settings: Settings,
+    budgets: Sequence[int],
+) -> list[Found]:
+    """Rules for each of several budgets, of the same candidates and the same soft answers."""
+    hard = np.eye(classes)[answers]
+    shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
+    space = Space(spec, x, shares, settings)
+    return [space.listed(most) if settings.ordered else space.summed(most) for most in budgets]
+
+
+def _clean(
+    spec: TabularSpec, x: NDArray[np.float32], answers: Answers, shares: Numbers, settings: Settings
+) -> bool:
+    """Whether rules without exceptions foretell unseen rows at least as often as the stronger models.
+
+    Then the answers have no chance in them, as in a puzzle, and are learned as they are.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    if shares.shape[1] != 2 or len(x) > MOST_CLEAN or (shares.argmax(1) == answers).mean() < SURE:
+        return False
+    hard, told = np.eye(2)[answers], np.zeros_like(answers)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=settings.seed)
+    for fitted, judged in folds.split(x, answers):
+        found = Space(spec, x[fitted], hard[fitted], settings).covered(settings.rules)
+        told[judged] = found.shares(x[judged]).argmax(1)
+    return bool((told == answers).mean() >= (shares.argmax(1) == answers).mean())
 
 
 class Space:
@@ -97,8 +148,9 @@ class Space:
         settings: Settings,
         known: Sequence[Sequence[Literal]] = (),
     ) -> None:
-        chance = np.random.default_rng(settings.seed)
+        self.chance = chance = np.random.default_rng(settings.seed)
         self.settings, self.shares = settings, shares
+        self.longer = LONGER if len(x) < ENOUGH else 0.0
         odds = np.clip(log_odds(shares), -CLIP, CLIP)
         self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=48 if len(x) >= ENOUGH else 32), x, odds)
         self.every = self.grid.of(x)
@@ -124,7 +176,9 @@ class Space:
     def summed(self, most: int) -> Found:
         """Rules that add up."""
         fit = Fit(self.odds, self.weight)
-        masks = self.masks[chosen(fit, fit.column(self.held), most)]
+        masks = self.masks[
+            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), self.longer))
+        ]
         if len(self.every) >= ENOUGH and len(masks):
             masks = self._moved(fit, masks)
         masks = different(masks, self.bins, self.grid.full)
@@ -133,7 +187,7 @@ class Space:
 
     def _moved(self, fit: Fit, masks: Masks) -> Masks:
         most, whole = self.settings.conditions, self.grid.full
-        masks = refined(self.grid, fit, masks, self.bins, most, sweeps=4)
+        masks = refined(self.grid, fit, masks, self.bins, most, longer=self.longer, sweeps=4)
         if self.odds.shape[1] > 1:
             return masks
         for _ in range(RELINEARISED):
@@ -143,8 +197,34 @@ class Space:
             now = share_of(told)
             matters = np.maximum(entropy_weight(now), FLOOR)
             aimed = told + (self.near - now)[:, 1:] / matters[:, None]
-            masks = refined(self.grid, Fit(aimed, matters), masks, self.bins, most, sweeps=2)
+            masks = refined(
+                self.grid, Fit(aimed, matters), masks, self.bins, most, longer=self.longer, sweeps=2
+            )
         return masks
+
+    def covered(self, most: int) -> Found:
+        """Rules that hold in rows of one class and in none of the other, until none of its rows is left.
+
+        Of the two classes the one of which fewer rows are left over, then the one that takes fewer rules.
+        """
+        covers = [self._cover(self.shares[:, c] > 0.5, most) for c in (1, 0)]
+        _, masks = min(covers, key=lambda cover: (len(cover[0]), len(cover[1])))
+        held = fires(masks, self.every, self.grid.full)
+        return self._found(masks, *head(held, self.shares, strength=PURE))
+
+    def _cover(self, wanted: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int64], Masks]:
+        """Wanted rows that are left over, and the rules; more are grown from rows that no rule reaches."""
+        whole, masks, left = self.grid.full, self.masks, np.flatnonzero(wanted)
+        found: list[int] = []
+        for _ in range(ROUNDS):
+            more = grown(self.grid, self.every, wanted, left, self.settings.conditions, self.chance)
+            masks = different(np.concatenate([masks, *(m[None] for m in more)]), self.every, whole)
+            held = fires(masks, self.every, whole)
+            masks, held = (part[~(held & ~wanted).any(1)] for part in (masks, held))
+            left, found = _covering(held, wanted, favour(self.grid.conditions(masks), LONGER), most)
+            if not len(left):
+                break
+        return left, masks[found]
 
     def listed(self, most: int) -> Found:
         """Rules of which the first that holds decides."""
@@ -158,7 +238,8 @@ class Space:
         return self._found(masks, told[:, :-1] - told[:, -1:], told[:, -1])
 
     def _found(self, masks: Masks, weight: Numbers, bias: Numbers) -> Found:
-        return Found(tuple(self.grid.literals(row) for row in masks), weight, bias)
+        rules = tuple(self.grid.literals(row) for row in masks)
+        return Found(rules, weight, bias, self.settings.ordered)
 
 
 def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
@@ -177,7 +258,21 @@ def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
     return row if bool((row > 0).all()) else None
 
 
-def head(held: NDArray[np.bool_], shares: Numbers) -> tuple[Numbers, Numbers]:
+def _covering(
+    held: NDArray[np.bool_], wanted: NDArray[np.bool_], counts: Floats, most: int
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Wanted rows that are left over, and which rules: each time the one with most new rows."""
+    left, found = wanted.copy(), list[int]()
+    while left.any() and len(found) < most and len(held):
+        gain = held[:, left].sum(1) * counts
+        if gain.max() <= 0:
+            break
+        found.append(int(gain.argmax()))
+        left &= ~held[found[-1]]
+    return np.flatnonzero(left), found
+
+
+def head(held: NDArray[np.bool_], shares: Numbers, *, strength: float = 1.0) -> tuple[Numbers, Numbers]:
     """Weights ``[K, R]`` and bias ``[K]`` of a logistic regression of the shares on the rules (L2)."""
     from sklearn.linear_model import LogisticRegression
 
@@ -189,7 +284,7 @@ def head(held: NDArray[np.bool_], shares: Numbers) -> tuple[Numbers, Numbers]:
     # a share is a row once for each class, as often as the share says
     table = np.tile(held.T.astype(np.float64), (classes, 1))
     answers = np.repeat(np.arange(classes), held.shape[1])
-    model = LogisticRegression(C=1.0, max_iter=1000)
+    model = LogisticRegression(C=strength, max_iter=1000)
     model.fit(table, answers, sample_weight=shares.T.reshape(-1))
     if classes == 2:
         none = np.zeros_like(model.coef_)
@@ -236,6 +331,3 @@ def _telling(grid: Grid, x: NDArray[np.float32], odds: Numbers) -> Grid:
         told[k] = (sums**2 / (counts + 10)).sum()
     best = np.sort(np.argsort(-told, kind="stable")[:COLUMNS])
     return Grid(tuple(grid.axes[k] for k in best))
-
-
-__all__ = ["Bins", "Floats", "Found", "Settings", "Space", "search", "shares_of"]

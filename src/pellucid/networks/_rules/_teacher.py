@@ -1,8 +1,9 @@
 """What to learn from beside the answers: how sure a stronger, unreadable model is of each row.
 
-A hard answer says 0 or 1 where the truth is .7; a few rules fitted to such answers spend themselves on chance.
-The stronger models (logistic regression, boosted stumps and small trees) only ever judge rows that they were
-not fitted to, and the network forgets them: they change which rules are found, not what rules compute.
+A hard answer says 0 or 1 where the truth is .7; a few rules fitted to such answers spend themselves on
+chance. The stronger models (logistic regression, boosted stumps and small trees) only ever judge rows that
+they were not fitted to, and the network forgets them: they change which rules are found, not what rules
+compute.
 """
 
 from __future__ import annotations

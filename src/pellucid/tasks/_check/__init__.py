@@ -12,6 +12,7 @@ from pellucid.tasks._check._examined import Examined
 from pellucid.tasks._check._expectation import Expectation
 from pellucid.tasks._check._kinds import KINDS
 from pellucid.tasks._check._monotone import Monotone
+from pellucid.tasks._check._no_shortcut import NoShortcut
 from pellucid.tasks._check._no_worse import NoWorse
 from pellucid.tasks._check._opened import beside, opened
 from pellucid.tasks._check._outcome import Bound, Checked, CheckedRow, Line, Outcome
@@ -40,6 +41,7 @@ __all__ = [
     "Expectations",
     "Line",
     "Monotone",
+    "NoShortcut",
     "NoWorse",
     "Outcome",
     "Part",

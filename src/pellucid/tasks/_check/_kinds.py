@@ -13,6 +13,7 @@ from pellucid.tasks._check._dead_units import DeadUnits
 from pellucid.tasks._check._evidence_share import EvidenceShare
 from pellucid.tasks._check._expectation import Expectation
 from pellucid.tasks._check._monotone import Monotone
+from pellucid.tasks._check._no_shortcut import NoShortcut
 from pellucid.tasks._check._no_worse import NoWorse
 from pellucid.tasks._check._regression import PredictionError, RSquared
 from pellucid.tasks._check._stability import Stability
@@ -35,6 +36,7 @@ KINDS: Mapping[str, type[Expectation]] = MappingProxyType(
             SurrogateFidelity,
             DeadUnits,
             EvidenceShare,
+            NoShortcut,
             NoWorse,
         )
     }

@@ -118,7 +118,9 @@ class Monotone(Expectation):
         return Measured([made], cases, [named], self._note(len(broken), len(drawn), grid))
 
     def _note(self, broken: int, drawn: int, grid: Tensor) -> str:
-        which = "break it most" if broken else "come nearest to breaking it"
+        which = (
+            "come nearest to breaking it" if not broken else "break it" + (" most" if broken > drawn else "")
+        )
         return f"{len(grid)} points; thin lines are the {drawn} rows that {which}."
 
     def _grid(self, seen: Examined) -> Tensor:

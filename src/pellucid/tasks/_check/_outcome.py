@@ -73,6 +73,7 @@ class Line:
         note: why it was not measured.
         control, control_name: the same number for what costs nothing.
         each: ``[n]``, the numbers whose mean it is; ``rows`` their held-out row numbers.
+        limit: its own, where lines are held to different ones; ``None`` is that of the bound.
     """
 
     label: str
@@ -86,6 +87,7 @@ class Line:
     control_name: str = ""
     each: Tensor | None = None
     rows: Tensor | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,4 +278,5 @@ def _line_json(line: Line) -> dict[str, Json]:
         "note": line.note,
         "control": line.control,
         "control_name": line.control_name,
+        "limit": line.limit,
     }

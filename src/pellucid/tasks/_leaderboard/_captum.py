@@ -87,7 +87,10 @@ def _noise_tunnel(net: Scored, given: Given) -> Tensor:
 
 
 def _grad_cam(net: Scored, given: Given) -> Tensor:
-    last = [part for part in net.modules() if isinstance(part, nn.Conv2d)][-1]
+    # the last layer whose maps are pictures, which ours takes too
+    parts = [part for part in net.modules() if not list(part.children())]
+    flat = next((k for k, part in enumerate(parts) if isinstance(part, nn.Flatten)), len(parts))
+    last = parts[flat - 1]
     coarse = _attr().LayerGradCam(net, last).attribute(given.x, target=given.classes, relu_attributions=True)
     wide = F.interpolate(coarse, given.x.shape[2:], mode="bilinear", align_corners=False)
     return wide.expand_as(given.x)

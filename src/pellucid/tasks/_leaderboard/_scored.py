@@ -19,8 +19,9 @@ class Scored(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = copy.deepcopy(model).eval()
-        self.odds = skip_init(nn.Linear, 2, 2, bias=False)  # no random number is drawn
-        self.odds.weight.data.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]))
+        odds = skip_init(nn.Linear, 2, 2, bias=False)  # no random number is drawn
+        odds.get_parameter("weight").data.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]))
+        self.odds = odds
         self.rows = self.slopes = 0
 
     def forward(self, x: Tensor) -> Tensor:
