@@ -118,6 +118,13 @@ def test_supports_are_counts(fitted):
     assert model.rules(fresh, answers).held_out
 
 
+def test_a_rule_of_a_list_speaks_for_its_answer(fitted):
+    model, X, _ = fitted
+    if model.ordered:
+        for row, told in zip(X.to_dict("records"), model.predict(X).astype(str), strict=True):
+            assert all(model.rules_.rules[k].outcome == told for k in model.rules_.fired(row))
+
+
 def test_thresholds_and_weights_are_short_numbers(fitted):
     model = fitted[0]
     numbers = [c.value for r in model.rules_.rules for c in r.conditions if not isinstance(c.value, tuple)]

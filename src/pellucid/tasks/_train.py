@@ -212,6 +212,8 @@ def network_for(
     for name, given in (("hidden", hidden), ("activation", activation)):
         if given is not None and name not in usual.architecture.params:
             raise InputError(f"A {usual.architecture.kind} has no {name} to choose; leave it away.")
+    if hidden is None and activation is None:  # what a network took from the data is not in its architecture
+        return usual
     params = dict(usual.architecture.params)
     if activation is not None:
         params["activation"] = activation

@@ -27,7 +27,8 @@ def grown(
     largest gain in FOIL's sense is added (Quinlan 1990) until no other row is left.
     """
     for seed in chance.choice(rows, SEEDS) if len(rows) else ():
-        axes = np.flatnonzero(chance.random(len(grid.axes)) < chance.uniform(*LOOKED_AT))
+        looked = np.flatnonzero(chance.random(len(grid.axes)) < chance.uniform(*LOOKED_AT))
+        axes: list[int] = looked.tolist()
         mask, inside = grid.full, np.ones(len(bins), dtype=bool)
         for _ in range(most):
             best = max((_best(grid.axes[k], k, bins, wanted, inside, seed, mask) for k in axes), default=None)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.inputs import TabularSpec
-from pellucid.networks._rules._choice import Fit, Floats, chosen, favour, refined
+from pellucid.networks._rules._choice import Fit, chosen, favour, refined
 from pellucid.networks._rules._grid import (
     Grid,
     Literal,
@@ -29,12 +29,13 @@ from pellucid.networks._rules._teacher import FOLDS, Answers, soft_answers
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
 ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
-LONGER = 0.1  # what a further condition must be worth in a small table, where long rules follow chance
+LONGER = 0.02  # share that each further condition must gain more, so that of equal rules the short one stays
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
 SURE, MOST_CLEAN = (
     0.95,
     5000,
 )  # accuracy from which answers may be free of chance; rows up to which that is tried
+HOPELESS = 0.3  # share of the rows left over at which no more rules are grown
 ROUNDS = 4  # times rules without exceptions are grown for rows that have none
 PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
 RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
@@ -150,7 +151,6 @@ class Space:
     ) -> None:
         self.chance = chance = np.random.default_rng(settings.seed)
         self.settings, self.shares = settings, shares
-        self.longer = LONGER if len(x) < ENOUGH else 0.0
         odds = np.clip(log_odds(shares), -CLIP, CLIP)
         self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=48 if len(x) >= ENOUGH else 32), x, odds)
         self.every = self.grid.of(x)
@@ -177,7 +177,7 @@ class Space:
         """Rules that add up."""
         fit = Fit(self.odds, self.weight)
         masks = self.masks[
-            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), self.longer))
+            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), LONGER))
         ]
         if len(self.every) >= ENOUGH and len(masks):
             masks = self._moved(fit, masks)
@@ -187,7 +187,7 @@ class Space:
 
     def _moved(self, fit: Fit, masks: Masks) -> Masks:
         most, whole = self.settings.conditions, self.grid.full
-        masks = refined(self.grid, fit, masks, self.bins, most, longer=self.longer, sweeps=4)
+        masks = refined(self.grid, fit, masks, self.bins, most, longer=LONGER, sweeps=4)
         if self.odds.shape[1] > 1:
             return masks
         for _ in range(RELINEARISED):
@@ -197,9 +197,7 @@ class Space:
             now = share_of(told)
             matters = np.maximum(entropy_weight(now), FLOOR)
             aimed = told + (self.near - now)[:, 1:] / matters[:, None]
-            masks = refined(
-                self.grid, Fit(aimed, matters), masks, self.bins, most, longer=self.longer, sweeps=2
-            )
+            masks = refined(self.grid, Fit(aimed, matters), masks, self.bins, most, longer=LONGER, sweeps=2)
         return masks
 
     def covered(self, most: int) -> Found:
@@ -213,18 +211,29 @@ class Space:
         return self._found(masks, *head(held, self.shares, strength=PURE))
 
     def _cover(self, wanted: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int64], Masks]:
-        """Wanted rows that are left over, and the rules; more are grown from rows that no rule reaches."""
-        whole, masks, left = self.grid.full, self.masks, np.flatnonzero(wanted)
-        found: list[int] = []
-        for _ in range(ROUNDS):
-            more = grown(self.grid, self.every, wanted, left, self.settings.conditions, self.chance)
-            masks = different(np.concatenate([masks, *(m[None] for m in more)]), self.every, whole)
-            held = fires(masks, self.every, whole)
-            masks, held = (part[~(held & ~wanted).any(1)] for part in (masks, held))
-            left, found = _covering(held, wanted, favour(self.grid.conditions(masks), LONGER), most)
+        """Wanted rows that are left over, and rules: as short ones as reach all of them.
+
+        Long rules are often without exceptions by luck. More are grown from rows that no rule reaches.
+        """
+        left, best = np.flatnonzero(wanted), self.masks[:0]
+        for length in range(1, self.settings.conditions + 1):
+            masks, left = self.masks[self.grid.conditions(self.masks) <= length], np.flatnonzero(wanted)
+            for _ in range(ROUNDS):
+                pool = self._pure(masks, wanted, left, length)
+                held = fires(pool, self.every, self.grid.full)
+                left, found = _covering(held, wanted, most)
+                masks, best = pool, pool[found]
+                if len(left) > HOPELESS * wanted.sum() or not len(left):
+                    break
             if not len(left):
                 break
-        return left, masks[found]
+        return left, best
+
+    def _pure(self, masks: Masks, wanted: NDArray[np.bool_], left: NDArray[np.int64], length: int) -> Masks:
+        """Rules that hold in wanted rows only, with more of them grown from the rows that are left."""
+        more = list(grown(self.grid, self.every, wanted, left, length, self.chance))
+        pool = different(np.concatenate([masks, *(m[None] for m in more)]), self.every, self.grid.full)
+        return pool[~(fires(pool, self.every, self.grid.full) & ~wanted).any(1)]
 
     def listed(self, most: int) -> Found:
         """Rules of which the first that holds decides."""
@@ -234,7 +243,8 @@ class Space:
         first = held & (np.cumsum(held, 0) == 1)
         left = ~held.any(0)
         prior = self.shares.mean(0)
-        told = np.stack([_odds_where(self.shares, rows, prior) for rows in (*first, left)], 1)
+        parts = np.concatenate([first, left[None]])
+        told = np.stack([_odds_where(self.shares, parts[k], prior) for k in range(len(parts))], 1)
         return self._found(masks, told[:, :-1] - told[:, -1:], told[:, -1])
 
     def _found(self, masks: Masks, weight: Numbers, bias: Numbers) -> Found:
@@ -259,12 +269,12 @@ def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
 
 
 def _covering(
-    held: NDArray[np.bool_], wanted: NDArray[np.bool_], counts: Floats, most: int
+    held: NDArray[np.bool_], wanted: NDArray[np.bool_], most: int
 ) -> tuple[NDArray[np.int64], list[int]]:
     """Wanted rows that are left over, and which rules: each time the one with most new rows."""
     left, found = wanted.copy(), list[int]()
     while left.any() and len(found) < most and len(held):
-        gain = held[:, left].sum(1) * counts
+        gain = held[:, left].sum(1)
         if gain.max() <= 0:
             break
         found.append(int(gain.argmax()))
