@@ -1,14 +1,17 @@
 """One decision: reasons tied to what was scored, refits that are others, rows found by number or by value."""
 
+from html import escape
+
 import pytest
 import torch
 from torch import nn
 
 import pellucid
-from pellucid import figures, report
+from pellucid import figures
 from pellucid._core import Dataset, Subject, load, predict, save, split
 from pellucid.errors import InputError
 from pellucid.inputs import Column, ImageSpec, TabularSpec
+from pellucid.report import decision_figures, decision_html, decision_page
 from pellucid.tasks import asked_rows, decision, reason_codes, refits
 
 
@@ -146,13 +149,15 @@ def test_rows_are_asked_by_number_by_value_or_as_they_are(trained):
 def test_a_decision_is_told_with_its_pictures_and_tests(trained, tmp_path):
     found = decision(trained, 1, refits=2)
     assert found.notes == ()
-    drawn = report.decision_figures(found)
+    drawn = decision_figures(found)
     assert all(each.alt and each.table.rows for each in drawn)
-    page = report.decision_page(found, tmp_path / "decision.html").read_text()
+    page = decision_page(found, tmp_path / "decision.html").read_text()
     for part in ("Why: principal reasons", "What holds it", "What would change it", "What this does not say"):
         assert part in page
     assert "<script" not in page
-    assert report.decision_html(found) in page or "Nearest" in page
+    for each in drawn:
+        assert escape(each.alt) in page
+        assert escape(each.alt) in decision_html(found)
     again = load(save(found.recourse, tmp_path / "r.safetensors"))
     assert again.to_json() == found.recourse.to_json()
     assert found.recourse[0].refits == 2
@@ -169,7 +174,7 @@ def test_what_does_not_apply_is_said(tmp_path):
     assert found.reasons is None
     assert len(found.notes) == 2
     assert figures.nearest(found.near, data).chart is not None
-    assert report.decision_page(found, tmp_path / "d.html").exists()
+    assert decision_page(found, tmp_path / "d.html").exists()
 
 
 def test_html_in_names_is_text(tmp_path):
@@ -177,6 +182,6 @@ def test_html_in_names_is_text(tmp_path):
     spec = TabularSpec((Column("<script>x</script>", mean=10, std=5), *data.spec.columns[1:]))
     evil = Dataset("<b>", data.inputs, data.answers, spec, ("<i>", "&"), data.parts)
     found = decision(subject_of(Terms(), evil), 0, refits=0)
-    page = report.decision_page(found, tmp_path / "d.html").read_text()
+    page = decision_page(found, tmp_path / "d.html").read_text()
     assert "<script" not in page
     assert "<i>" not in page
