@@ -206,7 +206,7 @@ def _cases(own: Reasons) -> list[Figure]:
     for i, row in enumerate(own.cases.tolist()):
         pair = [_named(own.a, "A"), _named(own.b, "B")]
         title = f"Row {row}: the same answer, rank correlation of the reasons {number(at[row], 2)}"
-        drawn.append(dataclasses.replace(_side_by_side(pair, i), title=title))
+        drawn.append(dataclasses.replace(_side_by_side(pair, i), title=title, note=""))
     return drawn
 
 
