@@ -143,9 +143,9 @@ def _answers(pair: Pair, outputs: Sequence[Tensor]) -> Answers:
         cut = [dataclasses.replace(one, p=p) for one, p in zip(cut, fixed, strict=True)]
     cut.sort(key=lambda one: (one.p or 0.0, -abs(one.value)))
     a, b = right
-    counts = [int(part.sum()) for part in (a & b, a & ~b, b & ~a, ~a & ~b)]
+    both, only_a, only_b, none = (int(part.sum()) for part in (a & b, a & ~b, b & ~a, ~a & ~b))
     same = int((given[0] == given[1]).sum())
-    return Answers(*counts, same, score, tuple(cut[:SLICES]), pair.n)
+    return Answers(both, only_a, only_b, none, same, score, tuple(cut[:SLICES]), pair.n)
 
 
 def _slices(pair: Pair) -> list[tuple[str, Tensor]]:
