@@ -35,7 +35,7 @@ SURE, MOST_CLEAN = (
     0.95,
     5000,
 )  # accuracy from which answers may be free of chance; rows up to which that is tried
-HOPELESS = 0.3  # share of the rows left over at which no more rules are grown
+HOPELESS = 0.5  # share of the rows left over at which no more rules are grown
 ROUNDS = 4  # times rules without exceptions are grown for rows that have none
 PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
 RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
@@ -203,10 +203,12 @@ class Space:
     def covered(self, most: int) -> Found:
         """Rules that hold in rows of one class and in none of the other, until none of its rows is left.
 
-        Of the two classes the one of which fewer rows are left over, then the one that takes fewer rules.
+        Of the two classes the second where none of its rows is left over, else the one with fewer of them.
         """
-        covers = [self._cover(self.shares[:, c] > 0.5, most) for c in (1, 0)]
-        _, masks = min(covers, key=lambda cover: (len(cover[0]), len(cover[1])))
+        left, masks = self._cover(self.shares[:, 1] > 0.5, most)
+        if len(left):
+            missed, others = self._cover(self.shares[:, 0] > 0.5, most)
+            masks = others if len(missed) < len(left) else masks
         held = fires(masks, self.every, self.grid.full)
         return self._found(masks, *head(held, self.shares, strength=PURE))
 
@@ -218,21 +220,23 @@ class Space:
         left, best = np.flatnonzero(wanted), self.masks[:0]
         for length in range(1, self.settings.conditions + 1):
             masks, left = self.masks[self.grid.conditions(self.masks) <= length], np.flatnonzero(wanted)
-            for _ in range(ROUNDS):
-                pool = self._pure(masks, wanted, left, length)
-                held = fires(pool, self.every, self.grid.full)
-                left, found = _covering(held, wanted, most)
-                masks, best = pool, pool[found]
+            for k in range(ROUNDS):
+                more = self._grown(wanted, left, length) if k else ()
+                masks = self._pure(np.concatenate([masks, *(mask[None] for mask in more)]), wanted)
+                left, found = _covering(fires(masks, self.every, self.grid.full), wanted, most)
+                best = masks[found]
                 if len(left) > HOPELESS * wanted.sum() or not len(left):
                     break
             if not len(left):
                 break
         return left, best
 
-    def _pure(self, masks: Masks, wanted: NDArray[np.bool_], left: NDArray[np.int64], length: int) -> Masks:
-        """Rules that hold in wanted rows only, with more of them grown from the rows that are left."""
-        more = list(grown(self.grid, self.every, wanted, left, length, self.chance))
-        pool = different(np.concatenate([masks, *(m[None] for m in more)]), self.every, self.grid.full)
+    def _grown(self, wanted: NDArray[np.bool_], rows: NDArray[np.int64], length: int) -> tuple[Masks, ...]:
+        return tuple(grown(self.grid, self.every, wanted, rows, length, self.chance))
+
+    def _pure(self, masks: Masks, wanted: NDArray[np.bool_]) -> Masks:
+        """Those that hold in wanted rows only."""
+        pool = different(masks, self.every, self.grid.full)
         return pool[~(fires(pool, self.every, self.grid.full) & ~wanted).any(1)]
 
     def listed(self, most: int) -> Found:
