@@ -29,7 +29,8 @@ from pellucid.networks._rules._teacher import FOLDS, Answers, soft_answers
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
 ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
-LONGER = 0.02  # share that each further condition must gain more, so that of equal rules the short one stays
+# share that each further condition must gain more: long rules follow chance where rows are few
+LONGER_FEW, LONGER_MANY = 0.1, 0.02
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
 SURE, MOST_CLEAN = (
     0.95,
@@ -151,6 +152,7 @@ class Space:
     ) -> None:
         self.chance = chance = np.random.default_rng(settings.seed)
         self.settings, self.shares = settings, shares
+        self.longer = LONGER_FEW if len(x) < ENOUGH else LONGER_MANY
         odds = np.clip(log_odds(shares), -CLIP, CLIP)
         self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=48 if len(x) >= ENOUGH else 32), x, odds)
         self.every = self.grid.of(x)
@@ -177,7 +179,7 @@ class Space:
         """Rules that add up."""
         fit = Fit(self.odds, self.weight)
         masks = self.masks[
-            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), LONGER))
+            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), self.longer))
         ]
         if len(self.every) >= ENOUGH and len(masks):
             masks = self._moved(fit, masks)
@@ -187,7 +189,7 @@ class Space:
 
     def _moved(self, fit: Fit, masks: Masks) -> Masks:
         most, whole = self.settings.conditions, self.grid.full
-        masks = refined(self.grid, fit, masks, self.bins, most, longer=LONGER, sweeps=4)
+        masks = refined(self.grid, fit, masks, self.bins, most, longer=self.longer, sweeps=4)
         if self.odds.shape[1] > 1:
             return masks
         for _ in range(RELINEARISED):
@@ -197,7 +199,9 @@ class Space:
             now = share_of(told)
             matters = np.maximum(entropy_weight(now), FLOOR)
             aimed = told + (self.near - now)[:, 1:] / matters[:, None]
-            masks = refined(self.grid, Fit(aimed, matters), masks, self.bins, most, longer=LONGER, sweeps=2)
+            masks = refined(
+                self.grid, Fit(aimed, matters), masks, self.bins, most, longer=self.longer, sweeps=2
+            )
         return masks
 
     def covered(self, most: int) -> Found:
