@@ -249,9 +249,9 @@ class Space:
         masks = self.masks[order]
         held = fires(masks, self.every, self.grid.full)
         first = held & (np.cumsum(held, 0) == 1)
-        left = ~held.any(0)
+        left = np.logical_not(held.any(axis=0, keepdims=True))
         prior = self.shares.mean(0)
-        parts = np.concatenate([first, left[None]])
+        parts = np.concatenate([first, left])
         told = np.stack([_odds_where(self.shares, parts[k], prior) for k in range(len(parts))], 1)
         return self._found(masks, told[:, :-1] - told[:, -1:], told[:, -1])
 
