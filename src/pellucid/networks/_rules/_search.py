@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -123,9 +124,10 @@ def by_budget(
 def _clean(
     spec: TabularSpec, x: NDArray[np.float32], answers: Answers, shares: Numbers, settings: Settings
 ) -> bool:
-    """Whether rules without exceptions foretell unseen rows at least as often as the stronger models.
+    """Whether rules without exceptions foretell unseen rows not clearly worse than the stronger models.
 
-    Then the answers have no chance in them, as in a puzzle, and are learned as they are.
+    Not clearly is by less than two standard errors. Then the simplest account is that the answers have no
+    chance in them, as in a puzzle, and they are learned as they are.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -136,7 +138,8 @@ def _clean(
     for fitted, judged in folds.split(x, answers):
         found = Space(spec, x[fitted], hard[fitted], settings).covered(settings.rules)
         told[judged] = found.shares(x[judged]).argmax(1)
-    return bool((told == answers).mean() >= (shares.argmax(1) == answers).mean())
+    ours, theirs = float((told == answers).mean()), float((shares.argmax(1) == answers).mean())
+    return ours >= theirs - 2 * math.sqrt(theirs * (1 - theirs) / len(x))
 
 
 class Space:
