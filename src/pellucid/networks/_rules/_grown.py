@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.networks._rules._grid import Axis, Bins, Grid, Masks, allowed, full, interval
 
-SEEDS = 300  # rules that are grown at a time
+SEEDS = 150  # rules that are grown at a time
 LOOKED_AT = (0.3, 0.9)  # share of the columns that one rule may speak of, drawn anew for each
 
 
