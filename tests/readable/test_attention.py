@@ -9,6 +9,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.utils.estimator_checks import check_estimator
 
 import pellucid
+from pellucid import figures
 from pellucid.errors import InputError
 from pellucid.networks import attention
 from pellucid.readable import AttentionClassifier, certify
@@ -81,6 +82,7 @@ def test_the_global_gate_carries_no_answer(halves):
     assert found.auc > 0.98
     assert found.sum_gap < 1e-4
     assert found.agreement > 0.5
+    assert "carries no answer" in figures.attention_certificate(found).alt
     assert [w for _, w in found.weights] == sorted((w for _, w in found.weights), reverse=True)
 
 

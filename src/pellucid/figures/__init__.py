@@ -1,6 +1,7 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
 from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
 from pellucid.figures._concepts import concepts
@@ -66,6 +67,7 @@ __all__ = [
     "dissection",
     "early_exits",
     "edges",
+    "attention_certificate",
     "effects",
     "evidence",
     "exemplars",

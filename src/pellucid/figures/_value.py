@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._concepts import concepts
@@ -220,6 +221,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
             feature_tiles(pictures),
             *([] if pictures.trust is None else [picture_trust(pictures)]),
         ],
+        "AttentionCertificate": lambda found: [attention_certificate(found)],
         "Shapes": lambda found: [shape_functions(found)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],

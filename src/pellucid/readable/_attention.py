@@ -68,6 +68,12 @@ class AttentionCertificate:
         """Whether the attention carries no answer of its own: swap AUC at most 0.52 (and at least 0.48)."""
         return abs(self.swap_auc - 0.5) <= HONEST - 0.5
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
+
 
 class AttentionClassifier(ReadableClassifier):
     """Attention over columns that gates the only path to the answer.
