@@ -120,7 +120,11 @@ class AttentionGate(Readable):
         wide = F.pad(x.clamp(-FAR, FAR), (0, 1))[:, self.slots].transpose(0, 1)
         hidden = F.relu(torch.baddbmm(self.bias1, wide, self.weight1))
         said = torch.bmm(hidden, self.weight2).transpose(0, 1)
-        return self.norm(said.flatten(1)).view_as(said)
+        flat = said.flatten(1)
+        if self.training and len(flat) == 1:  # one row has no spread: a last batch of one goes by the others'
+            mean, spread = self.norm.running_mean, self.norm.running_var
+            return F.batch_norm(flat, mean, spread, eps=self.norm.eps).view_as(said)
+        return self.norm(flat).view_as(said)
 
     def gated(self, attention: Tensor, values: Tensor) -> Tensor:
         """The answer of these weights and values; the only path."""
