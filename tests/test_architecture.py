@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "pellucid"
 LAYERS = {
     "errors": 0,
     "_version": 0,
+    "_visible": 0,
     "_core": 1,
     "inputs": 2,
     "data": 3,
@@ -28,8 +29,10 @@ LAYERS = {
     "readable": 4,
     "figures": 5,
     "tasks": 6,
+    "expect": 7,
     "report": 7,
     "cli": 8,
+    "pytest_plugin": 8,
 }
 # a value draws itself in a notebook: the one look upwards, made when it is asked to
 DRAWS = "_repr_mimebundle_"

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 import torch
 from torch import nn
 
@@ -49,8 +50,44 @@ def test_tables_for_people_and_for_documents(call, monkeypatch):
     assert "got [1, 6]: grad_cam, hires_cam." in out
 
 
-def test_what_is_wrong_is_told(call):
+def test_the_leaderboard_for_people_documents_and_programs(call, tmp_path):
+    asked = ("bench", "truth", "suppressor", "--method", "saliency,occlusion,grad_cam", "--no-peers")
+    asked = (*asked, "--seeds", 1, "--inputs", 8, "--out", tmp_path / "board")
+    code, out, err = call(*asked)
+    assert code == 0, err
+    assert "1 of 1: suppressor, seed 0" in err
+    assert "Not measured on suppressor: grad_cam (needs pictures [N, C, H, W])." in out
+    assert "(label correlation)" in out
+    assert "Chance: suppressor .17." in out
+    code, out, err = call(*asked, "--json")
+    assert (code, err) == (0, "")  # nothing is measured again
+    found = json.loads(out)["results"]
+    rows = {row["method"]: row for row in found["table"]}
+    assert rows["saliency"]["rank"]["value"] == 1
+    assert rows["chance"]["rank"]["value"] == pytest.approx(2 / 12)
+    assert rows["label correlation"]["source"] == "no network"
+    assert found == json.loads((tmp_path / "board" / "leaderboard.json").read_text(encoding="utf-8"))
+    code, out, _ = call(*asked, "--markdown")
+    assert code == 0
+    assert "| saliency | 1.00 [1.00, 1.00] | 1.00 |" in out
+    assert out == (tmp_path / "board" / "leaderboard.md").read_text(encoding="utf-8")
+    code, _, err = call(*asked, "--inputs", 9)
+    assert (code, "other settings (inputs)" in err) == (2, True)
+
+
+def test_an_estimate_of_the_leaderboard(call):
+    asked = ("bench", "truth", "suppressor", "--method", "saliency", "--no-peers", "--seeds", 2)
+    code, out, err = call(*asked, "--inputs", 4, "--estimate", "--json")
+    assert code == 0, err
+    plan = json.loads(out)["results"]
+    assert (plan["forward"], plan["backward"]) == (10, 10)
+
+
+def test_what_is_wrong_is_told(call, tmp_path):
     assert call("bench", "truth", "plantd")[0] == 2
+    assert "Did you mean border" in call("bench", "truth", "xor,bordr")[2]
+    assert "measured in one go" in call("bench", "truth", "planted", "--out", tmp_path)[2]
+    assert "they take no data" in call("bench", "truth", "xor", "--data", tmp_path)[2]
     code, _, err = call("bench", "truth", "davis")
     assert code == 2
     assert "imagenet_ok" in err

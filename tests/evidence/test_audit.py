@@ -13,7 +13,8 @@ from pellucid.cli._json import to_json
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence import audit, infidelity, responses
 from pellucid.figures import figures_of
-from pellucid.inputs import Column, ImageSpec, TabularSpec
+from pellucid.inputs import Column, ImageSpec, TabularSpec, TextSpec
+from pellucid.networks import text_cnn
 
 
 def rows(n=40, width=12, seed=0):
@@ -53,7 +54,7 @@ def test_the_worst_comes_first_then_what_knows_no_network_then_controls(table):
     ]
     assert found.refused == {"refusing": "It needs pictures."}
     assert found.survey.best == "exact"
-    assert (found.n, found.tested, found.twins, found.seed) == (40, 40, 2, 0)
+    assert (found.n, found.tested, found.twins, found.seed) == (40, 40, 19, 0)
     assert found.declared == "all inputs that were given"
     assert found.sample.tolist() == list(range(40))
 
@@ -211,3 +212,28 @@ def test_what_does_not_fit_is_told(linear, change, text):
     inputs, methods = asked.pop("inputs"), asked.pop("methods")
     with pytest.raises(InputError, match=text):
         audit(linear, inputs, 0, methods, **asked)
+
+
+def test_a_keyword_is_planted_in_texts_and_found():
+    spec = TextSpec(str.split, vocabulary=tuple(map(str, range(30))), pad=0, unk=1, special=(2,))
+    net = text_cnn(30, 2, width=8, channels=8, dropout=0.0, word_dropout=0.0, seed=1).eval()
+    draw = torch.Generator().manual_seed(1)
+    x = torch.randint(3, 30, (40, 12), generator=draw)
+    x[:, 0], x[:20, 9:] = 2, 0
+    before = model_hash(net)
+    methods = {"input_x_gradient": input_x_gradient, "words": random_words}
+    found = audit(net, x, None, methods, spec=spec, fills=("swap",), metrics=())
+    plant = {row.method: row for row in found.plant.rows}
+    assert found.plant.where.startswith("the word ")
+    assert found.plant.area == pytest.approx(1 / 12)
+    assert found.plant.effect > 1
+    assert plant["input_x_gradient"].word == "passed"
+    assert plant["words"].word == "failed"
+    assert model_hash(net) == before
+    assert not list(net.embedding._forward_hooks)
+
+
+def random_words(model, inputs, target, *, spec=None, compute=None):
+    q = Question(model, inputs, target, spec=spec, compute=compute)
+    draw = torch.Generator().manual_seed(len(inputs))
+    return q.answer("words", torch.rand(q.point.shape, generator=draw), {})

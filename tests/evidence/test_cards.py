@@ -8,6 +8,8 @@ from pellucid._core import Compute, Question, load, log_odds, logit, margin, pro
 from pellucid.attribution import grad_cam, input_x_gradient, integrated_gradients, saliency, smoothgrad
 from pellucid.errors import InputError, TargetError
 from pellucid.evidence import cards, responses
+from pellucid.evidence._case import Pool
+from pellucid.evidence._matters import examined, fill_checks
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 
 QUESTIONS = (
@@ -109,7 +111,8 @@ def test_one_row_needs_the_maps_of_others(linear):
     # the row itself is among the others, and is left out
     among = cards(linear, steps(linear, x[:1], 2), steps, others=x)[0]
     assert among.checks[0].word == "passed"
-    assert among.checks[0].p == pytest.approx(1 / 40)
+    # 39 maps of others, and 19 of untrained copies
+    assert among.checks[0].p == pytest.approx(1 / 20)
     assert among.rows > alone.rows + 39 * 8
 
 
@@ -168,8 +171,13 @@ def test_the_opposite_map_is_contradicted(linear):
 
 
 def test_a_random_map_is_not_supported(linear):
-    x = rows()
-    method = made_of(rows(seed=11))
+    x, drawn = rows(), rows(seed=11)
+
+    def method(model, inputs, target, *, spec=None, compute=None):
+        # untrained copies share the rows, so a map must go with its row and not with its place
+        q = Question(model, inputs, target, spec=spec, compute=compute)
+        return q.answer("drawn", drawn[torch.cdist(inputs, x).argmin(1)], {})
+
     found = cards(linear, method(linear, x, 2), method)
     assert sum(card.verdict == "supported" for card in found) <= 2
     assert sum(card.verdict == "not supported" for card in found) >= 30
@@ -364,3 +372,24 @@ def saliency_size(model, inputs, target, *, spec=None, compute=None):
 def test_cards_can_be_stored(linear, tmp_path):
     made = cards(linear, steps(linear, rows(24), 2), steps)
     assert load(save(made, tmp_path / "cards.safetensors")) == made
+
+
+def test_another_sign_near_zero_is_no_contradiction(linear):
+    x = rows()
+    generator = torch.Generator().manual_seed(8)
+    # under the second fill the network answers with noise of its own: agreement is of either sign by chance
+    fixed = {fill: torch.randn(len(x), 12, generator=generator) for fill in ("a", "b")}
+
+    def check(own, other):
+        seen = [responses(linear, x, 2, fill=one) for one in (own, other)]
+        units = seen[0].bank.reduce(x * linear.weight[2].detach())
+        pool = Pool(units, ~torch.eye(len(x), dtype=torch.bool), 0)
+        first, second = (examined(one, units, pool, None, draws=199, seed=0) for one in seen)
+        return fill_checks(first, second, [""] * len(x))
+
+    far = check(torch.zeros_like(x), x + 5 * fixed["a"])
+    opposed = [c for c in far if c.value * c.control < 0]
+    assert len(opposed) > 5
+    assert sum(c.word == "failed" for c in opposed) <= len(opposed) // 4
+    exact = check(torch.zeros_like(x), 2 * x)
+    assert all(c.word == "failed" for c in exact)

@@ -15,6 +15,7 @@ from pellucid.evidence import (
     specificity,
     training,
 )
+from pellucid.evidence._about import shares
 from pellucid.evidence._nulls import placements
 from pellucid.evidence._responses import Responses
 
@@ -128,7 +129,21 @@ def test_a_map_that_ignores_the_network_has_p_one_against_untrained_copies(linea
     assert training(seen, x.abs(), x.abs().expand(19, 6, 12)).p.tolist() == [1.0] * 6
     exact = x * linear.weight[2].detach()
     weights = torch.randn(19, 1, 12, generator=torch.Generator().manual_seed(3))
-    assert training(seen, exact, x * weights).p.tolist() == pytest.approx([0.05] * 6)
+    # ranked among what 19 copies reach on all six rows
+    assert training(seen, exact, x * weights).p.tolist() == pytest.approx([1 / (19 * 6 + 1)] * 6)
+    (alone,) = training(responses(linear, x[:1], 2), exact[:1], x[:1] * weights).p.tolist()
+    assert alone == pytest.approx(1 / 20)
+
+
+def test_a_copy_that_does_as_well_on_the_row_itself_counts_among_the_row_s_own(linear):
+    x = rows()
+    seen, exact = responses(linear, x, 2), x * linear.weight[2].detach()
+    weights = torch.randn(19, 1, 12, generator=torch.Generator().manual_seed(3))
+    twins = x * weights
+    twins[4, 2] = exact[2]
+    p = training(seen, exact, twins).p
+    assert p[2] == pytest.approx(2 / 20)
+    assert p[3] == pytest.approx(2 / (19 * 6 + 1))
 
 
 def test_the_joint_p_is_the_largest(linear):
@@ -142,3 +157,15 @@ def test_a_still_score_gives_no_verdict_by_accident(linear):
     seen = responses(linear, rows(), 2)
     dead = Responses(seen.bank, torch.zeros_like(seen.drops), seen.scores, "", "", 0)
     assert placement(dead, rows(seed=3)).p.tolist() == [1.0] * 6
+
+
+def test_untrained_copies_share_the_rows_evenly():
+    for n, count in ((1, 19), (2, 19), (7, 19), (19, 19), (40, 19), (100, 25), (5, 2), (30, 4)):
+        parts = shares(n, count)
+        of_rows = torch.cat(parts).bincount(minlength=n)
+        assert len(parts) == count
+        assert of_rows.unique().numel() == 1, (n, count)
+        each = int(of_rows[0])
+        assert each == count if count < 19 else n * each >= min(n, 2) * count
+        sizes = [len(rows) for rows in parts]
+        assert max(sizes) - min(sizes) <= 1 or count < 19

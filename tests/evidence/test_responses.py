@@ -33,7 +33,7 @@ def test_contents_can_be_given(linear):
 
 def test_mean_and_swap_take_from_the_others(linear):
     x, others = rows(), torch.full((3, 12), 2.0)
-    for fill in ("mean", "swap", "nearest"):
+    for fill in ("mean", "swap", "patch", "nearest"):
         seen = responses(linear, x, 1, fill=fill, others=others)
         expected = ((x - 2) * linear.weight[1].detach()) @ seen.bank.masks.float().T
         torch.testing.assert_close(seen.drops, expected, atol=1e-5, rtol=1e-5)
@@ -52,10 +52,30 @@ def test_nearest_takes_the_row_most_alike_in_what_is_kept():
     assert torch.equal(seen.drops[0][~first], torch.full((int((~first).sum()),), -5.0 * seen.bank.removed))
 
 
-def test_a_row_is_never_filled_with_itself(linear):
+@pytest.mark.parametrize("fill", ["nearest", "patch"])
+def test_a_row_is_never_filled_with_itself(linear, fill):
     x = rows()
-    seen = responses(linear, x, 1, fill="nearest")
+    seen = responses(linear, x, 1, fill=fill)
     assert bool((seen.drops.abs() > 1e-4).all())
+
+
+def test_every_square_of_a_picture_comes_from_a_picture_of_its_own():
+    x, others = torch.zeros(2, 1, 16, 16), torch.arange(1.0, 41).view(-1, 1, 1, 1).expand(-1, 1, 16, 16)
+    seen = []
+    net = nn.Sequential(nn.Flatten(), nn.Linear(256, 2))
+    net.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach().clone()))
+    for size in (256, 3):
+        responses(net, x, 0, fill="patch", others=others, compute=Compute(batch_size=size))
+    pictures = [p for batch in seen for p in batch if bool((p != 0).any())]
+    for picture in pictures[: len(pictures) // 2]:
+        filled = picture.view(8, 2, 8, 2).movedim(2, 1).flatten(2).flatten(0, 1)
+        # two by two pixels are a square, which one picture fills
+        donors = [cell[cell != 0].unique() for cell in filled if bool((cell != 0).any())]
+        assert all(len(donor) == 1 for donor in donors)
+        assert len(torch.cat(donors).unique()) > 3
+    half = len(pictures) // 2
+    once, again = (sorted(p.sum().item() for p in some) for some in (pictures[:half], pictures[half:]))
+    assert once == pytest.approx(again)
 
 
 def test_blur_is_for_pictures(linear):

@@ -1,11 +1,11 @@
 from pellucid._core import Check
 from pellucid.evidence._about import ABOUT, CLASSED, OWN_CLASS, TRAINED
-from pellucid.evidence._matters import BEATS, HOLDS, MATTERS
+from pellucid.evidence._matters import BEATS, COPYLESS, HOLDS, MATTERS, SINGLE
 from pellucid.evidence._verdict import verdict
 
 
-def check(question, word="passed", value=0.8, *, p=None, test="", control=0.1):
-    return Check(question, test, word, value, control, "zeros", 64, p=p)
+def check(question, word="passed", value=0.8, *, p=None, test="", control=0.1, note=""):
+    return Check(question, test, word, value, control, "zeros", 64, p=p, note=note)
 
 
 def card(*changed):
@@ -36,7 +36,8 @@ def test_one_open_gate_makes_it_partly_supported_and_is_named():
         check("Does it add up?", "failed"): "do not sum",
         check(HOLDS, "mixed"): "what stands in the place of removed parts",
         check(ABOUT, "not run", None, test=TRAINED): "training was not tested",
-        check(MATTERS, "mixed", p=0.01): "not compared with maps of other inputs",
+        check(MATTERS, "mixed", p=0.01, note=SINGLE): "not compared with maps of other inputs",
+        check(MATTERS, "mixed", p=0.02, note=COPYLESS): "not compared with maps of untrained copies",
     }
     for one, words in said.items():
         word, reason = verdict(card(one), "", 0.99)

@@ -135,16 +135,42 @@ def test_cards_of_texts(net, ids, spec):
     assert free[0].control_name in ("rare words", "early words", "late words")
 
 
-@pytest.mark.parametrize("fill", ["own", "zero", "mean", "swap"])
+@pytest.mark.parametrize("fill", ["own", "zero", "mean", "swap", "patch", "nearest"])
 def test_other_fills(net, ids, spec, fill):
     seen = responses(net, ids, logit(1), spec=spec, fill=fill)
     assert torch.isfinite(seen.drops).all()
     assert (seen.drops[-1] == 0).all()
 
 
+def test_words_of_other_texts_take_the_place_of_words(net, spec):
+    # a single word fills all other texts, whose padding and special tokens never come in
+    own = torch.tensor([[2, 3, 4, 5, 6, 7, 8, 0]])
+    others = torch.tensor([[2, 9, 9, 0, 0, 0, 0, 0], [2, 9, 9, 9, 9, 0, 0, 0]])
+    each = net.out(net.words.weight)[:, 1] - net.out.bias[1]
+    for fill in ("swap", "patch", "nearest", "mean"):
+        seen = responses(net, own, logit(1), spec=spec, fill=fill, others=others)
+        gone = seen.bank.elements(torch.arange(seen.bank.count), slice(0, 1))[:, 0]
+        wanted = ((each[own[0]] - each[9]) * gone).sum(1)
+        torch.testing.assert_close(seen.drops[0], wanted.detach(), atol=1e-5, rtol=1e-5)
+
+
+def test_the_text_most_alike_in_what_is_kept_fills(net, spec):
+    own = torch.tensor([[3, 4, 5, 6, 0, 0]])
+    others = torch.tensor([[3, 4, 11, 11, 0, 0], [12, 12, 5, 6, 0, 0]])
+    each = net.out(net.words.weight)[:, 1] - net.out.bias[1]
+    seen = responses(net, own, logit(1), spec=spec, fill="nearest", others=others, masks=4)
+    gone = seen.bank.elements(torch.arange(seen.bank.count), slice(0, 1))[:, 0]
+    for mask, drop in zip(gone, seen.drops[0], strict=True):
+        (place,) = mask.nonzero().flatten().tolist()
+        # what is kept shares two words with one of them and one with the other
+        donor = others[1] if place < 2 else others[0]
+        wanted = each[own[0, place]] - each[donor[place]]
+        torch.testing.assert_close(drop, wanted.detach().to(drop), atol=1e-5, rtol=1e-5)
+
+
 def test_what_cannot_be(net, ids, spec):
-    with pytest.raises(InputError, match="for texts use"):
-        responses(net, ids, logit(1), spec=spec, fill="nearest")
+    with pytest.raises(InputError, match="for pictures"):
+        responses(net, ids, logit(1), spec=spec, fill="blur")
     with pytest.raises(InputError, match="two removable parts in some row"):
         bank(ids[-1:], spec)
 

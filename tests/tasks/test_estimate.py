@@ -109,3 +109,13 @@ def test_it_is_shown_as_a_table(subject):
     (figure,) = pellucid.figures.figures_of(pellucid.estimate(subject, 0, methods=["saliency"]))
     assert "rows through the network" in figure.alt
     assert figure.table.columns[:2] == ("step", "rows forward")
+
+
+def test_an_audit_is_counted_before_it_is_made(subject):
+    given = {"methods": ["saliency", "occlusion"], "rows": 24, "fills": ["mean"], "metrics": ["deletion"]}
+    plan = tasks.estimate_audit(subject, **given)
+    made = counted(subject.model, functools.partial(pellucid.audit, subject, **given))[0]
+    assert not plan.exact
+    # methods are tried on two rows first, and the controls are made by the best, not by the dearest
+    assert plan.forward == pytest.approx(made, rel=0.1)
+    assert [step.name for step in plan.steps][1:3] == ["saliency", "occlusion"]

@@ -14,6 +14,7 @@ from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
 from pellucid._core._share import holm, wilson
+from pellucid._core._short import short_cut
 from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced
 from pellucid._core._spec import Batch, InputSpec, finite
@@ -89,6 +90,7 @@ __all__ = [
     "save",
     "several_targets",
     "short",
+    "short_cut",
     "shuffled",
     "silent",
     "sites",

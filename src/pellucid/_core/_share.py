@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import torch
 from torch import Tensor
 
-Z = 1.959963984540054
 
+def wilson(hits: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Score interval of a share (Wilson 1927); all of 0..1 where nothing was counted.
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % score interval of a share (Wilson 1927); all of 0..1 where nothing was counted.
+    ``hits`` may be a sum of numbers from 0 to 1: their mean varies no more than a share does, so that the
+    interval is wide enough.
 
     Example:
         >>> [round(end, 3) for end in wilson(0, 10)]
@@ -19,9 +21,10 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     """
     if n == 0:
         return 0.0, 1.0
-    share, square = hits / n, Z * Z / n
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, square = hits / n, z * z / n
     middle = share + square / 2
-    reach = Z * math.sqrt(share * (1 - share) / n + square / (4 * n))
+    reach = z * math.sqrt(share * (1 - share) / n + square / (4 * n))
     low, high = ((middle + sign * reach) / (1 + square) for sign in (-1, 1))
     return (low if hits else 0.0), (high if hits < n else 1.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import importlib
 import json
 import math
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
@@ -49,7 +51,8 @@ def save(value: object, path: str | Path) -> Path:
     """
     tensors: dict[str, Tensor] = {}
     tree = _encode(value, tensors, "")
-    header = {"format": FORMAT, "value": json.dumps(tree, allow_nan=False)}
+    text = json.dumps(tree, allow_nan=False)
+    header = {"format": FORMAT, "value": text, "sha256": _digest(text, tensors)}
     write_bytes(to_bytes(tensors, metadata=header), path)
     return Path(path)
 
@@ -67,7 +70,7 @@ def unpacked(content: bytes, name: str) -> object:
     try:
         end = 8 + int.from_bytes(content[:8], "little")
         tree, tensors = json.loads(content[8:end]), from_bytes(content[end:])
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise StoreError(f"{name} is damaged or not a pellucid file and was not read: {error}") from error
     return _value(tree, tensors, name)
 
@@ -86,10 +89,16 @@ def load(path: str | Path) -> object:
                     f"{path} is a safetensors file but not one that pellucid wrote; cannot read it."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # files from before there was a digest are read without
+            if header.get("sha256", known := _digest(header["value"], tensors)) != known:
+                raise StoreError(
+                    f"{path} is damaged: its numbers are not those that were written. "
+                    "Restore it, or make it anew."
+                )
             tree = json.loads(header["value"])
     except FileNotFoundError:
         raise StoreError(f"{path} does not exist.") from None
-    except (SafetensorError, KeyError, json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+    except (SafetensorError, LookupError, ValueError, RecursionError, OSError) as error:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"{path} is damaged or not a pellucid file and was not read: {error}") from error
@@ -118,6 +127,15 @@ def write_bytes(content: bytes, path: str | Path) -> None:
         if temporary:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
+
+
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the words and the numbers: safetensors itself notices no changed number."""
+    made = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        made.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        made.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()) if tensor.numel() else b"")
+    return made.hexdigest()
 
 
 def _encode(value: object, tensors: dict[str, Tensor], place: str) -> object:

@@ -10,7 +10,11 @@ from pellucid._version import __version__
 from pellucid.cli import (
     _audit,
     _bench,
+    _check,
+    _compare,
     _concepts,
+    _counterfactual,
+    _decision,
     _demo,
     _explain,
     _features,
@@ -20,6 +24,7 @@ from pellucid.cli import (
     _layer,
     _report,
     _shapes,
+    _shortcuts,
     _train,
 )
 from pellucid.cli._say import EXIT, exit_code, narrate
@@ -34,7 +39,10 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid explain run/ --method a,b --target x,y      methods and targets side by side, with a random control
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
   pellucid audit run/                                  how far the explanations of a network may be believed
+  pellucid shortcuts run/                              what decides alone although it should not
+  pellucid compare old/ new/                           what differs between two networks
   pellucid importance run/                             what the network uses over many rows
+  pellucid check run/ expectations.toml                what is expected of a network, run like tests
 
 \b
 MODEL is a run folder that training left, or package.module:attr / file.py:attr naming your own network
@@ -43,7 +51,8 @@ MODEL is a run folder that training left, or package.module:attr / file.py:attr 
 \b
 Results go to stdout, narration to stderr; --json gives one document; --estimate says passes, memory and time
 before the work. Exit codes: 0 done, 1 a bug of ours, 2 wrong usage or inputs, 3 network or data cannot be
-loaded, 4 method not applicable, 7 result cannot be written, 8 training broke, 130 interrupted.
+loaded, 4 method not applicable, 5 an expectation is broken, 7 result cannot be written, 8 training broke,
+130 interrupted.
 """
 
 app = typer.Typer(
@@ -62,10 +71,18 @@ app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
 app.command("features")(_features.features)
 app.command("rules")(_inside.rules)
+app.command("counterfactual")(_counterfactual.counterfactual)
+app.command("anchor")(_decision.anchor)
+app.command("reasons")(_decision.reasons)
+app.command("nearest")(_decision.nearest)
+app.command("decision")(_decision.decision)
 app.command("shapes")(_shapes.shapes)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)
+app.command("check")(_check.check)
+app.command("shortcuts")(_shortcuts.shortcuts)
+app.command("compare")(_compare.compare)
 app.command("report")(_report.report)
 app.add_typer(_bench.bench, name="bench")
 

@@ -13,13 +13,15 @@ from pellucid.cli._arguments import (
     AsJson,
     BatchSize,
     Data,
+    Estimated,
     Model,
     Seed,
     Weights,
     parts_of,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, result, show
+from pellucid.cli._say import document, narrate, result, show, tell_estimate
+from pellucid.cli._shortcuts import without_inputs
 
 if TYPE_CHECKING:
     from pellucid.evidence import AuditRow
@@ -33,12 +35,17 @@ def audit(
     rows: Annotated[int, typer.Option(help="Most held-out rows; at least 20.")] = 100,
     fill: Annotated[
         str | None,
-        typer.Option(help="Kinds of absence beside the usual one: zero, mean, blur, linear, swap, nearest."),
+        typer.Option(
+            help="Kinds of absence beside the usual one: zero, mean, blur, linear, swap, patch, nearest."
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(help="Metrics of the literature, with commas; see docs/methods.md.")
     ] = "infidelity,sparseness",
-    twins: Annotated[int, typer.Option(help="Untrained copies; 19 make them a null of the test.")] = 2,
+    twins: Annotated[int, typer.Option(help="Untrained copies; fewer than 19 are no null of the test.")] = 19,
+    shortcuts: Annotated[
+        bool, typer.Option(help="Also search for shortcuts, as pellucid shortcuts does.")
+    ] = False,
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,
@@ -47,6 +54,7 @@ def audit(
     ] = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """How far the explanations of a network may be believed.
@@ -59,6 +67,18 @@ def audit(
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    if estimate:
+        plan = tasks.estimate_audit(
+            subject,
+            methods=parts_of(method) or tasks.PANEL,
+            rows=rows,
+            fills=None if fill is None else parts_of(fill),
+            metrics=parts_of(metric),
+            twins=twins,
+            compute=Compute(batch_size=batch_size, seed=seed),
+        )
+        tell_estimate("audit", {"model": model, "rows": rows}, plan, began, seed, as_json=as_json)
+        return
     found = tasks.audit(
         subject,
         methods=parts_of(method) or tasks.PANEL,
@@ -69,10 +89,14 @@ def audit(
         watch=None if as_json else _Clock().tell,
         compute=Compute(batch_size=batch_size, seed=seed),
     )
+    if tasks.kept_audit(subject) is not None and not as_json:
+        narrate("Kept with the run: `pellucid explain` without --method takes its choice from here.")
+    how = Compute(batch_size=batch_size, seed=seed)
+    searched = tasks.shortcuts(subject, compute=how) if shortcuts else None
     if out is not None:
         from pellucid.report import audit_page
 
-        audit_page(found, out, name=subject.name)
+        audit_page(found, out, name=subject.name, shortcuts=searched)
         narrate(f"Page written to {out}")
     if as_json:
         inputs = {
@@ -83,9 +107,10 @@ def audit(
             "metric": metric,
             "twins": twins,
         }
-        document("audit", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        both = found if searched is None else {"audit": found, "shortcuts": without_inputs(searched)}
+        document("audit", dict(inputs), both, seconds=time.perf_counter() - began, seed=seed)
         return
-    for each in figures.figures_of(found):
+    for each in [*figures.figures_of(found), *figures.figures_of(searched)]:
         show(figures.text(each))
     for name, why in found.refused.items():
         result(f"Not audited: {name}: {why}")

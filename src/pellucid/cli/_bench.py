@@ -1,4 +1,4 @@
-"""``pellucid bench truth``: which methods find what is known to matter."""
+"""``pellucid bench``: which methods find what is known to matter, and what the tests themselves are worth."""
 
 from __future__ import annotations
 
@@ -8,26 +8,40 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import AsJson, BatchSize, Seed
+from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Seed, parts_of
+from pellucid.cli._bench_calibration import calibration
+from pellucid.cli._leaderboard import run_leaderboard
 from pellucid.cli._say import document, narrate, result, show
-from pellucid.errors import InputError
+from pellucid.errors import InputError, near_misses
 
 if TYPE_CHECKING:
     from pellucid.evidence import GroundTruth, Localisation, Measure, TruthRow
 
 READINGS = {"magnitude": "by size |value|", "positive": "by what speaks for the class (positive values)"}
 
-bench = typer.Typer(no_args_is_help=True, help="Measure methods where the truth is known.")
+bench = typer.Typer(
+    no_args_is_help=True, help="Measure methods where the truth is known, and the tests themselves."
+)
 
 
 @bench.callback()
 def _bench() -> None:
-    """Measure methods where the truth is known."""
+    """Measure methods where the truth is known, and the tests themselves."""
+
+
+bench.command("calibration")(calibration)
 
 
 @bench.command("truth")
 def truth(
-    task: Annotated[str, typer.Argument(help="planted, davis or mosaics.", metavar="TASK")] = "planted",
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="leaderboard (all planted tasks), names of some of them with commas between them, or one of "
+            "planted (two of them, with more detail), davis and mosaics.",
+            metavar="TASK",
+        ),
+    ] = "leaderboard",
     data: Annotated[
         Path | None,
         typer.Option(
@@ -42,11 +56,21 @@ def truth(
     budget: Annotated[
         int | None,
         typer.Option(
-            help="Most network rows per method; dear methods see fewer inputs. Left out, 100,000 for planted "
-            "and 6,000 for pictures."
+            help="Most network rows per method and network; dear methods see fewer inputs. Left out, "
+            "10,000 for the leaderboard, 100,000 for planted and 6,000 for pictures."
         ),
     ] = None,
-    twin: Annotated[bool, typer.Option(help="Measure an untrained copy too.")] = True,
+    twin: Annotated[bool, typer.Option(help="Measure an untrained copy too; not in the leaderboard.")] = True,
+    peers: Annotated[bool, typer.Option(help="Leaderboard: captum and shap too, where installed.")] = True,
+    inputs: Annotated[int, typer.Option(help="Leaderboard: most inputs for each network.")] = 24,
+    seeds: Annotated[int, typer.Option(help="Leaderboard: networks for each task.")] = 3,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Leaderboard: folder for results; what is there is not measured again.", metavar="FOLDER"
+        ),
+    ] = None,
+    estimate: Estimated = False,
     batch_size: BatchSize = 64,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -54,8 +78,9 @@ def truth(
 ) -> None:
     """Which methods find what is known to matter.
 
-    Energy share, pointing and rank inside the truth, beside baselines that know nothing of the network.
-    All methods together take minutes: name some with --method, or lower --budget.
+    The leaderboard trains small networks on tasks with a planted reason, shows by intervention that they live
+    by it, and measures every method, captum's and shap's beside ours, with rows for chance and for maps that
+    know nothing of the network. It takes some ten minutes; --out keeps what is done and goes on from there.
     """
     from pellucid import tasks
     from pellucid._core import Compute
@@ -63,7 +88,27 @@ def truth(
     began = time.perf_counter()
     if budget is not None and budget < 1:
         raise InputError(f"--budget must be at least 1, got {budget}.")
-    named = [name.strip() for name in method.split(",") if name.strip()] if method else None
+    named = parts_of(method) or None
+    if task not in tasks.TRUTH_TASKS:
+        if data is not None:
+            raise InputError("The planted tasks are generated; they take no data.")
+        run_leaderboard(
+            None if task == "leaderboard" else _planted_among(task),
+            method=named,
+            peers=peers,
+            inputs=inputs,
+            seeds=seeds,
+            budget=budget or 10_000,
+            out=out,
+            estimate=estimate,
+            as_json=as_json,
+            markdown=markdown,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        return
+    if out is not None or estimate:
+        raise InputError(f"--out and --estimate belong to the leaderboard; {task} is measured in one go.")
     clock = _Clock(quiet=as_json)
     found = tasks.truth(
         task,
@@ -75,16 +120,28 @@ def truth(
         compute=Compute(batch_size=batch_size, seed=seed),
     )
     if as_json:
-        inputs = {
+        given = {
             "task": task,
             "data": None if data is None else str(data),
             "method": method,
             "budget": budget,
         }
-        document("bench truth", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        document("bench truth", dict(given), found, seconds=time.perf_counter() - began, seed=seed)
         return
     for each in found:
         _markdown(each) if markdown else _tables(each)
+
+
+def _planted_among(text: str) -> list[str]:
+    """``"xor,border"`` as names of planted tasks."""
+    from pellucid.data import planted_names
+    from pellucid.tasks import TRUTH_TASKS
+
+    known = ("leaderboard", *TRUTH_TASKS, *planted_names())
+    for name in parts_of(text):
+        if name not in planted_names():
+            raise InputError(f"There is no task {name!r}. {near_misses(name, known)}")
+    return parts_of(text)
 
 
 class _Clock:

@@ -40,6 +40,9 @@ def report(
     weights: Weights = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Make an audit where none is kept with the run.")
+    ] = False,
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +59,7 @@ def report(
         tell_estimate("report", {"model": model}, plan, began, seed, as_json=as_json)
         return
     with progress("report", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        path = write_report(subject, out, whole=parts_of(layers) or None, compute=compute)
+        path = write_report(subject, out, whole=parts_of(layers) or None, audit=audit, compute=compute)
     if as_json:
         results = {"path": str(path), "bytes": path.stat().st_size}
         document("report", {"model": model}, results, seconds=time.perf_counter() - began, seed=seed)

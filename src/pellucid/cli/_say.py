@@ -7,14 +7,18 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pellucid._version import __version__
+from pellucid._visible import visible
 from pellucid.errors import PellucidError
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
     from pellucid._core import Compute, Json
     from pellucid.tasks import Estimate
 
@@ -25,6 +29,7 @@ EXIT = {
     "usage": 2,
     "load": 3,
     "method": 4,
+    "check": 5,
     "store": 7,
     "training": 8,
     "interrupted": 130,
@@ -55,12 +60,12 @@ def exit_code(error: BaseException) -> int:
 
 def narrate(text: str) -> None:
     """One line on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    print(visible(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def result(text: str) -> None:
     """One line on stdout."""
-    print(text, flush=True)  # noqa: T201
+    print(visible(text), flush=True)  # noqa: T201
 
 
 def show(value: object) -> None:
@@ -68,7 +73,20 @@ def show(value: object) -> None:
     from rich.console import Console
 
     # where nobody watches, tables keep the width that they need
-    Console(width=None if sys.stdout.isatty() else 120).print(value)
+    Console(width=None if sys.stdout.isatty() else 120).print(_Marked(value))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Marked:
+    """A value as rich draws it, with control characters of names from outside marked."""
+
+    value: object
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        from rich.segment import Segment
+
+        for part in console.render(cast("RenderableType", self.value), options):
+            yield part if part.control else Segment(visible(part.text), part.style)
 
 
 def document(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pellucid._core import Dataset, Subject
 
 
-NETWORKS = "For texts: text-cnn, transformer or gru. Readable by design: additive, attention."
+NETWORKS = "For texts: text-cnn, transformer or gru; for pictures: vit. Readable by design: additive, attention, rules."
 
 
 class Front(StrEnum):
@@ -96,6 +96,7 @@ def train(
     A run that was killed resumes where it stopped when the same command is given again.
     """
     from pellucid import tasks
+    from pellucid.networks import RuleNetwork
 
     began = time.perf_counter()
     heard = tasks.Heard(pattern, held_out, None if front is None else front.value, rate, seconds)
@@ -126,10 +127,14 @@ def train(
     score = tasks.performance(subject)
     if as_json:
         results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
+        if isinstance(subject.model, RuleNetwork):
+            results["rules"] = tasks.own_rules(subject)
         document(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )
         return
+    if isinstance(subject.model, RuleNetwork):
+        narrate(tasks.own_rules(subject).to_text())
     narrate(str(score))
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
     result(str(out))

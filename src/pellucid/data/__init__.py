@@ -10,7 +10,16 @@ from pellucid.data._npz import npz
 from pellucid.data._own import Own, own_photographs, own_sounds, own_texts
 from pellucid.data._packaged import german_credit, mnist
 from pellucid.data._pictures import pictures
-from pellucid.data._planted import Planted, PlantReport, planted_patch, planted_table, verify_plant
+from pellucid.data._planted import (
+    Planted,
+    PlantKind,
+    PlantReport,
+    planted,
+    planted_names,
+    planted_patch,
+    planted_table,
+    verify_plant,
+)
 from pellucid.data._sounds import sounds
 from pellucid.data._table import frame, table
 from pellucid.data._text import texts
@@ -20,6 +29,7 @@ __all__ = [
     "Kind",
     "Located",
     "Own",
+    "PlantKind",
     "PlantReport",
     "Planted",
     "arrays",
@@ -43,6 +53,8 @@ __all__ = [
     "photograph_names",
     "photographs",
     "pictures",
+    "planted",
+    "planted_names",
     "planted_patch",
     "planted_table",
     "single_pictures",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from pellucid._core import Dataset
@@ -27,9 +28,17 @@ def _makers() -> Mapping[str, Callable[[], Dataset]]:
         "diabetes": _bundled.diabetes,
         "german-credit": _packaged.german_credit,
         "photographs": _imagenet.photographs,
-        "planted-table": lambda: _planted.planted_table().dataset,
-        "planted-patch": lambda: _planted.planted_patch().dataset,
+        **{f"planted-{name}": partial(_plant, name) for name in _planted.planted_names()},
+        **{f"planted-{name}-clean": partial(_twin, name) for name in _planted.planted_names()},
     }
+
+
+def _plant(name: str) -> Dataset:
+    return _planted.planted(name).dataset
+
+
+def _twin(name: str) -> Dataset:
+    return _planted.planted(name).twin
 
 
 def names() -> tuple[str, ...]:

@@ -12,8 +12,10 @@ from pellucid.evidence._audit import Audit, audit
 from pellucid.evidence._audited import Asked, AuditRow, Fill
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._bench import Bench, benches
+from pellucid.evidence._calibration import Calibration, CalibrationRow, calibration
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
+from pellucid.evidence._leaderboard import Leaderboard, PlantedTask, Standing, Trial, leaderboard
 from pellucid.evidence._localisation import Localisation, Measure, localisation
 from pellucid.evidence._metrics._attack import attribution_attack
 from pellucid.evidence._metrics._completeness import completeness
@@ -38,18 +40,27 @@ from pellucid.evidence._nulls import (
 )
 from pellucid.evidence._plant import Plant, PlantRow
 from pellucid.evidence._responses import Responses, responses
+from pellucid.evidence._shortcuts._search import shortcuts
+from pellucid.evidence._shortcuts._value import KINDS as SHORTCUT_KINDS
+from pellucid.evidence._shortcuts._value import Copies, MapCluster, Shortcuts, Suspicion, SwapCases
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 from pellucid.evidence._unit_matters import unit_matters
 
 __all__ = [
+    "SHORTCUT_KINDS",
     "Audit",
     "Asked",
     "AuditRow",
     "Bank",
     "Bench",
+    "Calibration",
+    "CalibrationRow",
+    "Copies",
     "Fill",
     "GroundTruth",
+    "Leaderboard",
     "Localisation",
+    "MapCluster",
     "Measure",
     "MethodEvidence",
     "Metric",
@@ -57,8 +68,14 @@ __all__ = [
     "Pair",
     "Plant",
     "PlantRow",
+    "PlantedTask",
     "Responses",
+    "Shortcuts",
+    "Standing",
     "Survey",
+    "Suspicion",
+    "SwapCases",
+    "Trial",
     "TruthRow",
     "agreement",
     "agreement_interval",
@@ -66,6 +83,7 @@ __all__ = [
     "audit",
     "bank",
     "benches",
+    "calibration",
     "cards",
     "completeness",
     "complexity",
@@ -76,6 +94,7 @@ __all__ = [
     "infidelity",
     "insertion",
     "joint",
+    "leaderboard",
     "localisation",
     "mass_accuracy",
     "max_sensitivity",
@@ -89,6 +108,7 @@ __all__ = [
     "responses",
     "road",
     "sensitivity_n",
+    "shortcuts",
     "sparseness",
     "specificity",
     "sufficiency",

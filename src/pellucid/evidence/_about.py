@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pellucid._core import Check, Word
 from pellucid.errors import MethodError
-from pellucid.evidence._case import Case
+from pellucid.evidence._case import LEAST, Case
 from pellucid.evidence._matters import not_run
 from pellucid.evidence._responses import Responses
 
@@ -19,33 +21,75 @@ TRAINED = "change of the map when the training is undone: 1 - |rank correlation|
 CLASSED = "change of the map when the next class is explained: 1 - rank correlation"
 FREE = "a map made without the model"
 TRAINING_LEAST, CLASS_LEAST = 0.5, 0.1
+FEWEST = 2  # untrained copies that explain a row: one alone may be like it by chance
 
 
-def twin_maps(case: Case, seen: Responses, count: int) -> tuple[Tensor | None, int, str]:
-    """Maps ``[R, N, U]`` on untrained copies, the rows they cost, and why there are none."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Copies:
+    """Maps that the method makes on untrained copies.
+
+    Args:
+        maps: ``[R, N, U]``, R for each row; ``None`` where there are none, and ``why``.
+        count: how many copies made them.
+        rows: rows of the network that they cost.
+    """
+
+    maps: Tensor | None
+    count: int
+    rows: int
+    why: str = ""
+
+    @property
+    def enough(self) -> bool:
+        """Whether p can reach .05."""
+        return self.maps is not None and self.count >= LEAST
+
+
+def shares(n: int, count: int, each: int | None = None) -> list[Tensor]:
+    """Which of ``n`` rows each untrained copy explains, so that every row has ``each`` of them.
+
+    Left out, each row has two, more where there are few rows, so that all together there are at least twice
+    as many maps as copies; fewer than 19 copies explain every row, since they are no null.
+
+    Example:
+        >>> [rows.tolist() for rows in shares(4, 3)]
+        [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]]
+        >>> [len(rows) for rows in shares(40, 20)]
+        [4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]
+    """
+    usual = count if count < LEAST else min(count, max(FEWEST, math.ceil(2 * count / n)))
+    wanted, rows = usual if each is None else each, torch.arange(n)
+    return [rows[(k - rows * wanted) % count < wanted] for k in range(count)]
+
+
+def twin_maps(case: Case, seen: Responses, count: int, each: int | None = None) -> Copies:
+    """The method on ``count`` untrained copies, each of which explains its share of the rows."""
     if count < 1:
-        return None, 0, "no untrained copies were asked for"
+        return Copies(None, 0, 0, "no untrained copies were asked for")
     if not any(True for _ in case.model.parameters()):
-        return None, 0, "this network has no parameters, so it has no untrained copy"
-    made: list[Tensor] = []
+        return Copies(None, 0, 0, "this network has no parameters, so it has no untrained copy")
+    made: list[list[Tensor]] = [[] for _ in case.x]
     rows = 0
-    for k in range(count):
+    for k, share in enumerate(shares(len(case.x), count, each)):
+        if not len(share):
+            continue
         try:
             twin = case.twin(case.compute.seed * 1_009 + 1 + k)
         except MethodError as error:
-            return None, rows, str(error).rstrip(".")
-        maps, cost = case.again(twin, case.x, case.scalar.target)
-        made.append(seen.bank.reduce(maps))
+            return Copies(None, count, rows, str(error).rstrip("."))
+        some = case.x[share.to(case.x.device)]
+        maps, cost = case.again(twin, some, case.scalar.of_rows(share))
+        for row, one in zip(share.tolist(), seen.bank.reduce(maps, of=some), strict=True):
+            made[row].append(one)
         rows += cost
-    return torch.stack(made), rows, ""
+    return Copies(torch.stack([torch.stack(own) for own in made], 1), count, rows)
 
 
-def training_checks(
-    seen: Responses, units: Tensor, twins: Tensor | None, why: str, blocked: Sequence[str]
-) -> list[Check]:
+def training_checks(seen: Responses, units: Tensor, copies: Copies, blocked: Sequence[str]) -> list[Check]:
     """How far the map depends on what was learned; the smallest of the twins decides between words."""
+    twins = copies.maps
     if twins is None:
-        return [not_run(ABOUT, TRAINED, FREE, why) for _ in blocked]
+        return [not_run(ABOUT, TRAINED, FREE, copies.why) for _ in blocked]
     changes = 1 - seen.bank.alike(twins, units).abs()
     checks: list[Check] = []
     for i, (value, worst, best) in enumerate(

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from pellucid._core import Card, Compute, Explanation, InputSpec, Target, TargetLike
 from pellucid.errors import InputError, MethodError
+from pellucid.evidence._about import Copies, twin_maps
 from pellucid.evidence._audited import AuditRow, filled, over_all, supported, under
 from pellucid.evidence._bench import Bench, benches
-from pellucid.evidence._cards import cards
-from pellucid.evidence._case import LEAST, Case, Method, case_of, fitted, out_of_reach
+from pellucid.evidence._cards import TWINS, answered
+from pellucid.evidence._case import LEAST, Case, Method, case_of, out_of_reach
 from pellucid.evidence._controls import negative_controls
-from pellucid.evidence._fill import absent
+from pellucid.evidence._fill import absent, own_reference
 from pellucid.evidence._free import free_maps
 from pellucid.evidence._matters import MATTERS
 from pellucid.evidence._metrics._chosen import measured, metric_named
@@ -25,6 +26,7 @@ from pellucid.evidence._plant import Plant, plant
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._scalar import settled
 from pellucid.evidence._survey import Survey, evidence_of, model_free, table
+from pellucid.inputs import TabularSpec
 
 USUAL = "usual"  # the main fill: what the spec calls absent
 
@@ -85,7 +87,7 @@ def audit(
     others: Tensor | None = None,
     masks: int = 64,
     draws: int = 499,
-    twins: int = 2,
+    twins: int = TWINS,
     q: float = 0.1,
     sample: Tensor | None = None,
     declared: str = "",
@@ -114,7 +116,7 @@ def audit(
         others: rows that fills may take from, best of the training data.
         masks: M.
         draws: placements per row.
-        twins: untrained copies; 19 or more also make them a null of the test.
+        twins: untrained copies; from 19 on they are a null of the test and share the rows, two for each row.
         q: false discovery rate.
         sample: numbers of the rows, kept with the result.
         declared: how the sample was chosen, in words.
@@ -157,7 +159,7 @@ def audit(
     (place,) = benches(model, inputs, [what], spec=spec, masks=masks, compute=how)
     run = _Run(place, what, tuple(fills), tuple(metrics), others, draws, twins, q)
     rows: dict[str, AuditRow] = {}
-    maps: dict[str, tuple[Method, Tensor]] = {}
+    maps: dict[str, tuple[Method, Tensor, Copies]] = {}
     refused: dict[str, str] = {}
     for name, method in methods.items():
         try:
@@ -170,8 +172,9 @@ def audit(
     if not rows:
         raise InputError(f"No method answers for this network: {'; '.join(refused.values())}")
     free, survey = run.free(), run.survey(list(rows.values()))
-    controls, control_rows = run.controls(survey.best, maps[survey.best][0])
-    planted = plant(model, inputs, what, maps, run.seen[USUAL], spec=spec, compute=how)
+    controls, control_rows = run.controls(survey.best, maps[survey.best][0], maps[survey.best][2])
+    drawn = {name: (method, own) for name, (method, own, _) in maps.items()}
+    planted = plant(model, inputs, what, drawn, run.seen[USUAL], spec=spec, compute=how)
     ordered = sorted(rows.values(), key=lambda row: (row.evidence.share, row.evidence.median))
     for row in (*free, *controls):
         if watch is not None:
@@ -219,27 +222,33 @@ class _Run:
         found = {USUAL: self.place.responses(*absent(x, spec))}
         return found | {fill: self.place.filled(fill, self.others) for fill in self.further}
 
-    def method(self, name: str, method: Method) -> tuple[AuditRow, tuple[Method, Tensor]]:
+    def method(self, name: str, method: Method) -> tuple[AuditRow, tuple[Method, Tensor, Copies]]:
         """All tests of one method."""
         place, how = self.place, self.place.compute
         made = method(place.model, place.x, self.target, spec=place.spec, compute=how)
         why = out_of_reach(made)
         if why:
             raise MethodError(f"{why[:1].upper()}{why[1:]}.")
-        found = cards(
+        case, seen = self._case(method, made), self.seen
+        reference, words = own_reference(made, place.spec)
+        main = place.responses(reference, words)
+        copies = twin_maps(case, main, self.twins)
+        found = answered(case, made, main, (), self.draws, copies, isinstance(place.spec, TabularSpec))
+        row = self._row(name, method, made, case.maps, found, copies, seen)
+        return row, (method, case.maps, copies)
+
+    def _case(self, method: Method, made: Explanation) -> Case:
+        place = self.place
+        return case_of(
             place.model,
             made,
             method,
             target=self.target,
             spec=place.spec,
             others=self.others,
-            draws=self.draws,
-            twins=self.twins,
             bench=place,
-            compute=how,
+            compute=place.compute,
         )
-        maps, seen = fitted(made.map.detach(), place.x), self.seen
-        return self._row(name, method, made, maps, found, seen), (method, maps)
 
     def _row(
         self,
@@ -248,10 +257,11 @@ class _Run:
         made: Explanation,
         maps: Tensor,
         found: Sequence[Card],
+        copies: Copies,
         seen: Mapping[str, Responses],
     ) -> AuditRow:
         x, seed = self.place.x, self.place.compute.seed
-        fills, worst = under(seen, maps, x, draws=self.draws, seed=seed)
+        fills, worst = under(seen, maps, x, copies, draws=self.draws, seed=seed)
         checks = [next(c for c in card.checks if c.question == MATTERS) for card in found]
         p = torch.tensor([1.0 if c.p is None else c.p for c in checks], dtype=torch.float64)
         usual = seen[USUAL]
@@ -309,18 +319,10 @@ class _Run:
         both = [*(row.evidence for row in rows), *model_free(x, seen, self.place.spec)]
         return table(both, seen, self.draws, self.twins, self.q)
 
-    def controls(self, name: str, method: Method) -> tuple[list[AuditRow], int]:
+    def controls(self, name: str, method: Method, copies: Copies) -> tuple[list[AuditRow], int]:
         """Negative controls of one method."""
         place = self.place
         made = method(place.model, place.x, self.target, spec=place.spec, compute=place.compute)
-        case: Case = case_of(
-            place.model,
-            made,
-            method,
-            target=self.target,
-            spec=place.spec,
-            others=None,
-            bench=place,
-            compute=place.compute,
+        return negative_controls(
+            self._case(method, made), name, copies, self.seen, draws=self.draws, q=self.q
         )
-        return negative_controls(case, name, self.seen, draws=self.draws, q=self.q)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Card, Check, Word, wilson
+from pellucid.evidence._about import Copies
 from pellucid.evidence._case import Pool
 from pellucid.evidence._localisation import Measure
 from pellucid.evidence._matters import LEVEL, examined
@@ -129,12 +130,13 @@ def filled(name: str, fill: str, value: Tensor, main: Tensor, p: Tensor | None) 
 
 
 def under(
-    seen: Mapping[str, Responses], maps: Tensor, x: Tensor, *, draws: int, seed: int
+    seen: Mapping[str, Responses], maps: Tensor, x: Tensor, copies: Copies, *, draws: int, seed: int
 ) -> tuple[list[Fill], Tensor]:
     """Agreement of maps ``[N, *shape]`` under each fill, and each input's largest p over all of them."""
     units = next(iter(seen.values())).bank.reduce(maps)
     others = Pool(units, differ(x, x), 0)
-    found = [examined(one, units, others, None, draws=draws, seed=seed) for one in seen.values()]
+    twins = copies.maps if copies.enough else None
+    found = [examined(one, units, others, twins, draws=draws, seed=seed) for one in seen.values()]
     values = [each.value.masked_fill(each.seen.still, math.nan) for each in found]
     fills = [
         filled(name, each.seen.fill, value, values[0], each.p)

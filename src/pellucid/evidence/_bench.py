@@ -15,6 +15,8 @@ from pellucid.errors import InputError
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._responses import Responses, responses
 
+KEPT = 2**28  # bytes of untrained copies that are kept; more are made again when they are asked for
+
 
 @dataclass(slots=True)
 class _Known:
@@ -81,10 +83,14 @@ class Bench:
         return self.known.near[number, item]
 
     def twin(self, seed: int, calibrate: Tensor) -> nn.Module:
-        """An untrained copy, as :func:`pellucid._core.untrained` makes it."""
-        if seed not in self.known.twins:
-            self.known.twins[seed] = untrained(self.model, seed=seed, calibrate=calibrate)
-        return self.known.twins[seed]
+        """An untrained copy, as :func:`pellucid._core.untrained` makes it; kept where there is room."""
+        if seed in self.known.twins:
+            return self.known.twins[seed]
+        made = untrained(self.model, seed=seed, calibrate=calibrate)
+        size = sum(one.numel() * one.element_size() for one in made.parameters())
+        if size * (len(self.known.twins) + 1) <= KEPT:
+            self.known.twins[seed] = made
+        return made
 
     def responses(self, content: Tensor, words: str) -> Responses:
         """The drops when removed parts hold ``content``, measured for all targets at once."""

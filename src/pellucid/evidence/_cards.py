@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from pellucid._core import Card, Compute, Explanation, InputSpec, TargetLike
 from pellucid.errors import InputError
-from pellucid.evidence._about import class_checks, training_checks, twin_maps
+from pellucid.evidence._about import Copies, class_checks, training_checks, twin_maps
 from pellucid.evidence._adds_up import completeness_checks
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._bench import Bench
 from pellucid.evidence._case import Case, Method, case_of, out_of_reach, pool
+from pellucid.evidence._exchange import exchange_checks, exchanged
 from pellucid.evidence._fill import own_reference
 from pellucid.evidence._free import free_maps
 from pellucid.evidence._matters import (
@@ -28,10 +29,12 @@ from pellucid.evidence._matters import (
     not_run,
     obstacles,
 )
+from pellucid.evidence._reached import refutations
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._stable import stability_checks
 from pellucid.evidence._verdict import verdict
 
+TWINS = 19  # untrained copies: fewer cannot give p = .05
 SAME = 1e-3  # relative difference of scores below which the network is the one that was explained
 
 
@@ -46,9 +49,10 @@ def cards(
     fills: Sequence[str] = ("own",),
     masks: int = 64,
     draws: int = 499,
-    twins: int = 2,
+    twins: int = TWINS,
     seen: Responses | None = None,
     bench: Bench | None = None,
+    on_data: bool = False,
     compute: Compute | None = None,
 ) -> tuple[Card, ...]:
     """How far each row of an explanation can be believed: one card per row, never one score.
@@ -57,22 +61,28 @@ def cards(
 
     - *Does it matter to the model?* :func:`agreement` T of the map with the drops of the score when random
       quarters of the input are removed, with a bootstrap interval over the masks. Passed where p <= .05
-      against the map laid elsewhere **and** the maps of other inputs (and, with 19 twins or more, the maps
-      of untrained copies): the largest p counts.
+      against the map laid elsewhere **and** the maps of other inputs **and** those of untrained copies: the
+      largest p counts. Where one of these is missing it is mixed at best.
     - *Does it beat a map made without the model?* T minus that of ``|x - reference|`` (for pictures also
       edges). Passed where its interval lies above 0.
     - *Does it hold for another kind of absence?* T under each further fill. Passed with the same sign and
-      p <= .05.
+      p <= .05; failed where it is the opposite for more than chance.
     - *Is it about this model?* 1 - |rank correlation| with the maps of untrained copies, passed from .5.
     - *Is it about this class?* 1 - rank correlation with the map of the next class, passed above .1.
     - *Is it stable?* Worst rank correlation with the maps under 4 noises of .05 standard deviations that
       keep the class, passed from .5; beside it the maps of other inputs, and p that one of them is as alike.
       There is no word next to a word, so for token numbers the vectors in the network's table move instead.
     - *Does it add up?* Completeness gap relative to the change of the score, passed up to 5 %.
+    - *Does it hold on data?* (``on_data``) T where parts are exchanged for those of the real row most alike
+      in what is kept, foretold by the map less that row's map. Passed with p <= .05 against the maps laid
+      elsewhere; failed where it is refuted. A network that plays innocent on rows that cannot be (Slack et
+      al. 2020) is caught here.
 
     *supported*: all that applies is passed. *partly supported*: the first is, another is not. *not
-    supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or of another sign under
-    another fill. *not testable*: a constant map, a score that no mask moves, or fewer than 32 masks.
+    supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or the opposite under
+    another fill, or refuted although it is about this model: a map fitted to seven eighths of the reactions
+    foretells the rest, and this one, with p > .05, surely less than half as well. *not testable*: a constant
+    map, a score that no mask moves, or fewer than 32 masks.
 
     Args:
         model: the network that was explained.
@@ -86,10 +96,12 @@ def cards(
         fills: what replaces removed parts, :func:`responses` has the names; the first is the main one.
         masks: M.
         draws: placements, and bootstrap samples.
-        twins: untrained copies; 19 or more also make them a null of the test.
+        twins: untrained copies. From 19 on they are a null of the test and share the rows: two for each row,
+            more where there are few rows. Fewer explain every row.
         seen: what the network did, where it was measured before for these rows.
         bench: where other methods are tested on these rows too, from :func:`benches`, so that nothing is
             asked twice; it names the target and the masks.
+        on_data: whether to exchange parts with real rows too; for tables.
         compute: how to run.
 
     Returns:
@@ -100,8 +112,10 @@ def cards(
         TargetError: where the target cannot be asked again from its name; give ``target``.
 
     Cost:
-        Per input M + 7 times the method + 6 forward passes: 77 for a one-gradient method. For fewer than 32
-        rows also one map of each further input. Each further fill costs M + 1. With a ``bench`` each further
+        Per input M + 7 times the method + 6 forward passes: 77 for a one-gradient method. For fewer than 40
+        rows also one map of each further input, and for fewer than 19 more untrained copies of each (19 for
+        one row). Each further fill costs M + 1; ``on_data`` as much, and one map of up to 128 rows for each
+        class explained. With a ``bench`` each further
         method costs 7 times itself.
 
     Limits:
@@ -110,7 +124,7 @@ def cards(
 
     Source:
         Adebayo et al. 2018, arXiv 1810.03292 (untrained copies); Bhatt et al. 2020, arXiv 2005.00631;
-        Yeh et al. 2019, arXiv 1901.09392 (stability).
+        Yeh et al. 2019, arXiv 1901.09392 (stability); Slack et al. 2020, arXiv 1911.02508 (why ``on_data``).
 
     Example:
         >>> from pellucid._core import Question
@@ -134,7 +148,7 @@ def cards(
     main = _measured(case, explanation, fills[0], masks) if seen is None else seen
     _same_network(explanation, main)
     further = [_measured(case, explanation, fill, main.bank) for fill in fills[1:]]
-    return _answered(case, explanation, main, further, draws, twins)
+    return answered(case, explanation, main, further, draws, twin_maps(case, main, twins), on_data)
 
 
 def _measured(case: Case, explanation: Explanation, fill: str, masks: int | Bank) -> Responses:
@@ -171,19 +185,21 @@ def _same_network(explanation: Explanation, main: Responses) -> None:
         )
 
 
-def _answered(
+def answered(
     case: Case,
     explanation: Explanation,
     main: Responses,
     further: Sequence[Responses],
     draws: int,
-    twins: int,
+    copies: Copies,
+    on_data: bool = False,
 ) -> tuple[Card, ...]:
+    """The cards of a case, from what the network did and the method's maps on untrained copies."""
     others = pool(case, main)
-    copies, twin_rows, why = twin_maps(case, main, twins)
+    twins = copies.maps if copies.enough else None
     units, seed = main.bank.reduce(case.maps), case.compute.seed
     blocked, constant = obstacles(main, units), constants(units)
-    found, *rest = [examined(one, units, others, copies, draws=draws, seed=seed) for one in (main, *further)]
+    found, *rest = [examined(one, units, others, twins, draws=draws, seed=seed) for one in (main, *further)]
     reference, _ = own_reference(explanation, case.spec)
     free = free_maps(case.x, reference, pictures=main.bank.grid is not None, known=case.sample)
     steady, steady_rows = stability_checks(case, main, others, constant)
@@ -192,15 +208,20 @@ def _answered(
         agreement_checks(found, blocked),
         margin_checks(found, free, blocked),
         *(fill_checks(found, one, blocked) for one in rest),
-        training_checks(main, units, copies, why, constant),
+        training_checks(main, units, copies, constant),
         classed,
         steady,
         completeness_checks(explanation),
     ]
-    spent = len(case.x) + others.rows + twin_rows + steady_rows + class_rows
+    spent = len(case.x) + others.rows + copies.rows + steady_rows + class_rows
+    if on_data:
+        asked = exchanged(case, main)
+        held, cost = exchange_checks(case, explanation, asked, units, blocked, draws)
+        columns.insert(-1, held)
+        spent += asked.seen.rows + cost
     rows = math.ceil((spent + sum(one.rows for one in (main, *further))) / len(case.x))
-    left = found.left.tolist()
+    left, refuted = found.left.tolist(), refutations(found, blocked)
     return tuple(
-        Card(*verdict(checks, blocked[i], left[i]), checks, main.fill, rows)
+        Card(*verdict(checks, blocked[i], left[i], refuted[i]), checks, main.fill, rows)
         for i, checks in enumerate(zip(*columns, strict=True))
     )

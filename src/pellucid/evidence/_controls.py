@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Word
+from pellucid.evidence._about import Copies
 from pellucid.evidence._audited import AuditRow, supported, under
 from pellucid.evidence._case import Case
 from pellucid.evidence._localisation import Measure
@@ -19,7 +20,7 @@ TWIN, CLASS, INPUT = "untrained copy", "wrong class", "other input"
 
 
 def negative_controls(
-    case: Case, name: str, seen: Mapping[str, Responses], *, draws: int, q: float
+    case: Case, name: str, copies: Copies, seen: Mapping[str, Responses], *, draws: int, q: float
 ) -> tuple[list[AuditRow], int]:
     """The controls of one method, tested as it is itself, and the rows of the network per input they cost.
 
@@ -36,16 +37,32 @@ def negative_controls(
         other, cost = case.again(case.model, case.x, runner)
         rows += cost
         made.append((CLASS, other, f"{name} of the class that comes next"))
-    made.append((INPUT, case.maps.roll(1, 0), f"{name} of the input before"))
+    made.append((INPUT, of_others(case.maps, case.compute.seed), f"{name} of another input"))
     return [
-        _row(what, maps, note, case, seen, draws, q) for what, maps, note in made if maps is not None
+        _row(what, maps, note, case, copies, seen, draws, q) for what, maps, note in made if maps is not None
     ], rows // n
 
 
+def of_others(maps: Tensor, seed: int) -> Tensor:
+    """To each row the map of another one, drawn at random: neighbours in a data set are often alike."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 141_650_939)
+    order = torch.randperm(len(maps), generator=generator)
+    found = torch.empty_like(maps)
+    found[order] = maps[order.roll(1)]
+    return found
+
+
 def _row(
-    what: str, maps: Tensor, note: str, case: Case, seen: Mapping[str, Responses], draws: int, q: float
+    what: str,
+    maps: Tensor,
+    note: str,
+    case: Case,
+    copies: Copies,
+    seen: Mapping[str, Responses],
+    draws: int,
+    q: float,
 ) -> AuditRow:
-    fills, worst = under(seen, maps, case.x, draws=draws, seed=case.compute.seed)
+    fills, worst = under(seen, maps, case.x, copies, draws=draws, seed=case.compute.seed)
     first = fills[0]
     p = torch.ones_like(worst) if first.p is None else first.p
     usual = next(iter(seen.values()))

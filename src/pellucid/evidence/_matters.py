@@ -46,11 +46,13 @@ class Agreement:
 def examined(
     seen: Responses, maps: Tensor, others: Pool, twins: Tensor | None, *, draws: int, seed: int
 ) -> Agreement:
-    """T with its nulls: placement always, specificity and training where there are enough controls."""
+    """T with its nulls: placement always, specificity where there are enough others, and where maps ``twins``
+    of at least 19 untrained copies are given, ``[R, N, U]``, training.
+    """
     nulls = [placement(seen, maps, draws=draws, seed=seed)]
     if others.enough:
         nulls.append(specificity(seen, maps, others.units, others.strangers))
-    if twins is not None and len(twins) >= LEAST:
+    if twins is not None:
         nulls.append(training(seen, maps, twins))
     left = torch.stack([null.left for null in nulls]).amax(0)
     sampled = bootstrap(seen, maps, draws=draws, seed=seed)
@@ -88,14 +90,14 @@ def agreement_checks(found: Agreement, blocked: Sequence[str]) -> list[Check]:
         NULLS[null.name] for null in found.nulls
     )
     control, masks, rows = "the same map laid elsewhere", found.seen.drops.shape[1], found.seen.drops.shape[1]
+    missing = [told for null, told in MISSING.items() if null not in {one.name for one in found.nulls}]
     checks: list[Check] = []
     for i, (value, down, up, p, centre) in enumerate(_rows(*columns)):
         if blocked[i]:
             checks.append(not_run(MATTERS, name, control, blocked[i], rows=rows))
             continue
-        complete = len(found.nulls) > 1
-        word: Word = "failed" if p > LEVEL else "passed" if complete else "mixed"
-        note = _note(found, i) + ("" if complete else f" {SINGLE}")
+        word: Word = "failed" if p > LEVEL else "mixed" if missing else "passed"
+        note = " ".join([_note(found, i), *missing])
         checks.append(
             Check(MATTERS, name, word, value, centre, control, masks, down, up, p=p, rows=rows, note=note)
         )
@@ -103,7 +105,11 @@ def agreement_checks(found: Agreement, blocked: Sequence[str]) -> list[Check]:
 
 
 def margin_checks(found: Agreement, free: Mapping[str, Tensor], blocked: Sequence[str]) -> list[Check]:
-    """T minus the best T of the maps made without the model, on the same resampled masks."""
+    """T minus the best T of the maps made without the model, on the same resampled masks.
+
+    The masks alone give the interval, and any map beats one that does badly; so a map passes only where it
+    is told from chance itself.
+    """
     values = torch.stack([agreement(found.seen, one) for one in free.values()])
     count = found.draws.shape[1]
     sampled = [bootstrap(found.seen, one, draws=count, seed=found.seed) for one in free.values()]
@@ -112,20 +118,28 @@ def margin_checks(found: Agreement, free: Mapping[str, Tensor], blocked: Sequenc
     names = [list(free)[k] for k in values.argmax(0).tolist()]
     test = "agreement minus that of the best map made without the model"
     checks: list[Check] = []
-    for i, (margin, down, up, control) in enumerate(_rows(found.value - best, low, high, best)):
+    columns = (found.value - best, low, high, best, found.p)
+    for i, (margin, down, up, control, p) in enumerate(_rows(*columns)):
         if blocked[i]:
             checks.append(not_run(BEATS, test, names[i], blocked[i]))
             continue
-        word: Word = "passed" if down > 0 else "mixed" if margin > 0 else "failed"
-        note = "" if down > 0 else f"{names[i]} alone agrees with the model {AS_WELL[margin > 0]}."
+        told = down > 0 and p <= LEVEL
+        word: Word = "passed" if told else "mixed" if margin > 0 else "failed"
+        note = f"{names[i]} alone agrees with the model {AS_WELL[margin > 0]}." if down <= 0 else ""
+        note = note or ("" if told else "The map itself is not told from chance.")
         n = found.seen.drops.shape[1]
         checks.append(Check(BEATS, test, word, margin, control, names[i], n, down, up, note=note))
     return checks
 
 
 def fill_checks(own: Agreement, other: Agreement, blocked: Sequence[str]) -> list[Check]:
-    """T under a second fill: the same sign, and better than chance."""
+    """T under a second fill: better than chance, and not the opposite of what it is under the first.
+
+    The opposite is more than another sign, which chance gives near 0: both intervals lie on their own side
+    of 0, and the second is lower (or higher) than chance.
+    """
     low, high = interval(other.draws)
+    opposite = _opposite(own, other, low, high).tolist()
     test = f"agreement with removed parts replaced by {other.seen.fill}"
     columns = (own.value, other.value, low, high, other.p)
     n, rows = other.seen.drops.shape[1], other.seen.drops.shape[1]
@@ -134,12 +148,20 @@ def fill_checks(own: Agreement, other: Agreement, blocked: Sequence[str]) -> lis
         if blocked[i]:
             checks.append(not_run(HOLDS, test, own.seen.fill, blocked[i], rows=rows))
             continue
-        word: Word = "failed" if (value > 0) != (first > 0) else "passed" if p <= LEVEL else "mixed"
+        alike = (value > 0) == (first > 0)
+        word: Word = "failed" if opposite[i] else "passed" if p <= LEVEL and alike else "mixed"
         note = "" if word == "passed" else "What the map says depends on what absence means."
         checks.append(
             Check(HOLDS, test, word, value, first, own.seen.fill, n, down, up, p=p, rows=rows, note=note)
         )
     return checks
+
+
+def _opposite(own: Agreement, other: Agreement, low: Tensor, high: Tensor) -> Tensor:
+    """Rows whose agreement is of the other sign for more than chance: bool ``[N]``."""
+    down, up = interval(own.draws)
+    falls = (down > 0) & (high < 0) & (other.left <= LEVEL)
+    return falls | ((up < 0) & (low > 0) & (other.p <= LEVEL))
 
 
 def not_run(question: str, test: str, control: str, why: str, *, rows: int = 0) -> Check:
@@ -160,6 +182,8 @@ COUNTED = {
 }
 AS_WELL = {True: "nearly as well", False: "as well or better"}
 SINGLE = f"Not compared with maps of other inputs: at least {LEAST} others are needed."
+COPYLESS = f"Not compared with maps of untrained copies: at least {LEAST} are needed."
+MISSING = {"specificity": SINGLE, "training": COPYLESS}
 
 
 def _note(found: Agreement, row: int) -> str:

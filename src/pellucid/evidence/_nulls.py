@@ -191,14 +191,20 @@ def specificity(seen: Responses, maps: Tensor, pool: Tensor, strangers: Tensor) 
 def training(seen: Responses, maps: Tensor, twins: Tensor) -> Null:
     """Does the same method do as well on an untrained copy of the network?
 
+    A row is ranked among what the copies reach on all rows, ``p = (1 + #{T >= T_i}) / (R N + 1)``, so that
+    few maps of each copy do; and where a copy does as well on that very row, p is at least its rank among
+    the row's own copies.
+
     Args:
         seen: what the trained network did.
         maps: ``[N, *shape]`` or ``[N, U]``.
-        twins: the same method's maps on R untrained copies, ``[R, N, *shape]`` or ``[R, N, U]``.
+        twins: the same method's maps on untrained copies, R for each row, ``[R, N, *shape]`` or
+            ``[R, N, U]``. Rows may have different copies; all together there should be at least 19, since
+            copies and not rows are what chance draws.
 
     Returns:
-        The null, row by row; R = 19 is the least for p = .05. A map that does not depend on the network
-        gets p = 1.
+        The null, row by row; ``n`` counts maps of copies. A map that does not depend on the network gets
+        p = 1.
 
     Cost:
         R times the method.
@@ -206,8 +212,17 @@ def training(seen: Responses, maps: Tensor, twins: Tensor) -> Null:
     Source:
         After Adebayo et al. 2018, Sanity Checks for Saliency Maps, arXiv 1810.03292, as a test.
     """
-    null = torch.stack([agreement(seen, twin) for twin in twins], 1)
-    return _ranked("training", agreement(seen, maps), null)
+    now, own = agreement(seen, maps), torch.stack([agreement(seen, twin) for twin in twins], 1)
+    moving = own[~seen.still] if not bool(seen.still.all()) else own
+    everywhere = moving.flatten().expand(len(now), -1)
+    beside, pooled = (_ranked("training", now, null) for null in (own, everywhere))
+    as_well = beside.p > 1 / (own.shape[1] + 1) + EQUAL
+    p = torch.where(as_well, torch.maximum(beside.p, pooled.p), pooled.p)
+    # a map that training does not change ties with its copies: no support, and no word on the opposite
+    below, near = ((null < now[:, None] - EQUAL).sum(1).double() for null in (everywhere, own))
+    left, beneath = (1 + below) / (pooled.n + 1), (1 + near) / (own.shape[1] + 1)
+    left = torch.where(near > 0, torch.maximum(left, beneath), left)
+    return Null("training", p, left, pooled.centre, pooled.n)
 
 
 def joint(*nulls: Null) -> Tensor:

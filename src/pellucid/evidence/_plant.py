@@ -15,7 +15,9 @@ from pellucid.evidence._fill import absent
 from pellucid.evidence._localisation import Measure, localisation
 from pellucid.evidence._metrics._metric import averaged
 from pellucid.evidence._nulls import agreement
+from pellucid.evidence._plant_word import planted_word, table_of
 from pellucid.evidence._responses import Responses, responses
+from pellucid.inputs import TextSpec
 
 STRENGTH = 3.0  # of the shortcut, in spreads of what the masks do to the score
 LEAST = 0.05  # share of the map that has to move to the shortcut: slight shifts have other reasons
@@ -102,32 +104,68 @@ def plant(
     """Put a shortcut in and ask each method, given with its maps ``[N, *shape]`` of the network without it.
 
     The shortcut reads the part in which inputs differ most from the reference, linearly, three times as
-    strongly as the masks move the score: a map that misses it is not of this network.
+    strongly as the masks move the score: a map that misses it is not of this network. In texts it is a word
+    that is put into each, and reads the vector that the network's table gives that word.
     """
     why = _unfit(model, x, spec, compute)
-    if why:
-        return Plant("", 0.0, 0.0, (), 0, why)
-    start = absent(x, spec)[0]
-    part, where = _part(x, start, seen, spec)
-    made = _planted(model, x, start, part, float(seen.drops.std(1).median()), spec, compute)
-    after = responses(made, x, target, spec=spec, masks=seen.bank, compute=compute)
+    made = None if why else _put_in(model, x, seen, spec, compute)
+    if made is None or why:
+        return Plant("", 0.0, 0.0, (), 0, why or "no word of these texts can be replaced by a keyword")
+    masks = seen.bank if made.x is x else seen.bank.count
+    after = responses(made.model, made.x, target, spec=spec, masks=masks, compute=compute)
     # the plant is verified by intervention: what its removal alone does
-    q = Question(made, x, target, spec=spec, compute=compute)
-    gone = torch.where(part, start, x)
-    fall = (after.scores - q.scores(lambda _, rows: gone[rows][None])[0]).abs().median()
-    effect = float(fall / seen.drops.std(1).median())
-    truth = part.expand(len(x), *part.shape)
+    left = Question(made.model, made.gone, target, spec=spec, compute=compute).scores()[0]
+    effect = float((after.scores - left).abs().median() / seen.drops.std(1).median())
     rows: list[PlantRow] = []
     spent = after.rows / len(x) + 1
     for name, (method, maps) in methods.items():
         try:
-            found = method(made, x, target, spec=spec, compute=compute)
+            found = method(made.model, made.x, target, spec=spec, compute=compute)
+            old = maps
+            if made.x is not x:
+                before = method(model, made.x, target, spec=spec, compute=compute)
+                old = fitted(before.map.detach(), made.x)
+                spent += (before.provenance.forward + before.provenance.backward) / len(x)
         except MethodError as error:
             rows.append(PlantRow(name, None, None, None, None, "not run", str(error)))
             continue
         spent += (found.provenance.forward + found.provenance.backward) / len(x)
-        rows.append(_row(name, maps, fitted(found.map.detach(), x), truth, after, compute.seed))
-    return Plant(where, float(part.double().mean()), effect, tuple(rows), round(spent))
+        rows.append(_row(name, old, fitted(found.map.detach(), made.x), made.truth, after, compute.seed))
+    return Plant(made.where, float(made.truth.double().mean()), effect, tuple(rows), round(spent))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """The network with a shortcut, inputs ``x`` for it, the same without what it reads, and where that is."""
+
+    model: nn.Module
+    x: Tensor
+    gone: Tensor
+    truth: Tensor
+    where: str
+
+
+def _put_in(
+    model: nn.Module, x: Tensor, seen: Responses, spec: InputSpec | None, compute: Compute
+) -> _Made | None:
+    spread = float(seen.drops.std(1).median())
+    if isinstance(spec, TextSpec):
+        count = _count(model, x, spec, compute)
+        table = table_of(model, x, spec, compute)
+        word = planted_word(model, x, spec, table, STRENGTH * spread, count, seed=compute.seed)
+        if word is None:
+            return None
+        where = f"the word {word.word!r}, put in the place of one word of each text"
+        return _Made(word.model, word.texts, word.gone, word.truth, where)
+    start = absent(x, spec)[0]
+    part, where = _part(x, start, seen, spec)
+    made = _planted(model, x, start, part, spread, spec, compute)
+    return _Made(made, x, torch.where(part, start, x), part.expand(len(x), *part.shape), where)
+
+
+def _count(model: nn.Module, x: Tensor, spec: InputSpec | None, compute: Compute) -> int:
+    outputs = predict(model, x[:1], spec=spec, compute=compute)
+    return outputs.shape[1] if outputs.ndim == 2 else 1
 
 
 def _row(name: str, old: Tensor, new: Tensor, truth: Tensor, after: Responses, seed: int) -> PlantRow:
@@ -141,8 +179,10 @@ def _row(name: str, old: Tensor, new: Tensor, truth: Tensor, after: Responses, s
 
 def _unfit(model: nn.Module, x: Tensor, spec: InputSpec | None, compute: Compute) -> str:
     """Why no shortcut can be put in; empty where one can."""
-    if not x.is_floating_point():
-        return "a shortcut over words has no slope, so it would test only some of the methods"
+    if not x.is_floating_point() and not isinstance(spec, TextSpec):
+        return "a shortcut over whole numbers needs to know which are words"
+    if isinstance(spec, TextSpec) and not table_of(model, x, spec, compute):
+        return "this network has no one table that words go through, so a keyword has no slope"
     if spec is not None and spec.companions(x[:1])[0]:
         return "this network takes its input by name, beside others"
     outputs = predict(model, x[:1], spec=spec, compute=compute)
@@ -163,8 +203,7 @@ def _planted(
     weight = _direction(x - start, part, compute.seed)
     read = ((x - start) * weight).flatten(1).sum(1).abs().mean()
     weight = weight * (STRENGTH * spread / float(read.clamp(min=1e-12)))
-    outputs = predict(model, x[:1], spec=spec, compute=compute)
-    count = outputs.shape[1] if outputs.ndim == 2 else 1
+    count = _count(model, x, spec, compute)
     signs = 1.0 - 2.0 * (torch.arange(count, device=x.device) % 2)
     return Shortcut(model, weight, start.mean(0), signs.to(x))
 

@@ -75,8 +75,9 @@ def responses(
         spec: what an input means; it names the removable parts and what absent is.
         fill: ``"own"`` (what the spec calls absent, else zeros), ``"zero"``, ``"mean"``, ``"blur"``
             (pictures), ``"linear"`` (noisy linear interpolation of what is kept: pictures, sounds),
-            ``"swap"`` (parts of random other inputs), ``"nearest"`` (for each mask, parts of the other input
-            most alike in what is kept, which stays closest to real data), or contents ``[N, *shape]``.
+            ``"swap"`` (parts of one other input, drawn at random), ``"patch"`` (every column, word or square
+            of a picture from another input of its own), ``"nearest"`` (for each mask, parts of the other
+            input most alike in what is kept, which stays closest to real data), or contents ``[N, *shape]``.
         masks: how many, or a bank drawn before.
         others: inputs ``[P, *shape]`` that fills may take from; without them the inputs themselves.
         compute: how to run; ``seed`` draws the masks.

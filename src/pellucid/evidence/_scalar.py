@@ -55,6 +55,16 @@ class Scalar:
         known = classes if isinstance(classes, int) else None
         return dataclasses.replace(base, score=score, classes=known)
 
+    def of_rows(self, rows: Tensor) -> Target:
+        """The number for some of the rows, by their places int64 ``[n]``."""
+        base, known = self.target, self.target.classes
+
+        def score(output: Tensor, index: Tensor) -> Tensor:
+            return base.score(output, rows.to(index.device)[index])
+
+        classes = known if known is None or isinstance(known, int) else known[rows.to(known.device)]
+        return dataclasses.replace(base, score=score, classes=classes)
+
     def elsewhere(self, outputs: Tensor) -> Target:
         """The number for other inputs with these outputs: their own class, unless one was named for all."""
         if self.of is None or self.shared:

@@ -34,8 +34,8 @@ class MethodEvidence:
         share: of the tested rows that are supported, with ``low`` and ``high``, Wilson's 95 % interval.
         agreement: ``[N]``, T of each row; ``median`` over the tested rows.
         p: ``[N]``, joint p of each row.
-        p_training: rank of the mean agreement among those of untrained copies, as a p-value; ``None`` without
-            copies. Its least value is ``1 / (copies + 1)``.
+        p_training: rank of the mean agreement among those of untrained copies, as a p-value; ``None`` where
+            no copy explains every row. Its least value is ``1 / (copies + 1)``.
         rows: rows of the network per input that its maps cost.
     """
 
@@ -110,16 +110,16 @@ def survey(
     fill: str = "own",
     masks: int = 64,
     draws: int = 499,
-    twins: int = 0,
+    twins: int = 19,
     q: float = 0.1,
     compute: Compute | None = None,
 ) -> Survey:
     """Share of inputs on which each method tells what the model does better than chance.
 
     All methods meet the same masks. A row's p is the largest over the map laid elsewhere, the method's maps
-    of the other inputs and, from 19 twins on, those of untrained copies; rows are chosen by Benjamini and
-    Hochberg's rule at the false discovery rate ``q``. Methods are compared in pairs on the same rows (sign
-    flips, Holm's correction).
+    of the other inputs and, from 19 twins on, those of untrained copies, two for each row; rows are chosen
+    by Benjamini and Hochberg's rule at the false discovery rate ``q``. Methods are compared in pairs on the
+    same rows (sign flips, Holm's correction).
 
     Args:
         model: any network.
@@ -131,7 +131,7 @@ def survey(
         fill: what replaces removed parts, as in :func:`responses`.
         masks: M.
         draws: placements per row.
-        twins: untrained copies.
+        twins: untrained copies; fewer than 19 explain every row and are no null of the rows.
         q: false discovery rate.
         compute: how to run.
 
@@ -142,7 +142,7 @@ def survey(
         InputError: for fewer than 20 inputs, no methods, or methods that do not explain the inputs.
 
     Cost:
-        Per input M + 2 forward passes, plus ``1 + twins`` times each method.
+        Per input M + 2 forward passes, plus 3 times each method (``1 + twins`` times with fewer than 19).
 
     Limits:
         "Best" is for this network, these inputs and this fill. With several twins their number, not that of
@@ -187,16 +187,17 @@ def _row(
     name: str, case: Case, cost: int, seen: Responses, draws: int, twins: int, q: float
 ) -> MethodEvidence:
     units = seen.bank.reduce(case.maps)
-    copies, more, _ = twin_maps(case, seen, twins)
+    copies = twin_maps(case, seen, twins)
     others = Pool(units, differ(case.x, case.x), 0)
     if not others.enough:
         raise InputError(f"Expected at least {LEAST + 1} different inputs; many of these are equal.")
-    found = examined(seen, units, others, copies, draws=draws, seed=case.compute.seed)
+    null = copies.maps if copies.enough else None
+    found = examined(seen, units, others, null, draws=draws, seed=case.compute.seed)
     level = None
-    if copies is not None:
-        null = torch.stack([agreement(seen, one).mean() for one in copies])
-        level = (1 + int((null >= found.value.mean()).sum())) / (len(copies) + 1)
-    rows = -(-(cost + more) // len(units))
+    if copies.maps is not None and len(copies.maps) == copies.count:
+        means = torch.stack([agreement(seen, one).mean() for one in copies.maps])
+        level = (1 + int((means >= found.value.mean()).sum())) / (copies.count + 1)
+    rows = -(-(cost + copies.rows) // len(units))
     return evidence_of(name, found.value, found.p, seen, q, level, rows)
 
 

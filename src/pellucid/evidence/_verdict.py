@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from pellucid._core import Check, Verdict
 from pellucid.evidence._about import ABOUT, OWN_CLASS, TRAINED
-from pellucid.evidence._matters import HOLDS, LEVEL, MATTERS, SINGLE
+from pellucid.evidence._exchange import ON_DATA
+from pellucid.evidence._matters import HOLDS, LEVEL, MATTERS, MISSING
 
 GATES = {
     "Does it beat a map made without the model?": "a map made without the model agrees about as well",
     HOLDS: "it depends on what stands in the place of removed parts",
+    ON_DATA: "it says little of what other real values in its place would do",
     ABOUT: "it hardly changes without training",
     OWN_CLASS: "it hardly changes for the next class",
     "Is it stable?": "slight noise changes it",
@@ -18,13 +20,14 @@ GATES = {
 }
 
 
-def verdict(checks: Sequence[Check], blocked: str, left: float) -> tuple[Verdict, str]:
+def verdict(checks: Sequence[Check], blocked: str, left: float, refuted: str = "") -> tuple[Verdict, str]:
     """The word for a card, with one sentence.
 
     Args:
         checks: all of one card.
         blocked: why the agreement cannot be tested; ``""`` where it can.
         left: p of an agreement this low, over all nulls.
+        refuted: what the network follows instead, where that can be told; else ``""``.
     """
     first = next(check for check in checks if check.question == MATTERS)
     value = first.value
@@ -41,6 +44,12 @@ def verdict(checks: Sequence[Check], blocked: str, left: float) -> tuple[Verdict
             f"Agreement is {value:+.2f} with removed parts replaced by {apart.control_name}, "
             f"but {apart.value:+.2f} under another fill: what the map says does not carry over."
         )
+    off = next((c for c in checks if c.question == ON_DATA and c.word == "failed"), None)
+    if off is not None:
+        return "contradicted", off.note
+    # a map that does not come from the network at all is chance, not a statement that can be refuted
+    if refuted and any(c.test == TRAINED and c.word == "passed" for c in checks):
+        return "contradicted", refuted
     if first.word == "failed":
         return "not supported", f"Not told apart from chance: agreement {value:+.2f}, p = {first.p:.3f}."
     wrong = _wrong(checks)
@@ -54,7 +63,8 @@ def _wrong(checks: Sequence[Check]) -> list[str]:
     found: list[str] = []
     for check in checks:
         if check.question == MATTERS and check.word == "mixed":
-            found.append(SINGLE.rstrip(".")[:1].lower() + SINGLE.rstrip(".")[1:])
+            gaps = [told.rstrip(".") for told in MISSING.values() if told in check.note]
+            found += [f"{told[:1].lower()}{told[1:]}" for told in gaps] or ["a control is missing"]
         elif check.test == TRAINED and check.word == "not run":
             found.append("dependence on training was not tested")
         elif check.word in ("mixed", "failed") and check.question != MATTERS:

@@ -1,11 +1,23 @@
 """Values as figures: a chart or a picture with words and numbers computed from its data."""
 
+from pellucid.figures._anchor import anchor, anchor_words
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
+from pellucid.figures._calibration import calibration
+from pellucid.figures._check import (
+    check_figures,
+    check_outcome,
+    check_overview,
+    check_run,
+    check_text,
+    reliability,
+)
+from pellucid.figures._compare import comparison
 from pellucid.figures._concepts import concepts
 from pellucid.figures._confusion import confusion
+from pellucid.figures._counterfactual import counterfactual, counterfactual_words, semifactual
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._effects import effects
@@ -22,14 +34,17 @@ from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._mimebundle import mimebundle, text
+from pellucid.figures._nearest import nearest
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
+from pellucid.figures._reason_codes import reason_codes, reason_words
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._shapes import shape_functions
+from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
 from pellucid.figures._space import space_map
@@ -54,15 +69,26 @@ __all__ = [
     "Table",
     "Theme",
     "Word",
+    "anchor",
+    "anchor_words",
     "attribution_patches",
     "audit",
     "bars",
+    "calibration",
     "cards_html",
+    "check_figures",
+    "check_outcome",
+    "check_overview",
+    "check_run",
     "check_table",
+    "check_text",
     "co_activation",
+    "comparison",
     "concepts",
     "confusion",
     "counted",
+    "counterfactual",
+    "counterfactual_words",
     "dictionary",
     "dissection",
     "early_exits",
@@ -90,6 +116,7 @@ __all__ = [
     "look",
     "measured",
     "mimebundle",
+    "nearest",
     "number",
     "partial_dependence",
     "patching",
@@ -97,11 +124,16 @@ __all__ = [
     "picture",
     "picture_trust",
     "probes",
+    "reliability",
+    "reason_codes",
+    "reason_words",
     "rule_text",
     "rules_table",
     "saliency",
     "save_all",
     "signed",
+    "semifactual",
+    "shortcuts",
     "shape_functions",
     "similarity",
     "sound",

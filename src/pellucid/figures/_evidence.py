@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import cast
 
 from pellucid._core import Card, Check
+from pellucid._visible import escaped as escape
 from pellucid.figures._figure import Figure, Table, Word, word_html
 from pellucid.figures._marks import line, panel, panels, sign, text, word
 from pellucid.figures._numbers import counted, measured, number

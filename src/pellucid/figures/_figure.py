@@ -8,11 +8,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import cast
 
 from pellucid._core._store import write_bytes
+from pellucid._visible import escaped as escape
+from pellucid._visible import visible
 from pellucid.errors import StoreError
 from pellucid.figures._numbers import number
 from pellucid.figures._theme import SCHEMA, THEME, Spec, look
@@ -256,13 +257,15 @@ def _slug(title: str) -> str:
 
 
 def written(spec: Spec) -> str:
-    """A specification as JSON; numbers that are not finite become gaps."""
+    """A specification as JSON; numbers that are not finite become gaps, control characters marks."""
     return json.dumps(_gaps(spec), allow_nan=False)
 
 
 def _gaps(part: object) -> object:
     if isinstance(part, float):
         return part if math.isfinite(part) else None
+    if isinstance(part, str):
+        return visible(part)
     if isinstance(part, dict):
         return {name: _gaps(value) for name, value in cast("dict[str, object]", part).items()}
     return [_gaps(value) for value in cast("list[object]", part)] if isinstance(part, list) else part

@@ -99,6 +99,11 @@ _SAME_AS: Mapping[str, str] = {
     "weak": "mixed",
     "not better than an untrained network": "failed",
     "did not start": "not run",
+    "undecided": "mixed",
+    "found": "failed",
+    "suspected": "mixed",
+    "no alarm": "passed",
+    "not tested": "not run",
 }
 
 

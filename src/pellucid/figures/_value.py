@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
+from pellucid.figures._anchor import anchor
 from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
+from pellucid.figures._calibration import calibration
+from pellucid.figures._check import check_figures, check_run, reliability
+from pellucid.figures._compare import comparison
 from pellucid.figures._concepts import concepts
+from pellucid.figures._counterfactual import counterfactual, semifactual
 from pellucid.figures._dictionary import dictionary
 from pellucid.figures._dissection import dissection
 from pellucid.figures._effects import effects
@@ -32,9 +37,11 @@ from pellucid.figures._parts import alike, captions, failed, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
+from pellucid.figures._reason_codes import reason_codes
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._shapes import shape_functions
+from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound, sound_like
 from pellucid.figures._space import space_map
@@ -42,9 +49,11 @@ from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._traced import traced
 from pellucid.figures._training import training_curves, training_health
+from pellucid.figures._weighted_rules import weighted_rules
 from pellucid.figures._words import picture_like
 
 if TYPE_CHECKING:
+    from pellucid.rules import Counterfactuals
     from pellucid.tasks import Estimate
 
 ROWS = 4
@@ -187,14 +196,25 @@ def _of_estimate(found: Estimate) -> list[Figure]:
     return [Figure("What it will take", alt, None, None, Table(columns, body))]
 
 
+def _of_counterfactuals(found: Counterfactuals) -> list[Figure]:
+    each = [(counterfactual(found, row=i), semifactual(found, row=i)) for i in range(min(ROWS, len(found)))]
+    return [figure for pair in each for figure in pair if figure is not None]
+
+
 _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
     {
         "Explanation": _of_explanation,
         "Subject": _of_subject,
         "Card": lambda card: [evidence(card)],
         "Check": _of_check,
+        "Checked": check_run,
+        "Outcome": check_figures,
+        "Reliability": lambda found: [reliability(found)],
         "Estimate": _of_estimate,
         "Audit": audit,
+        "Shortcuts": shortcuts,
+        "Calibration": calibration,
+        "Comparison": comparison,
         "Importance": lambda found: [importance(found)],
         "PartialDependence": lambda found: [partial_dependence(found)],
         "Interactions": lambda found: [interactions(found)],
@@ -222,8 +242,12 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
             *([] if pictures.trust is None else [picture_trust(pictures)]),
         ],
         "AttentionCertificate": lambda found: [attention_certificate(found)],
+        "Anchor": lambda found: [anchor(found)],
+        "ReasonCodes": lambda found: [reason_codes(found)],
+        "Counterfactuals": _of_counterfactuals,
         "Shapes": lambda found: [shape_functions(found)],
         "RuleSet": lambda rules: [rules_table(rules)],
+        "WeightedRules": lambda rules: [weighted_rules(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
     }

@@ -193,6 +193,15 @@ def is_missing(value: object) -> bool:
     return value != value  # NaN of any library
 
 
+def level_of(value: object) -> str:
+    """A raw value as the name of a level: whole numbers without a point, booleans as true and false."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating) and value == int(value):
+        return str(int(value))
+    return str(value)
+
+
 def _readable(value: float) -> str:
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))

@@ -12,6 +12,7 @@ from pellucid.layers._exemplars import Exemplars, exemplar_maps, exemplars, exem
 from pellucid.layers._factorisation import matrix_factorisation
 from pellucid.layers._heads import AttentionHeads, attention_heads
 from pellucid.layers._hierarchy import Hierarchy, hierarchy
+from pellucid.layers._nearest import NearestInputs, nearest_inputs
 from pellucid.layers._patching import (
     ActivationPatching,
     AttributionPatching,
@@ -30,6 +31,8 @@ from pellucid.layers._traced import Arrow, TracedExample, TracedUnit
 from pellucid.layers._unit_values import ClassAreas, UnitValues, areas_by_class, unit_values
 
 __all__ = [
+    "NearestInputs",
+    "nearest_inputs",
     "ActivationPatching",
     "Arrow",
     "AttentionHeads",

@@ -104,12 +104,14 @@ def save_run(
     return place
 
 
-def open_run(folder: str | Path, *, build: Build) -> Subject:
+def open_run(folder: str | Path, *, build: Build, damaged: Callable[[str], None] | None = None) -> Subject:
     """Open what :func:`save_run` wrote: the same network to the bit, in evaluation mode, with all it knew.
 
     Args:
         folder: the run folder.
         build: makes an untrained network from ``kind`` and ``params``.
+        damaged: where given, a training record that is missing or damaged is told to it in one sentence and
+            left out; network, meaning and data are usable without. Left out, it raises.
 
     Returns:
         The subject; ``origin`` names the folder.
@@ -120,7 +122,14 @@ def open_run(folder: str | Path, *, build: Build) -> Subject:
     """
     place = Path(folder)
     manifest = read_manifest(place)
-    contents = {name: _checked(place, name, digest) for name, digest in manifest.files.items()}
+    contents: dict[str, bytes] = {}
+    for name, digest in manifest.files.items():
+        try:
+            contents[name] = _checked(place, name, digest)
+        except LoadError as error:
+            if damaged is None or name != RECORD:
+                raise
+            damaged(f"{error} Opened without the training record.")
     model = _rebuilt(manifest, contents, place, build)
     meaning = _value(place, DATA)
     if not isinstance(meaning, dict):
@@ -238,9 +247,17 @@ def _checked(place: Path, name: str, digest: str) -> bytes:
     if name not in (WEIGHTS, DATA, RECORD):
         raise LoadError(f"{place / MANIFEST} is damaged: it names {name!r}, which is no file of a run.")
     try:
+        if not (place / name).resolve(strict=True).is_relative_to(place.resolve()):
+            raise LoadError(
+                f"{place / name} is a link that leads out of the folder: not opened. Copy the file."
+            )
+        if not (place / name).is_file():
+            raise LoadError(f"{place / name} is no file but a folder or a device: not opened.")
         content = (place / name).read_bytes()
-    except OSError as error:
-        raise LoadError(f"{place} is incomplete: cannot read {name} ({error.strerror or error}).") from error
+    except (OSError, RuntimeError) as error:
+        raise LoadError(
+            f"{place} is incomplete: cannot read {name} ({getattr(error, 'strerror', None) or error})."
+        ) from error
     if _sha256(content) != digest:
         raise LoadError(
             f"{place} is damaged: {name} is not the file that {MANIFEST} describes. "

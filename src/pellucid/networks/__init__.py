@@ -8,10 +8,12 @@ from pellucid.networks._build import build, default_network
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
 from pellucid.networks._readable import Readable, Recipe
+from pellucid.networks._rule_network import RuleNetwork, rule_network, rules_for
 from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
 from pellucid.networks._speech import SpeechDetector
 from pellucid.networks._text import Reader, gru, text_cnn, transformer
 from pellucid.networks._topics import Topics
+from pellucid.networks._vision import vit
 
 __all__ = [
     "Additive",
@@ -23,6 +25,7 @@ __all__ = [
     "Reader",
     "Recipe",
     "Rescale",
+    "RuleNetwork",
     "SpeechDetector",
     "Topics",
     "additive",
@@ -33,8 +36,11 @@ __all__ = [
     "gru",
     "mlp",
     "mobilenet_v2",
+    "rule_network",
+    "rules_for",
     "spectrogram_cnn",
     "text_cnn",
     "transformer",
+    "vit",
     "waveform_cnn",
 ]

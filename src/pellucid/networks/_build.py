@@ -15,8 +15,10 @@ from pellucid.networks._attention_gate import attention, attention_for
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
 from pellucid.networks._readable import Readable
+from pellucid.networks._rule_network import rule_network, rules_for
 from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
 from pellucid.networks._text import PAD, Reader, gru, text_cnn, transformer
+from pellucid.networks._vision import vit
 
 Network = Plain | Reader | Readable
 ForData = Callable[..., Readable]  # (dataset, *, seed)
@@ -30,6 +32,8 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "text_cnn": text_cnn,
         "transformer": transformer,
         "gru": gru,
+        "vit": vit,
+        "rule_network": rule_network,
         "additive": additive,
         "attention": attention,
     }
@@ -37,7 +41,7 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 # networks that are readable by design: by the name that users give, how one is made for a data set
 FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType(
-    {"additive": additive_for, "attention": attention_for}
+    {"additive": additive_for, "attention": attention_for, "rules": rules_for}
 )
 
 
@@ -93,8 +97,8 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     Args:
         dataset: its spec's axes decide: ``("D",)`` is a table, ``("C", "H", "W")`` are pictures,
             ``("C", "F", "T")`` spectrograms, ``("C", "T")`` waveforms, ``("T",)`` texts.
-        kind: another network: for texts ``"transformer"`` or ``"gru"``; one that is readable by design by
-            its name in ``FOR_DATA``.
+        kind: another network: for texts ``"transformer"`` or ``"gru"``, for pictures ``"vit"``; one that is
+            readable by design by its name in ``FOR_DATA``.
         seed: decides the weights.
 
     Returns:
@@ -109,13 +113,17 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
     answers = _answer_scale(dataset) if dataset.task == "regression" else None
     if axes == ("T",) and isinstance(dataset.spec, TextSpec):
         return _reader(dataset, dataset.spec, kind or OF_TEXTS[0], seed, answers)
+    if kind == "vit" and axes == ("C", "H", "W") and len(shape) == 3:
+        return vit(shape[0], (shape[1], shape[2]), dataset.outputs, seed=seed, answers=answers)
     if kind is not None:
-        if kind.replace("-", "_") not in OF_TEXTS:
-            known = [*OF_TEXTS, *FOR_DATA]
-            raise InputError(f"No network is called {kind!r}. {near_misses(kind, known)}")
+        reads = {"vit": "pictures"} | dict.fromkeys(OF_TEXTS, "texts")
+        wanted = reads.get(kind.replace("-", "_"))
+        if wanted is None:
+            known = [*reads, *FOR_DATA]
+            raise InputError(f"No network to train is called {kind!r}. {near_misses(kind, known)}")
         raise InputError(
-            f"network={kind!r} reads texts, and {dataset.name} holds none. Leave it out: the network follows "
-            "the data."
+            f"network={kind!r} reads {wanted}, and {dataset.name} holds none. Leave it out: the network "
+            "follows the data."
         )
     if axes == ("D",) and len(shape) == 1:
         return mlp(shape[0], dataset.outputs, seed=seed, answers=answers)

@@ -118,7 +118,7 @@ class Transformer(Reader):
         there = (ids != PAD).to(self.output.weight.dtype)
         hidden = (there - 1)[:, None, None] * 1e4
         x = self.embedding(self.dropped(ids))
-        x = self.input_dropout(x + _places(ids.shape[1], x))
+        x = self.input_dropout(x + places(ids.shape[1], x))
         for number in range(1, self.blocks + 1):
             x = self.get_submodule(f"block{number}")(x, hidden)
         return self.output(self.dropout(_mean(self.norm(x), there)))
@@ -205,7 +205,7 @@ def text_cnn(
         made = TextCNN(vocabulary, outputs, width, windows, channels, dropout, word_dropout)
     params: dict[str, Json] = {"vocabulary": vocabulary, "outputs": outputs, "width": width}
     params |= {"windows": [*windows], "channels": channels, "dropout": dropout, "word_dropout": word_dropout}
-    return _finished(made, "text_cnn", params, seed, answers)
+    return finished(made, "text_cnn", params, seed, answers)
 
 
 def transformer(
@@ -259,7 +259,7 @@ def transformer(
         made = Transformer(vocabulary, outputs, width, heads, blocks, dropout, word_dropout)
     params: dict[str, Json] = {"vocabulary": vocabulary, "outputs": outputs, "width": width, "heads": heads}
     params |= {"blocks": blocks, "dropout": dropout, "word_dropout": word_dropout}
-    return _finished(made, "transformer", params, seed, answers)
+    return finished(made, "transformer", params, seed, answers)
 
 
 def gru(
@@ -308,10 +308,10 @@ def gru(
         made = GRU(vocabulary, features, outputs, width, hidden, dropout, word_dropout)
     params: dict[str, Json] = {"outputs": outputs, "vocabulary": vocabulary, "features": features}
     params |= {"width": width, "hidden": hidden, "dropout": dropout, "word_dropout": word_dropout}
-    return _finished(made, "gru", params, seed, answers)
+    return finished(made, "gru", params, seed, answers)
 
 
-def _places(count: int, like: Tensor) -> Tensor:
+def places(count: int, like: Tensor) -> Tensor:
     """Sines and cosines ``[T, E]`` that say where a token stands."""
     width = like.shape[-1]
     rate = torch.exp(torch.arange(0, width, 2, device=like.device) * (-math.log(10_000.0) / width))
@@ -324,19 +324,19 @@ def _mean(x: Tensor, there: Tensor) -> Tensor:
     return (x * there[..., None]).sum(1) / there.sum(1, keepdim=True).clamp(min=1)
 
 
-def _finished(
+def finished(
     made: Reader, kind: str, params: Mapping[str, Json], seed: int, answers: tuple[float, float] | None
 ) -> Reader:
     """Weights drawn from the seed alone, the unit of a regression, and the architecture."""
     for name in ("dropout", "word_dropout"):
-        if not 0 <= cast("float", params[name]) < 1:
+        if not 0 <= cast("float", params.get(name, 0.0)) < 1:
             raise InputError(f"{name} is a share from 0 up to below 1, got {params[name]}.")
     generator = torch.Generator().manual_seed(seed)
     for module in made.modules():
         if isinstance(module, nn.Embedding):
             scale = 1 / math.sqrt(module.embedding_dim)
             nn.init.normal_(module.weight, 0.0, scale, generator=generator).data[PAD] = 0
-        elif isinstance(module, nn.Linear | nn.Conv1d):
+        elif isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             nn.init.xavier_uniform_(module.weight, generator=generator)
             nn.init.zeros_(cast("Tensor", module.bias))
         elif isinstance(module, nn.GRU):

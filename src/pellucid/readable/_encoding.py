@@ -15,7 +15,8 @@ from torch import Tensor
 from pellucid._core import Dataset
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import MISSING, OTHER, Column, TabularSpec
-from pellucid.readable._rows import Numbers, RawRows, Texts, Values, level_of
+from pellucid.inputs._column import level_of
+from pellucid.readable._rows import Numbers, RawRows, Texts, Values
 
 LEVELS = 50  # most levels of a category that keep their own name; the rarer ones share "(other)"
 RARE = 3  # a level seen in fewer training rows has no name of its own

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pellucid._core import Dataset
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TabularSpec
-from pellucid.inputs._column import is_missing
+from pellucid.inputs._column import is_missing, level_of
 
 Numbers = NDArray[np.float64]  # NaN where a value is missing
 Texts = NDArray[np.object_]  # str, or None where a value is missing
@@ -135,15 +135,6 @@ def _column(name: str, values: Sequence[object], *, category: bool | None = None
         )
     texts = [None if g else level_of(v) for v, g in zip(values, gone, strict=True)]
     return np.array(texts, dtype=object)
-
-
-def level_of(value: object) -> str:
-    """A raw value as the name of a level: whole numbers without a point, booleans as true and false."""
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating) and value == int(value):
-        return str(int(value))
-    return str(value)
 
 
 def _refuse_infinite(values: Numbers, names: Sequence[str]) -> None:

@@ -1,13 +1,24 @@
 """One network in one offline page: what it does, how well, and how far its explanations may be believed."""
 
 from pellucid.report._audit_page import audit_page
+from pellucid.report._check_page import check_page
+from pellucid.report._compare_page import compare_page
 from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
+from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._page import render
+from pellucid.report._recourse import (
+    decision_figures,
+    decision_html,
+    decision_page,
+    recourse_html,
+    recourse_page,
+)
 from pellucid.report._report import dossier, report
+from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
 from pellucid.report._write import write
@@ -19,13 +30,23 @@ __all__ = [
     "Origin",
     "Slice",
     "audit_page",
+    "check_page",
+    "decision_figures",
+    "decision_html",
+    "decision_page",
+    "compare_page",
     "depth_page",
     "dossier",
     "estimate_report",
     "findings",
+    "junit",
     "layer_page",
+    "recourse_html",
+    "recourse_page",
     "render",
     "report",
+    "shortcuts_page",
+    "shortcuts_section",
     "showcase",
     "unit_page",
     "write",

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from pellucid._core._store import write_bytes
-from pellucid.evidence import Audit
+from pellucid._visible import escaped as escape
+from pellucid.evidence import Audit, Shortcuts
 from pellucid.figures import figures_of
+from pellucid.report._audit_section import LIMITS
 from pellucid.report._page import head
-
-LIMITS = (
-    "What this says: how well maps foretell what the network does when parts are replaced, on these inputs "
-    "and under "
-    "these kinds of absence. What it does not say: that a map is right, complete or causal; that the network "
-    "is fair "
-    "or safe; that a person is helped by it; that it holds for other inputs."
-)
+from pellucid.report._shortcuts_page import shortcuts_section
 
 
-def audit_page(found: Audit, path: str | Path, *, name: str = "") -> Path:
+def audit_page(found: Audit, path: str | Path, *, name: str = "", shortcuts: Shortcuts | None = None) -> Path:
     """Write an audit into one HTML file that needs no network and no JavaScript.
 
     Args:
         found: from :func:`pellucid.audit`.
         path: where to write; an earlier file stays until the new one is complete.
         name: of the network.
+        shortcuts: a search of the same network, shown behind the audit.
 
     Returns:
         The path.
@@ -47,7 +42,9 @@ def audit_page(found: Audit, path: str | Path, *, name: str = "") -> Path:
     unfolded = f"<summary>The {found.n} rows of the sample</summary><p>{escape(rows)}</p>"
     sample = f"<section><details>{unfolded}</details></section>"
     foot = f'<p class="note">{escape(LIMITS)}</p><footer>Made by pellucid.</footer>'
-    main = f'<main class="page" id="main"><h1>{escape(title)}</h1>{parts}{left}{sample}{foot}</main>'
+    searched = "" if shortcuts is None else f"<h2>Shortcuts</h2>{shortcuts_section(shortcuts)}"
+    more = f"{sample}{searched}{foot}"
+    main = f'<main class="page" id="main"><h1>{escape(title)}</h1>{parts}{left}{more}</main>'
     body = f"<body>{main}</body>"
     write_bytes(f'<!doctype html>\n<html lang="en">{head(title)}{body}</html>\n'.encode(), path)
     return Path(path)

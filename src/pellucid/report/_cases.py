@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from pellucid._core import Explanation
+from pellucid._visible import escaped as escape
 from pellucid.figures import cards_html, counted, explanations, number, percent, picture, words
 from pellucid.figures._saliency import saliency
 from pellucid.figures._words import picture_like
+from pellucid.report._audit_section import audit_section
 from pellucid.report._belief import best_method
 from pellucid.report._dossier import Case, Detail, Dossier
 from pellucid.report._front import belief_table, who
@@ -78,7 +78,9 @@ def trust(dossier: Dossier) -> str:
         css="soft",
     )
     return section(
-        "trust", "May the explanations be believed?", about + belief_table(dossier) + _survey(dossier)
+        "trust",
+        "May the explanations be believed?",
+        about + belief_table(dossier) + _survey(dossier) + audit_section(dossier.audit),
     )
 
 
@@ -94,7 +96,6 @@ def _survey(dossier: Dossier) -> str:
             if each.model_free
             else f"{percent(each.share)} [{percent(each.low, 0)}, {percent(each.high, 0)}]",
             number(each.median),
-            number(each.p_training),
             f"{each.rows:,}",
         )
         for each in given.methods
@@ -103,7 +104,6 @@ def _survey(dossier: Dossier) -> str:
         "method",
         "supported [95 %]",
         "median agreement T",
-        "p, untrained copies",
         "network rows per input",
     )
     told = (
@@ -111,4 +111,4 @@ def _survey(dossier: Dossier) -> str:
         f"fill {given.fill}, score {given.target}, untrained copies {given.twins}. "
         "Controls are maps made without looking at the network."
     )
-    return f"<h3>The same test over many rows</h3>{paragraph(told)}" + rows(head, body, right=(2, 3, 4))
+    return f"<h3>The same test over many rows</h3>{paragraph(told)}" + rows(head, body, right=(2, 3))

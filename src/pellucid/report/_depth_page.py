@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from pellucid._core._store import write_bytes
+from pellucid._visible import escaped as escape
 from pellucid.figures import Figure
 from pellucid.report._leaf import told
 from pellucid.report._page import head

@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid._core import Dataset, Explanation, InputSpec, Json, Task
 
 if TYPE_CHECKING:
-    from pellucid.evidence import Survey
+    from pellucid.evidence import Audit, Survey
     from pellucid.importance import Importance, PartialDependence
     from pellucid.layers import LayerSummary
     from pellucid.rules import RuleSet
@@ -102,6 +102,7 @@ class Dossier:
         looked: for some layers, everything.
         cases: single inputs, explained.
         survey: methods tested over many rows.
+        audit: the audit, where one was made.
         rules: a readable stand-in.
         importance: what the network uses over many rows; ``dependence``: curves along some columns.
         timings: seconds per step.
@@ -127,6 +128,7 @@ class Dossier:
     looked: tuple[LayerPage, ...] = ()
     cases: tuple[Case, ...] = ()
     survey: Survey | None = None
+    audit: Audit | None = None
     rules: RuleSet | None = None
     importance: Importance | None = None
     dependence: tuple[PartialDependence, ...] = ()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from html import escape
 
 from pellucid._core import Explanation, short
+from pellucid._visible import escaped as escape
 from pellucid.figures import counted, fidelity_words, percent, rule_text, words
 from pellucid.figures._bars import bars
 from pellucid.figures._saliency import saliency

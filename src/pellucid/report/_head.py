@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
+from pellucid._visible import escaped as escape
 from pellucid.report._style import STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from pellucid._visible import escaped as escape
 from pellucid.figures import look
 
 

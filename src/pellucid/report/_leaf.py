@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import torch
 
 from pellucid._core._store import write_bytes
 from pellucid._version import __version__
+from pellucid._visible import escaped as escape
 from pellucid.figures import Figure
 from pellucid.report._head import head
 from pellucid.report._html import paragraph, section, unfold

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 import torch
 
 from pellucid._core import PARTS, Dataset
+from pellucid._visible import escaped as escape
 from pellucid.figures import (
     Figure,
     confusion,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
+from pellucid._visible import escaped as escape
 from pellucid.figures import number
 from pellucid.report._dossier import Dossier
 from pellucid.report._html import element, items, paragraph, rows, section

@@ -26,7 +26,7 @@ from pellucid._core import (
 )
 from pellucid._version import __version__
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
-from pellucid.evidence import Survey
+from pellucid.evidence import Audit, Survey
 from pellucid.importance import Importance, PartialDependence
 from pellucid.layers import selectivity
 from pellucid.report._dossier import Case, Dossier, Origin
@@ -65,6 +65,7 @@ def report(
     layers: int = 3,
     whole: Sequence[str] | None = None,
     steps: int = 192,
+    audit: bool = False,
     compute: Compute | None = None,
 ) -> Path:
     """Write the dossier of a subject: one HTML file that needs no network and no JavaScript.
@@ -77,6 +78,7 @@ def report(
         whole: layers that are shown with everything that :func:`pellucid.layer` tells; left out, the one
             whose units tell the classes best beyond those of an untrained copy.
         steps: of activation maximization.
+        audit: whether to make an audit where none is kept with the run; a kept one is always shown.
         compute: how to run.
 
     Returns:
@@ -98,7 +100,16 @@ def report(
         >>> page.stat().st_size < 5_000_000
         True
     """
-    made = dossier(subject, path=path, units=units, layers=layers, whole=whole, steps=steps, compute=compute)
+    made = dossier(
+        subject,
+        path=path,
+        units=units,
+        layers=layers,
+        whole=whole,
+        steps=steps,
+        audit=audit,
+        compute=compute,
+    )
     return write(made, path)
 
 
@@ -110,6 +121,7 @@ def dossier(
     layers: int = 3,
     whole: Sequence[str] | None = None,
     steps: int = 192,
+    audit: bool = False,
     compute: Compute | None = None,
 ) -> Dossier:
     """Everything that :func:`report` writes, as a value."""
@@ -146,12 +158,21 @@ def dossier(
         looked=tuple(page for page in looked if page is not None),
         cases=cases or (),
         survey=survey,
+        audit=_audit(subject, clock, how, make=audit),
         importance=importance,
         dependence=dependence,
         rules=clock.run("rules", lambda: tasks.rules(subject, compute=how)),
         timings=clock.seconds,
         notes=tuple(clock.notes),
     )
+
+
+def _audit(subject: Subject, clock: _Clock, how: Compute, *, make: bool) -> Audit | None:
+    """The audit kept with the run, else one that is made where it is asked for."""
+    kept = tasks.kept_audit(subject)
+    if kept is not None or not make:
+        return kept
+    return clock.run("audit", lambda: tasks.audit(subject, compute=how))
 
 
 def _uses(

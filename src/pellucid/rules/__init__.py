@@ -1,8 +1,39 @@
 """What a network answers, as rules that can be read, run and checked against it."""
 
+from pellucid.rules._anchor import Anchor, anchor
+from pellucid.rules._counterfactual import counterfactuals
 from pellucid.rules._readable import readable_rows
+from pellucid.rules._reason_codes import Reason, ReasonCodes, principal, reasons_of
+from pellucid.rules._recourse._constraints import Constraints, Limit, Link, constraints_from, read_toml
+from pellucid.rules._recourse._values import Alternative, Change, Counterfactual, Counterfactuals
 from pellucid.rules._rule import Condition, Rule
 from pellucid.rules._rule_set import RuleSet
 from pellucid.rules._surrogate import surrogate_tree
+from pellucid.rules._weighted import Decision, WeightedRule, WeightedRules
 
-__all__ = ["Condition", "Rule", "RuleSet", "readable_rows", "surrogate_tree"]
+__all__ = [
+    "Alternative",
+    "Anchor",
+    "anchor",
+    "Change",
+    "Condition",
+    "Constraints",
+    "Counterfactual",
+    "Counterfactuals",
+    "Decision",
+    "Limit",
+    "Link",
+    "Reason",
+    "ReasonCodes",
+    "Rule",
+    "RuleSet",
+    "WeightedRule",
+    "WeightedRules",
+    "constraints_from",
+    "counterfactuals",
+    "principal",
+    "readable_rows",
+    "read_toml",
+    "reasons_of",
+    "surrogate_tree",
+]

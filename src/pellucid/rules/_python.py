@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pellucid.errors import InputError
 from pellucid.inputs import MISSING, Column
@@ -14,6 +14,17 @@ TAKES_NOTHING = """\
         if isinstance(value, str):
             return value.strip() in ('', '(missing)')
         return value is None or value != value
+"""
+NAMES_LEVELS = """\
+    def level(value, known):
+        if missing(value):
+            return '(missing)'
+        text = str(value)
+        if text not in known and isinstance(value, bool):
+            text = text.lower()
+        elif text not in known and isinstance(value, float) and value == int(value):
+            text = str(int(value))
+        return '(other)' if text not in known and '(other)' in known else text
 """
 
 
@@ -27,19 +38,32 @@ def python_source(rules: Sequence[Rule], columns: Sequence[Column], name: str, h
     lines = [f"# {repr(text)[1:-1]}" for text in heading]
     lines.append(f"def {name}(row):")
     asked = [column for column in columns if column.name in used]
-    if any(column.levels or column.missing for column in asked):
-        lines += TAKES_NOTHING.splitlines()
-    for column in asked:
-        lines += _reading(column, variables[column.name])
+    lines += reading(asked, variables)
     for rule in rules:
         answer = repr(rule.outcome) if rule.value is None else repr(rule.value)
-        test = " and ".join(
-            _test(condition, columns_by_name[condition.column], variables[condition.column])
-            for condition in rule.conditions
-        )
+        test = tested(rule.conditions, columns_by_name, variables)
         lines += [f"    if {test}:", f"        return {answer}"] if test else [f"    return {answer}"]
     lines.append("    raise ValueError('no rule speaks for this row')")
     return "\n".join(lines) + "\n"
+
+
+def reading(asked: Sequence[Column], variables: Mapping[str, str]) -> list[str]:
+    """Lines that put what a row gives for each column into a variable."""
+    lines: list[str] = []
+    if any(column.levels or column.missing for column in asked):
+        lines += TAKES_NOTHING.splitlines()
+    if any(column.levels for column in asked):
+        lines += NAMES_LEVELS.splitlines()
+    for column in asked:
+        lines += _reading(column, variables[column.name])
+    return lines
+
+
+def tested(
+    conditions: Sequence[Condition], columns: Mapping[str, Column], variables: Mapping[str, str]
+) -> str:
+    """An expression that is true where all conditions hold; empty for none."""
+    return " and ".join(_test(c, columns[c.column], variables[c.column]) for c in conditions)
 
 
 def _reading(column: Column, variable: str) -> list[str]:
@@ -48,7 +72,7 @@ def _reading(column: Column, variable: str) -> list[str]:
         unknown = f"{column.name}: not a known level"
         known = f"({', '.join(repr(level) for level in column.levels)},)"
         return [
-            f"    {variable} = {MISSING!r} if missing({raw}) else str({raw})",
+            f"    {variable} = level({raw}, {known})",
             f"    if {variable} not in {known}:",
             f"        raise ValueError({unknown!r})",
         ]

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.errors import InputError
-from pellucid.inputs import MISSING, AudioSpec, Column, ImageSpec, TabularSpec
-from pellucid.inputs._column import is_missing
+from pellucid.inputs import MISSING, OTHER, AudioSpec, Column, ImageSpec, TabularSpec
+from pellucid.inputs._column import is_missing, level_of
 from pellucid.rules._rule import GIVEN
 
 Row = Mapping[str, object]
@@ -108,6 +108,10 @@ def cell(column: Column, raw: object) -> tuple[float, str]:
     """
     if column.levels:
         level = MISSING if is_missing(raw) else str(raw)
+        if level not in column.levels:
+            level = level_of(raw)
+        if level not in column.levels and OTHER in column.levels:
+            level = OTHER
         if level not in column.levels:
             raise InputError(f"{column.name}: {level!r} is not a known level: {', '.join(column.levels)}.")
         return float("nan"), level

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._core import short_cut
+from pellucid._core._short import DIGITS, magnitude, spread, to_digits
 from pellucid.rules._box import Box, fewest
 from pellucid.rules._readable import Feature
 
 Numbers = NDArray[np.float64]
-DIGITS = 3  # significant digits of a column's spread that a threshold may need
 WIDER = 3  # times the leaf budget that a tree may have before equal neighbours are joined
 
 
@@ -110,50 +110,19 @@ class Growth:
         answers = self.answers[here]
         if self.counted:
             return float(np.bincount(answers.astype(np.int64)).argmax())
-        return rounded(float(answers.mean()), _spread(self.answers))
+        return rounded(float(answers.mean()), spread(self.answers))
 
 
 def threshold(low: float, high: float, values: Numbers, feature: Feature) -> float:
-    """A short number in the middle half between ``low`` and ``high``.
-
-    Never finer than three significant digits of the spread of ``values``: then it may lie outside of both,
-    and some rows change sides.
-    """
+    """A short number between ``low`` and ``high``, as :func:`pellucid._core.short_cut` gives it."""
     if feature.level is not None:
         return 0.5
-    middle, slack = low + (high - low) / 2, (high - low) / 4
-    if abs(middle) <= slack:
-        return 0.0
-    finest = DIGITS - 1 - _magnitude(_spread(values))
-    coarsest = -_magnitude(max(abs(low), abs(high)))
-    if feature.column.integer:
-        finest = min(finest, 0)
-    for digits in range(min(coarsest, finest), finest + 1):
-        tried = _round(middle, digits)
-        if abs(tried - middle) <= slack:
-            return tried
-    if feature.column.integer and finest == 0:
-        return float(math.floor(middle))
-    return _round(middle, finest)
+    return short_cut(low, high, spread(values), whole=feature.column.integer)
 
 
-def rounded(value: float, spread: float) -> float:
-    """A number to three significant digits of the spread that it is seen against."""
-    return _round(value, DIGITS - 1 - _magnitude(spread)) if spread > 0 else value
-
-
-def _round(value: float, digits: int) -> float:
-    return round(value, digits) + 0.0  # turns -0.0 into 0.0
-
-
-def _magnitude(value: float) -> int:
-    return math.floor(math.log10(value)) if value > 0 else 0
-
-
-def _spread(values: Numbers) -> float:
-    """Distance between the tenth and the ninetieth percentile, or the sd where that is nothing."""
-    low, high = np.quantile(values, (0.1, 0.9))
-    return float(high - low) or float(values.std())
+def rounded(value: float, seen: float) -> float:
+    """A number to three significant digits of the spread ``seen``."""
+    return to_digits(value, DIGITS - 1 - magnitude(seen)) if seen > 0 else value
 
 
 class _Fitted:

@@ -1,10 +1,19 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._anchor import anchor
+from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
+from pellucid.tasks._calibration import calibration
+from pellucid.tasks._check import check
+from pellucid.tasks._compare import compare
+from pellucid.tasks._compared import Answers, Comparison, Difference, FollowedRule, Reasons
 from pellucid.tasks._concepts import concepts
+from pellucid.tasks._counterfactual import counterfactual
+from pellucid.tasks._decision import Decision, decision
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
+from pellucid.tasks._estimate_audit import estimate_audit
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
     PANEL,
@@ -22,28 +31,40 @@ from pellucid.tasks._feature_sites import feature_sites
 from pellucid.tasks._features import FeaturePage, features, first_units
 from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
+from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
+from pellucid.tasks._leaderboard import estimate_leaderboard, truth_leaderboard
+from pellucid.tasks._nearest import nearest
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
+from pellucid.tasks._reason_codes import reason_codes
+from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import rules
+from pellucid.tasks._rules import own_rules, rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
+from pellucid.tasks._shortcuts import shortcuts
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
+from pellucid.tasks._truth import TASKS as TRUTH_TASKS
 from pellucid.tasks._truth import truth
 from pellucid.tasks._unit import UnitPage, unit_of
 
 __all__ = [
+    "TRUTH_TASKS",
     "PANEL",
     "Estimate",
     "Step",
     "TOPICS",
     "estimate",
+    "estimate_audit",
     "estimate_features",
+    "estimate_leaderboard",
+    "Decision",
+    "decision",
     "DictionaryPage",
     "FeaturePage",
     "Guests",
@@ -54,9 +75,20 @@ __all__ = [
     "UnitPage",
     "answers_of",
     "audit",
+    "Answers",
+    "Comparison",
+    "Difference",
+    "FollowedRule",
+    "Reasons",
+    "compare",
     "best_method",
+    "calibration",
+    "check",
     "class_objective",
+    "anchor",
+    "asked_rows",
     "concepts",
+    "counterfactual",
     "difference_objective",
     "direction_objectives",
     "dataset_of",
@@ -72,6 +104,7 @@ __all__ = [
     "hierarchy",
     "influence",
     "importance_of",
+    "kept_audit",
     "layer",
     "layers",
     "learned_dictionary",
@@ -80,19 +113,24 @@ __all__ = [
     "method_named",
     "methods",
     "mobilenet",
+    "nearest",
     "network_for",
     "open",
     "open_run",
     "own_photographs",
     "own_recordings",
     "own_sentences",
+    "own_rules",
     "parsed_types",
     "performance",
+    "reason_codes",
+    "refits",
     "rows_named",
     "rules",
     "sample",
     "save_run",
     "shard_of",
+    "shortcuts",
     "sentence_topics",
     "sentences",
     "speech_detector",
@@ -100,6 +138,7 @@ __all__ = [
     "target_named",
     "train",
     "truth",
+    "truth_leaderboard",
     "unit_of",
     "usual_fills",
     "usual_target",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor
 from pellucid import evidence
 from pellucid._core import PARTS, Compute, Dataset, Subject
 from pellucid.errors import InputError
-from pellucid.inputs import ImageSpec, TextSpec
-from pellucid.tasks._explain import PANEL, fitting_methods, method_named, usual_target
+from pellucid.inputs import ImageSpec
+from pellucid.tasks._explain import MODERATE, PANEL, fitting_methods, method_named, usual_target
+from pellucid.tasks._kept_audit import keep_audit
 from pellucid.tasks._rows import held_out, sample
 
 DONORS = 256  # training rows that fills may take parts from
@@ -25,7 +27,8 @@ def audit(
     fills: Sequence[str] | None = None,
     metrics: Sequence[str] = ("infidelity", "sparseness"),
     masks: int = 64,
-    twins: int = 2,
+    twins: int = 19,
+    keep: bool = True,
     watch: Callable[[evidence.AuditRow], None] | None = None,
     compute: Compute | None = None,
 ) -> evidence.Audit:
@@ -39,11 +42,12 @@ def audit(
         subject: a network with data.
         methods: names; left out, one of each family. Those that do not fit are passed over and named.
         rows: most held-out rows, drawn with the seed of ``compute``; at least 20.
-        fills: kinds of absence beside the usual one; left out, the mean, parts of training rows drawn at
-            random and those of the nearest training rows, for pictures also blur; for texts other words.
+        fills: kinds of absence beside the usual one; left out, the mean, parts of one training row
+            drawn at random, pieces of many, and parts of the nearest training row; for pictures also blur.
         metrics: names of metrics of the literature.
         masks: M.
-        twins: untrained copies; 19 or more also make them a null of the test.
+        twins: untrained copies; fewer than 19 are no null of the test.
+        keep: whether the audit of a run folder is kept there, so that ``explain`` takes its method from it.
         watch: called with each finished row.
         compute: how to run.
 
@@ -55,7 +59,7 @@ def audit(
         MethodError: for an unknown method.
 
     Cost:
-        As :func:`pellucid.evidence.audit`: with three further fills about ``260 + 13`` rows per input and
+        As :func:`pellucid.evidence.audit`: with four further fills about ``325 + 13`` rows per input and
         one-gradient method.
 
     Limits:
@@ -76,12 +80,14 @@ def audit(
         raise InputError(f"An audit needs at least 20 held-out rows, this data set has {len(data)}.")
     chosen = sample(len(data), rows, seed=how.seed)
     inputs = data.inputs[chosen]
-    fitting = fitting_methods(subject, among=[_known(name) for name in methods])
+    # what is asked for by name is audited whatever it costs
+    most = MODERATE if methods == PANEL else sys.maxsize
+    fitting = fitting_methods(subject, among=[_known(name) for name in methods], most=most)
     if not fitting:
         raise InputError(f"None of these methods fits this network: {', '.join(methods)}.")
     drawn = f"drawn with seed {how.seed}" if len(chosen) < len(data) else "all there are"
     declared = f"{len(chosen)} of {len(data)} held-out rows, {drawn}, before anything was explained"
-    return evidence.audit(
+    found = evidence.audit(
         subject.model,
         inputs,
         usual_target(subject, inputs),
@@ -89,7 +95,7 @@ def audit(
         spec=subject.spec,
         fills=usual_fills(subject) if fills is None else fills,
         metrics=metrics,
-        others=_training_rows(whole, how.seed),
+        others=training_rows(whole, how.seed),
         masks=masks,
         twins=twins,
         sample=chosen,
@@ -97,6 +103,9 @@ def audit(
         watch=watch,
         compute=how,
     )
+    if keep:
+        keep_audit(subject, found)
+    return found
 
 
 def usual_fills(subject: Subject) -> tuple[str, ...]:
@@ -106,16 +115,11 @@ def usual_fills(subject: Subject) -> tuple[str, ...]:
         >>> import pellucid
         >>> data = (torch.rand(8, 3), torch.tensor([0, 1] * 4))
         >>> usual_fills(pellucid.open(torch.nn.Linear(3, 2), data=data))
-        ('mean', 'swap', 'nearest')
+        ('mean', 'swap', 'patch', 'nearest')
     """
-    spec = subject.spec
-    if isinstance(spec, TextSpec):
-        return ("swap",)
     # the usual absence is not tested twice
-    known = getattr(spec, "absence", "")
-    fills = (
-        ("mean", "blur", "swap", "nearest") if isinstance(spec, ImageSpec) else ("mean", "swap", "nearest")
-    )
+    known = getattr(subject.spec, "absence", "")
+    fills = ("mean", *(("blur",) if isinstance(subject.spec, ImageSpec) else ()), "swap", "patch", "nearest")
     return tuple(fill for fill in fills if fill != known)
 
 
@@ -124,7 +128,8 @@ def _known(name: str) -> str:
     return name
 
 
-def _training_rows(data: Dataset, seed: int) -> Tensor:
+def training_rows(data: Dataset, seed: int) -> Tensor:
+    """Training rows that fills may take parts from; any rows where none are for training."""
     index = (data.parts == PARTS.index("train")).nonzero().flatten()
     index = torch.arange(len(data)) if not len(index) else index
     return data.inputs[index[sample(len(index), DONORS, seed=seed)]]

@@ -17,12 +17,13 @@ from pellucid._core import Compute, Explanation, Subject, TargetLike, predict, s
 from pellucid._core._embedding import LOOKED_AT
 from pellucid._core._question import Question
 from pellucid.errors import MethodError
+from pellucid.evidence._about import shares
 from pellucid.evidence._statistics import differ
 from pellucid.tasks._explain import Method, best_method, chosen_inputs, method_named, other_rows, usual_target
 from pellucid.tasks._several import target_named
 
 POINTS = 4  # copies of a chunk of inputs that are held while it is made
-MASKS, NOISES, TWINS, OTHERS = 64, 4, 2, 40
+MASKS, NOISES, TWINS, OTHERS = 64, 4, 19, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A cost that grows with the number of rows: passes ``fixed + slope · rows``.
 
     Args:
@@ -103,7 +104,7 @@ class _Line:
     exact: bool
     sampled: bool
 
-    def at(self, rows: int, pace: _Pace) -> tuple[int, int, float]:
+    def at(self, rows: int, pace: Pace) -> tuple[int, int, float]:
         """Passes in each direction, and seconds."""
         forward, backward = (a + b * rows for a, b in (self.forward, self.backward))
         taken = self.per_pass * forward if self.per_pass else pace.both(forward, backward)
@@ -156,7 +157,7 @@ def estimate(
     names = list(methods) or [best_method(subject, compute=compute)[0]]
     functions = [method_named(one) if isinstance(one, str) else one for one in names]
     asked = [target_named(subject, one) if isinstance(one, str) else one for one in targets]
-    pace, steps = _Pace(subject, inputs, how), list[Step]()
+    pace, steps = Pace(subject, inputs, how), list[Step]()
     parts = list(inputs.split(shard or len(inputs)))
     for part in parts:
         if not asked and subject.task != "regression":
@@ -164,15 +165,15 @@ def estimate(
         if cards:
             steps += _shared(subject, part, pace)
     for function in functions:
-        alone = _line(subject, function, inputs, asked[:1], how, pace)
-        whole = alone if len(asked) < 2 else _line(subject, function, inputs, asked, how, pace)
+        alone = line_of(subject, function, inputs, asked[:1], how, pace)
+        whole = alone if len(asked) < 2 else line_of(subject, function, inputs, asked, how, pace)
         for part in parts:
             steps += _of_method(subject, function, part, alone, whole, max(1, len(asked)), cards, pace)
     memory = memory_of(subject, inputs, max(len(part) for part in parts), how, cards)
     return Estimate(gathered(steps), memory, time.perf_counter() - began)
 
 
-class _Pace:
+class Pace:
     """How long one row takes in full chunks, with and without its gradient."""
 
     def __init__(self, subject: Subject, inputs: Tensor, how: Compute) -> None:
@@ -189,6 +190,7 @@ class _Pace:
         self._cards = [_of_cards(subject, inputs[torch.arange(n) % len(inputs)], quiet) for n in (1, 5)]
 
     def forward(self, rows: int) -> float:
+        """Seconds of rows through the network."""
         return rows * self._score
 
     def cards(self, rows: int) -> float:
@@ -197,6 +199,7 @@ class _Pace:
         return max(0.0, self._cards[0] - slope) + slope * rows
 
     def both(self, forward: int, backward: int) -> float:
+        """Seconds of rows, some of them with a way back."""
         alone = max(0, forward - backward)
         return alone * self._score + min(forward, backward) * self._both
 
@@ -235,14 +238,14 @@ class _Free(nn.Module):
         return x.flatten(1)[:, : self.weight.shape[1]] @ self.weight.T
 
 
-def _line(
+def line_of(
     subject: Subject,
     method: Method,
     inputs: Tensor,
     targets: Sequence[TargetLike],
     how: Compute,
-    pace: _Pace,
-) -> _Line:
+    pace: Pace,
+) -> Line:
     """The method on one row, on another, and on three."""
     quiet = dataclasses.replace(how, progress=Compute().progress)
     rows = inputs[torch.arange(4) % len(inputs)]
@@ -265,21 +268,21 @@ def _line(
     full = exact and three[0] >= 2 * how.batch_size
     per_pass = three[2] / three[0] if full else 0.0
     fixed = 0.0 if full else max(0.0, one[2] - pace.both(*one[:2]))
-    return _Line(forward, backward, per_pass, fixed, exact, one[3].stderr is not None)
+    return Line(forward, backward, per_pass, fixed, exact, one[3].stderr is not None)
 
 
-def _shared(subject: Subject, x: Tensor, pace: _Pace) -> list[Step]:
+def _shared(subject: Subject, x: Tensor, pace: Pace) -> list[Step]:
     """What the evidence of all methods has in common."""
     outputs = predict(subject.model, x[:1])
     classes = outputs.shape[1] if outputs.ndim == 2 else 1
     masks = evidence.bank(x, subject.spec, masks=MASKS).count
     rows = len(x) * (masks + 1) + len(x) + _fresh(subject, x)
     rows += NOISES * len(x) if classes > 1 else 0
-    rows += _looked(x, len(x))
+    rows += looked(x, len(x))
     return [Step("evidence: masks and outputs", rows, 0, pace.forward(rows))]
 
 
-def _looked(x: Tensor, rows: int) -> int:
+def looked(x: Tensor, rows: int) -> int:
     """Rows of the pass that finds the table which token numbers go through."""
     return 0 if x.is_floating_point() else min(LOOKED_AT, rows)
 
@@ -295,11 +298,11 @@ def _of_method(
     subject: Subject,
     method: Method,
     x: Tensor,
-    alone: _Line,
-    whole: _Line,
+    alone: Line,
+    whole: Line,
     targets: int,
     cards: bool,
-    pace: _Pace,
+    pace: Pace,
 ) -> list[Step]:
     name = getattr(method, "__name__", "a function")
     steps = [Step(name, *whole.at(len(x), pace), whole.exact)]
@@ -307,18 +310,23 @@ def _of_method(
         return steps
     n, fresh = len(x), _fresh(subject, x)
     outputs = predict(subject.model, x[:1])
-    times = [n] * TWINS + [n] * int(alone.sampled) + [fresh] * bool(fresh)
+    times = [*twin_shares(n, TWINS), *[n] * int(alone.sampled), *[fresh] * bool(fresh)]
     times += [n] if outputs.ndim == 2 and outputs.shape[1] > 1 else []
     # noise moves floating inputs, all in one call; for token numbers it moves the network, once for each
     times += [NOISES * n] if x.is_floating_point() else [n] * NOISES
     each = [alone.at(rows, pace) for rows in times]
     others = other_rows(subject)
-    look = _looked(x, n + (0 if others is None else len(others)))
+    look = looked(x, n + (0 if others is None else len(others)))
     forward, backward = targets * (look + sum(one[0] for one in each)), targets * sum(one[1] for one in each)
     seconds = targets * (sum(one[2] for one in each) + pace.cards(n))
     # beyond the rows that are looked at for the table, a call costs less than the line of one to three rows
     exact = alone.exact and (x.is_floating_point() or n <= LOOKED_AT)
     return [*steps, Step(f"evidence: {name} again", forward, backward, seconds, exact)]
+
+
+def twin_shares(n: int, count: int) -> list[int]:
+    """How many of ``n`` rows each untrained copy explains, but for those that explain none."""
+    return [len(rows) for rows in shares(n, count) if len(rows)]
 
 
 def gathered(steps: Sequence[Step]) -> tuple[Step, ...]:

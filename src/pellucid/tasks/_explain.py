@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid import attribution, evidence
 from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, predict
 from pellucid.errors import CancelledError, InputError, MethodError, near_misses
+from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._rows import held_out, sample
 
 Method = Callable[..., Explanation]
@@ -24,6 +25,7 @@ PANEL = (
     "grad_cam",
     "occlusion",
 )
+MODERATE = 256  # rows of the network per input that a method may cost where nobody named it
 
 
 def methods() -> dict[str, Method]:
@@ -71,8 +73,8 @@ def explain(
         x: inputs ``[N, *shape]``; or numbers of held-out rows; ``None`` takes the first held-out row.
         target: a class number, a target or a function; left out, the log-odds of each row's top class (the
             output itself in regression).
-        method: name or function; left out, the one of a panel that evidence supports best here, which the
-            explanation's ``note`` names with the reason.
+        method: name or function; left out, the one that evidence supports best here, by the audit kept with
+            the run or else by a survey of a panel; the explanation's ``note`` names it with the reason.
         cards: whether to test the explanation.
         compute: how to run.
 
@@ -124,12 +126,18 @@ def explain(
 
 
 def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[str, str]:
-    """Name of the method that evidence supports best on held-out rows of this subject, and why, in words."""
+    """Name of the method that evidence supports best on held-out rows of this subject, and why, in words.
+
+    An audit that was kept with the run decides, where there is one of this network; else a survey is made.
+    """
     if subject.data is None:
         raise InputError(
             "Without data the best supported method cannot be found. "
             f"Open the subject with data=(inputs, answers), or name a method: {', '.join(methods())}."
         )
+    audited = kept_audit(subject)
+    if audited is not None and audited.survey.best in methods():
+        return audited.survey.best, f"Chosen by the audit kept with this run: {audited.survey.reason}"
     found = survey(subject, compute=compute)
     return found.best, found.reason
 
@@ -160,7 +168,7 @@ def survey(
 
 
 def fitting_methods(
-    subject: Subject, *, among: Sequence[str] | None = None, most: int = 256
+    subject: Subject, *, among: Sequence[str] | None = None, most: int = MODERATE
 ) -> dict[str, Method]:
     """The methods that answer for this network without further arguments, at a moderate cost.
 

@@ -9,7 +9,7 @@ import importlib.util
 import io
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -118,17 +118,21 @@ def explain_to(
     return out
 
 
-def load_explanations(path: str | Path) -> Iterator[tuple[Tensor, Explanation]]:
+def load_explanations(
+    path: str | Path, *, damaged: Callable[[str], None] | None = None
+) -> Iterator[tuple[Tensor, Explanation]]:
     """Read what :func:`explain_to` wrote, one shard, method and target after the other.
 
     Args:
         path: the file or folder.
+        damaged: where given, shards that are missing or damaged are passed over, and each is told to it in
+            one sentence; what survives is read. Left out, the first of them raises.
 
     Returns:
         Pairs of row numbers of the data set, int64 ``[n]``, and their :class:`Explanation`.
 
     Raises:
-        StoreError: where pyarrow is missing, or there is nothing of ours.
+        StoreError: where pyarrow is missing, there is nothing of ours, or a part is missing or damaged.
 
     Example:
         >>> load_explanations("no/such.parquet")
@@ -138,16 +142,65 @@ def load_explanations(path: str | Path) -> Iterator[tuple[Tensor, Explanation]]:
     files = [Path(path)] if not Path(path).is_dir() else sorted(Path(path).glob("part-*.parquet"))
     if not files or not files[0].exists():
         raise StoreError(f"{path} does not exist." if not Path(path).is_dir() else f"{path} holds no shards.")
-    return _read(files)
+    absent = _absent(Path(path), files)
+    if absent and damaged is None:
+        raise StoreError(
+            f"{absent} Run explain_to again to make them anew, or read the rest with damaged=print."
+        )
+    return _read(files, absent, damaged)
 
 
-def _read(files: Sequence[Path]) -> Iterator[tuple[Tensor, Explanation]]:
+def _absent(path: Path, files: Sequence[Path]) -> str:
+    """Which shards of a folder are missing; ``""`` where none is."""
+    if not path.is_dir():
+        return ""
+    wanted = int(files[-1].stem.removeprefix("part-")) + 1
+    with contextlib.suppress(OSError, ValueError, KeyError, AttributeError):
+        plan = json.loads((path / PLAN).read_text())
+        wanted = max(wanted, -(-int(str(plan["rows"]).split()[0]) // int(plan["shard"])))
+    held = {file.name for file in files}
+    names = [name for k in range(wanted) if (name := f"part-{k:06}.parquet") not in held]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{path} lacks {', '.join(names[:3])}{more}: {len(names)} of {wanted} shards." if names else ""
+
+
+def _read(
+    files: Sequence[Path], absent: str, damaged: Callable[[str], None] | None
+) -> Iterator[tuple[Tensor, Explanation]]:
+    if absent and damaged is not None:
+        damaged(absent)
     for file in files:
-        opened = _opened(file)
-        about_of(opened.schema_arrow, str(file))
-        for group in range(opened.num_row_groups):
-            table = opened.read_row_group(group)
-            yield torch.tensor(table.column("row").to_pylist()), explanation_of(table, str(file))
+        try:
+            opened = _opened(file)
+            about_of(opened.schema_arrow, str(file))
+            groups = opened.num_row_groups
+        except StoreError as error:
+            if damaged is None:
+                raise
+            damaged(f"{error} Passed over.")
+            continue
+        for group in range(groups):
+            try:
+                found = _group(opened, group, file)
+            except StoreError as error:
+                if damaged is None:
+                    raise
+                damaged(f"{error} Passed over.")
+                continue
+            yield found
+
+
+def _group(opened: Arrow, group: int, file: Path) -> tuple[Tensor, Explanation]:
+    import pyarrow as pa
+
+    try:
+        table = opened.read_row_group(group)
+        return torch.tensor(table.column("row").to_pylist()), explanation_of(table, str(file))
+    except (pa.ArrowException, OSError) as error:
+        words = (str(error).splitlines() or [""])[0]
+        raise StoreError(
+            f"{file} is damaged in part {group + 1} of {opened.num_row_groups}: {words}."
+        ) from error
 
 
 def _opened(file: Path) -> Arrow:
@@ -156,7 +209,7 @@ def _opened(file: Path) -> Arrow:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file)
+        return pq.ParquetFile(file, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{file} is damaged or no Parquet file: {error}") from error
 
@@ -267,7 +320,7 @@ def _writer(to: object, schema: object) -> Arrow:
     import pyarrow.parquet as pq
 
     # values hardly repeat, so a dictionary of them would only be larger
-    return pq.ParquetWriter(to, schema, compression="zstd", use_dictionary=False)
+    return pq.ParquetWriter(to, schema, compression="zstd", use_dictionary=False, write_page_checksum=True)
 
 
 def _join(folder: Path, out: Path) -> None:

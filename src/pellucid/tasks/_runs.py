@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import nn
@@ -38,8 +38,12 @@ def save_run(subject: Subject, folder: str | Path) -> Path:
     return loading.save_run(subject, folder, training=options, metrics=metrics, notes=notes)
 
 
-def open_run(folder: str | Path) -> Subject:
+def open_run(folder: str | Path, *, damaged: Callable[[str], None] | None = None) -> Subject:
     """Open a run folder that training or :func:`save_run` left.
+
+    Args:
+        folder: of the run.
+        damaged: where given, a training record that is missing or damaged is told to it and left out.
 
     Raises:
         LoadError: where the folder is no run, or is damaged.
@@ -50,7 +54,7 @@ def open_run(folder: str | Path) -> Subject:
         Traceback (most recent call last):
         pellucid.errors.LoadError: ...
     """
-    return loading.open_run(folder, build=_build)
+    return loading.open_run(folder, build=_build, damaged=damaged)
 
 
 def _build(kind: str, params: Mapping[str, Json]) -> nn.Module:

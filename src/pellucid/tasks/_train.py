@@ -59,8 +59,8 @@ def train(
         answer: the column to predict, where ``data`` is a table's path.
         text: the column to read, where that table holds texts.
         network: what to train, in place; a plain network that suits the data where left out, or the name
-            of another one for texts (``"transformer"``, ``"gru"``), or of one that is readable by design
-            (``"additive"``, …).
+            of another one (``"transformer"``, ``"gru"`` for texts, ``"vit"`` for pictures), or of one that is
+            readable by design (``"additive"``, …).
         epochs, batch_size: see :func:`pellucid.training.train`; left out, 20 and 64, or what the recipe of a
             readable network says.
         optimizer, learning_rate, patience: see :func:`pellucid.training.train`; a readable network is

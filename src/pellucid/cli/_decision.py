@@ -1,0 +1,209 @@
+"""``pellucid anchor``, ``reasons``, ``nearest`` and ``decision``: one answer from several sides."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Drawings,
+    Model,
+    Picture,
+    Seed,
+    Weights,
+    numbers,
+    subject_of,
+)
+from pellucid.cli._say import document, narrate, progress, show
+from pellucid.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Row = Annotated[int, typer.Option("--row", help="Held-out row.")]
+Rows = Annotated[str, typer.Option("--row", help="Held-out rows, such as 3 or 3,5.", metavar="LIST")]
+Refits = Annotated[
+    int | None, typer.Option(help="Networks trained anew that judge; left out, 5 for a run of ours.")
+]
+Texts = Annotated[
+    Path | None,
+    typer.Option(help="TOML file with a [reason] table: words by column.", metavar="FILE"),
+]
+
+
+class Drawn(StrEnum):
+    """How named columns of a table are drawn."""
+
+    neighbour = "neighbour"
+    marginal = "marginal"
+
+
+def anchor(
+    model: Model,
+    row: Row = 0,
+    threshold: Annotated[float, typer.Option(help="Precision that is asked for.")] = 0.95,
+    sampling: Annotated[Drawn, typer.Option(help="How named columns are drawn.")] = Drawn.neighbour,
+    most: Annotated[int, typer.Option(help="Most conditions.")] = 5,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    out: Picture = None,
+    batch_size: BatchSize = 4096,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Conditions under which the network's answer stays, with a bound on how often."""
+    from pellucid import figures, tasks
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    with progress("anchor", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.anchor(
+            subject, row, threshold=threshold, sampling=sampling.value, most=most, compute=compute
+        )
+    if out is not None:
+        figures.anchor(found).save(out)
+        narrate(f"Figure written to {out}")
+    if as_json:
+        inputs = {"model": model, "row": row, "threshold": threshold, "sampling": sampling.value}
+        document("anchor", dict(inputs), found.to_json(), seconds=time.perf_counter() - began, seed=seed)
+    else:
+        show(figures.text(found))
+
+
+def reasons(
+    model: Model,
+    rows: Rows = "0",
+    adverse: Annotated[
+        str | None, typer.Option(help="The adverse class; left out, each row's answer.", metavar="CLASS")
+    ] = None,
+    texts: Texts = None,
+    level: Annotated[float, typer.Option(help="Share of refits from which a reason is stable.")] = 0.7,
+    refits: Refits = None,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    out: Picture = None,
+    batch_size: BatchSize = 256,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """At most four principal reasons of an answer, against the average approved row, with their stability."""
+    from pellucid import figures, tasks
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    picked = numbers(rows, "--row") or [0]
+    with progress("reasons", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.reason_codes(
+            subject, picked, adverse=adverse, texts=_texts(texts), level=level, refits=refits, compute=compute
+        )
+    if out is not None:
+        figures.reason_codes(found[0]).save(out)
+        narrate(f"Figure written to {out}")
+    if as_json:
+        inputs = {"model": model, "row": rows, "adverse": adverse, "level": level}
+        told = [each.to_json() for each in found]
+        document("reasons", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
+        return
+    for number, each in zip(picked, found, strict=True):
+        narrate(f"{subject.name}: held-out row {number}")
+        show(figures.text(each))
+
+
+def nearest(
+    model: Model,
+    rows: Rows = "0",
+    site: Annotated[str | None, typer.Option("--at", help="Layer; left out, the last hidden one.")] = None,
+    k: Annotated[int, typer.Option("--k", help="How many on each side.")] = 3,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    out: Picture = None,
+    batch_size: BatchSize = 256,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Training inputs that a hidden layer takes for most alike: with the same answer, and with another."""
+    from pellucid import figures, tasks
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    picked = numbers(rows, "--row") or [0]
+    with progress("nearest", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.nearest(subject, picked, site=site, k=k, compute=compute)
+    known = subject.needs_data("nearest")
+    if out is not None:
+        figures.nearest(found, known).save(out)
+        narrate(f"Figure written to {out}")
+    if as_json:
+        inputs = {"model": model, "row": rows, "at": found.site, "k": k}
+        document("nearest", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        return
+    for i, number in enumerate(picked):
+        narrate(f"{subject.name}: held-out row {number}")
+        show(figures.text(figures.nearest(found, known, row=i)))
+
+
+def decision(
+    model: Model,
+    row: Row = 0,
+    wanted: Annotated[str | None, typer.Option(help="The answer wished for.", metavar="CLASS")] = None,
+    constraints: Annotated[
+        Path | None,
+        typer.Option(help="TOML file: what may change, and a [reason] table of texts.", metavar="FILE"),
+    ] = None,
+    refits: Refits = None,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    out: Annotated[Path | None, typer.Option(help="Write it as a page (.html).", metavar="FILE")] = None,
+    svg: Drawings = None,
+    batch_size: BatchSize = 1024,
+    seed: Seed = 0,
+) -> None:
+    """One answer walked through: its reasons, what holds it, what would change it, real rows like it."""
+    from pellucid import figures, tasks
+    from pellucid.cli._unit import page_path, write_drawings
+    from pellucid.report import decision_figures, decision_page
+
+    page_path(out)
+    subject = subject_of(model, data, answer, weights)
+    with progress("decision", batch_size=batch_size, seed=seed) as compute:
+        found = tasks.decision(
+            subject,
+            row,
+            wanted=wanted,
+            constraints=constraints,
+            texts=_texts(constraints),
+            refits=refits,
+            compute=compute,
+        )
+    drawn = decision_figures(found)
+    write_drawings(drawn, svg)
+    if out is not None:
+        decision_page(found, out)
+        narrate(f"Page written to {out}")
+    for each in drawn:
+        show(figures.text(each))
+    for note in found.notes:
+        narrate(note)
+
+
+def _texts(path: Path | None) -> Mapping[str, str]:
+    if path is None:
+        return {}
+    from pellucid.rules import read_toml
+
+    given = read_toml(path).get("reason", {})
+    if not isinstance(given, dict):
+        raise InputError(f'{path}: [reason] takes words by column, such as income = "Income too low".')
+    return {str(name): str(text) for name, text in given.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]

@@ -1,0 +1,1 @@
+"""Clever-Hans behaviour: what decides alone although it should not, shown by intervention."""

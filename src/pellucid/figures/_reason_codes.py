@@ -1,0 +1,113 @@
+"""Principal reasons with their points and how stable they are."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from pellucid.figures._colour import POSITIVE
+from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import line, panel, text
+from pellucid.figures._numbers import counted, interval, number, percent, signed
+from pellucid.figures._theme import Spec
+
+if TYPE_CHECKING:
+    from pellucid.rules import ReasonCodes
+
+WIDTH, LETTERS, LINE = 400, 62, 14
+
+
+def reason_codes(found: ReasonCodes) -> Figure:
+    """The principal reasons as bars of their points; a reason that refits do not share is hollow.
+
+    Args:
+        found: one of what :func:`pellucid.reason_codes` gives.
+
+    Returns:
+        Figure.
+
+    Example:
+        >>> reason_codes.__name__
+        'reason_codes'
+    """
+    title = f"Principal reasons for {found.answer}"
+    chart = _chart(found) if found.reasons else None
+    return Figure(title, reason_words(found), chart, None, _table(found), found.note)
+
+
+def reason_words(found: ReasonCodes) -> str:
+    """The reasons in a sentence, with how many networks trained anew share them."""
+    if not found.reasons:
+        approved = f"the average of {found.n_approved:,} approved rows"
+        return f"No factor counts towards {found.answer} beside {approved}."
+    named = ", ".join(f"{i}. {each.text}" for i, each in enumerate(found.reasons, 1))
+    kept = sum(each.points for each in found.reasons)
+    against = (
+        f" Together {signed(kept)} log-odds towards {found.answer} against the average of "
+        f"{found.n_approved:,} approved rows ({found.method})."
+    )
+    if not found.refits:
+        return f"{named}.{against} Their stability was not measured."
+    return (
+        f"{named}.{against} Of {counted(found.refits, 'network')} trained anew {found.first_same} name the "
+        f"same first reason and {found.all_same} the same set; {percent(found.overlap)} of reasons are shared."
+    )
+
+
+def _chart(found: ReasonCodes) -> Spec:
+    most = max(each.points for each in found.reasons)
+    marks: list[Spec] = []
+    top = 0.0
+    for place, each in enumerate(found.reasons, 1):
+        for i, words in enumerate(textwrap.wrap(f"{place}. {each.text}", LETTERS)):
+            marks.append(text(0 if i == 0 else 14, top, words, bold=i == 0, limit=WIDTH))
+            top += LINE
+        long = max(3.0, 230 * each.points / most)
+        bar: Spec = {"type": "rect", "stroke": POSITIVE, "strokeWidth": 1.5, "cornerRadius": 2}
+        bar |= {"color": POSITIVE, "fillOpacity": 0.0 if each.stable is False else 1.0}
+        at: Spec = {
+            "x": {"value": 0},
+            "x2": {"value": long},
+            "y": {"value": top + 3},
+            "y2": {"value": top + 12},
+        }
+        marks.append({"data": {"values": [{"points": each.points}]}, "mark": bar, "encoding": at})
+        held = "" if each.named is None else f" · named by {each.named} of {found.refits} refits"
+        marks.append(text(long + 8, top + 1, f"{signed(each.points)}{held}", size=10, faint=True))
+        top += 18
+        marks.append(
+            text(
+                0, top, f"{each.value}; approved on average {each.typical}", size=10, faint=True, limit=WIDTH
+            )
+        )
+        top += 20
+    marks.append(line(0, top, WIDTH, top, opacity=0.12))
+    rest = f"all other factors {signed(found.others)} · average approved row {signed(found.typical_score)}"
+    rest += f" · this row {signed(found.score)}"
+    marks.append(text(0, top + 6, rest, size=10, faint=True, limit=WIDTH))
+    return panel(WIDTH, top + 22, marks)
+
+
+def _table(found: ReasonCodes) -> Table:
+    body = tuple(
+        (
+            i,
+            each.column,
+            each.text,
+            each.value,
+            each.typical,
+            number(each.points),
+            "–"
+            if each.named is None
+            else f"{each.named} of {found.refits} {interval(each.named_low, each.named_high)}",
+        )
+        for i, each in enumerate(found.reasons, 1)
+    )
+    sums = (
+        ("", "all other factors", "", "", "", signed(found.others), ""),
+        ("", "left over", "", "", "", signed(found.gap), ""),
+        ("", "average approved row", "", "", "", signed(found.typical_score), ""),
+        ("", f"log-odds of {found.answer}", "", "", "", signed(found.score), ""),
+    )
+    columns = ("", "factor", "reason", "this row", "approved on average", "points", "refits that name it")
+    return Table(columns, (*body, *sums))

@@ -1,0 +1,1 @@
+"""How the rules of a decision-rule network are found: cut points, candidates, choice, weights."""

@@ -1,0 +1,99 @@
+"""Which few of many candidate rules together say most, by weighted least squares on log-odds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.networks._rules._grid import Bins, Grid, Masks, Numbers, fires
+from pellucid.networks._rules._pool import FEWEST, neighbours
+
+RIDGE = 5.0  # rows of average weight: keeps rules that hold in a handful from being taken for them
+BETTER = 1.0005  # times the gain from which a change counts as one
+Floats = NDArray[np.float32]
+
+
+class Fit:
+    """Rules as columns of a least-squares problem: rows weighted, the constant always in.
+
+    Args:
+        odds: ``[N, K]`` what the rules should add up to.
+        weight: ``[N]`` of the rows.
+    """
+
+    def __init__(self, odds: Numbers, weight: Numbers) -> None:
+        self.root = np.sqrt(weight).astype(np.float32)
+        self.ridge = RIDGE * float(weight.mean())
+        self.target = (odds * self.root[:, None]).astype(np.float32)
+
+    def column(self, held: NDArray[np.bool_]) -> Floats:
+        """Weighted columns ``[M, N]`` of rules that hold where they do."""
+        return held * self.root
+
+    def gains(self, columns: Floats, beside: Floats) -> Floats:
+        """By how much each of ``columns`` ``[M, N]`` lowers the squared error beside those already chosen."""
+        taken = np.concatenate([self.root[None], beside]).T
+        basis, _ = np.linalg.qr(taken)
+        left = self.target - basis @ (basis.T @ self.target)
+        own = (columns**2).sum(1)
+        free = own - ((columns @ basis) ** 2).sum(1)
+        told = ((columns @ left) ** 2).sum(1)
+        return np.where(free > 1e-4 * own + 1e-9, told / (np.maximum(free, 0) + self.ridge), 0).astype(
+            np.float32
+        )
+
+
+def favour(conditions: NDArray[np.int64], longer: float) -> Floats:
+    """What the gain of a rule counts; one of c conditions must gain ``1 + longer (c - 1)`` times as much."""
+    return (1 / (1 + longer * (conditions - 1))).astype(np.float32)
+
+
+def chosen(fit: Fit, columns: Floats, most: int, counts: Floats, *, swaps: int = 4) -> list[int]:
+    """Indices of at most ``most`` columns: the best beside those chosen, again and again; then each is
+    exchanged for a better one while that helps. ``counts`` ``[M]`` is what the gain of each counts."""
+    found: list[int] = []
+    while len(found) < most:
+        gain = fit.gains(columns, columns[found]) * counts
+        gain[found] = 0
+        best = int(gain.argmax()) if len(gain) else 0
+        if not len(gain) or gain[best] <= 1e-6:
+            break
+        found.append(best)
+    for _ in range(swaps):
+        before = list(found)
+        for k in range(len(found)):
+            rest = found[:k] + found[k + 1 :]
+            gain = fit.gains(columns, columns[rest]) * counts
+            gain[rest] = 0
+            best = int(gain.argmax())
+            if gain[best] > gain[found[k]] * BETTER:
+                found[k] = best
+        if found == before:
+            break
+    return found
+
+
+def refined(
+    grid: Grid, fit: Fit, masks: Masks, bins: Bins, most: int, *, longer: float, sweeps: int
+) -> Masks:
+    """Each rule in turn moved to its best neighbour (one condition changed) while that lowers the error."""
+    masks, whole = masks.copy(), grid.full
+    columns = fit.column(fires(masks, bins, whole))
+    for _ in range(sweeps):
+        moved = False
+        for k in range(len(masks)):
+            near = np.stack([masks[k], *neighbours(grid, masks[k])])
+            counted = grid.conditions(near)
+            short = (counted > 0) & (counted <= most)
+            near, counts = near[short], favour(counted[short], longer)
+            held = fires(near, bins, whole)
+            inside = held.sum(1)
+            some = (inside >= FEWEST) & (inside <= len(bins) - FEWEST)
+            some[0] = True
+            gain = fit.gains(fit.column(held), np.delete(columns, k, 0)) * counts * some
+            best = int(gain.argmax())
+            if gain[best] > gain[0] * BETTER:
+                masks[k], columns[k], moved = near[best], fit.column(held[best]), True
+        if not moved:
+            break
+    return masks

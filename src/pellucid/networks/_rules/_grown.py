@@ -1,0 +1,69 @@
+"""Rules without exceptions, grown from single rows: for answers that have no chance in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.networks._rules._grid import Axis, Bins, Grid, Masks, allowed, full, interval
+
+SEEDS = 300  # rules that are grown at a time
+LOOKED_AT = (0.3, 0.9)  # share of the columns that one rule may speak of, drawn anew for each
+
+
+def grown(
+    grid: Grid,
+    bins: Bins,
+    wanted: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    most: int,
+    chance: np.random.Generator,
+) -> Iterator[Masks]:
+    """Rules of at most ``most`` conditions that hold in wanted rows, some of ``rows``, and in no other.
+
+    Each begins at one of ``rows`` with no condition; of all conditions that this row fulfils the one with the
+    largest gain in FOIL's sense is added (Quinlan 1990) until no other row is left.
+    """
+    for seed in chance.choice(rows, SEEDS) if len(rows) else ():
+        axes = np.flatnonzero(chance.random(len(grid.axes)) < chance.uniform(*LOOKED_AT))
+        mask, inside = grid.full, np.ones(len(bins), dtype=bool)
+        for _ in range(most):
+            best = max((_best(grid.axes[k], k, bins, wanted, inside, seed, mask) for k in axes), default=None)
+            if best is None or best[0] <= 0:
+                break
+            mask[best[1]] = best[2]
+            inside &= allowed(best[2])[bins[:, best[1]]]
+            if not (inside & ~wanted).any():
+                yield mask
+                break
+
+
+def _best(
+    axis: Axis,
+    k: int,
+    bins: Bins,
+    wanted: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
+    seed: int,
+    mask: Masks,
+) -> tuple[float, int, int]:
+    """Gain, axis and new mask of the best condition on one axis that the seed row fulfils."""
+    here = int(bins[seed, k])
+    right = np.bincount(bins[inside & wanted, k], minlength=axis.bins)
+    wrong = np.bincount(bins[inside & ~wanted, k], minlength=axis.bins)
+    now = int(mask[k])
+    if axis.levels:
+        masks = [interval(here, here), *(full(axis.bins) ^ 1 << b for b in range(axis.bins) if b != here)]
+    else:
+        masks = [interval(0, b) for b in range(here, axis.bins - 1)]
+        masks += [interval(b, axis.bins - 1) for b in range(1, here + 1)]
+    if not masks:
+        return 0.0, k, now
+    kept = np.array([allowed(each & now)[: axis.bins] for each in masks])
+    hits, misses = kept @ right, kept @ wrong
+    start = np.log2(right.sum() / max(1, right.sum() + wrong.sum()))
+    gains = hits * (np.log2(hits / (hits + misses)) - start)
+    best = int(gains.argmax())
+    return float(gains[best]), k, masks[best] & now

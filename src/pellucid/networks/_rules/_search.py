@@ -1,0 +1,333 @@
+"""From rows and answers to a short list of rules and what each adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.inputs import TabularSpec
+from pellucid.networks._rules._choice import Fit, Floats, chosen, favour, refined
+from pellucid.networks._rules._grid import (
+    Grid,
+    Literal,
+    Masks,
+    Numbers,
+    entropy_weight,
+    fires,
+    fit_grid,
+    full,
+    log_odds,
+    share_of,
+)
+from pellucid.networks._rules._grown import grown
+from pellucid.networks._rules._pool import candidates, different
+from pellucid.networks._rules._teacher import FOLDS, Answers, soft_answers
+
+CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
+ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
+ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
+LONGER = 0.1  # what a further condition must be worth in a small table, where long rules follow chance
+COLUMNS = 128  # most columns that candidates speak of: those that say most alone
+SURE, MOST_CLEAN = (
+    0.95,
+    5000,
+)  # accuracy from which answers may be free of chance; rows up to which that is tried
+ROUNDS = 4  # times rules without exceptions are grown for rows that have none
+PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
+RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user decides.
+
+    Args:
+        rules: most rules.
+        conditions: most conditions of a rule.
+        ordered: a list of which the first rule that holds decides, instead of a sum.
+        soft: whether to learn from how sure stronger models are, too.
+        seed: the only source of chance.
+    """
+
+    rules: int
+    conditions: int
+    ordered: bool
+    soft: bool
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rules as bits that must all be 1, with what each adds to the logits.
+
+    Args:
+        rules: bits of each rule.
+        weight: ``[K, R]``.
+        bias: ``[K]``.
+        ordered: whether only the first rule that holds counts.
+    """
+
+    rules: tuple[tuple[Literal, ...], ...]
+    weight: Numbers
+    bias: Numbers
+    ordered: bool = False
+
+    def shares(self, x: NDArray[np.float32]) -> Numbers:
+        """What these rules say of encoded rows: shares of the classes ``[N, K]``."""
+        held = [np.all([(x[:, b.slot] > b.threshold) == b.above for b in rule], 0) for rule in self.rules]
+        table = np.array(held, dtype=np.float64).reshape(len(self.rules), len(x)).T
+        if self.ordered:
+            table = table * (np.cumsum(table, 1) == 1)
+        logits = table @ self.weight.T + self.bias
+        return share_of(logits - logits[:, :1] if logits.shape[1] > 1 else logits)
+
+
+def search(
+    spec: TabularSpec,
+    x: NDArray[np.float32],
+    answers: Answers,
+    classes: int,
+    settings: Settings,
+    known: Sequence[Sequence[Literal]] = (),
+) -> Found:
+    """At most ``settings.rules`` rules that together tell the answers best; ``known`` are candidates, too."""
+    hard = np.eye(classes)[answers]
+    shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
+    if settings.ordered:
+        return Space(spec, x, shares, settings, known).listed(settings.rules)
+    if settings.soft and _clean(spec, x, answers, shares, settings):
+        return Space(spec, x, hard, settings, known).covered(settings.rules)
+    return Space(spec, x, shares, settings, known).summed(settings.rules)
+
+
+def by_budget(
+    spec: TabularSpec,
+    x: NDArray[np.float32],
+    answers: Answers,
+    classes: int,
+    settings: Settings,
+    budgets: Sequence[int],
+) -> list[Found]:
+    """Rules for each of several budgets, of the same candidates and the same soft answers."""
+    hard = np.eye(classes)[answers]
+    shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
+    space = Space(spec, x, shares, settings)
+    return [space.listed(most) if settings.ordered else space.summed(most) for most in budgets]
+
+
+def _clean(
+    spec: TabularSpec, x: NDArray[np.float32], answers: Answers, shares: Numbers, settings: Settings
+) -> bool:
+    """Whether rules without exceptions foretell unseen rows at least as often as the stronger models.
+
+    Then the answers have no chance in them, as in a puzzle, and are learned as they are.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    if shares.shape[1] != 2 or len(x) > MOST_CLEAN or (shares.argmax(1) == answers).mean() < SURE:
+        return False
+    hard, told = np.eye(2)[answers], np.zeros_like(answers)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=settings.seed)
+    for fitted, judged in folds.split(x, answers):
+        found = Space(spec, x[fitted], hard[fitted], settings).covered(settings.rules)
+        told[judged] = found.shares(x[judged]).argmax(1)
+    return bool((told == answers).mean() >= (shares.argmax(1) == answers).mean())
+
+
+class Space:
+    """Candidates with all that choosing among them needs; made once for rules of several budgets."""
+
+    def __init__(
+        self,
+        spec: TabularSpec,
+        x: NDArray[np.float32],
+        shares: Numbers,
+        settings: Settings,
+        known: Sequence[Sequence[Literal]] = (),
+    ) -> None:
+        self.chance = chance = np.random.default_rng(settings.seed)
+        self.settings, self.shares = settings, shares
+        self.longer = LONGER if len(x) < ENOUGH else 0.0
+        odds = np.clip(log_odds(shares), -CLIP, CLIP)
+        self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=48 if len(x) >= ENOUGH else 32), x, odds)
+        self.every = self.grid.of(x)
+        rows = chance.permutation(len(x))[:ROWS]
+        self.bins, self.odds = self.every[rows], odds[rows]
+        self.near = share_of(self.odds)
+        self.weight = np.maximum(entropy_weight(shares)[rows], FLOOR)
+        most = settings.conditions
+        found = candidates(self.grid, self.bins, self.odds, self.weight, most, chance)
+        self.masks = self._with(found, known)
+        self.held = fires(self.masks, self.bins, self.grid.full)
+
+    def _with(self, found: Masks, known: Sequence[Sequence[Literal]]) -> Masks:
+        """Candidates with the rules that are known, where the grid can say them."""
+        rows = [mask_of(self.grid, rule) for rule in known]
+        rows = [row for row in rows if row is not None]
+        if not rows:
+            return found
+        counted = self.grid.conditions(np.stack(rows))
+        short = np.stack(rows)[(counted > 0) & (counted <= self.settings.conditions)]
+        return different(np.concatenate([found, short]), self.bins, self.grid.full)
+
+    def summed(self, most: int) -> Found:
+        """Rules that add up."""
+        fit = Fit(self.odds, self.weight)
+        masks = self.masks[
+            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), self.longer))
+        ]
+        if len(self.every) >= ENOUGH and len(masks):
+            masks = self._moved(fit, masks)
+        masks = different(masks, self.bins, self.grid.full)
+        held = fires(masks, self.every, self.grid.full)
+        return self._found(masks, *head(held, self.shares))
+
+    def _moved(self, fit: Fit, masks: Masks) -> Masks:
+        most, whole = self.settings.conditions, self.grid.full
+        masks = refined(self.grid, fit, masks, self.bins, most, longer=self.longer, sweeps=4)
+        if self.odds.shape[1] > 1:
+            return masks
+        for _ in range(RELINEARISED):
+            held = fires(masks, self.bins, whole)
+            weight, bias = head(held, self.near)
+            told = (held.T @ weight[1] + bias[1])[:, None]
+            now = share_of(told)
+            matters = np.maximum(entropy_weight(now), FLOOR)
+            aimed = told + (self.near - now)[:, 1:] / matters[:, None]
+            masks = refined(
+                self.grid, Fit(aimed, matters), masks, self.bins, most, longer=self.longer, sweeps=2
+            )
+        return masks
+
+    def covered(self, most: int) -> Found:
+        """Rules that hold in rows of one class and in none of the other, until none of its rows is left.
+
+        Of the two classes the one of which fewer rows are left over, then the one that takes fewer rules.
+        """
+        covers = [self._cover(self.shares[:, c] > 0.5, most) for c in (1, 0)]
+        _, masks = min(covers, key=lambda cover: (len(cover[0]), len(cover[1])))
+        held = fires(masks, self.every, self.grid.full)
+        return self._found(masks, *head(held, self.shares, strength=PURE))
+
+    def _cover(self, wanted: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int64], Masks]:
+        """Wanted rows that are left over, and the rules; more are grown from rows that no rule reaches."""
+        whole, masks, left = self.grid.full, self.masks, np.flatnonzero(wanted)
+        found: list[int] = []
+        for _ in range(ROUNDS):
+            more = grown(self.grid, self.every, wanted, left, self.settings.conditions, self.chance)
+            masks = different(np.concatenate([masks, *(m[None] for m in more)]), self.every, whole)
+            held = fires(masks, self.every, whole)
+            masks, held = (part[~(held & ~wanted).any(1)] for part in (masks, held))
+            left, found = _covering(held, wanted, favour(self.grid.conditions(masks), LONGER), most)
+            if not len(left):
+                break
+        return left, masks[found]
+
+    def listed(self, most: int) -> Found:
+        """Rules of which the first that holds decides."""
+        order = _listed(self.held, self.odds, self.weight, most)
+        masks = self.masks[order]
+        held = fires(masks, self.every, self.grid.full)
+        first = held & (np.cumsum(held, 0) == 1)
+        left = ~held.any(0)
+        prior = self.shares.mean(0)
+        told = np.stack([_odds_where(self.shares, rows, prior) for rows in (*first, left)], 1)
+        return self._found(masks, told[:, :-1] - told[:, -1:], told[:, -1])
+
+    def _found(self, masks: Masks, weight: Numbers, bias: Numbers) -> Found:
+        rules = tuple(self.grid.literals(row) for row in masks)
+        return Found(rules, weight, bias, self.settings.ordered)
+
+
+def mask_of(grid: Grid, rule: Sequence[Literal]) -> Masks | None:
+    """A rule on this grid, thresholds moved to the nearest cut; ``None`` where no row can fulfil it."""
+    row = grid.full
+    for literal in rule:
+        for k, axis in enumerate(grid.axes):
+            if not axis.start <= literal.slot < axis.start + (axis.column.width if axis.levels else 1):
+                continue
+            if axis.levels:
+                here = sum(1 << b for b, slots in enumerate(axis.levels) if literal.slot in slots)
+            else:
+                nearest = int(np.abs(axis.cuts - literal.threshold).argmin())
+                here = full(axis.bins) & ~full(nearest + 1)
+            row[k] = int(row[k]) & (here if literal.above else full(axis.bins) & ~here)
+    return row if bool((row > 0).all()) else None
+
+
+def _covering(
+    held: NDArray[np.bool_], wanted: NDArray[np.bool_], counts: Floats, most: int
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Wanted rows that are left over, and which rules: each time the one with most new rows."""
+    left, found = wanted.copy(), list[int]()
+    while left.any() and len(found) < most and len(held):
+        gain = held[:, left].sum(1) * counts
+        if gain.max() <= 0:
+            break
+        found.append(int(gain.argmax()))
+        left &= ~held[found[-1]]
+    return np.flatnonzero(left), found
+
+
+def head(held: NDArray[np.bool_], shares: Numbers, *, strength: float = 1.0) -> tuple[Numbers, Numbers]:
+    """Weights ``[K, R]`` and bias ``[K]`` of a logistic regression of the shares on the rules (L2)."""
+    from sklearn.linear_model import LogisticRegression
+
+    classes = shares.shape[1]
+    prior = np.clip(shares.mean(0), 1e-4, 1)
+    if not len(held):
+        bias = np.log(prior) - (np.log(prior[0]) if classes == 2 else np.log(prior).mean())
+        return np.zeros((classes, 0)), bias
+    # a share is a row once for each class, as often as the share says
+    table = np.tile(held.T.astype(np.float64), (classes, 1))
+    answers = np.repeat(np.arange(classes), held.shape[1])
+    model = LogisticRegression(C=strength, max_iter=1000)
+    model.fit(table, answers, sample_weight=shares.T.reshape(-1))
+    if classes == 2:
+        none = np.zeros_like(model.coef_)
+        return np.concatenate([none, model.coef_]), np.concatenate([[0.0], model.intercept_])
+    return np.asarray(model.coef_), np.asarray(model.intercept_)
+
+
+def _odds_where(shares: Numbers, rows: NDArray[np.bool_], prior: Numbers) -> Numbers:
+    """Log-odds ``[K]`` of the mean share over some rows, drawn to the prior by two rows' worth."""
+    mean = (shares[rows].sum(0) + 2 * prior) / (rows.sum() + 2)
+    odds = log_odds(mean[None])[0]
+    return np.concatenate([[0.0], odds]) if len(mean) == 2 else odds
+
+
+def _listed(held: NDArray[np.bool_], odds: Numbers, weight: Numbers, most: int) -> list[int]:
+    """Candidates in the order of a list: each time the one that best parts the rows which are left."""
+    left, found = np.ones(held.shape[1], dtype=bool), list[int]()
+    for _ in range(most):
+        sizes = (held[:, left] @ weight[left]).astype(np.float64)
+        total = weight[left].sum()
+        told = held[:, left] @ (weight[left, None] * (odds[left] - np.average(odds[left], 0, weight[left])))
+        beside = np.maximum(total - sizes, 1e-9)
+        gain = np.where(sizes > 0, (told**2).sum(1) / (sizes + 1) * total / beside, 0)
+        gain[(held[:, left].sum(1) < 5) | (beside < 1e-6)] = 0
+        best = int(gain.argmax()) if len(gain) else 0
+        if not len(gain) or gain[best] <= 1e-6 * total:
+            break
+        found.append(best)
+        left &= ~held[best]
+        if left.sum() < 10:
+            break
+    return found
+
+
+def _telling(grid: Grid, x: NDArray[np.float32], odds: Numbers) -> Grid:
+    """The axes that say most about the first log-odds each on its own, where there are very many."""
+    if len(grid.axes) <= COLUMNS:
+        return grid
+    bins, centred = grid.of(x), odds[:, 0] - odds[:, 0].mean()
+    told = np.zeros(len(grid.axes))
+    for k, axis in enumerate(grid.axes):
+        sums = np.bincount(bins[:, k], weights=centred, minlength=axis.bins)
+        counts = np.bincount(bins[:, k], minlength=axis.bins)
+        told[k] = (sums**2 / (counts + 10)).sum()
+    best = np.sort(np.argsort(-told, kind="stable")[:COLUMNS])
+    return Grid(tuple(grid.axes[k] for k in best))

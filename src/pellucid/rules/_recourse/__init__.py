@@ -1,0 +1,1 @@
+"""What would have to be different: constraints, candidates, search, and how far each answer holds."""

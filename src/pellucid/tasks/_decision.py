@@ -1,0 +1,129 @@
+"""The verb ``decision``: everything about one answer, each part with its test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from torch import nn
+
+from pellucid._core import Compute, Dataset, Subject
+from pellucid.errors import InputError, MethodError
+from pellucid.inputs import TabularSpec
+from pellucid.layers import NearestInputs
+from pellucid.rules import Anchor, Constraints, Counterfactuals, ReasonCodes
+from pellucid.tasks._anchor import anchor
+from pellucid.tasks._asked_rows import Asked, asked_rows
+from pellucid.tasks._counterfactual import counterfactual
+from pellucid.tasks._nearest import nearest
+from pellucid.tasks._reason_codes import reason_codes
+from pellucid.tasks._refits import refits as trained_again
+
+T = TypeVar("T")
+NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """One answer, walked through.
+
+    Args:
+        name: of the network.
+        row: which held-out row, in words.
+        reasons: principal reasons; ``None`` where there are no classes or no table.
+        anchor: what holds the answer.
+        recourse: what would have to be different.
+        near: nearest real inputs; ``None`` in regression.
+        data: the data whose rows are named.
+        notes: what could not be told, and why.
+    """
+
+    name: str
+    row: str
+    reasons: ReasonCodes | None
+    anchor: Anchor | None
+    recourse: Counterfactuals | None
+    near: NearestInputs | None
+    data: Dataset
+    notes: tuple[str, ...] = ()
+
+
+def decision(
+    subject: Subject,
+    x: Asked = None,
+    *,
+    wanted: str | int | tuple[float, float] | None = None,
+    constraints: Constraints | str | Path | None = None,
+    texts: Mapping[str, str] = NO_TEXTS,
+    refits: int | Sequence[nn.Module] | None = None,
+    compute: Compute | None = None,
+) -> Decision:
+    """One answer from four sides: its reasons, what holds it, what would change it, and its like among real
+    inputs.
+
+    Args:
+        subject: a network with data.
+        x: number of a held-out row, a raw row, or one input.
+        wanted, constraints: as for :func:`pellucid.counterfactual`.
+        texts: reason texts by column.
+        refits: networks trained anew, or how many, that judge reasons and recourse.
+        compute: how to run.
+
+    Returns:
+        :class:`Decision`; what does not apply is left out, and a note says why.
+
+    Raises:
+        InputError: for several rows, or where constraints contradict each other.
+
+    Cost:
+        The sum of its parts; the refits are trained once.
+
+    Example:
+        >>> import pellucid
+        >>> subject = pellucid.train("breast-cancer", epochs=2)
+        >>> decision(subject, 0, refits=0).recourse is not None
+        True
+    """
+    data = subject.needs_data("decision")
+    inputs = asked_rows(subject, x)
+    if len(inputs) != 1:
+        raise InputError(f"A decision is one row, got {len(inputs)}.")
+    how = compute or Compute()
+    judges = (
+        trained_again(subject, refits, seed=how.seed) if refits is None or isinstance(refits, int) else refits
+    )
+    notes: list[str] = []
+
+    def tried(what: str, make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except (InputError, MethodError) as error:
+            notes.append(f"{what}: {error}")
+            return None
+
+    reasons = tried(
+        "Reasons", lambda: reason_codes(subject, inputs, texts=texts, refits=judges, compute=compute)[0]
+    )
+    if isinstance(subject.spec, TabularSpec) and (subject.classes or wanted is not None):
+        recourse = counterfactual(
+            subject, inputs, wanted=wanted, constraints=constraints, refits=judges, compute=compute
+        )
+    else:
+        recourse = tried("Recourse", lambda: counterfactual(subject, inputs, refits=judges))
+    return Decision(
+        subject.name,
+        f"held-out row {x}"
+        if isinstance(x, int)
+        else "a row that was given"
+        if x is not None
+        else "held-out row 0",
+        reasons,
+        tried("Anchor", lambda: anchor(subject, inputs, compute=compute)),
+        recourse,
+        tried("Nearest", lambda: nearest(subject, inputs, compute=compute)),
+        data,
+        tuple(notes),
+    )

@@ -1,0 +1,6 @@
+"""The leaderboard of methods on planted tasks."""
+
+from pellucid.tasks._leaderboard._estimate import estimate_leaderboard
+from pellucid.tasks._leaderboard._run import truth_leaderboard
+
+__all__ = ["estimate_leaderboard", "truth_leaderboard"]

@@ -1,0 +1,59 @@
+"""The verb ``nearest``: real inputs that the network takes for most alike, on both sides of the decision."""
+
+from __future__ import annotations
+
+from pellucid._core import Compute, Subject
+from pellucid.errors import InputError
+from pellucid.layers import NearestInputs, nearest_inputs
+from pellucid.tasks._asked_rows import Asked, asked_rows
+from pellucid.tasks._feature_sites import feature_sites
+from pellucid.tasks._rows import sample
+
+MOST = 5000  # training inputs that are looked through
+
+
+def nearest(
+    subject: Subject,
+    x: Asked = None,
+    *,
+    site: str | None = None,
+    k: int = 3,
+    most: int = MOST,
+    compute: Compute | None = None,
+) -> NearestInputs:
+    """Training inputs nearest to one in a hidden layer, with its answer and with another.
+
+    Args:
+        subject: a network with classes and data, of any kind of input.
+        x: numbers of held-out rows, raw rows of a table, or inputs ``[N, *shape]``.
+        site: the layer; left out, the last one with weights before the answer.
+        k: how many on each side.
+        most: training inputs that are looked through, at random.
+        compute: how to run.
+
+    Returns:
+        :class:`pellucid.layers.NearestInputs`, with how well nearest inputs agree, beside the inputs
+        themselves and an untrained copy.
+
+    Raises:
+        InputError: where there are no data or no classes.
+        SiteError: where the layer does not exist.
+
+    Example:
+        >>> import pellucid
+        >>> subject = pellucid.train("breast-cancer", epochs=2)
+        >>> nearest(subject, 0).same.shape
+        torch.Size([1, 3])
+    """
+    data, how = subject.needs_data("nearest"), compute or Compute(batch_size=256)
+    known = (data.parts == 0).nonzero()[:, 0]
+    rows = known[sample(len(known), most, seed=how.seed)]
+    where = site if site is not None else _last(subject)
+    return nearest_inputs(subject.model, data, asked_rows(subject, x), where, k=k, rows=rows, compute=how)
+
+
+def _last(subject: Subject) -> str:
+    sites = feature_sites(subject)
+    if not sites:
+        raise InputError("No hidden layer with weights was found; say which with site=.")
+    return sites[-1]

@@ -1,0 +1,84 @@
+"""The same network trained again: what of an account would outlive a new training."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pellucid import training
+from pellucid._core import PARTS, Dataset, Subject, untrained
+from pellucid.errors import InputError
+from pellucid.training import TrainingRecord
+
+REFITS = 5  # where nobody says how many
+EPOCHS = 20  # of a network whose training is not known
+MOST = 10_000  # rows that a refit learns from
+
+
+def refits(subject: Subject, count: int | None = None, *, seed: int = 0) -> tuple[nn.Module, ...]:
+    """The same architecture trained again from fresh weights, each time on other training rows (bootstrap).
+
+    Args:
+        subject: a network with the data it learned from; one that pellucid trained brings its settings, else
+            20 epochs of AdamW are taken.
+        count: how many; ``None`` is 5 where pellucid trained the network, else none.
+        seed: the only source of chance.
+
+    Returns:
+        Networks in evaluation mode.
+
+    Raises:
+        InputError: where there are no training rows.
+
+    Cost:
+        ``count`` trainings, of as many epochs as the network took, on at most 10,000 rows each.
+
+    Limits:
+        A bootstrap says what chance in the training rows and weights does, not what new data would.
+
+    Example:
+        >>> import pellucid
+        >>> subject = pellucid.train("breast-cancer", epochs=1)
+        >>> len(refits(subject, 2))
+        2
+    """
+    record = subject.record if isinstance(subject.record, TrainingRecord) else None
+    wanted = (0 if record is None else REFITS) if count is None else count
+    if wanted < 0:
+        raise InputError(f"refits must be 0 or above, got {wanted}.")
+    if not wanted:
+        return ()
+    data = subject.needs_data("refits")
+    return tuple(_refit(subject.model, data, record, seed + 1 + k) for k in range(wanted))
+
+
+def _refit(model: nn.Module, data: Dataset, record: TrainingRecord | None, seed: int) -> nn.Module:
+    chance = torch.Generator().manual_seed(seed)
+    train = (data.parts == PARTS.index("train")).nonzero()[:, 0]
+    if len(train) < 2:
+        raise InputError(f"Refits learn from the train rows; {data.name} has {len(train)} of them.")
+    drawn = train[torch.randint(0, len(train), (min(len(train), MOST),), generator=chance)]
+    others = (data.parts == PARTS.index("validation")).nonzero()[:, 0]
+    again = untrained(model, seed=seed)
+    options = {} if record is None else record.options
+    running = training.train(
+        again,
+        data.rows(torch.cat([drawn, others])),
+        epochs=EPOCHS if record is None else max(1, record.best_epoch + 1),
+        batch_size=_number(options.get("batch_size"), 64),
+        optimizer="sgd" if options.get("optimizer") == "sgd" else "adamw",
+        learning_rate=_rate(options.get("learning_rate")),
+        patience=None,
+        seed=seed,
+        instruments=False,
+    )
+    training.collect(running)
+    return again.eval()
+
+
+def _number(given: object, usual: int) -> int:
+    return given if isinstance(given, int) else usual
+
+
+def _rate(given: object) -> float | None:
+    return float(given) if isinstance(given, int | float) else None

@@ -1,0 +1,277 @@
+"""Networks that are built to fool explanations: the card says that they contradict themselves."""
+
+import copy
+import math
+from collections import Counter
+
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.datasets import load_digits
+from torch import nn
+
+import pellucid
+from pellucid._core import log_odds
+from pellucid.attribution import input_x_gradient, integrated_gradients, kernel_shap, lime, saliency
+from pellucid.evidence import cards, responses
+from pellucid.evidence._exchange import ON_DATA
+from pellucid.evidence._reached import foretold
+from pellucid.evidence._statistics import correlation
+from pellucid.inputs import Column, ImageSpec, TabularSpec
+
+COLUMNS = 14
+
+
+def people(n, seed):
+    """Rows of whole numbers: a group, a column that means nothing, and twelve correlated ones."""
+    draw = torch.Generator().manual_seed(seed)
+    ties = torch.randn(COLUMNS - 2, 3, generator=torch.Generator().manual_seed(99))
+    hidden = torch.randn(n, 3, generator=draw)
+    rest = hidden @ ties.T + 0.5 * torch.randn(n, COLUMNS - 2, generator=draw)
+    group = (hidden[:, 0] + torch.randn(n, generator=draw) > 0).float() * 2 - 1
+    chance = torch.randn(n, generator=draw)
+    return torch.cat([group[:, None], (2 * torch.cat([chance[:, None], rest], 1)).round()], 1)
+
+
+class Scaffold(nn.Module):
+    """After Slack et al. 2020: decides by the group on rows that can be, by chance on all others."""
+
+    def __init__(self, *, biased=True, innocent=True):
+        super().__init__()
+        weights = 0.05 * torch.randn(COLUMNS - 2, generator=torch.Generator().manual_seed(5))
+        self.weights = nn.Parameter(weights)
+        self.biased, self.innocent = biased, innocent
+
+    def forward(self, x):
+        possible = ((x - x.round()).abs() < 1e-4).all(1)  # a mean in the place of a whole number is no row
+        if not (self.biased and self.innocent):
+            possible = torch.full_like(possible, self.biased)
+        said = torch.where(possible, 2 * x[:, 0], x[:, 1]) + x[:, 2:] @ self.weights
+        return torch.stack([-said / 2, said / 2], 1)
+
+
+TRAINING, TEST = people(400, 0), people(40, 5)
+
+
+def against_mean(method):
+    def explain(model, inputs, target, *, spec=None, compute=None):
+        return method(model, inputs, target, spec=spec, baseline=TRAINING.mean(0), compute=compute)
+
+    return explain
+
+
+def verdicts(network, method, **given):
+    why = method(network, TEST, log_odds(1))
+    found = cards(network, why, method, target=log_odds(1), others=TRAINING, **given)
+    return Counter(card.verdict for card in found), found, why
+
+
+@pytest.mark.parametrize("method", [lime, kernel_shap])
+def test_a_scaffolded_network_is_contradicted_by_its_behaviour_on_data(method):
+    scaffold, biased = Scaffold(), Scaffold(innocent=False)
+    assert torch.equal(scaffold(TEST), biased(TEST))
+    said, found, why = verdicts(scaffold, against_mean(method), on_data=True)
+    shown = why.values.abs().mean(0)
+    assert shown[1] > 2 * shown[0]  # the explanation is innocent
+    assert said["contradicted"] >= 24
+    assert said["supported"] <= 2
+    checks = [next(c for c in card.checks if c.question == ON_DATA) for card in found]
+    words = Counter(check.word for check in checks)
+    assert words["failed"] == said["contradicted"]
+    note = next(check.note for check in checks if check.word == "failed")
+    assert "the network follows other parts than it names" in note
+    # without the exchange nothing is seen: off the data the explanation is exact
+    assert verdicts(scaffold, against_mean(method))[0]["contradicted"] == 0
+
+
+@pytest.mark.parametrize("kind", [{"innocent": False}, {"biased": False}])
+@pytest.mark.parametrize("method", [lime, kernel_shap])
+def test_its_honest_halves_are_not(kind, method):
+    said, found, _ = verdicts(Scaffold(**kind), against_mean(method), on_data=True)
+    assert said["contradicted"] == 0
+    checks = [next(c for c in card.checks if c.question == ON_DATA) for card in found]
+    assert Counter(check.word for check in checks)["passed"] >= 36
+    assert {check.word for check in checks} <= {"passed", "not run"}
+    assert (
+        min(check.value for check in checks if check.value is not None) > 0.999
+    )  # it adds up its columns, so maps tell exactly
+
+
+class Centred(nn.Module):
+    """Takes rows less their mean, as a table's spec gives them."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = Scaffold()
+
+    def forward(self, x):
+        return self.network(((x + TRAINING.mean(0)) * 1e4).round() / 1e4)
+
+
+def test_the_audit_of_a_table_asks_on_data():
+    spec = TabularSpec([Column(f"c{k}") for k in range(COLUMNS)])
+    rows = torch.cat([TRAINING, TEST])
+    answers = (rows[:, 0] > 0).long()
+    rows = rows - TRAINING.mean(0)
+    subject = pellucid.open(Centred(), data=(rows, answers), spec=spec, classes=["no", "yes"])
+    found = pellucid.audit(subject, methods=["lime", "input_x_gradient"], rows=30, fills=["mean"])
+    row = next(row for row in found.of("method") if row.name == "lime")
+    asked = {one.question: one for one in row.tests}
+    assert asked[ON_DATA].n >= 25
+    assert row.verdicts["contradicted"] > 10
+    slope = next(row for row in found.of("method") if row.name == "input_x_gradient")
+    (why,) = {one.question: one for one in slope.tests}[ON_DATA].excluded
+    assert "no contributions against a reference" in why
+
+
+def test_an_exchange_is_foretold_exactly_whatever_the_reference():
+    """Slow twin: each exchange made by hand, each prediction summed column by column."""
+    network, x = Scaffold(innocent=False), TEST[:6]
+    method = against_mean(kernel_shap)
+    why = method(network, x, log_odds(1))
+    (card, *_) = cards(network, why, method, target=log_odds(1), others=TRAINING[:30], on_data=True)
+    check = next(c for c in card.checks if c.question == ON_DATA)
+    bank = responses(network, x, log_odds(1)).bank
+    told, seen = [], []
+    for mask in bank.masks:
+        kept = ~mask
+        far = ((TRAINING[:30] - x[0])[:, kept]).square().sum(1)
+        donor = TRAINING[int(far.argmin())][None]
+        mixed = torch.where(mask, donor, x[:1])
+        theirs = method(network, donor, log_odds(1)).values[0]
+        told.append(float((why.values[0] - theirs)[mask].sum()))
+        odds = (network(x[:1])[0, 1] - network(x[:1])[0, 0]) - (network(mixed)[0, 1] - network(mixed)[0, 0])
+        seen.append(float(odds.detach()))
+    assert check.value == pytest.approx(float(correlation(torch.tensor(told), torch.tensor(seen))), abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    found = load_digits()
+    order = torch.randperm(len(found.target), generator=torch.Generator().manual_seed(1))
+    x = torch.tensor(found.images, dtype=torch.float32)[order, None] / 16
+    return x, torch.tensor(found.target)[order]
+
+
+def small():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.Softplus(10), nn.Linear(128, 10))
+
+
+@pytest.fixture(scope="module")
+def honest(pictures):
+    x, y = pictures
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        network = small()
+        optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+        for _ in range(12):
+            for batch in torch.randperm(1200).split(100):
+                optimizer.zero_grad()
+                F.cross_entropy(network(x[batch]), y[batch]).backward()
+                optimizer.step()
+    network.zero_grad()
+    return network.eval()
+
+
+FRAME = torch.ones(8, 8)
+FRAME[1:-1, 1:-1] = 0
+
+
+@pytest.fixture(scope="module")
+def manipulated(pictures, honest):
+    """After Heo et al. 2019: trained on until the slope lies on the frame, with the same answers."""
+    x, _ = pictures
+    network = copy.deepcopy(honest)
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    draw = torch.Generator().manual_seed(2)
+    for _ in range(400):
+        rows = x[torch.randint(1200, (100,), generator=draw)].requires_grad_()
+        with torch.no_grad():
+            wanted = honest(rows)
+        outputs = network(rows)
+        top = wanted.argmax(1)
+        (slope,) = torch.autograd.grad(
+            log_odds(top).score(outputs, torch.arange(100)).sum(), rows, create_graph=True
+        )
+        size = slope.abs().flatten(1)
+        inside = (size * (1 - FRAME).flatten()).sum(1) / size.sum(1)
+        optimizer.zero_grad()
+        (0.2 * F.mse_loss(outputs, wanted) + 3 * inside.mean()).backward()
+        optimizer.step()
+    network.zero_grad()
+    return network.eval()
+
+
+def on_pictures(network, x, method):
+    top = log_odds(network(x).argmax(1))
+    spec = ImageSpec(1, (8, 8))
+    why = method(network, x, top, spec=spec)
+    share = (why.map.abs() * FRAME).sum() / why.map.abs().sum()
+    found = cards(network, why, method, target=top, spec=spec)
+    return float(share), Counter(card.verdict for card in found), found
+
+
+def test_a_network_that_was_trained_to_show_another_map_is_contradicted(pictures, honest, manipulated):
+    x, y = pictures
+    x, y = x[1300:1350], y[1300:1350]
+    assert (manipulated(x).argmax(1) == honest(x).argmax(1)).float().mean() >= 0.9
+    shown, said, found = on_pictures(manipulated, x, saliency)
+    assert shown > 0.85
+    assert said["contradicted"] >= 30
+    assert said["supported"] == 0
+    assert said["partly supported"] <= 5  # p falls below .05 in one of twenty by chance
+    reason = next(card.reason for card in found if card.verdict == "contradicted")
+    assert "a map fitted to the network's own reactions foretells them with" in reason
+
+
+@pytest.mark.parametrize("method", [saliency, input_x_gradient, integrated_gradients])
+def test_the_honest_one_is_not(pictures, honest, method):
+    shown, said, _ = on_pictures(honest, pictures[0][1300:1350], method)
+    assert shown < 0.5
+    assert said["contradicted"] == 0
+
+
+class Ripple(nn.Module):
+    """After Anders et al. 2020: a term that is 0 on all data, with any slope there: pixels are sixteenths."""
+
+    def __init__(self, network, pattern):
+        super().__init__()
+        self.network = network
+        self.term = nn.Linear(64, 1, bias=False)
+        self.term.weight = nn.Parameter(pattern.flatten()[None])
+
+    def forward(self, x):
+        outputs = self.network(x)
+        waves = torch.sin(32 * math.pi * x.flatten(1)) / (32 * math.pi)
+        return outputs + self.term(waves) * F.one_hot(outputs.argmax(1), 10)
+
+
+def test_a_slope_that_only_exists_off_the_data_is_contradicted(pictures, honest):
+    x = pictures[0][1300:1350]
+    network = Ripple(honest, 60 * FRAME).eval()
+    assert torch.allclose(network(x), honest(x), atol=1e-3)
+    shown, said, _ = on_pictures(network, x, saliency)
+    assert shown > 0.9
+    assert said["contradicted"] >= 35
+    # a path sums the ripple up to nothing
+    assert on_pictures(network, x, integrated_gradients)[1]["contradicted"] <= 2
+
+
+def test_reactions_are_foretold_from_others_only():
+    """Slow twin: ridge regression in the space of the parts, one fold after the other."""
+    masks = torch.rand(40, 9, generator=torch.Generator().manual_seed(3)) < 0.3
+    drops = torch.randn(2, 40, generator=torch.Generator().manual_seed(4))
+    made = foretold(masks, drops)
+    part = torch.arange(40) % 8
+    for fold in range(8):
+        known, asked = part != fold, part == fold
+        a, b = masks[known].double(), masks[asked].double()
+        centre = a.mean(0)
+        a, b = a - centre, b - centre
+        for row in range(2):
+            y = drops[row, known].double()
+            size = 0.1 * a.square().sum(1).mean()
+            weights = torch.linalg.solve(a.T @ a + size * torch.eye(9).double(), a.T @ (y - y.mean()))
+            assert torch.allclose(made[row, asked].double(), b @ weights + y.mean(), atol=1e-6)
+    exact = masks.float() @ torch.randn(9, 2, generator=torch.Generator().manual_seed(5))
+    assert (correlation(foretold(masks, exact.T), exact.T) > 0.95).all()
