@@ -196,3 +196,11 @@ def test_trained_from_a_name(tmp_path):
     subject = pellucid.train("breast-cancer", network="additive", epochs=3, out=tmp_path / "run")
     assert type(pellucid.open(tmp_path / "run").model).__name__ == "Additive"
     assert len(subject.record.epochs) in (3, 6)
+
+
+def test_wide_tables_get_a_leaner_make():
+    x = np.random.default_rng(0).normal(size=(60, 1500))
+    model = AdditiveClassifier(epochs=2).fit(x, (x[:, 0] > 0).astype(int))
+    plan = model.network_.plan
+    assert (plan.members, plan.penalties, plan.knots) == (4, (0.1,), 8)
+    assert np.isfinite(model.decision_function(x)).all()
