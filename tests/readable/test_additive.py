@@ -9,6 +9,7 @@ import torch
 from sklearn.utils.estimator_checks import check_estimator
 
 import pellucid
+from pellucid import tasks
 from pellucid.errors import InputError
 from pellucid.networks import build
 from pellucid.networks._pairs import without_main_effects
@@ -204,3 +205,11 @@ def test_wide_tables_get_a_leaner_make():
     plan = model.network_.plan
     assert (plan.members, plan.penalties, plan.knots) == (4, (0.1,), 8)
     assert np.isfinite(model.decision_function(x)).all()
+
+
+def test_the_network_of_the_command_line_is_made_for_its_data():
+    cancer = pellucid.data.breast_cancer()
+    network = tasks.network_for(cancer, kind="additive")
+    assert torch.isfinite(network.knots[:, 0]).all()
+    with pytest.raises(InputError, match="no hidden or activation"):
+        tasks.network_for(cancer, kind="additive", hidden=[4])
