@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from pellucid.networks._rules._grid import (
 )
 from pellucid.networks._rules._grown import grown
 from pellucid.networks._rules._pool import candidates, different
-from pellucid.networks._rules._teacher import FOLDS, Answers, soft_answers
+from pellucid.networks._rules._teacher import Answers, soft_answers
 
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
@@ -33,10 +32,8 @@ ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer tha
 # share that each further condition must gain more: long rules follow chance where rows are few
 LONGER_FEW, LONGER_MANY = 0.1, 0.02
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
-SURE, MOST_CLEAN = (
-    0.95,
-    5000,
-)  # accuracy from which answers may be free of chance; rows up to which that is tried
+SURE = 0.95  # accuracy of the stronger models from which answers may have no chance in them
+SHORT = 0.4  # of the bits of the answers that rules without exceptions may take
 HOPELESS = 0.5  # share of the rows left over at which no more rules are grown
 ROUNDS = 4  # times rules without exceptions are grown for rows that have none
 PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
@@ -101,8 +98,10 @@ def search(
     shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
     if settings.ordered:
         return Space(spec, x, shares, settings, known).listed(settings.rules)
-    if settings.soft and _clean(spec, x, answers, shares, settings):
-        return Space(spec, x, hard, settings, known).covered(settings.rules)
+    if settings.soft and classes == 2 and (shares.argmax(1) == answers).mean() >= SURE:
+        found = Space(spec, x, hard, settings, known).covered(settings.rules)
+        if found is not None:
+            return found
     return Space(spec, x, shares, settings, known).summed(settings.rules)
 
 
@@ -119,27 +118,6 @@ def by_budget(
     shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
     space = Space(spec, x, shares, settings)
     return [space.listed(most) if settings.ordered else space.summed(most) for most in budgets]
-
-
-def _clean(
-    spec: TabularSpec, x: NDArray[np.float32], answers: Answers, shares: Numbers, settings: Settings
-) -> bool:
-    """Whether rules without exceptions foretell unseen rows not clearly worse than the stronger models.
-
-    Not clearly is by less than two standard errors. Then the simplest account is that the answers have no
-    chance in them, as in a puzzle, and they are learned as they are.
-    """
-    from sklearn.model_selection import StratifiedKFold
-
-    if shares.shape[1] != 2 or len(x) > MOST_CLEAN or (shares.argmax(1) == answers).mean() < SURE:
-        return False
-    hard, told = np.eye(2)[answers], np.zeros_like(answers)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=settings.seed)
-    for fitted, judged in folds.split(x, answers):
-        found = Space(spec, x[fitted], hard[fitted], settings).covered(settings.rules)
-        told[judged] = found.shares(x[judged]).argmax(1)
-    ours, theirs = float((told == answers).mean()), float((shares.argmax(1) == answers).mean())
-    return ours >= theirs - 2 * math.sqrt(theirs * (1 - theirs) / len(x))
 
 
 class Space:
@@ -207,15 +185,20 @@ class Space:
             )
         return masks
 
-    def covered(self, most: int) -> Found:
-        """Rules that hold in rows of one class and in none of the other, until none of its rows is left.
+    def covered(self, most: int) -> Found | None:
+        """Rules that hold in all rows of one class and in none of the other.
 
-        Of the two classes the second where none of its rows is left over, else the one with fewer of them.
+        ``None`` where they are not far shorter to say than the answers (description length, Rissanen 1978).
         """
         left, masks = self._cover(self.shares[:, 1] > 0.5, most)
         if len(left):
-            missed, others = self._cover(self.shares[:, 0] > 0.5, most)
-            masks = others if len(missed) < len(left) else masks
+            left, masks = self._cover(self.shares[:, 0] > 0.5, most)
+        known = sum(2 * axis.bins for axis in self.grid.axes)
+        said = self.grid.conditions(masks).sum() * np.log2(max(2, known))
+        share = np.clip(self.shares[:, 1].mean(), 1e-9, 1 - 1e-9)
+        answers = -len(self.every) * (share * np.log2(share) + (1 - share) * np.log2(1 - share))
+        if len(left) or said > SHORT * answers:
+            return None
         held = fires(masks, self.every, self.grid.full)
         return self._found(masks, *head(held, self.shares, strength=PURE))
 
