@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from pellucid._visible import escaped as escape
 from pellucid.figures import look
+
+
+class Piece(NamedTuple):
+    """One part of a dossier: its anchor, its heading, ready HTML."""
+
+    anchor: str
+    title: str
+    content: str
 
 
 def element(tag: str, content: str, *, css: str = "") -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from pellucid import figures
+from pellucid._visible import escaped as escape
 from pellucid.figures import counted
 from pellucid.report._html import items, paragraph, unfold
 from pellucid.report._leaf import Part, leaf, told, written
