@@ -178,9 +178,11 @@ class Figure:
         note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
         numbers = self.table.html()
         if self.chart is None and self.raster is None:
-            return f'<figure class="fig">{title}<div class="scroll">{numbers}</div>{note}</figure>'
+            return (
+                f'<figure class="fig">{title}<div class="scroll" tabindex="0">{numbers}</div>{note}</figure>'
+            )
         shown = (
-            f'<details><summary>Show as table</summary><div class="scroll">{numbers}</div></details>'
+            f'<details><summary>Show as table</summary><div class="scroll" tabindex="0">{numbers}</div></details>'
             if table
             else ""
         )

@@ -52,7 +52,7 @@ def rows(
     lines = "".join(f"<tr>{''.join(cell('td', i, c) for i, c in enumerate(line))}</tr>" for line in body)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     table = f'<table class="plain">{title}{top}<tbody>{lines}</tbody></table>'
-    return f'<div class="scroll">{table}</div>'
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def mark(word: str) -> str:
