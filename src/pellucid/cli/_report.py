@@ -82,8 +82,10 @@ def report(
     """Write the dossier: one offline HTML file."""
     from pellucid.report import dossier, machine, write_within
     from pellucid.report._readers import reader_named
+    from pellucid.report._report import checked_mb
 
     reader_named(reader)
+    checked_mb(max_mb)
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)

@@ -116,10 +116,4 @@ def read_card_text(text: str, where: str = NAME) -> ModelCard:
             raise InputError(f"{where}: {name} is a text between quotes, got {said!r}.")
     limits = tuple(line.strip() for line in cast("list[str]", found.pop("limits", [])) if line.strip())
     texts = {name: str(said).strip() for name, said in found.items()}
-    return _card(texts, limits)
-
-
-def _card(texts: dict[str, str], limits: tuple[str, ...]) -> ModelCard:
-    said = [texts.get(field.name, "") for field in fields(ModelCard) if field.name != "limits"]
-    before = [field.name for field in fields(ModelCard)].index("limits")
-    return ModelCard(*said[:before], limits, *said[before:])  # pyright: ignore[reportArgumentType]
+    return ModelCard(limits=limits, **texts)

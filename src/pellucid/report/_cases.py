@@ -103,7 +103,7 @@ def _survey(dossier: Dossier) -> str:
             number(each.median),
             f"{each.rows:,}",
         )
-        for each in given.methods
+        for each in sorted(given.methods, key=lambda each: (each.model_free, each.share))
     ]
     head = (
         "method",

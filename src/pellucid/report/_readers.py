@@ -39,8 +39,8 @@ READERS: Mapping[str, Reader] = MappingProxyType(
             "Clinician",
             {
                 "cases": "Would you have answered so, for these reasons? Look at the single cases first.",
-                "performance": "When it says 80 %, does it happen in 80 of 100? And for which patients is it worse?",
-                "whatif": "What would have to differ in this case for another answer. Not a treatment effect.",
+                "performance": "Does 80 % come true in 80 of 100? For which patients is it worse?",
+                "whatif": "What would have to differ for another answer. Not a treatment effect.",
                 "trust": "Whether the marked parts are what the network used, or only look plausible.",
                 "purpose": "What it is meant for, and for whom it is not.",
             },
@@ -48,8 +48,8 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "credit": _reader(
             "Credit officer",
             {
-                "whatif": "The principal reasons for an answer, at most four, and what would have changed it.",
-                "performance": "Whether the score can be taken as a probability, and where it errs more often.",
+                "whatif": "At most four principal reasons for an answer, and what would have changed it.",
+                "performance": "Whether a score can be taken as a probability, and where it errs more often.",
                 "simple": "Whether a scorecard would have done as well.",
                 "rules": "The policy that the network follows, as far as rules can say it.",
                 "purpose": "Who decides, and from which score on.",

@@ -60,7 +60,7 @@ def recourse_html(found: Counterfactuals, *, row: int = 0) -> str:
         f"<tr><td>{escape(name)}</td><td>{escape(str('missing' if value is None else value))}</td></tr>"
         for name, value in case.row.items()
     )
-    table = f'<div class="scroll"><table class="plain">{whole}</table></div>'
+    table = f'<div class="scroll" tabindex="0"><table class="plain">{whole}</table></div>'
     return (
         told(figures.counterfactual(found, row=row))
         + told(even)

@@ -113,6 +113,7 @@ def report(
         >>> page.stat().st_size < 5_000_000
         True
     """
+    checked_mb(max_mb)
     made = dossier(
         subject,
         path=path,
@@ -131,11 +132,16 @@ def report(
 
 def write_within(made: Dossier, path: str | Path, max_mb: float | None) -> Path:
     """Write a dossier into at most so many megabytes; without a number into 5, at worst 15."""
-    if max_mb is None:
+    if checked_mb(max_mb) is None:
         return write(made, path, most=MOST)
-    if not max_mb > 0:
+    return write(made, path, budget=int((max_mb or 0) * 1e6))
+
+
+def checked_mb(max_mb: float | None) -> float | None:
+    """The size as given, or an error where it is none."""
+    if max_mb is not None and not max_mb > 0:
         raise InputError(f"max_mb is above 0, got {max_mb:g}.")
-    return write(made, path, budget=int(max_mb * 1e6))
+    return max_mb
 
 
 def dossier(
@@ -179,7 +185,7 @@ def dossier(
         classes=subject.classes,
         card=said,
         reader=reader,
-        origin=_origin(subject, data, path, how.seed),
+        origin=_origin(subject, data, path, how.seed, _given(card, reader, constraints)),
         data=data,
         performance=clock.run("performance", lambda: tasks.performance(subject)),
         slices=clock.run("parts of the rows", lambda: tasks.parts_scored(subject, compute=how)) or (),
@@ -320,14 +326,21 @@ def spread(sites: tuple[str, ...], most: int) -> tuple[str, ...]:
     return tuple(sites[place] for place in dict.fromkeys(places))
 
 
-def _origin(subject: Subject, data: Dataset, path: str | Path, seed: int) -> Origin:
+def _given(card: object, reader: str, constraints: object) -> str:
+    """What else the command said."""
+    said = {"card": card if isinstance(card, str | Path) else None, "constraints": constraints}
+    told = "".join(f" --{name} {value}" for name, value in said.items() if value is not None)
+    return told + ("" if reader == EVERYONE else f" --reader {reader}")
+
+
+def _origin(subject: Subject, data: Dataset, path: str | Path, seed: int, more: str = "") -> Origin:
     source = subject.origin if " " not in subject.origin else "MODEL"
     return Origin(
         model_hash(subject.model),
         inputs_hash([data.inputs, data.answers]),
         {"pellucid": __version__, "torch": torch.__version__},
         seed,
-        f"pellucid report {source} --out {path}",
+        f"pellucid report {source} --out {path}{more}",
         datetime.now(UTC).date().isoformat(),
         subject.origin,
     )

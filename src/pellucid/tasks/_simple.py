@@ -176,7 +176,7 @@ def _fitted(
         # a fit that is not quite at its end is still a fair simple model
         warnings.simplefilter("ignore", ConvergenceWarning)
         line = make_pipeline(StandardScaler(), linear).fit(x, answers)
-    size = int(linear.coef_.size + np.size(linear.intercept_))
+    size = int(np.size(linear.coef_) + np.size(linear.intercept_))
     name = "logistic regression" if classes else "linear regression (ridge)"
     yield name, cast("_Fitted", line), lambda _: f"{size:,} numbers"
     leaves = tree.fit(x, answers).get_n_leaves()
