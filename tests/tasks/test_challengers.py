@@ -35,7 +35,9 @@ def test_a_useless_network_is_beaten_and_told_so():
     found = challengers(planted(), among=["tree", "linear"])
     assert [one.standing for one in found.table] == ["better", "better"]
     assert found.simplest is found.table[0]
-    assert "A simple model is better than this network: logistic regression (3 coefficients)" in found.sentence
+    assert (
+        "A simple model is better than this network: logistic regression (3 coefficients)" in found.sentence
+    )
     assert found.n + found.learned == 600
     json.dumps(to_json(found))
 

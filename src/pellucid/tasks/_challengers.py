@@ -194,7 +194,9 @@ def challengers(
     notes = list[str]()
     whole = int((data.parts != 2).sum()) if bool((data.parts == 2).any()) else int((data.parts == 0).sum())
     if len(learn) < whole:
-        notes.append(f"The challengers learned from {len(learn):,} of {whole:,} training rows, drawn by seed.")
+        notes.append(
+            f"The challengers learned from {len(learn):,} of {whole:,} training rows, drawn by seed."
+        )
     first = table[0].score if table else None
     return Challenged(
         subject.name,
@@ -219,7 +221,9 @@ def _split(data: Dataset, most: int, seed: int) -> tuple[Dataset, Dataset]:
         raise InputError(f"One input has {width:,} numbers; simple models read up to {WIDEST:,}.")
     judged = next((k for k in (2, 1) if bool((data.parts == k).any())), None)
     if judged is None or not bool((data.parts != judged).any()):
-        raise InputError(f"{data.name} has no rows that were held out: simple models need some to be judged on.")
+        raise InputError(
+            f"{data.name} has no rows that were held out: simple models need some to be judged on."
+        )
     places = (data.parts < judged).nonzero().flatten()
     learn = data.rows(places[sample(len(places), most, seed=seed)])
     if not len(learn) or bool((learn.answers == learn.answers[0]).all()):
