@@ -150,7 +150,8 @@ def test_columns_at_once_fire_like_rows_one_by_one(kind, missing):
 def by_sql(found, rows):
     names = [column.name for column in found.columns]
     base = sqlite3.connect(":memory:")
-    base.execute(f"CREATE TABLE rows ({', '.join(f'"{n}"' for n in names)})")
+    quoted = ", ".join(f'"{name}"' for name in names)
+    base.execute(f"CREATE TABLE rows ({quoted})")
     base.executemany(
         f"INSERT INTO rows VALUES ({', '.join('?' for _ in names)})",
         [[row[name] for name in names] for row in rows],

@@ -63,7 +63,9 @@ def bits_of(growth: Growth, most: int = MOST) -> Bits:
         low, high = float(values[below].max()), float(values[~below].min())
         asked[feature, threshold(low, high, values, growth.features[feature])] = None
     kept = list(asked)
-    yes = np.array([growth.table[:, f] <= cut for f, cut in kept], dtype=bool).reshape(len(kept), -1).T
+    yes = np.zeros((len(growth.answers), len(kept)), dtype=bool)
+    for k, (feature, cut) in enumerate(kept):
+        yes[:, k] = growth.table[:, feature] <= cut
     return Bits(growth, kept, yes)
 
 
