@@ -18,6 +18,7 @@ from pellucid.report._recourse import (
     recourse_page,
 )
 from pellucid.report._report import dossier, report
+from pellucid.report._rules_page import rules_page
 from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
@@ -43,6 +44,7 @@ __all__ = [
     "layer_page",
     "recourse_html",
     "recourse_page",
+    "rules_page",
     "render",
     "report",
     "shortcuts_page",

@@ -72,7 +72,8 @@ def strongest(bits: Bits, answer: int, open_: Mask, counted: Mask, support: int)
                     frozenset(literals), (float(gains[row, place]), literals, place, beam[row][1])
                 )
         beam = [
-            (literals, mask & (both[:, place] > 0)) for _, literals, place, mask in list(tried.values())[:BEAM]
+            (literals, mask & (both[:, place] > 0))
+            for _, literals, place, mask in list(tried.values())[:BEAM]
         ]
         if not beam:
             break

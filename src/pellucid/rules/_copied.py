@@ -111,9 +111,7 @@ def copier(
             "Rules are grown on the train part and judged on the other parts; there are "
             f"{int((dataset.parts == 0).sum())} and {len(held)} rows. Give the data set parts of both kinds."
         )
-    given = material(
-        model, dataset, support=minimum_support, seed=seed, synthetic=synthetic, compute=compute
-    )
+    given = material(model, dataset, support=minimum_support, seed=seed, synthetic=synthetic, compute=compute)
     if kind == "layers":
         from pellucid.rules._through_layers import through_layers
 

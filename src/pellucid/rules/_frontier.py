@@ -188,14 +188,14 @@ def rule_frontier(
     judge = judged(model, choice, how.given.columns, compute) if apart else how.held
     found: dict[str, tuple[RuleSet, float]] = {}
     for size in sizes:
-        boxes, queried, score = _better(how, judge, size)
+        boxes, queried, score = better(how, judge, size)
         scored = how.scored(boxes, size, queried=queried, regrown=regrown)
         found.setdefault("\n".join(map(str, scored.rules)), (scored, score))
     sets, scores = zip(*found.values(), strict=True)
     return Frontier(tuple(sets), tuple(scores), apart, len(judge.held))
 
 
-def _better(how: Copier, judge: Judged, size: int) -> tuple[tuple[Box, ...], bool, float]:
+def better(how: Copier, judge: Judged, size: int) -> tuple[tuple[Box, ...], bool, float]:
     """The rules that come closer to the network where choices are made: without or with added rows."""
     tried: list[tuple[tuple[Box, ...], bool, float]] = []
     for queried in (False, True)[: 2 if how.given.synthetic else 1]:

@@ -58,7 +58,9 @@ def python_source(found: WeightedRules, name: str) -> str:
 def sql_source(found: WeightedRules, table: str) -> str:
     """A ``SELECT`` with the score of each class and the answer."""
     by_name = {column.name: column for column in _asked(found)}
-    tests = [" AND ".join(sql_test(c, by_name[c.column]) for c in r.conditions) or "1 = 1" for r in found.rules]
+    tests = [
+        " AND ".join(sql_test(c, by_name[c.column]) for c in r.conditions) or "1 = 1" for r in found.rules
+    ]
     scores = [_sql_score(found, tests, c) for c in range(len(found.classes))]
     names = [sql_name(f"score {c}") for c in range(len(scores))]
     named = ",\n".join(f"  {score} AS {name}" for score, name in zip(scores, names, strict=True))
