@@ -38,6 +38,7 @@ from pellucid.figures._patching import attribution_patches, early_exits, edges, 
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes
+from pellucid.figures._rule_frontier import rule_frontier
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._shapes import shape_functions
@@ -247,6 +248,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Counterfactuals": _of_counterfactuals,
         "Shapes": lambda found: [shape_functions(found)],
         "RuleSet": lambda rules: [rules_table(rules)],
+        "Frontier": lambda found: [rule_frontier(found)],
         "WeightedRules": lambda rules: [weighted_rules(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

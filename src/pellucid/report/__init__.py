@@ -21,6 +21,7 @@ from pellucid.report._recourse import (
     recourse_page,
 )
 from pellucid.report._report import dossier, report, write_within
+from pellucid.report._rules_page import rules_page
 from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
@@ -51,6 +52,7 @@ __all__ = [
     "read_card",
     "recourse_html",
     "recourse_page",
+    "rules_page",
     "render",
     "report",
     "shortcuts_page",

@@ -46,7 +46,7 @@ from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sente
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import own_rules, rules
+from pellucid.tasks._rules import frontier, own_rules, rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
@@ -134,6 +134,7 @@ __all__ = [
     "own_photographs",
     "own_recordings",
     "own_sentences",
+    "frontier",
     "own_rules",
     "parsed_types",
     "performance",
