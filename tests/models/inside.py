@@ -8,7 +8,7 @@ import inspect
 import torch
 
 from models.case import drawn
-from pellucid._core import Batch, Compute
+from pellucid._core import Batch, Compute, Dataset, split
 from pellucid.features import Unit
 from pellucid.layers import exemplars, sparse_autoencoder, unit_values
 
@@ -103,6 +103,11 @@ def arguments(name, function, model, inputs, answers, site, compute=PATIENT):
         known |= {"found": unit_values(model, inputs, site), "unit": 0}
     if name == "exemplar_maps":
         known["found"] = exemplars(model, inputs, site, k=2)
+    if name == "nearest_inputs":
+        if not isinstance(inputs, torch.Tensor):
+            return None
+        known["data"] = Dataset("drawn", inputs, answers, None, ("no", "yes"), split(answers, classes=True))
+        known["inputs"] = some(inputs, slice(0, 2))
     if name == "early_exit":
         del known["sites"]
     wanted = inspect.signature(function).parameters

@@ -216,5 +216,5 @@ def test_the_cosine_schedule_falls_to_nothing():
 
 
 def test_unknown_networks_have_near_misses():
-    with pytest.raises(InputError, match="No network is called"):
+    with pytest.raises(InputError, match="Did you mean additive"):
         tasks.train("breast-cancer", network="addative", epochs=1)

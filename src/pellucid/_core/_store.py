@@ -134,7 +134,10 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
     made = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
         made.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        made.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+        if tensor.numel():
+            # axes of length 1 keep any stride, so that a contiguous tensor may not be viewed as bytes
+            flat = tensor.as_strided((tensor.numel(),), (1,))
+            made.update(flat.view(torch.uint8).numpy().tobytes())
     return made.hexdigest()
 
 

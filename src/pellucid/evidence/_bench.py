@@ -101,17 +101,22 @@ class Bench:
         self.known.drops.append((content, found))
         return dataclasses.replace(found[self.number], fill=words)
 
+    @property
+    def bank(self) -> Bank | None:
+        """The masks that were drawn, once drops were measured."""
+        return self.known.drops[0][1][0].bank if self.known.drops else None
+
     def filled(self, fill: str, others: Tensor | None) -> Responses:
         """The drops under a fill by its name, which takes parts from the inputs ``others``."""
         donors, found = self.known.filled.get(fill, (None, ()))
-        if not found or donors is not others:
+        if not found or not _same(donors, others):
             found = self._measured(fill, others)
             self.known.filled[fill] = others, found
         return found[self.number]
 
     def _measured(self, fill: str | Tensor, others: Tensor | None = None) -> tuple[Responses, ...]:
         count, n = len(self.targets), len(self.x)
-        masks = self.known.drops[0][1][0].bank if self.known.drops else self.masks
+        masks = self.bank or self.masks
         each = fill.repeat_interleave(count, 0) if isinstance(fill, Tensor) and count > 1 else fill
         asked = self.target if count == 1 else together(self.targets)
         whole = responses(
@@ -183,3 +188,7 @@ def benches(
     if not asked:
         raise InputError("Expected at least one target, got none.")
     return tuple(Bench(model, inputs, asked, k, spec, masks, how, known) for k in range(len(asked)))
+
+
+def _same(one: Tensor | None, other: Tensor | None) -> bool:
+    return one is other or (one is not None and other is not None and torch.equal(one, other))

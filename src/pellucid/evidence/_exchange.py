@@ -42,9 +42,11 @@ class Exchanged:
 
 
 def exchanged(case: Case, main: Responses) -> Exchanged:
-    """Ask the network; M + 1 passes per input."""
+    """Ask the network; M + 1 passes per input, once for all methods of a bench."""
     pool = case.x if case.others is None else case.others.to(case.x)
     donors = pool[:DONORS]
+    if case.bench is not None and main.bank is case.bench.bank:
+        return Exchanged(case.bench.filled("nearest", donors), donors, nearest(case.x, donors, main.bank))
     seen = responses(
         case.model,
         case.x,

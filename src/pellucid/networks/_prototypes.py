@@ -231,7 +231,9 @@ class PrototypeNetwork(Readable):
                     continue
                 members = members[torch.randperm(len(members), generator=chance)[:200]]
                 places = (self.classes == k).nonzero().flatten()
-                for p, m in zip(places.tolist(), _spread_out(train.inputs[members], len(places)), strict=True):
+                for p, m in zip(
+                    places.tolist(), _spread_out(train.inputs[members], len(places)), strict=True
+                ):
                     case = train.inputs[members[m]]
                     if self.encoder is None:
                         self.prototypes[p] = case.clamp(-FAR, FAR)
@@ -290,9 +292,7 @@ def _spread_out(rows: Tensor, count: int) -> list[int]:
     return chosen
 
 
-def _encoder(
-    channels: int, widths: Sequence[int], features: int, chance: torch.Generator
-) -> nn.Sequential:
+def _encoder(channels: int, widths: Sequence[int], features: int, chance: torch.Generator) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for k, width in enumerate([*widths[:-1]], start=1):
         layers[f"conv{k}"] = nn.utils.skip_init(nn.Conv2d, channels, width, 3, padding=1)

@@ -95,6 +95,7 @@ class Line:
         fixed: seconds beside the passes.
         exact: whether two rows cost the same.
         sampled: whether the method draws at random.
+        referenced: whether its values are contributions against a reference.
     """
 
     forward: tuple[int, int]
@@ -103,6 +104,7 @@ class Line:
     fixed: float
     exact: bool
     sampled: bool
+    referenced: bool
 
     def at(self, rows: int, pace: Pace) -> tuple[int, int, float]:
         """Passes in each direction, and seconds."""
@@ -268,7 +270,15 @@ def line_of(
     full = exact and three[0] >= 2 * how.batch_size
     per_pass = three[2] / three[0] if full else 0.0
     fixed = 0.0 if full else max(0.0, one[2] - pace.both(*one[:2]))
-    return Line(forward, backward, per_pass, fixed, exact, one[3].stderr is not None)
+    return Line(
+        forward,
+        backward,
+        per_pass,
+        fixed,
+        exact,
+        one[3].stderr is not None,
+        "baseline" in one[3].provenance.params,
+    )
 
 
 def _shared(subject: Subject, x: Tensor, pace: Pace) -> list[Step]:

@@ -11,8 +11,9 @@ from torch import Tensor
 from pellucid import evidence
 from pellucid._core import Compute, Subject, predict
 from pellucid.evidence._case import fitted
+from pellucid.evidence._exchange import DONORS as EXCHANGED
 from pellucid.evidence._metrics._chosen import measured, metric_named
-from pellucid.inputs import TextSpec
+from pellucid.inputs import TabularSpec, TextSpec
 from pellucid.tasks._audit import training_rows, usual_fills
 from pellucid.tasks._estimate import (
     MASKS,
@@ -63,17 +64,21 @@ def estimate_audit(
     data = held_out(subject.needs_data("audit"))
     x = data.inputs[sample(len(data), rows, seed=how.seed)]
     n, pace = len(x), Pace(subject, x, how)
+    donors = training_rows(subject.needs_data("audit"), how.seed)
     chosen = fitting_methods(subject, among=list(methods))
     kinds = 1 + len(usual_fills(subject) if fills is None else fills)
-    outputs = predict(subject.model, x[:1], spec=subject.spec)
+    outputs = predict(subject.model, x, spec=subject.spec)
     classed = outputs.ndim == 2 and outputs.shape[1] > 1
+    answers = len(outputs.argmax(1).unique()) if classed else 1
     masks = evidence.bank(x, subject.spec, masks=MASKS).count
-    shared = kinds * (n * (masks + 1) + looked(x, n)) + n * (2 + NOISES * classed)
+    exchanged = isinstance(subject.spec, TabularSpec)
+    shared = (kinds + exchanged) * (n * (masks + 1) + looked(x, n)) + n * (2 + NOISES * classed)
     steps = [Step("masks and outputs", shared, 0, pace.forward(shared))]
     lines = {name: line_of(subject, method, x, [], how, pace) for name, method in chosen.items()}
     for name, line in lines.items():
         sizes = [n, NOISES * n] if x.is_floating_point() else [n] * (1 + NOISES)
         sizes += [*twin_shares(n, twins), *[n] * (classed + line.sampled)]
+        sizes += [min(EXCHANGED, len(donors))] * (answers if exchanged and line.referenced else 0)
         each = [line.at(size, pace) for size in sizes]
         more = sum(_of_metric(subject, chosen[name], metric, x, how) for metric in metrics) * n
         forward, backward = sum(one[0] for one in each) + more, sum(one[1] for one in each)
@@ -87,7 +92,6 @@ def estimate_audit(
     forward, backward = after + sum(s.forward for s in planted), sum(s.backward for s in planted)
     took = pace.forward(after) + sum(s.seconds for s in planted)
     steps.append(Step("planted shortcut", forward, backward, took, exact=False))
-    donors = training_rows(subject.needs_data("audit"), how.seed)
     memory = memory_of(subject, x, n, how, cards=True) + kinds * n * masks * 4 + donors.nbytes
     return Estimate(tuple(steps), memory, time.perf_counter() - began)
 
