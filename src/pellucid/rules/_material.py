@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pellucid._core import Compute, Dataset, predict
@@ -29,7 +30,7 @@ class Material:
         truth: train rows with the true answers: the null is grown from it.
         usual: the network's commonest answer, or the mean of numbers.
         constant: whether it gives every train row the same answer.
-        synthetic: rows in ``queried`` that are not in ``growth``.
+        pairs: ``[M, 2]``, between which train rows each further row in ``queried`` lies.
     """
 
     columns: Sequence[Column]
@@ -38,7 +39,21 @@ class Material:
     truth: Growth
     usual: float
     constant: bool
-    synthetic: int
+    pairs: NDArray[np.int64]
+
+    @property
+    def synthetic(self) -> int:
+        """How many rows between train rows there are."""
+        return len(self.pairs)
+
+    def again(self, chance: np.random.Generator, *, queried: bool) -> Growth:
+        """Train rows drawn with replacement, and of the rows between them those whose two ends were drawn."""
+        n = len(self.growth.answers)
+        drawn = chance.integers(0, n, n)
+        if not queried:
+            return self.growth.rows(drawn)
+        kept = np.isin(self.pairs, drawn).all(1).nonzero()[0]
+        return self.queried.rows(np.concatenate((drawn, n + kept)))
 
 
 def material(
@@ -56,13 +71,13 @@ def material(
     growth = _growth(columns, train, train.inputs, asked, support, seed)
     answers = truth_of(train)
     truth = replace(growth, answers=answers, targets=_shares(answers, train))
-    queried = growth
+    queried, pairs = growth, np.zeros((0, 2), dtype=np.int64)
     if synthetic:
-        made = between(train.spec, train.inputs, synthetic, seed)
+        made, pairs = between(train.spec, train.inputs, synthetic, seed)
         more = _growth(columns, train, made, ask(model, made, dataset, compute), support, seed)
         queried = growth.with_rows(more)
     constant = bool((asked.answers == asked.answers[0]).all())
-    return Material(columns, growth, queried, truth, _usual(asked.answers, train), constant, synthetic)
+    return Material(columns, growth, queried, truth, _usual(asked.answers, train), constant, pairs)
 
 
 def judged(model: nn.Module, held: Dataset, columns: Sequence[Column], compute: Compute | None) -> Judged:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pellucid._core import Compute, Subject
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
@@ -60,17 +62,12 @@ def rules(
     data = subject.needs_data("rules")
     how = compute or Compute()
     if conditions is not None or fidelity is not None:
+        sizes = [size for size in SIZES if leaves is None or size <= leaves]
         found = rule_frontier(
-            subject.model,
-            data,
-            kind=kind,
-            sizes=[size for size in SIZES if leaves is None or size <= leaves],
-            synthetic=synthetic,
-            regrown=regrown,
-            seed=how.seed,
-            compute=compute,
+            subject.model, data, kind=kind, sizes=sizes, synthetic=synthetic, seed=how.seed, compute=compute
         )
-        return found.pick(conditions=conditions, fidelity=fidelity)
+        picked = found.pick(conditions=conditions, fidelity=fidelity)
+        return grown_again(subject, found, picked, regrown, synthetic, compute) if regrown else picked
     most = leaves if leaves is not None else 8 if kind == "optimal" else max(8, 2 * len(subject.classes))
     return surrogate_rules(
         subject.model,
@@ -82,6 +79,29 @@ def rules(
         seed=how.seed,
         compute=compute,
     )
+
+
+def grown_again(
+    subject: Subject,
+    found: Frontier,
+    picked: RuleSet,
+    regrown: int,
+    synthetic: int | None,
+    compute: Compute | None,
+) -> RuleSet:
+    """The picked set with how much of it stays when it is grown again from other rows."""
+    size = next(n for n, each in zip(found.sizes, found.sets, strict=True) if each.rules == picked.rules)
+    (again,) = rule_frontier(
+        subject.model,
+        subject.needs_data("rules"),
+        kind=found.sets[0].kind,
+        sizes=[size],
+        synthetic=synthetic,
+        regrown=regrown,
+        seed=picked.seed,
+        compute=compute,
+    )
+    return replace(again, note=picked.note)
 
 
 def frontier(
