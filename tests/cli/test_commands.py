@@ -311,3 +311,15 @@ def test_rules_within_conditions_for_a_fidelity_and_on_a_page(call, run, tmp_pat
     assert (code, "share above 0" in err) == (2, True)
     code, _, err = call("rules", run, "--conditions", 0)
     assert (code, "the shortest take" in err) == (2, True)
+
+
+def test_rules_over_the_units_of_a_layer_come_with_their_inputs(call, run, tmp_path):
+    page = tmp_path / "units.html"
+    code, out, err = call("rules", run, "--site", "dense1", "--leaves", 4, "--regrown", 1, "--out", page)
+    assert code == 0, err
+    assert "dense1 unit" in out
+    assert "What they speak of" in page.read_text()
+    code, _, err = call("rules", run, "--site", "dense1", "--conditions", 3)
+    assert (code, "--leaves" in err) == (2, True)
+    code, _, err = call("rules", run, "--site", "dens1")
+    assert (code, "dense1" in err) == (2, True)

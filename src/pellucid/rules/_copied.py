@@ -138,8 +138,8 @@ def surrogate_rules(
         dataset: rows with a train part and held-out rows; its spec says how to read them.
         kind: ``"tree"`` grows best first; ``"optimal"`` is the tree of at most 8 leaves, three questions
             deep, with the fewest mistakes of all such trees; ``"list"`` is asked from top to bottom;
-            ``"clauses"`` tells each class by its own clauses and leaves open what none meets; ``"layers"`` takes rules of
-            each hidden layer apart into rules of the inputs. All but the tree need classes.
+            ``"clauses"`` tells each class by its own clauses and leaves open what none meets; ``"layers"``
+            takes rules of each hidden layer apart into rules of the inputs. All but the tree need classes.
         size: most rules.
         minimum_support: fewest training rows behind a rule.
         seed: breaks ties, draws synthetic rows and the rows for ``regrown``.

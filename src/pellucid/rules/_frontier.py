@@ -126,7 +126,8 @@ def rule_frontier(
 
     At each size rules are grown from the training rows with rows between them that the network answers, and
     from the training rows alone; the latter are taken where they are closer to the network on the validation
-    rows by more than one standard error. These rows also decide what :meth:`Frontier.pick` picks. The figures printed are those of the test rows, which decide nothing.
+    rows by more than one standard error. These rows also decide what :meth:`Frontier.pick` picks. The figures
+    printed are those of the test rows, which decide nothing.
 
     Args:
         model: as for :func:`surrogate_rules`.
