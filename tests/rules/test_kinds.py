@@ -342,7 +342,7 @@ def test_rules_over_values_are_those_of_a_table_with_these_values():
     values = torch.rand(900, 3, generator=torch.Generator().manual_seed(1))
     yes = (values[:, 2] > 0.4) & (values[:, 0] <= 0.7)
     outputs = torch.stack((~yes, yes), 1).float()
-    found = rules_of_values(values, outputs, ["a", "b", "c"], data, kind="clauses")
+    found = rules_of_values(values, outputs, ["a", "b", "c"], data)
     assert found.fidelity > 0.95
     assert {c.column for rule in found.rules for c in rule.conditions} == {"a", "c"}
     with pytest.raises(InputError, match="a name for each value"):
