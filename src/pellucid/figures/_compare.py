@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -45,7 +45,7 @@ def comparison(found: Comparison) -> list[Figure]:
     if found.answers.slices:
         drawn.append(_slices(found))
     if found.reasons is not None:
-        drawn += [_reasons(found, found.reasons), *_cases(found, found.reasons)]
+        drawn += [_reasons(found.reasons), *_cases(found.reasons)]
     if found.evidence:
         drawn.append(_evidence(found))
     if found.layers is not None:
@@ -153,16 +153,16 @@ def _dots(rows: Sequence[Difference], title: str, *, share: bool) -> Spec:
     return {"width": 300, "height": {"step": ROW}, "data": {"values": values}, "layer": [zero, line, dot]}
 
 
-def _reasons(found: Comparison, own: Reasons) -> Figure:
+def _reasons(own: Reasons) -> Figure:
     n, middle = len(own.alike), float(own.alike.median())
     series = {"A with B": own.alike, "the floor": own.floor, "A with an untrained copy": own.untrained}
-    values: list[dict[str, object]] = []
+    values: list[dict[str, str | float]] = []
     for name, each in series.items():
         known = each[~each.isnan()]
         counts = torch.histc(known.float(), BINS, -1, 1) / max(1, len(known))
         values += [
             {"series": name, "at": -1 + (2 * k + 1) / BINS, "share": share}
-            for k, share in enumerate(counts.tolist())
+            for k, share in enumerate(cast("list[float]", counts.tolist()))
         ]
     x: Spec = {"field": "at", "type": "quantitative", "title": "rank correlation of two maps"}
     x["scale"] = {"domain": [-1, 1]}
@@ -200,13 +200,13 @@ def _reasons(found: Comparison, own: Reasons) -> Figure:
     return Figure("Same answer, same reason?", alt, chart, None, table)
 
 
-def _cases(found: Comparison, own: Reasons) -> list[Figure]:
+def _cases(own: Reasons) -> list[Figure]:
     drawn: list[Figure] = []
     at = {int(row): float(v) for row, v in zip(own.rows.tolist(), own.alike.tolist(), strict=True)}
     for i, row in enumerate(own.cases.tolist()):
-        pair = [_named(own.a, f"A: {found.a}"), _named(own.b, f"B: {found.b}")]
+        pair = [_named(own.a, "A"), _named(own.b, "B")]
         title = f"Row {row}: the same answer, rank correlation of the reasons {number(at[row], 2)}"
-        drawn.append(dataclasses.replace(_side_by_side(pair, i), title=title))
+        drawn.append(dataclasses.replace(_side_by_side(pair, i), title=title, note=""))
     return drawn
 
 

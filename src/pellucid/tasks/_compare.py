@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,7 +12,6 @@ from torch import Tensor
 from pellucid import evidence
 from pellucid._core import (
     Compute,
-    Dataset,
     Explanation,
     InputSpec,
     Subject,
@@ -24,9 +23,10 @@ from pellucid._core import (
     untrained,
     wilson,
 )
-from pellucid.errors import InputError, MethodError, PellucidError
+from pellucid.errors import MethodError, PellucidError
 from pellucid.evidence import Bank
-from pellucid.inputs import ImageSpec, TabularSpec
+from pellucid.evidence._stable import numeric
+from pellucid.inputs import TabularSpec
 from pellucid.layers import RepresentationSimilarity, representation_similarity
 from pellucid.rules import RuleSet, surrogate_tree
 from pellucid.rules import readable_rows as readable
@@ -42,11 +42,12 @@ from pellucid.tasks._compared import (
     sign_p,
 )
 from pellucid.tasks._explain import Method, method_named
+from pellucid.tasks._pair import LEAST, Pair, pair_of, recoding, same_question
 from pellucid.tasks._performance import answers_of
-from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._rows import sample
 
 FIRST = ("integrated_gradients", "occlusion", "input_x_gradient")
-LEAST, CASES, SLICES, NOISE = 10, 4, 12, 0.05
+CASES, SLICES, NOISE = 4, 12, 0.05
 
 
 def compare(
@@ -99,7 +100,7 @@ def compare(
         (0.0, True)
     """
     how = compute or Compute(batch_size=256)
-    pair = _pair(a, b)
+    pair = pair_of(a, b)
     outputs = [predict(s.model, x, spec=s.spec, compute=how).cpu() for s, x in pair.both]
     notes = list(pair.notes)
     answers = _answers(pair, outputs)
@@ -112,113 +113,22 @@ def compare(
         notes.append(f"Reasons were not compared: {error}")
     similar = _layers(pair, how, notes)
     sets, rules = _rules(pair, outputs, how, notes)
-    names = (a.name, b.name) if a.name != b.name else (f"{a.name} (A)", f"{b.name} (B)")
-    return Comparison(*names, answers, reasons, similar, rules, sets, found, tuple(notes), pair.n, how.seed)
+    return Comparison(
+        *_named(a, b), answers, reasons, similar, rules, sets, found, tuple(notes), pair.n, how.seed
+    )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pair:
-    """Two subjects with the same rows, each coded as its network takes them."""
-
-    a: Subject
-    b: Subject
-    held: Dataset
-    xb: Tensor
-    alike: bool
-    notes: tuple[str, ...]
-
-    @property
-    def n(self) -> int:
-        return len(self.held)
-
-    @property
-    def both(self) -> tuple[tuple[Subject, Tensor], tuple[Subject, Tensor]]:
-        return (self.a, self.held.inputs), (self.b, self.xb)
+def _named(a: Subject, b: Subject) -> tuple[str, str]:
+    """What tells the two apart: their names, else their folders, else letters."""
+    folders = (Path(a.origin).name, Path(b.origin).name)
+    if a.name != b.name:
+        return a.name, b.name
+    if all(folders) and folders[0] != folders[1]:
+        return f"{a.name} in {folders[0]}", f"{b.name} in {folders[1]}"
+    return f"{a.name} (A)", f"{b.name} (B)"
 
 
-def _pair(a: Subject, b: Subject) -> _Pair:
-    data, theirs = a.needs_data("compare"), b.needs_data("compare")
-    _same_question(a, b)
-    held = held_out(data)
-    recode = _recoding(a.spec, b.spec)
-    xb = held.inputs if recode is None else recode(held.inputs)
-    seen = theirs.inputs[theirs.parts == 0]
-    fresh = ~_among(xb, seen) if len(seen) < len(theirs) else torch.ones(len(held), dtype=torch.bool)
-    notes: list[str] = []
-    if not bool(fresh.all()):
-        notes.append(f"{int((~fresh).sum())} rows that {b.name} learned from are left out.")
-    if int(fresh.sum()) < LEAST:
-        raise InputError(
-            f"{a.name} and {b.name} have {int(fresh.sum())} rows in common that neither learned from; "
-            f"{LEAST} are needed. Train both with the same seed of the split, or open them with data=."
-        )
-    if recode is not None:
-        notes.append("The networks take differently scaled inputs; each got the same rows in its own scale.")
-    return _Pair(a, b, held.rows(fresh), xb[fresh], recode is None, tuple(notes))
-
-
-def _same_question(a: Subject, b: Subject) -> None:
-    if type(a.spec) is not type(b.spec):
-        raise InputError(
-            f"{a.name} takes {_kind(a.spec)}, {b.name} {_kind(b.spec)}: they cannot be compared row by row."
-        )
-    if a.classes != b.classes:
-        raise InputError(
-            f"{a.name} answers {_few(a.classes)}, {b.name} {_few(b.classes)}: only networks with the same "
-            "classes in the same order can be compared."
-        )
-    shapes = [list(s.needs_data("compare").inputs.shape[1:]) for s in (a, b)]
-    if shapes[0] != shapes[1]:
-        raise InputError(
-            f"{a.name} takes inputs of the shape {shapes[0]}, {b.name} {shapes[1]}: only networks that take "
-            "the same inputs can be compared."
-        )
-
-
-def _kind(spec: InputSpec) -> str:
-    names = {"ImageSpec": "pictures", "TabularSpec": "tables", "TextSpec": "texts", "AudioSpec": "sounds"}
-    return names.get(type(spec).__name__, type(spec).__name__)
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (" …" if len(names) > 4 else "") if names else "a number"
-
-
-def _recoding(one: InputSpec, other: InputSpec) -> Callable[[Tensor], Tensor] | None:
-    """From inputs of one spec to those of the other; ``None`` where they are the same."""
-    if isinstance(one, TabularSpec) and isinstance(other, TabularSpec):
-        names = [[(c.name, c.levels, c.missing) for c in spec.columns] for spec in (one, other)]
-        if names[0] != names[1]:
-            ours, theirs = ({c.name for c in spec.columns} for spec in (one, other))
-            apart = ", ".join(sorted(ours ^ theirs)[:4]) or "the levels of a category"
-            raise InputError(f"The networks take different columns ({apart}): they cannot be compared.")
-        scales = [[(c.mean, c.std) for c in spec.columns] for spec in (one, other)]
-        return None if scales[0] == scales[1] else lambda x: other.encode(one.decode(x)).to(x)
-    if isinstance(one, ImageSpec) and isinstance(other, ImageSpec):
-        if (one.mean, one.std) == (other.mean, other.std):
-            return None
-        return lambda x: (x * _of(one.std, x) + _of(one.mean, x) - _of(other.mean, x)) / _of(other.std, x)
-    return None
-
-
-def _of(values: Sequence[float], x: Tensor) -> Tensor:
-    return torch.tensor(list(values)).to(x).reshape(-1, 1, 1)
-
-
-def _among(x: Tensor, known: Tensor) -> Tensor:
-    """Which rows stand among others: bool ``[N]``."""
-    held = set(_keys(known))
-    return torch.tensor([key in held for key in _keys(x)], dtype=torch.bool)
-
-
-def _keys(x: Tensor) -> list[bytes]:
-    """Each row as bytes, alike where rows differ by rounding only."""
-    flat = x.detach().cpu().flatten(1).double()
-    whole = (flat * 1e4).round() + 0.0 if x.is_floating_point() else flat
-    return [row.tobytes() for row in whole.numpy()]
-
-
-def _answers(pair: _Pair, outputs: Sequence[Tensor]) -> Answers:
+def _answers(pair: Pair, outputs: Sequence[Tensor]) -> Answers:
     true = pair.held.answers
     if pair.a.task == "regression":
         far = [(out.flatten().double() - true.double()).abs() for out in outputs]
@@ -235,12 +145,12 @@ def _answers(pair: _Pair, outputs: Sequence[Tensor]) -> Answers:
         cut = [dataclasses.replace(one, p=p) for one, p in zip(cut, fixed, strict=True)]
     cut.sort(key=lambda one: (one.p or 0.0, -abs(one.value)))
     a, b = right
-    counts = [int(part.sum()) for part in (a & b, a & ~b, b & ~a, ~a & ~b)]
+    both, only_a, only_b, none = (int(part.sum()) for part in (a & b, a & ~b, b & ~a, ~a & ~b))
     same = int((given[0] == given[1]).sum())
-    return Answers(*counts, same, score, tuple(cut[:SLICES]), pair.n)
+    return Answers(both, only_a, only_b, none, same, score, tuple(cut[:SLICES]), pair.n)
 
 
-def _slices(pair: _Pair) -> list[tuple[str, Tensor]]:
+def _slices(pair: Pair) -> list[tuple[str, Tensor]]:
     """Rows by true class, and for tables by column: levels of a category, halves of a number."""
     held = pair.held
     found = [(f"class {name}", held.answers == k) for k, name in enumerate(pair.a.classes)]
@@ -263,7 +173,7 @@ def _slices(pair: _Pair) -> list[tuple[str, Tensor]]:
 
 
 def _reasons(
-    pair: _Pair,
+    pair: Pair,
     outputs: Sequence[Tensor],
     method: str | None,
     rows: int,
@@ -289,12 +199,12 @@ def _reasons(
     twin = untrained(pair.a.model, seed=how.seed, calibrate=x)
     nothing = drawn.alike(units[0], drawn.reduce(_map(why(pair.a, twin, x), x))).double()
     steady = [
-        _steady(drawn, u, lambda at, s=s: _map(why(s, s.model, at), at), at, how.seed)
+        _steady(drawn, u, lambda at, s=s: _map(why(s, s.model, at), at), at, s.spec, how.seed)
         for u, (s, at) in zip(units, ((pair.a, x), (pair.b, xb)), strict=True)
     ]
     floor, told = steady[0], "A's own maps under slight noise on the input"
     if beside:
-        _same_question(pair.a, beside[0])
+        same_question(pair.a, beside[0])
         others = [drawn.reduce(_map(why(s, s.model, x), x)) for s in beside]
         floor = torch.cat([drawn.alike(units[0], one).double() for one in others])
         told = f"A and {len(beside)} of its kind, trained from other seeds"
@@ -323,7 +233,7 @@ def _target(classes: Tensor | None, outputs: Tensor) -> Target:
     return log_odds(0) if single else log_odds(classes)
 
 
-def _fitting(pair: _Pair, method: str | None, x: Tensor, xb: Tensor) -> tuple[str, Method]:
+def _fitting(pair: Pair, method: str | None, x: Tensor, xb: Tensor) -> tuple[str, Method]:
     """The method, or the first of the usual ones that fits both networks."""
     if method is not None:
         return method, method_named(method)
@@ -343,17 +253,30 @@ def _map(why: Explanation, x: Tensor) -> Tensor:
     return found if found.shape == x.shape else found.expand_as(x) * (found[0].numel() / x[0].numel())
 
 
-def _steady(drawn: Bank, units: Tensor, again: Callable[[Tensor], Tensor], x: Tensor, seed: int) -> Tensor:
-    """Rank correlation of each map with that of the slightly noisy input; NaN where there is no noise."""
+def _steady(
+    drawn: Bank,
+    units: Tensor,
+    again: Callable[[Tensor], Tensor],
+    x: Tensor,
+    spec: InputSpec,
+    seed: int,
+) -> Tensor:
+    """Rank correlation of each map with that of the slightly noisy input; NaN where nothing can be slightly
+    different, such as words or categories.
+    """
     if not x.is_floating_point():
         return torch.full((len(x),), torch.nan, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 7_368_787)
     spread = x.std(0, keepdim=True) if len(x) > 1 else torch.ones_like(x)
+    if isinstance(spec, TabularSpec):
+        spread = spread * numeric(x, spec)
+    if not bool(spread.any()):
+        return torch.full((len(x),), torch.nan, dtype=torch.float64)
     noise = torch.randn(x.shape, generator=generator).to(x)
     return drawn.alike(units, drawn.reduce(again(x + NOISE * spread * noise))).double()
 
 
-def _layers(pair: _Pair, how: Compute, notes: list[str]) -> RepresentationSimilarity | None:
+def _layers(pair: Pair, how: Compute, notes: list[str]) -> RepresentationSimilarity | None:
     if not pair.alike:
         notes.append("Layers were not compared: the networks take differently scaled inputs.")
         return None
@@ -368,10 +291,10 @@ def _layers(pair: _Pair, how: Compute, notes: list[str]) -> RepresentationSimila
 
 
 def _rules(
-    pair: _Pair, outputs: Sequence[Tensor], how: Compute, notes: list[str]
+    pair: Pair, outputs: Sequence[Tensor], how: Compute, notes: list[str]
 ) -> tuple[tuple[RuleSet, ...], tuple[FollowedRule, ...]]:
     data = pair.a.needs_data("compare")
-    recode = _recoding(pair.a.spec, pair.b.spec)
+    recode = recoding(pair.a.spec, pair.b.spec)
     coded = (
         data if recode is None else dataclasses.replace(data, inputs=recode(data.inputs), spec=pair.b.spec)
     )

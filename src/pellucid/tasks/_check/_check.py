@@ -62,7 +62,7 @@ def check(
         >>> network.weight.data = torch.tensor([[0.0, 0.0], [9.0, 0.0]])
         >>> _ = network.bias.data.zero_()
         >>> subject = pellucid.open(network, data=(x, (x[:, 0] > 0).long()))
-        >>> found = pellucid.check(subject, [expect.Accuracy(0.9), expect.Swap("column 2", 0.01)])
+        >>> found = pellucid.check(subject, [expect.Accuracy(0.9), expect.Swap("x2", 0.02)])
         >>> [outcome.word for outcome in found.outcomes]
         ['passed', 'passed']
     """
