@@ -94,7 +94,8 @@ def line(name: str, leaves: int, folds: list[dict[str, list]]) -> tuple[str, boo
     excess = share["rules"] - share["null"]
     text = (
         f"| {name} | {leaves} | {share['rules']:.1f} | {share['null']:.1f} | "
-        f"{excess:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] | {share['plain']:.1f} | {share['asked']:.1f} | "
+        f"{excess:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] | "
+        f"{share['plain']:.1f} | {share['asked']:.1f} | "
         f"{queried}/5 | {where} ({int(apart.sum())}) |"
     )
     return text, excess > 0
@@ -117,9 +118,8 @@ def main() -> int:
                 print(f"{name} fold {k}: {time.process_time() - began:.0f} s", flush=True)
                 if given.keep:
                     given.keep.write_text(json.dumps(kept))
-    print(
-        "| data | leaves | fidelity % | null % | difference [95 %] | train rows only | with queries | queries chosen | rules / null where network is wrong (rows) |"
-    )  # noqa: E501
+    heads = ("data", "leaves", "fidelity %", "null %", "difference [95 %]", "train rows only", "with queries")
+    print(f"| {' | '.join(heads)} | queries chosen | rules / null where network is wrong (rows) |")
     print("|---|---|---|---|---|---|---|---|---|")
     above = True
     for name in given.sets.split(","):

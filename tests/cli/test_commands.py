@@ -302,3 +302,51 @@ def test_concepts(call, run):
     assert "high age" in out
     code, out, _ = call("concepts", run, "smoker", "--target", "ill", "--draws", "99", "--json")
     assert one_document(out)["concepts"][0].startswith("smoker ")
+
+
+def test_rules_of_every_kind_and_form(call, run, tmp_path):
+    for kind in ("optimal", "list", "clauses", "layers"):
+        code, out, err = call("rules", run, "--kind", kind, "--json", "--regrown", 1)
+        assert code == 0, err
+        assert one_document(out)["kind"] == kind
+    code, out, _ = call("rules", run, "--as", "sql")
+    assert (code, out.startswith("SELECT")) == (0, True)
+    code, _, err = call("rules", run, "--as", "pmml", "--out", tmp_path / "rules.pmml")
+    assert code == 0
+    assert "Rules written" in err
+    assert "<RuleSetModel" in (tmp_path / "rules.pmml").read_text()
+    code, out, _ = call("rules", run, "--as", "markdown")
+    assert "| if | then |" in out
+
+
+def test_rules_within_conditions_for_a_fidelity_and_on_a_page(call, run, tmp_path):
+    page = tmp_path / "rules.html"
+    code, out, err = call(
+        "rules", run, "--conditions", 8, "--queries", 200, "--regrown", 2, "--out", page, "--json"
+    )
+    assert code == 0, err
+    found = one_document(out)
+    assert found["conditions"] <= 8
+    assert found["regrown"] == 2
+    assert found["n_test"] == found["frontier"]["points"][0]["held_out_rows"]
+    html = page.read_text()
+    assert "Fidelity against length" in html
+    assert "PMML" in html
+    code, out, _ = call("rules", run, "--fidelity", 1, "--kind", "optimal", "--conditions", 2, "--regrown", 0)
+    assert "100.0 % was asked for and is not reached within 2 conditions: the best is" in out
+    code, _, err = call("rules", run, "--fidelity", 95)
+    assert (code, "share above 0" in err) == (2, True)
+    code, _, err = call("rules", run, "--conditions", 0)
+    assert (code, "the shortest take" in err) == (2, True)
+
+
+def test_rules_over_the_units_of_a_layer_come_with_their_inputs(call, run, tmp_path):
+    page = tmp_path / "units.html"
+    code, out, err = call("rules", run, "--site", "dense1", "--leaves", 4, "--regrown", 1, "--out", page)
+    assert code == 0, err
+    assert "dense1 unit" in out
+    assert "What they speak of" in page.read_text()
+    code, _, err = call("rules", run, "--site", "dense1", "--conditions", 3)
+    assert (code, "--leaves" in err) == (2, True)
+    code, _, err = call("rules", run, "--site", "dens1")
+    assert (code, "dense1" in err) == (2, True)

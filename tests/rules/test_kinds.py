@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import nn
 
+from pellucid import figures
 from pellucid._core import Dataset
-from pellucid.errors import InputError
-from pellucid.rules import readable_rows, rule_frontier, surrogate_rules
+from pellucid.errors import InputError, MethodError
+from pellucid.rules import readable_rows, rule_frontier, rules_of_values, surrogate_rules
 from pellucid.rules._bits import bits_of
 from pellucid.rules._bounds import clopper_pearson
 from pellucid.rules._judged import Cells
@@ -225,11 +226,11 @@ def by_python(found, rows):
     exec(compile(found.to_python(), "rules", "exec"), space)
 
     def said(row):
-        try:
+        if found.fired(row) is not None:
             return space["predict"](row)
-        except ValueError as error:
-            assert "no rule speaks" in str(error)
-            return None
+        with pytest.raises(ValueError, match="no rule speaks"):
+            space["predict"](row)
+        return None
 
     return [said(row) for row in rows]
 
@@ -320,3 +321,38 @@ def test_boxes_of_a_tree_lie_apart():
     cells = Cells.of(found.columns, rows)
     for first, second in itertools.combinations(found.rules, 2):
         assert not (cells.meet(first.conditions) & cells.meet(second.conditions)).any()
+
+
+def test_rules_through_the_layers_of_a_small_network_follow_it():
+    net, data = network(5), people(900)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    found = surrogate_rules(net, data, kind="layers", size=8)
+    assert found.rules[-1].conditions == ()
+    assert len(found) <= 8
+    assert found.excess_low > 0
+    assert found.fidelity > 0.8
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+    assert not any(part._forward_hooks for part in net.modules())
+    with pytest.raises(MethodError, match="hidden layer"):
+        surrogate_rules(nn.Linear(5, 2), data, kind="layers")
+
+
+def test_rules_over_values_are_those_of_a_table_with_these_values():
+    data = people(900)
+    values = torch.rand(900, 3, generator=torch.Generator().manual_seed(1))
+    yes = (values[:, 2] > 0.4) & (values[:, 0] <= 0.7)
+    outputs = torch.stack((~yes, yes), 1).float()
+    found = rules_of_values(values, outputs, ["a", "b", "c"], data)
+    assert found.fidelity > 0.95
+    assert {c.column for rule in found.rules for c in rule.conditions} == {"a", "c"}
+    with pytest.raises(InputError, match="a name for each value"):
+        rules_of_values(values, outputs, ["a", "b"], data)
+
+
+def test_the_frontier_is_drawn_with_its_numbers_in_words_and_table():
+    found = rule_frontier(network(4), people(900), sizes=(2, 8), regrown=2)
+    drawn = figures.rule_frontier(found, picked=found.sets[0])
+    assert len(drawn.table.rows) == len(found)
+    assert f"{100 * found.sets[0].fidelity:.1f}" in drawn.alt
+    assert "ring" in drawn.alt
+    assert "<svg" in drawn.svg()

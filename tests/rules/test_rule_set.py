@@ -132,7 +132,7 @@ def test_text_says_the_figures_and_each_rule():
     )
     assert "by a tree of that size on the true answers" in lines[1]
     assert lines[2].startswith("Held-out right: rules ")
-    assert len(lines) == 3 + 3 + len(found.note.splitlines())
+    assert len(lines) == 4 + 3 + len(found.note.splitlines())
     assert all(str(rule) in found.to_text() for rule in found.rules)
     assert repr(found) == "RuleSet(3 rules, fidelity 100.0 %)"
 

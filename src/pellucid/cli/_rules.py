@@ -11,6 +11,7 @@ import typer
 
 from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
 from pellucid.cli._say import document, narrate, progress, result
+from pellucid.errors import InputError
 
 
 class Form(StrEnum):
@@ -49,6 +50,10 @@ def rules(
             "by class; layers: through the hidden layers."
         ),
     ] = Kinds.tree,
+    site: Annotated[
+        str | None,
+        typer.Option(help="Rules over the units of this layer in place of inputs.", metavar="LAYER"),
+    ] = None,
     conditions: Annotated[
         int | None, typer.Option(help="Most conditions to read in all; the closest rules within are taken.")
     ] = None,
@@ -84,20 +89,31 @@ def rules(
     subject = subject_of(model, data, answer, weights)
     ending = "" if out is None else out.suffix.lower()
     drawn = ending in (".html", ".htm", ".png", ".svg")
+    if site is not None and (conditions is not None or fidelity is not None or queries):
+        raise InputError(
+            "--site takes --leaves, --kind and --regrown, not --conditions, --fidelity, --queries."
+        )
+    whole, pictures = None, []
     with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        found = tasks.rules(
-            subject,
-            leaves=leaves,
-            kind=kind.value,
-            conditions=conditions,
-            fidelity=fidelity,
-            synthetic=queries,
-            regrown=regrown,
-            compute=compute,
-        )
-        whole = (
-            tasks.frontier(subject, kind=kind.value, synthetic=queries, compute=compute) if drawn else None
-        )
+        if site is not None:
+            of_units = tasks.unit_rules(
+                subject, site, leaves=leaves, kind=kind.value, regrown=regrown, compute=compute
+            )
+            found = of_units.rules
+            pictures = [figures.exemplars(of_units.exemplars, subject.needs_data("rules"))]
+        else:
+            found = tasks.rules(
+                subject,
+                leaves=leaves,
+                kind=kind.value,
+                conditions=conditions,
+                fidelity=fidelity,
+                synthetic=queries,
+                regrown=regrown,
+                compute=compute,
+            )
+            if drawn:
+                whole = tasks.frontier(subject, kind=kind.value, synthetic=queries, compute=compute)
     written = {
         Form.text: found.to_text,
         Form.markdown: found.to_markdown,
@@ -105,12 +121,13 @@ def rules(
         Form.sql: found.to_sql,
         Form.pmml: found.to_pmml,
     }
-    if out is not None and whole is not None:
+    if out is not None and drawn:
         if ending.startswith(".htm"):
-            rules_page(found, out, frontier=whole, name=subject.name)
+            rules_page(found, out, frontier=whole, name=subject.name, pictures=pictures)
             narrate(f"Page written to {out}")
         else:
-            figures.rule_frontier(whole, picked=found).save(out)
+            first = pictures[0] if whole is None else figures.rule_frontier(whole, picked=found)
+            first.save(out)
             narrate(f"Figure written to {out}")
     elif out is not None and form is not Form.json:
         from pellucid._core._store import write_bytes
@@ -118,8 +135,8 @@ def rules(
         write_bytes(written[form]().encode(), out)
         narrate(f"Rules written to {out}")
     if as_json or form is Form.json:
-        inputs = {"model": model, "leaves": leaves, "kind": kind.value, "conditions": conditions}
-        inputs |= {"fidelity": fidelity, "queries": queries, "regrown": regrown}
+        inputs = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
+        inputs |= {"conditions": conditions, "fidelity": fidelity, "queries": queries, "regrown": regrown}
         told = found.to_json() | ({} if whole is None else {"frontier": whole.to_json()})
         document("rules", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
     elif out is None or drawn:

@@ -85,7 +85,7 @@ def _words(found: Frontier, at: RuleSet | None) -> str:
         )
     else:
         said += " At no length clearly closer to the network than rules of the true answers."
-    return said if at is None else f"{said} The ring marks the rules below."
+    return said if at is None else f"{said} The ring marks the rules that were picked."
 
 
 def _note(found: Frontier) -> str:

@@ -63,8 +63,8 @@ def fidelity_words(rules: RuleSet) -> str:
         f"{_null(rules)} of that size that never saw the network: {percent(rules.null_fidelity)}",
         *(
             [
-                f"where the network is wrong ({counted(rules.differ, 'row')}): {percent(rules.differ_fidelity)}, "
-                f"without it {percent(rules.differ_null)}"
+                f"where the network is wrong ({counted(rules.differ, 'row')}): "
+                f"{percent(rules.differ_fidelity)}, without it {percent(rules.differ_null)}"
             ]
             if rules.differ
             else []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 from torch import nn
@@ -19,11 +18,9 @@ from pellucid.rules._material import Material, judged, material
 from pellucid.rules._note import note
 from pellucid.rules._optimal import DEPTH, optimal_tree
 from pellucid.rules._rule_list import rule_list
-from pellucid.rules._rule_set import RuleSet
+from pellucid.rules._rule_set import Kind, RuleSet
 from pellucid.rules._tree import Growth
 
-REGROWN = 10  # times that rules are grown again from other rows
-Kind = Literal["tree", "optimal", "list", "clauses", "layers"]
 Grower = Callable[[Growth, int], tuple[Box, ...]]
 KINDS: Mapping[str, Grower] = MappingProxyType(
     {"tree": Growth.boxes, "optimal": optimal_tree, "list": rule_list, "clauses": class_clauses}
@@ -70,14 +67,12 @@ class Copier:
         """How much of the rules chance in the rows decides."""
         if not regrown or self.kind == "layers":
             return found
-        source = self.given.queried if queried else self.given.growth
         own, chance = self.held.told(boxes), np.random.default_rng(self.seed + 1)
         asked = {column for box in boxes for column, _ in box.order}
         same: list[float] = []
         shared: list[float] = []
         for _ in range(regrown):
-            rows = chance.integers(0, len(source.answers), len(source.answers))
-            again = self.grower(source.rows(rows), size)
+            again = self.grower(self.given.again(chance, queried=queried), size)
             told = self.held.told(again)
             if found.classes:
                 same.append(float(((told == own) | (np.isnan(told) & np.isnan(own))).mean()))
@@ -141,10 +136,10 @@ def surrogate_rules(
     Args:
         model: gives ``[N, K]`` for K classes, or ``[N]`` or ``[N, 1]`` in regression.
         dataset: rows with a train part and held-out rows; its spec says how to read them.
-        kind: ``"tree"`` grows best first; ``"optimal"`` is the tree of at most 8 leaves, three questions deep,
-            with the fewest mistakes of all such trees; ``"list"`` is asked from top to bottom; ``"clauses"``
-            tells each class by its own clauses and leaves open what none meets; ``"layers"`` takes rules of
-            each hidden layer apart into rules of the inputs. All but the tree need classes.
+        kind: ``"tree"`` grows best first; ``"optimal"`` is the tree of at most 8 leaves, three questions
+            deep, with the fewest mistakes of all such trees; ``"list"`` is asked from top to bottom;
+            ``"clauses"`` tells each class by its own clauses and leaves open what none meets; ``"layers"``
+            takes rules of each hidden layer apart into rules of the inputs. All but the tree need classes.
         size: most rules.
         minimum_support: fewest training rows behind a rule.
         seed: breaks ties, draws synthetic rows and the rows for ``regrown``.

@@ -12,13 +12,13 @@ from torch import nn
 from pellucid._core import Compute, Dataset, Json
 from pellucid.errors import InputError
 from pellucid.rules._box import Box
-from pellucid.rules._copied import Copier, Kind, copier, refuse
-from pellucid.rules._judged import Judged
+from pellucid.rules._copied import Copier, copier, refuse
+from pellucid.rules._judged import Judged, Numbers
 from pellucid.rules._material import judged
 from pellucid.rules._optimal import DEPTH
-from pellucid.rules._rule_set import RuleSet
+from pellucid.rules._rule_set import Kind, RuleSet
 
-SIZES = (2, 3, 4, 6, 8, 12, 16, 24, 32)
+SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)
 QUERIES, MOST = 10, 50_000  # rows between train rows for each of these, and in all
 APART = 50  # fewest validation rows on which a choice is made
 
@@ -34,12 +34,14 @@ class Frontier:
         apart: whether those are the validation rows, and the figures of the sets those of the test rows
             alone; else both are all held-out rows, and the picked one's fidelity is somewhat flattered.
         n_chosen: how many rows these are.
+        sizes: most rules that each set was allowed.
     """
 
     sets: tuple[RuleSet, ...]
     chosen: tuple[float, ...]
     apart: bool
     n_chosen: int
+    sizes: tuple[int, ...]
 
     def __len__(self) -> int:
         """Number of sets."""
@@ -97,6 +99,7 @@ class Frontier:
         for found, chosen in zip(self.sets, self.chosen, strict=True):
             figures: dict[str, Json] = {name: float(getattr(found, name)) for name in names}
             point: dict[str, Json] = {"rules": len(found), "conditions": found.conditions, **figures}
+            point["held_out_rows"] = found.n_test
             points.append({**point, "fidelity_where_chosen": chosen, "synthetic": found.synthetic})
         return {"points": points, "chosen_on_validation": self.apart, "rows_where_chosen": self.n_chosen}
 
@@ -121,9 +124,10 @@ def rule_frontier(
 ) -> Frontier:
     """Rules of several sizes that copy a network, so that a reader picks how much to read.
 
-    At each size rules are grown from the training rows, and from these with rows between them that the
-    network answers; which is taken is decided on the validation rows, and so is what :meth:`Frontier.pick`
-    picks. The figures printed are those of the test rows, which decide nothing.
+    At each size rules are grown from the training rows with rows between them that the network answers, and
+    from the training rows alone; the latter are taken where they are closer to the network on the validation
+    rows by more than one standard error. These rows also decide what :meth:`Frontier.pick` picks. The figures
+    printed are those of the test rows, which decide nothing.
 
     Args:
         model: as for :func:`surrogate_rules`.
@@ -147,8 +151,8 @@ def rule_frontier(
         One forward pass over all rows and the synthetic ones; two growths for each size, without regrowing.
 
     Limits:
-        With fewer than 50 validation or test rows all held-out rows do both; then the fidelity of what is picked
-        is somewhat flattered.
+        With fewer than 50 validation or test rows all held-out rows do both; then the fidelity of what is
+        picked is somewhat flattered.
 
     Source:
         Craven and Shavlik, "Extracting tree-structured representations of trained networks", NeurIPS 1995.
@@ -186,20 +190,27 @@ def rule_frontier(
         compute=compute,
     )
     judge = judged(model, choice, how.given.columns, compute) if apart else how.held
-    found: dict[str, tuple[RuleSet, float]] = {}
+    found: dict[str, tuple[RuleSet, float, int]] = {}
     for size in sizes:
         boxes, queried, score = better(how, judge, size)
         scored = how.scored(boxes, size, queried=queried, regrown=regrown)
-        found.setdefault("\n".join(map(str, scored.rules)), (scored, score))
-    sets, scores = zip(*found.values(), strict=True)
-    return Frontier(tuple(sets), tuple(scores), apart, len(judge.held))
+        found.setdefault("\n".join(map(str, scored.rules)), (scored, score, size))
+    sets, scores, allowed = zip(*found.values(), strict=True)
+    return Frontier(tuple(sets), tuple(scores), apart, len(judge.held), tuple(allowed))
 
 
 def better(how: Copier, judge: Judged, size: int) -> tuple[tuple[Box, ...], bool, float]:
-    """The rules that come closer to the network where choices are made: without or with added rows."""
-    tried: list[tuple[tuple[Box, ...], bool, float]] = []
-    for queried in (False, True)[: 2 if how.given.synthetic else 1]:
+    """Rules grown with added rows, unless those grown without are clearly closer where choices are made."""
+    tried: list[tuple[tuple[Box, ...], bool, Numbers, float]] = []
+    for queried in (True, False) if how.given.synthetic else (False,):
         boxes = how.grown(size, queried=queried)
-        score = judge.score(np.nan_to_num(judge.told(boxes), nan=-1.0), judge.answers)
-        tried.append((boxes, queried, score))
-    return max(tried, key=lambda each: each[2])
+        told = np.nan_to_num(judge.told(boxes), nan=-1.0)
+        tried.append((boxes, queried, told, judge.score(told, judge.answers)))
+    first, last = tried[0], tried[-1]
+    # one standard error of the difference: a few validation rows would decide by chance
+    missed = (first[2] - judge.answers) ** 2 - (last[2] - judge.answers) ** 2
+    if judge.held.classes:
+        missed = (first[2] != judge.answers) * 1.0 - (last[2] != judge.answers)
+    clear = float(missed.mean()) > float(missed.std()) / len(missed) ** 0.5
+    boxes, queried, _, score = last if clear or len(tried) == 1 else first
+    return boxes, queried, score

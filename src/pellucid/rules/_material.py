@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pellucid._core import Compute, Dataset, predict
@@ -29,7 +30,7 @@ class Material:
         truth: train rows with the true answers: the null is grown from it.
         usual: the network's commonest answer, or the mean of numbers.
         constant: whether it gives every train row the same answer.
-        synthetic: rows in ``queried`` that are not in ``growth``.
+        pairs: ``[M, 2]``, between which train rows each further row in ``queried`` lies.
     """
 
     columns: Sequence[Column]
@@ -38,7 +39,21 @@ class Material:
     truth: Growth
     usual: float
     constant: bool
-    synthetic: int
+    pairs: NDArray[np.int64]
+
+    @property
+    def synthetic(self) -> int:
+        """How many rows between train rows there are."""
+        return len(self.pairs)
+
+    def again(self, chance: np.random.Generator, *, queried: bool) -> Growth:
+        """Train rows drawn with replacement, and of the rows between them those whose two ends were drawn."""
+        n = len(self.growth.answers)
+        drawn = chance.integers(0, n, n)
+        if not queried:
+            return self.growth.rows(drawn)
+        kept = np.flatnonzero(np.isin(self.pairs, drawn).all(1))
+        return self.queried.rows(np.concatenate((drawn, n + kept)))
 
 
 def material(
@@ -53,16 +68,15 @@ def material(
         )
     columns = readable_columns(dataset.spec, train.inputs)
     asked = ask(model, train.inputs, dataset, compute)
-    growth = _growth(columns, train, train.inputs, asked, support, seed)
-    answers = truth_of(train)
-    truth = replace(growth, answers=answers, targets=_shares(answers, train))
-    queried = growth
+    growth = growth_of(columns, train, train.inputs, asked, support, seed)
+    truth = null_growth(growth, train)
+    queried, pairs = growth, np.zeros((0, 2), dtype=np.int64)
     if synthetic:
-        made = between(train.spec, train.inputs, synthetic, seed)
-        more = _growth(columns, train, made, ask(model, made, dataset, compute), support, seed)
+        made, pairs = between(train.spec, train.inputs, synthetic, seed)
+        more = growth_of(columns, train, made, ask(model, made, dataset, compute), support, seed)
         queried = growth.with_rows(more)
     constant = bool((asked.answers == asked.answers[0]).all())
-    return Material(columns, growth, queried, truth, _usual(asked.answers, train), constant, synthetic)
+    return Material(columns, growth, queried, truth, usual_of(asked.answers, train), constant, pairs)
 
 
 def judged(model: nn.Module, held: Dataset, columns: Sequence[Column], compute: Compute | None) -> Judged:
@@ -81,11 +95,16 @@ class Asked:
 
 def ask(model: nn.Module, x: Tensor, data: Dataset, compute: Compute | None) -> Asked:
     """The network's answers to rows."""
-    outputs = predict(model, x, compute=compute).detach().cpu().double()
+    return told(predict(model, x, compute=compute), data)
+
+
+def told(outputs: Tensor, data: Dataset) -> Asked:
+    """Outputs as answers and shares of classes."""
+    outputs, n = outputs.detach().cpu().double(), len(outputs)
     if not bool(torch.isfinite(outputs).all()):
         raise MethodError("The network answers NaN or infinity to some rows; there is nothing to copy.")
     if not data.classes:
-        if outputs.numel() != len(x):
+        if outputs.numel() != n:
             raise InputError(
                 f"Regression needs one output a row, the network gives {list(outputs.shape[1:])}."
             )
@@ -101,9 +120,16 @@ def ask(model: nn.Module, x: Tensor, data: Dataset, compute: Compute | None) -> 
     return Asked(outputs.argmax(1).double().numpy(), shares.numpy())
 
 
-def _growth(
+def null_growth(growth: Growth, train: Dataset) -> Growth:
+    """The same rows with the true answers."""
+    answers = truth_of(train)
+    return replace(growth, answers=answers, targets=_shares(answers, train))
+
+
+def growth_of(
     columns: Sequence[Column], data: Dataset, x: Tensor, asked: Asked, support: int, seed: int
 ) -> Growth:
+    """What a tree is grown from: inputs as people read them, with answers."""
     parts = features(columns)
     table = matrix(parts, readable_rows(data.spec, x))
     return Growth(table, parts, asked.answers, asked.shares, bool(data.classes), support, seed)
@@ -113,6 +139,6 @@ def _shares(answers: Numbers, data: Dataset) -> Numbers:
     return np.eye(len(data.classes))[answers.astype(np.int64)] if data.classes else answers[:, None]
 
 
-def _usual(answers: Numbers, data: Dataset) -> float:
+def usual_of(answers: Numbers, data: Dataset) -> float:
     """The commonest answer, or the mean of numbers."""
     return float(np.bincount(answers.astype(np.int64)).argmax()) if data.classes else float(answers.mean())

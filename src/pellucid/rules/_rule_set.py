@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 from pellucid._core import Json, Task
 from pellucid.errors import InputError, near_misses
@@ -13,6 +13,8 @@ from pellucid.rules._python import python_source
 from pellucid.rules._readable import Row, cell
 from pellucid.rules._rule import Condition, Rule, known
 from pellucid.rules._rules_source import rules_markdown, rules_pmml, rules_sql
+
+Kind = Literal["tree", "optimal", "list", "clauses", "layers"]
 
 
 @final
@@ -80,7 +82,7 @@ class RuleSet:
     note: str = ""
     synthetic: int = 0
     seed: int = 0
-    kind: str = "tree"
+    kind: Kind = "tree"
     differ: int = 0
     differ_fidelity: float = float("nan")
     differ_low: float = 0.0

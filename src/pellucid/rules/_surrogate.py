@@ -54,7 +54,8 @@ def surrogate_tree(
 
     Limits:
         Fidelity is high wherever the network is right and the data are easy; ``differ_fidelity`` is that on
-        the rows where network and true answer differ. Rules copy answers, not inner workings: a network may answer so for other reasons. Below about 95 %
+        the rows where network and true answer differ. Rules copy answers, not inner workings: a network may
+        answer so for other reasons. Below about 95 %
         fidelity they are a summary. Where ``excess_low`` is not above 0 they may only show what the data
         look like; ``note`` says so. Pictures are told by the brightness of coarse cells, which is rarely
         what a network uses.
