@@ -19,7 +19,7 @@ from pellucid.tasks._performance import answers_of
 from pellucid.tasks._rows import held_out, sample
 
 LEARNED, WIDE = 20_000, 4096  # most training rows and most numbers of an input
-RULES_UP_TO = 3000  # training rows up to which a rule list is learned within seconds
+RULES_UP_TO = 10_000  # numbers in the training rows up to which rules are learned within seconds
 DEPTH = 3
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -81,7 +81,7 @@ class _Fitted(Protocol):
 
 
 def simple_models(subject: Subject, *, compute: Compute | None = None) -> SimpleModels:
-    """The same rows learned and answered by a linear model, a shallow tree and, for tables, a list of rules.
+    """The same rows learned and answered by a linear model, a shallow tree and, for small tables, rules.
 
     One number is a score on the held-out rows; a lead is the network's score less a simple model's.
 
@@ -130,10 +130,11 @@ def simple_models(subject: Subject, *, compute: Compute | None = None) -> Simple
         for name, model, size in _fitted(x, answers, how.seed, classes=bool(subject.classes))
     ]
     if isinstance(subject.spec, TabularSpec) and subject.classes:
-        if len(train) <= RULES_UP_TO:
+        numeric = sum(not column.levels for column in subject.spec.columns)
+        if len(train) * numeric <= RULES_UP_TO:
             found.append(_rules(train, held, given, how.seed))
         else:
-            notes.append(f"A list of rules is learned for up to {RULES_UP_TO:,} training rows.")
+            notes.append("No list of rules was learned: that takes minutes here. RuleClassifier makes one.")
     right = _score(given, held)
     found.sort(key=lambda each: -each.value)
     count = sum(p.numel() for p in subject.model.parameters())
@@ -176,7 +177,7 @@ def _fitted(
         # a fit that is not quite at its end is still a fair simple model
         warnings.simplefilter("ignore", ConvergenceWarning)
         line = make_pipeline(StandardScaler(), linear).fit(x, answers)
-    size = int(np.size(linear.coef_) + np.size(linear.intercept_))
+    size = sum(np.size(getattr(linear, part)) for part in ("coef_", "intercept_"))
     name = "logistic regression" if classes else "linear regression (ridge)"
     yield name, cast("_Fitted", line), lambda _: f"{size:,} numbers"
     leaves = tree.fit(x, answers).get_n_leaves()
