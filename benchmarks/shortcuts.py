@@ -79,7 +79,7 @@ def line(task: str, seed: int, *, twin: bool) -> dict[str, object]:
         for one in found.alarms
     ]
     if found.copies is not None and found.copies.word in ("found", "suspected"):
-        alarms.append({"kind": "copies", "name": "copies", "word": found.copies.word, "follows": 0.0})
+        alarms.append({"kind": "copies", "name": "copies", "word": found.copies.word, "through": ""})
     return {
         "task": task,
         "seed": seed,
@@ -128,13 +128,14 @@ def table(lines: list[dict[str, object]]) -> None:
         false = sum(bool(one["alarms"]) for one in clean)
         more: dict[str, int] = {}
         for one in plants:
-            for kind in {a["kind"] for a in one["alarms"] if not _names(a, task) and not a.get("through")}:  # pyright: ignore
+            for kind in {a["kind"] for a in one["alarms"] if not _names(a, task) and not a["through"]}:  # pyright: ignore
                 more[kind] = more.get(kind, 0) + 1
         named = ", ".join(f"{kind} {count}" for kind, count in sorted(more.items())) or "–"
-        top = max((s[2], s[0]) for one in clean for s in one["strongest"][:1])  # pyright: ignore
+        top = max((s[2], s[0]) for one in clean for s in one["strongest"])  # pyright: ignore
         rows = sum(one["rows"] for one in mine) // len(mine)  # pyright: ignore
         cost = sum(one["searched"] for one in mine) / len(mine)  # pyright: ignore
-        shown = f"{hits}/{len(plants)} | {used}/{len(plants)}" if plants else "– | –"
+        lives = f"{used}/{len(plants)}" if task != "copies" else "–"
+        shown = f"{hits}/{len(plants)} | {lives}" if plants else "– | –"
         print(f"| {task} | {shown} | {named} | {false}/{len(clean)} | {top[1]} {top[0]:.0%} |"
               f" {rows:,} | {cost:.1f} |")  # fmt: skip
 

@@ -118,6 +118,13 @@ def test_supports_are_counts(fitted):
     assert model.rules(fresh, answers).held_out
 
 
+def test_a_rule_of_a_list_speaks_for_its_answer(fitted):
+    model, X, _ = fitted
+    if model.ordered:
+        for row, told in zip(X.to_dict("records"), model.predict(X).astype(str), strict=True):
+            assert all(model.rules_.rules[k].outcome == told for k in model.rules_.fired(row))
+
+
 def test_thresholds_and_weights_are_short_numbers(fitted):
     model = fitted[0]
     numbers = [c.value for r in model.rules_.rules for c in r.conditions if not isinstance(c.value, tuple)]
@@ -174,9 +181,10 @@ def test_tic_tac_toe_is_understood():
     assert len(X) == 958
     assert model.score(X, y) == 1.0
     assert model.rules_.predict(X.to_dict("records")) == [str(label) for label in y]
-    # the eight lines, and nothing else
+    # one rule for each line: x on it, or no o
     assert [len(rule.conditions) for rule in model.rules_.rules] == [3] * 8
-    assert {str(c).split(" = ")[1] for rule in model.rules_.rules for c in rule.conditions} == {"x"}
+    lines = {tuple(int(c.column[1:]) for c in rule.conditions) for rule in model.rules_.rules}
+    assert lines == {(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6)}
 
 
 def endgames():
@@ -285,7 +293,7 @@ def test_the_figure_shows_what_is_computed(fitted):
     rules = fitted[0].rules_
     (figure,) = figures.figures_of(rules)
     assert len(figure.table.rows) == len(rules)
-    assert figure.alt.startswith(rules.summary()[0].replace("-", "−"))
+    assert figure.alt.startswith(rules.summary()[0])
     bars = [
         m["data"]["values"][0]
         for m in figure.chart["layer"]

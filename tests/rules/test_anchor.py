@@ -104,7 +104,7 @@ def test_every_condition_holds_for_the_row_itself():
 
 
 def test_the_bound_holds_on_fresh_draws():
-    data, broken, tried = loans(), 0, 12
+    data, broken, tried = loans(), 0, 8
     model = weighing(data, 1.0)
     for x in data.part("test").inputs[:tried].split(1):
         found = anchor(model, data, x, threshold=0.9)

@@ -11,6 +11,7 @@ from pellucid.cli import (
     _audit,
     _bench,
     _check,
+    _compare,
     _concepts,
     _counterfactual,
     _decision,
@@ -22,6 +23,8 @@ from pellucid.cli import (
     _inside,
     _layer,
     _report,
+    _rules,
+    _shapes,
     _shortcuts,
     _train,
 )
@@ -38,6 +41,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
   pellucid audit run/                                  how far the explanations of a network may be believed
   pellucid shortcuts run/                              what decides alone although it should not
+  pellucid compare old/ new/                           what differs between two networks
   pellucid importance run/                             what the network uses over many rows
   pellucid check run/ expectations.toml                what is expected of a network, run like tests
 
@@ -67,17 +71,19 @@ app.command("importance")(_importance.importance)
 app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
 app.command("features")(_features.features)
-app.command("rules")(_inside.rules)
+app.command("rules")(_rules.rules)
 app.command("counterfactual")(_counterfactual.counterfactual)
 app.command("anchor")(_decision.anchor)
 app.command("reasons")(_decision.reasons)
 app.command("nearest")(_decision.nearest)
 app.command("decision")(_decision.decision)
+app.command("shapes")(_shapes.shapes)
 app.command("concepts")(_concepts.concepts)
 app.command("influence")(_influence.influence)
 app.command("audit")(_audit.audit)
 app.command("check")(_check.check)
 app.command("shortcuts")(_shortcuts.shortcuts)
+app.command("compare")(_compare.compare)
 app.command("report")(_report.report)
 app.add_typer(_bench.bench, name="bench")
 

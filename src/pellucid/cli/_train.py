@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from pellucid._core import Dataset, Subject
 
 
-NETWORKS = "For texts: text-cnn, transformer or gru; for pictures: vit. Readable by design: additive, rules."
+NETWORKS = (
+    "For texts: text-cnn, transformer or gru; for pictures: vit. "
+    "Readable by design: additive, attention, rules."
+)
 
 
 class Front(StrEnum):

@@ -219,8 +219,10 @@ def training(seen: Responses, maps: Tensor, twins: Tensor) -> Null:
     as_well = beside.p > 1 / (own.shape[1] + 1) + EQUAL
     p = torch.where(as_well, torch.maximum(beside.p, pooled.p), pooled.p)
     # a map that training does not change ties with its copies: no support, and no word on the opposite
-    below = (everywhere < now[:, None] - EQUAL).sum(1)
-    return Null("training", p, (1 + below).double() / (pooled.n + 1), pooled.centre, pooled.n)
+    below, near = ((null < now[:, None] - EQUAL).sum(1).double() for null in (everywhere, own))
+    left, beneath = (1 + below) / (pooled.n + 1), (1 + near) / (own.shape[1] + 1)
+    left = torch.where(near > 0, torch.maximum(left, beneath), left)
+    return Null("training", p, left, pooled.centre, pooled.n)
 
 
 def joint(*nulls: Null) -> Tensor:

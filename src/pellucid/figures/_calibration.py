@@ -24,6 +24,13 @@ SHORT = {
     "Does it add up?": "adds up",
 }
 WITH = "agreement with removed parts replaced by "
+FILLS = {
+    "the mean input": "mean",
+    "the blurred picture": "blur",
+    "parts of other inputs, drawn at random": "swap",
+    "pieces of many other inputs, each drawn at random": "patch",
+    "parts of the input most alike in what is kept": "nearest",
+}
 WIDTH, STEP, LIMIT = 430, 20, 0.065
 
 
@@ -86,7 +93,8 @@ def _table(rows: Sequence[CalibrationRow]) -> Table:
 
 
 def _short(question: str) -> str:
-    return SHORT.get(question) or f"holds: {question.removeprefix(WITH)}"
+    fill = question.removeprefix(WITH)
+    return SHORT.get(question) or f"holds: {FILLS.get(fill, fill)}"
 
 
 def _cell(one: Measure | None) -> str:

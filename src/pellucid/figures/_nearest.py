@@ -88,7 +88,7 @@ def _alt(found: NearestInputs, dataset: Dataset, row: int, answer: str) -> str:
         f", in an untrained copy {percent(found.agree_untrained)}"
     )  # fmt: skip
     return (
-        f"{said}. How far to trust that likeness: of {found.judged} real inputs {percent(found.agree)} "
+        f"{said}. How far to trust that likeness: of {found.judged} held-out inputs {percent(found.agree)} "
         f"{interval(found.low, found.high)} have a nearest one of their own class; by the inputs themselves "
         f"{percent(found.agree_inputs)}{control}."
     )

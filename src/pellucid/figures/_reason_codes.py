@@ -38,19 +38,19 @@ def reason_codes(found: ReasonCodes) -> Figure:
 def reason_words(found: ReasonCodes) -> str:
     """The reasons in a sentence, with how many networks trained anew share them."""
     if not found.reasons:
-        approved = f"the average of {found.n_approved:,} approved rows"
+        approved = f"the average of {found.n_approved:,} {found.beside}"
         return f"No factor counts towards {found.answer} beside {approved}."
     named = ", ".join(f"{i}. {each.text}" for i, each in enumerate(found.reasons, 1))
     kept = sum(each.points for each in found.reasons)
     against = (
         f" Together {signed(kept)} log-odds towards {found.answer} against the average of "
-        f"{found.n_approved:,} approved rows ({found.method})."
+        f"{found.n_approved:,} {found.beside} ({found.method})."
     )
     if not found.refits:
         return f"{named}.{against} Their stability was not measured."
     return (
-        f"{named}.{against} Of {counted(found.refits, 'network')} trained anew {found.first_same} name the "
-        f"same first reason and {found.all_same} the same set; {percent(found.overlap)} of reasons are shared."
+        f"{named}.{against} Of {counted(found.refits, 'network')} trained anew {found.first_same} name "
+        f"the same first reason, {found.all_same} the same set; {percent(found.overlap)} are shared."
     )
 
 
@@ -76,13 +76,13 @@ def _chart(found: ReasonCodes) -> Spec:
         marks.append(text(long + 8, top + 1, f"{signed(each.points)}{held}", size=10, faint=True))
         top += 18
         marks.append(
-            text(
-                0, top, f"{each.value}; approved on average {each.typical}", size=10, faint=True, limit=WIDTH
-            )
+            text(0, top, f"{each.value}; there on average {each.typical}", size=10, faint=True, limit=WIDTH)
         )
         top += 20
     marks.append(line(0, top, WIDTH, top, opacity=0.12))
-    rest = f"all other factors {signed(found.others)} · average approved row {signed(found.typical_score)}"
+    rest = (
+        f"all other factors {signed(found.others)} · average of {found.beside} {signed(found.typical_score)}"
+    )
     rest += f" · this row {signed(found.score)}"
     marks.append(text(0, top + 6, rest, size=10, faint=True, limit=WIDTH))
     return panel(WIDTH, top + 22, marks)
@@ -106,8 +106,8 @@ def _table(found: ReasonCodes) -> Table:
     sums = (
         ("", "all other factors", "", "", "", signed(found.others), ""),
         ("", "left over", "", "", "", signed(found.gap), ""),
-        ("", "average approved row", "", "", "", signed(found.typical_score), ""),
+        ("", f"average of {found.beside}", "", "", "", signed(found.typical_score), ""),
         ("", f"log-odds of {found.answer}", "", "", "", signed(found.score), ""),
     )
-    columns = ("", "factor", "reason", "this row", "approved on average", "points", "refits that name it")
+    columns = ("", "factor", "reason", "this row", "average of the others", "points", "refits that name it")
     return Table(columns, (*body, *sums))

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.figures._colour import class_colour, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
-from pellucid.figures._numbers import counted, percent, signed
+from pellucid.figures._numbers import counted, percent
 from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _cells(rules: WeightedRules, k: int, rule: WeightedRule) -> tuple[str | int,
 
 
 def _alt(rules: WeightedRules) -> str:
-    told = " ".join(rules.summary()).replace("-", "−")
+    told = " ".join(rules.summary())
     if not rules.rules:
         return f"{told} There is no rule: every row gets the same answer."
     largest = max(range(len(rules.rules)), key=lambda k: abs(_weight(rules, rules.rules[k])))
@@ -96,7 +96,8 @@ def _drawn(
     else:
         ends = (middle, middle + weight / most * middle)
         colour = hexadecimal(paint_signed(np.array([weight]), most)[0])
-        told = signed(weight) if len(rules.classes) == 2 else f"{signed(weight)} {rule.outcome}"
+        told = f"{weight:+.2f}".replace("-", "−")
+        told = told if len(rules.classes) == 2 else f"{told} {rule.outcome}"
     bar: Spec = {"type": "rect", "color": colour, "stroke": "#888888", "strokeWidth": 0.5}
     at: Spec = {"x": {"value": min(ends)}, "x2": {"value": max(ends)}, "y": {"value": low}}
     at["y2"] = {"value": low + 9}

@@ -13,7 +13,7 @@ from pellucid.layers._reach import along, tokens_of, twin_of
 from pellucid.layers._sketch import Sketch, sketches
 
 WIDTH = 1024  # numbers per row in which distances are taken
-JUDGED = 200  # real inputs whose nearest one is looked at for the evidence
+JUDGED = 200  # held-out inputs whose nearest one is looked at for the evidence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +30,8 @@ class NearestInputs:
         other, other_away: the same for rows to which the network answers otherwise: counterexamples.
         scale: ``[M]``, distance to the median real input, to read the others against.
         truth: int64 ``[N]``, true answers of the data by row.
-        agree, low, high: share of real inputs whose nearest other one has the same true answer, by distance
-            in the layer, with its 95 % interval.
+        agree, low, high: share of held-out inputs whose nearest data row has the same true answer, by
+            distance in the layer, with its 95 % interval.
         agree_inputs: the same by distance between the inputs themselves.
         agree_untrained: the same in the layer of an untrained copy; ``NaN`` where there is none.
         judged: how many inputs these shares are counted on.
@@ -94,7 +94,7 @@ def nearest_inputs(
         InputError: if the data have no classes, or there are too few rows.
 
     Cost:
-        Two passes over the data rows, one more over at most 200 of them on an untrained copy.
+        Two passes over the data rows, one more on an untrained copy.
 
     Limits:
         Alike to the network is not alike to a person. If nearest inputs agree no better in the layer than
@@ -120,12 +120,13 @@ def nearest_inputs(
     known = (data.parts == 0).nonzero()[:, 0] if rows is None else rows.cpu()
     if len(known) < 2 or k < 1:
         raise InputError(f"Expected at least two data rows and k of at least 1, got {len(known)} and k={k}.")
-    real = data.inputs[known]
-    whole = torch.cat([inputs.to(real), real])
+    real, judged = data.inputs[known], _judged(data, how.seed)
+    asked, last = len(inputs), len(inputs) + len(known)
+    whole = torch.cat([inputs.to(real), real, data.inputs[judged]])
     space = _space(model, whole, data, site, how)
-    outputs = predict(model, whole, spec=data.spec, compute=how).argmax(1).cpu()
-    own, theirs = outputs[: len(inputs)], outputs[len(inputs) :]
-    away = torch.cdist(space[: len(inputs)], space[len(inputs) :])
+    outputs = predict(model, whole[:last], spec=data.spec, compute=how).argmax(1).cpu()
+    own, theirs = outputs[:asked], outputs[asked:]
+    away = torch.cdist(space[:asked], space[asked:last])
     equal = torch.stack([(real == one.to(real)).flatten(1).all(1) for one in inputs]).cpu()
     away = away.masked_fill(equal, torch.inf)
     alike = own[:, None] == theirs[None]
@@ -133,16 +134,15 @@ def nearest_inputs(
     other = _nearest(away.masked_fill(alike, torch.inf), known, k)
     scale = torch.stack([line[line.isfinite()].median() for line in away])
     truth = data.answers.cpu()
-    picked = torch.randperm(len(known), generator=torch.Generator().manual_seed(how.seed))[:JUDGED]
-    hits = _agrees(space[len(inputs) :], truth[known], picked)
+    labels = truth[known], truth[judged]
+    hits = _agrees(space[asked:], *labels)
     notes: list[str] = []
-    twin = twin_of(model, along(real[picked], data.spec), how, notes) if untrained_copy else None
+    pair = whole[asked:]
+    twin = twin_of(model, along(pair, data.spec), how, notes) if untrained_copy else None
     control = float("nan")
-    few = torch.arange(len(picked))
     if twin is not None:
-        plain = _space(twin, real[picked], data, site, how)
-        control = float(_agrees(plain, truth[known][picked], few).double().mean())
-    raw = _spread(Sketch(WIDTH, how.seed)(real.detach().cpu()))
+        control = float(_agrees(_space(twin, pair, data, site, how), *labels).double().mean())
+    raw = _spread(Sketch(WIDTH, how.seed)(pair.detach().cpu()))
     return NearestInputs(
         site,
         inputs.detach().cpu().clone(),
@@ -153,7 +153,7 @@ def nearest_inputs(
         truth,
         float(hits.double().mean()),
         *wilson(int(hits.sum()), len(hits)),
-        float(_agrees(raw, truth[known], picked).double().mean()),
+        float(_agrees(raw, *labels).double().mean()),
         control,
         len(hits),
         " ".join(notes),
@@ -177,8 +177,15 @@ def _nearest(away: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return torch.where(values.isfinite(), known[places], -1), values
 
 
-def _agrees(space: Tensor, truth: Tensor, picked: Tensor) -> Tensor:
-    """Whether the nearest other input of each picked one has its true answer."""
-    away = torch.cdist(space[picked], space)
-    away[torch.arange(len(picked)), picked] = torch.inf
-    return truth[away.argmin(1)] == truth[picked]
+def _judged(data: Dataset, seed: int) -> Tensor:
+    """Held-out rows, which nothing was learned from; where there are none, any."""
+    held = (data.parts != 0).nonzero()[:, 0]
+    held = held if len(held) else torch.arange(len(data))
+    return held[torch.randperm(len(held), generator=torch.Generator().manual_seed(seed))[:JUDGED]]
+
+
+def _agrees(space: Tensor, known: Tensor, judged: Tensor) -> Tensor:
+    """Whether the nearest known input of each judged one, which stand last, has its true answer."""
+    away = torch.cdist(space[len(known) :], space[: len(known)])
+    away[away <= 0] = torch.inf  # the same input is no other one
+    return known[away.argmin(1)] == judged

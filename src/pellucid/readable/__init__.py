@@ -1,5 +1,7 @@
 """Estimators in scikit-learn's manner around the networks that are readable by design."""
 
+from pellucid.readable._additive import AdditiveClassifier, AdditiveRegressor
+from pellucid.readable._attention import AttentionCertificate, AttentionClassifier, certify
 from pellucid.readable._encoding import Said, encode, fit_spec
 from pellucid.readable._estimator import ReadableClassifier, ReadableEstimator, ReadableRegressor
 from pellucid.readable._path import Budget, rule_path
@@ -7,21 +9,35 @@ from pellucid.readable._printed import conditions_of, written_out
 from pellucid.readable._rounds import train_readable
 from pellucid.readable._rows import RawRows, array_rows, named_rows
 from pellucid.readable._rules import RuleClassifier
+from pellucid.readable._scorecard import python_scorecard, sql_scorecard
+from pellucid.readable._shapes import PairShape, Shape, Shapes, flatten, shapes_of
 
 __all__ = [
+    "AdditiveClassifier",
+    "AdditiveRegressor",
+    "AttentionCertificate",
+    "AttentionClassifier",
     "Budget",
+    "PairShape",
     "RawRows",
     "ReadableClassifier",
     "ReadableEstimator",
     "ReadableRegressor",
     "RuleClassifier",
     "Said",
+    "Shape",
+    "Shapes",
     "array_rows",
+    "certify",
     "conditions_of",
     "encode",
     "fit_spec",
+    "flatten",
     "named_rows",
+    "python_scorecard",
     "rule_path",
+    "shapes_of",
+    "sql_scorecard",
     "train_readable",
     "written_out",
 ]

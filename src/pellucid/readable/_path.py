@@ -58,7 +58,7 @@ def rule_path(
         raise InputError(f"budgets are numbers of rules from 1 on, got {list(budgets)}.")
     if not 2 <= folds <= int(np.bincount(answers).min()):
         raise InputError(
-            f"folds must be from 2 to {np.bincount(answers).min()}, the rows of the rarest class; got {folds}."
+            f"folds: from 2 to {np.bincount(answers).min()}, the rows of the rarest class, got {folds}."
         )
     found: list[list[tuple[int, int, float]]] = []
     parts = StratifiedKFold(folds, shuffle=True, random_state=settings.seed)
@@ -69,10 +69,12 @@ def rule_path(
         models = by_budget(spec, x, answers[fitted], classes, settings, budgets)
         found.append([_reached(spec, m, answers[judged], other) for m in models])
     table = np.array(found)
-    return tuple(
-        Budget(most, *table[:, k].mean(0).tolist(), float(table[:, k, 2].std(ddof=1)))
-        for k, most in enumerate(budgets)
-    )
+    return tuple(_budget(most, table[:, k]) for k, most in enumerate(budgets))
+
+
+def _budget(most: int, reached: NDArray[np.float64]) -> Budget:
+    rules, conditions, auc = (float(mean) for mean in reached.mean(0))
+    return Budget(most, rules, conditions, auc, float(reached[:, 2].std(ddof=1)))
 
 
 def _reached(

@@ -62,7 +62,9 @@ def written_out(
     for k, row in enumerate(members):
         conditions = conditions_of(spec, [bit for bit, of in zip(bits, row, strict=True) if of])
         added = tuple(float(w) + 0.0 for w in weights[:, k])
-        rules.append(_counted(conditions, added, classes, held[:, k], answers.cpu()))
+        # a rule that adds speaks for the class that gains most, one that decides for its answer
+        told = [w + float(b) for w, b in zip(added, bias, strict=True)] if network.settings.ordered else added
+        rules.append(_counted(conditions, added, told, classes, held[:, k], answers.cpu()))
     if not network.settings.ordered:
         rules.sort(key=lambda rule: -max(abs(w) for w in rule.weights))
     return WeightedRules(
@@ -75,6 +77,7 @@ def written_out(
         held_out,
         answer,
         name,
+        tuple(float((answers == c).double().mean()) for c in range(len(classes))) if len(answers) else (),
     )
 
 
@@ -92,12 +95,12 @@ def _bits(network: RuleNetwork) -> list[Bit]:
 def _counted(
     conditions: tuple[Condition, ...],
     weights: tuple[float, ...],
+    told: Sequence[float],
     classes: Sequence[str],
     here: Tensor,
     answers: Tensor,
 ) -> WeightedRule:
-    centred = [w - sum(weights) / len(weights) for w in weights]
-    best = centred.index(max(centred))
+    best = list(told).index(max(told))
     support, hits = int(here.sum()), int((answers[here] == best).sum())
     share = hits / support if support else float("nan")
     return WeightedRule(conditions, weights, classes[best], support, share, *wilson(hits, support))

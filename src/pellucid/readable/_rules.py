@@ -122,7 +122,7 @@ class RuleClassifier(ReadableClassifier):
 
         Args:
             X: raw rows; ``None`` gives :attr:`rules_`.
-            y: their classes.
+            y: their classes; the rules are then told as counted on held-out rows, so give such.
             answer: what is predicted, in words.
         """
         check_is_fitted(self, "rules_")
@@ -150,7 +150,7 @@ class RuleClassifier(ReadableClassifier):
         Cost:
             As ``folds`` fits; further budgets cost little.
         """
-        trial = clone(self)
+        trial = cast("RuleClassifier", clone(self))
         rows = trial._read(X, fitting=True)
         answers = np.unique(column_or_1d(y, warn=True), return_inverse=True)[1].astype(np.int64)
         seed = 0 if self.random_state is None else int(self.random_state)

@@ -3,6 +3,7 @@
 from pellucid.report._audit_page import audit_page
 from pellucid.report._card import ModelCard, card_template, read_card
 from pellucid.report._check_page import check_page
+from pellucid.report._compare_page import compare_page
 from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
@@ -20,6 +21,7 @@ from pellucid.report._recourse import (
     recourse_page,
 )
 from pellucid.report._report import dossier, report, write_within
+from pellucid.report._rules_page import rules_page
 from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
@@ -39,6 +41,7 @@ __all__ = [
     "decision_figures",
     "decision_html",
     "decision_page",
+    "compare_page",
     "depth_page",
     "dossier",
     "estimate_report",
@@ -49,6 +52,7 @@ __all__ = [
     "read_card",
     "recourse_html",
     "recourse_page",
+    "rules_page",
     "render",
     "report",
     "shortcuts_page",

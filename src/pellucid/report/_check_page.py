@@ -94,9 +94,12 @@ def _told(outcome: Outcome, anchor: str, found: Checked) -> str:
     first = figures.check_outcome(outcome)
     told = heading + demand + paragraph(_spoken(outcome)) + first.html(heading=False)
     behind = "".join(each.html() for value in outcome.shown for each in figures.figures_of(value))
+    cases = _rows(outcome, found.spec)
     if outcome.word == "passed":
         behind = unfold("What lies behind it", behind) if behind else ""
-    return f'<article class="one">{told}{behind}{_rows(outcome, found.spec)}</article>'
+    elif outcome.word == "undecided":
+        cases = unfold(f"{counted(len(outcome.rows), 'row')} to look at", cases) if cases else ""
+    return f'<article class="one">{told}{behind}{cases}</article>'
 
 
 def _spoken(outcome: Outcome) -> str:

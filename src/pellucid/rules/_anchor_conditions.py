@@ -35,9 +35,8 @@ def row_draws(
     apart = np.stack([codes.one_column(k, rows[:, k], rows[:, k]) for k in range(rows.shape[1])]).astype(
         np.float32
     )
-    return RowDraws(
-        codes, tuple(conditions), np.array(columns, dtype=np.int64), rows, met, apart, sampling, inputs
-    )
+    columns_of = np.array(columns, dtype=np.int64)
+    return RowDraws(codes, tuple(conditions), columns_of, rows, met, apart, apart.sum(0), sampling, inputs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,6 +53,7 @@ class RowDraws:
         real: ``[N + 1, C]``, real rows and, last, the row itself.
         met: bool ``[N + 1, P]``.
         apart: float32 ``[C, N + 1, N + 1]``, distances by column.
+        whole: their sum over columns.
         sampling: how named columns get their values.
         like: device and dtype of the network's inputs.
     """
@@ -63,6 +64,7 @@ class RowDraws:
     real: Numbers
     met: NDArray[np.bool_]
     apart: NDArray[np.float32]
+    whole: NDArray[np.float32]
     sampling: Sampling
     like: Tensor
     near: dict[Chosen, NDArray[np.int64]] = field(default_factory=dict[Chosen, NDArray[np.int64]])
@@ -105,8 +107,9 @@ class RowDraws:
         if chosen not in self.near:
             meets = np.asarray(self.met[:, list(chosen)].all(axis=1))
             fits = np.flatnonzero(meets)
-            rest = [k for k in range(len(self.apart)) if k not in named]
-            apart = self.apart[rest][:, :-1][:, :, fits].sum(0)
+            apart = self.whole[:-1][:, fits]
+            for k in named:
+                apart = apart - self.apart[k, :-1][:, fits]
             count = min(DONORS, len(fits))
             nearest = fits[np.argpartition(apart, count - 1, axis=1)[:, :count]]
             own = np.arange(len(self.real) - 1)

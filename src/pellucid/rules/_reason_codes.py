@@ -67,6 +67,7 @@ class ReasonCodes:
         exact: whether the network is additive in the columns on all rows tried, so that points are its own
             terms; else they are an attribution (integrated gradients).
         method: how the points were taken, in words.
+        beside: what the approved rows are called: ``"rows answered good"``.
         n_approved: rows whose mean is the average approved row.
         refits: networks trained anew that were asked for reasons too.
         first_same: of them, how many name the same first reason.
@@ -87,6 +88,7 @@ class ReasonCodes:
     gap: float
     exact: bool
     method: str
+    beside: str
     n_approved: int
     refits: int
     first_same: int
@@ -108,6 +110,7 @@ class ReasonCodes:
             "gap": self.gap,
             "exact": self.exact,
             "method": self.method,
+            "beside": self.beside,
             "approved_rows": self.n_approved,
             "refits": self.refits,
             "first_same": self.first_same,
@@ -156,6 +159,7 @@ def reasons_of(
     points: Sequence[float],
     again: Sequence[Sequence[float]],
     texts: Mapping[str, str],
+    beside: str,
     *,
     most: int = MOST,
     level: float = LEVEL,
@@ -170,6 +174,7 @@ def reasons_of(
         again: the same from networks trained anew.
         texts: the user's words for a column, or for ``"column low"`` and ``"column high"``, by whether the
             number lies below or above the average approved one.
+        beside: what approved rows are called, such as ``"rows answered good"``.
         most: most reasons.
         level: share of refits from which a reason is stable.
 
@@ -195,7 +200,7 @@ def reasons_of(
         held = sum(k in each for each in named)
         stable = None if not again else held / len(again) >= level
         side = _side(float(row[starts[k]]), float(typical[starts[k]])) if not column.levels else ""
-        text = texts.get(f"{column.name} {side}", texts.get(column.name, _plain(column.name, side)))
+        text = texts.get(f"{column.name} {side}", texts.get(column.name, _plain(column.name, side, beside)))
         if stable is False:
             text += f" (not stable: named by {held} of {len(again)} networks trained anew)"
         ends = wilson(held, len(again))
@@ -215,12 +220,8 @@ def _side(value: float, usual: float) -> str:
     return "low" if value < usual else "high"
 
 
-def _plain(name: str, side: str) -> str:
-    return (
-        f"{name} is {side} beside approved rows"
-        if side
-        else f"{name} is another than most approved rows have"
-    )
+def _plain(name: str, side: str, beside: str) -> str:
+    return f"{name} is {side} for {beside}" if side else f"{name} is not the usual one of {beside}"
 
 
 def _typical(spec: TabularSpec, k: int, slots: Tensor) -> str:

@@ -75,6 +75,7 @@ class WeightedRules:
         held_out: whether the network was fitted without these rows.
         answer: what is predicted, in words.
         name: of the data.
+        shares: share of each class among the ``n`` rows, beside which precisions are read.
     """
 
     rules: tuple[WeightedRule, ...]
@@ -86,6 +87,7 @@ class WeightedRules:
     held_out: bool = False
     answer: str = "answer"
     name: str = ""
+    shares: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         """Number of rules."""
@@ -156,7 +158,16 @@ class WeightedRules:
         return "\n".join((*self.summary(), *(self._line(k) for k in range(len(self.rules)))))
 
     def summary(self) -> tuple[str, ...]:
-        """What the rules are, in one or two sentences."""
+        """What the rules are and what they are counted on, in two or three sentences."""
+        if not self.shares:
+            return self._what()
+        told = ", ".join(f"{_percent(s)} {c}" for c, s in zip(self.classes, self.shares, strict=True))
+        return (
+            *self._what(),
+            f"Counted on {self.n} {'held-out' if self.held_out else 'training'} rows: {told}.",
+        )
+
+    def _what(self) -> tuple[str, ...]:
         about = f"{self.answer} ({self.name})" if self.name else self.answer
         many = f"{_counted(len(self.rules), 'rule')} of {self.conditions:.1f} conditions for {about}"
         if self.ordered:
@@ -221,6 +232,7 @@ class WeightedRules:
             "rules": [rule.to_json() for rule in self.rules],
             "n": self.n,
             "held_out": self.held_out,
+            "shares": [*self.shares],
         }
 
     def __str__(self) -> str:

@@ -5,7 +5,10 @@ from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
 from pellucid.tasks._certainty import Certainty, certainty
+from pellucid.tasks._challengers import Challenged, Challenger, challengers
 from pellucid.tasks._check import check
+from pellucid.tasks._compare import compare
+from pellucid.tasks._compared import Answers, Comparison, Difference, FollowedRule, Reasons
 from pellucid.tasks._concepts import concepts
 from pellucid.tasks._counterfactual import counterfactual
 from pellucid.tasks._decision import Decision, decision
@@ -43,7 +46,7 @@ from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sente
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import own_rules, rules
+from pellucid.tasks._rules import frontier, own_rules, rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
@@ -83,8 +86,17 @@ __all__ = [
     "UnitPage",
     "answers_of",
     "audit",
+    "Answers",
+    "Comparison",
+    "Difference",
+    "FollowedRule",
+    "Reasons",
+    "compare",
     "best_method",
     "calibration",
+    "Challenged",
+    "Challenger",
+    "challengers",
     "check",
     "class_objective",
     "anchor",
@@ -122,6 +134,7 @@ __all__ = [
     "own_photographs",
     "own_recordings",
     "own_sentences",
+    "frontier",
     "own_rules",
     "parsed_types",
     "performance",

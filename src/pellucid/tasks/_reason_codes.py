@@ -101,7 +101,7 @@ def reason_codes(
             raise InputError(
                 f"The network answers {subject.classes[bad]} to every training row, so none is approved."
             )
-        typical = approved.mean(0)
+        typical, beside = approved.mean(0), _beside(subject.classes, bad)
         exact = _additive(subject.model, known[:PROBES], typical, bad, spec, how)
         points, scores, gap = _points(subject.model, row, typical, bad, spec, exact, how)
         again = [
@@ -110,7 +110,7 @@ def reason_codes(
             )[0]
             for judge in judges
         ]
-        reasons = reasons_of(spec, row, typical, points, again, texts, most=most, level=level)
+        reasons = reasons_of(spec, row, typical, points, again, texts, beside, most=most, level=level)
         found.append(
             ReasonCodes(
                 reasons,
@@ -121,7 +121,8 @@ def reason_codes(
                 sum(points) - sum(reason.points for reason in reasons),
                 gap,
                 exact,
-                "the network's own terms" if exact else "integrated gradients from the average approved row",
+                "the network's own terms" if exact else "integrated gradients from their average",
+                beside,
                 len(approved),
                 *_agreement(points, again, most),
                 level,
@@ -130,6 +131,12 @@ def reason_codes(
             )
         )
     return tuple(found)
+
+
+def _beside(classes: Sequence[str], bad: int) -> str:
+    if len(classes) == 2:
+        return f"rows answered {classes[1 - bad]}"
+    return f"rows not answered {classes[bad]}"
 
 
 def _class(name: str | int, classes: Sequence[str]) -> int:

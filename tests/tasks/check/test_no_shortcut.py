@@ -16,16 +16,16 @@ def test_a_column_that_decides_alone_is_failed_with_the_rows(data):
     found = pellucid.shortcuts(
         of(scorer(income=9.0), data), pairs=60, compute=pellucid.Compute(batch_size=256)
     )
-    (lead,) = [one for one in found.suspicions if one.name == "income"]
+    (lead,) = [one for one in found.suspicions if one.name == "the column income"]
     assert outcome.word == "failed"
     assert (outcome.line.label, outcome.line.value, outcome.line.limit) == (
-        "income",
+        "the column income",
         lead.follows.value,
         lead.bars[1],
     )
     assert outcome.line.control == lead.control.value
     assert outcome.rows
-    assert "income of a row answered" in outcome.rows[0].said
+    assert "the column income of a row answered" in outcome.rows[0].said
 
 
 def test_where_columns_share_the_work_there_is_none(data):

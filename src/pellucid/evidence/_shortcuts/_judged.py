@@ -25,7 +25,8 @@ def judged(
     """
     said = _words(rows, outcomes, names)
     if not tested:
-        return [dataclasses.replace(one, word="not tested") for one in said]
+        none = [dataclasses.replace(one, word="not tested") for one in said]
+        return sorted(none, key=lambda s: -s.follows.low)
     ranked = sorted(zip(said, outcomes, strict=True), key=lambda pair: _rank(pair[0]))
     shown: list[Suspicion] = []
     before: list[tuple[Suspicion, Outcome]] = []

@@ -10,9 +10,6 @@ from pellucid.networks._rules._pool import FEWEST, neighbours
 
 RIDGE = 5.0  # rows of average weight: keeps rules that hold in a handful from being taken for them
 BETTER = 1.0005  # times the gain from which a change counts as one
-LONGER = (
-    0.1  # a rule of c conditions must gain 1 + LONGER · (c - 1) times as much as one of a single condition
-)
 Floats = NDArray[np.float32]
 
 
@@ -46,9 +43,9 @@ class Fit:
         )
 
 
-def favour(conditions: NDArray[np.int64]) -> Floats:
-    """What the gain of rules of so many conditions counts."""
-    return (1 / (1 + LONGER * (conditions - 1))).astype(np.float32)
+def favour(conditions: NDArray[np.int64], longer: float) -> Floats:
+    """What the gain of a rule counts; one of c conditions must gain ``1 + longer (c - 1)`` times as much."""
+    return (1 / (1 + longer * (conditions - 1))).astype(np.float32)
 
 
 def chosen(fit: Fit, columns: Floats, most: int, counts: Floats, *, swaps: int = 4) -> list[int]:
@@ -76,7 +73,9 @@ def chosen(fit: Fit, columns: Floats, most: int, counts: Floats, *, swaps: int =
     return found
 
 
-def refined(grid: Grid, fit: Fit, masks: Masks, bins: Bins, most: int, *, sweeps: int) -> Masks:
+def refined(
+    grid: Grid, fit: Fit, masks: Masks, bins: Bins, most: int, *, longer: float, sweeps: int
+) -> Masks:
     """Each rule in turn moved to its best neighbour (one condition changed) while that lowers the error."""
     masks, whole = masks.copy(), grid.full
     columns = fit.column(fires(masks, bins, whole))
@@ -86,7 +85,7 @@ def refined(grid: Grid, fit: Fit, masks: Masks, bins: Bins, most: int, *, sweeps
             near = np.stack([masks[k], *neighbours(grid, masks[k])])
             counted = grid.conditions(near)
             short = (counted > 0) & (counted <= most)
-            near, counts = near[short], favour(counted[short])
+            near, counts = near[short], favour(counted[short], longer)
             held = fires(near, bins, whole)
             inside = held.sum(1)
             some = (inside >= FEWEST) & (inside <= len(bins) - FEWEST)

@@ -180,11 +180,12 @@ def fires(masks: Masks, bins: Bins, whole: Masks) -> NDArray[np.bool_]:
     out = np.ones((len(masks), len(bins)), dtype=bool)
     for k, row in enumerate(masks):
         for axis in np.flatnonzero(row != whole):
-            out[k] &= _table(int(row[axis]))[bins[:, axis]]
+            out[k] &= allowed(int(row[axis]))[bins[:, axis]]
     return out
 
 
-def _table(mask: int) -> NDArray[np.bool_]:
+def allowed(mask: int) -> NDArray[np.bool_]:
+    """Whether each bin is allowed."""
     return np.array([mask >> b & 1 for b in range(MOST_BINS + 1)], dtype=bool)
 
 

@@ -7,30 +7,40 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.networks._rules._grid import Axis, Bins, Grid, Masks, full, interval
+from pellucid.networks._rules._grid import Axis, Bins, Grid, Masks, allowed, full, interval
 
-SEEDS = 500  # rows that rules are grown from
-LOOKED_AT = 0.67  # share of the columns that one rule may speak of, drawn anew for each
+SEEDS = 150  # rules that are grown at a time
+LOOKED_AT = (0.3, 0.9)  # share of the columns that one rule may speak of, drawn anew for each
 
 
 def grown(
-    grid: Grid, bins: Bins, wanted: NDArray[np.bool_], most: int, chance: np.random.Generator
+    grid: Grid,
+    bins: Bins,
+    wanted: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    most: int,
+    chance: np.random.Generator,
 ) -> Iterator[Masks]:
-    """Rules of at most ``most`` conditions that hold in some wanted rows and in no other.
+    """Rules of at most ``most`` conditions that hold in wanted rows, some of ``rows``, and in no other.
 
-    Each begins at a wanted row with no condition; of all conditions that this row fulfils the one with the
-    largest gain in FOIL's sense is added (Quinlan 1990) until no other row is left.
+    Each begins at one of ``rows`` with no condition; of all conditions that this row fulfils the one with the
+    largest gain in FOIL's sense is added (Quinlan 1990; right are only ``rows``) until no other row is left.
     """
-    rows = np.flatnonzero(wanted)
+    aimed = np.zeros(len(bins), dtype=bool)
+    aimed[rows] = True
     for seed in chance.choice(rows, SEEDS) if len(rows) else ():
-        axes = np.flatnonzero(chance.random(len(grid.axes)) < LOOKED_AT)
+        looked = np.flatnonzero(chance.random(len(grid.axes)) < chance.uniform(*LOOKED_AT))
+        axes: list[int] = looked.tolist()
         mask, inside = grid.full, np.ones(len(bins), dtype=bool)
         for _ in range(most):
-            best = max((_best(grid.axes[k], k, bins, wanted, inside, seed, mask) for k in axes), default=None)
+            best = max(
+                (_best(grid.axes[k], k, bins, inside & aimed, inside & ~wanted, seed, mask) for k in axes),
+                default=None,
+            )
             if best is None or best[0] <= 0:
                 break
             mask[best[1]] = best[2]
-            inside &= _inside(bins[:, best[1]], best[2])
+            inside &= allowed(best[2])[bins[:, best[1]]]
             if not (inside & ~wanted).any():
                 yield mask
                 break
@@ -40,34 +50,26 @@ def _best(
     axis: Axis,
     k: int,
     bins: Bins,
-    wanted: NDArray[np.bool_],
-    inside: NDArray[np.bool_],
+    right_rows: NDArray[np.bool_],
+    wrong_rows: NDArray[np.bool_],
     seed: int,
     mask: Masks,
 ) -> tuple[float, int, int]:
     """Gain, axis and new mask of the best condition on one axis that the seed row fulfils."""
     here = int(bins[seed, k])
-    right = np.bincount(bins[inside & wanted, k], minlength=axis.bins)
-    wrong = np.bincount(bins[inside & ~wanted, k], minlength=axis.bins)
-    allowed = int(mask[k])
+    right = np.bincount(bins[right_rows, k], minlength=axis.bins)
+    wrong = np.bincount(bins[wrong_rows, k], minlength=axis.bins)
+    now = int(mask[k])
     if axis.levels:
-        masks = [
-            interval(here, here),
-            *(full(axis.bins) ^ interval(b, b) for b in range(axis.bins) if b != here),
-        ]
+        masks = [interval(here, here), *(full(axis.bins) ^ 1 << b for b in range(axis.bins) if b != here)]
     else:
         masks = [interval(0, b) for b in range(here, axis.bins - 1)]
         masks += [interval(b, axis.bins - 1) for b in range(1, here + 1)]
+    if not masks:
+        return 0.0, k, now
+    kept = np.array([allowed(each & now)[: axis.bins] for each in masks])
+    hits, misses = kept @ right, kept @ wrong
     start = np.log2(right.sum() / max(1, right.sum() + wrong.sum()))
-    best = (0.0, k, allowed)
-    for each in masks:
-        kept = np.array([each & allowed & 1 << b for b in range(axis.bins)], dtype=bool)
-        hits, misses = right[kept].sum(), wrong[kept].sum()
-        gain = float(hits * (np.log2(hits / (hits + misses)) - start))
-        if gain > best[0]:
-            best = (gain, k, each & allowed)
-    return best
-
-
-def _inside(bins: NDArray[np.int64], mask: int) -> NDArray[np.bool_]:
-    return np.array([mask >> int(b) & 1 for b in bins], dtype=bool)
+    gains = hits * (np.log2(hits / (hits + misses)) - start)
+    best = int(gains.argmax())
+    return float(gains[best]), k, masks[best] & now

@@ -86,9 +86,13 @@ def _boosted(leaves: int, rate: float, trees: int, fewest: int, draws: int, seed
         for k in range(draws):
             drawn = _drawn(answers, seed + k) if draws > 1 else np.arange(len(x))
             model = HistGradientBoostingClassifier(
-                max_leaf_nodes=leaves, learning_rate=rate, max_iter=trees, min_samples_leaf=fewest,
-                early_stopping=False, random_state=seed,
-            )  # fmt: skip
+                max_leaf_nodes=leaves,
+                learning_rate=rate,
+                max_iter=trees,
+                min_samples_leaf=fewest,
+                early_stopping=False,  # pyright: ignore[reportArgumentType] its stub knows texts only
+                random_state=seed,
+            )
             models.append(model.fit(x[drawn], answers[drawn]))
         return lambda rows: np.mean([log_odds(m.predict_proba(rows)) for m in models], axis=0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 import torch
@@ -19,7 +19,7 @@ from pellucid.tasks._check._examined import CASES, Examined, class_named
 from pellucid.tasks._check._expectation import Expectation, line, missing, together
 from pellucid.tasks._check._grouped import check_share, limit_text
 from pellucid.tasks._check._intervals import mean_interval
-from pellucid.tasks._check._outcome import WORST, Bound, Line, Measured
+from pellucid.tasks._check._outcome import WORST, Bound, CheckedRow, Line, Measured
 from pellucid.tasks._check._part import Part, check_part, part_of, units
 from pellucid.tasks._explain import method_named
 
@@ -82,46 +82,54 @@ class AttributionShare(Expectation):
 
     def measure(self, seen: Examined) -> Measured:
         """The share by each method."""
-        part, found = (
-            part_of(self.of, seen.subject.spec),
-            list[tuple[Line, Explanation | None, Tensor | None]](),
-        )
-        for name in self.methods:
-            try:
-                why = seen.explained(name, self.answer)
-            except (MethodError, InputError) as error:
-                found.append((missing(name, str(error)), None, None))
-                continue
-            share, here = _shares(why, part, seen)
-            rows = seen.looked[here]
-            if not len(share):
-                found.append((missing(name, f"No row looked at has {part} and any attribution."), None, None))
-                continue
-            ends = mean_interval(share, together(len(self.methods)), seen.compute.seed)
-            made = line(self.bound, name, float(share.mean()), ends, len(share))
-            control = float(_even(why, part, seen)[here].mean())
-            made = dataclasses.replace(
-                made, each=share, rows=rows, control=control, control_name="its share of the input"
-            )
-            found.append((made, why, here))
-        found.sort(key=lambda one: (WORST.index(one[0].word), -(one[0].value or 0.0)))
-        return Measured([made for made, _, _ in found], *self._shown(seen, found))
+        part = part_of(self.of, seen.subject.spec)
+        found = [self._by(name, part, seen) for name in self.methods]
+        found.sort(key=lambda one: (WORST.index(one.line.word), -(one.line.value or 0.0)))
+        told = next((one for one in found if one.why is not None), None)
+        cases, shown = ((), ()) if told is None else self._shown(told, seen)
+        return Measured([one.line for one in found], cases, shown)
 
-    def _shown(self, seen: Examined, found: list[tuple[Line, Explanation | None, Tensor | None]]):
-        told = next((one for one in found if one[1] is not None), None)
-        if told is None or told[1] is None or told[2] is None or told[0].each is None:
-            return (), ()
-        made, why, here = told[0], told[1], told[2]
-        assert made.each is not None
-        order = made.each.argsort(descending=True, stable=True)[:CASES]
+    def _by(self, name: str, part: Part, seen: Examined) -> _Told:
+        try:
+            why = seen.explained(name, self.answer)
+        except (MethodError, InputError) as error:
+            return _Told(missing(name, str(error)))
+        share, here = _shares(why, part, seen)
+        if not len(share):
+            return _Told(missing(name, f"No row looked at has {part} and any attribution."))
+        ends = mean_interval(share, together(len(self.methods)), seen.compute.seed)
+        made = dataclasses.replace(
+            line(self.bound, name, float(share.mean()), ends, len(share)),
+            each=share,
+            rows=seen.looked[here],
+            control=float(_even(why, part, seen)[here].mean()),
+            control_name="its share of the input",
+        )
+        order = share.argsort(descending=True, stable=True)[:CASES]
+        return _Told(made, why, here[order], share[order])
+
+    def _shown(self, told: _Told, seen: Examined) -> tuple[list[CheckedRow], list[object]]:
+        """The rows with the largest shares by a method, and a picture of what it says."""
         cases = [
-            seen.case(int(seen.looked[here[i]]), f"{percent(share)} by {made.label}")
-            for i, share in zip(order.tolist(), made.each[order].tolist(), strict=True)
+            seen.case(int(seen.looked[i]), f"{percent(share)} by {told.line.label}")
+            for i, share in zip(told.most.tolist(), told.shares.tolist(), strict=True)
         ]
         spec = seen.subject.spec
+        if told.why is None:
+            return cases, []
         if isinstance(spec, TabularSpec):
-            return cases, [_ranking(why, spec, self.of, seen)]
-        return cases, [why.rows(here[order[:2]])]
+            return cases, [_ranking(told.why, spec, self.of, seen)]
+        return cases, [told.why.rows(told.most[:2])]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """What one method says: its number, its explanation, and the looked rows with the largest shares."""
+
+    line: Line
+    why: Explanation | None = None
+    most: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    shares: Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
 def _shares(why: Explanation, part: Part, seen: Examined) -> tuple[Tensor, Tensor]:

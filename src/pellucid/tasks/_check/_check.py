@@ -60,9 +60,9 @@ def check(
         >>> x = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
         >>> network = torch.nn.Linear(2, 2)
         >>> network.weight.data = torch.tensor([[0.0, 0.0], [9.0, 0.0]])
-        >>> network.bias.data.zero_()
+        >>> _ = network.bias.data.zero_()
         >>> subject = pellucid.open(network, data=(x, (x[:, 0] > 0).long()))
-        >>> found = pellucid.check(subject, [expect.Accuracy(0.9), expect.Swap("column 2", 0.01)])
+        >>> found = pellucid.check(subject, [expect.Accuracy(0.9), expect.Swap("x2", 0.02)])
         >>> [outcome.word for outcome in found.outcomes]
         ['passed', 'passed']
     """

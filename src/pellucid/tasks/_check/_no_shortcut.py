@@ -113,7 +113,8 @@ class NoShortcut(Expectation):
             Line(kind, None, None, None, 0, "not run", "The search tested no such part.") for kind in absent
         ]
         lead = min(worst.values(), key=lambda pair: _rank(pair[0]), default=(None, None))[1]
-        notes = " ".join([f"Looked at: {found.declared}.", *found.notes])
+        copied = [found.copies.note] if found.copies is not None and COPIES in worst else []
+        notes = " ".join([f"Looked at: {found.declared}.", *found.notes, *copied])
         return Measured(lines, _rows(seen, lead), [found], notes)
 
 
@@ -154,7 +155,9 @@ def _line(one: Suspicion) -> Line:
 
 
 def _copied(copies: Copies) -> Line:
+    # rows that repeat because they say little are no copies: their answers agree by chance alone
     n = copies.exact + copies.near
+    n = 0 if copies.word == "no alarm" and n > ONE_IN * copies.held else n
     share = n / copies.held if copies.held else None
     ends = wilson(n, copies.held) if copies.held else (None, None)
     label = "held-out rows that are copies of training rows"

@@ -1,0 +1,60 @@
+"""One case on the command line: what would change it, what holds it, its reasons, its like."""
+
+from __future__ import annotations
+
+import json
+
+
+def test_a_counterfactual_on_a_page(call, run, tmp_path):
+    page = tmp_path / "page.html"
+    code, out, err = call(
+        "counterfactual", run, "--row", "1,2", "--immutable", "age", "--refits", 1, "--out", page
+    )
+    assert code == 0
+    assert "What would make it" in out or "was not reached" in out
+    assert "Page written" in err
+    text = page.read_text()
+    assert "age cannot change" in text
+    assert "Row 2" in text
+    assert "<script" not in text
+
+
+def test_json_holds_the_cases_and_keeps_to_the_constraints(call, run, tmp_path):
+    file = tmp_path / "may.toml"
+    file.write_text('immutable = ["smoker"]\n[column.age]\ndirection = "down"\n[reason]\nage = "Too old"\n')
+    code, out, _ = call("counterfactual", run, "--row", 0, "--constraints", file, "--refits", 0, "--json")
+    assert code == 0
+    found = json.loads(out)["results"]
+    assert found["constraints"] == ["smoker cannot change", "age can only fall"]
+    for way in found["cases"][0]["found"]:
+        assert all(c["column"] != "smoker" for c in way["changes"])
+        assert all(c["after"] < c["before"] for c in way["changes"] if c["column"] == "age")
+
+
+def test_anchor_reasons_and_nearest(call, run):
+    code, out, _ = call("anchor", run, "--row", 1, "--json")
+    assert code == 0
+    assert 0 <= json.loads(out)["results"]["precision_low"] <= 1
+    code, out, _ = call("reasons", run, "--row", "1", "--refits", 1)
+    assert code == 0
+    assert "rows answered" in out
+    code, out, _ = call("nearest", run, "--row", "1", "--k", 2)
+    assert code == 0
+    assert "held-out inputs" in out
+
+
+def test_wrong_uses_end_in_a_sentence(call, run, tmp_path):
+    for asked, words in (
+        (("--immutable", "aeg"), "Did you mean age"),
+        (("--immutable", "age", "--up", "age"), "told to move and to stay"),
+        (("--row", 9999), "Held-out rows are numbered"),
+        (("--row", "three"), "whole numbers"),
+        (("--wanted", "sick"), "No class is called"),
+        (("--immutable", "age,smoker,pressure"), "nothing can be advised"),
+    ):
+        code, _, err = call("counterfactual", run, "--refits", 0, *asked)
+        assert code == 2
+        assert words in err
+    code, _, err = call("counterfactual", run, "--constraints", tmp_path / "no.toml")
+    assert code == 3
+    assert "does not exist" in err

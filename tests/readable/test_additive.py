@@ -1,0 +1,215 @@
+"""The neural additive model: the tables are the model, directions hold, pairs only where they pay."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.utils.estimator_checks import check_estimator
+
+import pellucid
+from pellucid import tasks
+from pellucid.errors import InputError
+from pellucid.networks import build
+from pellucid.networks._pairs import without_main_effects
+from pellucid.readable import AdditiveClassifier, AdditiveRegressor
+
+QUICK = {"epochs": 12, "members": 3, "penalties": (0.03,)}
+
+
+def planted(n=600, seed=0):
+    """Logit = 3·|a| − step of home + 4·(b > 0)(c > 0), centred; d is idle, a is sometimes missing."""
+    chance = np.random.default_rng(seed)
+    frame = pd.DataFrame({name: chance.normal(size=n) for name in "abcd"})
+    frame["home"] = chance.choice(["own", "rent", "free"], size=n)
+    both = (frame.b > 0) & (frame.c > 0)
+    logit = 3 * frame.a.abs() - 2.5 - 2 * (frame.home == "rent") + 4 * both - 1
+    y = chance.random(n) < 1 / (1 + np.exp(-logit))
+    frame.loc[chance.random(n) < 0.1, "a"] = np.nan
+    return frame, np.where(y, "yes", "no")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    frame, y = planted()
+    return AdditiveClassifier(epochs=40, members=4, penalties=(0.03, 0.003)).fit(frame, y)
+
+
+@pytest.mark.parametrize("kind", [AdditiveClassifier, AdditiveRegressor])
+def test_scikit_learn_accepts_it(kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(kind(members=2, penalties=(0.01,), pairs=0), on_fail=None)
+    assert [
+        (r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")
+    ] == []
+
+
+def slow_answer(network, spec, row):
+    """The oracle: constant and table rows looked up one by one, pairs cell by cell."""
+    plan, total, states, start = network.plan, network.constant.item(), [], 0
+    x = spec.encode([row])[0].double()
+    number = flat = 0
+    for column in spec.columns:
+        slots = x[start : start + column.width]
+        start += column.width
+        if column.levels:
+            total += network.flat[flat + int(slots.argmax())].item()
+            states.append(slots.numpy())
+            flat += column.width
+            continue
+        coarse = network.coarse[number].numpy()
+        place, gone = float(slots[0]), bool(slots[1])
+        knots = network.knots[number].numpy()
+        held = knots[np.isfinite(knots)]
+        if gone:
+            total += network.flat[flat].item()
+        else:
+            values = network.shape[number, : len(held), 0].detach().double().numpy()
+            total += float(np.interp(place, held, values))
+        held = coarse[np.isfinite(coarse)]
+        hats = [
+            0.0 if gone else float(np.interp(place, held, np.eye(len(held))[k])) for k in range(len(held))
+        ]
+        hats += [0.0] * (len(coarse) - len(held)) + [float(gone)]
+        states.append(np.array(hats))
+        number, flat = number + 1, flat + 1
+    for q, (a, b) in enumerate(plan.pairs):
+        width = network.cells.states
+        first, second = (np.pad(states[k], (0, width - len(states[k]))) for k in (a, b))
+        if spec.columns[a].levels == ():
+            first = np.concatenate([states[a][:-1], np.zeros(width - len(states[a])), states[a][-1:]])
+        if spec.columns[b].levels == ():
+            second = np.concatenate([states[b][:-1], np.zeros(width - len(states[b])), states[b][-1:]])
+        total += float(first @ network.cells.table[q, :, :, 0].detach().double().numpy() @ second)
+    return total
+
+
+def test_the_tables_are_the_model(fitted):
+    frame, _ = planted(40, seed=1)
+    frame.loc[0, "home"] = "boat"
+    raw = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    wanted = [slow_answer(fitted.network_, fitted.spec_, row) for row in raw]
+    assert np.allclose(fitted.decision_function(frame), wanted, atol=1e-5)
+
+
+def test_contributions_add_up(fitted):
+    subject = fitted.subject(*planted(50, seed=2))
+    network, x = fitted.network_, subject.data.inputs
+    parts = network.contributions(x)
+    assert parts.shape == (50, 5 + len(network.plan.pairs), 1)
+    logits = network(x)
+    assert torch.allclose(parts.sum(1) + network.constant, logits[:, 1:] - logits[:, :1], atol=1e-5)
+
+
+def test_columns_are_centred_and_unseen_states_say_nothing(fitted):
+    frame, y = planted()
+    parts = fitted.network_.contributions(fitted.subject(frame, y).data.inputs)
+    assert parts[:, :5].mean(0).abs().max() < 1e-5
+    unseen = frame.head(1).assign(b=np.nan, home="boat")
+    said = fitted.network_.contributions(fitted.subject(unseen, ["yes"]).data.inputs)[0, :, 0]
+    assert said[1] == 0
+    assert said[4] == 0
+
+
+def test_what_was_planted_is_found(fitted):
+    assert fitted.network_.plan.pairs == ((1, 2),)
+    frame, y = planted(400, seed=3)
+    assert fitted.score(frame, y) > 0.75  # the planted answer itself is drawn
+    grid = pd.DataFrame({"a": [-2.0, 0, 2], "b": 0.0, "c": 0.0, "d": 0.0, "home": "own"})
+    left, middle, right = fitted.decision_function(grid)
+    assert left - middle > 2.5
+    assert right - middle > 2.5
+
+
+def test_no_pair_is_added_where_there_is_none():
+    added = 0
+    for seed in range(4):
+        chance = np.random.default_rng(seed)
+        x = chance.normal(size=(300, 6))
+        y = chance.random(300) < 1 / (1 + np.exp(-x[:, 0] - np.abs(x[:, 1])))
+        added += len(AdditiveClassifier(**QUICK).fit(x, y).network_.plan.pairs)
+    assert added == 0
+
+
+def test_purified_pairs_are_the_same_function():
+    chance = torch.Generator().manual_seed(0)
+    table = torch.randn(5, 4, 2, generator=chance, dtype=torch.double)
+    density = torch.rand(5, 4, generator=chance, dtype=torch.double)
+    density = density / density.sum()
+    pure, first, second = without_main_effects(table, density)
+    assert torch.allclose(pure + first[:, None] + second[None], table)
+    assert (density[..., None] * pure).sum(0).abs().max() < 1e-6
+    assert (density[..., None] * pure).sum(1).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_directions_hold_everywhere(sign):
+    frame, y = planted()
+    fitted = AdditiveClassifier(monotone={"b": sign, "a": -sign}, **QUICK).fit(frame, y)
+    network = fitted.network_
+    # straight between knots and flat beyond them: what holds at the knots holds everywhere
+    for column, direction in ((0, -sign), (1, sign)):
+        count = int(network.knots[column].isfinite().sum())
+        steps = direction * network.shape[column, :count, 0].diff()
+        assert (steps >= 0).all()
+        members = direction * network.member_shape[column, :count].diff(dim=0)
+        assert (members >= 0).all()
+    assert all(0 not in pair and 1 not in pair for pair in network.plan.pairs)
+    grid = frame.head(1).drop(columns="b").merge(pd.DataFrame({"b": np.linspace(-9, 9, 301)}), how="cross")
+    assert (sign * np.diff(fitted.decision_function(grid)) >= -1e-12).all()
+
+
+def test_directions_need_an_order_of_answers():
+    frame, _ = planted(90)
+    with pytest.raises(InputError, match="3 classes without an order"):
+        AdditiveClassifier(monotone={"b": 1}).fit(frame, ["x", "y", "z"] * 30)
+
+
+def test_several_classes_and_numbers():
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(300, 3))
+    y = np.where(x[:, 0] > 0.5, 2, np.where(x[:, 1] > 0, 1, 0))
+    assert AdditiveClassifier(**QUICK).fit(x, y).score(x, y) > 0.8
+    amount = 1000 + 200 * np.sin(2 * x[:, 0]) + 100 * x[:, 1]
+    regressor = AdditiveRegressor(epochs=60, members=3, penalties=(0.001,)).fit(x, amount)
+    assert regressor.score(x, amount) > 0.9
+
+
+def test_a_run_opens_again_to_the_bit(fitted, tmp_path):
+    frame, y = planted()
+    subject = fitted.subject(frame, y)
+    again = pellucid.open_run(pellucid.save_run(subject, tmp_path / "run"))
+    assert torch.equal(again.model(subject.data.inputs), subject.model(subject.data.inputs))
+    assert again.model.plan == fitted.network_.plan
+    assert build(again.model.architecture).plan == again.model.plan
+
+
+def test_the_same_seed_gives_the_same_tables():
+    frame, y = planted(150)
+    a, b, c = (AdditiveClassifier(random_state=s, **QUICK).fit(frame, y) for s in (0, 0, 1))
+    assert torch.equal(a.network_.shape, b.network_.shape)
+    assert not torch.equal(a.network_.shape, c.network_.shape)
+
+
+def test_trained_from_a_name(tmp_path):
+    subject = pellucid.train("breast-cancer", network="additive", epochs=3, out=tmp_path / "run")
+    assert type(pellucid.open(tmp_path / "run").model).__name__ == "Additive"
+    assert len(subject.record.epochs) in (3, 6)
+
+
+def test_wide_tables_get_a_leaner_make():
+    x = np.random.default_rng(0).normal(size=(60, 1500))
+    model = AdditiveClassifier(epochs=2).fit(x, (x[:, 0] > 0).astype(int))
+    plan = model.network_.plan
+    assert (plan.members, plan.penalties, plan.knots) == (4, (0.1,), 8)
+    assert np.isfinite(model.decision_function(x)).all()
+
+
+def test_the_network_of_the_command_line_is_made_for_its_data():
+    cancer = pellucid.data.breast_cancer()
+    network = tasks.network_for(cancer, kind="additive")
+    assert torch.isfinite(network.knots[:, 0]).all()
+    with pytest.raises(InputError, match="no hidden or activation"):
+        tasks.network_for(cancer, kind="additive", hidden=[4])

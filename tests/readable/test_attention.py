@@ -1,0 +1,128 @@
+"""Attention that gates the only path: weight 0 is "not used", and the certificate tells when it leaks."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_breast_cancer
+from sklearn.utils.estimator_checks import check_estimator
+
+import pellucid
+from pellucid import figures
+from pellucid.errors import InputError
+from pellucid.networks import attention
+from pellucid.readable import AttentionClassifier, certify
+
+
+@pytest.fixture(scope="module")
+def halves():
+    x, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    first, second = order[:380], order[380:]
+    return (x.iloc[first], y.iloc[first]), (x.iloc[second], y.iloc[second])
+
+
+@pytest.fixture(scope="module")
+def closed():
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(400, 6))
+    y = (x[:, 0] + np.abs(x[:, 1]) > 0.5).astype(int)
+    return AttentionClassifier(epochs=60).fit(x, y), x, y
+
+
+def test_scikit_learn_accepts_it():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(AttentionClassifier(), on_fail=None)
+    assert [
+        (r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")
+    ] == []
+
+
+def test_weight_zero_is_not_used(closed):
+    model, x, y = closed
+    found = model.certificate(x, y)
+    assert found.unused
+    assert set(found.unused) <= {"x2", "x3", "x4", "x5"}
+    assert found.unused_change == 0
+    other = x.copy()
+    gone = [int(name[1:]) for name in found.unused]
+    other[:, gone] = np.random.default_rng(1).normal(size=(400, len(gone))) * 9
+    assert np.array_equal(model.decision_function(other), model.decision_function(x))
+    assert model.score(x, y) > 0.9
+
+
+def test_weights_and_parts_add_up(closed):
+    model, x, _ = closed
+    weights = model.attention(x)
+    assert np.allclose(weights.sum(1), 1)
+    assert (weights >= 0).all()
+    network, rows = model.network_, model._encoded(x)
+    logits = network(rows)
+    total = network.constant + network.contributions(rows).sum(1)
+    assert torch.allclose(total[:, 0], logits[:, 1] - logits[:, 0], atol=1e-5)
+
+
+def test_weights_are_shares_of_what_columns_add():
+    x = np.random.default_rng(0).normal(size=(500, 2))
+    y = (2 * x[:, 0] + x[:, 1] + np.random.default_rng(1).logistic(size=500) > 0).astype(int)
+    model = AttentionClassifier(epochs=80).fit(x, y)
+    with torch.no_grad():
+        spread = model.network_.contributions(model._encoded(x))[..., 0].std(0)
+    weights = model.attention(x)[0]
+    assert np.allclose(spread / spread.sum(), weights, atol=0.03)
+    assert weights[0] > 1.4 * weights[1]
+
+
+def test_the_global_gate_carries_no_answer(halves):
+    (x, y), (held, right) = halves
+    model = AttentionClassifier().fit(x, y)
+    found = model.certificate(held, right, training=(x, y))
+    assert found.honest
+    assert found.probe_auc == 0.5
+    assert found.auc > 0.98
+    assert found.sum_gap < 1e-4
+    assert found.agreement > 0.5
+    assert "carries no answer" in figures.attention_certificate(found).alt
+    assert [w for _, w in found.weights] == sorted((w for _, w in found.weights), reverse=True)
+
+
+def test_the_swap_loss_keeps_a_row_gate_from_carrying_the_answer(halves):
+    (x, y), (held, right) = halves
+    free = AttentionClassifier(gate="row", swap=0.0).fit(x, y).certificate(held, right)
+    kept = AttentionClassifier(gate="row").fit(x, y).certificate(held, right)
+    assert kept.swap_auc < 0.56
+    assert kept.swap_auc < free.swap_auc + 0.03
+    assert kept.auc > 0.97
+
+
+def test_swap_auc_of_a_gate_that_is_the_answer():
+    """Closed form: two columns that say ±1 for every row, and a gate that picks by the answer."""
+    network = attention([[0], [1]], 2, gate="row")
+    x = torch.tensor([[1.0, 0.0], [-1.0, 0.0]] * 20)
+    y = torch.tensor([1, 0] * 20)
+    network.eval()
+    network.attention = lambda rows: torch.stack([rows[:, 0] > 0, rows[:, 0] <= 0], 1).float()
+    network.values = lambda rows: torch.tensor([1.0, -1.0]).expand(len(rows), 2)[..., None]
+    found = certify(network, x, y, ("a", "b"))
+    assert found.swap_auc == 1
+    assert found.probe_auc == 1
+    assert not found.honest
+
+
+def test_bad_calls(closed):
+    model, x, y = closed
+    with pytest.raises(InputError, match="both must be among the rows"):
+        model.certificate(x[:3], [1, 1, 1])
+    with pytest.raises(InputError, match="Did you mean row"):
+        AttentionClassifier(gate="rows").fit(x, y)
+    with pytest.raises(InputError, match="take AdditiveClassifier"):
+        AttentionClassifier(monotone={0: 1}).fit(x, y)
+
+
+def test_a_run_opens_again(tmp_path):
+    subject = pellucid.train("breast-cancer", network="attention", epochs=3, out=tmp_path / "run")
+    again = pellucid.open(tmp_path / "run")
+    x = subject.data.inputs[:20]
+    assert torch.equal(again.model(x), subject.model(x))

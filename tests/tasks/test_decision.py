@@ -1,0 +1,187 @@
+"""One decision: reasons tied to what was scored, refits that are others, rows found by number or by value."""
+
+from html import escape
+
+import pytest
+import torch
+from torch import nn
+
+import pellucid
+from pellucid import figures
+from pellucid._core import Dataset, Subject, load, predict, save, split
+from pellucid.errors import InputError
+from pellucid.inputs import Column, ImageSpec, TabularSpec
+from pellucid.report import decision_figures, decision_html, decision_page
+from pellucid.tasks import asked_rows, decision, reason_codes, refits
+
+
+def people(n=300):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, 4, generator=generator)
+    x[:, 2:] = nn.functional.one_hot((x[:, 2] > 0).long(), 2).float()
+    spec = TabularSpec(
+        (
+            Column("debt", "k€", mean=10, std=5, low=-10, high=30),
+            Column("income", "k€", mean=40, std=10, low=0, high=80),
+            Column("home", levels=("own", "rent")),
+        )
+    )
+    y = (x[:, 0] - x[:, 1] + x[:, 3] > 0.4).long()
+    return Dataset("people", x, y, spec, ("paid", "failed"), split(y, classes=True))
+
+
+class Terms(nn.Module):
+    """Log-odds of failing: a sum of one term for each column; ``bend`` multiplies two of them."""
+
+    def __init__(self, bend=0.0):
+        super().__init__()
+        self.bend = bend
+
+    def forward(self, x):
+        z = 2 * x[:, 0] - torch.tanh(x[:, 1]) + 0.7 * x[:, 3] - 0.5 + self.bend * x[:, 0] * x[:, 1]
+        return torch.stack((0 * z, z), 1)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return people()
+
+
+def subject_of(model, data):
+    return Subject(model, data, data.spec, data.classes, "people")
+
+
+@pytest.fixture(scope="module")
+def trained(data):
+    return pellucid.train(data, epochs=3, seed=0)
+
+
+def test_an_additive_network_gives_its_own_terms(data):
+    found = reason_codes(subject_of(Terms(), data), [0, 1, 2], adverse="failed", refits=0)
+    approved = data.part("train").inputs
+    approved = approved[predict(Terms(), approved).argmax(1) == 0]
+    mean = approved.mean(0)
+    held = data.part("test").inputs
+    for i, each in enumerate(found):
+        x = held[i]
+        true = {
+            "debt": 2 * (x[0] - mean[0]),
+            "income": -torch.tanh(x[1]) + torch.tanh(mean[1]),
+            "home": 0.7 * (x[3] - mean[3]),
+        }
+        assert each.exact
+        assert abs(each.gap) < 1e-5
+        assert each.n_approved == len(approved)
+        for reason in each.reasons:
+            assert reason.points == pytest.approx(float(true[reason.column]), abs=1e-5)
+        assert [r.points for r in each.reasons] == sorted([r.points for r in each.reasons], reverse=True)
+        assert {r.column for r in each.reasons} == {name for name, value in true.items() if value > 1e-6}
+        assert sum(r.points for r in each.reasons) + each.others + each.gap == pytest.approx(
+            each.score - each.typical_score, abs=1e-6
+        )
+
+
+def test_a_network_with_interactions_says_that_its_points_are_attributed(data):
+    each = reason_codes(subject_of(Terms(1.0), data), 0, adverse="failed", refits=0)[0]
+    assert not each.exact
+    assert "integrated gradients" in each.method
+    assert abs(each.gap) < 0.02
+
+
+def test_stability_is_counted_and_said(data):
+    class Other(nn.Module):
+        def forward(self, x):
+            z = -3 * x[:, 1] - 2
+            return torch.stack((0 * z, z), 1)
+
+    bad = int((data.part("test").inputs[:, 0] > 1).nonzero()[0])
+    each = reason_codes(subject_of(Terms(), data), bad, adverse="failed", refits=[Terms(), Other()])[0]
+    debt = next(r for r in each.reasons if r.column == "debt")
+    assert debt.named == 1
+    assert debt.stable is False
+    assert "not stable: named by 1 of 2" in debt.text
+    assert each.refits == 2
+    assert each.all_same >= 1
+
+
+def test_texts_are_the_users_by_side(data):
+    bad = int((data.part("test").inputs[:, 0] > 1).nonzero()[0])
+    subject = subject_of(Terms(), data)
+    words = {"debt high": "Too much debt", "home": "Housing"}
+    each = reason_codes(subject, bad, adverse="failed", texts=words, refits=0)[0]
+    assert each.reasons[0].text == "Too much debt"
+    with pytest.raises(InputError, match="Did you mean debt"):
+        reason_codes(subject, bad, adverse="failed", texts={"dept": "x"}, refits=0)
+    with pytest.raises(InputError, match="at most 4"):
+        reason_codes(subject, bad, adverse="failed", most=5, refits=0)
+    with pytest.raises(InputError, match="No class is called 'fail'"):
+        reason_codes(subject, bad, adverse="fail", refits=0)
+
+
+def test_refits_are_others_and_leave_the_network_alone(trained):
+    before = [p.clone() for p in trained.model.parameters()]
+    state = torch.random.get_rng_state()
+    first, second = refits(trained, 2, seed=3)
+    again = refits(trained, 1, seed=3)[0]
+    x = trained.data.inputs[:5]
+    assert not torch.equal(predict(first, x), predict(second, x))
+    assert torch.equal(predict(first, x), predict(again, x))
+    assert not torch.equal(predict(first, x), predict(trained.model, x))
+    assert all(torch.equal(a, b) for a, b in zip(before, trained.model.parameters(), strict=True))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert refits(Subject(trained.model, trained.data, trained.spec, trained.classes)) == ()
+
+
+def test_rows_are_asked_by_number_by_value_or_as_they_are(trained):
+    held = trained.data.part("test")
+    assert torch.equal(asked_rows(trained, 2), held.inputs[2:3])
+    raw = held.spec.decode(held.inputs[2:3])[0]
+    assert torch.allclose(asked_rows(trained, raw), held.inputs[2:3])
+    assert torch.equal(asked_rows(trained, held.inputs[:2]), held.inputs[:2])
+    with pytest.raises(InputError, match="numbered 0 to"):
+        asked_rows(trained, 9999)
+    with pytest.raises(InputError, match="gives no 'home'"):
+        asked_rows(trained, {"debt": 1, "income": 2})
+    with pytest.raises(InputError, match="not a known level"):
+        asked_rows(trained, {**raw, "home": "castle"})
+
+
+def test_a_decision_is_told_with_its_pictures_and_tests(trained, tmp_path):
+    found = decision(trained, 1, refits=2)
+    assert found.notes == ()
+    drawn = decision_figures(found)
+    assert all(each.alt and each.table.rows for each in drawn)
+    page = decision_page(found, tmp_path / "decision.html").read_text()
+    for part in ("Why: principal reasons", "What holds it", "What would change it", "What this does not say"):
+        assert part in page
+    assert "<script" not in page
+    for each in drawn:
+        assert escape(each.alt) in page
+        assert escape(each.alt) in decision_html(found)
+    again = load(save(found.recourse, tmp_path / "r.safetensors"))
+    assert again.to_json() == found.recourse.to_json()
+    assert found.recourse[0].refits == 2
+
+
+def test_what_does_not_apply_is_said(tmp_path):
+    x = torch.rand(80, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    y = (x.mean((1, 2, 3)) > 0.5).long()
+    data = Dataset("pictures", x, y, ImageSpec(1, (8, 8)), ("dark", "light"), split(y, classes=True))
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Linear(4, 2))
+    subject = Subject(net, data, data.spec, data.classes, "pictures")
+    found = decision(subject, 0, refits=0)
+    assert found.recourse is None
+    assert found.reasons is None
+    assert len(found.notes) == 2
+    assert figures.nearest(found.near, data).chart is not None
+    assert decision_page(found, tmp_path / "d.html").exists()
+
+
+def test_html_in_names_is_text(tmp_path):
+    data = people()
+    spec = TabularSpec((Column("<script>x</script>", mean=10, std=5), *data.spec.columns[1:]))
+    evil = Dataset("<b>", data.inputs, data.answers, spec, ("<i>", "&"), data.parts)
+    found = decision(subject_of(Terms(), evil), 0, refits=0)
+    page = decision_page(found, tmp_path / "d.html").read_text()
+    assert "<script" not in page
+    assert "<i>" not in page
