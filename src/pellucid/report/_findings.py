@@ -133,7 +133,7 @@ def _simple(dossier: Dossier) -> list[Finding]:
         return []
     from pellucid.report._beside import simple_words
 
-    word, text = simple_words(dossier)
+    word, text = simple_words(dossier.simple)
     return [Finding(word, text, "simple")]
 
 
