@@ -53,11 +53,15 @@ def _apart(found: Challenged, value: float) -> str:
 
 
 def simple_words(found: Challenged) -> tuple[str, str]:
-    """The comparison as a word of evidence for the network, and a sentence."""
-    if not found.table:
-        return "not run", found.sentence
-    best = found.simplest
-    if best is not None:
-        return WORDS[best.standing], found.sentence
-    even = any(each.standing == "not told apart" for each in found.table)
-    return "mixed" if even else "passed", found.sentence
+    """The comparison as a word of evidence for the network, and one short sentence."""
+    best = found.simplest or next((each for each in found.table if each.standing == "not told apart"), None)
+    if not found.table or best is None:
+        return ("passed" if found.table else "not run"), found.sentence
+    said = {
+        "better": "A simple model is better",
+        "as good": "A simple model is as good",
+        "not told apart": "A simple model may be as good",
+    }[best.standing]
+    scores = f"{found.metric} {_score(found, best.score.b)} against {_score(found, found.score)}"
+    text = f"{said}: {best.name}, {best.size:,} {best.counts}, {scores} of the network on {found.n:,} rows."
+    return WORDS[best.standing], text
