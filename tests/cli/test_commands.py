@@ -195,7 +195,7 @@ def test_the_report_prints_the_document_that_its_page_holds(call, run, tmp_path)
     assert json.loads(held) == one_document(out)
     assert "To learn from." in path.read_text()
     assert 'id="reader-auditor" value="auditor" checked' in path.read_text()
-    assert one_document(out)["dossier"]["simple"]["models"]
+    assert one_document(out)["dossier"]["simple"]["table"]
     assert one_document(out)["dossier"]["recourse"]["cases"]
 
 

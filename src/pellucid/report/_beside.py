@@ -3,86 +3,65 @@
 from __future__ import annotations
 
 from pellucid._visible import escaped as escape
-from pellucid.figures import number
+from pellucid.figures import number, percent
 from pellucid.report._dossier import Dossier
-from pellucid.report._findings import score, scores
 from pellucid.report._html import Piece, missing, paragraph, rows, word
-from pellucid.tasks import SimpleModel
+from pellucid.tasks import Challenged, Challenger
 
-SAID = {
-    "passed": "the network is better",
-    "mixed": "no difference is shown",
-    "failed": "the network is worse",
-}
+# what the standing of a simple model says of the network
+WORDS = {"better": "failed", "as good": "mixed", "not told apart": "mixed", "worse": "passed"}
 
 
 def simple(dossier: Dossier) -> Piece:
-    """Linear model, shallow tree and rules on the same rows."""
+    """Linear model, shallow tree and readable networks on the same rows."""
     title, found = "Against a simple model", dossier.simple
     if found is None:
         return Piece("simple", title, missing("A comparison with simple models"))
     body = [
-        ("this network", f"{found.parameters:,} numbers", score(dossier, found.network), "", ""),
-        *(_line(dossier, model) for model in found.models),
+        ("this network", f"{found.parameters:,} weights", _score(found, found.score), "", ""),
+        *(_line(found, each) for each in found.table),
     ]
-    table = rows(
-        ("who answers", "to read", f"{found.metric} [95 %]", "the network's lead [95 %]", ""),
-        body,
-        right=(1,),
-    )
+    head = ("who answers", "to read", found.metric, "less the network [95 %]", "")
+    left = "".join(paragraph(f"Left out: {name}: {why}", css="note") for name, why in found.refused.items())
     note = (
-        f"Learned from {found.learned:,} training rows, scored on the same {found.n:,} held-out rows; they "
-        f"see {found.sees}, with settings nobody chose. The lead is taken row by row. {' '.join(found.notes)}"
+        f"Learned from {found.learned:,} rows and scored on the same {found.n:,} held-out rows; "
+        f"up to {_score(found, found.margin)} less counts as as good. {' '.join(found.notes)}"
     )
-    return Piece("simple", title, paragraph(_told(dossier)) + table + paragraph(note.strip(), css="note"))
+    table = rows(head, body, right=(1,)) + paragraph(note.strip(), css="note") + left
+    plain = "A model that people can read whole needs no explanation. " if found.simplest else ""
+    return Piece("simple", title, paragraph(plain + found.sentence) + table)
 
 
-def _line(dossier: Dossier, model: SimpleModel) -> tuple[str, ...]:
-    said = f'{word(model.word)} <span class="soft">{SAID[model.word]}</span>'
+def _line(found: Challenged, each: Challenger) -> tuple[str, ...]:
+    value, low, high = (_apart(found, end) for end in (each.score.value, each.score.low, each.score.high))
     return (
-        escape(model.name),
-        escape(model.size),
-        scores(dossier, model.value, model.low, model.high),
-        lead(dossier, model),
-        said,
+        escape(each.name),
+        escape(f"{each.size:,} {each.counts}"),
+        _score(found, each.score.b),
+        f"{value} [{low}, {high}]",
+        f'{word(WORDS[each.standing])} <span class="soft">the simple model is {each.standing}</span>',
     )
 
 
-def lead(dossier: Dossier, model: SimpleModel) -> str:
-    """The network's lead in points or R², signed, with its interval."""
-    ends = (model.lead, model.lead_low, model.lead_high)
-    if dossier.task == "regression":
-        value, low, high = (number(end, 2) for end in ends)
-        return f"{value} [{low}, {high}]"
-    value, low, high = (f"{100 * end:+.1f}".replace("-", "−") for end in ends)
-    return f"{value} points [{low}, {high}]"
+def _score(found: Challenged, value: float) -> str:
+    return percent(value) if found.metric == "accuracy" else number(value)
 
 
-def _told(dossier: Dossier) -> str:
-    assert dossier.simple is not None
-    worse = [m.name for m in dossier.simple.models if m.word == "failed"]
-    even = [m.name for m in dossier.simple.models if m.word == "mixed"]
-    if worse:
-        return f"Less does better here: {', '.join(worse)}. Nothing that was measured speaks for the network."
-    if even:
-        return (
-            f"Less does as well here, as far as {dossier.simple.n:,} rows can show: {', '.join(even)}. "
-            "A model that people can read whole needs no explanation."
-        )
-    return "The network answers better than each simple model that was tried, beyond chance."
+def _apart(found: Challenged, value: float) -> str:
+    said = f"{100 * value:+.1f} points" if found.metric == "accuracy" else f"{value:+.3g}"
+    return said.replace("-", "−")
 
 
-def simple_words(dossier: Dossier) -> tuple[str, str]:
-    """The comparison as a word and a sentence; the simple model that comes closest is named."""
-    assert dossier.simple is not None
-    if not dossier.simple.models:
-        return "not run", "No simple model could be learned beside the network."
-    near = min(dossier.simple.models, key=lambda model: model.lead)
-    beside = f"{near.name}, {near.size}: {dossier.simple.metric} {score(dossier, near.value)} against "
-    beside += f"{score(dossier, dossier.simple.network)}; lead of the network {lead(dossier, near)}"
-    begin = {
-        "passed": "No simple model that was tried does as well; nearest",
-        "mixed": "A simple model does as well, as far as these rows show",
-        "failed": "A simple model does better",
-    }[near.word]
-    return near.word, f"{begin}: {beside}."
+def simple_words(found: Challenged) -> tuple[str, str]:
+    """The comparison as a word of evidence for the network, and one short sentence."""
+    best = found.simplest or next((each for each in found.table if each.standing == "not told apart"), None)
+    if not found.table or best is None:
+        return ("passed" if found.table else "not run"), found.sentence
+    said = {
+        "better": "A simple model is better",
+        "as good": "A simple model is as good",
+        "not told apart": "A simple model may be as good",
+    }[best.standing]
+    scores = f"{found.metric} {_score(found, best.score.b)} against {_score(found, found.score)}"
+    text = f"{said}: {best.name}, {best.size:,} {best.counts}, {scores} of the network on {found.n:,} rows."
+    return WORDS[best.standing], text

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pellucid.importance import Importance, PartialDependence
     from pellucid.layers import LayerSummary
     from pellucid.rules import Counterfactuals, ReasonCodes, RuleSet
-    from pellucid.tasks import Certainty, FeaturePage, LayerPage, Performance, SimpleModels
+    from pellucid.tasks import Certainty, Challenged, FeaturePage, LayerPage, Performance
     from pellucid.training import TrainingRecord
 
 
@@ -124,7 +124,7 @@ class Dossier:
     audit: Audit | None = None
     shortcuts: Shortcuts | None = None
     rules: RuleSet | None = None
-    simple: SimpleModels | None = None
+    simple: Challenged | None = None
     recourse: Counterfactuals | None = None
     reasons: tuple[ReasonCodes, ...] = ()
     asked: tuple[int, ...] = ()

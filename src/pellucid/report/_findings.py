@@ -91,16 +91,14 @@ def _certainty(dossier: Dossier) -> list[Finding]:
         return []
     off = given.error
     ends = f"{percent(off.value)} [{percent(off.low)}, {percent(off.high)}], perfect {percent(off.perfect)}"
+    bins = given.bins
+    lean = sum(n * (p - came) for n, p, came in zip(bins.n, bins.said, bins.came, strict=True))
+    side = "high" if lean > 0 else "low"
     if off.low > MUCH_WORSE:
-        return [
-            Finding(
-                "failed",
-                f"Its probabilities are not to be taken at their word: off by {ends}.",
-                "performance",
-            )
-        ]
+        text = f"Its probabilities are not to be taken at their word, they are too {side}: off by {ends}."
+        return [Finding("failed", text, "performance")]
     if off.low > 0:
-        return [Finding("mixed", f"Its probabilities are somewhat off: by {ends}.", "performance")]
+        return [Finding("mixed", f"Its probabilities are somewhat too {side}: by {ends}.", "performance")]
     return [Finding("passed", f"Its probabilities are not shown to be off: {ends}.", "performance")]
 
 
@@ -135,7 +133,7 @@ def _simple(dossier: Dossier) -> list[Finding]:
         return []
     from pellucid.report._beside import simple_words
 
-    word, text = simple_words(dossier)
+    word, text = simple_words(dossier.simple)
     return [Finding(word, text, "simple")]
 
 

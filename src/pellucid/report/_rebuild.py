@@ -49,7 +49,7 @@ def rebuild(dossier: Dossier, names: dict[str, str]) -> Piece:
     """Fingerprints, versions, command, timings."""
     origin = dossier.origin
     command = (
-        f"<pre><code>{escape(origin.command)}</code></pre>"
+        f"<pre tabindex=0><code>{escape(origin.command)}</code></pre>"
         if origin.command
         else paragraph("No command was given.")
     )

@@ -39,6 +39,7 @@ from pellucid.rules import Counterfactuals, ReasonCodes
 from pellucid.training import TrainingRecord
 
 Part = TypeVar("Part")
+QUICK = 15_000  # numbers of a table up to which readable networks are learned within seconds
 ROWS = 512  # of what is told about whole layers
 
 
@@ -203,7 +204,7 @@ def dossier(
         survey=survey,
         audit=_audit(subject, clock, how, make=audit),
         shortcuts=clock.run("shortcuts", lambda: tasks.shortcuts(subject, compute=how)),
-        simple=clock.run("simple models", lambda: tasks.simple_models(subject, compute=how)),
+        simple=clock.run("simple models", lambda: _simple(subject, how)),
         recourse=recourse,
         reasons=reasons,
         asked=asked,
@@ -238,6 +239,14 @@ def _uses(
         lambda: tasks.importance_of(subject, "partial-dependence", columns=columns, compute=how),
     )
     return ranked, curves if isinstance(curves, tuple) else ()
+
+
+def _simple(subject: Subject, how: Compute) -> tasks.Challenged:
+    """Simple models on the same rows; those that take minutes only where the table is small."""
+    data, spec = subject.needs_data("simple models"), subject.spec
+    numeric = sum(not each.levels for each in spec.columns) if isinstance(spec, TabularSpec) else 0
+    quick = len(data) * max(1, numeric) <= QUICK
+    return tasks.challengers(subject, among=None if quick else ["linear", "tree"], compute=how)
 
 
 def _whatif(

@@ -113,7 +113,8 @@ section.part{margin-top:3rem}.stat .big{font-size:1.6rem}.stats{grid-template-co
 html,body{font-size:10.4px}body{line-height:1.4}.page{max-width:none;padding:0}
 nav,.skip,.see,.reader{display:none}.strip{padding:0 0 .5rem}
 h1{font-size:2rem;margin:.7rem 0 .2rem}.lede{font-size:1.15rem;margin-bottom:.5rem;max-width:none}
-.front>h2,.two h2{margin:.8rem 0 .2rem}.stats{margin:.5rem 0;gap:.6rem}.stat{padding:.45rem .8rem}
+.front{font-size:.87em;line-height:1.28}
+.front>h2,.two h2{margin:.5rem 0 .1rem}.stats{margin:.5rem 0;gap:.6rem}.stat{padding:.45rem .8rem}
 .stat .big{font-size:1.4rem}.front p{margin:.25rem 0}
 ul.findings{max-width:none}ul.findings li{padding:.15rem 0}.front{break-after:page}
 .front .cases{grid-template-columns:repeat(3,1fr);gap:.6rem}.front figure.fig{margin:.4rem 0}

@@ -50,7 +50,6 @@ from pellucid.tasks._rules import UnitRules, frontier, own_rules, rules, unit_ru
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
-from pellucid.tasks._simple import SimpleModel, SimpleModels, simple_models
 from pellucid.tasks._slices import Slice, parts_scored
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import TASKS as TRUTH_TASKS
@@ -62,13 +61,10 @@ __all__ = [
     "PANEL",
     "Certainty",
     "Estimate",
-    "SimpleModel",
-    "SimpleModels",
     "Slice",
     "Step",
     "certainty",
     "parts_scored",
-    "simple_models",
     "TOPICS",
     "estimate",
     "estimate_audit",
