@@ -20,6 +20,7 @@ from pellucid.networks._readable import Readable, Recipe
 SMALL = 1e-2  # distance at which two cases count as the same
 CLUSTER, SEPARATION = 0.8, 0.08  # pull to a prototype of the own class, push from those of others
 FAR = 4.0  # standard deviations beyond which a number says no more
+SAME = 1e-4  # squared distance up to which two parts are the same
 CHUNK = 512  # rows at a time where all training rows are looked at
 STEP_COUNT = 800  # of a training at least, however few the rows; half of it for pictures
 
@@ -192,7 +193,9 @@ class PrototypeNetwork(Readable):
         return float(sum(int(each) for each in right) / len(data))
 
     def _project(self, train: Dataset, numbers: Tensor) -> None:
-        """Each prototype to the nearest part of a case of its class; no case twice while there are others."""
+        """Each prototype to the nearest part of a case of its class; no case twice while there are others, and
+        nothing that another prototype already shows."""
+        done = list[int]()
         for k in range(self.outputs):
             mine = (self.classes == k).nonzero().flatten()
             members = (train.answers == k).nonzero().flatten()
@@ -206,18 +209,24 @@ class PrototypeNetwork(Readable):
                     order[taken] = torch.inf
                 best = int(order.argmin())
                 taken.append(best)
-                self._settle(int(mine[p]), train.inputs[members[best]], int(numbers[members[best]]))
+                self._settle(int(mine[p]), train.inputs[members[best]], int(numbers[members[best]]), done)
+                done.append(int(mine[p]))
 
-    def _settle(self, p: int, case: Tensor, row: int) -> None:
+    def _settle(self, p: int, case: Tensor, row: int, done: list[int]) -> None:
         self.cases[p] = case
         self.rows[p] = row
         if self.encoder is None:
             self.prototypes[p] = case.clamp(-FAR, FAR)
             return
-        apart = self.apart(case[None])[0, p]
-        y, x = divmod(int(apart.argmin()), apart.shape[1])
+        found = self.encoder(case[None])[0]
+        parts = found.flatten(1).T
+        away = (parts - self.prototypes[p]).square().sum(1)
+        if done:  # two empty corners are the same part
+            again = (parts[:, None] - self.prototypes[done]).square().sum(2).amin(1) < SAME
+            away = away.masked_fill(again & ~again.all(), torch.inf)
+        y, x = divmod(int(away.argmin()), found.shape[2])
         self.places[p] = torch.tensor([y, x])
-        self.prototypes[p] = self.encoder(case[None])[0, :, y, x]
+        self.prototypes[p] = found[:, y, x]
 
     def start(self, dataset: Dataset) -> None:
         """Prototypes begin at training cases far from each other; for tables in their own columns."""
@@ -231,7 +240,9 @@ class PrototypeNetwork(Readable):
                     continue
                 members = members[torch.randperm(len(members), generator=chance)[:200]]
                 places = (self.classes == k).nonzero().flatten()
-                for p, m in zip(places.tolist(), _spread_out(train.inputs[members], len(places)), strict=True):
+                for p, m in zip(
+                    places.tolist(), _spread_out(train.inputs[members], len(places)), strict=True
+                ):
                     case = train.inputs[members[m]]
                     if self.encoder is None:
                         self.prototypes[p] = case.clamp(-FAR, FAR)
@@ -290,9 +301,7 @@ def _spread_out(rows: Tensor, count: int) -> list[int]:
     return chosen
 
 
-def _encoder(
-    channels: int, widths: Sequence[int], features: int, chance: torch.Generator
-) -> nn.Sequential:
+def _encoder(channels: int, widths: Sequence[int], features: int, chance: torch.Generator) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for k, width in enumerate([*widths[:-1]], start=1):
         layers[f"conv{k}"] = nn.utils.skip_init(nn.Conv2d, channels, width, 3, padding=1)
@@ -352,7 +361,7 @@ def prototypes_for(
         raise InputError(f"{dataset.name}: prototypes are rows of columns or pictures, got shape {shape}.")
     widths = (32, 64) if len(shape) == 3 and min(shape[1:]) < 16 else (32, 64, 128)
     made = prototype_network(
-        shape, dataset.outputs, columns=columns, each=each or (8 if columns else 6), widths=widths,
+        shape, dataset.outputs, columns=columns, each=(8 if columns else 6) if each is None else each, widths=widths,
         features=64, seed=seed,
     )  # fmt: skip
     made.start(dataset)
