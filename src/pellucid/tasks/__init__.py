@@ -4,6 +4,8 @@ from pellucid.tasks._anchor import anchor
 from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
+from pellucid.tasks._certainty import Certainty, certainty
+from pellucid.tasks._challengers import Challenged, Challenger, challengers
 from pellucid.tasks._check import check
 from pellucid.tasks._compare import compare
 from pellucid.tasks._compared import Answers, Comparison, Difference, FollowedRule, Reasons
@@ -44,10 +46,12 @@ from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sente
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import own_rules, rules
+from pellucid.tasks._rules import frontier, own_rules, rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
+from pellucid.tasks._simple import SimpleModel, SimpleModels, simple_models
+from pellucid.tasks._slices import Slice, parts_scored
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import TASKS as TRUTH_TASKS
 from pellucid.tasks._truth import truth
@@ -56,8 +60,15 @@ from pellucid.tasks._unit import UnitPage, unit_of
 __all__ = [
     "TRUTH_TASKS",
     "PANEL",
+    "Certainty",
     "Estimate",
+    "SimpleModel",
+    "SimpleModels",
+    "Slice",
     "Step",
+    "certainty",
+    "parts_scored",
+    "simple_models",
     "TOPICS",
     "estimate",
     "estimate_audit",
@@ -83,6 +94,9 @@ __all__ = [
     "compare",
     "best_method",
     "calibration",
+    "Challenged",
+    "Challenger",
+    "challengers",
     "check",
     "class_objective",
     "anchor",
@@ -120,6 +134,7 @@ __all__ = [
     "own_photographs",
     "own_recordings",
     "own_sentences",
+    "frontier",
     "own_rules",
     "parsed_types",
     "performance",
