@@ -211,6 +211,7 @@ def fit_head(concepts: Tensor, answers: Tensor, outputs: int) -> tuple[Tensor, T
         weight, momentum = new, following
         if done:
             break
+    weight[:, :-1][weight[:, :-1].abs() < 1e-4] = 0  # on their way to 0
     return weight[:, :-1].float(), weight[:, -1].float()
 
 

@@ -29,8 +29,8 @@ class PrototypeNetwork(Readable):
     """``answer = bias + Σ_p weight_p · similarity(x, case_p)``, each case a real training row or a part of a
     real picture.
 
-    ``similarity = log((d² + 1) / (d² + 0.01))``, 4.6 for the case itself, near 0 far away. For tables ``d²`` is
-    the sum over columns of ``weight_j · (difference in standard deviations)²``, with learned weights. For
+    ``similarity = log((d² + 1) / (d² + 0.01))``, 4.6 for the case itself, near 0 far away. For tables ``d²``
+    is the sum over columns of ``weight_j · (difference in standard deviations)²``, with learned weights. For
     pictures it lies between what a small convolutional network makes of a part of the picture and of a
     part of the case, and the most similar part counts.
 
@@ -193,8 +193,8 @@ class PrototypeNetwork(Readable):
         return float(sum(int(each) for each in right) / len(data))
 
     def _project(self, train: Dataset, numbers: Tensor) -> None:
-        """Each prototype to the nearest part of a case of its class; no case twice while there are others, and
-        nothing that another prototype already shows."""
+        """Each prototype to the nearest part of a case of its class; no case twice while there are others,
+        and nothing that another prototype already shows."""
         done = list[int]()
         for k in range(self.outputs):
             mine = (self.classes == k).nonzero().flatten()
@@ -360,8 +360,9 @@ def prototypes_for(
     elif len(shape) != 3:
         raise InputError(f"{dataset.name}: prototypes are rows of columns or pictures, got shape {shape}.")
     widths = (32, 64) if len(shape) == 3 and min(shape[1:]) < 16 else (32, 64, 128)
+    usual = 8 if columns else 6
     made = prototype_network(
-        shape, dataset.outputs, columns=columns, each=(8 if columns else 6) if each is None else each, widths=widths,
+        shape, dataset.outputs, columns=columns, each=usual if each is None else each, widths=widths,
         features=64, seed=seed,
     )  # fmt: skip
     made.start(dataset)

@@ -1,4 +1,4 @@
-"""Evidence for a concept bottleneck: how well concepts are told, what leaks past them, what correcting brings."""
+"""Evidence for a concept bottleneck: how well concepts are told, what leaks, what correcting them brings."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class ConceptEvidence:
         score_true: of the same head on the true concepts.
         ceiling: of a head fitted to the true concepts of the training rows; what the concepts alone can tell.
             ``None`` where no training rows were given.
-        swapped: of the network when what it says of a row's concepts is that of another row with the same true
-            concepts, mean over draws.
+        swapped: of the network when what it says of a row's concepts is that of another row with the same
+            true concepts, mean over draws.
         leak, leak_low, leak_high: ``score − swapped`` with its 95 % bootstrap interval over rows; above 0 the
             concepts carry more of the answer than their names say. 0 for computed concepts.
         swappable: rows that share their true concepts with another row.

@@ -117,7 +117,7 @@ class ConceptClassifier(PicturedClassifier):
                 kept = (X.parts != 2).numpy()
                 self._beside = {name: values[kept] for name, values in self._beside.items()}
         try:
-            return cast("Self", super().fit(X, y))
+            return super().fit(X, y)
         finally:
             del self._beside
 

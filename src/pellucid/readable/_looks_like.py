@@ -85,9 +85,9 @@ class PrototypeEvidence:
 
     Args:
         score: accuracy on these rows.
-        before, after, refitted: accuracy on the training rows right before prototypes became real cases, right
-            after, and with the weights fitted again. A large fall says that the cases are not what the network
-            had learned.
+        before, after, refitted: accuracy on the training rows right before prototypes became real cases,
+            right after, and with the weights fitted again. A large fall says that the cases are not what the
+            network had learned.
         different, total: prototypes that are not the same as another, of all.
         nearest: distance of a prototype to the nearest other of its class, median over prototypes; with one
             per class ``None``.
@@ -168,7 +168,7 @@ def looks_like(
             )  # fmt: skip
             found[i] = (*found[i], pair)
     sure = outputs.softmax(1).amax(1)
-    answers = tuple(classes[k] for k in best.tolist())
+    answers = tuple(str(classes[k]) for k in best.tolist())
     return LooksLike(x, network.cases, tuple(found), answers, tuple(sure.tolist()), len(network.cases), spec)
 
 
@@ -237,7 +237,8 @@ def _hidden(
     apart = network.apart(x)[each, chosen]
     now = alike(network.distances(x)[each, chosen])
     if network.cut is None:
-        return *_hidden_columns(network, x, chosen, apart, chance), [None] * len(x), apart
+        without, beside = _hidden_columns(network, x, chosen, apart, chance)
+        return without, beside, [None] * len(x), apart
     width = apart.shape[2]
     places = apart.flatten(1).argmin(1)
     boxes = [network.cut.box(*divmod(place, width)) for place in places.tolist()]

@@ -13,7 +13,6 @@ from torch import Tensor
 from pellucid._core import Dataset, InputSpec, predict
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
-from pellucid.networks import Readable
 from pellucid.readable._estimator import ReadableClassifier, parted
 from pellucid.readable._rounds import train_readable
 
@@ -50,7 +49,7 @@ class PicturedClassifier(ReadableClassifier):
         if not self._pictures:
             return super()._encoded(X)
         rows = X.inputs if isinstance(X, Dataset) else X
-        shape = cast("Readable", self.network_).architecture.params["shape"]
+        shape = self.network_.architecture.params["shape"]
         if not isinstance(rows, Tensor) or [*rows.shape[1:]] != shape:
             raise InputError(
                 f"{type(self).__name__} was fitted on pictures of shape {shape}: expected a data set or a "

@@ -79,7 +79,7 @@ class PrototypeClassifier(PicturedClassifier):
 
     @property
     def rows_(self) -> list[int]:
-        """Number of the training row that each prototype is (of a data set: among the rows not for testing)."""
+        """Number of the training row that each prototype is (of a data set: among those not for testing)."""
         check_is_fitted(self, "network_")
         return cast("PrototypeNetwork", self.network_).rows.tolist()
 

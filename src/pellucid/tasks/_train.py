@@ -205,6 +205,7 @@ def network_for(
     kind: str | None = None,
     hidden: Sequence[int] | None = None,
     activation: str | None = None,
+    concepts: Sequence[str] = (),
     seed: int = 0,
 ) -> nn.Module:
     """A plain network that suits the data, with other widths or another activation where they are given."""
