@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pellucid.readable import LooksLike, Pair, PrototypeEvidence
 
 TILE, BETWEEN, HIGH, COLUMNS = 96, 200, 150, 5
-WIDTH = 2 * TILE + BETWEEN + 150
+WIDTH = 2 * TILE + BETWEEN + 40
 
 
 def this_looks_like_that(found: LooksLike, *, row: int = 0) -> Figure:
@@ -125,7 +125,7 @@ def _alike(found: LooksLike, row: int, pair: Pair) -> str:
 
 def _drawn(found: LooksLike, row: int, pair: Pair, top: float) -> list[Spec]:
     right = TILE + BETWEEN
-    cost = "✓ holds" if pair.holds else "○ does not hold"
+    cost = "the test holds" if pair.holds else "the test does not hold"
     words = (
         f"similarity {number(pair.similarity, 2)}",
         f"adds {signed(pair.adds)}",
