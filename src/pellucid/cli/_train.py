@@ -15,11 +15,12 @@ from pellucid.cli._watch import watching
 
 if TYPE_CHECKING:
     from pellucid._core import Dataset, Subject
+    from pellucid.figures import Figure
 
 
 NETWORKS = (
     "For texts: text-cnn, transformer or gru; for pictures: vit. "
-    "Readable by design: additive, attention, rules."
+    "Readable by design: additive, attention, rules, concepts, prototypes."
 )
 
 
@@ -59,6 +60,14 @@ def train(
         float | None, typer.Option(help="Step size; left out, one that suits the optimizer.")
     ] = None,
     optimizer: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
+    concept: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For network concepts, once each: 'dti > .43', 'name: age < 30 and home == own', a column "
+            "of labels, or for pictures 'name: class, class'.",
+            metavar="TEXT",
+        ),
+    ] = None,
     hidden: Annotated[
         str | None, typer.Option(help="Widths of the hidden dense layers, such as 64,64.", metavar="LIST")
     ] = None,
@@ -99,7 +108,7 @@ def train(
     A run that was killed resumes where it stopped when the same command is given again.
     """
     from pellucid import tasks
-    from pellucid.networks import RuleNetwork
+    from pellucid.networks import ConceptBottleneck, PrototypeNetwork, RuleNetwork
 
     began = time.perf_counter()
     heard = tasks.Heard(pattern, held_out, None if front is None else front.value, rate, seconds)
@@ -114,7 +123,9 @@ def train(
     if not as_json:
         _describe(dataset)
     widths = numbers(hidden, "--hidden")
-    net = tasks.network_for(dataset, kind=network, hidden=widths, activation=activation, seed=seed)
+    net = tasks.network_for(
+        dataset, kind=network, hidden=widths, activation=activation, concepts=concept or (), seed=seed
+    )
     with watching(quiet=as_json) as watch:
         subject = tasks.train(
             dataset,
@@ -132,15 +143,34 @@ def train(
         results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
         if isinstance(subject.model, RuleNetwork):
             results["rules"] = tasks.own_rules(subject)
+        if isinstance(subject.model, ConceptBottleneck):
+            results["concepts"] = tasks.own_concepts(subject)
+        if isinstance(subject.model, PrototypeNetwork):
+            results["prototypes"], _ = tasks.own_prototypes(subject)
         document(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )
         return
     if isinstance(subject.model, RuleNetwork):
         narrate(tasks.own_rules(subject).to_text())
+    for figure in _of_itself(subject):
+        narrate(f"{figure.title}: {figure.alt}\n{figure.table.text()}\n")
     narrate(str(score))
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
     result(str(out))
+
+
+def _of_itself(subject: Subject) -> list[Figure]:
+    """What a network of concepts or prototypes says of itself."""
+    from pellucid import figures, tasks
+    from pellucid.networks import ConceptBottleneck, PrototypeNetwork
+
+    if isinstance(subject.model, ConceptBottleneck):
+        return figures.bottleneck(tasks.own_concepts(subject))
+    if isinstance(subject.model, PrototypeNetwork):
+        found, pairs = tasks.own_prototypes(subject)
+        return [figures.prototype_test(found), figures.this_looks_like_that(pairs)]
+    return []
 
 
 def _told(subject: Subject) -> object:

@@ -5,6 +5,7 @@ from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
+from pellucid.figures._bottleneck import bottleneck
 from pellucid.figures._calibration import calibration
 from pellucid.figures._check import (
     check_figures,
@@ -33,6 +34,7 @@ from pellucid.figures._layer_gain import layer_gain
 from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_facts, layer_strip
+from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._nearest import nearest
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
@@ -75,6 +77,7 @@ __all__ = [
     "attribution_patches",
     "audit",
     "bars",
+    "bottleneck",
     "calibration",
     "cards_html",
     "check_figures",
@@ -131,6 +134,7 @@ __all__ = [
     "rule_text",
     "rule_frontier",
     "rules_table",
+    "prototype_test",
     "saliency",
     "save_all",
     "signed",
@@ -141,6 +145,7 @@ __all__ = [
     "sound",
     "space_map",
     "text",
+    "this_looks_like_that",
     "tokens",
     "traced",
     "training_curves",

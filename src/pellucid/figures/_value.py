@@ -13,6 +13,7 @@ from pellucid.figures._atlas import activation_atlas
 from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
+from pellucid.figures._bottleneck import bottleneck
 from pellucid.figures._calibration import calibration
 from pellucid.figures._check import check_figures, check_run, reliability
 from pellucid.figures._compare import comparison
@@ -31,6 +32,7 @@ from pellucid.figures._influence import influence
 from pellucid.figures._layer_gain import layer_gain
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_strip
+from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import alike, captions, failed, targets, verdict
@@ -250,6 +252,11 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "RuleSet": lambda rules: [rules_table(rules)],
         "Frontier": lambda found: [rule_frontier(found)],
         "WeightedRules": lambda rules: [weighted_rules(rules)],
+        "ConceptEvidence": bottleneck,
+        "PrototypeEvidence": lambda found: [prototype_test(found)],
+        "LooksLike": lambda found: [
+            this_looks_like_that(found, row=row) for row in range(min(ROWS, len(found)))
+        ],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],
     }

@@ -43,6 +43,7 @@ class ConceptBottleneck(Readable):
             read from a row.
         learned: for each concept 1 where the encoder tells it, 0 where it is computed.
         members: for each concept the classes that have it; empty where it is not known by class.
+        seen: for tables the slots that the encoder reads: those of no column of labels.
         training: ``"sequential"`` or ``"joint"``.
         hard: whether the head sees 0 and 1, or shares in between.
         weight: of the concepts in joint training.
@@ -65,6 +66,7 @@ class ConceptBottleneck(Readable):
         tests: Sequence[Sequence[Sequence[object]]],
         learned: Sequence[int],
         members: Sequence[Sequence[int]],
+        seen: Sequence[int] | None = None,
         training: Training = "sequential",
         hard: bool = True,
         weight: float = 3.0,
@@ -81,6 +83,7 @@ class ConceptBottleneck(Readable):
             "tests": [[[*test] for test in each] for each in tests],  # pyright: ignore[reportAssignmentType]
             "learned": [int(each) for each in learned],
             "members": [[*each] for each in members],
+            "seen": None if seen is None else [*seen],
             "training": training,
             "hard": hard,
             "weight": weight,
@@ -97,8 +100,7 @@ class ConceptBottleneck(Readable):
         self._rows: Tensor | None = None
         self._said: Tensor | None = None
         self.register_buffer("is_learned", torch.tensor([bool(each) for each in learned]), persistent=False)
-        labels = {test[0] for each, own in zip(self.tests, learned, strict=True) if own for test in each}
-        self.seen = [slot for slot in range(shape[0]) if slot not in labels] if len(shape) == 1 else None
+        self.seen = None if seen is None else [int(slot) for slot in seen]
         count = sum(bool(each) for each in learned)
         self.encoder = _encoder(shape, self.seen, count, hidden, seed) if count else None
         self.head = nn.Linear(len(concepts), outputs)
@@ -146,7 +148,7 @@ class ConceptBottleneck(Readable):
         elsewhere."""
         columns: list[Tensor] = []
         for k, (tests, classes) in enumerate(zip(self.tests, self.members, strict=True)):
-            if taught is not None and not tests:
+            if taught is not None and not tests and not classes:
                 columns.append(taught[:, k].to(x))
             elif tests:
                 columns.append(holds(tests, x))
@@ -209,6 +211,7 @@ def fit_head(concepts: Tensor, answers: Tensor, outputs: int) -> tuple[Tensor, T
         weight, momentum = new, following
         if done:
             break
+    weight[:, :-1][weight[:, :-1].abs() < 1e-4] = 0  # on their way to 0
     return weight[:, :-1].float(), weight[:, -1].float()
 
 
@@ -220,6 +223,7 @@ def concept_bottleneck(
     tests: Sequence[Sequence[Sequence[object]]],
     learned: Sequence[int],
     members: Sequence[Sequence[int]],
+    seen: Sequence[int] | None = None,
     training: Training = "sequential",
     hard: bool = True,
     weight: float = 3.0,
@@ -236,7 +240,8 @@ def concept_bottleneck(
         [[1.0], [0.0]]
     """
     return ConceptBottleneck(
-        shape, outputs, concepts=concepts, tests=tests, learned=learned, members=members, training=training,
+        shape, outputs, concepts=concepts, tests=tests, learned=learned, members=members, seen=seen,
+        training=training,
         hard=hard, weight=weight, hidden=hidden, seed=seed,
     )  # fmt: skip
 
@@ -280,6 +285,7 @@ def concepts_for(
         tests=[each.tests for each in found],
         learned=[each.learned for each in found],
         members=[each.classes for each in found],
+        seen=_seen(found, dataset.spec) if isinstance(dataset.spec, TabularSpec) else None,
         training=training,
         hard=hard,
         weight=weight,
@@ -302,6 +308,12 @@ def _read(concepts: Sequence[Concept] | Said | None, dataset: Dataset) -> list[C
         if read:
             return read
     return read_concepts(cast("Said", concepts), dataset)
+
+
+def _seen(found: Sequence[Concept], spec: TabularSpec) -> list[int]:
+    owner = spec.column_of_slot
+    labels = {owner[test[0]] for each in found if each.learned for test in each.tests}
+    return [slot for slot, k in enumerate(owner) if k not in labels]
 
 
 def _encoder(

@@ -65,10 +65,7 @@ def read_concepts(said: Sequence[str] | Mapping[str, str], dataset: Dataset) -> 
     Raises:
         InputError: if a column, level or class is not there, a number is none, or a name comes twice.
     """
-    if isinstance(said, Mapping):
-        pairs = list(said.items())
-    else:
-        pairs = [_named(text) for text in said]
+    pairs = list(said.items()) if isinstance(said, Mapping) else [_named(text) for text in said]
     read = _of_table if isinstance(dataset.spec, TabularSpec) else _of_classes
     found = [concept for name, text in pairs for concept in read(name, text, dataset)]
     names = [concept.name for concept in found]

@@ -20,6 +20,7 @@ from pellucid.networks._readable import Readable, Recipe
 SMALL = 1e-2  # distance at which two cases count as the same
 CLUSTER, SEPARATION = 0.8, 0.08  # pull to a prototype of the own class, push from those of others
 FAR = 4.0  # standard deviations beyond which a number says no more
+SAME = 1e-4  # squared distance up to which two parts are the same
 CHUNK = 512  # rows at a time where all training rows are looked at
 STEP_COUNT = 800  # of a training at least, however few the rows; half of it for pictures
 
@@ -28,8 +29,8 @@ class PrototypeNetwork(Readable):
     """``answer = bias + Σ_p weight_p · similarity(x, case_p)``, each case a real training row or a part of a
     real picture.
 
-    ``similarity = log((d² + 1) / (d² + 0.01))``, 4.6 for the case itself, near 0 far away. For tables ``d²`` is
-    the sum over columns of ``weight_j · (difference in standard deviations)²``, with learned weights. For
+    ``similarity = log((d² + 1) / (d² + 0.01))``, 4.6 for the case itself, near 0 far away. For tables ``d²``
+    is the sum over columns of ``weight_j · (difference in standard deviations)²``, with learned weights. For
     pictures it lies between what a small convolutional network makes of a part of the picture and of a
     part of the case, and the most similar part counts.
 
@@ -192,7 +193,9 @@ class PrototypeNetwork(Readable):
         return float(sum(int(each) for each in right) / len(data))
 
     def _project(self, train: Dataset, numbers: Tensor) -> None:
-        """Each prototype to the nearest part of a case of its class; no case twice while there are others."""
+        """Each prototype to the nearest part of a case of its class; no case twice while there are others,
+        and nothing that another prototype already shows."""
+        done = list[int]()
         for k in range(self.outputs):
             mine = (self.classes == k).nonzero().flatten()
             members = (train.answers == k).nonzero().flatten()
@@ -206,18 +209,24 @@ class PrototypeNetwork(Readable):
                     order[taken] = torch.inf
                 best = int(order.argmin())
                 taken.append(best)
-                self._settle(int(mine[p]), train.inputs[members[best]], int(numbers[members[best]]))
+                self._settle(int(mine[p]), train.inputs[members[best]], int(numbers[members[best]]), done)
+                done.append(int(mine[p]))
 
-    def _settle(self, p: int, case: Tensor, row: int) -> None:
+    def _settle(self, p: int, case: Tensor, row: int, done: list[int]) -> None:
         self.cases[p] = case
         self.rows[p] = row
         if self.encoder is None:
             self.prototypes[p] = case.clamp(-FAR, FAR)
             return
-        apart = self.apart(case[None])[0, p]
-        y, x = divmod(int(apart.argmin()), apart.shape[1])
+        found = self.encoder(case[None])[0]
+        parts = found.flatten(1).T
+        away = (parts - self.prototypes[p]).square().sum(1)
+        if done:  # two empty corners are the same part
+            again = (parts[:, None] - self.prototypes[done]).square().sum(2).amin(1) < SAME
+            away = away.masked_fill(again & ~again.all(), torch.inf)
+        y, x = divmod(int(away.argmin()), found.shape[2])
         self.places[p] = torch.tensor([y, x])
-        self.prototypes[p] = self.encoder(case[None])[0, :, y, x]
+        self.prototypes[p] = found[:, y, x]
 
     def start(self, dataset: Dataset) -> None:
         """Prototypes begin at training cases far from each other; for tables in their own columns."""
@@ -351,8 +360,9 @@ def prototypes_for(
     elif len(shape) != 3:
         raise InputError(f"{dataset.name}: prototypes are rows of columns or pictures, got shape {shape}.")
     widths = (32, 64) if len(shape) == 3 and min(shape[1:]) < 16 else (32, 64, 128)
+    usual = 8 if columns else 6
     made = prototype_network(
-        shape, dataset.outputs, columns=columns, each=each or (8 if columns else 6), widths=widths,
+        shape, dataset.outputs, columns=columns, each=usual if each is None else each, widths=widths,
         features=64, seed=seed,
     )  # fmt: skip
     made.start(dataset)

@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor
 
-from pellucid._core import Dataset, Subject, predict, split
+from pellucid._core import Dataset, InputSpec, Subject, predict, split
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.networks import Readable, Recipe
@@ -133,7 +133,7 @@ class ReadableEstimator(BaseEstimator):
             )
         seed = 0 if self.random_state is None else int(self.random_state)
         spec = fit_spec(rows, said)
-        data = _parted(encode(rows, spec), answers, spec, labels, parts, self.validation, seed)
+        data = parted(encode(rows, spec), answers, spec, labels, parts, self.validation, seed)
         network = self._make(data, seed)
         self.record_ = train_readable(
             network, data, recipe=self._recipe(network), seed=seed, instruments=False
@@ -305,10 +305,10 @@ def _numeric(X: object) -> bool:
     return kind is None or kind in "fiubc"
 
 
-def _parted(
+def parted(
     inputs: Tensor,
     answers: Tensor,
-    spec: TabularSpec,
+    spec: InputSpec,
     labels: tuple[str, ...],
     parts: Tensor | None,
     share: float,
@@ -322,7 +322,7 @@ def _parted(
         if not bool((parts == 1).any()):
             parts = None
     if parts is None or not bool((parts == 1).any()):
-        inputs, answers = inputs.repeat(2, 1), answers.repeat(2)
+        inputs, answers = torch.cat([inputs, inputs]), answers.repeat(2)
         parts = torch.zeros(len(inputs), dtype=torch.int8)
         parts[len(inputs) // 2 :] = 1
     return Dataset("rows", inputs, answers, spec, labels, parts)

@@ -41,6 +41,7 @@ from pellucid.tasks._nearest import nearest
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
+from pellucid.tasks._own_readable import own_concepts, own_prototypes
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._reason_codes import reason_codes
@@ -131,6 +132,8 @@ __all__ = [
     "own_recordings",
     "own_sentences",
     "frontier",
+    "own_concepts",
+    "own_prototypes",
     "own_rules",
     "parsed_types",
     "performance",

@@ -14,7 +14,7 @@ from pellucid import training
 from pellucid._core import Dataset, Subject
 from pellucid.data import Kind, by_name, from_path, sounds, table
 from pellucid.errors import InputError, near_misses
-from pellucid.networks import Architecture, Readable, build, default_network
+from pellucid.networks import Architecture, Readable, build, concepts_for, default_network
 from pellucid.tasks._runs import save_run
 
 EPOCHS, BATCH = 20, 64
@@ -205,9 +205,14 @@ def network_for(
     kind: str | None = None,
     hidden: Sequence[int] | None = None,
     activation: str | None = None,
+    concepts: Sequence[str] = (),
     seed: int = 0,
 ) -> nn.Module:
     """A plain network that suits the data, with other widths or another activation where they are given."""
+    if concepts:
+        if kind != "concepts":
+            raise InputError("Concepts are for network 'concepts' only; leave them away, or ask for it.")
+        return concepts_for(dataset, seed=seed, concepts=concepts)
     usual = default_network(dataset, kind=kind, seed=seed)
     if isinstance(usual, Readable):  # made for this data: built anew it would know nothing of them
         if hidden is not None or activation is not None:
