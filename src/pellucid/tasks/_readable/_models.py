@@ -15,7 +15,7 @@ from pellucid.tasks._readable._sets import Table
 
 Rows = NDArray[np.int64]
 INNER = 3  # folds inside the training rows, in which a setting is chosen by its log loss
-GRIDS: Mapping[str, Mapping[str, Sequence[Json]]] = {
+GRIDS: Mapping[str, Mapping[str, Sequence[float | tuple[int, ...]]]] = {
     "logistic": {"C": (0.01, 0.1, 1.0, 10.0)},
     "tree": {"max_leaf_nodes": (4, 8, 16)},
     "mlp": {"alpha": (1e-4, 1e-1), "hidden_layer_sizes": ((64, 32), (16,))},
@@ -43,7 +43,7 @@ def missing(name: str) -> str:
     return ""
 
 
-def _chosen(kind: str, model: Any, table: Table, train: Rows, seed: int, quick: bool) -> Any:  # noqa: ANN401
+def _chosen(kind: str, model: Any, table: Table, train: Rows, seed: int, quick: bool) -> Any:
     """Fitted on the training rows with the setting of its grid that is best in folds of these rows."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -75,31 +75,31 @@ def _peer(kind: str, made: Callable[[int], Any], size: Callable[[Any], tuple[int
     return fit
 
 
-def _logistic(seed: int) -> Any:  # noqa: ANN401
+def _logistic(seed: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=3000, random_state=seed)
 
 
-def _tree(seed: int) -> Any:  # noqa: ANN401
+def _tree(seed: int) -> Any:
     from sklearn.tree import DecisionTreeClassifier
 
     return DecisionTreeClassifier(max_leaf_nodes=8, random_state=seed)
 
 
-def _mlp(seed: int) -> Any:  # noqa: ANN401
+def _mlp(seed: int) -> Any:
     from sklearn.neural_network import MLPClassifier
 
     return MLPClassifier((64, 32), early_stopping=True, max_iter=200, random_state=seed)
 
 
-def _boosting(seed: int) -> Any:  # noqa: ANN401
+def _boosting(seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(random_state=seed)
 
 
-def _leaves(model: Any) -> tuple[int, str]:  # noqa: ANN401
+def _leaves(model: Any) -> tuple[int, str]:
     trees = [tree for stage in model._predictors for tree in stage]
     return sum(int(tree.get_n_leaf_nodes()) for tree in trees), "leaves"
 

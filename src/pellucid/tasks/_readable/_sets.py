@@ -70,7 +70,7 @@ def read(name: str, folder: Path | None) -> Table:
                     target)  # fmt: skip
 
 
-def table_of(name: str, columns: dict[str, list[Cell]] | Any, target: str) -> Table:  # noqa: ANN401
+def table_of(name: str, columns: dict[str, list[Cell]] | Any, target: str) -> Table:
     """Columns of cells as a table; one called ``split`` is no measurement."""
     if target not in columns:
         raise InputError(f"{name}: there is no column {target!r}.")
