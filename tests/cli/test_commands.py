@@ -1,6 +1,7 @@
 """Each command, as a user runs it: what comes out, in words and as one JSON document."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -180,6 +181,32 @@ def test_report(call, run, tmp_path):
     assert out.strip() == str(tmp_path / "page.html")
     assert "<script src" not in page
     assert "https://" not in page.split("</style>")[0]
+
+
+def test_the_report_prints_the_document_that_its_page_holds(call, run, tmp_path):
+    card = tmp_path / "card.toml"
+    code, out, _ = call("report", "--card-template")
+    assert code == 0
+    card.write_text(out.replace('purpose = ""', 'purpose = "To learn from."'))
+    path = tmp_path / "page.html"
+    code, out, err = call("report", run, "--out", path, "--card", card, "--reader", "auditor", "--json")
+    assert code == 0, err
+    held = re.search(r'id="pellucid-dossier">(.*?)</script>', path.read_text(), re.DOTALL).group(1)
+    assert json.loads(held) == one_document(out)
+    assert "To learn from." in path.read_text()
+    assert 'id="reader-auditor" value="auditor" checked' in path.read_text()
+    assert one_document(out)["dossier"]["simple"]["models"]
+    assert one_document(out)["dossier"]["recourse"]["cases"]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [(["--reader", "auditr"], "auditor"), (["--card", "none.toml"], "card"), (["--max-mb", "0"], "max_mb")],
+)
+def test_a_report_refuses_before_the_work(call, run, tmp_path, option, said):
+    code, _, err = call("report", run, "--out", tmp_path / "page.html", *option)
+    assert (code, said in err) == (2, True)
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_a_users_own_network(call, patients, tmp_path, monkeypatch):

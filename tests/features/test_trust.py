@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -14,8 +15,9 @@ from pellucid.features import activation_maximization
 from pellucid.features._nearness import Nearness
 from pellucid.features._objectives import Logit, Unit
 from pellucid.features._paths import before, paths
+from pellucid.features._shifts import over_shifts
 from pellucid.features._transfer import transfer
-from pellucid.features._two_choice import Pairs, likeness
+from pellucid.features._two_choice import Pairs
 from pellucid.networks import cnn
 
 HOW = Compute(7)
@@ -32,7 +34,7 @@ def near(sample: Tensor) -> Nearness:
 def test_two_choices_against_all_pairs() -> None:
     sample, values = noise(60, 5), noise(2, 60, seed=1).double()
     shown = noise(2, 3, 5, seed=2)
-    pairs, alike = Pairs.of(values, 4), likeness(shown, near(sample))
+    pairs, alike = Pairs.of(values, 4), near(sample).likeness(shown)
     mean = sample.mean(0)
     for unit in range(2):
         ranked = values[unit].argsort(descending=True)
@@ -58,17 +60,67 @@ def test_the_direction_itself_tells_everything_and_one_across_it_nothing() -> No
     sample = noise(400, 6)
     direction = noise(6, seed=3)
     pairs = Pairs.of((sample @ direction)[None].double(), 8)
-    right = pairs.told(likeness(direction[None, None], near(sample)))
+    right = pairs.told(near(sample).likeness(direction[None, None]))
     assert right > 0.95
     low, high = pairs.intervals(right)
     assert low > 0.5
     assert high == pytest.approx(1, abs=0.05)
     across = noise(6, seed=4)
     across = across - (across @ direction) / direction.square().sum() * direction
-    nothing = pairs.told(likeness(across[None, None], near(sample)))
+    nothing = pairs.told(near(sample).likeness(across[None, None]))
     assert nothing == pytest.approx(0.5, abs=0.2)
     opposite = 2 * sample.mean(0) - across
-    assert pairs.told(likeness(opposite[None, None], near(sample))) == pytest.approx(float(1 - nothing))
+    assert pairs.told(near(sample).likeness(opposite[None, None])) == pytest.approx(float(1 - nothing))
+
+
+def slow_shift(a: Tensor, b: Tensor) -> float:
+    """Largest product of ``[C, T]`` with another over shifts up to half of T, by a loop."""
+    length = a.shape[1]
+    found = []
+    for shift in range(-(length // 2), length // 2 + 1):
+        ends = range(max(0, -shift), min(length, length - shift))
+        found.append(sum(float(a[:, t] @ b[:, t + shift]) for t in ends))
+    return max(found)
+
+
+@pytest.mark.parametrize("length", [1, 8, 9])
+def test_signals_are_compared_at_the_best_shift(length: int) -> None:
+    a, b = noise(3, 2, length), noise(4, 2, length, seed=1)
+    fast = over_shifts(a.flatten(1), b.flatten(1), (2, length))
+    slow = torch.tensor([[slow_shift(p, q) for q in b] for p in a])
+    assert torch.allclose(fast, slow, atol=1e-5)
+
+
+def test_the_same_wave_elsewhere_is_the_same_signal_and_another_is_not() -> None:
+    at = torch.arange(96) / 96
+    sample = torch.stack([torch.sin(2 * torch.pi * (12 * at + p)) for p in torch.rand(300)])[:, None]
+    sample = torch.cat([sample, sample.roll(1, 0).cumsum(2)])
+    bump = torch.exp(-((at - 0.3) ** 2) / 0.002) * torch.sin(2 * torch.pi * 12 * at)
+    moved, other = bump.roll(30), torch.exp(-((at - 0.3) ** 2) / 0.002) * torch.sin(2 * torch.pi * 30 * at)
+    signals = replace(near(sample), mean=torch.zeros(96))
+    rows = replace(signals, signal=None)
+    pair = torch.stack([bump, moved])[None, :, None]
+    assert signals.agreement(pair) > 0.98
+    assert rows.agreement(pair) < 0.1
+    assert signals.agreement(torch.stack([bump, other])[None, :, None]) < 0.4
+    origins = torch.zeros(1, 1, 96)
+    assert torch.allclose(signals.agreement(pair, origins), rows.agreement(pair, origins))
+
+
+def test_signals_tell_where_shifted_ones_excite_a_unit() -> None:
+    wave = torch.zeros(1, 200, 64)
+    at = noise(200, seed=5).argsort() % 40
+    shape = torch.hann_window(16) * torch.sin(torch.arange(16))
+    sample = 0.1 * noise(200, 1, 64)
+    for row in range(0, 200, 2):
+        sample[row, 0, at[row] : at[row] + 16] += shape
+    values = (torch.arange(200) % 2 == 0).double()[None] + 0.01 * noise(1, 200).double()
+    shown = wave[:, :1, None].clone()
+    shown[0, 0, 0, 20:36] = shape
+    pairs, found = Pairs.of(values, 8), near(sample)
+    assert found.signal == (1, 64)
+    assert pairs.told(found.likeness(shown)) > 0.95
+    assert pairs.told(replace(found, signal=None).likeness(shown)) < 0.8
 
 
 def test_paths_against_all_pairs() -> None:
@@ -160,6 +212,24 @@ def test_unbounded_pictures_leave_the_way_of_real_inputs(digits: tuple[nn.Module
     first = {kind: path[:, 0].nanmedian() for kind, path in kinds.items()}
     assert first["covariance"] > 0.8
     assert first["free"] < first["covariance"] - 0.2
+
+
+def test_signals_of_a_trained_network_are_better_than_untrained_ones() -> None:
+    chance = torch.Generator().manual_seed(0)
+    tones = torch.randint(0, 2, (400,), generator=chance)
+    angle = (0.1 + 0.12 * tones)[:, None] * torch.arange(64) + torch.rand(400, 1, generator=chance)
+    x = ((2 * torch.pi * angle).sin() + noise(400, 64))[:, None]
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv1d(1, 8, 9), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 2))
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-2)
+    for _ in range(120):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), tones).backward()
+        optimizer.step()
+    found = activation_maximization(net, ".", data=x, steps=64)
+    assert (found.agreement > found.untrained_agreement).all()
+    assert (found.trust.told_low > 0.5).all()
+    assert "supported" in found.words
 
 
 def test_without_a_second_network_nothing_is_said_of_it(cancer: tuple[nn.Module, Tensor]) -> None:

@@ -1,9 +1,12 @@
 """The page as people open it: no network, no JavaScript, wide and narrow, light and dark, on paper."""
 
 import dataclasses
+import importlib.util
 import io
+import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +106,45 @@ def test_everything_unfolds_on_paper(browser, address):
     page = opened(browser, address)
     page.emulate_media(media="print")
     assert page.locator("#cases .card .number").first.is_visible()
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The code of axe-core: where PELLUCID_AXE says, else as a package brings it."""
+    package = importlib.util.find_spec("axe_playwright_python")
+    named = os.environ.get("PELLUCID_AXE")
+    if named is None and package is None:
+        pytest.skip(
+            "axe-core is not installed: pip install axe-playwright-python, or name it in PELLUCID_AXE"
+        )
+    path = Path(named) if named else Path(package.submodule_search_locations[0]) / "axe.min.js"
+    return path.read_text()
+
+
+@pytest.mark.parametrize("name", ["digits", "table"])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_nothing(browser, address, axe, name, width, scheme):
+    size = {"width": width, "height": 900}
+    context = browser.new_context(viewport=size, color_scheme=scheme, offline=True)
+    page = context.new_page()
+    page.goto(address.replace("digits", name))
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
+    context.close()
+
+
+@pytest.mark.parametrize("name", ["auditor", "clinician"])
+def test_a_reader_is_chosen_without_a_script(browser, address, name):
+    page = opened(browser, address)
+    assert page.locator("#inside .body").is_visible()
+    page.check(f"#reader-{name}")
+    assert not page.locator("#inside .body").is_visible()
+    assert page.locator("#trust .body").is_visible()
+    assert page.locator("#inside > ul.findings, #rules > ul.findings").first.is_visible()
+    assert page.locator(f"p.for-{name}").first.is_visible()
+    page.check("#fold-inside")
+    assert page.locator("#inside .body").is_visible()
+    page.uncheck("#fold-inside")
+    page.emulate_media(media="print")
+    assert page.locator("#inside .body").is_visible()

@@ -18,15 +18,17 @@ from report import dossiers
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 PARTS = (
-    "performance",
-    "cases",
-    "trust",
-    "uses",
-    "inside",
-    "rules",
-    "training",
-    "data",
     "purpose",
+    "data",
+    "performance",
+    "inside",
+    "uses",
+    "training",
+    "cases",
+    "rules",
+    "whatif",
+    "trust",
+    "simple",
     "rebuild",
     "glossary",
 )
@@ -234,7 +236,7 @@ def test_machines_read_the_same_facts(page):
     code = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
     document = json.loads(code.group(1))
     told = document["dossier"]
-    assert document["schema"] == "pellucid/dossier/1"
+    assert document["schema"] == "pellucid/dossier/2"
     assert told["performance"]["n"] == 712
     assert told["performance"]["confusion"][8][1] == 6
     assert told["cases"][0]["explanations"][0]["cards"][0]["checks"][0]["value"] == 0.85
@@ -263,7 +265,7 @@ def test_one_word_is_shown_for_nine_in_ten_only():
 
 
 def test_failed_evidence_is_named_in_the_open(page):
-    case = page[page.index('id="cases"') : page.index('id="trust"')]
+    case = page[page.index('id="cases"') : page.index('id="rules"')]
     assert "Evidence for saliency: not supported" in case
     assert made.FAILED[1] == "failed"
 

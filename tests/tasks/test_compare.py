@@ -191,3 +191,16 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert held["command"] == "compare"
     assert held["results"]["answers"]["score"]["value"] == 0
     assert page.exists()
+
+
+def test_categories_are_not_slightly_moved():
+    levels = ("own", "rent", "free")
+    spec = TabularSpec([Column("age", mean=40, std=10), Column("home", levels=levels)])
+    homes = torch.arange(N) % 3
+    x = torch.cat([X[:, :1], nn.functional.one_hot(homes, 3).float()], 1)
+    y = ((x[:, 0] > 0) ^ (homes == 2)).long()
+    nets = [nn.Linear(4, 2) for _ in range(2)]
+    sides = [opened(net, x=x, y=y, spec=spec, name=f"net {k}") for k, net in enumerate(nets)]
+    found = pellucid.compare(*sides, rows=20)
+    assert len(found.reasons.floor) == len(found.reasons.rows)
+    assert found.reasons.floor.isfinite().all()

@@ -134,7 +134,7 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
     made = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
         made.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        made.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()) if tensor.numel() else b"")
+        made.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
     return made.hexdigest()
 
 

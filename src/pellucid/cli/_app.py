@@ -23,6 +23,7 @@ from pellucid.cli import (
     _inside,
     _layer,
     _report,
+    _rules,
     _shapes,
     _shortcuts,
     _train,
@@ -70,7 +71,7 @@ app.command("importance")(_importance.importance)
 app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
 app.command("features")(_features.features)
-app.command("rules")(_inside.rules)
+app.command("rules")(_rules.rules)
 app.command("counterfactual")(_counterfactual.counterfactual)
 app.command("anchor")(_decision.anchor)
 app.command("reasons")(_decision.reasons)

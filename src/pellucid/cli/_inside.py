@@ -1,9 +1,8 @@
-"""``pellucid layers`` and ``rules``."""
+"""``pellucid layers``."""
 
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,7 @@ from pellucid.cli._arguments import (
     subject_of,
 )
 from pellucid.cli._depth import more_of_depth, write_depth
-from pellucid.cli._say import document, progress, result
+from pellucid.cli._say import document, progress
 
 
 def layers(
@@ -82,39 +81,3 @@ def layers(
     asked = {"layers": summary, "hierarchy": depth, "trace": way}
     found = summary if depth is None and way is None else {k: v for k, v in asked.items() if v is not None}
     document("layers", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
-
-
-class Form(StrEnum):
-    """How rules are written."""
-
-    text = "text"
-    python = "python"
-    json = "json"
-
-
-def rules(
-    model: Model,
-    data: Data = None,
-    answer: Answer = None,
-    weights: Weights = None,
-    leaves: Annotated[int | None, typer.Option(help="Most rules; left out, 8 or two per class.")] = None,
-    form: Annotated[Form, typer.Option("--as", help="How to write them.")] = Form.text,
-    batch_size: BatchSize = 256,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """The network's behaviour as decision rules.
-
-    With their fidelity on held-out rows.
-    """
-    from pellucid import tasks
-    from pellucid._core import Compute
-
-    began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
-    found = tasks.rules(subject, leaves=leaves, compute=Compute(batch_size=batch_size, seed=seed))
-    if as_json or form is Form.json:
-        inputs = {"model": model, "leaves": leaves}
-        document("rules", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
-    else:
-        result(found.to_python() if form is Form.python else found.to_text())

@@ -23,6 +23,14 @@ from pellucid.cli._arguments import (
 from pellucid.cli._say import document, narrate, progress, result, tell_estimate
 
 
+def _template(wanted: bool) -> None:
+    if wanted:
+        from pellucid.report import card_template
+
+        result(card_template().rstrip())
+        raise typer.Exit
+
+
 def report(
     model: Model,
     out: Annotated[Path, typer.Option(help="Where to write the page.", metavar="FILE")] = Path(
@@ -43,11 +51,41 @@ def report(
     audit: Annotated[
         bool, typer.Option("--audit", help="Make an audit where none is kept with the run.")
     ] = False,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="What only people know (TOML); left out, card.toml in the run.", metavar="FILE"),
+    ] = None,
+    reader: Annotated[
+        str,
+        typer.Option(
+            help="Whose order and words the page begins with: everyone, clinician, credit, auditor or "
+            "engineer. What failed is shown to all.",
+            metavar="READER",
+        ),
+    ] = "everyone",
+    constraints: Annotated[
+        Path | None, typer.Option(help="TOML file: which columns may change.", metavar="FILE")
+    ] = None,
+    max_mb: Annotated[
+        float | None,
+        typer.Option(help="Most megabytes; left out, 5 are aimed at and 15 never exceeded."),
+    ] = None,
+    card_template: Annotated[
+        bool,
+        typer.Option(
+            "--card-template", callback=_template, is_eager=True, help="Print a card to fill in and stop."
+        ),
+    ] = False,
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the dossier: one offline HTML file."""
-    from pellucid.report import report as write_report
+    from pellucid.report import dossier, machine, write_within
+    from pellucid.report._readers import reader_named
+    from pellucid.report._report import checked_mb
+
+    reader_named(reader)
+    checked_mb(max_mb)
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
@@ -59,10 +97,22 @@ def report(
         tell_estimate("report", {"model": model}, plan, began, seed, as_json=as_json)
         return
     with progress("report", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        path = write_report(subject, out, whole=parts_of(layers) or None, audit=audit, compute=compute)
+        made = dossier(
+            subject,
+            path=out,
+            whole=parts_of(layers) or None,
+            audit=audit,
+            card=card,
+            reader=reader,
+            constraints=constraints,
+            compute=compute,
+        )
+        path = write_within(made, out, max_mb)
     if as_json:
-        results = {"path": str(path), "bytes": path.stat().st_size}
-        document("report", {"model": model}, results, seconds=time.perf_counter() - began, seed=seed)
+        # the same document that the page holds
+        inputs = {"model": model, "out": str(path)}
+        seconds = time.perf_counter() - began
+        document("report", dict(inputs), machine(made), seconds=seconds, seed=seed)
     else:
         narrate(f"Dossier of {subject.name}, {path.stat().st_size / 1e6:.1f} MB:")
         result(str(path))

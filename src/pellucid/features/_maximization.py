@@ -64,6 +64,9 @@ def activation_maximization(
     are the Gram matrices of its channels and those of another seed, and ``largest`` is the value of the
     strongest real input.
 
+    Signals ``[N, C, T]`` are compared wherever the same stands in them: agreement and the likeness of the
+    two-choice test are the largest cosine over shifts of up to half of T, for the control alike.
+
     The control runs the same recipe on at least 4 untrained twins, the units shared out among them so that
     there are 20 trials or more. Words: ``"did not start"`` where no start had a gradient; ``"not better than
     an untrained network"`` unless agreement ÷ distance exceeds that of 95 % of the trials (of all, below 20

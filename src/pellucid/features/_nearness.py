@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
+from pellucid.features._shifts import over_shifts
 
 TYPICAL_ROWS = 500
 FAR = 0.95
@@ -23,6 +24,8 @@ class Nearness:
         typical: median distance from a real input to its nearest neighbour.
         far: 95 % quantile of that distance, ÷ ``typical``.
         mean: of the real inputs.
+        signal: channels and samples of 1-D signals, which are alike wherever the same stands; ``None`` for
+            other inputs, which are compared number by number.
     """
 
     real: Tensor
@@ -30,6 +33,7 @@ class Nearness:
     typical: Tensor
     far: float
     mean: Tensor
+    signal: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, real: Tensor, rows: Tensor, *, standardised: bool) -> Nearness:
@@ -48,7 +52,9 @@ class Nearness:
                 "data: expected inputs from at least two rows that differ, to know how far they lie."
             )
         typical = nearest.median().clamp_min(1e-12)
-        return cls(flat, scale, typical, float(nearest.quantile(FAR) / typical), flat.mean(0))
+        far = float(nearest.quantile(FAR) / typical)
+        signal = (real.shape[1], real.shape[2]) if real.ndim == 3 else None
+        return cls(flat, scale, typical, far, flat.mean(0), signal)
 
     def distance(self, made: Tensor) -> Tensor:
         """``[b]`` for inputs ``[b, …]``: to the nearest real one ÷ typical."""
@@ -62,14 +68,33 @@ class Nearness:
     def agreement(self, made: Tensor, origins: Tensor | None = None) -> Tensor:
         """``[U]`` for ``[U, S, …]``: mean cosine between different starts, the data's mean taken off.
 
-        Of inputs that began at ``origins [U, …]`` the changes are compared.
+        Of inputs that began at ``origins [U, …]`` the changes are compared, number by number. Of signals it
+        is the largest cosine over shifts.
         """
         centre = self.mean if origins is None else origins.flatten(1).float()[:, None] / self.scale
         away = torch.nn.functional.normalize(made.flatten(2).float() / self.scale - centre, dim=2)
         count = made.shape[1]
         if count < 2:
             return away.new_full((len(made),), float("nan"))
-        return ((away.sum(1).square().sum(1) - away.square().sum((1, 2))) / (count * (count - 1))).cpu()
+        if origins is None and self.signal is not None:
+            alike = torch.stack([over_shifts(starts, starts, self.signal) for starts in away])
+            apart = alike.sum((1, 2)) - alike.diagonal(dim1=1, dim2=2).sum(1)
+        else:
+            apart = away.sum(1).square().sum(1) - away.square().sum((1, 2))
+        return (apart / (count * (count - 1))).cpu()
+
+    def likeness(self, shown: Tensor, most: int | None = None) -> Tensor:
+        """``[U, n]``: mean cosine of real inputs with pictures ``[U, S, …]``, the data's mean taken off.
+
+        Of signals it is the largest cosine over shifts, as in :meth:`agreement`.
+        """
+        real = torch.nn.functional.normalize(self.real[:most] - self.mean, dim=1)
+        flat = shown.flatten(2).float().to(real) / self.scale - self.mean
+        flat = torch.nn.functional.normalize(flat, dim=2)
+        if self.signal is None:
+            return (flat.mean(1) @ real.T).cpu()
+        alike = over_shifts(flat.flatten(0, 1), real, self.signal)
+        return alike.unflatten(0, flat.shape[:2]).mean(1).cpu()
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:

@@ -30,8 +30,8 @@ class FeaturePictures:
         distance: ``[U]``, from the best picture to the nearest real input (or piece of that size) ÷ the
             typical (median) distance between a real one and its nearest neighbour; 1 is as close as the data
             are to each other.
-        agreement: ``[U]``, mean cosine between the pictures of different starts, the data's mean taken off;
-            NaN with a single start.
+        agreement: ``[U]``, mean cosine between the pictures of different starts, the data's mean taken off,
+            of 1-D signals the largest over shifts; NaN with a single start.
         untrained_ratio, untrained_distance, untrained_agreement: ``[U]``, the same recipe for the same unit
             numbers of untrained twins, mean over trials; NaN where none was run.
         started: bool ``[U]``, whether the unit could be moved at all; the pictures of one that could not show

@@ -12,7 +12,7 @@ from pellucid._core import Compute, activations
 from pellucid._core._units import by_unit
 from pellucid.features._paths import Paths, paths
 from pellucid.features._transfer import Transfer, transfer
-from pellucid.features._two_choice import Pairs, likeness
+from pellucid.features._two_choice import Pairs
 
 if TYPE_CHECKING:
     from pellucid._core._strongest import Strongest
@@ -31,7 +31,8 @@ class PictureTrust:
     Args:
         told: ``[U]``, two-choice test: chance that of a real input that excites the unit strongly (in its top
             5 %) and one that does not (at or below its median) the first is more like the picture; .5 is
-            chance. Likeness is the cosine of the inputs themselves, the data's mean taken off.
+            chance. Likeness is the cosine of the inputs themselves, the data's mean taken off; of 1-D signals
+            the largest over shifts.
         told_low, told_high: ``[U]``, 95 % interval (Wilson) over strong inputs.
         told_by_real: ``[U]``, the same with the unit's strongest real inputs in place of the picture.
         told_by_others: ``[U]``, the same with pictures of other units of the layer: what any picture tells.
@@ -95,12 +96,12 @@ def measured(model: nn.Module, recipe: Recipe, placed: Placed, made: Tensor, rea
     skipped = max(NATURAL, recipe.seeds)
     pairs = Pairs.of(values, min(skipped, max(1, values.shape[1] // 4)))
     real = sample[pairs.models[:, :NATURAL].to(sample.device)]
-    by_picture = likeness(made, recipe.nearness, len(sample))
+    by_picture = recipe.nearness.likeness(made, len(sample))
     top = made[torch.arange(len(made)), reached.argmax(1)]
     return Trusted(
         pairs,
         pairs.told(by_picture),
-        pairs.told(likeness(real, recipe.nearness, len(sample))),
+        pairs.told(recipe.nearness.likeness(real, len(sample))),
         pairs.others(by_picture),
         paths(model, recipe.site, made, real, sample, recipe.how),
         _elsewhere(recipe, placed, top, pairs.models[:, :NATURAL], sample),

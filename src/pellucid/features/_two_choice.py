@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from pellucid._core import wilson
-from pellucid.features._nearness import Nearness
 
 STRONG = 0.05
 FEWEST = 10
@@ -71,17 +70,10 @@ class Pairs:
         return low, high
 
 
-def likeness(shown: Tensor, near: Nearness, most: int | None = None) -> Tensor:
-    """``[U, n]``: mean cosine of real inputs with pictures ``[U, S, …]``, the data's mean taken off."""
-    real = torch.nn.functional.normalize(near.real[:most] - near.mean, dim=1)
-    flat = torch.nn.functional.normalize(shown.flatten(2).float().to(real) / near.scale - near.mean, dim=2)
-    return (flat.mean(1) @ real.T).cpu()
-
-
 def _share(strong: Tensor, weak: Tensor) -> float:
     ordered = weak.sort().values
     below = torch.searchsorted(ordered, strong) + torch.searchsorted(ordered, strong, right=True)
     return float(below.double().mean() / (2 * len(ordered)))
 
 
-__all__ = ["Pairs", "likeness"]
+__all__ = ["Pairs"]

@@ -2,6 +2,7 @@
 
 from pellucid.figures._anchor import anchor, anchor_words
 from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
 from pellucid.figures._calibration import calibration
@@ -40,6 +41,7 @@ from pellucid.figures._picture import picture
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes, reason_words
+from pellucid.figures._rule_frontier import rule_frontier
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._shapes import shape_functions
@@ -92,6 +94,7 @@ __all__ = [
     "dissection",
     "early_exits",
     "edges",
+    "attention_certificate",
     "effects",
     "evidence",
     "exemplars",
@@ -126,6 +129,7 @@ __all__ = [
     "reason_codes",
     "reason_words",
     "rule_text",
+    "rule_frontier",
     "rules_table",
     "saliency",
     "save_all",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -156,13 +156,13 @@ def _dots(rows: Sequence[Difference], title: str, *, share: bool) -> Spec:
 def _reasons(own: Reasons) -> Figure:
     n, middle = len(own.alike), float(own.alike.median())
     series = {"A with B": own.alike, "the floor": own.floor, "A with an untrained copy": own.untrained}
-    values: list[dict[str, object]] = []
+    values: list[dict[str, str | float]] = []
     for name, each in series.items():
         known = each[~each.isnan()]
         counts = torch.histc(known.float(), BINS, -1, 1) / max(1, len(known))
         values += [
             {"series": name, "at": -1 + (2 * k + 1) / BINS, "share": share}
-            for k, share in enumerate(counts.tolist())
+            for k, share in enumerate(cast("list[float]", counts.tolist()))
         ]
     x: Spec = {"field": "at", "type": "quantitative", "title": "rank correlation of two maps"}
     x["scale"] = {"domain": [-1, 1]}
@@ -206,7 +206,7 @@ def _cases(own: Reasons) -> list[Figure]:
     for i, row in enumerate(own.cases.tolist()):
         pair = [_named(own.a, "A"), _named(own.b, "B")]
         title = f"Row {row}: the same answer, rank correlation of the reasons {number(at[row], 2)}"
-        drawn.append(dataclasses.replace(_side_by_side(pair, i), title=title))
+        drawn.append(dataclasses.replace(_side_by_side(pair, i), title=title, note=""))
     return drawn
 
 

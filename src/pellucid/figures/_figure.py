@@ -50,7 +50,9 @@ class Table:
     def html(self) -> str:
         """An HTML table whose looks lie in the cells, so that it survives an untrusted notebook."""
         head = "".join(
-            f'<th scope="col" style="{_cell_style(head=True)}">{escape(c)}</th>' for c in self.columns
+            # a column without a name has no heading
+            f'<th scope="col" style="{_cell_style(head=True)}">{escape(c)}</th>' if c else "<td></td>"
+            for c in self.columns
         )
         body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in self.rows)
         note = f'<p style="margin:.4em 0;opacity:.75">{escape(self.note)}</p>' if self.note else ""
@@ -176,9 +178,11 @@ class Figure:
         note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
         numbers = self.table.html()
         if self.chart is None and self.raster is None:
-            return f'<figure class="fig">{title}<div class="scroll">{numbers}</div>{note}</figure>'
+            return (
+                f'<figure class="fig">{title}<div class="scroll" tabindex="0">{numbers}</div>{note}</figure>'
+            )
         shown = (
-            f'<details><summary>Show as table</summary><div class="scroll">{numbers}</div></details>'
+            f'<details><summary>Show as table</summary><div class="scroll" tabindex="0">{numbers}</div></details>'
             if table
             else ""
         )
@@ -281,6 +285,8 @@ def _drawn(spec: Spec, alt: str) -> str:
     import vl_convert
 
     svg = vl_convert.vegalite_to_svg(written(spec))
+    # the whole is one picture with one text: what Vega says of single marks has no names to go with it
+    svg = re.sub(r' (?:role="graphics-[a-z]+"|aria-(?:roledescription|label)="[^"]*")', "", svg)
     role = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
     svg = svg.replace("<svg ", f"<svg {role} ", 1).replace(' class="marks"', "")
     svg = svg.replace(THEME.ink, "currentColor")

@@ -60,11 +60,23 @@ def fidelity_words(rules: RuleSet) -> str:
     commonest = "mean" if regression else "commonest answer"
     beside = [
         f"always giving the {commonest}: {percent(rules.majority)}",
-        f"a tree of that size that never saw the network: {percent(rules.null_fidelity)}",
+        f"{_null(rules)} of that size that never saw the network: {percent(rules.null_fidelity)}",
+        *(
+            [
+                f"where the network is wrong ({counted(rules.differ, 'row')}): {percent(rules.differ_fidelity)}, "
+                f"without it {percent(rules.differ_null)}"
+            ]
+            if rules.differ
+            else []
+        ),
         *([f"no rule speaks for {percent(1 - rules.coverage)}"] if rules.coverage < 1 else []),
     ]
     ends = f"[{percent(rules.fidelity_low)}, {percent(rules.fidelity_high)}]"
     return f"{said} {ends} ({'; '.join(beside)})."
+
+
+def _null(rules: RuleSet) -> str:
+    return {"list": "a list", "clauses": "clauses"}.get(rules.kind, "a tree")
 
 
 def rule_text(rule: Rule) -> str:

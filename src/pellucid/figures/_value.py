@@ -10,6 +10,7 @@ from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._anchor import anchor
 from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
 from pellucid.figures._calibration import calibration
@@ -37,6 +38,7 @@ from pellucid.figures._patching import attribution_patches, early_exits, edges, 
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes
+from pellucid.figures._rule_frontier import rule_frontier
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._shapes import shape_functions
@@ -240,11 +242,13 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
             feature_tiles(pictures),
             *([] if pictures.trust is None else [picture_trust(pictures)]),
         ],
+        "AttentionCertificate": lambda found: [attention_certificate(found)],
         "Anchor": lambda found: [anchor(found)],
         "ReasonCodes": lambda found: [reason_codes(found)],
         "Counterfactuals": _of_counterfactuals,
         "Shapes": lambda found: [shape_functions(found)],
         "RuleSet": lambda rules: [rules_table(rules)],
+        "Frontier": lambda found: [rule_frontier(found)],
         "WeightedRules": lambda rules: [weighted_rules(rules)],
         "Influence": lambda found: [influence(found, row=row) for row in range(min(ROWS, len(found)))],
         "TrainingRecord": lambda record: [training_curves(record), training_health(record)],

@@ -5,8 +5,11 @@ from pellucid.networks._additive_for import additive
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._attention_gate import AttentionGate, attention
 from pellucid.networks._build import build, default_network
+from pellucid.networks._concept_bottleneck import ConceptBottleneck, concept_bottleneck, concepts_for
+from pellucid.networks._concept_words import Concept, read_concepts
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
+from pellucid.networks._prototypes import PrototypeNetwork, prototype_network, prototypes_for
 from pellucid.networks._readable import Readable, Recipe
 from pellucid.networks._rule_network import RuleNetwork, rule_network, rules_for
 from pellucid.networks._sound import LogMel, spectrogram_cnn, waveform_cnn
@@ -19,8 +22,11 @@ __all__ = [
     "Additive",
     "Architecture",
     "AttentionGate",
+    "Concept",
+    "ConceptBottleneck",
     "LogMel",
     "Plain",
+    "PrototypeNetwork",
     "Readable",
     "Reader",
     "Recipe",
@@ -32,10 +38,15 @@ __all__ = [
     "attention",
     "build",
     "cnn",
+    "concept_bottleneck",
+    "concepts_for",
     "default_network",
     "gru",
     "mlp",
     "mobilenet_v2",
+    "prototype_network",
+    "prototypes_for",
+    "read_concepts",
     "rule_network",
     "rules_for",
     "spectrogram_cnn",

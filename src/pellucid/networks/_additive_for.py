@@ -17,6 +17,7 @@ from pellucid.networks._readable import Recipe
 from pellucid.networks._shape_nets import knots_of, padded, shares_at
 
 PENALTIES = (0.1, 0.03, 0.01)
+WIDE = 200  # columns above which a model of the usual make would take minutes
 STEPS = 400  # of training at least, however few the rows
 
 
@@ -70,8 +71,8 @@ def additive_for(
     *,
     seed: int = 0,
     knots: int | None = None,
-    penalties: Sequence[float] = PENALTIES,
-    members: int = 8,
+    penalties: Sequence[float] | None = None,
+    members: int | None = None,
     most_pairs: int = 10,
     epochs: int | None = None,
 ) -> Additive:
@@ -81,9 +82,11 @@ def additive_for(
         dataset: with a :class:`~pellucid.inputs.TabularSpec`; columns with a direction in it get shape
             functions that only rise or only fall.
         seed: the only source of chance.
-        knots: most knots of a number; ``None`` takes 32 below 3,000 training rows, 64 below 20,000, else 128.
-        penalties: strengths of the pull to 0; those that compete in training.
-        members: for bands, under each penalty.
+        knots: most knots of a number; ``None`` takes 32 below 3,000 training rows, 64 below 20,000, else 128;
+            8 for more than 200 columns.
+        penalties: strengths of the pull to 0 that compete in training; ``None`` takes 0.1, 0.03 and 0.01, or
+            0.1 alone for more than 200 columns.
+        members: for bands, under each penalty; ``None`` takes 8, or 4 for more than 200 columns.
         most_pairs: pairs that may be added where they pay; 0 for none.
         epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at least 12.
 
@@ -101,7 +104,8 @@ def additive_for(
         )
     train = dataset.part("train")
     rows = len(train)
-    most = knots or (32 if rows < 3000 else 64 if rows < 20000 else 128)
+    wide = len(spec.columns) > WIDE
+    most = knots or (8 if wide else 32 if rows < 3000 else 64 if rows < 20000 else 128)
     parts, start = list[tuple[int, tuple[int, ...]]](), 0
     for column in spec.columns:
         slots = tuple(range(start, start + column.width))
@@ -113,8 +117,8 @@ def additive_for(
         tuple(parts),
         tuple(column.monotone for column in spec.columns),
         max(2, most),
-        penalties=tuple(penalties),
-        members=members,
+        penalties=tuple(penalties or (PENALTIES[:1] if wide else PENALTIES)),
+        members=members or (4 if wide else 8),
         most_pairs=most_pairs,
         seed=seed,
         answers=_scale(train.answers) if dataset.task == "regression" else None,

@@ -19,7 +19,7 @@ from pellucid.networks._readable import Readable, Recipe
 Gate = Literal["global", "row"]
 GATES: tuple[Gate, ...] = ("global", "row")
 FAR = 4.0  # standard deviations beyond which a number says no more
-LEAST = 0.2  # of an equal share: columns that get less attention are closed, and the rest is trained again
+LEAST = 0.5  # of an equal share: columns that get less attention are closed, and the rest is trained again
 ENTROPY = 0.01  # how much spread-out attention costs
 
 
@@ -78,6 +78,7 @@ class AttentionGate(Readable):
             "answers": None if answers is None else [*answers],
         }
         self.architecture = Architecture("attention", params)
+        self.columns = [list(slots) for slots in columns]
         self.gate, self.swap, self.penalty, self.outputs = gate, swap, penalty, outputs
         self.answers = None if answers is None else (answers[0], answers[1])
         self.width = 1 if outputs <= 2 else outputs
@@ -120,7 +121,11 @@ class AttentionGate(Readable):
         wide = F.pad(x.clamp(-FAR, FAR), (0, 1))[:, self.slots].transpose(0, 1)
         hidden = F.relu(torch.baddbmm(self.bias1, wide, self.weight1))
         said = torch.bmm(hidden, self.weight2).transpose(0, 1)
-        return self.norm(said.flatten(1)).view_as(said)
+        flat = said.flatten(1)
+        if self.training and len(flat) == 1:  # one row has no spread: a last batch of one goes by the others'
+            mean, spread = self.norm.running_mean, self.norm.running_var
+            return F.batch_norm(flat, mean, spread, eps=self.norm.eps).view_as(said)
+        return self.norm(flat).view_as(said)
 
     def gated(self, attention: Tensor, values: Tensor) -> Tensor:
         """The answer of these weights and values; the only path."""

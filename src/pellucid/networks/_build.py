@@ -12,8 +12,10 @@ from pellucid.inputs import TextSpec
 from pellucid.networks._additive_for import additive, additive_for
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._attention_gate import attention, attention_for
+from pellucid.networks._concept_bottleneck import concept_bottleneck, concepts_for
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
+from pellucid.networks._prototypes import prototype_network, prototypes_for
 from pellucid.networks._readable import Readable
 from pellucid.networks._rule_network import rule_network, rules_for
 from pellucid.networks._sound import spectrogram_cnn, waveform_cnn
@@ -36,12 +38,20 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "rule_network": rule_network,
         "additive": additive,
         "attention": attention,
+        "concepts": concept_bottleneck,
+        "prototypes": prototype_network,
     }
 )
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 # networks that are readable by design: by the name that users give, how one is made for a data set
 FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType(
-    {"additive": additive_for, "attention": attention_for, "rules": rules_for}
+    {
+        "additive": additive_for,
+        "attention": attention_for,
+        "rules": rules_for,
+        "concepts": concepts_for,
+        "prototypes": prototypes_for,
+    }
 )
 
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pellucid._core import Dataset
 from pellucid.networks import Additive, Readable, Recipe
-from pellucid.networks._additive_for import PENALTIES, additive_for
+from pellucid.networks._additive_for import additive_for
 from pellucid.readable._estimator import ReadableClassifier, ReadableEstimator, ReadableRegressor
 from pellucid.readable._shapes import Shapes, flatten, shapes_of
 
@@ -22,9 +22,9 @@ class _AdditiveEstimator(ReadableEstimator):
     def __init__(
         self,
         *,
-        penalties: Sequence[float] = PENALTIES,
+        penalties: Sequence[float] | None = None,
         pairs: int = 10,
-        members: int = 8,
+        members: int | None = None,
         knots: int | None = None,
         epochs: int | None = None,
         learning_rate: float = 5e-3,
@@ -86,7 +86,8 @@ class AdditiveClassifier(ReadableClassifier, _AdditiveEstimator):
             on rows that members left out is within a standard error of the lowest. One means no choice.
         pairs: most pairs of columns; one is added only where a test on what single columns leave says so.
         members: for the bands; each learns from its own 85 % of the rows.
-        knots, epochs: ``None`` follows the number of rows.
+        knots, epochs: as in penalties and members, ``None`` follows the size of the table: see
+            ``additive_for``.
         learning_rate: of the first step; it falls to 0.
         categorical: columns (names, or numbers for arrays) whose numbers are names.
         monotone: 1 or -1 for columns that may only raise or lower the answer; holds everywhere.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
 import numpy as np
 import torch
@@ -67,6 +67,12 @@ class AttentionCertificate:
     def honest(self) -> bool:
         """Whether the attention carries no answer of its own: swap AUC at most 0.52 (and at least 0.48)."""
         return abs(self.swap_auc - 0.5) <= HONEST - 0.5
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """What a notebook draws."""
+        from pellucid import figures
+
+        return figures.mimebundle(self)
 
 
 class AttentionClassifier(ReadableClassifier):
@@ -169,7 +175,9 @@ class AttentionClassifier(ReadableClassifier):
         others = []
         if training is not None and seeds > 1:
             first = self.random_state or 0
-            more = [clone(self).set_params(random_state=first + k) for k in range(1, seeds)]
+            more = [cast("Self", clone(self)) for _ in range(1, seeds)]
+            for k, other in enumerate(more, start=1):
+                other.random_state = first + k
             others = [np.mean(other.fit(*training).attention(X), 0) for other in more]
         network = cast("AttentionGate", self.network_)
         return certify(network, x, answers, names, others=others, swaps=swaps)
@@ -198,9 +206,7 @@ def certify(
     gap = float(np.abs(_margin(network.answer(total)) - margin).max())
     unused = (attention == 0).all(0)
     other = x.clone()
-    closed = [
-        s for k in unused.nonzero().flatten().tolist() for s in network.architecture.params["columns"][k]
-    ]  # pyright: ignore
+    closed = [s for k in unused.nonzero().flatten().tolist() for s in network.columns[k]]
     other[:, closed] = x[_moved(len(x), chance)][:, closed]
     mean = attention.mean(0).double().numpy()
     order = np.argsort(-mean)
@@ -214,7 +220,7 @@ def certify(
         gap,
         tuple(name for name, gone in zip(names, unused.tolist(), strict=True) if gone),
         float(np.abs(_margin(network(other)) - margin).max()),
-        tuple((names[k], float(mean[k])) for k in order),
+        tuple((names[k], float(mean[k])) for k in order.tolist()),
         len(x),
         swaps,
     )

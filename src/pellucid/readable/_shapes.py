@@ -87,7 +87,7 @@ class Shapes:
 
     def to_json(self) -> dict[str, Json]:
         """All tables as plain data, enough to compute every answer."""
-        return {
+        told: dict[str, object] = {
             "answer": self.answer,
             "constant": self.constant,
             "columns": {
@@ -111,6 +111,7 @@ class Shapes:
             "edits": list(self.edits),
             "band": self.band,
         }
+        return cast("dict[str, Json]", told)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -1,6 +1,7 @@
 """One network in one offline page: what it does, how well, and how far its explanations may be believed."""
 
 from pellucid.report._audit_page import audit_page
+from pellucid.report._card import ModelCard, card_template, read_card
 from pellucid.report._check_page import check_page
 from pellucid.report._compare_page import compare_page
 from pellucid.report._depth_page import depth_page
@@ -9,7 +10,9 @@ from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
 from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
+from pellucid.report._machine import machine
 from pellucid.report._page import render
+from pellucid.report._readers import READERS
 from pellucid.report._recourse import (
     decision_figures,
     decision_html,
@@ -17,7 +20,8 @@ from pellucid.report._recourse import (
     recourse_html,
     recourse_page,
 )
-from pellucid.report._report import dossier, report
+from pellucid.report._report import dossier, report, write_within
+from pellucid.report._rules_page import rules_page
 from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
@@ -27,9 +31,12 @@ __all__ = [
     "Case",
     "Dossier",
     "Finding",
+    "ModelCard",
     "Origin",
+    "READERS",
     "Slice",
     "audit_page",
+    "card_template",
     "check_page",
     "decision_figures",
     "decision_html",
@@ -41,8 +48,11 @@ __all__ = [
     "findings",
     "junit",
     "layer_page",
+    "machine",
+    "read_card",
     "recourse_html",
     "recourse_page",
+    "rules_page",
     "render",
     "report",
     "shortcuts_page",
@@ -50,4 +60,5 @@ __all__ = [
     "showcase",
     "unit_page",
     "write",
+    "write_within",
 ]

@@ -9,7 +9,7 @@ from pellucid._visible import escaped as escape
 from pellucid.evidence import Audit, Shortcuts
 from pellucid.figures import figures_of
 from pellucid.report._audit_section import LIMITS
-from pellucid.report._page import head
+from pellucid.report._head import head
 from pellucid.report._shortcuts_page import shortcuts_section
 
 

@@ -11,7 +11,8 @@ from pellucid.report._audit_section import audit_section
 from pellucid.report._belief import best_method
 from pellucid.report._dossier import Case, Detail, Dossier
 from pellucid.report._front import belief_table, who
-from pellucid.report._html import element, items, missing, paragraph, rows, section, unfold, word
+from pellucid.report._html import Piece, element, items, missing, paragraph, rows, unfold, word
+from pellucid.report._leaks import shortcuts_html
 
 HOW = (
     "Brown speaks for the answer, blue against it; the ends of each scale are printed below it. The control "
@@ -20,17 +21,17 @@ HOW = (
 )
 
 
-def cases(dossier: Dossier, detail: Detail) -> str:
+def cases(dossier: Dossier, detail: Detail) -> Piece:
     """Cases in the order of the rule that chose them."""
     if not dossier.cases:
-        return section("cases", "Cases", missing("A set of single cases"))
+        return Piece("cases", "Cases", missing("A set of single cases"))
     shown = dossier.cases[: detail.cases]
     best = best_method(dossier)
     drawn = "".join(_case(dossier, case, detail, best) for case in shown)
     cut = "" if len(shown) == len(dossier.cases) else ", the others left out to keep the file small"
     count = f"{len(shown)} of {counted(len(dossier.cases), 'case')} shown{cut}"
     told = f"{count}. Each names the rule that chose it."
-    return section("cases", "Cases", paragraph(f"{told} {HOW}", css="soft") + drawn)
+    return Piece("cases", "Cases", paragraph(f"{told} {HOW}", css="soft") + drawn)
 
 
 def _case(dossier: Dossier, case: Case, detail: Detail, best: str) -> str:
@@ -70,17 +71,21 @@ def _method(explanation: Explanation) -> str:
     return explanation.provenance.method.replace("_", " ")
 
 
-def trust(dossier: Dossier) -> str:
+def trust(dossier: Dossier) -> Piece:
     """Methods by questions, failures first."""
     about = paragraph(
         "Each question is a test with a control that must not pass. A word sums up a test; the numbers are "
         "in each case. There is no overall score.",
         css="soft",
     )
-    return section(
+    return Piece(
         "trust",
         "May the explanations be believed?",
-        about + belief_table(dossier) + _survey(dossier) + audit_section(dossier.audit),
+        about
+        + belief_table(dossier)
+        + shortcuts_html(dossier.shortcuts)
+        + audit_section(dossier.audit)
+        + _survey(dossier),
     )
 
 
@@ -98,7 +103,7 @@ def _survey(dossier: Dossier) -> str:
             number(each.median),
             f"{each.rows:,}",
         )
-        for each in given.methods
+        for each in sorted(given.methods, key=lambda each: (each.model_free, each.share))
     ]
     head = (
         "method",

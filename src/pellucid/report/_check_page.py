@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from pellucid import figures
 from pellucid._core import InputSpec
+from pellucid._visible import escaped as escape
 from pellucid.figures import counted
 from pellucid.inputs import TabularSpec
 from pellucid.report._html import paragraph, rows, unfold, word

@@ -8,8 +8,8 @@ from pathlib import Path
 from pellucid._core._store import write_bytes
 from pellucid._visible import escaped as escape
 from pellucid.figures import Figure
+from pellucid.report._head import head
 from pellucid.report._leaf import told
-from pellucid.report._page import head
 
 
 def depth_page(drawn: Sequence[Figure], path: str | Path, *, name: str = "") -> Path:

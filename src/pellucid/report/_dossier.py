@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from pellucid._core import Dataset, Explanation, InputSpec, Json, Task
+from pellucid.report._card import ModelCard
+from pellucid.tasks import Slice
 
 if TYPE_CHECKING:
-    from pellucid.evidence import Audit, Survey
+    from pellucid.evidence import Audit, Shortcuts, Survey
     from pellucid.importance import Importance, PartialDependence
     from pellucid.layers import LayerSummary
-    from pellucid.rules import RuleSet
-    from pellucid.tasks import FeaturePage, LayerPage, Performance
+    from pellucid.rules import Counterfactuals, ReasonCodes, RuleSet
+    from pellucid.tasks import Certainty, FeaturePage, LayerPage, Performance, SimpleModels
     from pellucid.training import TrainingRecord
 
 
@@ -39,23 +41,6 @@ class Origin:
     command: str = ""
     made: str = ""
     place: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """How good the network is on some of the rows.
-
-    Args:
-        name: which rows, in words.
-        value, low, high: the score with its 95 % interval.
-        n: how many rows.
-    """
-
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,12 +75,15 @@ class Dossier:
         answer: what is predicted, in words; ``unit`` of it in regression.
         classes: names of the answers; empty in regression.
         spec: what an input means.
-        purpose, users: what its author says it is for, and for whom.
-        limits: what its author says it must not be used for.
+        purpose: what it is for, where whoever made the page knows; the author's own words go before.
+        limits: what it must not be used for, added to the author's own.
+        card: what its author says.
+        reader: whose order and words the page begins with.
         origin: which network and data, and how to rebuild.
         data: the data set.
         performance: score on held-out rows.
         slices: scores on parts of the rows; recall per class is added by itself.
+        certainty: what its probabilities are worth.
         record: what was watched while it trained.
         layers: every layer in numbers.
         pages: for some layers, what their units respond to.
@@ -103,7 +91,10 @@ class Dossier:
         cases: single inputs, explained.
         survey: methods tested over many rows.
         audit: the audit, where one was made.
+        shortcuts: what decides alone, and rows on both sides of the split.
         rules: a readable stand-in.
+        simple: simple models on the same rows.
+        recourse, reasons: what would alter the answers of the rows ``asked``, and why they were given.
         importance: what the network uses over many rows; ``dependence``: curves along some columns.
         timings: seconds per step.
         notes: what else a reader must know.
@@ -116,12 +107,14 @@ class Dossier:
     unit: str = ""
     classes: tuple[str, ...] = ()
     purpose: str = ""
-    users: str = ""
     limits: tuple[str, ...] = ()
+    card: ModelCard = field(default_factory=ModelCard)
+    reader: str = "everyone"
     origin: Origin = field(default_factory=Origin)
     data: Dataset | None = None
     performance: Performance | None = None
     slices: tuple[Slice, ...] = ()
+    certainty: Certainty | None = None
     record: TrainingRecord | None = None
     layers: LayerSummary | None = None
     pages: tuple[FeaturePage, ...] = ()
@@ -129,12 +122,22 @@ class Dossier:
     cases: tuple[Case, ...] = ()
     survey: Survey | None = None
     audit: Audit | None = None
+    shortcuts: Shortcuts | None = None
     rules: RuleSet | None = None
+    simple: SimpleModels | None = None
+    recourse: Counterfactuals | None = None
+    reasons: tuple[ReasonCodes, ...] = ()
+    asked: tuple[int, ...] = ()
     importance: Importance | None = None
     dependence: tuple[PartialDependence, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
     more: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    @property
+    def said_limits(self) -> tuple[str, ...]:
+        """What it must not be used for: the author's own limits first."""
+        return (*self.card.limits, *self.limits)
 
 
 @dataclass(frozen=True, slots=True)

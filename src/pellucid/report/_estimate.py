@@ -8,7 +8,8 @@ import torch
 
 from pellucid import tasks
 from pellucid._core import Compute, Subject, predict
-from pellucid.report._report import EACH, case_methods, spread
+from pellucid.report._chosen import EACH, case_methods
+from pellucid.report._report import spread
 from pellucid.tasks import Estimate, Step
 from pellucid.tasks._estimate import gathered
 from pellucid.tasks._estimate_features import counted

@@ -29,7 +29,19 @@ def findings(dossier: Dossier) -> tuple[Finding, ...]:
         >>> findings(Dossier("net", "regression"))[0].word
         'not run'
     """
-    parts = (_performance, _slices, _explanations, _training, _layers, _features, _rules)
+    parts = (
+        _performance,
+        _slices,
+        _certainty,
+        _shortcuts,
+        _copies,
+        _simple,
+        _explanations,
+        _training,
+        _layers,
+        _features,
+        _rules,
+    )
     found = [finding for part in parts for finding in part(dossier)]
     return tuple(sorted(found, key=lambda finding: word_rank(finding.word)))
 
@@ -71,6 +83,60 @@ def _slices(dossier: Dossier) -> list[Finding]:
         )
         for part in bad[:2]
     ]
+
+
+def _certainty(dossier: Dossier) -> list[Finding]:
+    given = dossier.certainty
+    if given is None:
+        return []
+    off = given.error
+    ends = f"{percent(off.value)} [{percent(off.low)}, {percent(off.high)}], perfect {percent(off.perfect)}"
+    if off.low > MUCH_WORSE:
+        return [
+            Finding(
+                "failed",
+                f"Its probabilities are not to be taken at their word: off by {ends}.",
+                "performance",
+            )
+        ]
+    if off.low > 0:
+        return [Finding("mixed", f"Its probabilities are somewhat off: by {ends}.", "performance")]
+    return [Finding("passed", f"Its probabilities are not shown to be off: {ends}.", "performance")]
+
+
+def _shortcuts(dossier: Dossier) -> list[Finding]:
+    given = dossier.shortcuts
+    if given is None:
+        return []
+    bad = [each for each in given.suspicions if each.word in ("found", "suspected")]
+    if not bad:
+        tried = sum(each.word != "not tested" for each in given.suspicions)
+        if not tried:
+            return [Finding("not run", "No part of the input could be tested as a shortcut.", "trust")]
+        return [Finding("passed", f"No shortcut found among {tried} parts that were exchanged.", "trust")]
+    others = f" And {len(bad) - 1} more." if len(bad) > 1 else ""
+    word = "failed" if bad[0].word == "found" else "mixed"
+    return [Finding(word, f"Shortcut {bad[0]}{others}", "trust")]
+
+
+def _copies(dossier: Dossier) -> list[Finding]:
+    copies = None if dossier.shortcuts is None else dossier.shortcuts.copies
+    if copies is None or copies.word not in ("found", "suspected"):
+        return []
+    text = (
+        f"{copies.exact + copies.near} of {copies.held} held-out rows equal or nearly equal a training row, "
+        "so the scores may be too good."
+    )
+    return [Finding("failed" if copies.word == "found" else "mixed", text, "data")]
+
+
+def _simple(dossier: Dossier) -> list[Finding]:
+    if dossier.simple is None:
+        return []
+    from pellucid.report._beside import simple_words
+
+    word, text = simple_words(dossier)
+    return [Finding(word, text, "simple")]
 
 
 def _explanations(dossier: Dossier) -> list[Finding]:

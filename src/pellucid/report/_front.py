@@ -62,7 +62,8 @@ def front(dossier: Dossier) -> str:
 
 
 def _decides(dossier: Dossier) -> str:
-    about = f" {dossier.purpose}" if dossier.purpose else ""
+    said = dossier.card.purpose or dossier.purpose
+    about = f" {said}" if said else ""
     if dossier.task == "regression":
         unit = f" in {dossier.unit}" if dossier.unit else ""
         return f"It estimates the {dossier.answer}{unit}.{about}"
@@ -243,7 +244,7 @@ def _use(dossier: Dossier) -> str:
 def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
     """What the measurements allow and what they do not; the author's own limits first."""
     use: list[str] = []
-    avoid = list(dossier.limits)
+    avoid = list(dossier.said_limits)
     given = dossier.performance
     if given is not None and given.low > given.baseline:
         does = "telling" if dossier.task == "classification" else "estimating"

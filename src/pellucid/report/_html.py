@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from pellucid._visible import escaped as escape
 from pellucid.figures import look
+
+
+class Piece(NamedTuple):
+    """One part of a dossier: its anchor, its heading, ready HTML."""
+
+    anchor: str
+    title: str
+    content: str
 
 
 def element(tag: str, content: str, *, css: str = "") -> str:
@@ -37,11 +46,13 @@ def rows(
         scope = ' scope="col"' if tag == "th" else ""
         return f"<{tag}{scope}{' class=r' if i in right else ''}>{content}</{tag}>"
 
-    top = "".join(cell("th", i, escape(name)) for i, name in enumerate(head))
+    # a column without a name has no heading
+    top = "".join(cell("th" if name else "td", i, escape(name)) for i, name in enumerate(head))
+    top = f"<thead><tr>{top}</tr></thead>" if any(head) else ""
     lines = "".join(f"<tr>{''.join(cell('td', i, c) for i, c in enumerate(line))}</tr>" for line in body)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    table = f'<table class="plain">{title}<thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>'
-    return f'<div class="scroll">{table}</div>'
+    table = f'<table class="plain">{title}{top}<tbody>{lines}</tbody></table>'
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def mark(word: str) -> str:

@@ -13,17 +13,21 @@ from torch import Tensor
 from pellucid._core import Dataset, Explanation, Fingerprint, InputSpec, Json
 from pellucid.report._dossier import Dossier
 
-SCHEMA = "pellucid/dossier/1"
+SCHEMA = "pellucid/dossier/2"
 FEW = 400
 
 
 def script(dossier: Dossier) -> str:
     """A JSON document that no browser runs; ``<`` is written so that nothing can end it early."""
-    whole = {"schema": SCHEMA, "dossier": as_json(dossier)}
-    code = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
+    code = json.dumps(machine(dossier), ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
         "<", "\\u003c"
     )
     return f'<script type="application/json" id="pellucid-dossier">{code}</script>'
+
+
+def machine(dossier: Dossier) -> dict[str, Json]:
+    """All that the page tells, as JSON; ``pellucid report --json`` prints the same."""
+    return {"schema": SCHEMA, "dossier": as_json(dossier)}
 
 
 def as_json(value: object) -> Json:

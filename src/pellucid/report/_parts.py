@@ -30,36 +30,47 @@ from pellucid.figures import (
 )
 from pellucid.figures._pixels import is_picture, png, seen, sheet
 from pellucid.inputs import TextSpec
+from pellucid.report._card import ASKED, BLANK
+from pellucid.report._certain import certainty_html
 from pellucid.report._dossier import Detail, Dossier
 from pellucid.report._findings import score, scores
-from pellucid.report._html import element, items, missing, paragraph, rows, section, unfold
+from pellucid.report._html import Piece, element, items, missing, paragraph, rows, unfold
 from pellucid.report._layer_page import layer_parts, layer_words, units_html
+from pellucid.report._leaks import copies_html
 from pellucid.report._slices import slices
 
 if TYPE_CHECKING:
     from pellucid.tasks import FeaturePage
 
-MOSAIC, TEXTS = 32, 8
+MOSAIC, TEXTS, WORST = 32, 8, 12
 
 MOST_CLASSES = 50  # above which confusions are not drawn, and classes without rows not listed
 
 
-def purpose(dossier: Dossier) -> str:
+def purpose(dossier: Dossier) -> Piece:
     """What the author says; blanks are named as blanks."""
-    said = "not stated by the author"
-    facts = (("Purpose", dossier.purpose or said), ("For whom", dossier.users or said))
-    limits = items(escape(line) for line in dossier.limits) if dossier.limits else said
-    told = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)
-    return section(
-        "purpose", "Purpose and limits", f'<dl class="terms">{told}<dt>Not for</dt><dd>{limits}</dd></dl>'
+    card = dossier.card
+    said = {name: getattr(card, name) for name, _, _ in ASKED}
+    said |= {"purpose": card.purpose or dossier.purpose, "limits": dossier.said_limits}
+    told = "".join(f"<dt>{escape(title)}</dt><dd>{_said(said[name])}</dd>" for name, title, _ in ASKED)
+    count = f"{card.stated} of {len(ASKED)} fields of the card are stated by the author."
+    how = "" if card.stated else " pellucid report --card-template writes one to fill in."
+    return Piece(
+        "purpose", "Purpose and limits", f'<dl class="terms">{told}</dl>{paragraph(count + how, css="note")}'
     )
 
 
-def data(dossier: Dossier) -> str:
+def _said(text: str | tuple[str, ...]) -> str:
+    if not text:
+        return f'<span class="none">{BLANK}</span>'
+    return escape(text) if isinstance(text, str) else items(map(escape, text))
+
+
+def data(dossier: Dossier) -> Piece:
     """What the network learned from and was tested on."""
     given = dossier.data
     if given is None:
-        return section("data", "Data", missing("A description of the data"))
+        return Piece("data", "Data", missing("A description of the data"))
     facts = [
         ("name", given.name),
         ("rows", f"{len(given):,} (" + ", ".join(_parts(given)) + ")"),
@@ -73,8 +84,10 @@ def data(dossier: Dossier) -> str:
         if given.notes
         else paragraph("Nothing was imputed or left out.")
     )
-    content = about + _balance(given) + f"<h3>What was changed while reading</h3>{notes}" + _examples(given)
-    return section("data", "Data", content)
+    copies = copies_html(dossier.shortcuts)
+    changed = f"<h3>What was changed while reading</h3>{notes}"
+    content = about + copies + _balance(given) + changed + _examples(given)
+    return Piece("data", "Data", content)
 
 
 def _parts(given: Dataset) -> list[str]:
@@ -129,11 +142,11 @@ def _true(given: Dataset, row: int) -> str:
     return given.classes[int(answer)] if given.classes else number(float(answer))
 
 
-def performance(dossier: Dossier) -> str:
+def performance(dossier: Dossier) -> Piece:
     """How well it answers, beside a trivial answer, and where it does not."""
     given = dossier.performance
     if given is None:
-        return section("performance", "How well it answers", missing("The score on held-out rows"))
+        return Piece("performance", "How well it answers", missing("The score on held-out rows"))
     kind = "Wilson" if dossier.task == "classification" else "bootstrap over rows"
     body = [
         ("this network", scores(dossier, given.value, given.low, given.high), f"{given.n:,}"),
@@ -152,8 +165,8 @@ def performance(dossier: Dossier) -> str:
         drawn = "<h3>Which answers are confused</h3>" + confusion(given.confusion, dossier.classes).html(
             heading=False
         )
-    parts = element("div", element("div", _all_slices(dossier)) + element("div", drawn), css="two")
-    return section("performance", "How well it answers", table + error + parts)
+    sure = certainty_html(dossier.certainty, classes=bool(dossier.classes))
+    return Piece("performance", "How well it answers", table + error + sure + _all_slices(dossier) + drawn)
 
 
 def _all_slices(dossier: Dossier) -> str:
@@ -161,13 +174,27 @@ def _all_slices(dossier: Dossier) -> str:
     if not found:
         return ""
     body = [(escape(p.name), scores(dossier, p.value, p.low, p.high), f"{p.n:,}") for p in found]
-    return "<h3>Part by part, worst first</h3>" + rows(("part", "score [95 %]", "rows"), body, right=(2,))
+    head = ("part", "score [95 %]", "rows")
+    shown = rows(head, body[:WORST], right=(2,))
+    if len(body) > WORST:
+        rest = rows(head, body[WORST:], right=(2,))
+        shown += unfold(f"The other {len(body) - WORST} of {len(body)} parts", rest)
+    among = max(p.among for p in found)
+    note = ""
+    if among > 1:
+        note = paragraph(
+            f"{len(body)} of {len(body)} parts shown. Intervals of the {among} parts by column hold together "
+            "at 95 %, so that one bad part in so many is not chance. Parts of fewer than 20 rows "
+            "are left out.",
+            css="note",
+        )
+    return "<h3>Part by part, worst first</h3>" + shown + note
 
 
-def training(dossier: Dossier) -> str:
+def training(dossier: Dossier) -> Piece:
     """How it came to be what it is."""
     if dossier.record is None:
-        return section("training", "How it was trained", missing("A record of the training"))
+        return Piece("training", "How it was trained", missing("A record of the training"))
     record = dossier.record
     told = ", ".join(
         f"{name} {value}" for name, value in record.options.items() if not isinstance(value, dict | list)
@@ -176,10 +203,10 @@ def training(dossier: Dossier) -> str:
     about = paragraph(f"{curves.alt} {record.parameters:,} numbers learned.")
     settings = unfold("Settings", paragraph(told)) if told else ""
     inside = f"<h3>Layer by layer</h3>{paragraph(health.alt, css='soft')}{health.html(heading=False)}"
-    return section("training", "How it was trained", about + curves.html(heading=False) + inside + settings)
+    return Piece("training", "How it was trained", about + curves.html(heading=False) + inside + settings)
 
 
-def inside(dossier: Dossier, detail: Detail) -> str:
+def inside(dossier: Dossier, detail: Detail) -> Piece:
     """What the layers are like and what their units respond to."""
     strip = missing("A summary of the layers")
     if dossier.layers is not None:
@@ -191,7 +218,7 @@ def inside(dossier: Dossier, detail: Detail) -> str:
         count = f"{len(shown)} of {counted(len(dossier.pages), 'layer')} shown"
         told = paragraph(f"{count}, the others left out to keep the file small.", css="note")
     pages = "".join(_page(page, detail) for page in shown) or missing("What units respond to")
-    return section("inside", "Inside the network", strip + pages + told + _whole(dossier, detail))
+    return Piece("inside", "Inside the network", strip + pages + told + _whole(dossier, detail))
 
 
 def _whole(dossier: Dossier, detail: Detail) -> str:
@@ -231,13 +258,13 @@ def _page(page: FeaturePage, detail: Detail) -> str:
     return heading + paragraph(made.alt) + made.html(heading=False) + trust + table
 
 
-def uses(dossier: Dossier) -> str:
+def uses(dossier: Dossier) -> Piece:
     """What the network uses over many rows of a table."""
     if dossier.spec is not None and len(dossier.spec.axes) > 1:
         told = "A single place means little over many inputs like these, so this part is for tables."
-        return section("uses", "What it uses", paragraph(told, css="soft"))
+        return Piece("uses", "What it uses", paragraph(told, css="soft"))
     if dossier.importance is None:
-        return section("uses", "What it uses", missing("The importance of each column"))
+        return Piece("uses", "What it uses", missing("The importance of each column"))
     drawn = importance(dossier.importance)
     about = paragraph(
         f"{drawn.alt} It is what the network does with a column, not what the column does in the world; "
@@ -248,14 +275,14 @@ def uses(dossier: Dossier) -> str:
         f"<h3>{escape(figure.title)}</h3>{paragraph(figure.alt)}{figure.html(heading=False)}"
         for figure in map(partial_dependence, dossier.dependence)
     )
-    return section("uses", "What it uses", about + drawn.html(heading=False) + curves)
+    return Piece("uses", "What it uses", about + drawn.html(heading=False) + curves)
 
 
-def rules(dossier: Dossier) -> str:
+def rules(dossier: Dossier) -> Piece:
     """The rules, with what they leave unsaid."""
     given = dossier.rules
     if given is None:
-        return section("rules", "Rules", missing("A set of rules"))
+        return Piece("rules", "Rules", missing("A set of rules"))
     kind = "R² against the network's answers" if dossier.task == "regression" else "agree with the network"
     body = [
         ("the rules", measured(given.fidelity, given.fidelity_low, given.fidelity_high)),
@@ -272,4 +299,4 @@ def rules(dossier: Dossier) -> str:
     branching = (
         f"<h3>As a tree</h3>{whole.html(heading=False, table=False)}" if whole.chart is not None else ""
     )
-    return section("rules", "Rules", paragraph(fidelity_words(given)) + table + note + drawn + branching)
+    return Piece("rules", "Rules", paragraph(fidelity_words(given)) + table + note + drawn + branching)

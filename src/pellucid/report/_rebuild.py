@@ -5,7 +5,8 @@ from __future__ import annotations
 from pellucid._visible import escaped as escape
 from pellucid.figures import number
 from pellucid.report._dossier import Dossier
-from pellucid.report._html import element, items, paragraph, rows, section
+from pellucid.report._html import Piece, element, items, paragraph, rows
+from pellucid.report._law import law_index
 
 TERMS = (
     ("held-out row", "A row the network has not learned from; all scores rest on such rows."),
@@ -44,7 +45,7 @@ TERMS = (
 )
 
 
-def rebuild(dossier: Dossier) -> str:
+def rebuild(dossier: Dossier, names: dict[str, str]) -> Piece:
     """Fingerprints, versions, command, timings."""
     origin = dossier.origin
     command = (
@@ -70,11 +71,12 @@ def rebuild(dossier: Dossier) -> str:
         + rows(("", ""), facts)
         + f"<h3>Time spent</h3>{timings}"
         + (f"<h3>Notes</h3>{notes}" if notes else "")
+        + f"<h3>Where regulations look</h3>{law_index(names)}"
     )
-    return section("rebuild", "How to make it again", content)
+    return Piece("rebuild", "How to make it again", content)
 
 
-def glossary() -> str:
+def glossary() -> Piece:
     """What the words mean, one line each."""
     terms = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in TERMS)
-    return section("glossary", "How to read this", element("dl", terms, css="terms"))
+    return Piece("glossary", "How to read this", element("dl", terms, css="terms"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from pellucid import figures
+from pellucid._visible import escaped as escape
 from pellucid.figures import counted
 from pellucid.report._html import items, paragraph, unfold
 from pellucid.report._leaf import Part, leaf, told, written
@@ -60,7 +60,7 @@ def recourse_html(found: Counterfactuals, *, row: int = 0) -> str:
         f"<tr><td>{escape(name)}</td><td>{escape(str('missing' if value is None else value))}</td></tr>"
         for name, value in case.row.items()
     )
-    table = f'<div class="scroll"><table class="plain">{whole}</table></div>'
+    table = f'<div class="scroll" tabindex="0"><table class="plain">{whole}</table></div>'
     return (
         told(figures.counterfactual(found, row=row))
         + told(even)

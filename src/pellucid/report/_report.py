@@ -11,30 +11,34 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import Tensor
 
 from pellucid import tasks
 from pellucid._core import (
     Compute,
     Dataset,
-    Explanation,
     Subject,
     inputs_hash,
     model_hash,
-    predict,
     untrained,
 )
 from pellucid._version import __version__
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
-from pellucid.evidence import Audit, Survey
+from pellucid.evidence import Audit
 from pellucid.importance import Importance, PartialDependence
+from pellucid.inputs import TabularSpec
 from pellucid.layers import selectivity
-from pellucid.report._dossier import Case, Dossier, Origin
+from pellucid.loading import is_run
+from pellucid.report._card import NAME, ModelCard, read_card
+from pellucid.report._chosen import EACH, chosen_cases
+from pellucid.report._dossier import Dossier, Origin
+from pellucid.report._front import first_of_each
+from pellucid.report._page import MOST
+from pellucid.report._readers import EVERYONE, reader_named
 from pellucid.report._write import write
+from pellucid.rules import Counterfactuals, ReasonCodes
 from pellucid.training import TrainingRecord
 
 Part = TypeVar("Part")
-EACH = 3
 ROWS = 512  # of what is told about whole layers
 
 
@@ -66,6 +70,10 @@ def report(
     whole: Sequence[str] | None = None,
     steps: int = 192,
     audit: bool = False,
+    card: ModelCard | str | Path | None = None,
+    reader: str = EVERYONE,
+    constraints: str | Path | None = None,
+    max_mb: float | None = None,
     compute: Compute | None = None,
 ) -> Path:
     """Write the dossier of a subject: one HTML file that needs no network and no JavaScript.
@@ -79,14 +87,19 @@ def report(
             whose units tell the classes best beyond those of an untrained copy.
         steps: of activation maximization.
         audit: whether to make an audit where none is kept with the run; a kept one is always shown.
+        card: what only people know, as a value or a TOML file; left out, the ``card.toml`` in the run folder.
+        reader: ``"everyone"``, ``"clinician"``, ``"credit"``, ``"auditor"`` or ``"engineer"``: which parts
+            stand open first, and in which words; what failed is shown to all.
+        constraints: TOML file that says which columns may change (:func:`pellucid.rules.constraints_from`).
+        max_mb: most megabytes; left out, 5 are aimed at by drawing less, and 15 never exceeded.
         compute: how to run.
 
     Returns:
         The path.
 
     Raises:
-        InputError: where the subject has no data.
-        StoreError: where the file cannot be written.
+        InputError: where the subject has no data, or the card or the reader are unknown.
+        StoreError: where the file cannot be written or would be too large.
         CancelledError: where ``compute.progress`` raises it; an earlier file stays.
 
     Cost:
@@ -100,6 +113,7 @@ def report(
         >>> page.stat().st_size < 5_000_000
         True
     """
+    checked_mb(max_mb)
     made = dossier(
         subject,
         path=path,
@@ -108,9 +122,26 @@ def report(
         whole=whole,
         steps=steps,
         audit=audit,
+        card=card,
+        reader=reader,
+        constraints=constraints,
         compute=compute,
     )
-    return write(made, path)
+    return write_within(made, path, max_mb)
+
+
+def write_within(made: Dossier, path: str | Path, max_mb: float | None) -> Path:
+    """Write a dossier into at most so many megabytes; without a number into 5, at worst 15."""
+    if checked_mb(max_mb) is None:
+        return write(made, path, most=MOST)
+    return write(made, path, budget=int((max_mb or 0) * 1e6))
+
+
+def checked_mb(max_mb: float | None) -> float | None:
+    """The size as given, or an error where it is none."""
+    if max_mb is not None and not max_mb > 0:
+        raise InputError(f"max_mb is above 0, got {max_mb:g}.")
+    return max_mb
 
 
 def dossier(
@@ -122,11 +153,15 @@ def dossier(
     whole: Sequence[str] | None = None,
     steps: int = 192,
     audit: bool = False,
+    card: ModelCard | str | Path | None = None,
+    reader: str = EVERYONE,
+    constraints: str | Path | None = None,
     compute: Compute | None = None,
 ) -> Dossier:
     """Everything that :func:`report` writes, as a value."""
     data, clock, how = subject.needs_data("report"), _Clock(), compute or Compute()
     known_layers(subject, whole or ())
+    said, reader = card_of(subject, card), reader_named(reader)
     survey = clock.run("evidence for the methods", lambda: tasks.survey(subject, compute=how))
     shown = spread(tasks.feature_sites(subject), layers)
     pages = [
@@ -137,8 +172,10 @@ def dossier(
         clock.run(f"everything about {site}", lambda s=site: _whole(subject, s, pages, how))
         for site in (telling(subject, shown, how) if whole is None else whole)
     ]
-    cases = clock.run("cases", lambda: _cases(subject, survey, how))
+    cases = clock.run("cases", lambda: chosen_cases(subject, survey, how))
     importance, dependence = _uses(subject, clock, how)
+    asked = tuple(case.row for case in first_of_each(cases or ())[:EACH])
+    recourse, reasons = _whatif(subject, asked, constraints, clock, how)
     return Dossier(
         subject.name,
         subject.task,
@@ -146,9 +183,15 @@ def dossier(
         answer=data.answer,
         unit=data.unit,
         classes=subject.classes,
-        origin=_origin(subject, data, path, how.seed),
+        card=said,
+        reader=reader,
+        origin=_origin(subject, data, path, how.seed, _given(card, reader, constraints)),
         data=data,
         performance=clock.run("performance", lambda: tasks.performance(subject)),
+        slices=clock.run("parts of the rows", lambda: tasks.parts_scored(subject, compute=how)) or (),
+        certainty=clock.run("calibration", lambda: tasks.certainty(subject, compute=how))
+        if subject.classes
+        else None,
         # the weights that it keeps belong to the run
         record=dataclasses.replace(subject.record, snapshots=())
         if isinstance(subject.record, TrainingRecord)
@@ -159,6 +202,11 @@ def dossier(
         cases=cases or (),
         survey=survey,
         audit=_audit(subject, clock, how, make=audit),
+        shortcuts=clock.run("shortcuts", lambda: tasks.shortcuts(subject, compute=how)),
+        simple=clock.run("simple models", lambda: tasks.simple_models(subject, compute=how)),
+        recourse=recourse,
+        reasons=reasons,
+        asked=asked,
         importance=importance,
         dependence=dependence,
         rules=clock.run("rules", lambda: tasks.rules(subject, compute=how)),
@@ -190,6 +238,36 @@ def _uses(
         lambda: tasks.importance_of(subject, "partial-dependence", columns=columns, compute=how),
     )
     return ranked, curves if isinstance(curves, tuple) else ()
+
+
+def _whatif(
+    subject: Subject, asked: Sequence[int], constraints: str | Path | None, clock: _Clock, how: Compute
+) -> tuple[Counterfactuals | None, tuple[ReasonCodes, ...]]:
+    """Changes and reasons for some held-out rows of a table with classes, judged by networks trained anew."""
+    if not isinstance(subject.spec, TabularSpec) or not subject.classes or not asked:
+        return None, ()
+    wide = Compute(4096, how.seed, how.device)
+    judges = clock.run("networks trained anew", lambda: tasks.refits(subject, seed=how.seed)) or ()
+    changes = clock.run(
+        "what-if",
+        lambda: tasks.counterfactual(
+            subject, list(asked), constraints=constraints, refits=judges, compute=wide
+        ),
+    )
+    reasons = clock.run(
+        "reasons", lambda: tasks.reason_codes(subject, list(asked), refits=judges, compute=wide)
+    )
+    return changes, reasons or ()
+
+
+def card_of(subject: Subject, given: ModelCard | str | Path | None) -> ModelCard:
+    """The author's card: as given, else the one in the run folder, else blank."""
+    if isinstance(given, ModelCard):
+        return given
+    if given is not None:
+        return read_card(given)
+    beside = Path(subject.origin) / NAME
+    return read_card(beside) if is_run(subject.origin) and beside.is_file() else ModelCard()
 
 
 def _page(subject: Subject, site: str, units: int, steps: int, how: Compute) -> tasks.FeaturePage:
@@ -248,86 +326,21 @@ def spread(sites: tuple[str, ...], most: int) -> tuple[str, ...]:
     return tuple(sites[place] for place in dict.fromkeys(places))
 
 
-def _origin(subject: Subject, data: Dataset, path: str | Path, seed: int) -> Origin:
+def _given(card: object, reader: str, constraints: object) -> str:
+    """What else the command said."""
+    said = {"card": card if isinstance(card, str | Path) else None, "constraints": constraints}
+    told = "".join(f" --{name} {value}" for name, value in said.items() if value is not None)
+    return told + ("" if reader == EVERYONE else f" --reader {reader}")
+
+
+def _origin(subject: Subject, data: Dataset, path: str | Path, seed: int, more: str = "") -> Origin:
     source = subject.origin if " " not in subject.origin else "MODEL"
     return Origin(
         model_hash(subject.model),
         inputs_hash([data.inputs, data.answers]),
         {"pellucid": __version__, "torch": torch.__version__},
         seed,
-        f"pellucid report {source} --out {path}",
+        f"pellucid report {source} --out {path}{more}",
         datetime.now(UTC).date().isoformat(),
         subject.origin,
-    )
-
-
-def _cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case, ...]:
-    held = tasks.held_out(subject.needs_data("cases"))
-    outputs = predict(subject.model, held.inputs, spec=subject.spec)
-    chosen = _chosen(held, outputs, how.seed)
-    rows = torch.tensor([row for row, _ in chosen])
-    explained = list(
-        tasks.explain_several(subject, held.inputs[rows], methods=case_methods(subject, survey), compute=how)
-    )
-    return tuple(_case(held, outputs, row, why, i, explained) for i, (row, why) in enumerate(chosen))
-
-
-def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
-    """The best supported method first, then one of another family and the plain gradient, for comparison."""
-    known = tasks.methods()
-    best = survey.best if survey is not None and survey.best in known else "integrated_gradients"
-    other = "grad_cam" if subject.spec.axes == ("C", "H", "W") else "occlusion"
-    return tuple(dict.fromkeys((best, "integrated_gradients", other, "saliency")))[:3]
-
-
-def _chosen(held: Dataset, outputs: Tensor, seed: int) -> list[tuple[int, str]]:
-    """Random, worst and least certain held-out rows, each once, with the rule that chose it."""
-    wrong, doubt = _wrongness(held, outputs)
-    drawn = torch.randperm(len(held), generator=torch.Generator().manual_seed(seed))
-    rules = (
-        ("worst: the largest error", wrong.argsort(descending=True)),
-        ("least certain", doubt.argsort(descending=True)),
-        ("drawn at random", drawn),
-    )
-    found: dict[int, str] = {}
-    for why, order in rules:
-        fresh = [row for row in order.tolist() if row not in found][:EACH]
-        found.update(dict.fromkeys(fresh, why))
-    return list(found.items())
-
-
-def _wrongness(held: Dataset, outputs: Tensor) -> tuple[Tensor, Tensor]:
-    """How wrong and how uncertain each answer is; in regression the absolute error stands for both."""
-    if held.task == "regression":
-        error = (outputs.flatten() - held.answers).abs()
-        return error, -error
-    p = _probabilities(outputs)
-    return -p.gather(1, held.answers[:, None]).flatten(), -p.max(1).values
-
-
-def _probabilities(outputs: Tensor) -> Tensor:
-    if outputs.ndim == 1 or outputs.shape[1] == 1:
-        p = outputs.flatten().sigmoid()
-        return torch.stack([1 - p, p], 1)
-    return outputs.softmax(1)
-
-
-def _case(
-    held: Dataset, outputs: Tensor, row: int, why: str, place: int, explained: list[Explanation]
-) -> Case:
-    rows = tuple(each.row(place) for each in explained)
-    if held.task == "regression":
-        unit = f" {held.unit}" if held.unit else ""
-        true, given = f"{float(held.answers[row]):.4g}{unit}", f"{float(outputs[row].flatten()[0]):.4g}{unit}"
-        return Case(row, held.inputs[row : row + 1], true, given, why, rows)
-    p = _probabilities(outputs[row : row + 1])[0]
-    best = int(p.argmax())
-    return Case(
-        row,
-        held.inputs[row : row + 1],
-        held.classes[int(held.answers[row])],
-        held.classes[best],
-        why,
-        rows,
-        float(p[best]),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from pellucid._core._store import write_bytes
+from pellucid._visible import escaped as escape
 from pellucid.evidence import Shortcuts
 from pellucid.figures import figures_of
-from pellucid.report._page import head
+from pellucid.report._head import head
 
 LIMITS = (
     "What this says: which of the parts that were tried decides alone, on these rows, when it is exchanged "

@@ -12,8 +12,9 @@ from torch import Tensor
 from pellucid import evidence, tasks
 from pellucid._core import Compute, Dataset, Explanation, Subject, Target, predict
 from pellucid._core import log_odds as log_odds_of
+from pellucid.report._chosen import case_of
 from pellucid.report._dossier import Dossier
-from pellucid.report._report import _case, _Clock, _origin
+from pellucid.report._report import _Clock, _origin
 
 Methods = Mapping[str, tasks.Method]
 
@@ -75,7 +76,7 @@ def showcase(
     explained = clock.run(
         "cases", lambda: _explained(subject, held, outputs, rows, methods, tested, pool, tell, how)
     )
-    cases = [_case(held, outputs, row, names[i] if names else why, i, explained or [])
+    cases = [case_of(held, outputs, row, names[i] if names else why, i, explained or [])
              for i, row in enumerate(rows)]  # fmt: skip
     cases = [dataclasses.replace(case, true="") for case in cases] if names else cases
     origin = dataclasses.replace(_origin(subject, data, path, how.seed), command=command)

@@ -94,6 +94,14 @@ border-radius:14px}
 article.one h3{margin-top:0}
 footer{margin-top:4rem;padding-top:1.5rem;border-top:1px solid var(--line);color:var(--soft);
 font-size:.86rem}
+.no{color:var(--soft);font-weight:500;margin-right:.3em}
+.reader{border:1px solid var(--line);border-radius:12px;margin:1.6rem 0 .4rem;padding:.5rem 1rem .7rem;
+display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;background:var(--card)}
+.reader legend{font-size:.88rem;color:var(--soft);padding:0 .4rem}
+.reader label,.fold{min-height:1.6rem;align-items:center;gap:.45rem;cursor:pointer;font-size:.92rem}
+.reader label{display:flex}.fold{width:fit-content;color:var(--accent);margin:.5rem 0}
+.reader input,.fold input{width:1.05rem;height:1.05rem;margin:0;accent-color:var(--accent)}
+section.part>ul.findings{margin:.7rem 0 1rem}
 @media(max-width:34rem){.panel.small{max-width:calc(50% - .6rem)}body{font-size:15px}
 .strip{font-size:.75rem}
 ul.findings li{grid-template-columns:1fr;gap:.1rem}
@@ -103,7 +111,7 @@ section.part{margin-top:3rem}.stat .big{font-size:1.6rem}.stats{grid-template-co
 :root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#111;--soft:#444;--line:#ccc;--accent:#111;
 --tint:#f4f4f4}
 html,body{font-size:10.4px}body{line-height:1.4}.page{max-width:none;padding:0}
-nav,.skip,.see{display:none}.strip{padding:0 0 .5rem}
+nav,.skip,.see,.reader{display:none}.strip{padding:0 0 .5rem}
 h1{font-size:2rem;margin:.7rem 0 .2rem}.lede{font-size:1.15rem;margin-bottom:.5rem;max-width:none}
 .front>h2,.two h2{margin:.8rem 0 .2rem}.stats{margin:.5rem 0;gap:.6rem}.stat{padding:.45rem .8rem}
 .stat .big{font-size:1.4rem}.front p{margin:.25rem 0}

@@ -1,7 +1,9 @@
 """What a network answers, as rules that can be read, run and checked against it."""
 
 from pellucid.rules._anchor import Anchor, anchor
+from pellucid.rules._copied import Kind, surrogate_rules
 from pellucid.rules._counterfactual import counterfactuals
+from pellucid.rules._frontier import Frontier, rule_frontier
 from pellucid.rules._readable import readable_rows
 from pellucid.rules._reason_codes import Reason, ReasonCodes, principal, reasons_of
 from pellucid.rules._recourse._constraints import Constraints, Limit, Link, constraints_from, read_toml
@@ -21,6 +23,8 @@ __all__ = [
     "Counterfactual",
     "Counterfactuals",
     "Decision",
+    "Frontier",
+    "Kind",
     "Limit",
     "Link",
     "Reason",
@@ -35,5 +39,7 @@ __all__ = [
     "readable_rows",
     "read_toml",
     "reasons_of",
+    "rule_frontier",
+    "surrogate_rules",
     "surrogate_tree",
 ]

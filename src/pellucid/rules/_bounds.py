@@ -58,3 +58,16 @@ def clopper_pearson_low(hits: int, n: int, level: float = 0.95) -> float:
         tail = float(np.exp(ways + counts * math.log(middle) + (n - counts) * math.log1p(-middle)).sum())
         low, high = (middle, high) if tail <= 1 - level else (low, middle)
     return low
+
+
+def clopper_pearson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Two-sided exact interval of a share: 0 to 1 where nothing was counted.
+
+    Example:
+        >>> [round(end, 4) for end in clopper_pearson(90, 100)]
+        [0.8238, 0.951]
+    """
+    if n == 0:
+        return 0.0, 1.0
+    one = (1 + level) / 2
+    return clopper_pearson_low(hits, n, one), 1 - clopper_pearson_low(n - hits, n, one)

@@ -91,6 +91,7 @@ def counterfactuals(
         et al., "NICE", 2023; semifactuals: Kenny and Huang, "The utility of even if", NeurIPS 2023.
 
     Example:
+        >>> import torch
         >>> from pellucid._core import split
         >>> from pellucid.inputs import Column
         >>> age, income = Column("age", immutable=True), Column("income", "k€")

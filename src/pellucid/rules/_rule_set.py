@@ -12,12 +12,15 @@ from pellucid.inputs import Column
 from pellucid.rules._python import python_source
 from pellucid.rules._readable import Row, cell
 from pellucid.rules._rule import Condition, Rule, known
+from pellucid.rules._rules_source import rules_markdown, rules_pmml, rules_sql
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleSet:
-    """Rules that were read off a network's own answers; exactly one speaks for each row.
+    """Rules that were read off a network's own answers; the first that holds speaks.
+
+    Of a tree exactly one holds for each row, of clauses perhaps none.
 
     Shares run from 0 to 1. In regression, fidelity and accuracy are R²: 1 is all of the variance, 0 no better
     than the mean.
@@ -28,7 +31,7 @@ class RuleSet:
         task: classification or regression.
         columns: what the rules may speak of.
         fidelity: share of held-out rows to which the rules and the network give the same answer.
-        fidelity_low, fidelity_high: its 95 % interval (Wilson; in regression bootstrap over rows).
+        fidelity_low, fidelity_high: its 95 % interval (Clopper and Pearson; in regression bootstrap).
         null_fidelity: the same for a tree of that size grown from the true answers, which never saw the
             network: what the data alone gives.
         excess_low, excess_high: 95 % interval of ``fidelity - null_fidelity``, counted on the same rows.
@@ -44,6 +47,15 @@ class RuleSet:
         note: what a reader must know, in sentences.
         synthetic: rows between training rows that the network answered in addition.
         seed: the only source of chance.
+        kind: how they were found: ``"tree"``, ``"optimal"``, ``"list"``, ``"clauses"`` or ``"layers"``.
+        differ: held-out rows where the network's answer is not the true one; 0 in regression.
+        differ_fidelity: fidelity on these; NaN where there are none.
+        differ_low, differ_high: its 95 % interval (Clopper and Pearson).
+        differ_null: the null's fidelity on these.
+        regrown: how many times the rules were grown again from other rows (bootstrap), the network as it is.
+        steady: mean share of held-out rows to which these give the same answer; in regression R².
+        steady_least: the same of the one that differs most.
+        same_columns: mean share of columns asked by either that both ask.
     """
 
     rules: tuple[Rule, ...]
@@ -68,10 +80,25 @@ class RuleSet:
     note: str = ""
     synthetic: int = 0
     seed: int = 0
+    kind: str = "tree"
+    differ: int = 0
+    differ_fidelity: float = float("nan")
+    differ_low: float = 0.0
+    differ_high: float = 1.0
+    differ_null: float = float("nan")
+    regrown: int = 0
+    steady: float = float("nan")
+    steady_least: float = float("nan")
+    same_columns: float = float("nan")
 
     def __len__(self) -> int:
         """Number of rules."""
         return len(self.rules)
+
+    @property
+    def conditions(self) -> int:
+        """How many conditions there are to read in all rules; both ends of an interval count as one."""
+        return sum(len({(c.column, c.op == "in") for c in rule.conditions}) for rule in self.rules)
 
     @property
     def excess(self) -> float:
@@ -115,19 +142,56 @@ class RuleSet:
         return "\n".join((*self.summary(), *map(self._line, range(len(self.rules))), *self.note.splitlines()))
 
     def summary(self) -> tuple[str, ...]:
-        """How far the rules stand for the network, beside the baselines: three lines."""
+        """How far the rules stand for the network, beside the baselines, a line each."""
         ends = f"[{_percent(self.fidelity_low)}, {_percent(self.fidelity_high)}]"
         agree = f"agree with the network (fidelity) on {_percent(self.fidelity)} {ends} of"
         if not self.classes:
             agree = f"explain {_percent(self.fidelity)} {ends} of the variance of the network's answers to"
         usual, right = ("commonest", "right") if self.classes else ("mean", "R²")
         about = f"{self.answer} ({self.name})" if self.name else self.answer
-        return (
+        lines = [
             f"{_counted(len(self.rules), 'rule')} for {about} {agree} {self.n_test} held-out rows.",
             f"Without the network: {_percent(self.null_fidelity)} by a tree of that size on the true "
             f"answers, {_percent(self.majority)} by its {usual} answer.",
             f"Held-out {right}: rules {_percent(self.accuracy)}, network {_percent(self.network_accuracy)}.",
-        )
+        ]
+        if self.differ:
+            ends = f"[{_percent(self.differ_low)}, {_percent(self.differ_high)}]"
+            lines.append(
+                f"Where the network is wrong ({_counted(self.differ, 'row')}) they follow it on "
+                f"{_percent(self.differ_fidelity)} {ends}; without the network {_percent(self.differ_null)}."
+            )
+        if self.coverage < 1:
+            lines.append(f"No rule speaks for {_percent(1 - self.coverage)} of the held-out rows.")
+        if self.regrown:
+            lines.append(
+                f"Grown again from other rows {self.regrown} times: "
+                f"{_percent(self.steady)} same answers (at least {_percent(self.steady_least)}), "
+                f"{_percent(self.same_columns)} of the columns shared."
+            )
+        return tuple(lines)
+
+    def to_markdown(self) -> str:
+        """A table of the rules below how far they can be believed."""
+        return rules_markdown(self)
+
+    def to_sql(self, table: str = "rows") -> str:
+        """A ``SELECT`` over ``table`` with the columns' own names; ``answer`` is NULL where no rule speaks.
+
+        Missing values are NULL, and NULL is read as :meth:`predict` reads a missing value.
+
+        Args:
+            table: its name.
+        """
+        return rules_sql(self, table)
+
+    def to_pmml(self) -> str:
+        """A PMML 4.4 document: a ``RuleSetModel`` of which the first rule that holds speaks.
+
+        Raises:
+            InputError: for a text that XML cannot hold.
+        """
+        return rules_pmml(self)
 
     def to_python(self, name: str = "predict") -> str:
         """Source of a Python function ``name(row)`` that answers as :meth:`predict` and needs nothing else.
@@ -144,6 +208,8 @@ class RuleSet:
             for name in (
                 "fidelity", "fidelity_low", "fidelity_high", "null_fidelity", "excess", "excess_low",
                 "excess_high", "majority", "coverage", "accuracy", "network_accuracy",
+                "differ_fidelity", "differ_low", "differ_high", "differ_null", "steady", "steady_least",
+                "same_columns",
             )
         }  # fmt: skip
         return {
@@ -151,10 +217,14 @@ class RuleSet:
             "answer": self.answer,
             "unit": self.unit,
             "classes": [*self.classes],
+            "kind": self.kind,
+            "conditions": self.conditions,
             "rules": [rule.to_json() for rule in self.rules],
             **figures,
             "n_train": self.n_train,
             "n_test": self.n_test,
+            "differ": self.differ,
+            "regrown": self.regrown,
             "synthetic": self.synthetic,
             "seed": self.seed,
             "note": self.note,

@@ -48,6 +48,12 @@ class Growth:
         support = round(self.support * len(together["answers"]) / len(self.answers))
         return replace(self, **together, support=support)
 
+    def rows(self, index: NDArray[np.int64]) -> Growth:
+        """The same for some rows, of which each may come several times."""
+        return replace(
+            self, table=self.table[index], answers=self.answers[index], targets=self.targets[index]
+        )
+
     def boxes(self, leaves: int) -> tuple[Box, ...]:
         """The regions of the best-first tree, at most ``leaves`` of them.
 

@@ -20,11 +20,12 @@ def markdown(found: WeightedRules) -> str:
     lines = [*found.summary(), "", f"| | if | {said} | rows |", "|---|---|---|---|"]
     for k, rule in enumerate(found.rules):
         told = (str(rule).removeprefix("IF "), found.weight_text(k), found.support_text(k))
-        lines.append(f"| {k + 1} | " + " | ".join(_plain(text) for text in told) + " |")
+        lines.append(f"| {k + 1} | " + " | ".join(markdown_text(text) for text in told) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Text in which Markdown finds nothing to do."""
     for sign in "\\`*_|<>[]":
         text = text.replace(sign, f"\\{sign}")
     return text.replace("\n", " ")
@@ -57,18 +58,20 @@ def python_source(found: WeightedRules, name: str) -> str:
 def sql_source(found: WeightedRules, table: str) -> str:
     """A ``SELECT`` with the score of each class and the answer."""
     by_name = {column.name: column for column in _asked(found)}
-    tests = [" AND ".join(_sql(c, by_name[c.column]) for c in r.conditions) or "1 = 1" for r in found.rules]
+    tests = [
+        " AND ".join(sql_test(c, by_name[c.column]) for c in r.conditions) or "1 = 1" for r in found.rules
+    ]
     scores = [_sql_score(found, tests, c) for c in range(len(found.classes))]
-    names = [_name(f"score {c}") for c in range(len(scores))]
+    names = [sql_name(f"score {c}") for c in range(len(scores))]
     named = ",\n".join(f"  {score} AS {name}" for score, name in zip(scores, names, strict=True))
     # the first of the highest: at least as high as all after it
     best = " ".join(
         f"WHEN {' AND '.join(f'{names[k]} >= {other}' for other in names[k + 1 :])} "
-        f"THEN {_text(found.classes[k])}"
+        f"THEN {sql_text(found.classes[k])}"
         for k in range(len(names) - 1)
     )
-    answer = f"CASE {best} ELSE {_text(found.classes[-1])} END AS {_name('answer')}"
-    source = f"SELECT source.*,\n{named}\n  FROM {_name(table)} AS source"
+    answer = f"CASE {best} ELSE {sql_text(found.classes[-1])} END AS {sql_name('answer')}"
+    source = f"SELECT source.*,\n{named}\n  FROM {sql_name(table)} AS source"
     return f"SELECT scored.*, {answer}\nFROM ({source}) AS scored;\n"
 
 
@@ -82,8 +85,9 @@ def _sql_score(found: WeightedRules, tests: list[str], c: int) -> str:
     return f"({start}{cases}) / 100.0"
 
 
-def _sql(condition: Condition, column: Column) -> str:
-    name = _name(column.name)
+def sql_test(condition: Condition, column: Column) -> str:
+    """A condition as SQL; missing values are NULL."""
+    name = sql_name(column.name)
     if not isinstance(condition.value, tuple):
         fill = float(column.mean if column.median is None else column.median)
         read = f"COALESCE({name}, {fill!r})" if column.missing else name
@@ -94,7 +98,7 @@ def _sql(condition: Condition, column: Column) -> str:
     out = [level for level in column.levels if level not in condition.value and level not in (MISSING, OTHER)]
     shown, sign = (out, "NOT IN") if OTHER in condition.value else (kept, "IN")
     test = (
-        f"{name} {sign} ({', '.join(map(_text, shown))})"
+        f"{name} {sign} ({', '.join(map(sql_text, shown))})"
         if shown
         else ("1 = 1" if sign == "NOT IN" else "1 = 0")
     )
@@ -103,11 +107,13 @@ def _sql(condition: Condition, column: Column) -> str:
     return f"({name} IS NOT NULL AND {test})"
 
 
-def _name(text: str) -> str:
+def sql_name(text: str) -> str:
+    """A quoted name."""
     return '"' + text.replace('"', '""') + '"'
 
 
-def _text(text: str) -> str:
+def sql_text(text: str) -> str:
+    """A quoted text."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -4,6 +4,7 @@ from pellucid.tasks._anchor import anchor
 from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
+from pellucid.tasks._certainty import Certainty, certainty
 from pellucid.tasks._challengers import Challenged, Challenger, challengers
 from pellucid.tasks._check import check
 from pellucid.tasks._compare import compare
@@ -46,10 +47,12 @@ from pellucid.tasks._readable import READABLE_MODELS, READABLE_SETS, Contest, En
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import own_rules, rules
+from pellucid.tasks._rules import frontier, own_rules, rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
+from pellucid.tasks._simple import SimpleModel, SimpleModels, simple_models
+from pellucid.tasks._slices import Slice, parts_scored
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import TASKS as TRUTH_TASKS
 from pellucid.tasks._truth import truth
@@ -58,8 +61,15 @@ from pellucid.tasks._unit import UnitPage, unit_of
 __all__ = [
     "TRUTH_TASKS",
     "PANEL",
+    "Certainty",
     "Estimate",
+    "SimpleModel",
+    "SimpleModels",
+    "Slice",
     "Step",
+    "certainty",
+    "parts_scored",
+    "simple_models",
     "TOPICS",
     "estimate",
     "estimate_audit",
@@ -131,6 +141,7 @@ __all__ = [
     "own_photographs",
     "own_recordings",
     "own_sentences",
+    "frontier",
     "own_rules",
     "parsed_types",
     "performance",

@@ -13,6 +13,7 @@ from pellucid import evidence
 from pellucid._core import (
     Compute,
     Explanation,
+    InputSpec,
     Subject,
     Target,
     holm,
@@ -24,6 +25,7 @@ from pellucid._core import (
 )
 from pellucid.errors import MethodError, PellucidError
 from pellucid.evidence import Bank
+from pellucid.evidence._stable import numeric
 from pellucid.inputs import TabularSpec
 from pellucid.layers import RepresentationSimilarity, representation_similarity
 from pellucid.rules import RuleSet, surrogate_tree
@@ -143,9 +145,9 @@ def _answers(pair: Pair, outputs: Sequence[Tensor]) -> Answers:
         cut = [dataclasses.replace(one, p=p) for one, p in zip(cut, fixed, strict=True)]
     cut.sort(key=lambda one: (one.p or 0.0, -abs(one.value)))
     a, b = right
-    counts = [int(part.sum()) for part in (a & b, a & ~b, b & ~a, ~a & ~b)]
+    both, only_a, only_b, none = (int(part.sum()) for part in (a & b, a & ~b, b & ~a, ~a & ~b))
     same = int((given[0] == given[1]).sum())
-    return Answers(*counts, same, score, tuple(cut[:SLICES]), pair.n)
+    return Answers(both, only_a, only_b, none, same, score, tuple(cut[:SLICES]), pair.n)
 
 
 def _slices(pair: Pair) -> list[tuple[str, Tensor]]:
@@ -197,7 +199,7 @@ def _reasons(
     twin = untrained(pair.a.model, seed=how.seed, calibrate=x)
     nothing = drawn.alike(units[0], drawn.reduce(_map(why(pair.a, twin, x), x))).double()
     steady = [
-        _steady(drawn, u, lambda at, s=s: _map(why(s, s.model, at), at), at, how.seed)
+        _steady(drawn, u, lambda at, s=s: _map(why(s, s.model, at), at), at, s.spec, how.seed)
         for u, (s, at) in zip(units, ((pair.a, x), (pair.b, xb)), strict=True)
     ]
     floor, told = steady[0], "A's own maps under slight noise on the input"
@@ -251,12 +253,25 @@ def _map(why: Explanation, x: Tensor) -> Tensor:
     return found if found.shape == x.shape else found.expand_as(x) * (found[0].numel() / x[0].numel())
 
 
-def _steady(drawn: Bank, units: Tensor, again: Callable[[Tensor], Tensor], x: Tensor, seed: int) -> Tensor:
-    """Rank correlation of each map with that of the slightly noisy input; NaN where there is no noise."""
+def _steady(
+    drawn: Bank,
+    units: Tensor,
+    again: Callable[[Tensor], Tensor],
+    x: Tensor,
+    spec: InputSpec,
+    seed: int,
+) -> Tensor:
+    """Rank correlation of each map with that of the slightly noisy input; NaN where nothing can be slightly
+    different, such as words or categories.
+    """
     if not x.is_floating_point():
         return torch.full((len(x),), torch.nan, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 7_368_787)
     spread = x.std(0, keepdim=True) if len(x) > 1 else torch.ones_like(x)
+    if isinstance(spec, TabularSpec):
+        spread = spread * numeric(x, spec)
+    if not bool(spread.any()):
+        return torch.full((len(x),), torch.nan, dtype=torch.float64)
     noise = torch.randn(x.shape, generator=generator).to(x)
     return drawn.alike(units, drawn.reduce(again(x + NOISE * spread * noise))).double()
 

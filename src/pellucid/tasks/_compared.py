@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pellucid._core import Explanation, Json
+from pellucid._core import Explanation
 from pellucid.layers import RepresentationSimilarity
 from pellucid.rules import RuleSet
 
@@ -140,7 +140,6 @@ class Comparison:
     notes: tuple[str, ...]
     n: int
     seed: int
-    facts: dict[str, Json] = field(default_factory=dict[str, Json])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

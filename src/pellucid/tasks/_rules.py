@@ -6,20 +6,38 @@ from pellucid._core import Compute, Subject
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.networks import RuleNetwork
-from pellucid.rules import RuleSet, WeightedRules, surrogate_tree
+from pellucid.rules import Frontier, Kind, RuleSet, WeightedRules, rule_frontier, surrogate_rules
+from pellucid.rules._frontier import SIZES
 
 
-def rules(subject: Subject, *, leaves: int | None = None, compute: Compute | None = None) -> RuleSet:
+def rules(
+    subject: Subject,
+    *,
+    leaves: int | None = None,
+    kind: Kind = "tree",
+    conditions: int | None = None,
+    fidelity: float | None = None,
+    synthetic: int | None = None,
+    regrown: int = 0,
+    compute: Compute | None = None,
+) -> RuleSet:
     """Decision rules that copy the network's own answers, with held-out fidelity.
 
     Args:
         subject: a network with data.
         leaves: most rules; left out, 8, or two for each class where that is more.
+        kind: ``"tree"``, ``"optimal"``, ``"list"``, ``"clauses"`` or ``"layers"``: see
+            :func:`pellucid.rules.surrogate_rules`.
+        conditions: most conditions to read; picks from :func:`rule_frontier`.
+        fidelity: the shortest rules that reach it, from there too; the note says where none do.
+        synthetic: rows between training rows that the network answers in addition; left out, none, or where
+            rules are picked whatever is closer on the validation rows.
+        regrown: grow the rules so many times again from other rows and say how much stays.
         compute: how to run.
 
     Returns:
-        Rules in the user's units and categories, with fidelity, coverage and what a tree of the same size
-        trained on the true answers reaches.
+        Rules in the user's units and categories, with fidelity, coverage and what rules of the same size
+        grown from the true answers reach.
 
     Raises:
         InputError: where the subject has no data, or too few rows.
@@ -39,8 +57,70 @@ def rules(subject: Subject, *, leaves: int | None = None, compute: Compute | Non
         >>> pellucid.rules(subject, leaves=4).fidelity > 0.5
         True
     """
-    most = leaves if leaves is not None else max(8, 2 * len(subject.classes))
-    return surrogate_tree(subject.model, subject.needs_data("rules"), leaves=most, compute=compute)
+    data = subject.needs_data("rules")
+    how = compute or Compute()
+    if conditions is not None or fidelity is not None:
+        found = rule_frontier(
+            subject.model,
+            data,
+            kind=kind,
+            sizes=[size for size in SIZES if leaves is None or size <= leaves],
+            synthetic=synthetic,
+            regrown=regrown,
+            seed=how.seed,
+            compute=compute,
+        )
+        return found.pick(conditions=conditions, fidelity=fidelity)
+    most = leaves if leaves is not None else 8 if kind == "optimal" else max(8, 2 * len(subject.classes))
+    return surrogate_rules(
+        subject.model,
+        data,
+        kind=kind,
+        size=most,
+        synthetic=synthetic or 0,
+        regrown=regrown,
+        seed=how.seed,
+        compute=compute,
+    )
+
+
+def frontier(
+    subject: Subject,
+    *,
+    kind: Kind = "tree",
+    synthetic: int | None = None,
+    regrown: int = 0,
+    compute: Compute | None = None,
+) -> Frontier:
+    """Rule sets of 2 to 32 rules, each with fidelity and null, to pick from.
+
+    Args:
+        subject: a network with data.
+        kind: of rules.
+        synthetic, regrown: see :func:`pellucid.rules.rule_frontier`.
+        compute: how to run.
+
+    Returns:
+        :class:`~pellucid.rules.Frontier`.
+
+    Raises:
+        InputError: where the subject has no data, or too few rows.
+
+    Cost:
+        One forward pass over all rows and those between them.
+
+    Limits:
+        Those of :func:`pellucid.rules.rule_frontier`.
+
+    Example:
+        >>> frontier.__name__
+        'frontier'
+    """
+    data = subject.needs_data("rules")
+    seed = compute.seed if compute else 0
+    return rule_frontier(
+        subject.model, data, kind=kind, synthetic=synthetic, regrown=regrown, seed=seed, compute=compute
+    )
 
 
 def own_rules(subject: Subject) -> WeightedRules:

@@ -209,6 +209,12 @@ def network_for(
 ) -> nn.Module:
     """A plain network that suits the data, with other widths or another activation where they are given."""
     usual = default_network(dataset, kind=kind, seed=seed)
+    if isinstance(usual, Readable):  # made for this data: built anew it would know nothing of them
+        if hidden is not None or activation is not None:
+            raise InputError(
+                f"{usual.architecture.kind} has no hidden or activation to choose; leave it away."
+            )
+        return usual
     for name, given in (("hidden", hidden), ("activation", activation)):
         if given is not None and name not in usual.architecture.params:
             raise InputError(f"A {usual.architecture.kind} has no {name} to choose; leave it away.")

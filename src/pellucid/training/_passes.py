@@ -47,6 +47,8 @@ class Passes:
         # the general hook: a network may say what its steps make small
         own: object = getattr(network, "training_loss", None)
         self._own_loss = cast("OwnLoss", own) if callable(own) else None
+        told: object = getattr(network, "at_rows", None)
+        self._at_rows = cast("Callable[[Tensor], None]", told) if callable(told) else None
         self._modes = [(module, module.training) for module in network.modules()]
         self._check(dataset)
 
@@ -92,6 +94,8 @@ class Passes:
         before = index * len(batches)
         for number, rows in enumerate(batches):
             inputs, answers = self.train.take(rows)
+            if self._at_rows is not None:
+                self._at_rows(rows)
             outputs = self._outputs(inputs)
             plain = self.objective.loss(outputs, answers)
             loss = plain if self._own_loss is None else self._own_loss(plain, inputs, outputs, answers)

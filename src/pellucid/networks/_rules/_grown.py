@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.networks._rules._grid import Axis, Bins, Grid, Masks, allowed, full, interval
 
-SEEDS = 300  # rules that are grown at a time
+SEEDS = 150  # rules that are grown at a time
 LOOKED_AT = (0.3, 0.9)  # share of the columns that one rule may speak of, drawn anew for each
 
 
@@ -24,14 +24,19 @@ def grown(
     """Rules of at most ``most`` conditions that hold in wanted rows, some of ``rows``, and in no other.
 
     Each begins at one of ``rows`` with no condition; of all conditions that this row fulfils the one with the
-    largest gain in FOIL's sense is added (Quinlan 1990) until no other row is left.
+    largest gain in FOIL's sense is added (Quinlan 1990; right are only ``rows``) until no other row is left.
     """
+    aimed = np.zeros(len(bins), dtype=bool)
+    aimed[rows] = True
     for seed in chance.choice(rows, SEEDS) if len(rows) else ():
         looked = np.flatnonzero(chance.random(len(grid.axes)) < chance.uniform(*LOOKED_AT))
         axes: list[int] = looked.tolist()
         mask, inside = grid.full, np.ones(len(bins), dtype=bool)
         for _ in range(most):
-            best = max((_best(grid.axes[k], k, bins, wanted, inside, seed, mask) for k in axes), default=None)
+            best = max(
+                (_best(grid.axes[k], k, bins, inside & aimed, inside & ~wanted, seed, mask) for k in axes),
+                default=None,
+            )
             if best is None or best[0] <= 0:
                 break
             mask[best[1]] = best[2]
@@ -45,15 +50,15 @@ def _best(
     axis: Axis,
     k: int,
     bins: Bins,
-    wanted: NDArray[np.bool_],
-    inside: NDArray[np.bool_],
+    right_rows: NDArray[np.bool_],
+    wrong_rows: NDArray[np.bool_],
     seed: int,
     mask: Masks,
 ) -> tuple[float, int, int]:
     """Gain, axis and new mask of the best condition on one axis that the seed row fulfils."""
     here = int(bins[seed, k])
-    right = np.bincount(bins[inside & wanted, k], minlength=axis.bins)
-    wrong = np.bincount(bins[inside & ~wanted, k], minlength=axis.bins)
+    right = np.bincount(bins[right_rows, k], minlength=axis.bins)
+    wrong = np.bincount(bins[wrong_rows, k], minlength=axis.bins)
     now = int(mask[k])
     if axis.levels:
         masks = [interval(here, here), *(full(axis.bins) ^ 1 << b for b in range(axis.bins) if b != here)]

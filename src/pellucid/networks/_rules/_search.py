@@ -24,18 +24,17 @@ from pellucid.networks._rules._grid import (
 )
 from pellucid.networks._rules._grown import grown
 from pellucid.networks._rules._pool import candidates, different
-from pellucid.networks._rules._teacher import FOLDS, Answers, soft_answers
+from pellucid.networks._rules._teacher import Answers, soft_answers
 
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
 ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
-LONGER = 0.02  # share that each further condition must gain more, so that of equal rules the short one stays
+# share that each further condition must gain more: long rules follow chance where rows are few
+LONGER_FEW, LONGER_MANY = 0.1, 0.02
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
-SURE, MOST_CLEAN = (
-    0.95,
-    5000,
-)  # accuracy from which answers may be free of chance; rows up to which that is tried
-HOPELESS = 0.3  # share of the rows left over at which no more rules are grown
+SURE = 0.95  # accuracy of the stronger models from which answers may have no chance in them
+SHORT = 0.25  # of the bits of the answers that rules without exceptions may take
+HOPELESS = 0.5  # share of the rows left over at which no more rules are grown
 ROUNDS = 4  # times rules without exceptions are grown for rows that have none
 PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
 RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
@@ -99,8 +98,10 @@ def search(
     shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
     if settings.ordered:
         return Space(spec, x, shares, settings, known).listed(settings.rules)
-    if settings.soft and _clean(spec, x, answers, shares, settings):
-        return Space(spec, x, hard, settings, known).covered(settings.rules)
+    if settings.soft and classes == 2 and (shares.argmax(1) == answers).mean() >= SURE:
+        found = Space(spec, x, hard, settings, known).covered(settings.rules)
+        if found is not None:
+            return found
     return Space(spec, x, shares, settings, known).summed(settings.rules)
 
 
@@ -119,25 +120,6 @@ def by_budget(
     return [space.listed(most) if settings.ordered else space.summed(most) for most in budgets]
 
 
-def _clean(
-    spec: TabularSpec, x: NDArray[np.float32], answers: Answers, shares: Numbers, settings: Settings
-) -> bool:
-    """Whether rules without exceptions foretell unseen rows at least as often as the stronger models.
-
-    Then the answers have no chance in them, as in a puzzle, and are learned as they are.
-    """
-    from sklearn.model_selection import StratifiedKFold
-
-    if shares.shape[1] != 2 or len(x) > MOST_CLEAN or (shares.argmax(1) == answers).mean() < SURE:
-        return False
-    hard, told = np.eye(2)[answers], np.zeros_like(answers)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=settings.seed)
-    for fitted, judged in folds.split(x, answers):
-        found = Space(spec, x[fitted], hard[fitted], settings).covered(settings.rules)
-        told[judged] = found.shares(x[judged]).argmax(1)
-    return bool((told == answers).mean() >= (shares.argmax(1) == answers).mean())
-
-
 class Space:
     """Candidates with all that choosing among them needs; made once for rules of several budgets."""
 
@@ -151,6 +133,7 @@ class Space:
     ) -> None:
         self.chance = chance = np.random.default_rng(settings.seed)
         self.settings, self.shares = settings, shares
+        self.longer = LONGER_FEW if len(x) < ENOUGH else LONGER_MANY
         odds = np.clip(log_odds(shares), -CLIP, CLIP)
         self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=48 if len(x) >= ENOUGH else 32), x, odds)
         self.every = self.grid.of(x)
@@ -177,7 +160,7 @@ class Space:
         """Rules that add up."""
         fit = Fit(self.odds, self.weight)
         masks = self.masks[
-            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), LONGER))
+            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), self.longer))
         ]
         if len(self.every) >= ENOUGH and len(masks):
             masks = self._moved(fit, masks)
@@ -187,7 +170,7 @@ class Space:
 
     def _moved(self, fit: Fit, masks: Masks) -> Masks:
         most, whole = self.settings.conditions, self.grid.full
-        masks = refined(self.grid, fit, masks, self.bins, most, longer=LONGER, sweeps=4)
+        masks = refined(self.grid, fit, masks, self.bins, most, longer=self.longer, sweeps=4)
         if self.odds.shape[1] > 1:
             return masks
         for _ in range(RELINEARISED):
@@ -197,16 +180,25 @@ class Space:
             now = share_of(told)
             matters = np.maximum(entropy_weight(now), FLOOR)
             aimed = told + (self.near - now)[:, 1:] / matters[:, None]
-            masks = refined(self.grid, Fit(aimed, matters), masks, self.bins, most, longer=LONGER, sweeps=2)
+            masks = refined(
+                self.grid, Fit(aimed, matters), masks, self.bins, most, longer=self.longer, sweeps=2
+            )
         return masks
 
-    def covered(self, most: int) -> Found:
-        """Rules that hold in rows of one class and in none of the other, until none of its rows is left.
+    def covered(self, most: int) -> Found | None:
+        """Rules that hold in all rows of one class and in none of the other.
 
-        Of the two classes the one of which fewer rows are left over, then the one that takes fewer rules.
+        ``None`` where they are not far shorter to say than the answers (description length, Rissanen 1978).
         """
-        covers = [self._cover(self.shares[:, c] > 0.5, most) for c in (1, 0)]
-        _, masks = min(covers, key=lambda cover: (len(cover[0]), len(cover[1])))
+        left, masks = self._cover(self.shares[:, 1] > 0.5, most)
+        if len(left):
+            left, masks = self._cover(self.shares[:, 0] > 0.5, most)
+        known = sum(2 * axis.bins for axis in self.grid.axes)
+        said = self.grid.conditions(masks).sum() * np.log2(max(2, known))
+        share = np.clip(self.shares[:, 1].mean(), 1e-9, 1 - 1e-9)
+        answers = -len(self.every) * (share * np.log2(share) + (1 - share) * np.log2(1 - share))
+        if len(left) or said > SHORT * answers:
+            return None
         held = fires(masks, self.every, self.grid.full)
         return self._found(masks, *head(held, self.shares, strength=PURE))
 
@@ -218,21 +210,23 @@ class Space:
         left, best = np.flatnonzero(wanted), self.masks[:0]
         for length in range(1, self.settings.conditions + 1):
             masks, left = self.masks[self.grid.conditions(self.masks) <= length], np.flatnonzero(wanted)
-            for _ in range(ROUNDS):
-                pool = self._pure(masks, wanted, left, length)
-                held = fires(pool, self.every, self.grid.full)
-                left, found = _covering(held, wanted, most)
-                masks, best = pool, pool[found]
+            for k in range(ROUNDS):
+                more = self._grown(wanted, left, length) if k else ()
+                masks = self._pure(np.concatenate([masks, *(mask[None] for mask in more)]), wanted)
+                left, found = _covering(fires(masks, self.every, self.grid.full), wanted, most)
+                best = masks[found]
                 if len(left) > HOPELESS * wanted.sum() or not len(left):
                     break
             if not len(left):
                 break
         return left, best
 
-    def _pure(self, masks: Masks, wanted: NDArray[np.bool_], left: NDArray[np.int64], length: int) -> Masks:
-        """Rules that hold in wanted rows only, with more of them grown from the rows that are left."""
-        more = list(grown(self.grid, self.every, wanted, left, length, self.chance))
-        pool = different(np.concatenate([masks, *(m[None] for m in more)]), self.every, self.grid.full)
+    def _grown(self, wanted: NDArray[np.bool_], rows: NDArray[np.int64], length: int) -> tuple[Masks, ...]:
+        return tuple(grown(self.grid, self.every, wanted, rows, length, self.chance))
+
+    def _pure(self, masks: Masks, wanted: NDArray[np.bool_]) -> Masks:
+        """Those that hold in wanted rows only."""
+        pool = different(masks, self.every, self.grid.full)
         return pool[~(fires(pool, self.every, self.grid.full) & ~wanted).any(1)]
 
     def listed(self, most: int) -> Found:
@@ -241,9 +235,9 @@ class Space:
         masks = self.masks[order]
         held = fires(masks, self.every, self.grid.full)
         first = held & (np.cumsum(held, 0) == 1)
-        left = ~held.any(0)
+        left = np.logical_not(held.any(axis=0, keepdims=True))
         prior = self.shares.mean(0)
-        parts = np.concatenate([first, left[None]])
+        parts = np.concatenate([first, left])
         told = np.stack([_odds_where(self.shares, parts[k], prior) for k in range(len(parts))], 1)
         return self._found(masks, told[:, :-1] - told[:, -1:], told[:, -1])
 

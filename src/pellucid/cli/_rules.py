@@ -1,0 +1,126 @@
+"""``pellucid rules``: the network's behaviour as decision rules."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
+from pellucid.cli._say import document, narrate, progress, result
+
+
+class Form(StrEnum):
+    """How rules are written."""
+
+    text = "text"
+    markdown = "markdown"
+    python = "python"
+    sql = "sql"
+    pmml = "pmml"
+    json = "json"
+
+
+class Kinds(StrEnum):
+    """How rules are found."""
+
+    tree = "tree"
+    optimal = "optimal"
+    list = "list"
+    clauses = "clauses"
+    layers = "layers"
+
+
+def rules(
+    model: Model,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    leaves: Annotated[
+        int | None, typer.Option("--leaves", help="Most rules; left out, 8 or two per class.")
+    ] = None,
+    kind: Annotated[
+        Kinds,
+        typer.Option(
+            help="tree; optimal: fewest mistakes, at most 8 rules; list: asked from the top; clauses: class "
+            "by class; layers: through the hidden layers."
+        ),
+    ] = Kinds.tree,
+    conditions: Annotated[
+        int | None, typer.Option(help="Most conditions to read in all; the closest rules within are taken.")
+    ] = None,
+    fidelity: Annotated[
+        float | None, typer.Option(help="The shortest rules that agree so often, such as .95.")
+    ] = None,
+    queries: Annotated[
+        int | None,
+        typer.Option(help="Rows between training rows for the network to answer in addition.", metavar="N"),
+    ] = None,
+    regrown: Annotated[int, typer.Option(help="Grow them so often again from other rows.", metavar="N")] = 10,
+    form: Annotated[Form, typer.Option("--as", help="How to write them.")] = Form.text,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A page (.html), fidelity against length as .png or .svg, or the rules in a file of "
+            "another ending.",
+            metavar="FILE",
+        ),
+    ] = None,
+    batch_size: BatchSize = 256,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """The network's behaviour as decision rules.
+
+    With their fidelity on held-out rows, beside rules that never saw the network.
+    """
+    from pellucid import figures, tasks
+    from pellucid.report import rules_page
+
+    began = time.perf_counter()
+    subject = subject_of(model, data, answer, weights)
+    ending = "" if out is None else out.suffix.lower()
+    drawn = ending in (".html", ".htm", ".png", ".svg")
+    with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.rules(
+            subject,
+            leaves=leaves,
+            kind=kind.value,
+            conditions=conditions,
+            fidelity=fidelity,
+            synthetic=queries,
+            regrown=regrown,
+            compute=compute,
+        )
+        whole = (
+            tasks.frontier(subject, kind=kind.value, synthetic=queries, compute=compute) if drawn else None
+        )
+    written = {
+        Form.text: found.to_text,
+        Form.markdown: found.to_markdown,
+        Form.python: found.to_python,
+        Form.sql: found.to_sql,
+        Form.pmml: found.to_pmml,
+    }
+    if out is not None and whole is not None:
+        if ending.startswith(".htm"):
+            rules_page(found, out, frontier=whole, name=subject.name)
+            narrate(f"Page written to {out}")
+        else:
+            figures.rule_frontier(whole, picked=found).save(out)
+            narrate(f"Figure written to {out}")
+    elif out is not None and form is not Form.json:
+        from pellucid._core._store import write_bytes
+
+        write_bytes(written[form]().encode(), out)
+        narrate(f"Rules written to {out}")
+    if as_json or form is Form.json:
+        inputs = {"model": model, "leaves": leaves, "kind": kind.value, "conditions": conditions}
+        inputs |= {"fidelity": fidelity, "queries": queries, "regrown": regrown}
+        told = found.to_json() | ({} if whole is None else {"frontier": whole.to_json()})
+        document("rules", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
+    elif out is None or drawn:
+        result(written[form]())

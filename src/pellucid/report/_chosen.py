@@ -1,0 +1,87 @@
+"""Which rows a dossier looks at one by one, by rules that are printed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pellucid import tasks
+from pellucid._core import Compute, Dataset, Explanation, Subject, predict
+from pellucid.evidence import Survey
+from pellucid.report._dossier import Case
+
+EACH = 3
+
+
+def chosen_cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case, ...]:
+    """Random, worst and least certain held-out rows, explained."""
+    held = tasks.held_out(subject.needs_data("cases"))
+    outputs = predict(subject.model, held.inputs, spec=subject.spec)
+    chosen = _chosen(held, outputs, how.seed)
+    rows = torch.tensor([row for row, _ in chosen])
+    explained = list(
+        tasks.explain_several(subject, held.inputs[rows], methods=case_methods(subject, survey), compute=how)
+    )
+    return tuple(case_of(held, outputs, row, why, i, explained) for i, (row, why) in enumerate(chosen))
+
+
+def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
+    """The best supported method first, then one of another family and the plain gradient, for comparison."""
+    known = tasks.methods()
+    best = survey.best if survey is not None and survey.best in known else "integrated_gradients"
+    other = "grad_cam" if subject.spec.axes == ("C", "H", "W") else "occlusion"
+    return tuple(dict.fromkeys((best, "integrated_gradients", other, "saliency")))[:3]
+
+
+def _chosen(held: Dataset, outputs: Tensor, seed: int) -> list[tuple[int, str]]:
+    """Random, worst and least certain held-out rows, each once, with the rule that chose it."""
+    wrong, doubt = _wrongness(held, outputs)
+    drawn = torch.randperm(len(held), generator=torch.Generator().manual_seed(seed))
+    rules = (
+        ("worst: the largest error", wrong.argsort(descending=True)),
+        ("least certain", doubt.argsort(descending=True)),
+        ("drawn at random", drawn),
+    )
+    found: dict[int, str] = {}
+    for why, order in rules:
+        fresh = [row for row in order.tolist() if row not in found][:EACH]
+        found.update(dict.fromkeys(fresh, why))
+    return list(found.items())
+
+
+def _wrongness(held: Dataset, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """How wrong and how uncertain each answer is; in regression the absolute error stands for both."""
+    if held.task == "regression":
+        error = (outputs.flatten() - held.answers).abs()
+        return error, -error
+    p = _probabilities(outputs)
+    return -p.gather(1, held.answers[:, None]).flatten(), -p.max(1).values
+
+
+def _probabilities(outputs: Tensor) -> Tensor:
+    if outputs.ndim == 1 or outputs.shape[1] == 1:
+        p = outputs.flatten().sigmoid()
+        return torch.stack([1 - p, p], 1)
+    return outputs.softmax(1)
+
+
+def case_of(
+    held: Dataset, outputs: Tensor, row: int, why: str, place: int, explained: list[Explanation]
+) -> Case:
+    """One held-out row with its explanations, the ``place``-th of each."""
+    rows = tuple(each.row(place) for each in explained)
+    if held.task == "regression":
+        unit = f" {held.unit}" if held.unit else ""
+        true, given = f"{float(held.answers[row]):.4g}{unit}", f"{float(outputs[row].flatten()[0]):.4g}{unit}"
+        return Case(row, held.inputs[row : row + 1], true, given, why, rows)
+    p = _probabilities(outputs[row : row + 1])[0]
+    best = int(p.argmax())
+    return Case(
+        row,
+        held.inputs[row : row + 1],
+        held.classes[int(held.answers[row])],
+        held.classes[best],
+        why,
+        rows,
+        float(p[best]),
+    )
