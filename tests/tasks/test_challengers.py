@@ -79,7 +79,7 @@ def test_readable_networks_challenge_too():
         inputs=data.inputs[:, :4],
         spec=dataclasses.replace(data.spec, columns=data.spec.columns[:4], background=None),
     )
-    found = challengers(pellucid.open(nn.Linear(4, 2), data=few), among=["rules", "additive"], rows=200)
+    found = challengers(pellucid.open(nn.Linear(4, 2), data=few), among=["rules", "additive"], rows=100)
     assert [one.name for one in found.table] == ["rule network", "additive network"]
     for one in found.table:
         assert one.auc.b > 0.9

@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Seed, parts_of
 from pellucid.cli._bench_calibration import calibration
+from pellucid.cli._bench_readable import readable
 from pellucid.cli._leaderboard import run_leaderboard
 from pellucid.cli._say import document, narrate, result, show
 from pellucid.errors import InputError, near_misses
@@ -30,6 +31,7 @@ def _bench() -> None:
 
 
 bench.command("calibration")(calibration)
+bench.command("readable")(readable)
 
 
 @bench.command("truth")

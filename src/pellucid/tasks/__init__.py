@@ -44,6 +44,7 @@ from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sen
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
+from pellucid.tasks._readable import READABLE_MODELS, READABLE_SETS, Contest, Entry, Fold, readable_contest
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
@@ -91,6 +92,12 @@ __all__ = [
     "compare",
     "best_method",
     "calibration",
+    "READABLE_MODELS",
+    "READABLE_SETS",
+    "Contest",
+    "Entry",
+    "Fold",
+    "readable_contest",
     "Challenged",
     "Challenger",
     "challengers",
