@@ -92,6 +92,47 @@ def test_nearness_counts_tokens_as_a_slow_loop_does() -> None:
     assert shared(a, b).tolist() == slow
 
 
+def test_likeness_to_real_stretches_counts_tokens(toy: tuple[TextSpec, Tensor]) -> None:
+    spec, x = toy
+    nearness = TextNearness.of(Stretches.of(x, spec, 4, 0))
+    shown = nearness.real[torch.randint(len(nearness.real), (3, 2), generator=chance())]
+    slow = [
+        [
+            sum(sum((Counter(p) & Counter(q)).values()) for p in starts) / (2 * 4)
+            for q in nearness.real[:50].tolist()
+        ]
+        for starts in shown.tolist()
+    ]
+    assert torch.allclose(nearness.likeness(shown, 50), torch.tensor(slow, dtype=torch.float64))
+
+
+def test_made_texts_tell_what_excites_a_unit_that_counts_words(toy: tuple[TextSpec, Tensor]) -> None:
+    spec, x = toy
+
+    class Counting(nn.Module):
+        """Unit k answers to the words of one group, as often as they come."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(spec.size, 3)
+            with torch.no_grad():
+                self.table.weight.copy_(torch.eye(3)[torch.arange(spec.size) % 3])
+            self.output = nn.Identity()
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.output((self.table(ids) * (ids != spec.pad)[..., None]).sum(1))
+
+    made = token_maximization(Counting(), "output", spec=spec, data=x, length=4, steps=16)
+    trust = made.trust
+    assert trust is not None
+    assert (trust.told_low > 0.5).all()
+    assert (trust.told > trust.told_by_others + 0.3).all()
+    assert trust.sites[-1] == "output"
+    assert (trust.path[:, -1] > 0.8).all()
+    assert trust.untrained_told.isfinite().all()
+    assert trust.matched.tolist() == [-1, -1, -1]
+
+
 def test_an_exchange_is_near_when_the_changed_text_is(toy: tuple[TextSpec, Tensor]) -> None:
     spec, x = toy
     stretches = Stretches.of(x, spec, 4, 0)

@@ -7,9 +7,10 @@ from torch import nn
 import pellucid
 from layers.nets import conv, trained
 from pellucid import tasks
-from pellucid._core import load, save
+from pellucid._core import Dataset, load, save
 from pellucid.errors import SiteError, TargetError
-from pellucid.inputs import ImageSpec
+from pellucid.inputs import ImageSpec, TextSpec, WordTokenizer
+from pellucid.networks import transformer
 from pellucid.report import layer_page
 
 
@@ -43,6 +44,24 @@ def test_a_page_has_every_part_beside_its_control(subject, tmp_path):
     assert "net: 1" in html
     assert "<script" not in html
     assert torch.equal(load(save(page, tmp_path / "page.safetensors")).strongest.rows, page.strongest.rows)
+
+
+@pytest.mark.parametrize("site", ["block1.attention:heads()", "block1.attention.output"])
+def test_an_attention_layer_shows_its_heads(site, tmp_path):
+    some = [f"{'good' if k % 2 else 'bad'} film {k % 7} with {k % 5} stars" for k in range(60)]
+    spec = TextSpec(WordTokenizer.learn(some, least=1))
+    data = Dataset(
+        "films", spec.encode(some), torch.arange(60) % 2, spec, ("bad", "good"),
+        torch.zeros(60, dtype=torch.int8),
+    )  # fmt: skip
+    reader = pellucid.open(transformer(spec.size, 2).eval(), data=data)
+    page = pellucid.layer(reader, site, steps=0)
+    assert page.heads.site == "block1.attention"
+    assert page.heads.effects is not None
+    assert page.heads.untrained_keys.isfinite().all()
+    assert "Heads of block1.attention" in [each.title for each in page.figures()]
+    assert "Its heads" in layer_page(page, tmp_path / "page.html").read_text()
+    assert pellucid.layer(reader, "block1.dense1", steps=0).heads is None
 
 
 def test_units_may_be_named_and_mistakes_are_told(subject):

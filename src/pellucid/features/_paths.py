@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, activations, sites
+from pellucid._core import Compute, InputSpec, activations, sites
 
 MOST_LAYERS = 6
 OTHERS = 200
@@ -31,22 +31,30 @@ class Paths:
     other: Tensor
 
 
-def paths(model: nn.Module, site: str, shown: Tensor, real: Tensor, sample: Tensor, how: Compute) -> Paths:
+def paths(
+    model: nn.Module,
+    site: str,
+    shown: Tensor,
+    real: Tensor,
+    sample: Tensor,
+    how: Compute,
+    spec: InputSpec | None = None,
+) -> Paths:
     """Follow made inputs ``[U, S, …]`` and real ones ``[U, k, …]`` through the layers up to ``site``."""
-    names = before(model, site, sample[:1], how)
+    names = before(model, site, sample[:1], how, spec)
     quiet = Compute(how.batch_size, how.seed)
     others = sample[:: max(1, len(sample) // OTHERS)][:OTHERS]
     centre = {name: torch.zeros(()) for name in names}
-    for name, part in _flat(model, others, names, site, quiet):
+    for name, part in _flat(model, others, names, site, quiet, spec):
         centre[name] = centre[name] + part.sum(0).cpu() / len(others)
     usual = {name: torch.zeros(()) for name in names}
-    for name, part in _flat(model, others, names, site, quiet):
+    for name, part in _flat(model, others, names, site, quiet, spec):
         usual[name] = usual[name] + _unit(part.cpu() - centre[name]).sum(0) / len(others)
     found = torch.zeros(3, len(shown), len(names), dtype=torch.float64)
     for number in range(len(shown)):
         together = torch.cat([shown[number].to(sample), real[number].to(sample)])
         seen: dict[str, list[Tensor]] = {name: [] for name in names}
-        for name, part in _flat(model, together, names, site, quiet):
+        for name, part in _flat(model, together, names, site, quiet, spec):
             seen[name].append(part.cpu())
         for layer, name in enumerate(names):
             flat = _unit(torch.cat(seen[name]) - centre[name])
@@ -59,10 +67,14 @@ def paths(model: nn.Module, site: str, shown: Tensor, real: Tensor, sample: Tens
     return Paths(names, *found)
 
 
-def before(model: nn.Module, site: str, example: Tensor, how: Compute) -> tuple[str, ...]:
+def before(
+    model: nn.Module, site: str, example: Tensor, how: Compute, spec: InputSpec | None = None
+) -> tuple[str, ...]:
     """Up to 6 layers that give a tensor by row, spread evenly up to the layer, which is the last."""
     quiet = Compute(1, how.seed)
-    reached = sites(model, lambda: list(activations(model, example, [site], stop=site, compute=quiet)))
+    reached = sites(
+        model, lambda: list(activations(model, example, [site], stop=site, spec=spec, compute=quiet))
+    )
     names: list[str] = []
     for each in reached:
         if each.site == site:
@@ -78,9 +90,9 @@ def before(model: nn.Module, site: str, example: Tensor, how: Compute) -> tuple[
 
 
 def _flat(
-    model: nn.Module, inputs: Tensor, names: tuple[str, ...], site: str, how: Compute
+    model: nn.Module, inputs: Tensor, names: tuple[str, ...], site: str, how: Compute, spec: InputSpec | None
 ) -> Iterator[tuple[str, Tensor]]:
-    for _, seen in activations(model, inputs, names, stop=site, compute=how):
+    for _, seen in activations(model, inputs, names, stop=site, spec=spec, compute=how):
         for name in names:
             yield name, seen[name].detach().flatten(1).double()
 

@@ -58,6 +58,11 @@ class TextNearness:
         apart = both.sum((1, 2)) - both.diagonal(dim1=1, dim2=2).sum(1)
         return (apart / (count * (count - 1) * length)).cpu()
 
+    def likeness(self, shown: Tensor, most: int) -> Tensor:
+        """``[U, n]``: share of tokens that real stretches have in common with texts ``[U, S, L]``."""
+        common = shared(shown.flatten(0, 1), self.real[:most]).unflatten(0, shown.shape[:2])
+        return (common.double().mean(1) / shown.shape[2]).cpu()
+
     def near(self, free: Tensor, place: Tensor, token: Tensor) -> Tensor:
         """Bool ``[b, k]``: whether a text ``[b, L]`` with another token at a place is near enough.
 

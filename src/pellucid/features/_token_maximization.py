@@ -18,6 +18,7 @@ from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
 from pellucid.features._token_recipe import TextRecipe, control, follow, no_control, reader_of
 from pellucid.features._token_search import Reader
+from pellucid.features._trust import beside as measures_beside
 from pellucid.features._words import words
 from pellucid.inputs import TextSpec
 
@@ -47,8 +48,8 @@ def token_maximization(
     Distance is (1 + tokens to exchange for the nearest real stretch of that length, order aside) ÷ (1 + the
     same between a real stretch and its nearest neighbour, in the median); agreement is the share of tokens
     that two starts have in common. A made text is held within the distance that 95 % of the real stretches
-    keep. Control and words are those of :func:`~pellucid.features.activation_maximization`, but for the
-    two-choice test and the path, which are not run on texts.
+    keep. Control and words are those of :func:`~pellucid.features.activation_maximization`; in the two-choice
+    test, over real stretches of that length, likeness is the share of tokens in common, order aside.
 
     Args:
         model: a network that looks token numbers up in one table; it comes back as it was.
@@ -75,7 +76,8 @@ def token_maximization(
 
     Cost:
         One pass over the data; at most units × seeds × steps × (``candidates`` + 1) short texts forward and
-        units × seeds × steps backward, each ended at the layer. The control as much again or more.
+        units × seeds × steps backward, each ended at the layer; then up to 500 stretches and
+        units × (``seeds`` + 8) texts forward for the measures of trust. The control as much again or more.
 
     Limits:
         Real tokens need not make a real sentence: the made texts are lists of words. A greedy search ends in
@@ -106,11 +108,12 @@ def token_maximization(
     picked = chosen_units(units, total, site)
     nearness = TextNearness.of(stretches)
     recipe = TextRecipe(site, spec, texts, picked, stretches, nearness, steps, seeds, candidates, how)
-    controlled = recipe.twins * len(texts) + recipe.trials * seeds * steps if untrained_control else 0
+    controlled = recipe.control_work if untrained_control else 0
     meter = Meter(how, recipe.work(len(picked)) + controlled)
     own = follow(model, recipe, meter)
-    beside = control(model, recipe, meter) if untrained_control else no_control(own.distance)
-    said = words(own.started, own.ratio, own.distance, own.agreement, nearness.far, beside.steadiness, None)
+    beside = control(model, recipe, meter) if untrained_control else no_control(own)
+    trust = measures_beside(own.trust, beside)
+    said = words(own.started, own.ratio, own.distance, own.agreement, nearness.far, beside.steadiness, trust)
     note = f"{len(picked)} of {total} units."
     if not untrained_control:
         note += " There is no untrained control to compare with, so no text is called supported."
@@ -138,6 +141,7 @@ def token_maximization(
         params=recipe.params(),
         note=note,
         labels=tuple(f"unit {unit}" for unit in picked.tolist()),
+        trust=trust,
     )
 
 

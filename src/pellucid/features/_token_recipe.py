@@ -12,10 +12,12 @@ from pellucid._core._embedding import found as table_of
 from pellucid._core._feed import feed
 from pellucid._core._strongest import Strongest, strongest
 from pellucid.errors import InputError
-from pellucid.features._recipe import CONTROLS, TWINS, Meter
+from pellucid.features._recipe import CONTROLS, TWINS, Control, Meter
 from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
+from pellucid.features._text_trust import text_trust
 from pellucid.features._token_search import Found, Reader, search
+from pellucid.features._trust import MOST, NATURAL, Trusted
 from pellucid.inputs import TextSpec
 
 REAL = 3
@@ -47,8 +49,18 @@ class TextRecipe:
         return max(TWINS, -(-self.trials // len(self.units)))
 
     def work(self, units: int) -> int:
-        """Rows through one network for so many units: the data once, then one per text and step."""
-        return len(self.data) + units * self.seeds * self.steps
+        """Rows through one network for so many units: the data, one per text and step, what is measured."""
+        return len(self.data) + units * self.seeds * self.steps + self.measures(units)
+
+    def measures(self, units: int) -> int:
+        """Rows by which texts of so many units are measured."""
+        return min(MOST, len(self.stretches.free)) + units * (self.seeds + NATURAL)
+
+    @property
+    def control_work(self) -> int:
+        """Rows through all untrained twins."""
+        looks = len(self.data) + min(MOST, len(self.stretches.free))
+        return self.twins * looks + self.trials * (self.seeds * self.steps + self.seeds + NATURAL)
 
     def params(self) -> dict[str, Param]:
         """As told in the result."""
@@ -77,16 +89,7 @@ class MadeTexts:
     ratio: Tensor
     distance: Tensor
     agreement: Tensor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TextControl:
-    """What untrained twins gave: per unit the mean over trials, and agreement ÷ distance of all of them."""
-
-    ratio: Tensor
-    distance: Tensor
-    agreement: Tensor
-    steadiness: Tensor
+    trust: Trusted
 
 
 def reader_of(model: nn.Module, site: str, spec: TextSpec, texts: Tensor, how: Compute) -> Reader:
@@ -148,6 +151,8 @@ def follow(model: nn.Module, recipe: TextRecipe, meter: Meter) -> MadeTexts:
     free, reached = found.free.unflatten(0, shape), found.reached.view(shape)
     largest, top = best.values[:, 0], reached.amax(1).cpu()
     beyond = torch.where(top > 0, float("inf"), float("nan")).to(top)
+    trust = text_trust(reader, stretches, recipe.nearness, recipe.units, free)
+    meter.add(recipe.measures(len(recipe.units)))
     return MadeTexts(
         best,
         stretches.whole(found.free).unflatten(0, shape).cpu(),
@@ -157,6 +162,7 @@ def follow(model: nn.Module, recipe: TextRecipe, meter: Meter) -> MadeTexts:
         torch.where(largest > 0, top / largest, beyond),
         recipe.nearness.distance(free[torch.arange(len(free)), reached.argmax(1)]).cpu(),
         recipe.nearness.agreement(free),
+        trust,
     )
 
 
@@ -167,13 +173,16 @@ def _start(recipe: TextRecipe, unit: int, turn: int) -> Tensor:
     return recipe.stretches.free[int(number)]
 
 
-def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> TextControl:
+def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> Control:
     """The recipe on several untrained twins, the units shared out among them."""
     count = len(recipe.units)
     trial = torch.arange(recipe.trials)
     unit, turn = trial % count, trial // count
     on = (unit + turn) % recipe.twins
-    found = torch.full((4, count, int(turn.max()) + 1), float("nan"))
+    turns = int(turn.max()) + 1
+    found = torch.full((4, count, turns), float("nan"))
+    told = torch.full((count, turns), float("nan"), dtype=torch.float64)
+    path: list[Tensor] = []
     for number in range(recipe.twins):
         mine = on == number
         if not bool(mine.any()):
@@ -183,11 +192,16 @@ def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> TextControl:
         steady = torch.where(made.started, made.agreement / made.distance, float("nan"))
         for row, part in enumerate((made.ratio, made.distance, made.agreement, steady)):
             found[row, unit[mine], turn[mine]] = part.float()
+        told[unit[mine], turn[mine]] = made.trust.told
+        path.append(torch.full((count, made.trust.path.shape[1]), float("nan"), dtype=torch.float64))
+        path[-1][unit[mine]] = made.trust.path
     ratio, distance, agreement = found[:3].nanmean(2)
-    return TextControl(ratio, distance, agreement, found[3].flatten())
+    elsewhere = torch.full((count,), float("nan"), dtype=torch.float64)
+    ways = torch.stack(path).nanmean(0)
+    return Control(ratio, distance, agreement, found[3].flatten(), told.nanmean(1), ways, elsewhere)
 
 
-def no_control(like: Tensor) -> TextControl:
+def no_control(own: MadeTexts) -> Control:
     """Not run: NaN everywhere."""
-    none = torch.full_like(like, float("nan"))
-    return TextControl(none, none, none, none)
+    none, exact = (torch.full_like(part, float("nan")) for part in (own.distance, own.trust.told))
+    return Control(none, none, none, none, exact, torch.full_like(own.trust.path, float("nan")), exact)

@@ -56,16 +56,20 @@ class Reader:
 
     def movers(self, stretches: Stretches, units: Tensor, k: int) -> Tensor:
         """Free tokens ``[U, k, L]`` of the real stretches that move each unit most."""
+        values = self.every(stretches.whole(stretches.free), units)
+        order = values.sort(dim=1, descending=True, stable=True).indices[:, :k]
+        return stretches.free[order]
+
+    def every(self, texts: Tensor, units: Tensor) -> Tensor:
+        """Largest values ``[U, b]`` over positions of some units for texts ``[b, T]``."""
         look = {self.site: lambda seen: by_unit(self.model, seen, self.site).amax(2)[:, units]}
-        texts = stretches.whole(stretches.free)
         parts = [
             seen[self.site]
             for _, seen in activations(
                 self.model, texts, look, stop=self.site, spec=self.spec, compute=self.how
             )
         ]
-        order = torch.cat(parts).T.sort(dim=1, descending=True, stable=True).indices[:, :k]
-        return stretches.free[order]
+        return torch.cat(parts).T
 
     def slopes(self, texts: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
         """The same values, and their gradients in the vectors of all tokens ``[b, T, E]``."""

@@ -53,6 +53,12 @@ def layer_parts(page: LayerPage) -> tuple[Part, ...]:
         Part("health", "Health", "health", told(page.health(), heading=False)),
         Part("units", "Units", "units", units_html(page)),
         Part("effects", "What breaks without them", "effects", told(effects, heading=False) + told(together)),
+        Part(
+            "heads",
+            "Its heads",
+            "heads",
+            "" if page.heads is None else told(page.heads_drawn(page.heads), heading=False),
+        ),
         Part("space", "Its space", "space", _space(page)),
         Part("directions", "Directions", "directions", _directions(page)),
         Part("adds", "What this layer adds", "what it adds", _adds(page)),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pellucid import figures
 from pellucid.figures import cards_html, counted
+from pellucid.inputs import TextSpec
 from pellucid.report._html import element, paragraph, word
 from pellucid.report._leaf import Part, few_words, leaf, told, written
 from pellucid.tasks import UnitPage
@@ -94,8 +95,9 @@ def _made(page: UnitPage) -> str:
         return ""
     drawn = figures.feature_tiles(made, page.strongest, page.real, k=3, width=420)
     starts = made.pictures.shape[1]
+    kind = "text" if isinstance(made.spec, TextSpec) else "picture"
     about = (
-        f"Synthetic: {counted(starts, 'picture')} from as many random starts (seed {page.seed}) on the left, "
+        f"Synthetic: {counted(starts, kind)} from as many random starts (seed {page.seed}) on the left, "
         "the strongest real inputs beside them. "
     )
     trust = element("p", f"How far to trust it: {word(made.words[0])}")

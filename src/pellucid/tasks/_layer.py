@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from pellucid._core import Compute, Dataset, Subject
+from pellucid._core import Batch, Compute, Dataset, Subject
+from pellucid._core._functions import HEADS
 from pellucid.errors import MethodError, SiteError, near_misses
 from pellucid.features import FeaturePictures
+from pellucid.inputs import TextSpec
 from pellucid.layers import (
+    AttentionHeads,
     CoActivation,
     EarlyExit,
     Exemplars,
@@ -24,6 +27,7 @@ from pellucid.layers import (
     SpaceMap,
     UnitEffects,
     UnitValues,
+    attention_heads,
     early_exit,
     layer_gain,
     linear_probes,
@@ -66,6 +70,7 @@ class LayerPage:
         trained: the layer's row of the training record; ``None`` where training was not watched.
         seed: of every chance.
         space: the inputs where the layer puts them, on a plane.
+        heads: where each head looks and what breaks without it; ``None`` where the layer does no attention.
     """
 
     row: LayerRow
@@ -87,6 +92,7 @@ class LayerPage:
     trained: LayerHealth | None = None
     seed: int = 0
     space: SpaceMap | None = None
+    heads: AttentionHeads | None = None
 
     def grid(self, *, limit: int = 12, first: int = 0) -> Figure:
         """Some of the units, those with the largest effect first."""
@@ -113,6 +119,14 @@ class LayerPage:
         ratio = None if self.trained is None else self.trained.update_ratio
         return figures.layer_health(self.row, len(self.real), gradient_norm=norm, update_ratio=ratio)
 
+    def heads_drawn(self, heads: AttentionHeads) -> Figure:
+        """The heads, over the first of the inputs."""
+        from pellucid import figures
+
+        spec = self.real.spec
+        tokens = spec.tokens(self.real.inputs[:1])[0] if isinstance(spec, TextSpec) else ()
+        return figures.attention_heads(heads, tokens=tokens)
+
     def figures(self) -> list[Figure]:
         """The page, from top to bottom."""
         from pellucid import figures
@@ -120,6 +134,8 @@ class LayerPage:
         drawn = [figures.layer_facts(self.row, self.notes), self.grid(), self.health()]
         if self.effects is not None:
             drawn.append(figures.effects(self.effects, self.real.classes))
+        if self.heads is not None:
+            drawn.append(self.heads_drawn(self.heads))
         if self.together is not None:
             drawn.append(figures.co_activation(self.together))
         if self.space is not None:
@@ -219,6 +235,10 @@ def layer(
         "Map",
         lambda: space_map(subject.model, looked.inputs, site, told_of, spec=subject.spec, compute=quiet),
     )
+    heads = None
+    owner = _attention(names, site)
+    if owner is not None:
+        heads = notes.tried("Heads", lambda: _heads(subject, looked, owner, quiet))
     learned = None
     if dictionary is not None:
         learned = dictionary_of(subject, site, dictionary, steps=steps, rows=rows, compute=how)
@@ -242,7 +262,25 @@ def layer(
         trained=_trained(subject, site),
         seed=how.seed,
         space=space,
+        heads=heads,
     )
+
+
+def _attention(sites: list[str], site: str) -> str | None:
+    """The attention that a layer is, or is a part of."""
+    ending = f":{HEADS}()"
+    owners = [each.removesuffix(ending) for each in sites if each.endswith(ending)]
+    return next((each for each in owners if site == each or site.startswith((f"{each}.", f"{each}:"))), None)
+
+
+def _heads(subject: Subject, looked: Dataset, owner: str, how: Compute) -> AttentionHeads:
+    """Every head of the layer, its map for the first input."""
+    inputs: torch.Tensor | Batch = looked.inputs
+    if isinstance(subject.spec, TextSpec):
+        name, along = subject.spec.companions(looked.inputs)
+        inputs = Batch({name: looked.inputs}, held=along) if name else inputs
+    answers = looked.answers if subject.classes else None
+    return attention_heads(subject.model, inputs, owner, answers, shown=1, compute=how)
 
 
 def _trained(subject: Subject, site: str) -> LayerHealth | None:
