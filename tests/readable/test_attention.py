@@ -34,7 +34,7 @@ def closed():
 def test_scikit_learn_accepts_it():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(AttentionClassifier(), on_fail=None)
+        results = check_estimator(AttentionClassifier(epochs=25, learning_rate=0.02), on_fail=None)
     assert [
         (r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")
     ] == []
