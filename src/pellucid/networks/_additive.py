@@ -41,6 +41,7 @@ class Plan:
         pairs: columns that are joined.
         settled: whether the tables are the model already.
         edits: changes by hand, each ``[column, low, high, value, who, why]``.
+        crowded: share of the training rows from which a knot has an offset of its own; 0 for none.
     """
 
     inputs: int
@@ -58,6 +59,7 @@ class Plan:
     pairs: tuple[tuple[int, int], ...] = ()
     settled: bool = False
     edits: tuple[tuple[str | float, ...], ...] = ()
+    crowded: float = 0.0
 
     @property
     def numbers(self) -> list[int]:

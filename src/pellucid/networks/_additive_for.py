@@ -18,6 +18,8 @@ from pellucid.networks._shape_nets import knots_of, padded, shares_at
 
 PENALTIES = (0.1, 0.03, 0.01)
 WIDE = 200  # columns above which a model of the usual make would take minutes
+MANY = 20000  # rows from which knots that many rows share have offsets of their own
+CROWD = 50  # rows that many are
 STEPS = 400  # of training at least, however few the rows
 
 
@@ -38,6 +40,7 @@ def additive(
     pairs: Sequence[Sequence[int]] = (),
     settled: bool = False,
     edits: Sequence[Sequence[str | float]] = (),
+    crowded: float = 0.0,
 ) -> Additive:
     """An additive model of the given make, its knots and tables still empty; arguments as in ``Plan``.
 
@@ -62,6 +65,7 @@ def additive(
         tuple((a, b) for a, b in pairs),
         settled,
         tuple(tuple(edit) for edit in edits),
+        crowded,
     )
     return Additive(plan)
 
@@ -122,6 +126,7 @@ def additive_for(
         most_pairs=most_pairs,
         seed=seed,
         answers=_scale(train.answers) if dataset.task == "regression" else None,
+        crowded=CROWD / rows if rows >= MANY else 0.0,
     )
     network = Additive(plan)
     _measure(network, train.inputs)

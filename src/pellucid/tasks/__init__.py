@@ -4,6 +4,7 @@ from pellucid.tasks._anchor import anchor
 from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
+from pellucid.tasks._certificate import certificate
 from pellucid.tasks._check import check
 from pellucid.tasks._compare import compare
 from pellucid.tasks._compared import Answers, Comparison, Difference, FollowedRule, Reasons
@@ -83,6 +84,7 @@ __all__ = [
     "compare",
     "best_method",
     "calibration",
+    "certificate",
     "check",
     "class_objective",
     "anchor",
