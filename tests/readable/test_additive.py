@@ -33,14 +33,16 @@ def planted(n=600, seed=0):
 @pytest.fixture(scope="module")
 def fitted():
     frame, y = planted()
-    return AdditiveClassifier(epochs=40, members=4, penalties=(0.03, 0.003)).fit(frame, y)
+    return AdditiveClassifier(epochs=40, members=4, penalties=(0.01, 0.003)).fit(frame, y)
 
 
 @pytest.mark.parametrize("kind", [AdditiveClassifier, AdditiveRegressor])
 def test_scikit_learn_accepts_it(kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(kind(members=2, penalties=(0.01,), pairs=0), on_fail=None)
+        results = check_estimator(
+            kind(members=2, penalties=(0.01,), pairs=0, epochs=40, learning_rate=0.02), on_fail=None
+        )
     assert [
         (r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")
     ] == []

@@ -9,7 +9,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.utils.estimator_checks import check_estimator
 
 import pellucid
-from pellucid import figures
+from pellucid import figures, tasks
 from pellucid.errors import InputError
 from pellucid.networks import attention
 from pellucid.readable import AttentionClassifier, certify
@@ -34,7 +34,7 @@ def closed():
 def test_scikit_learn_accepts_it():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(AttentionClassifier(), on_fail=None)
+        results = check_estimator(AttentionClassifier(epochs=25, learning_rate=0.02), on_fail=None)
     assert [
         (r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")
     ] == []
@@ -126,3 +126,14 @@ def test_a_run_opens_again(tmp_path):
     again = pellucid.open(tmp_path / "run")
     x = subject.data.inputs[:20]
     assert torch.equal(again.model(x), subject.model(x))
+
+
+def test_a_run_is_certified_on_its_held_out_rows(tmp_path):
+    subject = pellucid.train("breast-cancer", network="attention", epochs=3, out=tmp_path / "run")
+    found = tasks.certificate(subject, swaps=5)
+    assert found.n == int((subject.data.parts == 2).sum())
+    assert found.agreement is None
+    assert found.honest == (abs(found.swap_auc - 0.5) <= 0.02)
+    plain = pellucid.train("breast-cancer", epochs=1, out=tmp_path / "plain")
+    with pytest.raises(InputError, match="nothing to certify"):
+        tasks.certificate(plain)

@@ -68,12 +68,13 @@ def result(text: str) -> None:
     print(visible(text), flush=True)  # noqa: T201
 
 
-def show(value: object) -> None:
-    """A value on stdout as rich tables, as wide as the terminal."""
+def show(value: object, *, narrated: bool = False) -> None:
+    """A value on stdout (``narrated``: on stderr) as rich tables, as wide as the terminal."""
     from rich.console import Console
 
     # where nobody watches, tables keep the width that they need
-    Console(width=None if sys.stdout.isatty() else 120).print(_Marked(value))
+    stream = sys.stderr if narrated else sys.stdout
+    Console(file=stream, width=None if stream.isatty() else 120).print(_Marked(value))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import AsJson, Seed, numbers
-from pellucid.cli._say import document, narrate, result
+from pellucid.cli._say import document, narrate, result, show
 from pellucid.cli._watch import watching
 
 if TYPE_CHECKING:
     from pellucid._core import Dataset, Subject
     from pellucid.figures import Figure
+    from pellucid.readable import AttentionCertificate
 
 
 NETWORKS = (
@@ -107,8 +108,8 @@ def train(
     Its inner workings are watched while it trains.
     A run that was killed resumes where it stopped when the same command is given again.
     """
-    from pellucid import tasks
-    from pellucid.networks import ConceptBottleneck, PrototypeNetwork, RuleNetwork
+    from pellucid import figures, tasks
+    from pellucid.networks import AttentionGate, ConceptBottleneck, PrototypeNetwork, RuleNetwork
 
     began = time.perf_counter()
     heard = tasks.Heard(pattern, held_out, None if front is None else front.value, rate, seconds)
@@ -139,6 +140,7 @@ def train(
             watch=watch,
         )
     score = tasks.performance(subject)
+    worth = _certificate(subject) if isinstance(subject.model, AttentionGate) else None
     if as_json:
         results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
         if isinstance(subject.model, RuleNetwork):
@@ -147,6 +149,8 @@ def train(
             results["concepts"] = tasks.own_concepts(subject)
         if isinstance(subject.model, PrototypeNetwork):
             results["prototypes"], _ = tasks.own_prototypes(subject)
+        if worth is not None:
+            results["certificate"] = worth
         document(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )
@@ -155,6 +159,8 @@ def train(
         narrate(tasks.own_rules(subject).to_text())
     for figure in _of_itself(subject):
         narrate(f"{figure.title}: {figure.alt}\n{figure.table.text()}\n")
+    if worth is not None:
+        show(figures.text(worth), narrated=True)
     narrate(str(score))
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
     result(str(out))
@@ -171,6 +177,18 @@ def _of_itself(subject: Subject) -> list[Figure]:
         found, pairs = tasks.own_prototypes(subject)
         return [figures.prototype_test(found), figures.this_looks_like_that(pairs)]
     return []
+
+
+def _certificate(subject: Subject) -> AttentionCertificate | None:
+    """What its attention is worth; where that cannot be measured, why not is said."""
+    from pellucid import tasks
+    from pellucid.errors import InputError
+
+    try:
+        return tasks.certificate(subject)
+    except InputError as error:
+        narrate(f"No certificate of attention: {error}")
+        return None
 
 
 def _told(subject: Subject) -> object:

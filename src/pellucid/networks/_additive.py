@@ -15,7 +15,7 @@ from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._members import Members
-from pellucid.networks._pairs import MOST_LEVELS, Cells, screened, states_of, without_main_effects
+from pellucid.networks._pairs import MOST_LEVELS, TABLE_STEP, Cells, screened, states_of, without_main_effects
 from pellucid.networks._readable import Readable
 from pellucid.networks._shape_nets import ShapeNets, placed
 
@@ -41,6 +41,7 @@ class Plan:
         pairs: columns that are joined.
         settled: whether the tables are the model already.
         edits: changes by hand, each ``[column, low, high, value, who, why]``.
+        crowded: share of the training rows from which a knot has an offset of its own; 0 for none.
     """
 
     inputs: int
@@ -58,6 +59,7 @@ class Plan:
     pairs: tuple[tuple[int, int], ...] = ()
     settled: bool = False
     edits: tuple[tuple[str | float, ...], ...] = ()
+    crowded: float = 0.0
 
     @property
     def numbers(self) -> list[int]:
@@ -91,7 +93,7 @@ class Additive(Readable):
         knots: of numbers, in encoded units ``[numbers, M]``; infinite where a column has fewer.
         density: share of the training rows at each knot ``[numbers, M]``.
         shape: values at the knots ``[numbers, M, width]`` once training is over.
-        flat: values of levels and missing states ``[flat slots, width]``.
+        flat: values of levels and missing states ``[flat slots, width]``; in training their part of ``gain``.
         constant: ``[width]``.
         member_shape, member_flat: the same for each member ``[…, members, width]``.
     """
@@ -121,7 +123,8 @@ class Additive(Readable):
         self.shape = nn.Parameter(torch.zeros(numbers, plan.knots, width)) if plan.settled else None
         self.flat = nn.Parameter(torch.zeros(flat, crowd * width))
         self.constant = nn.Parameter(torch.zeros(crowd * width))
-        self.cells = Cells(plan.parts, plan.pairs, plan.cells, crowd * width)
+        self.gain = 1.0 if plan.settled else TABLE_STEP
+        self.cells = Cells(plan.parts, plan.pairs, plan.cells, crowd * width, self.gain)
         kept = plan.members if plan.settled else 0
         self.register_buffer("member_shape", torch.zeros(numbers, plan.knots, kept, width))
         self.register_buffer("member_flat", torch.zeros(flat, kept, width))
@@ -142,6 +145,10 @@ class Additive(Readable):
             else self.shape
         )
 
+    def levels(self) -> Tensor:
+        """Values of levels and missing states ``[flat slots, R]``."""
+        return self.flat * self.gain
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[N, classes]``, or answers ``[N, 1]`` in regression."""
         every = self.every(x)
@@ -150,7 +157,7 @@ class Additive(Readable):
 
     def every(self, x: Tensor) -> Tensor:
         """The sum of each member ``[N, members, width]``; one member when the tables are the model."""
-        total = self.constant + self._of_numbers(x, self.shapes()).sum(1) + x[:, self._flat] @ self.flat
+        total = self.constant + self._of_numbers(x, self.shapes()).sum(1) + x[:, self._flat] @ self.levels()
         if self.plan.pairs:
             total = total + self.cells(x, self.coarse).sum(1)
         return total.view(len(x), self.crowd_size, self.plan.width)
@@ -220,7 +227,7 @@ class Additive(Readable):
     def _sizes(self) -> Tensor:
         """Mean square of all functions over the training rows ``[members]``."""
         squares = (self.density[..., None] * self.shapes().square()).sum((0, 1))
-        squares = squares + (self.flat_density[:, None] * self.flat.square()).sum(0)
+        squares = squares + (self.flat_density[:, None] * self.levels().square()).sum(0)
         if self.plan.pairs:
             squares = squares + self.cells.size()
         return squares.view(self.crowd_size, self.plan.width).sum(1)
@@ -237,7 +244,7 @@ class Additive(Readable):
             if found:
                 self._become(dataclasses.replace(self.plan, pairs=tuple(found)))
                 width = self.crowd_size * self.plan.width
-                self.cells = Cells(self.plan.parts, found, self.plan.cells, width)
+                self.cells = Cells(self.plan.parts, found, self.plan.cells, width, TABLE_STEP)
                 self.cells.measure(train.inputs, self.coarse)
                 return True
             self._settle()
@@ -287,7 +294,7 @@ class Additive(Readable):
     def _column_sizes(self) -> list[float]:
         width = self.plan.width
         shape = self.shapes().unflatten(-1, (-1, width)).mean(-2)
-        flat = self.flat.unflatten(-1, (-1, width)).mean(-2)
+        flat = self.levels().unflatten(-1, (-1, width)).mean(-2)
         sizes = torch.zeros(len(self.plan.parts))
         sizes[self.plan.numbers] += (self.density[..., None] * shape.square()).sum((1, 2))
         sizes.index_add_(
@@ -301,13 +308,13 @@ class Additive(Readable):
         width = self.plan.width
         shape, flat, constant = (
             self.shapes().detach().clone(),
-            self.flat.detach().clone(),
+            self.levels().detach().clone(),
             self.constant.detach(),
         )
         constant = constant.clone()
+        grids = self.cells.values().detach().clone()
         for q, pair in enumerate(self.plan.pairs):
-            cells, *mains = without_main_effects(self.cells.table[q].detach(), self.cells.density[q])
-            self.cells.table.data[q] = cells
+            grids[q], *mains = without_main_effects(grids[q], self.cells.density[q])
             for column, main in zip(pair, mains, strict=True):
                 self._move(column, main, shape, flat)
         self._centre(shape, flat, constant)
@@ -316,7 +323,8 @@ class Additive(Readable):
         self.shape = nn.Parameter(self.member_shape.mean(-2))
         self.flat = nn.Parameter(self.member_flat.mean(-2))
         self.constant = nn.Parameter(constant.view(-1, width).mean(0))
-        self.cells.table = nn.Parameter(self.cells.table.detach().unflatten(-1, (-1, width)).mean(-2))
+        self.cells.settle(grids.unflatten(-1, (-1, width)).mean(-2))
+        self.gain = 1.0
         self._become(dataclasses.replace(self.plan, settled=True, members=self.crowd_size))
         self.nets = self.crowd = None
 

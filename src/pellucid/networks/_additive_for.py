@@ -17,7 +17,10 @@ from pellucid.networks._readable import Recipe
 from pellucid.networks._shape_nets import knots_of, padded, shares_at
 
 PENALTIES = (0.1, 0.03, 0.01)
+LARGE = (0.001,)  # from MANY rows on, hardly any pull is needed
 WIDE = 200  # columns above which a model of the usual make would take minutes
+MANY = 20000  # rows from which knots that many rows share have offsets of their own
+CROWD = 50  # rows that many are
 STEPS = 400  # of training at least, however few the rows
 
 
@@ -38,6 +41,7 @@ def additive(
     pairs: Sequence[Sequence[int]] = (),
     settled: bool = False,
     edits: Sequence[Sequence[str | float]] = (),
+    crowded: float = 0.0,
 ) -> Additive:
     """An additive model of the given make, its knots and tables still empty; arguments as in ``Plan``.
 
@@ -62,6 +66,7 @@ def additive(
         tuple((a, b) for a, b in pairs),
         settled,
         tuple(tuple(edit) for edit in edits),
+        crowded,
     )
     return Additive(plan)
 
@@ -85,7 +90,7 @@ def additive_for(
         knots: most knots of a number; ``None`` takes 32 below 3,000 training rows, 64 below 20,000, else 128;
             8 for more than 200 columns.
         penalties: strengths of the pull to 0 that compete in training; ``None`` takes 0.1, 0.03 and 0.01, or
-            0.1 alone for more than 200 columns.
+            0.1 alone for more than 200 columns, or 0.001 alone from 20,000 rows on.
         members: for bands, under each penalty; ``None`` takes 8, or 4 for more than 200 columns.
         most_pairs: pairs that may be added where they pay; 0 for none.
         epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at least 12.
@@ -117,11 +122,12 @@ def additive_for(
         tuple(parts),
         tuple(column.monotone for column in spec.columns),
         max(2, most),
-        penalties=tuple(penalties or (PENALTIES[:1] if wide else PENALTIES)),
+        penalties=tuple(penalties or (PENALTIES[:1] if wide else LARGE if rows >= MANY else PENALTIES)),
         members=members or (4 if wide else 8),
         most_pairs=most_pairs,
         seed=seed,
         answers=_scale(train.answers) if dataset.task == "regression" else None,
+        crowded=CROWD / rows if rows >= MANY else 0.0,
     )
     network = Additive(plan)
     _measure(network, train.inputs)

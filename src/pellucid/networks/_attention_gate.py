@@ -20,7 +20,8 @@ Gate = Literal["global", "row"]
 GATES: tuple[Gate, ...] = ("global", "row")
 FAR = 4.0  # standard deviations beyond which a number says no more
 LEAST = 0.5  # of an equal share: columns that get less attention are closed, and the rest is trained again
-ENTROPY = 0.01  # how much spread-out attention costs
+READ_STEP = 4.0  # scores of the global gate start at 0; their steps are this many times those of weights
+ENTROPY = 0.003  # how much spread-out attention costs
 
 
 class AttentionGate(Readable):
@@ -111,7 +112,7 @@ class AttentionGate(Readable):
     def attention(self, x: Tensor) -> Tensor:
         """Weights ``[N, columns]``, adding up to 1 in each row; exactly 0 where a column is closed."""
         if self.read is not None:
-            scores = self.read.expand(len(x), -1)
+            scores = (READ_STEP * self.read).expand(len(x), -1)
         else:
             scores = F.relu(x.clamp(-FAR, FAR) @ self.look + self.look_bias) @ self.point
         return scores.masked_fill(self.open == 0, -torch.inf).softmax(1)

@@ -13,6 +13,7 @@ from pellucid.networks._shape_nets import placed
 MOST_LEVELS = 16  # categories with more levels do not join pairs: their cells hold too few rows
 CANDIDATES = 12  # only the columns with the largest effects of their own are looked at (heredity)
 BINS = 4  # of a number in the test
+TABLE_STEP = 10.0  # tables start at 0 and move by whole steps; their steps are this many times a network's
 SURE = 0.05  # chance of adding any pair where there is none, over all that are tested
 
 
@@ -26,6 +27,7 @@ class Cells(nn.Module):
         pairs: numbers of the columns.
         cells: coarse knots of a number.
         width: numbers in a cell.
+        gain: by which the parameter is multiplied, so that AdamW moves cells faster than weights.
     """
 
     density: Tensor
@@ -36,14 +38,24 @@ class Cells(nn.Module):
         pairs: Sequence[tuple[int, int]],
         cells: int,
         width: int,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.parts, self.pairs, self.cells = list(parts), list(pairs), cells
+        self.gain = gain
         joined = [parts[k][1] for pair in pairs for k in pair if parts[k][0] < 0]
         self.states = max([cells + 1, *(len(levels) for levels in joined)])
         shape = (len(self.pairs), self.states, self.states)
         self.table = nn.Parameter(torch.zeros(*shape, width))
         self.register_buffer("density", torch.zeros(shape))
+
+    def values(self) -> Tensor:
+        """What the cells hold ``[pairs, states, states, R]``."""
+        return self.table * self.gain
+
+    def settle(self, values: Tensor) -> None:
+        """These values are the table from now on."""
+        self.table, self.gain = nn.Parameter(values), 1.0
 
     def forward(self, x: Tensor, coarse: Tensor) -> Tensor:
         """Contributions ``[N, pairs, R]``."""
@@ -51,7 +63,7 @@ class Cells(nn.Module):
         states = {k: states_of(x, self.parts, k, coarse, self.states) for k in columns}
         first = torch.stack([states[a] for a, _ in self.pairs], 1)
         second = torch.stack([states[b] for _, b in self.pairs], 1)
-        return torch.einsum("nqb,nqc,qbcr->nqr", first, second, self.table)
+        return torch.einsum("nqb,nqc,qbcr->nqr", first, second, self.values())
 
     def measure(self, x: Tensor, coarse: Tensor) -> None:
         """Share of the training rows in each cell."""
@@ -62,7 +74,7 @@ class Cells(nn.Module):
 
     def size(self) -> Tensor:
         """Mean square over the training rows ``[R]``."""
-        return (self.density[..., None] * self.table.square()).sum((0, 1, 2))
+        return (self.density[..., None] * self.values().square()).sum((0, 1, 2))
 
 
 def states_of(

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 if TYPE_CHECKING:
     from pellucid.networks._additive import Plan
 
+STEP = 10.0  # offsets start at 0; their steps are this many times those of weights
 FAR = 4.0  # standard deviations beyond which a knot's place says no more
 
 
@@ -19,7 +20,8 @@ class ShapeNets(nn.Module):
 
     The networks are asked at the knots, not at the rows: between two knots a shape function runs straight, so
     what is trained, drawn and exported is one and the same table. All members and columns are one batched
-    matrix product.
+    matrix product. A knot that many rows share may also have an offset of its own: a network of this size
+    draws no spike, and a sum such as a capital gain is made of them.
 
     Args:
         plan: of the additive model; its monotone columns get shapes that only rise or fall.
@@ -45,6 +47,9 @@ class ShapeNets(nn.Module):
             drawn(nets, 1, second, sd=0),
         )
         self.weight3 = drawn(nets, second, outputs, sd=0.1 / second**0.5)
+        shape = (self.columns, plan.knots, nets // max(self.columns, 1) * outputs)
+        self.offsets = nn.Parameter(torch.zeros(shape)) if plan.crowded else None
+        self.crowded = plan.crowded
         self.register_buffer("directions", torch.tensor(directions, dtype=torch.long), persistent=False)
 
     def forward(self, knots: Tensor, density: Tensor) -> Tensor:
@@ -57,6 +62,9 @@ class ShapeNets(nn.Module):
         raw = torch.bmm(hidden, self.weight3)
         raw = raw.view(self.members, self.columns, -1, self.outputs).permute(1, 2, 0, 3).flatten(2)
         values = self._directed(raw, ranks)
+        if self.offsets is not None:
+            free = (density >= self.crowded) & (self.directions[:, None] == 0)
+            values = values + self.offsets * (STEP * free[..., None])
         return values - (density[..., None] * values).sum(1, keepdim=True)
 
     def _directed(self, raw: Tensor, ranks: Tensor) -> Tensor:
@@ -69,7 +77,10 @@ class ShapeNets(nn.Module):
 
     def keep(self, chosen: list[int]) -> None:
         """Only these members go on."""
-        for parameter in self.parameters():
+        if self.offsets is not None:
+            by_member = self.offsets.data.unflatten(-1, (self.members, self.outputs))
+            self.offsets.data = by_member[:, :, chosen].flatten(2).clone()
+        for parameter in [p for p in self.parameters() if p is not self.offsets]:
             by_member = parameter.data.view(self.members, self.columns, *parameter.shape[1:])
             parameter.data = by_member[chosen].flatten(0, 1).clone()
         self.members = len(chosen)

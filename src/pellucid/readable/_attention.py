@@ -10,6 +10,7 @@ from typing import Literal, Self, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -220,7 +221,7 @@ def certify(
         gap,
         tuple(name for name, gone in zip(names, unused.tolist(), strict=True) if gone),
         float(np.abs(_margin(network(other)) - margin).max()),
-        tuple((names[k], float(mean[k])) for k in order.tolist()),
+        tuple((str(names[int(k)]), float(mean[k])) for k in order),
         len(x),
         swaps,
     )
@@ -252,5 +253,6 @@ def _probe(attention: NDArray[np.float64], right: NDArray[np.int64]) -> float:
 def _agreement(means: Sequence[NDArray[np.float64]]) -> float | None:
     if len(means) < 2:
         return None
-    ranks = [np.argsort(np.argsort(mean)).astype(float) for mean in means]
-    return float(np.mean([np.corrcoef(a, b)[0, 1] for i, a in enumerate(ranks) for b in ranks[i + 1 :]]))
+    ranks = [rankdata(mean) for mean in means]  # closed columns share a rank
+    found = [np.corrcoef(a, b)[0, 1] for i, a in enumerate(ranks) for b in ranks[i + 1 :]]
+    return float(np.mean(found))

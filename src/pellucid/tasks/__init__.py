@@ -5,6 +5,7 @@ from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
 from pellucid.tasks._certainty import Certainty, certainty
+from pellucid.tasks._certificate import certificate
 from pellucid.tasks._challengers import Challenged, Challenger, challengers
 from pellucid.tasks._check import check
 from pellucid.tasks._compare import compare
@@ -101,6 +102,7 @@ __all__ = [
     "Challenged",
     "Challenger",
     "challengers",
+    "certificate",
     "check",
     "class_objective",
     "anchor",

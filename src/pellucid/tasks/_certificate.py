@@ -1,0 +1,48 @@
+"""What the attention of a trained network is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid._core import Subject
+from pellucid.errors import InputError
+from pellucid.inputs import TabularSpec
+from pellucid.networks import AttentionGate
+from pellucid.tasks._rows import held_out
+
+if TYPE_CHECKING:
+    from pellucid.readable import AttentionCertificate
+
+
+def certificate(subject: Subject, *, swaps: int = 50, seed: int = 0) -> AttentionCertificate:
+    """How far the weights of an attention network may be believed, on its held-out rows.
+
+    Args:
+        subject: an attention network of two classes with the data that it came from.
+        swaps: draws of other rows.
+        seed: decides them.
+
+    Returns:
+        The certificate; ``agreement`` is ``None``, for that other fits are needed
+        (:meth:`pellucid.readable.AttentionClassifier.certificate`).
+
+    Raises:
+        InputError: if the network has no attention that gates columns, or there are not two classes, both
+            among the held-out rows.
+
+    Cost:
+        ``swaps`` + 3 passes over the held-out rows.
+    """
+    from pellucid.readable import certify  # scikit-learn takes a second to import
+
+    network = subject.model
+    if not isinstance(network, AttentionGate) or not isinstance(subject.spec, TabularSpec):
+        raise InputError(
+            f"{type(network).__name__} has no attention that gates its columns, so there is nothing to "
+            "certify. Train one with network='attention'."
+        )
+    held = held_out(subject.needs_data("certificate"))
+    if subject.task != "classification" or len(subject.classes) != 2 or len(held.answers.unique()) != 2:
+        raise InputError("The certificate is about two classes, and both must be among the held-out rows.")
+    names = [column.name for column in subject.spec.columns]
+    return certify(network, held.inputs, held.answers, names, swaps=swaps, seed=seed)
