@@ -10,7 +10,10 @@ from torch import Tensor, nn
 from pellucid import loading
 from pellucid._core import Dataset, InputSpec, Subject, predict
 from pellucid.data import arrays
+from pellucid.data._as_trained import table_as_trained
+from pellucid.data._names import TABLES
 from pellucid.errors import InputError, LoadError, near_misses
+from pellucid.inputs import TabularSpec
 from pellucid.tasks._runs import open_run
 from pellucid.tasks._train import dataset_of
 
@@ -183,7 +186,21 @@ def _with_data(
     classes: Sequence[str],
     answer: str | None,
 ) -> Subject:
-    found = _dataset(data, spec or subject.spec, tuple(classes) or subject.classes, answer)
+    labels = tuple(classes) or subject.classes
+    own, rows = spec or subject.spec, Path(data) if isinstance(data, str | Path) else None
+    if (
+        rows is not None
+        and rows.is_file()
+        and rows.name.lower().endswith(TABLES)
+        and isinstance(own, TabularSpec)
+    ):
+        target = answer or (subject.data.answer if subject.data is not None else None)
+        if target is None:
+            raise InputError(f"{rows.name} is a table: say which column holds the answers (answer).")
+        # another table's own means and levels would be another language than the network's
+        found = table_as_trained(rows, target, own, labels)
+    else:
+        found = _dataset(data, own, labels, answer)
     other = Subject(
         subject.model, found, subject.spec, subject.classes, subject.name, subject.record, subject.origin
     )

@@ -1,0 +1,97 @@
+"""Another table for a network that has learned already: read as its own columns say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from pellucid._core import Dataset, split
+from pellucid.data._csv import read_csv
+from pellucid.data._frame import read_parquet
+from pellucid.data._kinds import number_of
+from pellucid.data._raw import MARKERS, Cell, RawTable, text_of
+from pellucid.errors import InputError, near_misses
+from pellucid.inputs import MISSING, OTHER, Column, TabularSpec
+
+Answer = int | float | None
+
+
+def table_as_trained(
+    path: str | Path, target: str, spec: TabularSpec, classes: Sequence[str], *, seed: int = 0
+) -> Dataset:
+    """A table encoded with the means, levels and columns of a network's own training.
+
+    Columns are found by name, in any order; others are left aside. Rows with a value that the network cannot
+    read (a level it never saw and has no ``(other)`` for, a number missing where none was) are left out, and
+    ``notes`` say how many.
+
+    Raises:
+        InputError: if a column is not there, text stands among numbers, an answer is no class of the network,
+            or no row can be read.
+    """
+    parquet = str(path).lower().endswith((".parquet", ".pq"))
+    raw = (
+        read_parquet(path, MARKERS)
+        if parquet
+        else read_csv(path, separator=None, encoding="utf-8", missing=MARKERS)
+    )
+    for name in (target, *(column.name for column in spec.columns)):
+        if name not in raw.columns:
+            raise InputError(
+                f"{raw.name} has no column {name!r}, which the network needs. "
+                f"{near_misses(name, raw.columns)}"
+            )
+    answers = [_answer(cell, classes, target, raw) for cell in raw.columns[target]]
+    values = {c.name: [_value(c, cell, raw) for cell in raw.columns[c.name]] for c in spec.columns}
+    why: dict[int, str] = {k: f"no {target}" for k, answer in enumerate(answers) if answer is None}
+    for column in spec.columns:
+        for k, value in enumerate(values[column.name]):
+            if _unreadable(column, value):
+                why.setdefault(k, f"{column.name} {'missing' if value in (None, MISSING) else f'= {value}'}")
+    kept = [k for k in range(raw.rows) if k not in why]
+    if not kept:
+        raise InputError(f"{raw.name}: no row can be read by the network; the first has {why[0]}.")
+    notes = (f"{len(why)} of {raw.rows} rows have values that training never saw and were left out "
+             f"(such as {why[min(why)]}).",) if why else ()  # fmt: skip
+    inputs = spec.encode_columns({name: [cells[k] for k in kept] for name, cells in values.items()})
+    given = [answers[k] for k in kept]
+    found = torch.tensor(given, dtype=torch.int64 if classes else torch.float32)
+    parts = split(found, classes=bool(classes), seed=seed)
+    return Dataset(
+        raw.name, inputs, found, spec, tuple(classes), parts, answer=target, notes=(*raw.notes, *notes),
+        source=raw.source,
+    )  # fmt: skip
+
+
+def _answer(cell: Cell, classes: Sequence[str], target: str, raw: RawTable) -> Answer:
+    if cell is None:
+        return None
+    if not classes:
+        number = number_of(cell, raw.comma)
+        if number is None:
+            raise InputError(f"{raw.name}: {target} is a number, got {text_of(cell)!r}.")
+        return number
+    name = text_of(cell)
+    if name not in classes:
+        raise InputError(
+            f"{raw.name}: {name!r} in {target!r} is no class of the network. {near_misses(name, classes)}"
+        )
+    return list(classes).index(name)
+
+
+def _value(column: Column, cell: Cell, raw: RawTable) -> str | float | None:
+    if column.levels:
+        text = MISSING if cell is None else text_of(cell)
+        return OTHER if text not in column.levels and OTHER in column.levels else text
+    if cell is None:
+        return None
+    number = number_of(cell, raw.comma)
+    if number is None:
+        raise InputError(f"{raw.name}: {column.name} holds numbers in training, got {text_of(cell)!r}.")
+    return number
+
+
+def _unreadable(column: Column, value: str | float | None) -> bool:
+    return value not in column.levels if column.levels else value is None and not column.missing
