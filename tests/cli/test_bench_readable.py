@@ -72,6 +72,7 @@ def mixed():
 
 
 @pytest.mark.filterwarnings("ignore:Missing values detected")  # InterpretML's, of its pictures
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # the command hides both
 @pytest.mark.parametrize("model", READABLE_MODELS)
 def test_every_model_reads_holes_and_texts(mixed, model):
     if model == "ebm" and importlib.util.find_spec("interpret") is None:

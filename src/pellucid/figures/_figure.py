@@ -181,11 +181,8 @@ class Figure:
             return (
                 f'<figure class="fig">{title}<div class="scroll" tabindex="0">{numbers}</div>{note}</figure>'
             )
-        shown = (
-            f'<details><summary>Show as table</summary><div class="scroll" tabindex="0">{numbers}</div></details>'
-            if table
-            else ""
-        )
+        unfolded = f'<div class="scroll" tabindex="0">{numbers}</div>'
+        shown = f"<details><summary>Show as table</summary>{unfolded}</details>" if table else ""
         drawing = "".join(f'<div class="{_panel_class(panel)}">{panel}</div>' for panel in self.panels())
         body = f'<div class="panels" role="img" aria-label="{escape(self.alt)}">{drawing}</div>'
         return f'<figure class="fig">{title}{body}{note}{shown}</figure>'
