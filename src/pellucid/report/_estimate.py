@@ -8,15 +8,20 @@ import torch
 
 from pellucid import tasks
 from pellucid._core import Compute, Subject, predict
+from pellucid.inputs import TabularSpec
 from pellucid.report._chosen import EACH, case_methods
 from pellucid.report._report import spread
 from pellucid.tasks import Estimate, Step
 from pellucid.tasks._estimate import gathered
 from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._explain import PANEL
+from pellucid.tasks._refits import REFITS
+from pellucid.training import TrainingRecord
 
 ROWS, FEW, MASKS = 512, 8, 64
 TRIED = 32  # held-out rows on which methods are tested
+PLACES, PAIRS = 16, 200  # parts of an input that is no table, pairs of rows in the search for shortcuts
+TRIES = 5_000  # changed rows that the search for a change asks about
 
 
 def estimate_report(
@@ -69,6 +74,9 @@ def estimate_report(
     parts.append(Step("everything about one layer", looked, 0, looked * pace, exact=False))
     if len(subject.spec.axes) == 1:
         parts.append(_importance(subject, min(256, len(held)), pace))
+    parts.append(_shortcuts(subject, total, pace))
+    if isinstance(subject.spec, TabularSpec) and subject.classes:
+        parts.append(_whatif(subject, pace))
     memory = max(memory, cases.memory, survey.memory)
     return Estimate(gathered(parts), memory, time.perf_counter() - began)
 
@@ -92,6 +100,23 @@ def _predicting(subject: Subject, rows: int) -> Step:
     few = subject.needs_data("estimate_report").inputs[:64]
     _, seconds = counted(subject.model, lambda: predict(subject.model, few))
     return Step("outputs", rows, 0, seconds / len(few) * rows)
+
+
+def _shortcuts(subject: Subject, total: int, pace: float) -> Step:
+    """Each part exchanged between pairs of rows, removed, and left alone."""
+    table = len(subject.spec.axes) == 1
+    data = subject.needs_data("estimate_report")
+    named = len(subject.spec.group_names(data.inputs[:1])) or data.inputs[0].numel()
+    passes = (named if table else PLACES) * (2 * PAIRS + 3 * min(2 * PAIRS, total))
+    return Step("shortcuts", passes, 0, passes * pace, exact=False)
+
+
+def _whatif(subject: Subject, pace: float) -> Step:
+    """Changes for a few rows, and the trainings of the networks that judge them."""
+    record = subject.record
+    trained = REFITS * record.seconds if isinstance(record, TrainingRecord) else 0.0
+    passes = EACH * TRIES
+    return Step("what-if", passes, 0, passes * pace + trained, exact=False)
 
 
 def _importance(subject: Subject, rows: int, pace: float) -> Step:
