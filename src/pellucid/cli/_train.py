@@ -15,8 +15,6 @@ from pellucid.cli._watch import watching
 
 if TYPE_CHECKING:
     from pellucid._core import Dataset, Subject
-    from pellucid.figures import Figure
-    from pellucid.readable import AttentionCertificate
 
 
 NETWORKS = (
@@ -109,7 +107,7 @@ def train(
     A run that was killed resumes where it stopped when the same command is given again.
     """
     from pellucid import figures, tasks
-    from pellucid.networks import AttentionGate, ConceptBottleneck, PrototypeNetwork, RuleNetwork
+    from pellucid.rules import WeightedRules
 
     began = time.perf_counter()
     heard = tasks.Heard(pattern, held_out, None if front is None else front.value, rate, seconds)
@@ -140,55 +138,37 @@ def train(
             watch=watch,
         )
     score = tasks.performance(subject)
-    worth = _certificate(subject) if isinstance(subject.model, AttentionGate) else None
+    told = _of_itself(subject)
     if as_json:
         results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
-        if isinstance(subject.model, RuleNetwork):
-            results["rules"] = tasks.own_rules(subject)
-        if isinstance(subject.model, ConceptBottleneck):
-            results["concepts"] = tasks.own_concepts(subject)
-        if isinstance(subject.model, PrototypeNetwork):
-            results["prototypes"], _ = tasks.own_prototypes(subject)
-        if worth is not None:
-            results["certificate"] = worth
+        results |= {name: value for name, value in told.items() if name != "pairs"}
         document(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )
         return
-    if isinstance(subject.model, RuleNetwork):
-        narrate(tasks.own_rules(subject).to_text())
-    for figure in _of_itself(subject):
-        narrate(f"{figure.title}: {figure.alt}\n{figure.table.text()}\n")
-    if worth is not None:
-        show(figures.text(worth), narrated=True)
+    for name, value in told.items():
+        if isinstance(value, WeightedRules):
+            narrate(value.to_text())
+        elif name == "shapes":
+            narrate(f"What each column adds: pellucid shapes {out}")
+        else:
+            for figure in figures.figures_of(value):
+                show(figures.text(figure), narrated=True)
     narrate(str(score))
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
     result(str(out))
 
 
-def _of_itself(subject: Subject) -> list[Figure]:
-    """What a network of concepts or prototypes says of itself."""
-    from pellucid import figures, tasks
-    from pellucid.networks import ConceptBottleneck, PrototypeNetwork
-
-    if isinstance(subject.model, ConceptBottleneck):
-        return figures.bottleneck(tasks.own_concepts(subject))
-    if isinstance(subject.model, PrototypeNetwork):
-        found, pairs = tasks.own_prototypes(subject)
-        return [figures.prototype_test(found), figures.this_looks_like_that(pairs)]
-    return []
-
-
-def _certificate(subject: Subject) -> AttentionCertificate | None:
-    """What its attention is worth; where that cannot be measured, why not is said."""
+def _of_itself(subject: Subject) -> dict[str, object]:
+    """What a readable network says of itself; where that cannot be measured, why not is said."""
     from pellucid import tasks
     from pellucid.errors import InputError
 
     try:
-        return tasks.certificate(subject)
+        return tasks.own_account(subject)
     except InputError as error:
-        narrate(f"No certificate of attention: {error}")
-        return None
+        narrate(f"No account of itself: {error}")
+        return {}
 
 
 def _told(subject: Subject) -> object:

@@ -92,6 +92,7 @@ class Dossier:
         survey: methods tested over many rows.
         audit: the audit, where one was made.
         shortcuts: what decides alone, and rows on both sides of the split.
+        own: what a network readable by design says of itself, by name.
         rules: a readable stand-in.
         simple: simple models on the same rows.
         recourse, reasons: what would alter the answers of the rows ``asked``, and why they were given.
@@ -123,6 +124,7 @@ class Dossier:
     survey: Survey | None = None
     audit: Audit | None = None
     shortcuts: Shortcuts | None = None
+    own: Mapping[str, object] = field(default_factory=dict[str, object])
     rules: RuleSet | None = None
     simple: Challenged | None = None
     recourse: Counterfactuals | None = None

@@ -15,6 +15,7 @@ from pellucid.figures import (
     exemplars,
     feature_tiles,
     fidelity_words,
+    figures_of,
     importance,
     layer_strip,
     measured,
@@ -281,8 +282,14 @@ def uses(dossier: Dossier) -> Piece:
 def rules(dossier: Dossier) -> Piece:
     """The rules, with what they leave unsaid."""
     given = dossier.rules
+    own = "".join(figure.html() for value in dossier.own.values() for figure in figures_of(value))
+    if own:
+        about = (
+            "This network can be read: what follows is what it computes, and how far that may be believed."
+        )
+        own = f"<h3>The network itself</h3>{paragraph(about)}{own}<h3>A stand-in that copies its answers</h3>"
     if given is None:
-        return Piece("rules", "Rules", missing("A set of rules"))
+        return Piece("rules", "Rules", own + missing("A set of rules"))
     kind = "R² against the network's answers" if dossier.task == "regression" else "agree with the network"
     body = [
         ("the rules", measured(given.fidelity, given.fidelity_low, given.fidelity_high)),
@@ -299,4 +306,5 @@ def rules(dossier: Dossier) -> Piece:
     branching = (
         f"<h3>As a tree</h3>{whole.html(heading=False, table=False)}" if whole.chart is not None else ""
     )
-    return Piece("rules", "Rules", paragraph(fidelity_words(given)) + table + note + drawn + branching)
+    body_html = paragraph(fidelity_words(given)) + table + note + drawn + branching
+    return Piece("rules", "Rules", own + body_html)

@@ -210,6 +210,7 @@ def dossier(
         asked=asked,
         importance=importance,
         dependence=dependence,
+        own=clock.run("what it says of itself", lambda: tasks.own_account(subject)) or {},
         rules=clock.run("rules", lambda: tasks.rules(subject, compute=how)),
         timings=clock.seconds,
         notes=tuple(clock.notes),

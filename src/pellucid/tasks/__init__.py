@@ -42,6 +42,7 @@ from pellucid.tasks._nearest import nearest
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
+from pellucid.tasks._own_account import own_account
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
@@ -141,6 +142,7 @@ __all__ = [
     "own_recordings",
     "own_sentences",
     "frontier",
+    "own_account",
     "own_concepts",
     "own_prototypes",
     "own_rules",

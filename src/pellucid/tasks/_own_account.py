@@ -1,0 +1,47 @@
+"""What a network that is readable by design says of itself, whatever its kind."""
+
+from __future__ import annotations
+
+from pellucid._core import Subject
+from pellucid.networks import (
+    Additive,
+    AttentionGate,
+    ConceptBottleneck,
+    PrototypeNetwork,
+    RuleNetwork,
+)
+from pellucid.tasks._certificate import certificate
+from pellucid.tasks._own_readable import own_concepts, own_prototypes
+from pellucid.tasks._rules import own_rules
+
+
+def own_account(subject: Subject) -> dict[str, object]:
+    """The values that show what a readable network computes, by name; empty for any other network.
+
+    Rules of a rule network, shapes of an additive one, the certificate of an attention network, evidence of a
+    concept bottleneck, evidence and pairs of a prototype network; each is drawn by ``figures_of``.
+
+    Raises:
+        InputError: where this network's own account cannot be given, such as shapes of more than two classes.
+
+    Example:
+        >>> import pellucid
+        >>> own_account(pellucid.train("breast-cancer", epochs=1))
+        {}
+    """
+    network = subject.model
+    if isinstance(network, RuleNetwork):
+        return {"rules": own_rules(subject)}
+    if isinstance(network, Additive):
+        from pellucid.readable import shapes_of  # scikit-learn takes a second to import
+
+        unit = "" if subject.data is None else subject.data.unit
+        return {"shapes": shapes_of(network, subject.spec, subject.classes, unit)}
+    if isinstance(network, AttentionGate):
+        return {"certificate": certificate(subject)}
+    if isinstance(network, ConceptBottleneck):
+        return {"concepts": own_concepts(subject)}
+    if isinstance(network, PrototypeNetwork):
+        evidence, pairs = own_prototypes(subject)
+        return {"prototypes": evidence, "pairs": pairs}
+    return {}
