@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 from torch import Tensor
 
@@ -26,11 +28,15 @@ def chosen_cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple
 
 
 def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
-    """The best supported method first, then one of another family and the plain gradient, for comparison."""
+    """The best supported method first, then one of another family and the plain gradient, for comparison; of
+    these only what fits the network: steps and rules have no slopes.
+    """
     known = tasks.methods()
     best = survey.best if survey is not None and survey.best in known else "integrated_gradients"
     other = "grad_cam" if subject.spec.axes == ("C", "H", "W") else "occlusion"
-    return tuple(dict.fromkeys((best, "integrated_gradients", other, "saliency")))[:3]
+    wanted = tuple(dict.fromkeys((best, "integrated_gradients", other, "saliency", "kernel_shap")))
+    fitting = tasks.fitting_methods(subject, among=wanted, most=sys.maxsize)
+    return tuple(name for name in wanted if name in fitting)[:3]
 
 
 def _chosen(held: Dataset, outputs: Tensor, seed: int) -> list[tuple[int, str]]:
