@@ -167,7 +167,10 @@ def _first_line(error: BaseException) -> str:
 
 
 def _refused(file: Path, message: str) -> str:
-    wants = re.search(r"(?:GLOBAL|global:?|class|type)\s+`?((?:\w+\.)+\w+)", message)
+    # a builtin such as getattr has no dot in its name
+    wants = re.search(r"GLOBAL\s+([\w.]*\w)", message) or re.search(
+        r"(?:global:?|class|type)\s+`?((?:\w+\.)+\w+)", message
+    )
     if wants is None and "unrecognized" not in message:
         return f"{file} is damaged or no file of weights."
     held = "more than that" if wants is None else wants.group(1)
