@@ -177,6 +177,7 @@ def test_it_is_kept_and_told(table, tmp_path):
         "On how many inputs is each map supported?",
         "Does it depend on what absence means?",
         "The questions of the card, over all inputs",
+        "Verdicts on single inputs",
         "Metrics of the literature",
         "Positive control: is a planted shortcut found?",
         "Compared in pairs",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from pellucid._core import Verdict
 from pellucid.figures._figure import Cell, Figure, Table, Word
 from pellucid.figures._numbers import GAP, counted, measured, number, percent, signed
 from pellucid.figures._theme import THEME, Spec, look
@@ -19,6 +20,7 @@ SHORT = {
     "Is it about this model?": "about training",
     "Is it about this class?": "about this class",
     "Is it stable?": "stable",
+    "Does it hold on data?": "holds on data",
     "Does it add up?": "adds up",
 }
 WIDTH, STEP = 430, 24
@@ -41,6 +43,7 @@ def audit(found: Audit) -> list[Figure]:
         _support(found),
         _absences(found),
         _questions(found),
+        _verdicts(found),
         _metrics(found),
         _plant(found),
         _pairs(found),
@@ -171,7 +174,7 @@ def _absences(found: Audit) -> Figure:
 def _questions(found: Audit) -> Figure:
     rows = found.of("method")
     heads = [SHORT.get(one.question, one.question) for one in rows[0].tests] if rows else []
-    body = tuple((row.name, *(_asked(one) for one in row.tests), _verdicts(row)) for row in rows)
+    body = tuple((row.name, *(_asked(one) for one in row.tests)) for row in rows)
     left = {
         f"{row.name} ({head}): {count} × {why}"
         for row in rows
@@ -182,7 +185,7 @@ def _questions(found: Audit) -> Figure:
     note = (
         "Share of the inputs that pass, with 95 % interval; the sign says passed where more than half do, "
         "beyond the "
-        "interval, failed where fewer do. Verdicts count the cards of single inputs."
+        "interval, failed where fewer do."
     ) + (f" Left out: {'; '.join(sorted(left))}." if left else "")
     failed = [
         f"{row.name} ({', '.join(bad)})"
@@ -194,7 +197,7 @@ def _questions(found: Audit) -> Figure:
         if failed
         else f"No method fails a question on most of the {counted(found.n, 'input')}."
     )
-    table = Table(("method", *heads, "verdicts"), body)
+    table = Table(("method", *heads), body)
     return Figure("The questions of the card, over all inputs", alt, None, None, table, note)
 
 
@@ -203,9 +206,18 @@ def _asked(one: Asked) -> str:
     return f"{sign}{GAP}{_measure(one.share)}" if one.n else f"{sign} not run"
 
 
-def _verdicts(row: AuditRow) -> str:
-    ordered = sorted(row.verdicts.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{count} {verdict}" for verdict, count in ordered)
+def _verdicts(found: Audit) -> Figure:
+    """How many cards of single inputs end with each verdict."""
+    rows, words = found.of("method"), get_args(Verdict)
+    body = tuple((row.name, *(row.verdicts.get(word, 0) for word in words)) for row in rows)
+    against = [f"{row.name} on {count}" for row in rows if (count := row.verdicts.get("contradicted", 0))]
+    alt = (
+        f"What the network does contradicts {', '.join(against)} of {counted(found.n, 'input')}."
+        if against
+        else f"No method is contradicted on any of the {counted(found.n, 'input')}."
+    )
+    table = Table(("method", *words), body)
+    return Figure("Verdicts on single inputs", alt, None, None, table, "Cards of single inputs, counted.")
 
 
 def _metrics(found: Audit) -> Figure:
