@@ -183,7 +183,7 @@ def _questions(found: Audit) -> Figure:
         if one.n
     }
     note = (
-        "Share of the inputs that pass, with 95 % interval; the sign says passed where more than half do, "
+        "Percent of the inputs that pass, with 95 % interval; the sign says passed where more than half do, "
         "beyond the "
         "interval, failed where fewer do."
     ) + (f" Left out: {'; '.join(sorted(left))}." if left else "")
@@ -203,7 +203,8 @@ def _questions(found: Audit) -> Figure:
 
 def _asked(one: Asked) -> str:
     sign = look(one.word).sign
-    return f"{sign}{GAP}{_measure(one.share)}" if one.n else f"{sign} not run"
+    # percent stands in the note: nine such columns are as many as a page holds
+    return f"{sign}{GAP}{_measure(one.share).replace(f'{GAP}%', '')}" if one.n else f"{sign} not run"
 
 
 def _verdicts(found: Audit) -> Figure:
