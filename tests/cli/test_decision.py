@@ -58,3 +58,20 @@ def test_wrong_uses_end_in_a_sentence(call, run, tmp_path):
     code, _, err = call("counterfactual", run, "--constraints", tmp_path / "no.toml")
     assert code == 3
     assert "does not exist" in err
+
+
+def test_a_rule_network_gives_its_own_rules(call, patients, tmp_path):
+    made = tmp_path / "made of rules"
+    given = ("--target", "outcome", "--network", "rules", "--epochs", 1, "--out", made)
+    code, _, err = call("train", patients, *given)
+    assert code == 0, err
+    code, out, _ = call("rules", made, "--own", "--as", "python")
+    assert code == 0
+    scope = {}
+    exec(out, scope)
+    assert callable(scope["predict"])
+    code, _, err = call("rules", made, "--own", "--as", "pmml")
+    assert code == 2
+    assert "not pmml" in err
+    _, _, err = call("rules", made, "--regrown", 0)
+    assert "--own writes these" in err

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
 from pellucid.cli._say import document, narrate, progress, result
 from pellucid.errors import InputError
+
+if TYPE_CHECKING:
+    from pellucid._core import Json, Subject
 
 
 class Form(StrEnum):
@@ -64,6 +67,9 @@ def rules(
         int | None,
         typer.Option(help="Rows between training rows for the network to answer in addition.", metavar="N"),
     ] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="Of a rule network: the rules that it computes, not a copy of it.")
+    ] = False,
     regrown: Annotated[int, typer.Option(help="Grow them so often again from other rows.", metavar="N")] = 10,
     form: Annotated[Form, typer.Option("--as", help="How to write them.")] = Form.text,
     out: Annotated[
@@ -83,10 +89,16 @@ def rules(
     With their fidelity on held-out rows, beside rules that never saw the network.
     """
     from pellucid import figures, tasks
+    from pellucid.networks import RuleNetwork
     from pellucid.report import rules_page
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    if own:
+        _own(subject, model, form, out, began, seed, as_json=as_json)
+        return
+    if isinstance(subject.model, RuleNetwork):
+        narrate("This network is made of rules: --own writes these. What follows is a copy of its answers.")
     ending = "" if out is None else out.suffix.lower()
     drawn = ending in (".html", ".htm", ".png", ".svg")
     if site is not None and (conditions is not None or fidelity is not None or queries):
@@ -141,3 +153,30 @@ def rules(
         document("rules", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
     elif out is None or drawn:
         result(written[form]())
+
+
+def _own(
+    subject: Subject, model: str, form: Form, out: Path | None, began: float, seed: int, *, as_json: bool
+) -> None:
+    """The rules that a rule network computes."""
+    from pellucid import tasks
+    from pellucid._core._store import write_bytes
+
+    found = tasks.own_rules(subject)
+    if as_json or form is Form.json:
+        inputs: dict[str, Json] = {"model": model, "own": True}
+        document("rules", inputs, found.to_json(), seconds=time.perf_counter() - began, seed=seed)
+        return
+    written = {
+        Form.text: found.to_text,
+        Form.markdown: found.to_markdown,
+        Form.python: found.to_python,
+        Form.sql: found.to_sql,
+    }
+    if form not in written:
+        raise InputError(f"Rules of a rule network are written as {', '.join(written)} or json, not {form}.")
+    if out is None:
+        result(written[form]())
+        return
+    write_bytes(written[form]().encode(), out)
+    narrate(f"Rules written to {out}")
