@@ -34,6 +34,10 @@ Drawings = Annotated[
     Path | None,
     typer.Option("--svg", help="Write every figure as an SVG into this folder.", metavar="FOLDER"),
 ]
+HeldOut = Annotated[str, typer.Option("--row", help="Held-out rows, such as 3 or 3,5.", metavar="LIST")]
+Refits = Annotated[
+    int | None, typer.Option(help="Networks trained anew that judge; left out, 5 for a run of ours.")
+]
 Seed = Annotated[int, typer.Option(help="The only source of chance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Estimated = Annotated[

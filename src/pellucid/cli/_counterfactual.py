@@ -14,7 +14,9 @@ from pellucid.cli._arguments import (
     BatchSize,
     Data,
     Drawings,
+    HeldOut,
     Model,
+    Refits,
     Seed,
     Weights,
     numbers,
@@ -27,9 +29,7 @@ from pellucid.errors import InputError
 
 def counterfactual(
     model: Model,
-    rows: Annotated[
-        str, typer.Option("--row", help="Held-out rows, such as 3 or 3,5.", metavar="LIST")
-    ] = "0",
+    rows: HeldOut = "0",
     wanted: Annotated[
         str | None,
         typer.Option(help="The answer wished for: a class, or in regression low:high.", metavar="ANSWER"),
@@ -51,9 +51,7 @@ def counterfactual(
     steady: Annotated[
         bool, typer.Option("--steady", help="Only changes that networks trained anew agree on.")
     ] = False,
-    refits: Annotated[
-        int | None, typer.Option(help="Networks trained anew that judge; left out, 5 for a run of ours.")
-    ] = None,
+    refits: Refits = None,
     data: Data = None,
     answer: Answer = None,
     weights: Weights = None,

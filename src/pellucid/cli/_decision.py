@@ -15,8 +15,10 @@ from pellucid.cli._arguments import (
     BatchSize,
     Data,
     Drawings,
+    HeldOut,
     Model,
     Picture,
+    Refits,
     Seed,
     Weights,
     numbers,
@@ -29,10 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Row = Annotated[int, typer.Option("--row", help="Held-out row.")]
-Rows = Annotated[str, typer.Option("--row", help="Held-out rows, such as 3 or 3,5.", metavar="LIST")]
-Refits = Annotated[
-    int | None, typer.Option(help="Networks trained anew that judge; left out, 5 for a run of ours.")
-]
 Texts = Annotated[
     Path | None,
     typer.Option(help="TOML file with a [reason] table: words by column.", metavar="FILE"),
@@ -81,7 +79,7 @@ def anchor(
 
 def reasons(
     model: Model,
-    rows: Rows = "0",
+    rows: HeldOut = "0",
     adverse: Annotated[
         str | None, typer.Option(help="The adverse class; left out, each row's answer.", metavar="CLASS")
     ] = None,
@@ -121,7 +119,7 @@ def reasons(
 
 def nearest(
     model: Model,
-    rows: Rows = "0",
+    rows: HeldOut = "0",
     site: Annotated[str | None, typer.Option("--at", help="Layer; left out, the last hidden one.")] = None,
     k: Annotated[int, typer.Option("--k", help="How many on each side.")] = 3,
     data: Data = None,

@@ -12,7 +12,7 @@ from pellucid.errors import InputError, near_misses
 from pellucid.evidence._localisation import Measure
 
 Alarm = Literal["found", "suspected", "no alarm", "not tested"]
-KINDS = (
+OF_PICTURES = (
     "corner",
     "border",
     "surround",
@@ -22,14 +22,9 @@ KINDS = (
     "fine detail",
     "place",
     "spot",
-    "column",
-    "word",
-    "band",
-    "stretch",
-    "loudness",
-    "pauses",
-    "copies",
 )
+OF_SOUNDS = ("stretch", "band", "loudness", "pauses")
+KINDS = (*OF_PICTURES, "column", "word", *OF_SOUNDS, "copies")
 ORDER: tuple[Alarm, ...] = ("found", "suspected", "no alarm", "not tested")
 
 

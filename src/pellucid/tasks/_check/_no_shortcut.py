@@ -13,7 +13,7 @@ import torch
 from pellucid._core import PARTS, InputSpec, Subject, wilson
 from pellucid.errors import InputError, near_misses
 from pellucid.evidence import Copies, Suspicion
-from pellucid.evidence._shortcuts._value import Alarm
+from pellucid.evidence._shortcuts._value import OF_PICTURES, OF_SOUNDS, Alarm
 from pellucid.inputs import AudioSpec, ImageSpec, TabularSpec, TextSpec
 from pellucid.tasks._check._examined import CASES, Examined
 from pellucid.tasks._check._expectation import Expectation, missing
@@ -21,18 +21,6 @@ from pellucid.tasks._check._outcome import WORST, Bound, CheckedRow, Line, Measu
 from pellucid.tasks._shortcuts import shortcuts
 
 COPIES, ONE_IN = "copies", 0.01
-PICTURES = (
-    "corner",
-    "border",
-    "surround",
-    "colour",
-    "brightness",
-    "sharpness",
-    "fine detail",
-    "place",
-    "spot",
-)
-SOUNDS = ("stretch", "band", "loudness", "pauses")
 WORDS: Mapping[Alarm, Said] = MappingProxyType(
     {"found": "failed", "suspected": "undecided", "no alarm": "passed", "not tested": "not run"}
 )
@@ -121,9 +109,9 @@ class NoShortcut(Expectation):
 def _kinds(spec: InputSpec) -> tuple[str, ...]:
     own: tuple[str, ...] = ()
     if isinstance(spec, ImageSpec):
-        own = PICTURES
+        own = OF_PICTURES
     elif isinstance(spec, AudioSpec):
-        own = SOUNDS
+        own = OF_SOUNDS
     elif isinstance(spec, TabularSpec):
         own = ("column",)
     elif isinstance(spec, TextSpec):
