@@ -95,6 +95,10 @@ def rules(
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
     if own:
+        if site is not None or conditions is not None or fidelity is not None or queries is not None:
+            raise InputError(
+                "--own writes rules as they are: leave out --site, --conditions, --fidelity and --queries."
+            )
         _own(subject, model, form, out, began, seed, as_json=as_json)
         return
     if isinstance(subject.model, RuleNetwork):
