@@ -6,8 +6,10 @@ import torch
 from pellucid.features._trials import CONTROLS, TWINS, Trials
 
 
-@pytest.mark.parametrize(("count", "total", "alike"), [(1, 64, True), (3, 64, True), (7, 64, True),
-                                                       (40, 64, True), (1, 3, True), (2, 64, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "total", "alike"),
+    [(1, 64, True), (3, 64, True), (7, 64, True), (40, 64, True), (1, 3, True), (2, 64, False)],
+)
 def test_no_unit_is_tried_twice_on_one_twin(count, total, alike):
     units = torch.randperm(total, generator=torch.Generator().manual_seed(1))[:count]
     trials = Trials.of(units, total, 0, alike=alike)
