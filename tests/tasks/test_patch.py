@@ -41,7 +41,7 @@ def test_what_is_read_for_both_is_what_is_asked(subject: pellucid.Subject) -> No
     drawn = found.figures()
     assert "they form a chain" in drawn[-1].alt
     assert "other inputs" in drawn[-1].table.columns
-    assert f"row {one} (read as red) into row {other} (read as blue)" in drawn[0].alt
+    assert f"row {one} (read as red, the clean input) into row {other} (read as blue" in drawn[0].alt
 
 
 def test_units_and_connections_of_the_same_pair(subject: pellucid.Subject, tmp_path) -> None:

@@ -47,7 +47,10 @@ def pairs(
         chart = panels(
             [_pair(drawn, clean, corrupt, clean_rows, corrupt_rows, read, i) for i in range(shown)], columns=3
         )
-    first = f"row {clean_rows[0]} (read as {read[0][0]}) into row {corrupt_rows[0]} (read as {read[0][1]})"
+    first = (
+        f"row {clean_rows[0]} (read as {read[0][0]}, the clean input) into row {corrupt_rows[0]} (read as "
+        f"{read[0][1]}, the corrupt one)"
+    )
     more = f", and {counted(len(clean) - 1, 'other pair')}" if len(clean) > 1 else ""
     note = (
         f"{shown} of {counted(len(clean), 'pair')} drawn." if drawn is not None and shown < len(clean) else ""

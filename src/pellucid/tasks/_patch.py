@@ -152,7 +152,7 @@ def patch(
             compute=compute,
         )
     read = tuple(zip(_read(subject, good.inputs), _read(subject, bad.inputs), strict=True))
-    return Patching(found, good, bad, *map(tuple, places), read)
+    return Patching(found, good, bad, tuple(places[0]), tuple(places[1]), read)
 
 
 def paired(
