@@ -129,8 +129,8 @@ def _carried(found: ActivationPatching) -> str:
     """Which layer carries most, and whether that says anything."""
     if bool((found.restored > _ALL).all()) and bool((found.broken > _ALL).all()):
         return (
-            f"each of {counted(len(found.sites), 'layer')} alone restores and breaks all of it: they form a "
-            "chain, so this says nothing about where it is decided. Look at the units of one layer."
+            f"each of {counted(len(found.sites), 'layer')} alone restores 100 % of it and breaks as much: they "
+            "form a chain, so this says nothing about where it is decided. Look at the units of one layer."
         )
     top = int((found.restored * (found.restored <= _ALL)).argmax())
     whole = int((found.restored > _ALL).sum())
@@ -178,8 +178,8 @@ def attribution_patches(found: AttributionPatching) -> Figure:
     best = int(found.measured.nan_to_num(float("-inf")).argmax())
     alone = percent(float(found.measured[best]))
     alt = (
-        f"Of {counted(len(found.units), 'unit')} of {found.site}, unit {int(found.units[best])} restores more "
-        f"of the difference alone than any other: {alone}. Estimates agree with real patches by a "
+        f"Of {counted(len(found.units), 'unit')} of {found.site}, unit {int(found.units[best])} restores "
+        f"more of the difference alone than any other: {alone}. Estimates agree with real patches by a "
         f"rank correlation of {number(found.agreement, 2)}; carried over best first, units restore on "
         f"average {number(100 * gain, 2)} points more of the difference than in random order."
     )

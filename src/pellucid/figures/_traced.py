@@ -254,8 +254,8 @@ def _input(found: TracedExample, dataset: Dataset | None, top: float) -> tuple[l
 def _wrapped(words: str, room: float) -> list[str]:
     """A name in as many lines as it needs, broken at blanks and signs, else where the room ends."""
     lines = [""]
-    for piece in re.findall(r"[^\s_./-]*[\s_./-]?", words):
-        for part in _fitting(piece.replace("_", " "), room):
+    for word in re.findall(r"[^\s_./-]*[\s_./-]?", words):
+        for part in _fitting(word.replace("_", " "), room):
             if drawn_width((lines[-1] + part).rstrip()) <= room:
                 lines[-1] += part
             else:
@@ -263,12 +263,12 @@ def _wrapped(words: str, room: float) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _fitting(piece: str, room: float) -> list[str]:
-    """A piece as it is, or cut into as many as the room asks for."""
-    if drawn_width(piece.rstrip()) <= room:
-        return [piece]
-    most = max(1, int(len(piece) * room / drawn_width(piece)))
-    return [piece[i : i + most] for i in range(0, len(piece), most)]
+def _fitting(word: str, room: float) -> list[str]:
+    """A word as it is, or cut into as many parts as the room asks for."""
+    if drawn_width(word.rstrip()) <= room:
+        return [word]
+    most = max(1, int(len(word) * room / drawn_width(word)))
+    return [word[i : i + most] for i in range(0, len(word), most)]
 
 
 def _tall(parts: list[str]) -> int:
