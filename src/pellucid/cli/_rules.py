@@ -55,7 +55,18 @@ def rules(
     ] = Kinds.tree,
     site: Annotated[
         str | None,
-        typer.Option(help="Rules over the units of this layer in place of inputs.", metavar="LAYER"),
+        typer.Option(
+            help="Rules over the units of this layer, not inputs; with --concepts, where to read these.",
+            metavar="LAYER",
+        ),
+    ] = None,
+    concepts: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Rules over concepts, once for each: a folder with a folder of pictures or sounds per "
+            "concept, a column, 'dti > .43', or 'name: class, class'.",
+            metavar="SETS",
+        ),
     ] = None,
     conditions: Annotated[
         int | None, typer.Option(help="Most conditions to read in all; the closest rules within are taken.")
@@ -95,9 +106,10 @@ def rules(
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
     if own:
-        if site is not None or conditions is not None or fidelity is not None or queries is not None:
+        if any(given is not None for given in (site, concepts, conditions, fidelity, queries)):
             raise InputError(
-                "--own writes rules as they are: leave out --site, --conditions, --fidelity and --queries."
+                "--own writes rules as they are: leave out --site, --concepts, --conditions, --fidelity and "
+                "--queries."
             )
         _own(subject, model, form, out, began, seed, as_json=as_json)
         return
@@ -105,18 +117,26 @@ def rules(
         narrate("This network is made of rules: --own writes these. What follows is a copy of its answers.")
     ending = "" if out is None else out.suffix.lower()
     drawn = ending in (".html", ".htm", ".png", ".svg")
-    if site is not None and (conditions is not None or fidelity is not None or queries):
+    inside = site is not None or concepts is not None
+    if inside and (conditions is not None or fidelity is not None or queries):
         raise InputError(
-            "--site takes --leaves, --kind and --regrown, not --conditions, --fidelity, --queries."
+            f"{'--site' if concepts is None else '--concepts'} takes --leaves, --kind and --regrown, not "
+            "--conditions, --fidelity, --queries."
         )
     whole, pictures = None, []
     with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        if site is not None:
-            of_units = tasks.unit_rules(
-                subject, site, leaves=leaves, kind=kind.value, regrown=regrown, compute=compute
-            )
-            found = of_units.rules
-            pictures = [figures.exemplars(of_units.exemplars, subject.needs_data("rules"))]
+        if concepts is not None or site is not None:
+            if concepts is not None:
+                told = tasks.concept_rules(
+                    subject, concepts, site, leaves=leaves, kind=kind.value, regrown=regrown, compute=compute
+                )
+            else:
+                told = tasks.unit_rules(
+                    subject, site or "", leaves=leaves, kind=kind.value, regrown=regrown, compute=compute
+                )
+            found = told.rules
+            data_set = subject.needs_data("rules")
+            pictures = [figures.exemplars(told.exemplars, data_set, names=told.names or None)]
         else:
             found = tasks.rules(
                 subject,
@@ -152,9 +172,10 @@ def rules(
         narrate(f"Rules written to {out}")
     if as_json or form is Form.json:
         inputs = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
+        inputs |= {"concepts": concepts}
         inputs |= {"conditions": conditions, "fidelity": fidelity, "queries": queries, "regrown": regrown}
-        told = found.to_json() | ({} if whole is None else {"frontier": whole.to_json()})
-        document("rules", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
+        results = found.to_json() | ({} if whole is None else {"frontier": whole.to_json()})
+        document("rules", dict(inputs), results, seconds=time.perf_counter() - began, seed=seed)
     elif out is None or drawn:
         result(written[form]())
 
