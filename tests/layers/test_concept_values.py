@@ -93,7 +93,7 @@ def test_padding_of_texts_adds_nothing():
 
 
 def test_too_few_inputs_and_what_looks_like_everything_else_are_refused(seen):
-    net, x, sets = seen
+    net, x, _ = seen
     with pytest.raises(InputError, match="at least 30 inputs, got 12"):
         concept_values(net, x, {"few": x[:12]}, "0", random=x)
     with pytest.raises(InputError, match="look exactly like the others"):

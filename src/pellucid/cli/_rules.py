@@ -14,7 +14,9 @@ from pellucid.cli._say import document, narrate, progress, result
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
-    from pellucid._core import Json, Subject
+    from pellucid._core import Compute, Json, Subject
+    from pellucid.figures import Figure
+    from pellucid.rules import RuleSet
 
 
 class Form(StrEnum):
@@ -125,18 +127,9 @@ def rules(
         )
     whole, pictures = None, []
     with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        if concepts is not None or site is not None:
-            if concepts is not None:
-                told = tasks.concept_rules(
-                    subject, concepts, site, leaves=leaves, kind=kind.value, regrown=regrown, compute=compute
-                )
-            else:
-                told = tasks.unit_rules(
-                    subject, site or "", leaves=leaves, kind=kind.value, regrown=regrown, compute=compute
-                )
-            found = told.rules
-            data_set = subject.needs_data("rules")
-            pictures = [figures.exemplars(told.exemplars, data_set, names=told.names or None)]
+        if inside:
+            found, picture = _inside(subject, concepts, site, leaves, kind, regrown, compute)
+            pictures = [picture]
         else:
             found = tasks.rules(
                 subject,
@@ -178,6 +171,31 @@ def rules(
         document("rules", dict(inputs), results, seconds=time.perf_counter() - began, seed=seed)
     elif out is None or drawn:
         result(written[form]())
+
+
+def _inside(
+    subject: Subject,
+    concepts: list[str] | None,
+    site: str | None,
+    leaves: int | None,
+    kind: Kinds,
+    regrown: int,
+    compute: Compute,
+) -> tuple[RuleSet, Figure]:
+    """Rules over concepts, or over the units of a layer, and the inputs that show these most."""
+    from pellucid import figures, tasks
+
+    data, found = subject.needs_data("rules"), kind.value
+    if concepts is None:
+        told = tasks.unit_rules(
+            subject, site or "", leaves=leaves, kind=found, regrown=regrown, compute=compute
+        )
+        return told.rules, figures.exemplars(told.exemplars, data)
+    told = tasks.concept_rules(
+        subject, concepts, site, leaves=leaves, kind=found, regrown=regrown, compute=compute
+    )
+    # concepts are shown whole, so larger
+    return told.rules, figures.exemplars(told.exemplars, data, names=told.names, k=6, tile=64)
 
 
 def _own(
