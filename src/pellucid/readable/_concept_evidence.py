@@ -124,7 +124,8 @@ def concept_evidence(
         One pass over the rows, ``draws`` × 12 of the head.
     """
     chance = torch.Generator().manual_seed(seed)
-    told, scores = network.concepts(x), network.scores(x)
+    scores = network.scores_of(x)
+    told = network.through(scores)
     known = network.truth(x, answers, taught)
     true = torch.where(known.isnan(), told, known)
     right = network.answer(told).argmax(1) == answers
@@ -181,7 +182,8 @@ def _ceiling(
         return None
     x, y, taught = training
     known = network.truth(x, y, taught)
-    weight, bias = fit_head(torch.where(known.isnan(), network.concepts(x), known), y, network.outputs)
+    told = known if not known.isnan().any() else network.through(network.scores_of(x))
+    weight, bias = fit_head(torch.where(known.isnan(), told, known), y, network.outputs)
     return float(((true @ weight.T + bias).argmax(1) == answers).double().mean())
 
 

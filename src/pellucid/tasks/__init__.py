@@ -59,7 +59,8 @@ from pellucid.tasks._readable import READABLE_MODELS, READABLE_SETS, Contest, En
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import UnitRules, frontier, own_rules, rules, unit_rules
+from pellucid.tasks._rules import frontier, own_rules, rules
+from pellucid.tasks._rules_inside import InsideRules, concept_rules, unit_rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
@@ -171,7 +172,8 @@ __all__ = [
     "refits",
     "rows_named",
     "rules",
-    "UnitRules",
+    "InsideRules",
+    "concept_rules",
     "unit_rules",
     "sample",
     "save_run",
