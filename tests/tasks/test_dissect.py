@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
             top, left = draw.integers(0, 9, 2)
             mask = np.zeros((12, 12), dtype=np.uint8)
             mask[top : top + 3, left : left + 3] = 255
-            picture[mask > 0] = 250
+            picture[mask > 0] = draw.integers(200, 255, int((mask > 0).sum()))
             Image.fromarray(mask).save(root / "masks/square" / f"{i}.png")
         Image.fromarray(picture).save(root / "images" / f"{i}.png")
         Image.fromarray(corner).save(root / "masks/corner" / f"{i}.png")

@@ -130,8 +130,8 @@ def _carried(found: ActivationPatching) -> str:
     if bool((found.restored > _ALL).all()) and bool((found.broken > _ALL).all()):
         return (
             f"each of {counted(len(found.sites), 'layer')} alone restores 100 % of it and breaks as much: "
-            "they form a chain, so this says nothing about where it is decided. "
-            "Look at the units of one layer."
+            "they form a chain, so this says nothing about where it is decided. Look at the units of one "
+            "layer."
         )
     top = int((found.restored * (found.restored <= _ALL)).argmax())
     whole = int((found.restored > _ALL).sum())

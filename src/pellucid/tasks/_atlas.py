@@ -16,6 +16,8 @@ from pellucid.tasks._units import calibrating
 if TYPE_CHECKING:
     from pellucid.figures import Figure
 
+POINTS, MOST = 3000, 16  # activations on the map, for t-SNE takes long for many; and of one input
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AtlasPage:
@@ -70,7 +72,7 @@ def atlas(
         MethodError: where the network cannot be copied.
 
     Cost:
-        As :func:`pellucid.features.activation_atlas`, twice.
+        As :func:`pellucid.features.activation_atlas`, twice, with about 3,000 activations on the map.
 
     Limits:
         As there: an atlas is a picture to look at; what carries evidence is the share of made inputs that
@@ -96,6 +98,7 @@ def atlas(
             spec=subject.spec,
             data=some.inputs,
             grid=grid,
+            positions=max(1, min(MOST, POINTS // len(some))),
             steps=steps,
             compute=part_of(how, number, 2),
         )

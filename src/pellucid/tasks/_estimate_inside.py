@@ -32,7 +32,7 @@ from pellucid.tasks._patch import (
     paired,
 )
 from pellucid.tasks._rows import held_out
-from pellucid.tasks._units import made_inputs
+from pellucid.tasks._units import DRAWN, made_inputs
 
 FEW = 60  # rows of the shorter trial
 
@@ -246,18 +246,19 @@ def estimate_layer(
     data = subject.needs_data("layer")
     looked = min(rows, len(held_out(data)))
 
-    def some(count: int) -> object:
-        return layer(subject, site, units=units, rows=count, steps=0, compute=quiet)
+    known: list[int] = []
+
+    def some(count: int) -> None:
+        page = layer(subject, site, units=units, rows=count, steps=0, compute=quiet)
+        known[:] = page.strongest.units.tolist()
 
     few = max(8, min(FEW, looked // 4))
     parts = [_by_rows(subject, some, "measures over rows", (few, 2 * few), looked)]
     if steps:
-        seen = layer(subject, site, units=units, rows=few, steps=0, compute=quiet).strongest.units
-        chosen = seen[:12].tolist()
 
         def climbs(count: int) -> object:
             try:
-                return made_inputs(subject, subject.model, site, chosen, count, quiet)
+                return made_inputs(subject, subject.model, site, known[:DRAWN], count, quiet)
             except (InputError, MethodError):
                 # the page says why there are none
                 return None
