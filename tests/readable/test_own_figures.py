@@ -65,12 +65,12 @@ def test_a_box_lies_on_the_part_in_wide_pictures_and_in_sounds():
     wide = pair_of(ImageSpec(), (1, 20, 40), (0, 0, 10, 10))
     ends = lines_of(figures.this_looks_like_that(wide))
     left = [end for end in ends if end[0] < 96]
-    assert {round(y) for end in left for y in (end[1], end[3])} == {44, 68}  # 20 of letters, 24 of margin
-    assert {round(x) for end in left for x in (end[0], end[2])} == {0, 24}
+    assert {round(y) for end in left for y in (end[1], end[3])} == {48, 68}  # 20 of letters, 28 of margin
+    assert {round(x) for end in left for x in (end[0], end[2])} == {8, 28}
     spec = AudioSpec(8000, "spectrogram", frequencies=tuple(100.0 * k for k in range(1, 41)), hop=80)
     low = pair_of(spec, (1, 40, 40), (0, 0, 10, 20))
     drawn = figures.this_looks_like_that(low)
     left = [end for end in lines_of(drawn) if end[0] < 96]
-    assert {round(y) for end in left for y in (end[1], end[3])} == {92, 116}  # low pitch at the bottom
+    assert {round(y) for end in left for y in (end[1], end[3])} == {88, 108}  # low pitch at the bottom
     assert drawn.table.columns[-2:] == ("this piece", "that piece")
     assert drawn.table.rows[0][-1] == "0.00–0.20 s, 50–1050 Hz"

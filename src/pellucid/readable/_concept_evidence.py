@@ -63,6 +63,8 @@ class ConceptEvidence:
         ncc: concepts that make up 95 % of what is added to the answer of a row, mean over rows (number of
             contributing concepts).
         by_class: whether some truth is known by class only; then correcting a concept tells of the class.
+        mixed: rows beside which others of another class have the same true concepts. Where there are none the
+            true concepts tell the class alone, and the leak is 0 whatever the network does.
         classes: their names.
         n: rows looked at.
     """
@@ -82,6 +84,7 @@ class ConceptEvidence:
     nec: float
     ncc: float
     by_class: bool
+    mixed: int
     classes: tuple[str, ...]
     n: int
 
@@ -158,6 +161,7 @@ def concept_evidence(
         float((network.head.weight != 0).double().sum() / network.outputs),
         _contributing(network, told),
         any(classes and not tests for classes, tests in zip(network.members, network.tests, strict=True)),
+        sum(len(group) for group in groups if len(answers[group].unique()) > 1),
         tuple(classes) or tuple(str(k) for k in range(network.outputs)),
         len(x),
     )
