@@ -78,7 +78,7 @@ def exchanged(
             "Leave on_data out; fills='nearest' puts in parts of similar inputs of any kind."
         )
     width, donors = int(units.max()) + 1, _near(x, donors.to(x))
-    times = max(2, math.ceil(WANTED / width))
+    times = _times(width)
     chosen, able = _most_alike(x, donors, units, times)
     masks = torch.eye(width, dtype=torch.bool, device=x.device).repeat(times, 1)
     outputs = predict(model, x, output=target.output, spec=spec, compute=compute)
@@ -96,6 +96,16 @@ def exchanged(
     seen = Responses(bank, torch.stack(drops, 1), scores.to(torch.float32), fill, target.label, rows)
     classed = outputs.ndim == 2 and outputs.shape[1] > 1
     return Exchanged(seen, donors, chosen, able, torch.stack(turned) if classed else None)
+
+
+def asked_rows(x: Tensor, spec: InputSpec) -> int:
+    """Rows of the network that exchanging the columns of a table's rows takes: 81 each for 20 columns."""
+    width = int(spec.groups(x).max()) + 1
+    return len(x) * (width * _times(width) + 1)
+
+
+def _times(width: int) -> int:
+    return max(2, math.ceil(WANTED / width))
 
 
 def _near(x: Tensor, donors: Tensor) -> Tensor:
