@@ -148,12 +148,11 @@ def truth(
 
 def _planted_among(text: str) -> list[str]:
     """``"xor,border"`` as names of planted tasks."""
-    from pellucid.data import planted_names
-    from pellucid.tasks import TRUTH_TASKS
+    from pellucid.tasks import TRUTH_TASKS, leaderboard_names
 
-    known = ("leaderboard", *TRUTH_TASKS, *planted_names())
+    known = ("leaderboard", *TRUTH_TASKS, *leaderboard_names())
     for name in parts_of(text):
-        if name not in planted_names():
+        if name not in leaderboard_names():
             raise InputError(f"There is no task {name!r}. {near_misses(name, known)}")
     return parts_of(text)
 

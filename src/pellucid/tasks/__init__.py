@@ -45,7 +45,7 @@ from pellucid.tasks._influence import influence
 from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
-from pellucid.tasks._leaderboard import estimate_leaderboard, truth_leaderboard
+from pellucid.tasks._leaderboard import estimate_leaderboard, leaderboard_names, truth_leaderboard
 from pellucid.tasks._nearest import nearest
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
@@ -149,6 +149,7 @@ __all__ = [
     "layer",
     "layers",
     "learned_dictionary",
+    "leaderboard_names",
     "load_explanations",
     "trace",
     "method_named",
