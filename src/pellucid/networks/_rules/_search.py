@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.inputs import TabularSpec
-from pellucid.networks._rules._choice import Fit, chosen, favour, refined
+from pellucid.networks._rules._choice import ENOUGH, Fit, chosen, favour, refined
 from pellucid.networks._rules._grid import (
     Grid,
     Literal,
@@ -28,7 +28,6 @@ from pellucid.networks._rules._teacher import Answers, soft_answers
 
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
-ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
 # share that each further condition must gain more: long rules follow chance where rows are few
 LONGER_FEW, LONGER_MANY = 0.1, 0.02
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
