@@ -88,8 +88,8 @@ def rules(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A page (.html), fidelity against length as .png or .svg, or the rules in a file of "
-            "another ending.",
+            help="A page (.html), fidelity (--own: AUC) against length as .png or .svg, or the rules in a "
+            "file of another ending.",
             metavar="FILE",
         ),
     ] = None,
@@ -202,24 +202,37 @@ def _own(
     subject: Subject, model: str, form: Form, out: Path | None, began: float, seed: int, *, as_json: bool
 ) -> None:
     """The rules that a rule network computes."""
-    from pellucid import tasks
+    import json
+
+    from pellucid import figures, tasks
     from pellucid._core._store import write_bytes
+    from pellucid.report import own_rules_page
 
     found = tasks.own_rules(subject)
-    if as_json or form is Form.json:
-        inputs: dict[str, Json] = {"model": model, "own": True}
-        document("rules", inputs, found.to_json(), seconds=time.perf_counter() - began, seed=seed)
-        return
+    ending = "" if out is None else out.suffix.lower()
+    page, picture = ending in (".html", ".htm"), ending in (".png", ".svg")
+    worth = tasks.rule_path(subject) if page or picture else None
+    told = found.to_json() | ({} if worth is None else {"path": worth.to_json()})
     written = {
         Form.text: found.to_text,
         Form.markdown: found.to_markdown,
         Form.python: found.to_python,
         Form.sql: found.to_sql,
+        Form.pmml: found.to_pmml,
+        Form.json: lambda: json.dumps(told, indent=1, ensure_ascii=False) + "\n",
     }
-    if form not in written:
-        raise InputError(f"Rules of a rule network are written as {', '.join(written)} or json, not {form}.")
-    if out is None:
+    if out is not None and page:
+        own_rules_page(found, out, budgets=worth, name=subject.name)
+        narrate(f"Page written to {out}")
+    elif out is not None and worth is not None:
+        figures.rule_path(worth).save(out)
+        narrate(f"Figure written to {out}")
+    elif out is not None:
+        # --json asks for the document, whatever form the rules have on the screen
+        write_bytes(written[Form.json if as_json else form]().encode(), out)
+        narrate(f"Rules written to {out}")
+    if as_json or (form is Form.json and (out is None or worth is not None)):
+        inputs: dict[str, Json] = {"model": model, "own": True}
+        document("rules", inputs, told, seconds=time.perf_counter() - began, seed=seed)
+    elif out is None:
         result(written[form]())
-        return
-    write_bytes(written[form]().encode(), out)
-    narrate(f"Rules written to {out}")

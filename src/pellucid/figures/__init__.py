@@ -45,6 +45,7 @@ from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes, reason_words
 from pellucid.figures._rule_frontier import rule_frontier
+from pellucid.figures._rule_path import rule_path
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._shapes import shape_functions
@@ -135,6 +136,7 @@ __all__ = [
     "reason_words",
     "rule_text",
     "rule_frontier",
+    "rule_path",
     "rules_table",
     "prototype_test",
     "saliency",

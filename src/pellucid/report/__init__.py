@@ -12,6 +12,7 @@ from pellucid.report._inside_page import inside_page
 from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._machine import machine
+from pellucid.report._own_rules_page import own_rules_page
 from pellucid.report._page import render
 from pellucid.report._readers import READERS
 from pellucid.report._recourse import (
@@ -29,6 +30,7 @@ from pellucid.report._unit_page import unit_page
 from pellucid.report._write import write
 
 __all__ = [
+    "own_rules_page",
     "Case",
     "Dossier",
     "Finding",
