@@ -22,6 +22,7 @@ from pellucid.cli._arguments import (
     Seed,
     Weights,
     numbers,
+    parts_of,
     subject_of,
 )
 from pellucid.cli._say import document, narrate, progress, show
@@ -84,6 +85,10 @@ def reasons(
         str | None, typer.Option(help="The adverse class; left out, each row's answer.", metavar="CLASS")
     ] = None,
     texts: Texts = None,
+    protected: Annotated[
+        str | None,
+        typer.Option(help="Columns on which no decision may rest; marked, never hidden.", metavar="LIST"),
+    ] = None,
     level: Annotated[float, typer.Option(help="Share of refits from which a reason is stable.")] = 0.7,
     refits: Refits = None,
     data: Data = None,
@@ -102,13 +107,20 @@ def reasons(
     picked = numbers(rows, "--row") or [0]
     with progress("reasons", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.reason_codes(
-            subject, picked, adverse=adverse, texts=_texts(texts), level=level, refits=refits, compute=compute
+            subject,
+            picked,
+            adverse=adverse,
+            texts=_texts(texts),
+            protected=parts_of(protected),
+            level=level,
+            refits=refits,
+            compute=compute,
         )
     if out is not None:
         figures.reason_codes(found[0]).save(out)
         narrate(f"Figure written to {out}")
     if as_json:
-        inputs = {"model": model, "row": rows, "adverse": adverse, "level": level}
+        inputs = {"model": model, "row": rows, "adverse": adverse, "protected": protected, "level": level}
         told = [each.to_json() for each in found]
         document("reasons", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
         return
