@@ -204,8 +204,12 @@ def reasons_of(
         usual = _typical(spec, k, typical[starts[k] : starts[k] + column.width])
         held = sum(k in each for each in named)
         stable = None if not again else held / len(again) >= level
+        mine = slice(starts[k], starts[k] + column.width)
+        common = bool(column.levels) and int(row[mine].argmax()) == int(typical[mine].argmax())
         side = _side(float(row[starts[k]]), float(typical[starts[k]])) if not column.levels else ""
-        text = texts.get(f"{column.name} {side}", texts.get(column.name, _plain(column.name, side, beside)))
+        text = texts.get(
+            f"{column.name} {side}", texts.get(column.name, _plain(column.name, side, beside, common))
+        )
         if stable is False:
             text += f" (not stable: named by {held} of {len(again)} networks trained anew)"
         if k in protected:
@@ -236,7 +240,9 @@ def _side(value: float, usual: float) -> str:
     return "low" if value < usual else "high"
 
 
-def _plain(name: str, side: str, beside: str) -> str:
+def _plain(name: str, side: str, beside: str, common: bool) -> str:
+    if common:  # the commonest level, which still scores below the average over all levels
+        return f"{name} scores below the average of {beside}"
     return f"{name} is {side} for {beside}" if side else f"{name} is not the usual one of {beside}"
 
 

@@ -17,6 +17,7 @@ from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_audit import estimate_audit
+from pellucid.tasks._estimate_case import estimate_case
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._explain import (
     PANEL,
@@ -72,6 +73,7 @@ __all__ = [
     "TOPICS",
     "estimate",
     "estimate_audit",
+    "estimate_case",
     "estimate_features",
     "estimate_leaderboard",
     "Decision",
