@@ -80,7 +80,8 @@ class AttentionGate(Readable):
         }
         self.architecture = Architecture("attention", params)
         self.columns = [list(slots) for slots in columns]
-        self.gate, self.swap, self.penalty, self.outputs = gate, swap, penalty, outputs
+        self.gate: Gate = gate
+        self.swap, self.penalty, self.outputs = swap, penalty, outputs
         self.answers = None if answers is None else (answers[0], answers[1])
         self.width = 1 if outputs <= 2 else outputs
         count, most = len(columns), max(len(slots) for slots in columns)

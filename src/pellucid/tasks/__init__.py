@@ -19,6 +19,7 @@ from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_di
 from pellucid.tasks._dissect import DissectionPage, dissect
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_audit import estimate_audit
+from pellucid.tasks._estimate_case import estimate_case
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._estimate_inside import (
     estimate_atlas,
@@ -83,6 +84,7 @@ __all__ = [
     "TOPICS",
     "estimate",
     "estimate_audit",
+    "estimate_case",
     "estimate_features",
     "estimate_leaderboard",
     "AtlasPage",
