@@ -61,7 +61,7 @@ from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
 from pellucid.tasks._rule_path import rule_path
-from pellucid.tasks._rules import UnitRules, frontier, own_rules, rules, unit_rules
+from pellucid.tasks._rules import frontier, own_rules, rules
 from pellucid.tasks._rules_inside import InsideRules, concept_rules, unit_rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
