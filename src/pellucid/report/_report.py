@@ -193,6 +193,9 @@ def dossier(
         certainty=clock.run("calibration", lambda: tasks.certainty(subject, compute=how))
         if subject.classes
         else None,
+        numbers=None
+        if subject.classes
+        else clock.run("calibration", lambda: tasks.number_calibration(subject, compute=how)),
         # the weights that it keeps belong to the run
         record=dataclasses.replace(subject.record, snapshots=())
         if isinstance(subject.record, TrainingRecord)
