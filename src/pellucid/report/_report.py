@@ -250,7 +250,7 @@ def _simple(subject: Subject, how: Compute) -> tasks.Challenged:
     data, spec = subject.needs_data("simple models"), subject.spec
     numeric = sum(not each.levels for each in spec.columns) if isinstance(spec, TabularSpec) else 0
     quick = len(data) * max(1, numeric) <= QUICK
-    return tasks.challengers(subject, among=None if quick else ["linear", "tree"], compute=how)
+    return tasks.challengers(subject, among=None if quick else ["linear", "bayes", "tree"], compute=how)
 
 
 def _whatif(
