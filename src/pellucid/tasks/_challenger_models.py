@@ -25,6 +25,8 @@ def unfit(name: str, subject: Subject, data: Dataset) -> str:
     """Why a model does not go with these data; empty where it does."""
     if name in ("additive", "rules") and not isinstance(data.spec, TabularSpec):
         return "for tables only"
+    if isinstance(data.spec, TextSpec) and not data.spec.size:
+        return "the tokenizer does not say how many tokens there are"
     if name == "bayes" and not (isinstance(data.spec, TextSpec) and data.classes):
         return "for texts with classes only"
     if name == "rules" and not data.classes:
@@ -61,16 +63,16 @@ def _held_words(data: Dataset, spec: TextSpec) -> csr_array:
     kept = spec.groups(data.inputs).cpu().numpy() >= 0
     texts, places = np.nonzero(kept)
     pairs = np.unique(np.stack([texts, x[texts, places]], 1), axis=0).astype(np.int32)
-    width = max(spec.size, int(x.max()) + 1)
     ones = np.ones(len(pairs))
-    return csr_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(x), width))
+    return csr_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(x), spec.size))
 
 
 def _shares(model: object, held: NDArray[np.float64] | csr_array, count: int) -> Tensor:
     """Probabilities ``[N, K]``; 0 for classes that training never had."""
     known = cast("NDArray[np.int64]", getattr(model, "classes_"))  # noqa: B009
-    found = torch.zeros(held.shape[0], count, dtype=torch.float64)
-    found[:, torch.from_numpy(known)] = torch.from_numpy(getattr(model, "predict_proba")(held))  # noqa: B009
+    given = torch.from_numpy(getattr(model, "predict_proba")(held))  # noqa: B009
+    found = torch.zeros(len(given), count, dtype=torch.float64)
+    found[:, torch.from_numpy(known)] = given
     return found
 
 
@@ -95,7 +97,7 @@ def _bayes(learn: Dataset, held: Dataset, seed: int) -> Fitted:
     from sklearn.pipeline import make_pipeline
 
     x = _flat(learn)
-    words = min(WORDS, x.shape[1])
+    words = min(WORDS, cast("TextSpec", learn.spec).size)
     model = make_pipeline(SelectKBest(chi2, k=words), BernoulliNB()).fit(x, learn.answers.numpy())
     return _shares(model, _flat(held), len(learn.classes)), words, "words"
 
