@@ -37,6 +37,7 @@ from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._nearest import nearest
+from pellucid.figures._number_calibration import number_calibration
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
 from pellucid.figures._pairs import pairs
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
@@ -131,6 +132,7 @@ __all__ = [
     "picture",
     "picture_trust",
     "probes",
+    "number_calibration",
     "reliability",
     "reason_codes",
     "reason_words",

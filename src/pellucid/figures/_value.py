@@ -34,6 +34,7 @@ from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._marks import panels
+from pellucid.figures._number_calibration import number_calibration
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import alike, captions, failed, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
@@ -213,6 +214,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Check": _of_check,
         "Checked": check_run,
         "Outcome": check_figures,
+        "NumberCalibration": lambda found: [number_calibration(found)],
         "Reliability": lambda found: [reliability(found)],
         "Estimate": _of_estimate,
         "Audit": audit,

@@ -24,7 +24,7 @@ from pellucid.report._recourse import (
 )
 from pellucid.report._report import dossier, report, write_within
 from pellucid.report._rules_page import rules_page
-from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
+from pellucid.report._shortcuts_page import shortcuts_page
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
 from pellucid.report._write import write
@@ -60,7 +60,6 @@ __all__ = [
     "render",
     "report",
     "shortcuts_page",
-    "shortcuts_section",
     "showcase",
     "unit_page",
     "write",

@@ -48,6 +48,7 @@ from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._leaderboard import estimate_leaderboard, leaderboard_names, truth_leaderboard
 from pellucid.tasks._nearest import nearest
+from pellucid.tasks._number_calibration import NumberCalibration, number_calibration
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
@@ -76,6 +77,8 @@ __all__ = [
     "TRUTH_TASKS",
     "PANEL",
     "Certainty",
+    "NumberCalibration",
+    "number_calibration",
     "Estimate",
     "Slice",
     "Step",
