@@ -38,6 +38,7 @@ from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._nearest import nearest
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
+from pellucid.figures._pairs import pairs
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._picture_trust import picture_trust
@@ -123,6 +124,7 @@ __all__ = [
     "nearest",
     "number",
     "partial_dependence",
+    "pairs",
     "patching",
     "percent",
     "picture",

@@ -8,6 +8,7 @@ from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
+from pellucid.report._inside_page import inside_page
 from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._machine import machine
@@ -46,6 +47,7 @@ __all__ = [
     "dossier",
     "estimate_report",
     "findings",
+    "inside_page",
     "junit",
     "layer_page",
     "machine",
