@@ -36,8 +36,21 @@ def test_concepts_are_drawn_with_their_leak():
     assert "has a loop" in weights.alt
     assert curve.chart is not None
     assert "by class only" in curve.note
+    assert found.mixed == found.n  # each class shares its only concept with others
+    assert curve.chart["encoding"]["strokeDash"]["legend"] is None  # one legend for one distinction
     with pytest.raises(InputError, match="for network 'concepts' only"):
         tasks.network_for(data, kind="prototypes", concepts=["has a loop: 0"])
+
+
+def test_a_leak_that_cannot_be_tested_is_not_called_none():
+    data = by_name("digits")
+    asked = [f"is {name}: {name}" for name in data.classes]
+    network = tasks.network_for(data, kind="concepts", concepts=asked)
+    found = tasks.own_concepts(tasks.train(data, network=network, epochs=1))
+    _, curve = figures.figures_of(found)
+    assert found.mixed == 0
+    assert "cannot be tested here" in curve.alt
+    assert ("leak", "cannot be tested") in curve.table.rows
 
 
 def test_computed_concepts_have_no_curve():

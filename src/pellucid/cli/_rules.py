@@ -164,11 +164,11 @@ def rules(
         write_bytes(written[form]().encode(), out)
         narrate(f"Rules written to {out}")
     if as_json or form is Form.json:
-        inputs = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
-        inputs |= {"concepts": concepts}
+        inputs: dict[str, Json] = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
+        inputs["concepts"] = None if concepts is None else [*concepts]
         inputs |= {"conditions": conditions, "fidelity": fidelity, "queries": queries, "regrown": regrown}
         results = found.to_json() | ({} if whole is None else {"frontier": whole.to_json()})
-        document("rules", dict(inputs), results, seconds=time.perf_counter() - began, seed=seed)
+        document("rules", inputs, results, seconds=time.perf_counter() - began, seed=seed)
     elif out is None or drawn:
         result(written[form]())
 

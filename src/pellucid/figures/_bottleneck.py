@@ -89,7 +89,12 @@ def _curve(found: ConceptEvidence) -> Figure:
                     "range": [THEME.accent, THEME.muted],
                 },
             },
-            "strokeDash": {"field": "order", "type": "nominal", "title": None},
+            "strokeDash": {
+                "field": "order",
+                "type": "nominal",
+                "scale": {"domain": ["random order", "least sure first"]},
+                "legend": None,
+            },
         },
     }
     ends = interval(*(round(100 * end, 2) + 0.0 for end in (found.leak_low, found.leak_high)))

@@ -61,7 +61,7 @@ def _one(subject: Subject, data: Dataset, said: str | Path) -> tuple[dict[str, T
         return _of_sounds(spec, data, said)
     if ":" in str(said) and data.classes:
         return _written(data, str(said)), None
-    folder = {ImageSpec: "pictures", AudioSpec: "sounds"}.get(type(spec))
+    folder = "pictures" if isinstance(spec, ImageSpec) else "sounds" if isinstance(spec, AudioSpec) else ""
     expected = f"a folder with a folder of {folder} per concept, or " if folder else ""
     if Path(said).exists():
         raise InputError(
@@ -117,7 +117,7 @@ def _of_sounds(spec: AudioSpec, data: Dataset, folder: str | Path) -> tuple[dict
         front=spec.front,
         rate=spec.rate,
         seconds=spec.seconds(data.inputs.shape[-1]),
-        **({"bins": len(spec.frequencies)} if spec.pitched else {}),
+        bins=len(spec.frequencies) or 40,  # waveforms have none
     )
     own = read.spec
     if not isinstance(own, AudioSpec) or read.inputs.shape[1:] != data.inputs.shape[1:]:
