@@ -45,7 +45,7 @@ from pellucid.tasks._influence import influence
 from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
-from pellucid.tasks._leaderboard import estimate_leaderboard, truth_leaderboard
+from pellucid.tasks._leaderboard import estimate_leaderboard, leaderboard_names, truth_leaderboard
 from pellucid.tasks._nearest import nearest
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
@@ -59,7 +59,8 @@ from pellucid.tasks._readable import READABLE_MODELS, READABLE_SETS, Contest, En
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import UnitRules, frontier, own_rules, rules, unit_rules
+from pellucid.tasks._rules import frontier, own_rules, rules
+from pellucid.tasks._rules_inside import InsideRules, concept_rules, unit_rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
@@ -148,6 +149,7 @@ __all__ = [
     "layer",
     "layers",
     "learned_dictionary",
+    "leaderboard_names",
     "load_explanations",
     "trace",
     "method_named",
@@ -171,7 +173,8 @@ __all__ = [
     "refits",
     "rows_named",
     "rules",
-    "UnitRules",
+    "InsideRules",
+    "concept_rules",
     "unit_rules",
     "sample",
     "save_run",
