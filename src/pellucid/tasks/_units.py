@@ -28,6 +28,7 @@ from pellucid.layers import (
     unit_effects,
     unit_values,
 )
+from pellucid.layers._exemplars import field_of
 from pellucid.tasks._rows import sample
 from pellucid.tasks._stages import Stages
 
@@ -89,11 +90,12 @@ def units_seen(
     """Measure the units of a place in a network, which may be the subject's with a dictionary in it."""
     x, spec = looked.inputs, subject.spec
     stages = Stages(how, {"real": 3, "told": 1, "untrained": 1, "effects": 8, "together": 2, "made": 12})
-    strongest = exemplars(model, x, at, k=6, units=units, spec=spec, compute=stages.of("real"))
+    quiet = Compute(how.batch_size, how.seed, how.device)
+    field = field_of(model, x, at, spec=spec, compute=quiet)
+    strongest = exemplars(model, x, at, k=6, units=units, spec=spec, field=field, compute=stages.of("real"))
     strongest = strongest if units is not None else _most_moved(strongest)
     chosen = strongest.units
-    quiet = Compute(how.batch_size, how.seed, how.device)
-    middle = quantile_exemplars(model, x, at, units=chosen, spec=spec, compute=quiet)
+    middle = quantile_exemplars(model, x, at, units=chosen, spec=spec, field=field, compute=quiet)
     strongest, middle = (
         exemplar_maps(model, x, found, spec=spec, compute=quiet) for found in (strongest, middle)
     )
