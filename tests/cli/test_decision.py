@@ -76,7 +76,7 @@ def test_a_rule_network_gives_its_own_rules(call, patients, tmp_path):
     code, out, err = call("rules", made, "--own", "--out", tmp_path / "own.html")
     assert code == 0, err
     html = (tmp_path / "own.html").read_text()
-    assert html.startswith("<!DOCTYPE html>")
+    assert html.startswith("<!doctype html>")
     assert "What each further rule is worth" in html
     code, out, _ = call("rules", made, "--own", "--json", "--out", tmp_path / "own.json")
     assert code == 0

@@ -44,8 +44,9 @@ def own_rules_page(
         'own_rules_page'
     """
     parts = [
-        Part("rules", "The rules", "the rules", told(figures.figures_of(found)[0], heading=False)),
-        Part("how", "How they answer", "how", items(map(escape, found.summary()))),
+        Part(
+            "rules", "The rules", "the rules", told(figures.figures_of(found)[0], heading=False, words=False)
+        ),
     ]
     if budgets is not None:
         drawn = figures.rule_path(budgets)
@@ -54,8 +55,8 @@ def own_rules_page(
         Part("run", "To run elsewhere", "to run", _sources(found)),
         Part("limits", "What this does not say", "limits", items(map(escape, LIMITS))),
     ]
-    facts = (f"counted on {found.n} {'held-out' if found.held_out else 'training'} rows",)
-    lede = f"{found.summary()[0]} {few_words(found.n)}".strip()
+    facts = (f"{found.n} {'held-out' if found.held_out else 'training'} rows",)
+    lede = " ".join(found.summary()) + (few_words(found.n) if found.held_out else "")
     return written(leaf(name, "The rules that it is made of", lede, parts, notes=(), facts=facts), path)
 
 
