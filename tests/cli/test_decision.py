@@ -70,9 +70,22 @@ def test_a_rule_network_gives_its_own_rules(call, patients, tmp_path):
     scope = {}
     exec(out, scope)
     assert callable(scope["predict"])
-    code, _, err = call("rules", made, "--own", "--as", "pmml")
-    assert code == 2
-    assert "not pmml" in err
+    code, out, _ = call("rules", made, "--own", "--as", "pmml")
+    assert code == 0
+    assert "<RegressionModel" in out
+    code, out, err = call("rules", made, "--own", "--out", tmp_path / "own.html")
+    assert code == 0, err
+    html = (tmp_path / "own.html").read_text()
+    assert html.startswith("<!DOCTYPE html>")
+    assert "What each further rule is worth" in html
+    code, out, _ = call("rules", made, "--own", "--json", "--out", tmp_path / "own.json")
+    assert code == 0
+    kept = json.loads((tmp_path / "own.json").read_text())
+    assert kept["rules"]
+    assert json.loads(out)["results"]["rules"] == kept["rules"]
+    code, _, err = call("rules", made, "--own", "--out", tmp_path / "path.svg")
+    assert code == 0, err
+    assert "<svg" in (tmp_path / "path.svg").read_text()
     _, _, err = call("rules", made, "--regrown", 0)
     assert "--own writes these" in err
 

@@ -41,6 +41,7 @@ from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes
 from pellucid.figures._rule_frontier import rule_frontier
+from pellucid.figures._rule_path import rule_path
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._shapes import shape_functions
@@ -251,6 +252,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Shapes": lambda found: [shape_functions(found)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Frontier": lambda found: [rule_frontier(found)],
+        "RulePath": lambda found: [rule_path(found)],
         "WeightedRules": lambda rules: [weighted_rules(rules)],
         "ConceptEvidence": bottleneck,
         "PrototypeEvidence": lambda found: [prototype_test(found)],

@@ -8,9 +8,11 @@ from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.networks._additive import Additive
 from pellucid.networks._additive_for import additive_for
-from pellucid.networks._attention_gate import AttentionGate, attention_for
+from pellucid.networks._attention_for import attention_for
+from pellucid.networks._attention_gate import AttentionGate
 from pellucid.networks._build import build
 from pellucid.networks._concept_bottleneck import ConceptBottleneck
+from pellucid.networks._gated import Gated
 from pellucid.networks._prototypes import PrototypeNetwork, prototypes_for
 from pellucid.networks._readable import Readable
 from pellucid.networks._rule_network import RuleNetwork, rules_for
@@ -44,6 +46,8 @@ def made_anew(network: Readable, dataset: Dataset, *, seed: int = 0) -> Readable
     if isinstance(network, AttentionGate):
         gate, swap, penalty = network.gate, network.swap, network.penalty
         return attention_for(dataset, seed=seed, gate=gate, swap=swap, penalty=penalty)
+    if isinstance(network, Gated):
+        return attention_for(dataset, seed=seed, swap=network.swap)
     if isinstance(network, RuleNetwork):
         own = network.settings
         return rules_for(
