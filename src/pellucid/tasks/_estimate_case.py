@@ -52,7 +52,8 @@ def estimate_case(
         InputError: for another account, rows that are not there, or fewer than 0 refits.
 
     Cost:
-        Two passes of up to 1,024 rows of a table, or 64 other inputs; where refits are asked for of a network whose training is not known, one of them.
+        Two passes of up to 1,024 rows of a table, or 64 other inputs; where refits are
+        asked for of a network whose training is not known, one of them.
 
     Example:
         >>> import pellucid
