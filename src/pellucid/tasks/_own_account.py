@@ -20,7 +20,8 @@ def own_account(subject: Subject) -> dict[str, object]:
     """The values that show what a readable network computes, by name; empty for any other network.
 
     Rules of a rule network, shapes of an additive one, the certificate of an attention network and where it
-    looks, evidence of a concept bottleneck, evidence and pairs of a prototype network; each is drawn by ``figures_of``.
+    looks, evidence of a concept bottleneck, evidence and pairs of a prototype network; each is drawn by
+    ``figures_of``.
 
     Raises:
         InputError: where this network's own account cannot be given, such as shapes of more than two classes.
