@@ -59,7 +59,7 @@ def test_an_attention_layer_shows_its_heads(site, tmp_path):
     assert page.heads.site == "block1.attention"
     assert page.heads.effects is not None
     assert page.heads.untrained_keys.isfinite().all()
-    assert "Heads of block1.attention" in [each.title for each in page.figures()]
+    assert "Heads of block1.attention (attention: ranks only)" in [each.title for each in page.figures()]
     assert "Its heads" in layer_page(page, tmp_path / "page.html").read_text()
     assert pellucid.layer(reader, "block1.dense1", steps=0).heads is None
 

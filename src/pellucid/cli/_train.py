@@ -141,7 +141,7 @@ def train(
     told = _of_itself(subject)
     if as_json:
         results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
-        results |= {name: value for name, value in told.items() if name != "pairs"}
+        results |= {name: value for name, value in told.items() if name not in ("pairs", "attention")}
         document(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )

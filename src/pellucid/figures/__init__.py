@@ -2,6 +2,7 @@
 
 from pellucid.figures._anchor import anchor, anchor_words
 from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._attended import attended
 from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars
@@ -100,6 +101,7 @@ __all__ = [
     "dissection",
     "early_exits",
     "edges",
+    "attended",
     "attention_certificate",
     "effects",
     "evidence",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pellucid.readable import AttentionCertificate
 
 _MOST = 20
+_UNITS = {"column": "column", "patch": "place", "word": "word"}
 
 
 def attention_certificate(found: AttentionCertificate) -> Figure:
@@ -30,7 +31,11 @@ def attention_certificate(found: AttentionCertificate) -> Figure:
     points = [{"column": name, "weight": weight} for name, weight in shown]
     y: Spec = {"field": "column", "type": "nominal", "sort": names, "title": None}
     y["axis"] = {"labelLimit": 180, "grid": False}
-    x: Spec = {"field": "weight", "type": "quantitative", "title": "mean attention"}
+    x: Spec = {
+        "field": "weight",
+        "type": "quantitative",
+        "title": "mean attention" if found.part != "word" else "share of attention",
+    }
     x["axis"] = {"format": "%", "tickCount": 5}
     chart: Spec = {
         "width": 300,
@@ -56,20 +61,45 @@ def attention_certificate(found: AttentionCertificate) -> Figure:
             _word(found.sum_gap < 1e-3),
         ),
         (
-            f"{counted(len(found.unused), 'column')} of weight 0 replaced: answers change by",
+            f"{_what(found)} of weight 0 replaced: answers change by",
             number(found.unused_change),
             "0",
-            _word(found.unused_change == 0) if found.unused else Word("not run"),
+            _word(found.unused_change == 0) if found.replaced else Word("not run"),
         ),
     )
     left = len(found.weights) - len(shown)
     note = (
         f"AUC {number(found.auc)} on {counted(found.n, 'row')}; {found.swaps} draws. A weight is "
-        "the column's share of what is added, in standard deviations."
-        + (f" {counted(left, 'column')} more have less." if left else "")
+        f"{_MEANS[found.part]}"
+        + (f" {counted(left, found.part)} more have less." if left else "")
+        + _reopened(found)
     )
     table = Table(("test", "found", "honest", "verdict"), rows)
     return Figure("What attention is worth", _alt(found), chart, None, table, note)
+
+
+_MEANS = {
+    "column": "the column's share of what is added, in standard deviations.",
+    "patch": "the patch's share in the picture, decided by what it shows itself.",
+    "word": "the word's share of all attention; its gate is the same number in every text.",
+}
+
+
+def _what(found: AttentionCertificate) -> str:
+    return counted(len(found.unused), "column") if found.part == "column" else f"all {found.part}s"
+
+
+def _reopened(found: AttentionCertificate) -> str:
+    if found.part == "column":
+        return ""
+    said = (
+        f" Something of weight 0 was replaced in {counted(found.replaced, 'input')}; in "
+        f"{percent(found.reopened)} of them a gate opened at it, and these are left out. The probe may tell "
+        "the class, for gates follow what they see; that the answer does not come that way is the swap's."
+    )
+    if found.worst is not None:
+        said += f" Swap AUC of the farthest class, {found.worst[0]}: {number(found.worst[1])}."
+    return said
 
 
 def _word(good: bool) -> Word:
@@ -84,6 +114,6 @@ def _alt(found: AttentionCertificate) -> str:
     name, weight = found.weights[0]
     word = "carries no answer of its own" if found.honest else "itself carries part of the answer"
     return (
-        f"Most attention: {name} ({percent(weight)}); {counted(len(found.unused), 'column')} of 0. "
+        f"Most attention: {name} ({percent(weight)}); {counted(len(found.unused), _UNITS[found.part])} of 0. "
         f"The attention {word}: swap AUC {number(found.swap_auc)} where 0.5 is honest."
     )

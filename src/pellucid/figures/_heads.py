@@ -68,7 +68,14 @@ def attention_heads(found: AttentionHeads, *, row: int = 0, tokens: Sequence[str
         f"downwards, keys to the right. {found.note}"
     ).strip()
     table = Table((*columns, "strongest link"), body)
-    return Figure(f"Heads of {found.site}", _alt(found), panels(drawn, columns=4), None, table, note)
+    return Figure(
+        f"Heads of {found.site} (attention: ranks only)",
+        _alt(found),
+        panels(drawn, columns=4),
+        None,
+        table,
+        note,
+    )
 
 
 def _map(found: AttentionHeads, head: int, weights: Numbers, names: Sequence[str]) -> Spec:
@@ -141,4 +148,4 @@ def _alt(found: AttentionHeads) -> str:
     before = [float(v) for v in found.untrained_keys if math.isfinite(float(v))]
     if before:
         said += f" ({number(min(before), 2)} to {number(max(before), 2)} untrained)"
-    return said + "."
+    return said + ". Attention maps are ranks only: how much a key weighs is not how much it matters."

@@ -51,9 +51,13 @@ def check_row(explanation: Explanation, row: int) -> None:
         raise InputError(f"row must be 0 to {len(explanation) - 1}, got {row}.")
 
 
+RANKS = ("attention_rollout", "attention_flow")  # amounts of attention mean nothing, their order may
+
+
 def method(explanation: Explanation) -> str:
     """The method's name as words: ``integrated gradients``."""
-    return explanation.provenance.method.replace("_", " ")
+    name = explanation.provenance.method.replace("_", " ")
+    return f"{name} (ranks only)" if explanation.provenance.method in RANKS else name
 
 
 def verdict(explanation: Explanation, row: int) -> str:

@@ -10,6 +10,7 @@ from pellucid._core import Check, Explanation, Subject
 from pellucid.errors import InputError
 from pellucid.figures._anchor import anchor
 from pellucid.figures._atlas import activation_atlas
+from pellucid.figures._attended import attended
 from pellucid.figures._attention_certificate import attention_certificate
 from pellucid.figures._audit import audit
 from pellucid.figures._bars import bars, control, longest
@@ -248,6 +249,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
             *([] if pictures.trust is None else [picture_trust(pictures)]),
         ],
         "AttentionCertificate": lambda found: [attention_certificate(found)],
+        "Attended": lambda found: [attended(found, row=row) for row in range(min(ROWS, len(found)))],
         "Anchor": lambda found: [anchor(found)],
         "ReasonCodes": lambda found: [reason_codes(found)],
         "Counterfactuals": _of_counterfactuals,

@@ -81,7 +81,7 @@ def _parts(
         )
     shrink = -(-min(shape[1:]) // LARGEST)
     side = min(shape[1:]) // shrink
-    step = max(1, min(side // 2, max(2, round(side / GRID))))
+    step = max(1, min(side // 2, round(side / GRID)))
     return attention_patches(
         shape, dataset.outputs, step=step, shrink=shrink, swap=swap, hidden=32 if side < 16 else 64,
         seed=seed, answers=answers,

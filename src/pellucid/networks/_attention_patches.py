@@ -14,7 +14,7 @@ from pellucid.networks._gated import OwnGate, opened, standard
 from pellucid.networks._parts import positive
 from pellucid.networks._readable import Recipe
 
-SPREAD = 0.05  # how much spread-out attention costs
+SPREAD = 0.08  # how much spread-out attention costs
 LEAST = 0.1  # variance added to that of a value: places that hardly ever differ stay small
 CHUNK = 512  # pictures at a time where all training pictures are looked at
 

@@ -1,7 +1,9 @@
 """Estimators in scikit-learn's manner around the networks that are readable by design."""
 
 from pellucid.readable._additive import AdditiveClassifier, AdditiveRegressor
-from pellucid.readable._attention import AttentionCertificate, AttentionClassifier, certify
+from pellucid.readable._attended import Attended, attended
+from pellucid.readable._attention import AttentionClassifier
+from pellucid.readable._certificate import AttentionCertificate, certify, part_names
 from pellucid.readable._concept_evidence import ConceptEvidence, ToldConcept, concept_evidence
 from pellucid.readable._concepts import ConceptClassifier
 from pellucid.readable._encoding import Said, encode, fit_spec
@@ -19,6 +21,7 @@ from pellucid.readable._shapes import PairShape, Shape, Shapes, flatten, shapes_
 __all__ = [
     "AdditiveClassifier",
     "AdditiveRegressor",
+    "Attended",
     "AttentionCertificate",
     "AttentionClassifier",
     "Budget",
@@ -40,6 +43,7 @@ __all__ = [
     "Shapes",
     "ToldConcept",
     "array_rows",
+    "attended",
     "certify",
     "concept_evidence",
     "conditions_of",
@@ -49,6 +53,7 @@ __all__ = [
     "held_out_path",
     "looks_like",
     "named_rows",
+    "part_names",
     "prototype_evidence",
     "python_scorecard",
     "rule_path",

@@ -49,7 +49,10 @@ class PicturedClassifier(ReadableClassifier):
         if not self._pictures:
             return super()._encoded(X)
         rows = X.inputs if isinstance(X, Dataset) else X
-        shape = self.network_.architecture.params["shape"]
+        shape = self.network_.architecture.params.get("shape")
+        if shape is None and isinstance(rows, Tensor):  # texts: any length
+            cast("InputSpec", self.spec_).check(rows)
+            return rows
         if not isinstance(rows, Tensor) or [*rows.shape[1:]] != shape:
             raise InputError(
                 f"{type(self).__name__} was fitted on pictures of shape {shape}: expected a data set or a "

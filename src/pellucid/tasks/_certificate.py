@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from pellucid._core import Subject
 from pellucid.errors import InputError
-from pellucid.inputs import TabularSpec
-from pellucid.networks import AttentionGate
+from pellucid.networks import Gated
 from pellucid.tasks._rows import held_out
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ def certificate(subject: Subject, *, swaps: int = 50, seed: int = 0) -> Attentio
     """How far the weights of an attention network may be believed, on its held-out rows.
 
     Args:
-        subject: an attention network of two classes with the data that it came from.
+        subject: an attention network of classes with the data that it came from.
         swaps: draws of other rows.
         seed: decides them.
 
@@ -27,22 +26,20 @@ def certificate(subject: Subject, *, swaps: int = 50, seed: int = 0) -> Attentio
         (:meth:`pellucid.readable.AttentionClassifier.certificate`).
 
     Raises:
-        InputError: if the network has no attention that gates columns, or there are not two classes, both
-            among the held-out rows.
+        InputError: if the network has no attention that gates its path, or a class is not among the held-out
+            rows.
 
     Cost:
         ``swaps`` + 3 passes over the held-out rows.
     """
-    from pellucid.readable import certify  # scikit-learn takes a second to import
+    from pellucid.readable import certify, part_names  # scikit-learn takes a second to import
 
     network = subject.model
-    if not isinstance(network, AttentionGate) or not isinstance(subject.spec, TabularSpec):
+    if not isinstance(network, Gated):
         raise InputError(
-            f"{type(network).__name__} has no attention that gates its columns, so there is nothing to "
+            f"{type(network).__name__} has no attention that gates its only path, so there is nothing to "
             "certify. Train one with network='attention'."
         )
     held = held_out(subject.needs_data("certificate"))
-    if subject.task != "classification" or len(subject.classes) != 2 or len(held.answers.unique()) != 2:
-        raise InputError("The certificate is about two classes, and both must be among the held-out rows.")
-    names = [column.name for column in subject.spec.columns]
-    return certify(network, held.inputs, held.answers, names, swaps=swaps, seed=seed)
+    names = part_names(network, subject.spec)
+    return certify(network, held.inputs, held.answers, names, classes=subject.classes, swaps=swaps, seed=seed)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pellucid._core import Subject
 from pellucid.networks import (
     Additive,
-    AttentionGate,
     ConceptBottleneck,
+    Gated,
     PrototypeNetwork,
     RuleNetwork,
 )
 from pellucid.tasks._certificate import certificate
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
+from pellucid.tasks._rows import held_out
 from pellucid.tasks._rule_path import rule_path
 from pellucid.tasks._rules import own_rules
 
@@ -22,8 +23,8 @@ def own_account(subject: Subject) -> dict[str, object]:
     """The values that show what a readable network computes, by name; empty for any other network.
 
     Rules of a rule network and what each further rule is worth (up to 5000 rows), shapes of an additive one,
-    the certificate of an attention network, evidence of a concept bottleneck, evidence and pairs of a
-    prototype network; each is drawn by ``figures_of``.
+    the certificate of an attention network and where it looks, evidence of a concept bottleneck, evidence and
+    pairs of a prototype network; each is drawn by ``figures_of``.
 
     Raises:
         InputError: where this network's own account cannot be given, such as shapes of more than two classes.
@@ -41,8 +42,12 @@ def own_account(subject: Subject) -> dict[str, object]:
 
         unit = "" if subject.data is None else subject.data.unit
         return {"shapes": shapes_of(network, subject.spec, subject.classes, unit)}
-    if isinstance(network, AttentionGate):
-        return {"certificate": certificate(subject)}
+    if isinstance(network, Gated):
+        from pellucid.readable import attended
+
+        held = held_out(subject.needs_data("own_account")).inputs[:4]
+        looked = attended(network, held, subject.spec, subject.classes)
+        return {"certificate": certificate(subject), "attention": looked}
     if isinstance(network, ConceptBottleneck):
         return {"concepts": own_concepts(subject)}
     if isinstance(network, PrototypeNetwork):
