@@ -18,6 +18,7 @@ from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_di
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_audit import estimate_audit
 from pellucid.tasks._estimate_features import estimate_features
+from pellucid.tasks._estimate_shortcuts import estimate_shortcuts
 from pellucid.tasks._explain import (
     PANEL,
     Method,
@@ -72,6 +73,7 @@ __all__ = [
     "TOPICS",
     "estimate",
     "estimate_audit",
+    "estimate_shortcuts",
     "estimate_features",
     "estimate_leaderboard",
     "Decision",
