@@ -9,14 +9,23 @@ from torch import nn
 
 from pellucid import data, evidence, tasks
 from pellucid._core import Compute, load, log_odds
-from pellucid.attribution import deep_lift, feature_ablation, input_x_gradient, lrp, saliency
+from pellucid.attribution import (
+    attention_rollout,
+    deep_lift,
+    feature_ablation,
+    grad_cam,
+    input_x_gradient,
+    lrp,
+    saliency,
+)
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence import Trial, leaderboard
-from pellucid.tasks._leaderboard import _run
+from pellucid.evidence._free import free_maps
+from pellucid.tasks._leaderboard import _case, _run
 from pellucid.tasks._leaderboard._captum import captum_methods
 from pellucid.tasks._leaderboard._case import Case, case_of, in_cells, place_of
 from pellucid.tasks._leaderboard._given import given_of
-from pellucid.tasks._leaderboard._measured import _free, _of_peer, rows_of
+from pellucid.tasks._leaderboard._measured import _free, _of_peer, entrants, rows_of
 from pellucid.tasks._leaderboard._scored import Scored
 from pellucid.tasks._leaderboard._shap import shap_methods
 
@@ -194,6 +203,12 @@ def test_maps_that_know_no_network(xor):
 def test_frequent_words_do_not_pass_for_rare_ones():
     made = _free(tokens())["rare words"]
     assert float(made.min()) >= 0
+    known = torch.tensor([[1, 1, 1, 2], [1, 1, 2, 3]])
+    rare = free_maps(torch.tensor([[1, 2, 3, 9]]), torch.zeros(1, 4), pictures=False, known=known)[
+        "rare words"
+    ]
+    # the size alone says it too: nine numbers in eight places, one more of each
+    assert torch.allclose(rare, (9 / torch.tensor([[6.0, 3.0, 2.0, 1.0]])).log())
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +282,32 @@ def test_an_estimate_counts_what_is_left(done):
     # each of two networks: 6 inputs and one to learn the cost; one row and a slope, and 13 rows
     assert (left.forward, left.backward) == (2 * 7 * (1 + 13), 2 * 7)
     assert left.seconds > 0
+
+
+def test_some_tasks_are_given_to_a_transformer_too(monkeypatch):
+    asked = {}
+
+    def train(made, network, **_):
+        asked[made.name] = network.architecture
+        return tasks.train(made, network=network, epochs=1, patience=None)
+
+    monkeypatch.setattr(_case, "train", train)
+    few = data.planted("negation", n=60)
+    model, report = _case.trained(few, "negation-transformer", 0)
+    assert not report.used
+    assert asked[few.dataset.name].kind == "transformer"
+    assert asked[few.dataset.name].params["word_dropout"] == 0
+    assert [_case.kind_of(name) for name in ("patch", "patch-vit")] == [None, "vit"]
+    assert _case.planted_for("negation-transformer", 0).dataset.name == few.dataset.name
+    names = tasks.leaderboard_names()
+    assert names[: len(data.planted_names())] == data.planted_names()
+    x, answers, spec = few.dataset.inputs, few.dataset.answers, few.dataset.spec
+    case = Case(model, x[:2], few.dataset.relevant[:2], answers[:2], spec, x, answers)
+    ours = {"attention_rollout": attention_rollout, "grad_cam": grad_cam}
+    rollout, cam = [one for one in entrants(case, ours, False, Compute()) if one.source == "pellucid"]
+    assert rows_of(case, rollout.maps(case)[0]).shape == (2, 3)
+    with pytest.raises(MethodError, match="pictures"):
+        cam.maps(case)
 
 
 def test_what_cannot_be_is_told():

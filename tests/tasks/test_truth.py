@@ -4,10 +4,14 @@ import io
 import zipfile
 
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
 from pellucid import tasks
 from pellucid.errors import InputError, LoadError
+from pellucid.inputs import ImageSpec
+from pellucid.tasks import _truth
 
 
 def test_a_task_and_its_pictures_have_to_fit():
@@ -32,3 +36,23 @@ def test_photographs_whose_class_is_not_seen_are_told(tmp_path):
             made.writestr(f"{k}.jpg", buffer.getvalue())
     with pytest.raises(InputError, match=r"mosaics|pictures"):
         tasks.truth("mosaics", source=tmp_path / "p.zip", among=["saliency"])
+
+
+def test_photographs_are_cut_into_superpixels(monkeypatch):
+    with pytest.raises(InputError, match="no regions"):
+        tasks.truth("planted", regions=4)
+    torch.manual_seed(0)
+    x = torch.rand(6, 1, 12, 12)
+    place = torch.zeros(6, 1, 12, 12, dtype=torch.bool)
+    place[..., :6] = True
+    net = nn.Sequential(nn.Flatten(), nn.Linear(144, 2))
+    case = _truth._Case("toy", net, x, place, torch.zeros(6).long(), ImageSpec(1), None, "logit")
+    monkeypatch.setattr(_truth, "_davis", lambda source, how: case)
+    options = {"source": "here", "among": ["occlusion", "exact_shapley"], "twin": False}
+    (cells,) = tasks.truth("davis", budget=10_000, **options)
+    assert list(cells.refused) == ["exact_shapley"]
+    (regions,) = tasks.truth("davis", budget=10_000, regions=4, **options)
+    rows = {row.method: row.rows for row in regions.table}
+    assert rows["occlusion"] <= 5
+    assert rows["exact_shapley"] <= 18
+    assert case.spec.parts == "cells"

@@ -93,9 +93,15 @@ class Place:
         """Background rows like the point: rows of token numbers as vectors, others as they are."""
         return background if self.table is None else self.table.background(background)
 
-    def folded(self, values: Tensor) -> Tensor:
-        """One number for each token where an embedding is varied; else values as they are."""
-        return values if self.table is None or values.ndim < self.point.ndim else values.sum(-1)
+    def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
+        """One number for each token where an embedding is varied; else values as they are.
+
+        Contributions along a token's vector are summed. Of a slope that sum would be the change in a
+        direction that means nothing; its length is the same in whatever directions vectors are written down.
+        """
+        if self.table is None or values.ndim < self.point.ndim:
+            return values
+        return values.norm(dim=-1) if lengths else values.sum(-1)
 
     def only(self, feed: Feed, rows: Tensor) -> Place:
         """The same place for some of its rows, which ``feed`` holds."""

@@ -136,9 +136,9 @@ class Question:
         """Background rows like the point: rows of token numbers as vectors, others as they are."""
         return self._place.embedded(background)
 
-    def folded(self, values: Tensor) -> Tensor:
-        """One number for each token where an embedding is varied; else values as they are."""
-        return self._place.folded(values)
+    def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
+        """One number for each token where an embedding is varied, a sum or a length; else as they are."""
+        return self._place.folded(values, lengths=lengths)
 
     @property
     def instead(self) -> str:

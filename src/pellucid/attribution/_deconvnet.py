@@ -22,7 +22,8 @@ def deconvnet(
     In units of the target per unit of input, but no slope of anything: which units were on is ignored, except
     by max-pooling.
 
-    Formula: at each ReLU ``R_in = R_out · [R_out > 0]``; everywhere else the usual derivative.
+    Formula: at each ReLU ``R_in = R_out · [R_out > 0]``; everywhere else the usual derivative. Of
+    token numbers the length of what arrives along each token's vector is given.
 
     Args:
         model: a network with ReLUs (modules, functions or methods, in place or not, re-used or not; ReLU6 and
@@ -62,4 +63,4 @@ def deconvnet(
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     slope = q.gradient(by=through("deconvnet", gated=False))
-    return q.answer("deconvnet", slope, {})
+    return q.answer("deconvnet", q.folded(slope, lengths=True), {})

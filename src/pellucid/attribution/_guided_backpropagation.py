@@ -22,7 +22,8 @@ def guided_backpropagation(
     In units of the target per unit of input, but no slope of anything: what pulls the score down is dropped
     on the way, layer by layer. Draws crisp pictures.
 
-    Formula: at each ReLU ``R_in = R_out · [x > 0] · [R_out > 0]``; everywhere else the usual derivative.
+    Formula: at each ReLU ``R_in = R_out · [x > 0] · [R_out > 0]``; everywhere else the usual derivative. Of
+    token numbers the length of what arrives along each token's vector is given.
 
     Args:
         model: a network with ReLUs (modules, functions or methods, in place or not, re-used or not; ReLU6 and
@@ -63,4 +64,4 @@ def guided_backpropagation(
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     slope = q.gradient(by=through("guided_backpropagation", gated=True))
-    return q.answer("guided_backpropagation", slope, {})
+    return q.answer("guided_backpropagation", q.folded(slope, lengths=True), {})

@@ -27,7 +27,7 @@ def internal_influence(
     distinguishes it from ``integrated_gradients(at=…)``.
 
     Formula: ``values[j] = sum_k w_k · d score / d y[j] at x = b + a_k · (x - b)``, Gauss-Legendre nodes
-    ``a_k``.
+    ``a_k``. Of token numbers the length of the slope along each token's vector is given.
 
     Args:
         model: any network.
@@ -66,5 +66,5 @@ def internal_influence(
         tensor([[ 3.0000, -2.0000]])
     """
     inside = Inside(model, inputs, target, at, spec, baseline, compute)
-    values = inside.mean_slope(steps)
+    values = inside.q.folded(inside.mean_slope(steps), lengths=True)
     return inside.q.answer("internal_influence", values, inside.params(steps))

@@ -20,9 +20,11 @@ def saliency(
     """Change of the score per unit of each element: the slope, in units of the target per unit of input.
 
     The sign is kept: a positive value means that more of this element raises the score. The original paper
-    draws the size alone; ``absolute=True`` gives that.
+    draws the size alone, of pictures the largest over channels; ``absolute=True`` gives the size of each.
+    On token numbers it is the length of the slope along each token's vector: the most that the score changes
+    per unit of length that the vector moves, without a sign.
 
-    Formula: ``values[i] = d score / d x[i]``.
+    Formula: ``values[i] = d score / d x[i]``; of a token with the vector ``v``, ``|d score / d v|``.
 
     Args:
         model: any network.
@@ -46,9 +48,12 @@ def saliency(
     Limits:
         Says what a tiny change would do, not what the element contributes: where a unit is saturated the
         slope is zero although the element decides. Values of inputs in different units cannot be compared.
+        No word lies next to a word: a token gets a large value also where another word would change the
+        answer, such as the place before a keyword where "not" could stand.
 
     Source:
-        Simonyan et al. 2013, Deep Inside Convolutional Networks, arXiv 1312.6034.
+        Simonyan et al. 2013, Deep Inside Convolutional Networks, arXiv 1312.6034; of tokens: Atanasova et al.
+        2020, A Diagnostic Study of Explainability Techniques for Text Classification, arXiv 2009.13295.
 
     Example:
         >>> import torch
@@ -58,5 +63,5 @@ def saliency(
         tensor([[ 3., -2.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=True)
-    slope = q.gradient()
+    slope = q.folded(q.gradient(), lengths=True)
     return q.answer("saliency", slope.abs() if absolute else slope, {"absolute": absolute})

@@ -29,6 +29,7 @@ def smoothgrad(
     Formula: ``values[i] = mean_k d score / d x[i] at x + sigma · e_k``, with ``e_k`` standard normal, in
     frames of 32 orthogonal ones (or as many as there are elements; above 3200 elements chance is as good),
     and ``sigma = noise · (max x - min x)`` for each row and input.
+    ``d score / d x[i]`` of a token number is the length of the slope along the token's vector, in each copy.
 
     Args:
         model: any network.
@@ -74,7 +75,7 @@ def smoothgrad(
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     seen = Frames(q, samples // 2)
     for number, rows, mean, _ in pairs(q, inputs, of, samples, noise, seen.draw):
-        seen.add(number, rows, q.folded(mean))
+        seen.add(number, rows, mean)
     return q.answer(
         "smoothgrad",
         seen.mean.to(q.point.dtype),

@@ -27,6 +27,7 @@ def smoothgrad_squared(
 
     Formula: ``values[i] = mean_k (d score / d x[i] at x + sigma · e_k)²``, with ``e_k`` standard normal and
     ``sigma = noise · (max x - min x)`` for each row and input.
+    ``d score / d x[i]`` of a token number is the length of the slope along the token's vector, in each copy.
 
     Args:
         model: any network.
@@ -73,7 +74,7 @@ def smoothgrad_squared(
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     seen = Moments(q.folded(q.point))
     for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
-        seen.add(number, rows, q.folded(mean.square() + apart.square()))
+        seen.add(number, rows, mean.square() + apart.square())
     count = samples // 2
     stderr = (seen.aa / (count * (count - 1))).sqrt() * widening(count - 1)
     return q.answer(

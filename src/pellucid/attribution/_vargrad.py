@@ -29,6 +29,7 @@ def vargrad(
     Formula: ``values[i] = Var_k(d score / d x[i] at x + sigma · e_k)``, from pair means ``p`` and half
     differences ``h`` as
     ``var p + mean h²``; ``e_k`` standard normal, ``sigma = noise · (max x - min x)`` for each row and input.
+    ``d score / d x[i]`` of a token number is the length of the slope along the token's vector, in each copy.
 
     Args:
         model: any network.
@@ -72,7 +73,7 @@ def vargrad(
         tensor([[0., 0.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    seen = Moments(q.point)
+    seen = Moments(q.folded(q.point))
     start = torch.zeros_like(seen.a)
     for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
         if number == 0:

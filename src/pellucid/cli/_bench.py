@@ -63,6 +63,14 @@ def truth(
         ),
     ] = None,
     twin: Annotated[bool, typer.Option(help="Measure an untrained copy too; not in the leaderboard.")] = True,
+    regions: Annotated[
+        int | None,
+        typer.Option(
+            help="Photographs: superpixels to cut them into for methods that take parts away (exact_shapley "
+            "needs 16 or fewer); left out, 8 × 8 cells.",
+            min=1,
+        ),
+    ] = None,
     peers: Annotated[bool, typer.Option(help="Leaderboard: captum and shap too, where installed.")] = True,
     inputs: Annotated[int, typer.Option(help="Leaderboard: most inputs for each network.")] = 24,
     seeds: Annotated[int, typer.Option(help="Leaderboard: networks for each task.")] = 3,
@@ -94,6 +102,8 @@ def truth(
     if task not in tasks.TRUTH_TASKS:
         if data is not None:
             raise InputError("The planted tasks are generated; they take no data.")
+        if regions is not None:
+            raise InputError(f"--regions cuts photographs (davis, mosaics); {task} has none.")
         run_leaderboard(
             None if task == "leaderboard" else _planted_among(task),
             method=named,
@@ -118,6 +128,7 @@ def truth(
         among=named,
         budget=budget,
         twin=twin,
+        regions=regions,
         watch=clock.tell,
         compute=Compute(batch_size=batch_size, seed=seed),
     )
@@ -127,6 +138,7 @@ def truth(
             "data": None if data is None else str(data),
             "method": method,
             "budget": budget,
+            "regions": regions,
         }
         document("bench truth", dict(given), found, seconds=time.perf_counter() - began, seed=seed)
         return
@@ -136,12 +148,11 @@ def truth(
 
 def _planted_among(text: str) -> list[str]:
     """``"xor,border"`` as names of planted tasks."""
-    from pellucid.data import planted_names
-    from pellucid.tasks import TRUTH_TASKS
+    from pellucid.tasks import TRUTH_TASKS, leaderboard_names
 
-    known = ("leaderboard", *TRUTH_TASKS, *planted_names())
+    known = ("leaderboard", *TRUTH_TASKS, *leaderboard_names())
     for name in parts_of(text):
-        if name not in planted_names():
+        if name not in leaderboard_names():
             raise InputError(f"There is no task {name!r}. {near_misses(name, known)}")
     return parts_of(text)
 

@@ -19,8 +19,9 @@ def free_maps(
 
     ``|x - b|`` is how far each element lies from the reference; ``edges``, for pictures, the length of the
     Sobel gradient of the mean over channels; ``pictures`` with a single axis are waveforms, whose ``energy``
-    is the square of that distance. Token numbers have no distance: for them ``rare words`` is minus the log
-    of a token's count in the ``known`` inputs, and ``early words`` and ``late words`` are where it stands.
+    is the square of that distance. Token numbers have no distance: for them ``rare words`` is how surprising
+    a token is, the log of all tokens of the ``known`` inputs per such token, and ``early words`` and
+    ``late words`` are where it stands. No map is below 0, so that the largest size is the largest value.
 
     Example:
         >>> list(free_maps(torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8), pictures=True))
@@ -41,7 +42,7 @@ def _of_tokens(x: Tensor, known: Tensor) -> dict[str, Tensor]:
     place = torch.searchsorted(used, x).clamp(max=len(used) - 1)
     count = torch.where(used[place] == x, counts[place], 0)
     late = torch.arange(1.0, x.shape[-1] + 1, device=x.device).expand(x.shape) / x.shape[-1]
-    return {RARE: -(count + 1.0).log(), EARLY: 1 - late, LATE: late}
+    return {RARE: ((known.numel() + 1.0) / (count + 1.0)).log(), EARLY: 1 - late, LATE: late}
 
 
 def _sobel(x: Tensor) -> Tensor:

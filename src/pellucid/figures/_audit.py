@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, get_args
 
 from pellucid._core import Verdict
@@ -177,18 +177,18 @@ def _questions(found: Audit) -> Figure:
     rows = found.of("method")
     heads = [SHORT.get(one.question, one.question) for one in rows[0].tests] if rows else []
     body = tuple((row.name, *(_asked(one) for one in row.tests)) for row in rows)
-    left = {
-        f"{row.name} ({head}): {count} × {why}"
+    left = _left(
+        (why, head, count)
         for row in rows
         for head, one in zip(heads, row.tests, strict=True)
         for why, count in one.excluded.items()
         if one.n
-    }
+    )
     note = (
         "Percent of the inputs that pass, with 95 % interval; the sign says passed where more than half do, "
         "beyond the "
         "interval, failed where fewer do."
-    ) + (f" Left out: {'; '.join(sorted(left))}." if left else "")
+    ) + left
     failed = [
         f"{row.name} ({', '.join(bad)})"
         for row in rows
@@ -207,6 +207,19 @@ def _asked(one: Asked) -> str:
     sign = look(one.word).sign
     # percent stands in the note: nine such columns are as many as a page holds
     return f"{sign}{GAP}{_measure(one.share).replace(f'{GAP}%', '')}" if one.n else f"{sign} not run"
+
+
+def _left(reasons: Iterable[tuple[str, str, int]]) -> str:
+    """Why inputs were left out, each reason once: of which questions, and of how many inputs at most."""
+    asked: dict[str, dict[str, int]] = {}
+    for why, what, count in reasons:
+        found = asked.setdefault(why, {})
+        found[what] = max(count, found.get(what, 0))
+    told = [
+        f"{why} ({', '.join(found)}: {counted(max(found.values()), 'input')})"
+        for why, found in sorted(asked.items())
+    ]
+    return f" Left out of some methods or all: {'; '.join(told)}." if told else ""
 
 
 def _verdicts(found: Audit) -> Figure:
@@ -273,17 +286,17 @@ def _metrics(found: Audit) -> Figure:
     for control in dict.fromkeys(what for metric in first for what in metric.beside):
         own = (number(m.of(control).value) if control in m.beside else "–" for m in first)
         body.append((f"({control})", *own))
-    left = {
-        f"{row.name} ({metric.name}): {count} × {why}"
+    left = _left(
+        (why, metric.name, count)
         for row in rows
         for metric in row.metrics.values()
         for why, count in metric.excluded.items()
-    }
+    )
     note = (
         "Mean over inputs with 95 % interval. No metric is a verdict: read each beside the controls in "
         "parentheses, "
         "which know nothing of the network."
-    ) + (f" Left out: {'; '.join(sorted(left))}." if left else "")
+    ) + left
     alt = " ".join(filter(None, [_first(rows, name) for name in names]))
     table = Table(("method", *(f"{m.name} ({_way(m)})" for m in first)), tuple(body))
     return Figure("Metrics of the literature", alt, None, None, table, note)
@@ -333,8 +346,8 @@ def _plant(found: Audit) -> Figure:
     alt = (
         f"No shortcut could be planted: {plant.note}."
         if plant.note
-        else f"A shortcut was planted at {plant.where}. Found by {', '.join(finds) or 'none'}; missed by "
-        f"{', '.join(blind) or 'none'}."
+        else f"Planted: a shortcut that reads {plant.where}. Found by {', '.join(finds) or 'none'}; "
+        f"missed by {', '.join(blind) or 'none'}."
     )
     note = (
         ""

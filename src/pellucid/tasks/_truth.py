@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from pellucid import data, evidence
 from pellucid._core import PARTS, Compute, InputSpec, predict
 from pellucid.errors import InputError, TrainingError, near_misses
+from pellucid.inputs import ImageSpec
 from pellucid.tasks._explain import method_named, methods
 from pellucid.tasks._pretrained import mobilenet
 from pellucid.tasks._train import train
@@ -50,6 +52,7 @@ def truth(
     among: Sequence[str] | None = None,
     budget: int | None = None,
     twin: bool = True,
+    regions: int | None = None,
     watch: Callable[[evidence.TruthRow], None] | None = None,
     compute: Compute | None = None,
 ) -> tuple[evidence.GroundTruth, ...]:
@@ -64,6 +67,8 @@ def truth(
         budget: most network rows that one method may spend on all inputs (forward + twice backward); left
             out, 100,000 for the small networks of ``planted`` and 6,000 for photographs.
         twin: whether to measure an untrained copy too.
+        regions: superpixels into which photographs are cut for methods that take parts away; left out, square
+            cells, eight along each side. Fewer parts make these methods cheaper and coarser.
         watch: called with each finished row of a table.
         compute: how to run.
 
@@ -71,7 +76,7 @@ def truth(
         One table for each network.
 
     Raises:
-        InputError: where there is no such task, or ``source`` is missing or superfluous.
+        InputError: where there is no such task, or ``source`` or ``regions`` is missing or superfluous.
         LoadError: where pictures or weights cannot be read.
         TrainingError: where a network did not learn the plant, so that nothing would be known.
 
@@ -102,18 +107,25 @@ def truth(
             watch=watch,
             compute=how,
         )
-        for case in _cases(task, source, how)
+        for case in _cases(task, source, regions, how)
     )
 
 
-def _cases(task: str, source: str | Path | None, how: Compute) -> list[_Case]:
+def _cases(task: str, source: str | Path | None, regions: int | None, how: Compute) -> list[_Case]:
     if task == "planted":
-        if source is not None:
-            raise InputError("The planted tasks are generated; they take no data.")
+        if source is not None or regions is not None:
+            raise InputError("The planted tasks are generated; they take no data and no regions.")
         return [_planted_table(how.seed), _planted_patch(how.seed)]
     if source is None:
         raise InputError(f"{task} needs pictures: {NEEDS[task]}. Give their path.")
-    return [_davis(source, how) if task == "davis" else _mosaics(source, how)]
+    case = _davis(source, how) if task == "davis" else _mosaics(source, how)
+    if regions is None:
+        return [case]
+    if not isinstance(case.spec, ImageSpec):
+        raise InputError("Only pictures have regions.")
+    return [
+        dataclasses.replace(case, spec=dataclasses.replace(case.spec, parts="superpixels", regions=regions))
+    ]
 
 
 def _planted_table(seed: int) -> _Case:

@@ -16,6 +16,8 @@ from pellucid.errors import InputError, near_misses
 
 __all__ = ["Frames", "Method", "Moments", "name_of", "pairs"]
 
+# of a token these give the length along its vector; other methods' values of a token are summed
+SLOPES = ("saliency", "guided_backpropagation", "deconvnet")
 Pair = tuple[int, slice, Tensor, Tensor]
 
 
@@ -29,6 +31,7 @@ def pairs(
 ) -> Iterator[Pair]:
     """One pair of noisy copies after the other: ``(number, rows, mean, half the difference)``.
 
+    Of tokens each copy gives one number, as the method does alone.
     ``draw`` makes the noise; ``None`` draws it independently.
     """
     if samples < 4 or samples % 2:
@@ -48,7 +51,7 @@ def pairs(
         found = q.gradients(noisy, samples, by=within(q, method))
     else:
         found = _asked(q, inputs, method, lambda k: noisy(torch.tensor([k]), slice(0, q.rows))[0], samples)
-    yield from _paired(q, found)
+    yield from _paired(q, found, lengths=name_of(of) in SLOPES)
 
 
 def name_of(of: str | Method) -> str:
@@ -56,11 +59,12 @@ def name_of(of: str | Method) -> str:
     return of if isinstance(of, str) else of.__name__
 
 
-def _paired(q: Question, found: Iterator[tuple[Tensor, slice, Tensor]]) -> Iterator[Pair]:
+def _paired(q: Question, found: Iterator[tuple[Tensor, slice, Tensor]], *, lengths: bool) -> Iterator[Pair]:
     exact = torch.promote_types(q.point.dtype, torch.float32)
-    first = torch.zeros_like(q.point, dtype=exact)
+    first = torch.zeros_like(q.folded(q.point), dtype=exact)
     for ks, rows, values in found:
-        for k, value in zip(ks.tolist(), values, strict=True):
+        for k, copy in zip(ks.tolist(), values, strict=True):
+            value = q.folded(copy, lengths=lengths)
             if k % 2 == 0:
                 first[rows] = value
                 continue

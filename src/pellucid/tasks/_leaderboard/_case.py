@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from pellucid import data
-from pellucid._core import PARTS, Compute, InputSpec, predict
+from pellucid._core import PARTS, Compute, Dataset, InputSpec, predict
+from pellucid.networks import Architecture, build, default_network
 from pellucid.tasks._train import train
 
-# enough for our plain network of each kind to learn the plant
-EPOCHS = {"table": 30, "suppressor": 15, "xor": 30, "interaction": 30, "leak": 10}
+# planted tasks that are given to another network than our plain one: by name, the task and the network
+OTHERS = {"patch-vit": ("patch", "vit"), "negation-transformer": ("negation", "transformer")}
+# enough for each network to learn the plant
+EPOCHS = {"table": 30, "suppressor": 15, "xor": 30, "interaction": 30, "leak": 10, "negation-transformer": 24}
 USUAL = 20
 CELL = 16  # samples of a waveform that are scored together: a tone swings around 0
 
@@ -44,9 +47,40 @@ class Case:
         )
 
 
+def leaderboard_names() -> tuple[str, ...]:
+    """What the leaderboard measures: planted tasks, some of them with two kinds of networks.
+
+    Example:
+        >>> leaderboard_names()[-2:]
+        ('patch-vit', 'negation-transformer')
+    """
+    return (*data.planted_names(), *OTHERS)
+
+
+def planted_for(name: str, seed: int) -> data.Planted:
+    """The planted task of a name of the leaderboard."""
+    return data.planted(OTHERS.get(name, (name, ""))[0], seed=seed)
+
+
+def kind_of(name: str) -> str | None:
+    """The network that a name of the leaderboard asks for; ``None`` is the plain one for such data."""
+    return OTHERS[name][1] if name in OTHERS else None
+
+
+def network_for(made: Dataset, name: str, seed: int) -> nn.Module:
+    """An untrained network for a name of the leaderboard."""
+    network = default_network(made, kind=kind_of(name), seed=seed)
+    if kind_of(name) != "transformer":
+        return network
+    own = network.architecture
+    # a word that decides must not be hidden in training
+    return build(Architecture(own.kind, {**own.params, "word_dropout": 0.0, "dropout": 0.1}))
+
+
 def trained(task: data.Planted, name: str, seed: int) -> tuple[nn.Module, data.PlantReport]:
-    """A plain network for a planted task, and whether it lives by the plant."""
-    model = train(task.dataset, epochs=EPOCHS.get(name, USUAL), patience=None, seed=seed).model.eval()
+    """A network for a planted task, and whether it lives by the plant."""
+    made, epochs = network_for(task.dataset, name, seed), EPOCHS.get(name, USUAL)
+    model = train(task.dataset, network=made, epochs=epochs, patience=None, seed=seed).model.eval()
     return model, data.verify_plant(task, lambda x: predict(model, x))
 
 

@@ -11,10 +11,9 @@ import torch
 from pellucid import data
 from pellucid._core import Compute, Subject, predict
 from pellucid.errors import InputError, MethodError
-from pellucid.networks import default_network
 from pellucid.tasks._estimate import Estimate, Step, memory_of
 from pellucid.tasks._explain import Method
-from pellucid.tasks._leaderboard._case import EPOCHS, USUAL, Case
+from pellucid.tasks._leaderboard._case import EPOCHS, USUAL, Case, kind_of, network_for, planted_for
 from pellucid.tasks._leaderboard._measured import entrants
 from pellucid.tasks._leaderboard._run import BUDGET, INPUTS, SEEDS, chosen_methods, chosen_tasks, trial_file
 from pellucid.tasks._train import train
@@ -47,16 +46,16 @@ def estimate_leaderboard(
     """
     began, how = time.perf_counter(), compute or Compute()
     names, ours = chosen_tasks(tasks), chosen_methods(among)
-    known: dict[tuple[int, ...], tuple[_Pace, int]] = {}
+    known: dict[tuple[str | None, *tuple[int, ...]], tuple[_Pace, int]] = {}
     steps: list[Step] = []
     memory = 0
     for name in names:
         left = [k for k in range(seeds) if out is None or not trial_file(out, name, how.seed + k).exists()]
-        task = data.planted(name, seed=how.seed)
-        shape = tuple(task.dataset.inputs.shape[1:])
-        if shape not in known:
-            known[shape] = _tried(task, ours, peers, how)
-        pace, bytes_of = known[shape]
+        task = planted_for(name, how.seed)
+        sort = (kind_of(name), *task.dataset.inputs.shape[1:])
+        if sort not in known:
+            known[sort] = _tried(task, name, ours, peers, how)
+        pace, bytes_of = known[sort]
         memory = max(memory, bytes_of)
         scored = task.dataset.relevant is not None and not bool(task.dataset.relevant.all())
         forward, backward, seconds = pace.all(inputs, budget) if scored else (0, 0, 0.0)
@@ -88,13 +87,17 @@ class _Pace:
         return total, back, seconds
 
 
-def _tried(task: data.Planted, ours: Mapping[str, Method], peers: bool, how: Compute) -> tuple[_Pace, int]:
+def _tried(
+    task: data.Planted, name: str, ours: Mapping[str, Method], peers: bool, how: Compute
+) -> tuple[_Pace, int]:
     made = task.dataset
-    train(made, epochs=1, patience=None)  # the first call pays for what is loaded on the way
+    train(
+        made, network=network_for(made, name, 0), epochs=1, patience=None
+    )  # the first call pays for what is loaded on the way
     began = time.perf_counter()
-    train(made, epochs=1, patience=None)
+    train(made, network=network_for(made, name, 0), epochs=1, patience=None)
     epoch = time.perf_counter() - began
-    model = default_network(made, seed=how.seed).eval()
+    model = network_for(made, name, how.seed).eval()
     marks = torch.ones_like(made.inputs, dtype=torch.bool) if made.relevant is None else made.relevant
     rows = marks.flatten(1).any(1).nonzero().flatten()[:ROWS]
     began = time.perf_counter()

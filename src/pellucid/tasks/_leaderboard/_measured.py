@@ -123,9 +123,7 @@ def _free(case: Case) -> dict[str, Tensor]:
     """Maps made without the network."""
     x = case.x
     made = {CHANCE: torch.ones_like(x, dtype=torch.float32)}
-    free = free_maps(x, absent(x, case.spec)[0], pictures=x.ndim > 2, known=case.known)
-    # read by |value|: what is below 0 everywhere is lifted, or the least would count as the most
-    made |= {name: one - one.amin() if bool((one <= 0).all()) else one for name, one in free.items()}
+    made |= free_maps(x, absent(x, case.spec)[0], pictures=x.ndim > 2, known=case.known)
     if x.ndim == 4:
         made[CENTRE] = centre(x)
     made[LABELS] = _label_correlation(case)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pellucid import data
 from pellucid._core import Compute, Json, load, save
 from pellucid._version import __version__
 from pellucid.errors import InputError, MethodError, StoreError, near_misses
 from pellucid.evidence._leaderboard import Leaderboard, Source, Trial, leaderboard
 from pellucid.tasks._explain import Method, method_named, methods
-from pellucid.tasks._leaderboard._case import Case, case_of, trained
+from pellucid.tasks._leaderboard._case import Case, case_of, leaderboard_names, planted_for, trained
 from pellucid.tasks._leaderboard._measured import affordable, entrants, rows_of, spread
 
 INPUTS, SEEDS, BUDGET = 24, 3, 10_000
@@ -36,13 +35,14 @@ def truth_leaderboard(
 ) -> Leaderboard:
     """How well every method finds what was planted, beside other libraries and maps that know no network.
 
-    For each task and seed data are made and a plain network is trained. It counts only where an intervention
+    For each task and seed data are made and a network is trained: a plain one for such data, and for some
+    tasks a transformer too. It counts only where an intervention
     shows that it lives by the plant (:func:`pellucid.data.verify_plant`), and only inputs count that it
     answers rightly and otherwise with the plant of another class. Every method explains the log-odds of the
     class; its map is read by |value|, of waveforms summed over cells of 16 samples.
 
     Args:
-        tasks: names from :func:`pellucid.data.planted_names`; left out, all.
+        tasks: names from :func:`leaderboard_names`; left out, all.
         among: names of our methods; left out, all that are published.
         peers: whether to measure captum's methods and shap's explainers, where they are installed. They get
             the same inputs, reference and parts, and 20 training rows as background.
@@ -103,8 +103,8 @@ def trial_file(out: str | Path, name: str, seed: int) -> Path:
 
 
 def chosen_tasks(tasks: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of planted tasks; all where none is named."""
-    known = data.planted_names()
+    """Names of planted tasks and their networks; all where none is named."""
+    known = leaderboard_names()
     for name in tasks or ():
         if name not in known:
             raise InputError(f"There is no planted task {name!r}. {near_misses(name, known)}")
@@ -133,7 +133,7 @@ def _kept(place: Path | None, settings: Mapping[str, Json]) -> Trial | None:
 
 def _trial(name: str, settings: Mapping[str, Json], ours: Mapping[str, Method], how: Compute) -> Trial:
     """All methods on one network."""
-    task = data.planted(name, seed=how.seed)
+    task = planted_for(name, how.seed)
     model, report = trained(task, name, how.seed)
     rows: dict[str, Tensor] = {}
     sources: dict[str, Source] = {}
