@@ -16,6 +16,7 @@ from pellucid.evidence._shortcuts._contest import Rows, knows, lead
 from pellucid.evidence._shortcuts._copies import _fisher, copied
 from pellucid.evidence._shortcuts._maps import spectral_clusters
 from pellucid.evidence._shortcuts._tables import column_suspects
+from pellucid.evidence._shortcuts._texts import length_suspects
 from pellucid.inputs import AudioSpec, Column, ImageSpec, TabularSpec, TextSpec, WordTokenizer
 from pellucid.report import shortcuts_page
 from pellucid.training import collect, train
@@ -39,11 +40,12 @@ def two(score):
     return torch.stack([-score, score], 1)
 
 
-def search(reads, x, spec, *, classes=("no", "yes"), answers=None, **options):
+def search(reads, x, spec, *, classes=("no", "yes"), answers=None, seed=0, **options):
     model = Reads(reads)
     truth = model(x).argmax(1) if answers is None else answers
     data = Dataset("made", x, truth, spec, classes, torch.zeros(len(x), dtype=torch.int8))
-    return evidence.shortcuts(model, data, torch.arange(len(x)), **{"pairs": 60, **options})
+    given = {"pairs": 60, "compute": Compute(256, seed=seed), **options}
+    return evidence.shortcuts(model, data, torch.arange(len(x)), **given)
 
 
 def pictures(n=N, channels=1, seed=0):
@@ -389,3 +391,96 @@ def test_what_was_found_can_be_kept_and_drawn(stamped, tmp_path):
     assert "&lt;b&gt;net" in html
     assert "<script" not in html
     assert html.count("<figure") == len(drawn)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_columns_that_leak_side_by_side_are_found_together_and_honest_pairs_are_not(seed):
+    spec = TabularSpec([Column(name) for name in "abcdef"])
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.randn(N, 6, generator=draw)
+    answers = (x[:, :3].sum(1) > 0).long()
+    leaky = x.clone()
+    # each tells the answer, with noise of its own, so that they correlate by less than .95
+    leaky[:, 4:] = 2.0 * answers[:, None] - 1 + 0.6 * torch.randn(N, 2, generator=draw)
+    reads = lambda x: two(x[:, 4] + x[:, 5] + 0.1 * x[:, 0])  # noqa: E731
+    found = search(reads, leaky, spec, answers=answers, seed=seed)
+    assert [one.name for one in found.leading] == ["the columns e and f"]
+    assert found.leading[0].source == "each foretells the answers nearly alone"
+    assert not [one for one in found.alarms if one.name in ("the column e", "the column f")]
+    clean = leaky[torch.randperm(N, generator=draw)]
+    mixed = torch.cat([x[:, :4], clean[:, 4:]], 1)
+    honest = lambda x: two(x[:, :3].sum(1) + 0.1 * x[:, 4])  # noqa: E731
+    assert search(honest, mixed, spec, answers=answers, seed=seed).word == "no alarm"
+    assert search(lambda x: two(x[:, 0] * x[:, 1]), x, spec, seed=seed).word == "no alarm"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_missing_is_found_where_it_decides(seed):
+    spec = TabularSpec([*(Column(name, missing=True) for name in "abc"), Column("d"), Column("e")])
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.zeros(N, spec.width)
+    x[:, [0, 2, 4, 6, 7]] = torch.randn(N, 5, generator=draw)
+    gone = torch.rand(N, 3, generator=draw) < 0.3
+    x[:, [1, 3, 5]] = gone.float()
+    x[:, [0, 2, 4]] = x[:, [0, 2, 4]].masked_fill(gone, 0.0)
+    reads = lambda x: two(x[:, [1, 3, 5]].sum(1) - 0.5 + 0.05 * x[:, 6])  # noqa: E731
+    found = search(reads, x, spec, seed=seed)
+    assert [one.kind for one in found.leading] == ["missing"]
+    assert found.leading[0].follows.value > 0.9
+    honest = search(lambda x: two(x[:, [0, 2, 4, 6, 7]].sum(1)), x, spec, seed=seed)
+    assert honest.word == "no alarm"
+    assert len(honest.of_kind("missing")) == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_length_of_a_text_is_found_where_it_decides(seed):
+    words = WordTokenizer(("<pad>", "<unk>", *(f"w{k}" for k in range(30))))
+    spec = TextSpec(words, length=20)
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.randint(2, 32, (N, 20), generator=draw)
+    lengths = torch.randint(4, 21, (N, 1), generator=draw)
+    x = x.masked_fill(torch.arange(20) >= lengths, 0)
+    found = search(lambda x: two((x > 0).sum(1) - 12.5), x, spec, seed=seed)
+    assert [one.kind for one in found.leading] == ["length"]
+    weight = torch.randn(32, generator=draw)
+    weight[:2] = 0
+    honest = search(lambda x: two(weight[x].sum(1) / (x > 0).sum(1).clamp(min=1).sqrt()), x, spec, seed=seed)
+    assert not [one for one in honest.alarms if one.kind == "length"]
+
+
+def test_the_words_of_a_text_are_laid_on_the_places_of_another():
+    words = WordTokenizer(("<pad>", "<unk>", *"abcdef"))
+    spec = TextSpec(words, length=5)
+    x = torch.tensor([[2, 3, 0, 0, 0], [4, 5, 6, 7, 2]])
+    data = Dataset("made", x, torch.tensor([0, 1]), spec, ("no", "yes"), torch.zeros(2, dtype=torch.int8))
+    rows = Rows(
+        Reads(lambda x: two((x > 0).sum(1) - 3.0)), x, data.answers, task="classification", spec=spec,
+        compute=Compute(),
+    )  # fmt: skip
+    (one,) = length_suspects(rows, spec)
+    first, second = torch.tensor([0]), torch.tensor([1])
+    assert one.mix(first, second).tolist() == [[2, 3, 2, 3, 2]]
+    assert one.mix(second, first).tolist() == [[4, 5, 0, 0, 0]]
+
+
+def test_corners_of_a_frame_are_told_once():
+    x = pictures()
+    level = torch.rand(N, 1, generator=torch.Generator().manual_seed(3))
+    frame = torch.zeros(16, 16, dtype=torch.bool)
+    frame[:2], frame[-2:], frame[:, :2], frame[:, -2:] = True, True, True, True
+    x = torch.where(frame, level[:, :, None, None], x)
+    found = search(
+        lambda x: two(9 * ((x * frame).sum((1, 2, 3)) / frame.sum() - 0.5)), x, ImageSpec(1, (16, 16))
+    )
+    assert {one.kind for one in found.leading} & {"corner", "border"} == {"border"}
+    corners = [one for one in found.alarms if one.kind == "corner"]
+    assert all(one.through == "the border, 2 pixels wide" for one in corners)
+
+
+def test_what_a_search_takes_is_said_before():
+    data = (torch.randn(300, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1] * 150))
+    subject = pellucid.open(nn.Linear(4, 2), data=data)
+    plan = pellucid.tasks.estimate_shortcuts(subject, pairs=60)
+    found = pellucid.shortcuts(subject, pairs=60)
+    assert plan.forward == pytest.approx(found.spent, rel=0.05)
+    assert not plan.exact

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
-from pellucid.cli._say import document, narrate, show
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Estimated,
+    Model,
+    Seed,
+    Weights,
+    subject_of,
+)
+from pellucid.cli._say import document, narrate, show, tell_estimate
 
 if TYPE_CHECKING:
     from pellucid.evidence import Shortcuts
@@ -34,6 +44,7 @@ def shortcuts(
     ] = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Search a network for Clever-Hans behaviour.
@@ -47,6 +58,14 @@ def shortcuts(
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    how = Compute(batch_size=batch_size, seed=seed)
+    if estimate:
+        plan = tasks.estimate_shortcuts(
+            subject, rows=rows, pairs=pairs, method=method, part=part, compute=how
+        )
+        inputs = {"model": model, "rows": rows, "pairs": pairs}
+        tell_estimate("shortcuts", dict(inputs), plan, began, seed, as_json=as_json)
+        return
     narrate(f"Exchanging parts between rows of {subject.name}")
     found = tasks.shortcuts(
         subject,
@@ -54,7 +73,7 @@ def shortcuts(
         pairs=pairs,
         method=method,
         part=part,
-        compute=Compute(batch_size=batch_size, seed=seed),
+        compute=how,
     )
     if out is not None:
         from pellucid.report import shortcuts_page

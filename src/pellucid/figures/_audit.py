@@ -239,7 +239,7 @@ def _verdicts(found: Audit) -> Figure:
 def _held(found: Audit) -> Figure:
     """What exchanging single columns between real rows does, and how much of it the maps of a method tell."""
     rows = [row for row in found.of("method") if row.held is not None]
-    body: list[tuple[Cell, ...]] = []
+    body: list[tuple[Cell | Word, ...]] = []
     for row in rows:
         columns = () if row.held is None else row.held.columns
         shown = [one for one in columns if one.matters] or list(columns[:1])

@@ -27,6 +27,7 @@ from pellucid.tasks._estimate_inside import (
     estimate_layer,
     estimate_patch,
 )
+from pellucid.tasks._estimate_shortcuts import estimate_shortcuts
 from pellucid.tasks._explain import (
     PANEL,
     Method,
@@ -87,6 +88,7 @@ __all__ = [
     "TOPICS",
     "estimate",
     "estimate_audit",
+    "estimate_shortcuts",
     "estimate_case",
     "estimate_features",
     "estimate_leaderboard",

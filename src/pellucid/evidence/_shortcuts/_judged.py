@@ -28,17 +28,32 @@ def judged(
         none = [dataclasses.replace(one, word="not tested") for one in said]
         return sorted(none, key=lambda s: -s.follows.low)
     ranked = sorted(zip(said, outcomes, strict=True), key=lambda pair: _rank(pair[0]))
-    shown: list[Suspicion] = []
+    shown: list[tuple[Suspicion, Outcome]] = []
     before: list[tuple[Suspicion, Outcome]] = []
     for each, one in ranked:
         if each.word not in ALARMS:
-            shown.append(each)
+            shown.append((each, one))
             continue
         through = _through(rows, each, one, before, names)
         before += [] if through else [(each, one)]
         cases = _cases(rows, one, each, names, numbers)
-        shown.append(dataclasses.replace(each, through=through, cases=cases))
-    return sorted(shown, key=lambda s: (ORDER.index(s.word), s.through != "", -s.follows.low))
+        shown.append((dataclasses.replace(each, through=through, cases=cases), one))
+    told = [_covered(rows, each, one, before, names) for each, one in shown]
+    return sorted(told, key=lambda s: (ORDER.index(s.word), s.through != "", -s.follows.low))
+
+
+def _covered(
+    rows: Rows,
+    said: Suspicion,
+    one: Outcome,
+    leading: Sequence[tuple[Suspicion, Outcome]],
+    names: tuple[str, ...],
+) -> Suspicion:
+    """An alarm that is none outside a wider one, which stays one outside this: both need not lead."""
+    if said.word not in ALARMS or said.through or said.area is None:
+        return said
+    wider = [pair for pair in leading if (pair[0].area or 0) > said.area and pair[0].only == said.only]
+    return dataclasses.replace(said, through=_through(rows, said, one, wider, names))
 
 
 def _words(rows: Rows, outcomes: Sequence[Outcome], names: tuple[str, ...]) -> list[Suspicion]:

@@ -1,4 +1,4 @@
-"""Tables: each column, together with those that say the same."""
+"""Tables: each column with those that say the same, columns that leak side by side, what is missing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import torch
 from torch import Tensor
 
 from pellucid.evidence._shortcuts._contest import Mix, Rows, Suspect
+from pellucid.evidence._shortcuts._pictures import IDLE, whole
 from pellucid.inputs import TabularSpec
+from pellucid.inputs._column import MISSING
 
 BARS = (0.8, 0.9)  # columns are there to be used: only one that decides nearly alone is an alarm
 TWINS = 0.95  # correlation from which columns are taken for the same
+TELLS = 0.9  # of the answers that a column must foretell alone to be taken for a leak beside others
+LEVELS = 10  # as many values of a column are told apart for that
+SOME = 0.02  # of all cells that are missing, or rows where some are, below which this is not looked at
 
 
 def column_suspects(rows: Rows, spec: TabularSpec, seed: int) -> list[Suspect]:
@@ -17,11 +22,12 @@ def column_suspects(rows: Rows, spec: TabularSpec, seed: int) -> list[Suspect]:
     slots = torch.tensor(spec.column_of_slot, device=rows.x.device)
     count = len(spec.columns)
     alike = _alike(rows.x, slots, count)
+    leaks = _leaks(rows, slots, count)
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 122_949_823)
     found: dict[tuple[int, ...], Suspect] = {}
-    for k in range(count):
-        members = tuple(alike[k].nonzero().flatten().tolist())
-        if members in found:
+    several = tuple(sorted({j for k in leaks for j in alike[k].nonzero().flatten().tolist()}))
+    for members in [*(tuple(alike[k].nonzero().flatten().tolist()) for k in range(count)), several]:
+        if members in found or not members:
             continue
         outside = [j for j in range(count) if j not in members]
         lot = torch.randperm(len(outside), generator=generator).tolist()
@@ -30,14 +36,59 @@ def column_suspects(rows: Rows, spec: TabularSpec, seed: int) -> list[Suspect]:
         found[members] = Suspect(
             "column",
             f"the column{'s' if len(members) > 1 else ''} {names}",
-            "every column is tried" if len(members) == 1 else "these columns say nearly the same",
+            "every column is tried"
+            if len(members) == 1
+            else "each foretells the answers nearly alone"
+            if members == several
+            else "these columns say nearly the same",
             _swap(rows.x, [slots == j for j in members]),
             _swap_some(rows.x, slots, against, len(members)) if against else None,
             "another column, drawn for each row" if against else "the same column of a row with its answer",
             BARS,
             marked=_mark(torch.isin(slots, torch.tensor(members, device=slots.device))),
         )
-    return list(found.values())
+    return [*found.values(), *_missing(rows, spec, slots)]
+
+
+def _leaks(rows: Rows, slots: Tensor, count: int) -> list[int]:
+    """Columns that each foretell nearly all of the network's answers, where guessing does not.
+
+    Two of them outvote each other, so that neither decides alone.
+    """
+    given = rows.given
+    if float(given.bincount().max()) / len(given) >= TELLS - 0.1:
+        return []
+    found: list[int] = []
+    for k in range(count):
+        own = rows.x[:, slots == k].cpu()
+        level = own.argmax(1) if own.shape[1] > 2 else own[:, 0]
+        values, bins = level.unique(return_inverse=True)
+        if len(values) > LEVELS:
+            bins = level.argsort(stable=True).argsort() * LEVELS // len(level)
+        right = sum(int(given[bins == each].bincount().max()) for each in bins.unique().tolist())
+        if right >= TELLS * len(given):
+            found.append(k)
+    return found
+
+
+def _missing(rows: Rows, spec: TabularSpec, slots: Tensor) -> list[Suspect]:
+    """Which cells are missing: gaps where the donor has some, its values where it has none."""
+    gaps = torch.zeros(len(rows.x), len(spec.columns), dtype=torch.bool, device=rows.x.device)
+    for k, column in enumerate(spec.columns):
+        own = rows.x[:, slots == k]
+        if column.missing:
+            gaps[:, k] = own[:, -1] > 0.5
+        elif MISSING in column.levels:
+            gaps[:, k] = own[:, column.levels.index(MISSING)] > 0.5
+    varied = bool((gaps != gaps[:1]).any())
+    if not varied or float(gaps.any(1).double().mean()) < SOME:
+        return []
+    x = rows.x
+
+    def mix(rest: Tensor, donor: Tensor) -> Tensor:
+        return torch.where((gaps[rest] != gaps[donor])[:, slots], x[donor], x[rest])
+
+    return [whole("missing", "which cells are missing", mix, IDLE)]
 
 
 def _alike(x: Tensor, slots: Tensor, count: int) -> Tensor:

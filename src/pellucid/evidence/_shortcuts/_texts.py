@@ -1,4 +1,4 @@
-"""Texts: single words that turn an answer where they are put in."""
+"""Texts: single words that turn an answer where they are put in, and how many words there are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.evidence._shortcuts._contest import Outcome, Pairs, Rows, Suspect
+from pellucid.evidence._shortcuts._pictures import IDLE, whole
 from pellucid.inputs import TextSpec
 
 BARS = (0.5, 0.75)  # one word against a whole text of another answer
@@ -31,6 +32,22 @@ class Carried:
     word: str
     rows: Tensor
     answer: int
+
+
+def length_suspects(rows: Rows, spec: TextSpec) -> list[Suspect]:
+    """How long a text is: the words of one, cut off or said again, on as many places as another has."""
+    x, held = rows.x, spec.held(rows.x)
+    counts = (~held).sum(1)
+    if len(counts.unique()) < 2 or int(counts.min()) < 1:
+        return []
+    order = torch.argsort(held.to(torch.int8), dim=1, stable=True)
+
+    def mix(rest: Tensor, donor: Tensor) -> Tensor:
+        place = (~held[donor]).cumsum(1) - 1
+        turn = place.clamp(min=0) % counts[rest][:, None]
+        return torch.where(held[donor], x[donor], x[rest].gather(1, order[rest].gather(1, turn)))
+
+    return [whole("length", "how many words there are", mix, IDLE)]
 
 
 def word_suspects(rows: Rows, spec: TextSpec) -> list[Carried]:

@@ -24,7 +24,7 @@ OF_PICTURES = (
     "spot",
 )
 OF_SOUNDS = ("stretch", "band", "loudness", "pauses")
-KINDS = (*OF_PICTURES, "column", "word", *OF_SOUNDS, "copies")
+KINDS = (*OF_PICTURES, "column", "missing", "word", "length", *OF_SOUNDS, "copies")
 ORDER: tuple[Alarm, ...] = ("found", "suspected", "no alarm", "not tested")
 
 

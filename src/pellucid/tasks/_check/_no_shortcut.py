@@ -36,7 +36,8 @@ class NoShortcut(Expectation):
     own, and must also lead its control.
 
     Args:
-        kinds: for tables ``"column"``; for texts ``"word"``; for pictures ``"corner"``, ``"border"``,
+        kinds: for tables ``"column"``, ``"missing"``; for texts ``"word"``, ``"length"``; for pictures
+            ``"corner"``, ``"border"``,
             ``"surround"``, ``"colour"``, ``"brightness"``, ``"sharpness"``, ``"fine detail"``, ``"place"``,
             ``"spot"``; for sounds ``"stretch"``, ``"band"``, ``"loudness"``, ``"pauses"``; for all
             ``"copies"``: held-out rows that lie in the training rows. Left out, all that suit the inputs.
