@@ -350,3 +350,20 @@ def test_rules_over_the_units_of_a_layer_come_with_their_inputs(call, run, tmp_p
     assert (code, "--leaves" in err) == (2, True)
     code, _, err = call("rules", run, "--site", "dens1")
     assert (code, "dense1" in err) == (2, True)
+
+
+def test_rules_over_concepts_come_with_their_inputs_and_how_well_each_is_told(call, run, tmp_path):
+    page = tmp_path / "concepts.html"
+    asked = ["--concepts", "smoker", "--concepts", "old: age > 60"]
+    code, out, err = call("rules", run, *asked, "--leaves", 3, "--regrown", 1, "--out", page)
+    assert code == 0, err
+    assert "told from other inputs in" in out
+    assert "old" in page.read_text()
+    code, out, _ = call("rules", run, *asked, "--leaves", 3, "--regrown", 0, "--json")
+    told = json.loads(out)
+    assert told["inputs"]["concepts"] == ["smoker", "old: age > 60"]
+    assert "untrained copy" in told["results"]["note"]
+    code, _, err = call("rules", run, "--concepts", "smokr")
+    assert (code, "smoker" in err) == (2, True)
+    code, _, err = call("rules", run, *asked, "--conditions", 3)
+    assert (code, "--concepts takes --leaves" in err) == (2, True)

@@ -70,8 +70,53 @@ def test_a_rule_network_gives_its_own_rules(call, patients, tmp_path):
     scope = {}
     exec(out, scope)
     assert callable(scope["predict"])
-    code, _, err = call("rules", made, "--own", "--as", "pmml")
-    assert code == 2
-    assert "not pmml" in err
+    code, out, _ = call("rules", made, "--own", "--as", "pmml")
+    assert code == 0
+    assert "<RegressionModel" in out
+    code, out, err = call("rules", made, "--own", "--out", tmp_path / "own.html")
+    assert code == 0, err
+    html = (tmp_path / "own.html").read_text()
+    assert html.startswith("<!DOCTYPE html>")
+    assert "What each further rule is worth" in html
+    code, out, _ = call("rules", made, "--own", "--json", "--out", tmp_path / "own.json")
+    assert code == 0
+    kept = json.loads((tmp_path / "own.json").read_text())
+    assert kept["rules"]
+    assert json.loads(out)["results"]["rules"] == kept["rules"]
+    code, _, err = call("rules", made, "--own", "--out", tmp_path / "path.svg")
+    assert code == 0, err
+    assert "<svg" in (tmp_path / "path.svg").read_text()
     _, _, err = call("rules", made, "--regrown", 0)
     assert "--own writes these" in err
+
+
+def test_accounts_of_a_case_say_what_they_will_take(call, run):
+    for command in ("counterfactual", "anchor", "reasons", "nearest", "decision"):
+        code, out, err = call(command, run, "--row", 1, "--estimate", "--json")
+        assert code == 0, err
+        told = json.loads(out)["results"]
+        assert told["forward"] > 0
+        assert told["memory"] > 0
+        trained = [step for step in told["steps"] if step["name"] == "networks trained anew"]
+        assert bool(trained) == (command in ("counterfactual", "reasons", "decision"))
+    code, out, _ = call("decision", run, "--estimate", "--refits", 0)
+    assert code == 0
+    assert "anchor" in out
+    code, _, err = call("anchor", run, "--row", 9999, "--estimate")
+    assert code == 2
+    assert "numbered 0 to" in err
+
+
+def test_a_decision_as_json_holds_its_parts(call, run):
+    code, out, err = call("decision", run, "--row", 1, "--refits", 0, "--json")
+    assert code == 0, err
+    told = json.loads(out)["results"]
+    assert {"reasons", "anchor", "counterfactual", "nearest", "notes"} <= set(told)
+    assert len(told["reasons"]["reasons"]) <= 4
+    assert told["nearest"]["same_answer"]
+    code, out, _ = call("reasons", run, "--row", 1, "--refits", 0, "--protected", "age", "--json")
+    assert code == 0
+    assert "rotected column" in json.loads(out)["results"][0]["note"]
+    code, _, err = call("reasons", run, "--protected", "aeg", "--refits", 0)
+    assert code == 2
+    assert "Did you mean age" in err

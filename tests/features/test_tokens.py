@@ -269,3 +269,45 @@ def test_a_network_without_a_table_is_told(toy: tuple[TextSpec, Tensor]) -> None
 
     with pytest.raises(InputError, match="no embedding"):
         token_maximization(Counts(), "output", spec=spec, data=x)
+
+
+def test_texts_are_shown_to_a_second_network(toy: tuple[TextSpec, Tensor]) -> None:
+    spec, x = toy
+    net, twin = (text_cnn(spec.size, 3, seed=seed).eval() for seed in (1, 2))
+    made = token_maximization(net, "conv2", spec=spec, data=x, steps=4, units=[0, 2], twin=twin)
+    trust = made.trust
+    assert trust is not None
+    sample = Stretches.of(x, spec, None, 0)
+    free = sample.cut(made.params["length"]).free[:500]
+    reads = []
+    for network in (net, twin):
+        seen = []
+        handle = network.get_submodule("conv2").register_forward_hook(lambda *a, seen=seen: seen.append(a[2]))
+        with torch.no_grad():
+            network(free)
+            network(made.pictures[torch.arange(2), made.reached.argmax(1)])
+        handle.remove()
+        reads.append([each.amax(2) for each in seen])
+    for i, unit in enumerate((0, 2)):
+        own = reads[0][0][:, unit].double()
+        all_r = [float(torch.corrcoef(torch.stack([own, each.double()]))[0, 1]) for each in reads[1][0].T]
+        best = max(range(len(all_r)), key=lambda k: all_r[k])
+        assert int(trust.matched[i]) == best
+        assert float(trust.match[i]) == pytest.approx(all_r[best], abs=1e-4)
+        theirs, shown = reads[1][0][:, best], float(reads[1][1][i, best])
+        below = float((theirs < shown - 1e-6).double().mean())
+        upto = float((theirs < shown + 1e-6).double().mean())
+        assert below - 1e-9 <= float(trust.transfer[i]) <= upto + 1e-9
+    assert trust.untrained_transfer.isfinite().all()
+    with pytest.raises(InputError, match="very same weights"):
+        token_maximization(net, "conv2", spec=spec, data=x, units=[0], twin=net)
+
+
+def test_classes_mean_the_same_in_a_second_network(toy: tuple[TextSpec, Tensor]) -> None:
+    spec, x = toy
+    net, twin = (text_cnn(spec.size, 3, seed=seed).eval() for seed in (1, 2))
+    made = token_maximization(
+        net, ".", spec=spec, data=x, steps=2, units=[2, 1], twin=twin, untrained_control=False
+    )
+    assert made.trust is not None
+    assert made.trust.matched.tolist() == [2, 1]

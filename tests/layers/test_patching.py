@@ -42,6 +42,23 @@ def test_intervals_hold_the_mean_when_pairs_differ() -> None:
     assert float(found.restored.sum()) == pytest.approx(1, abs=1e-5)
 
 
+def test_the_control_carries_over_other_inputs() -> None:
+    clean, corrupt, others = gaussian(6, 2, 0) + 2, gaussian(6, 2, 1), gaussian(9, 2, 2)
+    net = TwoPaths()
+    found = activation_patching(net, clean, corrupt, 0, ["left"], others=others, draws=7, compute=Compute(5))
+    picked = torch.randint(9, (7, 6), generator=torch.Generator().manual_seed(0))
+    whole = float((net(clean) - net(corrupt)).mean())
+    slow = [float((3 * (others[draw, :1] - corrupt[:, :1])).mean()) / whole for draw in picked]
+    assert float(found.random) == pytest.approx(sum(slow) / 7, abs=1e-5)
+    ends = torch.tensor(slow).quantile(torch.tensor([0.025, 0.975]))
+    assert [float(found.random_low), float(found.random_high)] == pytest.approx(ends.tolist(), abs=1e-5)
+    drawn = figures.patching(found)
+    assert drawn.table.columns[-2:] == ("other inputs", "of 95 %")
+    assert "with activations of other inputs" in drawn.alt
+    with pytest.raises(InputError, match="other inputs and draws"):
+        activation_patching(net, clean, corrupt, 0, others=others[:0])
+
+
 def test_estimates_are_exact_on_a_linear_layer() -> None:
     net = nn.Linear(8, 3)
     clean, corrupt = gaussian(20, 8, 0) + 1, gaussian(20, 8, 1)

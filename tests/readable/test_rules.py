@@ -3,6 +3,7 @@
 import itertools
 import sqlite3
 import warnings
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ import pellucid
 from pellucid import figures, networks
 from pellucid._core import Dataset, split
 from pellucid.errors import InputError
-from pellucid.inputs import OTHER, Column, TabularSpec
+from pellucid.inputs import MISSING, OTHER, Column, TabularSpec
 from pellucid.networks._rules._choice import Fit, chosen
 from pellucid.networks._rules._grid import Literal, fires, fit_grid
 from pellucid.networks._rules._search import mask_of
@@ -93,6 +94,62 @@ def test_python_and_sql_give_the_same_scores(seen_and_new):
     table = pd.read_sql(model.rules_.to_sql("people"), base)
     assert np.array_equal(table[[f"score {k}" for k in range(expected.shape[1])]].to_numpy(), expected)
     assert table["answer"].tolist() == model.predict(X).tolist()
+
+
+PMML = "{http://www.dmg.org/PMML-4_4}"
+
+
+def worked_out(node, row):
+    """An expression of PMML over a row; None is missing."""
+    kind, told = node.tag.removeprefix(PMML), node.attrib
+    if kind == "Constant":
+        return float(node.text) if told["dataType"] == "double" else node.text
+    if kind == "FieldRef":
+        value = row[told["field"]]
+        instead = told.get("mapMissingTo")
+        return instead if value is None and instead is not None else value
+    name, parts = told["function"], list(node)
+    if name == "if":
+        return worked_out(parts[1 if worked_out(parts[0], row) else 2], row)
+    got = [worked_out(part, row) for part in parts]
+    return {
+        "and": lambda: all(got),
+        "or": lambda: any(got),
+        "equal": lambda: got[0] == got[1],
+        "greaterThan": lambda: float(got[0]) > got[1],
+        "lessOrEqual": lambda: float(got[0]) <= got[1],
+        "isMissing": lambda: got[0] is None,
+        "isNotMissing": lambda: got[0] is not None,
+        "isIn": lambda: got[0] in got[1:],
+        "isNotIn": lambda: got[0] not in got[1:],
+    }[name]()
+
+
+def by_pmml(found, row):
+    """Scores of the classes as a reader of PMML works them out."""
+    root = ET.fromstring(found.to_pmml())
+    declared = {each.get("name") for each in root.iter(f"{PMML}DataField")}
+    known = {name: value for name, value in row.items() if name in declared}
+    for field in root.iter(f"{PMML}DerivedField"):
+        known[field.get("name")] = worked_out(field[0], known)
+    return {
+        table.get("targetCategory"): float(table.get("intercept"))
+        + sum(float(p.get("coefficient")) * known[p.get("name")] for p in table)
+        for table in root.iter(f"{PMML}RegressionTable")
+    }
+
+
+def test_pmml_gives_the_same_scores(seen_and_new):
+    model, X = seen_and_new
+    found = model.rules_
+    every = model.spec_.decode(model._encoded(X))
+    for row in every[::7]:
+        # a reader meets the raw text of what training never saw
+        raw = {name: "boat" if value == OTHER else value for name, value in row.items()}
+        raw = {name: None if value == MISSING else value for name, value in raw.items()}
+        told = by_pmml(found, raw)
+        assert list(told) == list(found.classes)
+        assert list(told.values()) == pytest.approx(found.scores([row])[0], abs=1e-9)
 
 
 def test_a_decision_is_written_out(fitted):
@@ -216,6 +273,10 @@ def test_a_budget_can_be_picked():
     assert [point.most for point in path] == [1, 4]
     assert [point.rules for point in path] == [1, 4]
     assert 0.5 < path[0].auc < path[1].auc < 1
+    assert all(point.low < point.auc < point.high for point in path)
+    (figure,) = figures.figures_of(path)
+    assert "2 folds of 200 rows" in figure.note
+    assert [row[0] for row in figure.table.rows] == [1, 4]
     again = RuleClassifier(soft=False, ordered=True).path(X, y, budgets=(3,), folds=2)
     assert 0.5 < again[0].auc < 1
     assert not hasattr(model, "network_")
@@ -268,6 +329,10 @@ def test_what_cannot_be_is_refused():
         RuleClassifier(monotone={"age": 1}).fit(X, y)
     with pytest.raises(InputError, match="max_rules must be at least 1"):
         RuleClassifier(max_rules=0).fit(X, y)
+    one_way = TabularSpec((Column("age", monotone=1),))
+    made = Dataset("n", torch.rand(9, 1), torch.arange(9) % 2, one_way, ("a", "b"), torch.zeros(9))
+    with pytest.raises(InputError, match="declares one for age"):
+        networks.rules_for(made)
     numbers = Dataset("n", torch.rand(9, 1), torch.rand(9), TabularSpec((Column("a"),)), (), torch.zeros(9))
     with pytest.raises(InputError, match="classes to tell apart"):
         networks.rules_for(numbers)

@@ -45,20 +45,30 @@ def test_the_python_form_is_the_model(fitted):
         python_scorecard(fitted.shapes(), "a b")
 
 
-def test_the_sql_form_is_the_model(single):
-    frame = raw()
+def in_sql(model, frame):
     base = sqlite3.connect(":memory:")
     frame.to_sql("rows", base)
-    found = [value for (value,) in base.execute(f"SELECT {sql_scorecard(single.shapes())} FROM rows")]
-    assert np.allclose(found, single.decision_function(frame), atol=1e-4)
+    return [value for (value,) in base.execute(f"SELECT {sql_scorecard(model.shapes())} FROM rows")]
 
 
-def test_pairs_have_no_sql_form():
+def test_the_sql_form_is_the_model(single):
+    frame = raw()
+    assert np.allclose(in_sql(single, frame), single.decision_function(frame), atol=1e-4)
+
+
+def test_the_sql_form_holds_pairs_of_numbers_and_of_categories():
     frame, y = planted()
     model = AdditiveClassifier(**QUICK).fit(frame, y)
     assert model.network_.plan.pairs == ((1, 2),)
-    with pytest.raises(InputError, match="pairs=0"):
-        sql_scorecard(model.shapes())
+    assert np.allclose(in_sql(model, raw()), model.decision_function(raw()), atol=1e-4)
+    chance = np.random.default_rng(0)
+    mixed = pd.DataFrame({"n": chance.normal(5, 2, 400), "home": chance.choice(["own", "rent", None], 400)})
+    answer = (mixed["n"] > 5) ^ (mixed["home"] == "own")
+    model = AdditiveClassifier(**QUICK).fit(mixed, np.where(answer, "yes", "no"))
+    assert model.network_.plan.pairs == ((0, 1),)
+    odd = mixed[:60].copy()
+    odd.loc[0, "n"], odd.loc[1, "home"], odd.loc[2, "home"] = np.nan, "boat", None
+    assert np.allclose(in_sql(model, odd), model.decision_function(odd), atol=1e-4)
 
 
 def test_tables_are_in_the_users_units(fitted):
@@ -121,6 +131,27 @@ def test_changes_that_cannot_be_are_refused(fitted, call, text):
     column, low, high = (given.pop(name) for name in ("column", "low", "high"))
     with pytest.raises(InputError, match=text):
         fitted.flatten(column, low, high, **given)
+
+
+def test_of_many_classes_each_has_its_functions():
+    chance = np.random.default_rng(0)
+    x = pd.DataFrame({"a": chance.normal(0, 1, 300), "b": chance.normal(0, 1, 300)})
+    y = np.select([x["a"] > 0.5, x["b"] > 0], ["high", "low"], "mid")
+    model = AdditiveClassifier(epochs=5, members=2, penalties=(0.01,)).fit(x, y)
+    logits = model.network_(model.spec_.encode(x.to_dict("records")))
+    above = (logits - logits.mean(1, keepdim=True)).detach().numpy()
+    for k, name in enumerate(model.classes_):
+        space = {}
+        found = model.shapes(of=name)
+        assert found.answer == f"logit of {name} above the mean of all classes"
+        exec(python_scorecard(found), space)
+        assert np.allclose([space["score"](row) for row in x.to_dict("records")], above[:, k], atol=1e-4)
+    with pytest.raises(InputError, match="whose"):
+        model.shapes()
+    with pytest.raises(InputError, match="Did you mean high"):
+        model.shapes(of="hihg")
+    with pytest.raises(InputError, match="two classes"):
+        model.flatten("a", 0, 1, who="me", why="so")
 
 
 def test_only_additive_models_have_shapes():

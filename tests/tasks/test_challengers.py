@@ -10,10 +10,13 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 import pellucid
+from pellucid._core import Dataset
 from pellucid.cli._json import to_json
 from pellucid.data import breast_cancer
 from pellucid.errors import InputError
+from pellucid.inputs import WordTokenizer
 from pellucid.tasks import challengers
+from pellucid.tasks._challenger_models import _held_words
 from pellucid.tasks._challengers import _standing, paired_auc
 from pellucid.tasks._compared import Difference
 
@@ -127,3 +130,34 @@ def test_refusals_in_words():
     alone = dataclasses.replace(subject, data=dataclasses.replace(subject.data, parts=parts))
     with pytest.raises(InputError, match="no rows that were held out"):
         challengers(alone)
+
+
+def texts_of(spec, texts, answers):
+    parts = torch.tensor([0, 0, 0, 1, 2], dtype=torch.int8).repeat(len(texts) // 5 + 1)[: len(texts)]
+    return Dataset("texts", spec.encode(texts), torch.tensor(answers), spec, ("no", "yes"), parts)
+
+
+def test_simple_models_of_texts_read_words():
+    chance = torch.Generator().manual_seed(0)
+    words = ["good", "bad", *(f"w{k}" for k in range(60))]
+    spec = pellucid.inputs.TextSpec(WordTokenizer.learn([" ".join(words)], least=1))
+    said = torch.randint(2, (400,), generator=chance).tolist()
+    rest = torch.randint(2, len(words), (400, 6), generator=chance)
+    texts = [" ".join([words[1 - y], *(words[k] for k in row)]) for y, row in zip(said, rest, strict=True)]
+    network = nn.Sequential(nn.EmbeddingBag(spec.size, 2, padding_idx=0))
+    found = challengers(pellucid.open(network, data=texts_of(spec, texts, said)))
+    assert [(one.name, one.score.b, one.standing) for one in found.table] == [
+        ("logistic regression on words", 1.0, "better"),
+        ("naive Bayes on words", 1.0, "better"),
+        ("decision tree on words", 1.0, "better"),
+    ]
+    assert [one.size for one in found.table[1:]] == [30, 2]
+    assert found.refused == {"rules": "for tables only", "additive": "for tables only"}
+
+
+def test_which_words_a_text_holds_against_a_slow_count():
+    spec = pellucid.inputs.TextSpec(WordTokenizer.learn(["a b c a"], least=1))
+    data = texts_of(spec, ["a a b", "c", "z a"], [0, 1, 0])
+    held = _held_words(data, spec).toarray()
+    for row, text in enumerate(data.inputs.tolist()):
+        assert [k for k in range(spec.size) if held[row, k]] == sorted(set(text) - {0})

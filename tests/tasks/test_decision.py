@@ -11,6 +11,7 @@ from pellucid import figures
 from pellucid._core import Dataset, Subject, load, predict, save, split
 from pellucid.errors import InputError
 from pellucid.inputs import Column, ImageSpec, TabularSpec
+from pellucid.networks import rules_for
 from pellucid.report import decision_figures, decision_html, decision_page
 from pellucid.tasks import asked_rows, decision, reason_codes, refits
 
@@ -66,7 +67,7 @@ def test_an_additive_network_gives_its_own_terms(data):
         x = held[i]
         true = {
             "debt": 2 * (x[0] - mean[0]),
-            "income": -torch.tanh(x[1]) + torch.tanh(mean[1]),
+            "income": -torch.tanh(x[1]) + torch.tanh(approved[:, 1]).mean(),
             "home": 0.7 * (x[3] - mean[3]),
         }
         assert each.exact
@@ -79,6 +80,51 @@ def test_an_additive_network_gives_its_own_terms(data):
         assert sum(r.points for r in each.reasons) + each.others + each.gap == pytest.approx(
             each.score - each.typical_score, abs=1e-6
         )
+
+
+def test_a_protected_column_is_marked_and_never_left_out(data):
+    held = data.part("test").inputs
+    rented = int(((held[:, 3] > 0) & (predict(Terms(), held).argmax(1) == 1)).nonzero()[0])
+    subject = subject_of(Terms(), data)
+    plain = reason_codes(subject, rented, adverse="failed", refits=0)[0]
+    each = reason_codes(subject, rented, adverse="failed", protected=["home"], refits=0)[0]
+    assert [(r.column, r.points) for r in each.reasons] == [(r.column, r.points) for r in plain.reasons]
+    assert [r.column for r in each.reasons if r.protected] == ["home"]
+    assert "protected" in next(r.text for r in each.reasons if r.column == "home")
+    home = next(r.points for r in each.reasons if r.column == "home")
+    turns = each.score - home <= 0
+    assert ("would not be failed" in each.note) == turns
+    assert ("the same without them" in each.note) != turns
+    assert "Protected" not in plain.note
+    none = reason_codes(subject_of(Terms(), data), rented, protected=[], refits=0)[0]
+    assert "protected" not in none.note
+    with pytest.raises(InputError, match="Did you mean home"):
+        reason_codes(subject, rented, protected=["hoem"], refits=0)
+
+
+def test_refits_of_a_readable_network_learn_as_it_did(data):
+    subject = pellucid.train(data, network="additive", epochs=10, seed=0)
+    settings = subject.model.plan
+    again = refits(subject, 2)
+    held = data.part("test")
+    for each in again:
+        assert each.plan.settled
+        assert (each.plan.penalties, each.plan.members) == (settings.penalties, settings.members)
+        assert not torch.equal(each.shape, subject.model.shape)
+        right = predict(each, held.inputs).argmax(1) == held.answers
+        assert float(right.float().mean()) > 0.85
+    assert reason_codes(subject, 0, refits=again)[0].exact
+
+
+@pytest.mark.parametrize("kind", ["attention", "rules", "prototypes", "concepts"])
+def test_every_readable_network_can_be_trained_anew(data, kind):
+    network = rules_for(data, max_rules=3, soft=False) if kind == "rules" else kind
+    subject = pellucid.train(data, network=network, epochs=1)
+    before = [p.clone() for p in subject.model.parameters()]
+    again = refits(subject, 1)[0]
+    assert type(again) is type(subject.model)
+    assert all(torch.equal(a, b) for a, b in zip(before, subject.model.parameters(), strict=True))
+    assert predict(again, data.inputs[:5]).shape == (5, 2)
 
 
 def test_a_network_with_interactions_says_that_its_points_are_attributed(data):

@@ -22,7 +22,8 @@ def rules(data):
 
 
 def test_rules_are_what_the_network_computes(rules):
-    (own,) = tasks.own_account(rules).values()
+    told = tasks.own_account(rules)
+    own = told["rules"]
     assert isinstance(own, WeightedRules)
     assert "x1" in str(own.rules[0])
 
@@ -33,7 +34,7 @@ def test_any_other_network_has_none(data):
 
 def test_the_dossier_shows_it_and_explains_cases_by_what_fits(rules, tmp_path):
     made = dossier(rules, layers=1, units=2, steps=4)
-    assert list(made.own) == ["rules"]
+    assert list(made.own) == ["rules", "path"]
     assert made.cases
     # steps have no slopes, so that nothing of gradients is tried
     assert {why.provenance.method for case in made.cases for why in case.explanations} == {

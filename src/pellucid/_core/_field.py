@@ -17,6 +17,8 @@ from pellucid._core._probe import probe
 from pellucid._core._units import unit_axis
 from pellucid.errors import CancelledError, PellucidError
 
+LARGE = 2**20  # numbers of one chunk: the memory of larger ones is fetched anew for every layer
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
@@ -105,8 +107,9 @@ def fields(
             torch.no_grad(),
         ):
             units = unit_axis(model, example, ".:in")
+            chunk = min(how.batch_size, max(1, LARGE // example[0].numel()))
             for axis in [axis for axis in range(1, example.ndim) if axis != units]:
-                for site, hit in _poisoned(model, example[:1], sites, axis, units, how.batch_size).items():
+                for site, hit in _poisoned(model, example[:1], sites, axis, units, chunk).items():
                     hits[site].append(hit)
     except (PellucidError, CancelledError):
         raise

@@ -8,6 +8,7 @@ import typer
 
 from pellucid._version import __version__
 from pellucid.cli import (
+    _atlas,
     _audit,
     _bench,
     _check,
@@ -16,12 +17,14 @@ from pellucid.cli import (
     _counterfactual,
     _decision,
     _demo,
+    _dissect,
     _explain,
     _features,
     _importance,
     _influence,
     _inside,
     _layer,
+    _patch,
     _report,
     _rules,
     _shapes,
@@ -71,6 +74,9 @@ app.command("importance")(_importance.importance)
 app.command("layers")(_inside.layers)
 app.command("layer")(_layer.layer)
 app.command("features")(_features.features)
+app.command("atlas")(_atlas.atlas)
+app.command("dissect")(_dissect.dissect)
+app.command("patch")(_patch.patch)
 app.command("rules")(_rules.rules)
 app.command("counterfactual")(_counterfactual.counterfactual)
 app.command("anchor")(_decision.anchor)

@@ -34,6 +34,9 @@ Drawings = Annotated[
     Path | None,
     typer.Option("--svg", help="Write every figure as an SVG into this folder.", metavar="FOLDER"),
 ]
+Page = Annotated[
+    Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
+]
 HeldOut = Annotated[str, typer.Option("--row", help="Held-out rows, such as 3 or 3,5.", metavar="LIST")]
 Refits = Annotated[
     int | None, typer.Option(help="Networks trained anew that judge; left out, 5 for a run of ours.")

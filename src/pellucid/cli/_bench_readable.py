@@ -25,7 +25,8 @@ def readable(
     models: Annotated[
         str | None,
         typer.Option(
-            help="Of logistic, tree, rules, additive, attention, ebm, boosting, mlp.", metavar="LIST"
+            help="Of logistic, tree, rules, additive, attention, concepts, prototypes, ebm, boosting, mlp.",
+            metavar="LIST",
         ),
     ] = None,
     data: Annotated[

@@ -15,7 +15,12 @@ from pellucid.cli._say import document, narrate, progress, show
 def concepts(
     model: Model,
     sets: Annotated[
-        str, typer.Argument(help="Folder with a folder of pictures per concept, or a column.", metavar="SETS")
+        str,
+        typer.Argument(
+            help="Folder with a folder of pictures or sounds per concept, a column, 'dti > .43', or "
+            "'name: class, class'.",
+            metavar="SETS",
+        ),
     ],
     target: Annotated[str, typer.Option(help="Class that is asked about, by name or number.")],
     sites: Annotated[

@@ -14,6 +14,7 @@ from pellucid.cli._arguments import (
     BatchSize,
     Data,
     Drawings,
+    Estimated,
     HeldOut,
     Model,
     Refits,
@@ -23,7 +24,7 @@ from pellucid.cli._arguments import (
     parts_of,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
 
@@ -62,10 +63,12 @@ def counterfactual(
     svg: Drawings = None,
     batch_size: BatchSize = 4096,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """The smallest plausible changes of a row that alter the answer, within what can change."""
     from pellucid import figures, tasks
+    from pellucid._core import Compute
     from pellucid.cli._unit import write_drawings
     from pellucid.report import recourse_page
     from pellucid.rules import Constraints, constraints_from
@@ -73,6 +76,16 @@ def counterfactual(
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
     picked = numbers(rows, "--row") or [0]
+    if estimate:
+        plan = tasks.estimate_case(
+            subject,
+            "counterfactual",
+            picked,
+            refits=refits,
+            compute=Compute(batch_size=batch_size, seed=seed),
+        )
+        tell_estimate("counterfactual", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
+        return
     only = None if actionable is None else parts_of(actionable)
     given = Constraints() if constraints is None else constraints_from(constraints)
     whole = given.also(

@@ -15,6 +15,7 @@ from pellucid.cli._arguments import (
     BatchSize,
     Data,
     Drawings,
+    Estimated,
     HeldOut,
     Model,
     Picture,
@@ -22,9 +23,10 @@ from pellucid.cli._arguments import (
     Seed,
     Weights,
     numbers,
+    parts_of,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,13 +58,19 @@ def anchor(
     out: Picture = None,
     batch_size: BatchSize = 4096,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Conditions under which the network's answer stays, with a bound on how often."""
     from pellucid import figures, tasks
+    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
+    if estimate:
+        plan = tasks.estimate_case(subject, "anchor", row, compute=Compute(batch_size=batch_size, seed=seed))
+        tell_estimate("anchor", {"model": model, "row": row}, plan, began, seed, as_json=as_json)
+        return
     with progress("anchor", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.anchor(
             subject, row, threshold=threshold, sampling=sampling.value, most=most, compute=compute
@@ -84,6 +92,10 @@ def reasons(
         str | None, typer.Option(help="The adverse class; left out, each row's answer.", metavar="CLASS")
     ] = None,
     texts: Texts = None,
+    protected: Annotated[
+        str | None,
+        typer.Option(help="Columns on which no decision may rest; marked, never hidden.", metavar="LIST"),
+    ] = None,
     level: Annotated[float, typer.Option(help="Share of refits from which a reason is stable.")] = 0.7,
     refits: Refits = None,
     data: Data = None,
@@ -92,23 +104,38 @@ def reasons(
     out: Picture = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """At most four principal reasons of an answer, against the average approved row, with their stability."""
     from pellucid import figures, tasks
+    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
     picked = numbers(rows, "--row") or [0]
+    if estimate:
+        plan = tasks.estimate_case(
+            subject, "reasons", picked, refits=refits, compute=Compute(batch_size=batch_size, seed=seed)
+        )
+        tell_estimate("reasons", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
+        return
     with progress("reasons", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.reason_codes(
-            subject, picked, adverse=adverse, texts=_texts(texts), level=level, refits=refits, compute=compute
+            subject,
+            picked,
+            adverse=adverse,
+            texts=_texts(texts),
+            protected=parts_of(protected),
+            level=level,
+            refits=refits,
+            compute=compute,
         )
     if out is not None:
         figures.reason_codes(found[0]).save(out)
         narrate(f"Figure written to {out}")
     if as_json:
-        inputs = {"model": model, "row": rows, "adverse": adverse, "level": level}
+        inputs = {"model": model, "row": rows, "adverse": adverse, "protected": protected, "level": level}
         told = [each.to_json() for each in found]
         document("reasons", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
         return
@@ -128,14 +155,22 @@ def nearest(
     out: Picture = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Training inputs that a hidden layer takes for most alike: with the same answer, and with another."""
     from pellucid import figures, tasks
+    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
     picked = numbers(rows, "--row") or [0]
+    if estimate:
+        plan = tasks.estimate_case(
+            subject, "nearest", picked, compute=Compute(batch_size=batch_size, seed=seed)
+        )
+        tell_estimate("nearest", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
+        return
     with progress("nearest", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.nearest(subject, picked, site=site, k=k, compute=compute)
     known = subject.needs_data("nearest")
@@ -167,15 +202,25 @@ def decision(
     svg: Drawings = None,
     batch_size: BatchSize = 1024,
     seed: Seed = 0,
+    estimate: Estimated = False,
+    as_json: AsJson = False,
 ) -> None:
     """One answer walked through: its reasons, what holds it, what would change it, real rows like it."""
     from pellucid import figures, tasks
+    from pellucid._core import Compute
     from pellucid.cli._unit import page_path, write_drawings
     from pellucid.report import decision_figures, decision_page
 
     page_path(out)
+    began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
-    with progress("decision", batch_size=batch_size, seed=seed) as compute:
+    if estimate:
+        plan = tasks.estimate_case(
+            subject, "decision", row, refits=refits, compute=Compute(batch_size=batch_size, seed=seed)
+        )
+        tell_estimate("decision", {"model": model, "row": row}, plan, began, seed, as_json=as_json)
+        return
+    with progress("decision", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.decision(
             subject,
             row,
@@ -190,6 +235,10 @@ def decision(
     if out is not None:
         decision_page(found, out)
         narrate(f"Page written to {out}")
+    if as_json:
+        inputs = {"model": model, "row": row, "wanted": wanted, "refits": refits}
+        document("decision", dict(inputs), found.to_json(), seconds=time.perf_counter() - began, seed=seed)
+        return
     for each in drawn:
         show(figures.text(each))
     for note in found.notes:

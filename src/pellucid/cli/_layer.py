@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,15 +13,20 @@ from pellucid.cli._arguments import (
     BatchSize,
     Data,
     Drawings,
+    Estimated,
     Model,
+    Page,
     Seed,
     Weights,
     numbers,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.cli._unit import page_of_unit, page_path, write_drawings
 from pellucid.errors import InputError
+
+if TYPE_CHECKING:
+    from pellucid._core import Json
 
 
 def layer(
@@ -45,12 +49,21 @@ def layer(
     element: Annotated[
         int | None, typer.Option(help="Everything about this one element of the dictionary.", metavar="N")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
+    concepts: Annotated[
+        str | None,
+        typer.Option(
+            help="Test concepts here too: a folder with a folder of pictures per concept, or a column.",
+            metavar="SETS",
+        ),
     ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Class that --concepts are asked about, by name or number.")
+    ] = None,
+    out: Page = None,
     svg: Drawings = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Everything about one layer.
@@ -58,16 +71,33 @@ def layer(
     Its units with their real inputs, what they tell, what breaks without them, and what can be read off it.
     """
     from pellucid import figures, tasks
+    from pellucid._core import Compute
     from pellucid.report import layer_page
 
     began = time.perf_counter()
     page_path(out)
     if element is not None and dictionary is None:
         raise InputError("--element shows one element of a dictionary: say which with --dictionary topk.")
+    if (concepts is None) != (target is None):
+        raise InputError(
+            "--concepts are asked about a class: give --concepts SETS and --target CLASS, or neither."
+        )
+    if element is not None and concepts is not None:
+        raise InputError("--concepts stand on the page of a whole layer: leave --element out.")
     subject = subject_of(model, data, answer, weights)
     chosen = numbers(units, "--units")
-    inputs = {"model": model, "site": site, "units": units, "rows": rows, "dictionary": dictionary}
-    with progress("layer", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+    inputs: dict[str, Json] = {"model": model, "site": site, "units": units, "rows": rows}
+    inputs |= {"dictionary": dictionary} | (
+        {} if concepts is None else {"concepts": concepts, "target": target}
+    )
+    if estimate:
+        how = Compute(batch_size=batch_size, seed=seed)
+        plan = tasks.estimate_layer(
+            subject, site, units=chosen, rows=rows, steps=steps, dictionary=dictionary, compute=how
+        )
+        tell_estimate("layer", inputs, plan, began, seed, as_json=as_json)
+        return
+    with progress("layer", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as compute:
         if element is not None and dictionary is not None:
             made = tasks.learned_dictionary(subject, site, dictionary, compute=compute)
             one = tasks.unit_of(
@@ -77,7 +107,15 @@ def layer(
             page_of_unit(one, about, out, svg, subject.name, began, seed, as_json=as_json)
             return
         page = tasks.layer(
-            subject, site, units=chosen, rows=rows, steps=steps, dictionary=dictionary, compute=compute
+            subject,
+            site,
+            units=chosen,
+            rows=rows,
+            steps=steps,
+            dictionary=dictionary,
+            concepts=concepts,
+            target=target,
+            compute=compute,
         )
     drawn = page.figures()
     write_drawings(drawn, svg)
@@ -85,7 +123,7 @@ def layer(
         layer_page(page, out, name=subject.name)
         narrate(f"Page written to {out}")
     if as_json:
-        document("layer", dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
+        document("layer", inputs, page, seconds=time.perf_counter() - began, seed=seed)
         return
     for each in drawn:
         show(figures.text(each))

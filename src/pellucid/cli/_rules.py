@@ -14,7 +14,9 @@ from pellucid.cli._say import document, narrate, progress, result
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
-    from pellucid._core import Json, Subject
+    from pellucid._core import Compute, Json, Subject
+    from pellucid.figures import Figure
+    from pellucid.rules import RuleSet
 
 
 class Form(StrEnum):
@@ -55,7 +57,18 @@ def rules(
     ] = Kinds.tree,
     site: Annotated[
         str | None,
-        typer.Option(help="Rules over the units of this layer in place of inputs.", metavar="LAYER"),
+        typer.Option(
+            help="Rules over the units of this layer, not inputs; with --concepts, where to read these.",
+            metavar="LAYER",
+        ),
+    ] = None,
+    concepts: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Rules over concepts, once for each: a folder with a folder of pictures or sounds per "
+            "concept, a column, 'dti > .43', or 'name: class, class'.",
+            metavar="SETS",
+        ),
     ] = None,
     conditions: Annotated[
         int | None, typer.Option(help="Most conditions to read in all; the closest rules within are taken.")
@@ -75,8 +88,8 @@ def rules(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A page (.html), fidelity against length as .png or .svg, or the rules in a file of "
-            "another ending.",
+            help="A page (.html), fidelity (--own: AUC) against length as .png or .svg, or the rules in a "
+            "file of another ending.",
             metavar="FILE",
         ),
     ] = None,
@@ -95,9 +108,10 @@ def rules(
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
     if own:
-        if site is not None or conditions is not None or fidelity is not None or queries is not None:
+        if any(given is not None for given in (site, concepts, conditions, fidelity, queries)):
             raise InputError(
-                "--own writes rules as they are: leave out --site, --conditions, --fidelity and --queries."
+                "--own writes rules as they are: leave out --site, --concepts, --conditions, --fidelity and "
+                "--queries."
             )
         _own(subject, model, form, out, began, seed, as_json=as_json)
         return
@@ -105,18 +119,17 @@ def rules(
         narrate("This network is made of rules: --own writes these. What follows is a copy of its answers.")
     ending = "" if out is None else out.suffix.lower()
     drawn = ending in (".html", ".htm", ".png", ".svg")
-    if site is not None and (conditions is not None or fidelity is not None or queries):
+    inside = site is not None or concepts is not None
+    if inside and (conditions is not None or fidelity is not None or queries):
         raise InputError(
-            "--site takes --leaves, --kind and --regrown, not --conditions, --fidelity, --queries."
+            f"{'--site' if concepts is None else '--concepts'} takes --leaves, --kind and --regrown, not "
+            "--conditions, --fidelity, --queries."
         )
     whole, pictures = None, []
     with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
-        if site is not None:
-            of_units = tasks.unit_rules(
-                subject, site, leaves=leaves, kind=kind.value, regrown=regrown, compute=compute
-            )
-            found = of_units.rules
-            pictures = [figures.exemplars(of_units.exemplars, subject.needs_data("rules"))]
+        if inside:
+            found, picture = _inside(subject, concepts, site, leaves, kind, regrown, compute)
+            pictures = [picture]
         else:
             found = tasks.rules(
                 subject,
@@ -151,36 +164,75 @@ def rules(
         write_bytes(written[form]().encode(), out)
         narrate(f"Rules written to {out}")
     if as_json or form is Form.json:
-        inputs = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
+        inputs: dict[str, Json] = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
+        inputs["concepts"] = None if concepts is None else [*concepts]
         inputs |= {"conditions": conditions, "fidelity": fidelity, "queries": queries, "regrown": regrown}
-        told = found.to_json() | ({} if whole is None else {"frontier": whole.to_json()})
-        document("rules", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
+        results = found.to_json() | ({} if whole is None else {"frontier": whole.to_json()})
+        document("rules", inputs, results, seconds=time.perf_counter() - began, seed=seed)
     elif out is None or drawn:
         result(written[form]())
+
+
+def _inside(
+    subject: Subject,
+    concepts: list[str] | None,
+    site: str | None,
+    leaves: int | None,
+    kind: Kinds,
+    regrown: int,
+    compute: Compute,
+) -> tuple[RuleSet, Figure]:
+    """Rules over concepts, or over the units of a layer, and the inputs that show these most."""
+    from pellucid import figures, tasks
+
+    data, found = subject.needs_data("rules"), kind.value
+    if concepts is None:
+        told = tasks.unit_rules(
+            subject, site or "", leaves=leaves, kind=found, regrown=regrown, compute=compute
+        )
+        return told.rules, figures.exemplars(told.exemplars, data)
+    told = tasks.concept_rules(
+        subject, concepts, site, leaves=leaves, kind=found, regrown=regrown, compute=compute
+    )
+    # concepts are shown whole, so larger
+    return told.rules, figures.exemplars(told.exemplars, data, names=told.names, k=6, tile=64)
 
 
 def _own(
     subject: Subject, model: str, form: Form, out: Path | None, began: float, seed: int, *, as_json: bool
 ) -> None:
     """The rules that a rule network computes."""
-    from pellucid import tasks
+    import json
+
+    from pellucid import figures, tasks
     from pellucid._core._store import write_bytes
+    from pellucid.report import own_rules_page
 
     found = tasks.own_rules(subject)
-    if as_json or form is Form.json:
-        inputs: dict[str, Json] = {"model": model, "own": True}
-        document("rules", inputs, found.to_json(), seconds=time.perf_counter() - began, seed=seed)
-        return
+    ending = "" if out is None else out.suffix.lower()
+    page, picture = ending in (".html", ".htm"), ending in (".png", ".svg")
+    worth = tasks.rule_path(subject) if page or picture else None
+    told = found.to_json() | ({} if worth is None else {"path": worth.to_json()})
     written = {
         Form.text: found.to_text,
         Form.markdown: found.to_markdown,
         Form.python: found.to_python,
         Form.sql: found.to_sql,
+        Form.pmml: found.to_pmml,
+        Form.json: lambda: json.dumps(told, indent=1, ensure_ascii=False) + "\n",
     }
-    if form not in written:
-        raise InputError(f"Rules of a rule network are written as {', '.join(written)} or json, not {form}.")
-    if out is None:
+    if out is not None and page:
+        own_rules_page(found, out, budgets=worth, name=subject.name)
+        narrate(f"Page written to {out}")
+    elif out is not None and worth is not None:
+        figures.rule_path(worth).save(out)
+        narrate(f"Figure written to {out}")
+    elif out is not None:
+        # --json asks for the document, whatever form the rules have on the screen
+        write_bytes(written[Form.json if as_json else form]().encode(), out)
+        narrate(f"Rules written to {out}")
+    if as_json or (form is Form.json and (out is None or worth is not None)):
+        inputs: dict[str, Json] = {"model": model, "own": True}
+        document("rules", inputs, told, seconds=time.perf_counter() - began, seed=seed)
+    elif out is None:
         result(written[form]())
-        return
-    write_bytes(written[form]().encode(), out)
-    narrate(f"Rules written to {out}")

@@ -136,8 +136,8 @@ def progress(
 ) -> Generator[Compute]:
     """A :class:`Compute` whose progress is drawn: one bar on a terminal, else a line per tenth of long work.
 
-    Where ``unit`` is given, progress counts towards the end of the whole command; else each piece of work
-    brings a count of its own, and the bar adds up what went through the network.
+    Where ``unit`` is given (``"%"``: as a share), progress counts towards the end of the whole command; else
+    each piece of work brings a count of its own, and the bar adds up what went through the network.
     """
     from pellucid._core import Compute
 
@@ -153,7 +153,9 @@ def progress(
 
     known = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeLeft())
     counted = (TextColumn("{task.completed:,.0f} network rows, {task.fields[rate]}"), TimeElapsedColumn())
-    columns = (TextColumn("{task.description}"), *(known if unit else counted))
+    shared = (BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeLeft())
+    shown = shared if unit == "%" else known if unit else counted
+    columns = (TextColumn("{task.description}"), *shown)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None, rate="")
         told, began = _Sum(adding=not unit), time.monotonic()

@@ -23,6 +23,9 @@ class Form(StrEnum):
 def shapes(
     model: Model,
     form: Annotated[Form, typer.Option("--as", help="text, python or sql.")] = Form.text,
+    of: Annotated[
+        str | None, typer.Option("--class", help="Whose functions, of more than two classes.")
+    ] = None,
     out: Picture = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,12 +38,12 @@ def shapes(
     began = time.perf_counter()
     subject = subject_of(model, None, None, None)
     unit = "" if subject.data is None else subject.data.unit
-    found = readable.shapes_of(subject.model, subject.spec, subject.classes, unit)
+    found = readable.shapes_of(subject.model, subject.spec, subject.classes, unit, of)
     if out is not None:
         figures.shape_functions(found).save(out)
         narrate(f"Picture written to {out}")
     if as_json:
-        document("shapes", {"model": model}, found, seconds=time.perf_counter() - began, seed=0)
+        document("shapes", {"model": model, "class": of}, found, seconds=time.perf_counter() - began, seed=0)
     elif form is Form.text:
         show(figures.text(found))
     else:

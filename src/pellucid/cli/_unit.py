@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from pellucid.cli._say import document, narrate, show
 from pellucid.errors import StoreError
@@ -49,9 +49,14 @@ def page_of_unit(
         show(figures.text(page.matters))
 
 
+def is_page(out: Path | None) -> TypeGuard[Path]:
+    """Whether a page is asked for, by the ending."""
+    return out is not None and out.suffix.lower() in (".html", ".htm")
+
+
 def page_path(out: Path | None) -> None:
     """A page is HTML; another ending is refused before the work."""
-    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+    if out is not None and not is_page(out):
         raise StoreError(f"A page is written as .html, got {out.name}. --svg FOLDER writes its figures.")
 
 

@@ -4,6 +4,7 @@ from pellucid.data._arrays import arrays
 from pellucid.data._bundled import breast_cancer, diabetes, digits, wine
 from pellucid.data._imagenet import imagenet_classes, imagenet_spec, photograph_names, photographs
 from pellucid.data._kinds import Kind
+from pellucid.data._marked import Marked, marked_places
 from pellucid.data._masked import Located, masked_pictures, mosaics, single_pictures
 from pellucid.data._names import by_name, from_path, names
 from pellucid.data._npz import npz
@@ -42,6 +43,8 @@ __all__ = [
     "german_credit",
     "imagenet_classes",
     "imagenet_spec",
+    "Marked",
+    "marked_places",
     "masked_pictures",
     "mnist",
     "mosaics",

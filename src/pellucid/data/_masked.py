@@ -57,7 +57,7 @@ def masked_pictures(source: str | Path) -> Located:
         Perazzi et al. 2016, A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation
         (DAVIS 2016).
     """
-    files = _Files(existing(source))
+    files = Files(existing(source))
     lines = list(csv.DictReader(io.StringIO(files.read("index.csv").decode("utf-8"))))
     if not lines or not {"name", "sequence", "imagenet_ok"} <= lines[0].keys():
         raise InputError(
@@ -128,7 +128,7 @@ def mosaics(source: str | Path, *, count: int = 16, among: Tensor | None = None,
 
 def single_pictures(source: str | Path) -> Dataset:
     """Pictures whose names begin with the number of their ImageNet class, resized to 224 × 224."""
-    files = _Files(existing(source))
+    files = Files(existing(source))
     named = [(name, re.match(r"\d+", Path(name).name)) for name in files.names()]
     usable = [(name, int(found[0])) for name, found in named if found and name.lower().endswith(PICTURES)]
     if not usable:
@@ -167,7 +167,7 @@ def _numbers(text: str, place: str) -> tuple[int, ...]:
         raise InputError(f"{place}: imagenet_ok should hold class numbers, it holds {text!r}.") from None
 
 
-class _Files:
+class Files:
     """Files of a folder or of a zip archive, by name."""
 
     def __init__(self, place: Path) -> None:
@@ -188,12 +188,18 @@ class _Files:
         except (OSError, ValueError) as error:
             raise LoadError(f"{self.place} has no {name} that can be read.") from error
 
-    def picture(self, name: str, mode: str) -> Image.Image:
-        """One picture at 224 × 224."""
+    def picture(
+        self,
+        name: str,
+        mode: str,
+        size: tuple[int, int] = (SIDE, SIDE),
+        smooth: Image.Resampling | None = None,
+    ) -> Image.Image:
+        """One picture at a width and height; masks are not smoothed."""
         try:
             with Image.open(io.BytesIO(self.read(name))) as opened:
-                smooth = Image.Resampling.BILINEAR if mode == "RGB" else Image.Resampling.NEAREST
-                return opened.convert(mode).resize((SIDE, SIDE), smooth)
+                usual = Image.Resampling.BILINEAR if mode == "RGB" else Image.Resampling.NEAREST
+                return opened.convert(mode).resize(size, usual if smooth is None else smooth)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             if isinstance(error, LoadError):
                 raise

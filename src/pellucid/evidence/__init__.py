@@ -15,6 +15,7 @@ from pellucid.evidence._bench import Bench, benches
 from pellucid.evidence._calibration import Calibration, CalibrationRow, calibration
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
+from pellucid.evidence._held import Held, HeldColumn
 from pellucid.evidence._leaderboard import Leaderboard, PlantedTask, Standing, Trial, leaderboard
 from pellucid.evidence._localisation import Localisation, Measure, localisation
 from pellucid.evidence._metrics._attack import attribution_attack
@@ -58,6 +59,8 @@ __all__ = [
     "Copies",
     "Fill",
     "GroundTruth",
+    "Held",
+    "HeldColumn",
     "Leaderboard",
     "Localisation",
     "MapCluster",

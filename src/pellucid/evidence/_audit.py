@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from pellucid.evidence._bench import Bench, benches
 from pellucid.evidence._cards import TWINS, answered
 from pellucid.evidence._case import LEAST, Case, Method, case_of, out_of_reach
 from pellucid.evidence._controls import negative_controls
+from pellucid.evidence._exchange import Exchanged, exchanged
 from pellucid.evidence._fill import absent, own_reference
 from pellucid.evidence._free import free_maps
+from pellucid.evidence._held import held
 from pellucid.evidence._matters import MATTERS
 from pellucid.evidence._metrics._chosen import measured, metric_named
 from pellucid.evidence._nulls import agreement
@@ -103,6 +106,10 @@ def audit(
     supported: of an untrained copy, of the class that comes next, of another input. They must not be
     supported. The positive control is the same network with a shortcut put in: its part of the map must rise.
 
+    For tables, single columns are exchanged for those of similar real rows: a method whose maps hide a column
+    that turns answers is contradicted over the data set (:class:`Held`), and is not called the best while
+    another is left.
+
     Args:
         model: any network.
         inputs: ``[N, *shape]``, the declared sample: at least 20 different ones; 100 and more give useful
@@ -131,7 +138,8 @@ def audit(
 
     Cost:
         Per input ``(M + 1) · (1 + fills)`` forward passes once, and for each method 8 times itself and 5
-        passes; three maps for controls; M + 1 passes and a map for each method on the planted network.
+        passes; three maps for controls; M + 1 passes and a map for each method on the planted network. For
+        tables also 65 passes once, and for each method maps of 128 rows.
 
     Limits:
         Says how well maps foretell what removal does to this network, on these inputs, under these fills. Not
@@ -157,7 +165,7 @@ def audit(
         )
     what = settled(model, inputs, target, spec, how)
     (place,) = benches(model, inputs, [what], spec=spec, masks=masks, compute=how)
-    run = _Run(place, what, tuple(fills), tuple(metrics), others, draws, twins, q)
+    run = _Run(place, what, tuple(fills), tuple(metrics), others, draws, twins, q, _exchanged(place, others))
     rows: dict[str, AuditRow] = {}
     maps: dict[str, tuple[Method, Tensor, Copies]] = {}
     refused: dict[str, str] = {}
@@ -171,7 +179,7 @@ def audit(
             watch(rows[name])
     if not rows:
         raise InputError(f"No method answers for this network: {'; '.join(refused.values())}")
-    free, survey = run.free(), run.survey(list(rows.values()))
+    free, survey = run.free(), _best(run.survey(list(rows.values())), rows)
     controls, control_rows = run.controls(survey.best, maps[survey.best][0], maps[survey.best][2])
     drawn = {name: (method, own) for name, (method, own, _) in maps.items()}
     planted = plant(model, inputs, what, drawn, run.seen[USUAL], spec=spec, compute=how)
@@ -179,9 +187,9 @@ def audit(
     for row in (*free, *controls):
         if watch is not None:
             watch(row)
-    spent = sum(one.rows for one in run.seen.values()) / len(inputs) + sum(
-        row.evidence.rows for row in ordered
-    )
+    asked = 0 if run.asked is None else run.asked.seen.rows
+    spent = (asked + sum(one.rows for one in run.seen.values())) / len(inputs)
+    spent += sum(row.evidence.rows for row in ordered)
     return Audit(
         (*ordered, *free, *controls),
         survey,
@@ -202,6 +210,29 @@ def audit(
     )
 
 
+def _exchanged(place: Bench, others: Tensor | None) -> Exchanged | None:
+    """Columns of a table exchanged with real rows, once for all methods."""
+    if not isinstance(place.spec, TabularSpec):
+        return None
+    donors, units = place.x if others is None else others, place.spec.groups(place.x)
+    return exchanged(
+        place.model, place.x, place.target, units, donors, spec=place.spec, compute=place.compute
+    )
+
+
+def _best(survey: Survey, rows: Mapping[str, AuditRow]) -> Survey:
+    """A method whose maps do not hold over the data is not called the best while another is there."""
+    refuted = [name for name, row in rows.items() if row.held is not None and row.held.word == "failed"]
+    left = [one.method for one in survey.methods if one.method in rows and one.method not in refuted]
+    if survey.best not in refuted:
+        return survey
+    against = f"{survey.best} is contradicted over the data: {rows[survey.best].held_reason}"
+    if not left:
+        return dataclasses.replace(survey, reason=f"{survey.reason} But {against}")
+    instead = f"{left[0]} is taken instead, the best supported that is not."
+    return dataclasses.replace(survey, best=left[0], reason=f"{against} {instead}")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
     """One sample, bank and target, on which everything is tested alike."""
@@ -214,6 +245,7 @@ class _Run:
     draws: int
     twins: int
     q: float
+    asked: Exchanged | None
 
     @property
     def seen(self) -> dict[str, Responses]:
@@ -233,8 +265,11 @@ class _Run:
         reference, words = own_reference(made, place.spec)
         main = place.responses(reference, words)
         copies = twin_maps(case, main, self.twins)
-        found = answered(case, made, main, (), self.draws, copies, isinstance(place.spec, TabularSpec))
+        found, told = answered(case, made, main, (), self.draws, copies, self.asked)
         row = self._row(name, method, made, case.maps, found, copies, seen)
+        if self.asked is not None and told is not None and place.spec is not None:
+            names = place.spec.group_names(place.x)
+            row = dataclasses.replace(row, held=held(self.asked, told, names, place.compute.seed))
         return row, (method, case.maps, copies)
 
     def _case(self, method: Method, made: Explanation) -> Case:
@@ -280,6 +315,7 @@ class _Run:
             )
             for wanted in self.metrics
         }
+        shared += 0 if self.asked is None else self.asked.seen.rows // len(maps)
         cost = max(0, found[0].rows - shared) + sum(one.rows for one in metrics.values())
         main = evidence_of(name, agreement(usual, maps), p, usual, self.q, None, cost)
         questions = over_all(found)

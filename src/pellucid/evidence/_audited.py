@@ -14,6 +14,7 @@ from torch import Tensor
 from pellucid._core import Card, Check, Word, wilson
 from pellucid.evidence._about import Copies
 from pellucid.evidence._case import Pool
+from pellucid.evidence._held import Held
 from pellucid.evidence._localisation import Measure
 from pellucid.evidence._matters import LEVEL, examined
 from pellucid.evidence._metrics._metric import Metric
@@ -85,6 +86,8 @@ class AuditRow:
         metrics: metrics of the literature by name.
         word: for controls, whether they came out as they must; else that of the first question.
         note: what a control should show, or what the method says of itself.
+        held: for tables, whether the maps foretell what exchanging columns between real rows does, over all
+            inputs; ``None`` where that was not asked.
     """
 
     name: str
@@ -97,6 +100,12 @@ class AuditRow:
     metrics: Mapping[str, Metric]
     word: Word
     note: str = ""
+    held: Held | None = None
+
+    @property
+    def held_reason(self) -> str:
+        """What exchanging columns said of the maps, in one sentence; empty where that was not asked."""
+        return "" if self.held is None else self.held.reason
 
 
 def over_all(cards: Sequence[Card]) -> tuple[Asked, ...]:

@@ -191,7 +191,7 @@ def calibration(
         case = case_of(model, made, method, target=what, spec=spec, others=others, bench=place, compute=how)
         first = place.responses(*own_reference(made, spec))
         copies = twin_maps(case, first, twins)
-        answers = answered(case, made, first, [seen[one] for one in fills], draws, copies)
+        answers = answered(case, made, first, [seen[one] for one in fills], draws, copies)[0]
         keep(_power(title, answers))
         for row in trial.of_method(title, case, copies, networks):
             keep(row)

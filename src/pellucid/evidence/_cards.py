@@ -16,7 +16,7 @@ from pellucid.evidence._adds_up import completeness_checks
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._bench import Bench
 from pellucid.evidence._case import Case, Method, case_of, out_of_reach, pool
-from pellucid.evidence._exchange import exchange_checks, exchanged
+from pellucid.evidence._exchange import Exchanged, Foretold, exchange_checks, exchanged, foretelling
 from pellucid.evidence._fill import own_reference
 from pellucid.evidence._free import free_maps
 from pellucid.evidence._matters import (
@@ -52,7 +52,7 @@ def cards(
     twins: int = TWINS,
     seen: Responses | None = None,
     bench: Bench | None = None,
-    on_data: bool = False,
+    on_data: bool | Tensor = False,
     compute: Compute | None = None,
 ) -> tuple[Card, ...]:
     """How far each row of an explanation can be believed: one card per row, never one score.
@@ -73,10 +73,10 @@ def cards(
       keep the class, passed from .5; beside it the maps of other inputs, and p that one of them is as alike.
       There is no word next to a word, so for token numbers the vectors in the network's table move instead.
     - *Does it add up?* Completeness gap relative to the change of the score, passed up to 5 %.
-    - *Does it hold on data?* (``on_data``) T where parts are exchanged for those of the real row most alike
-      in what is kept, foretold by the map less that row's map. Passed with p <= .05 against the maps laid
-      elsewhere; failed where it is refuted. A network that plays innocent on rows that cannot be (Slack et
-      al. 2020) is caught here.
+    - *Does it hold on data?* (``on_data``) T where single columns are exchanged for those of the real rows
+      most alike in the rest, foretold by the map less that row's map. Passed with p <= .05 against the maps
+      laid elsewhere; failed where it is refuted. A network that plays innocent on rows that cannot be (Slack
+      et al. 2020) is caught here.
 
     *supported*: all that applies is passed. *partly supported*: the first is, another is not. *not
     supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or the opposite under
@@ -101,7 +101,8 @@ def cards(
         seen: what the network did, where it was measured before for these rows.
         bench: where other methods are tested on these rows too, from :func:`benches`, so that nothing is
             asked twice; it names the target and the masks.
-        on_data: whether to exchange parts with real rows too; for tables.
+        on_data: whether to exchange columns with real rows too, those of ``others``, or rows ``[P, D]`` to
+            exchange with; for tables.
         compute: how to run.
 
     Returns:
@@ -114,9 +115,9 @@ def cards(
     Cost:
         Per input M + 7 times the method + 6 forward passes: 77 for a one-gradient method. For fewer than 40
         rows also one map of each further input, and for fewer than 19 more untrained copies of each (19 for
-        one row). Each further fill costs M + 1; ``on_data`` as much, and one map of up to 128 rows for each
-        class explained. With a ``bench`` each further
-        method costs 7 times itself.
+        one row). Each further fill costs M + 1; ``on_data`` 65 rows (2 for each column, if that is more), and
+        one map of 16 real rows for each input, of 128 at most, for each class explained. With a ``bench``
+        each further method costs 7 times itself.
 
     Limits:
         "Supported" means: it predicts what the model does when parts are replaced by this fill, better than
@@ -148,7 +149,15 @@ def cards(
     main = _measured(case, explanation, fills[0], masks) if seen is None else seen
     _same_network(explanation, main)
     further = [_measured(case, explanation, fill, main.bank) for fill in fills[1:]]
-    return answered(case, explanation, main, further, draws, twin_maps(case, main, twins), on_data)
+    asked = None if on_data is False else _exchanged(case, main, on_data)
+    return answered(case, explanation, main, further, draws, twin_maps(case, main, twins), asked)[0]
+
+
+def _exchanged(case: Case, main: Responses, on_data: bool | Tensor) -> Exchanged:
+    known = case.x if case.others is None else case.others
+    donors = on_data if isinstance(on_data, Tensor) else known
+    units, target = main.bank.units, case.scalar.target
+    return exchanged(case.model, case.x, target, units, donors, spec=case.spec, compute=case.compute)
 
 
 def _measured(case: Case, explanation: Explanation, fill: str, masks: int | Bank) -> Responses:
@@ -192,9 +201,11 @@ def answered(
     further: Sequence[Responses],
     draws: int,
     copies: Copies,
-    on_data: bool = False,
-) -> tuple[Card, ...]:
-    """The cards of a case, from what the network did and the method's maps on untrained copies."""
+    asked: Exchanged | None = None,
+) -> tuple[tuple[Card, ...], Foretold | None]:
+    """The cards of a case, from what the network did and the method's maps on untrained copies; and what its
+    maps foretell of the exchanges that were made, if any.
+    """
     others = pool(case, main)
     twins = copies.maps if copies.enough else None
     units, seed = main.bank.reduce(case.maps), case.compute.seed
@@ -214,14 +225,15 @@ def answered(
         completeness_checks(explanation),
     ]
     spent = len(case.x) + others.rows + copies.rows + steady_rows + class_rows
-    if on_data:
-        asked = exchanged(case, main)
-        held, cost = exchange_checks(case, explanation, asked, units, blocked, draws)
-        columns.insert(-1, held)
-        spent += asked.seen.rows + cost
+    told = None
+    if asked is not None:
+        told = foretelling(case, explanation, asked, units)
+        columns.insert(-1, exchange_checks(case, asked, told, blocked, draws))
+        spent += asked.seen.rows + (0 if told is None else told.rows)
     rows = math.ceil((spent + sum(one.rows for one in (main, *further))) / len(case.x))
     left, refuted = found.left.tolist(), refutations(found, blocked)
-    return tuple(
+    made = tuple(
         Card(*verdict(checks, blocked[i], left[i], refuted[i]), checks, main.fill, rows)
         for i, checks in enumerate(zip(*columns, strict=True))
     )
+    return made, told

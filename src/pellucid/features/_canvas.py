@@ -49,7 +49,7 @@ def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute, *, who
     full = Canvas(tuple(example.shape[1:]), units, _flat(field), spots=tuple(places))
     if whole or not _inside(field, space):
         return full
-    for extra in range(2 * max(field.stride or (1,)) + 1):
+    for extra in range(_least(field), 2 * max(field.stride or (1,)) + 1):
         smaller = tuple(min(side, size + extra) for side, size in zip(space, field.size, strict=True))
         if smaller == space:
             break
@@ -59,6 +59,15 @@ def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute, *, who
             start = tuple(int(span[c, 0]) for span, c in zip(found.spans, found.centre, strict=True))
             return Canvas(tuple(piece.shape[1:]), units, _flat(found), start, field)
     return full
+
+
+def _least(field: Field) -> int:
+    """How much larger than a field a canvas must be at least: before its first whole one lies so much."""
+    first: list[int] = []
+    for span, size in zip(field.spans, field.size, strict=True):
+        whole = (span[:, 1] - span[:, 0]) == size
+        first.append(int(span[whole, 0].min()))
+    return max(first)
 
 
 def _inside(field: Field, space: tuple[int, ...]) -> bool:

@@ -68,9 +68,10 @@ def activation_maximization(
     two-choice test are the largest cosine over shifts of up to half of T, for the control alike.
 
     The control runs the same recipe on at least 4 untrained twins, the units shared out among them so that
-    there are 20 trials or more. Words: ``"did not start"`` where no start had a gradient; ``"not better than
-    an untrained network"`` unless agreement ÷ distance exceeds that of 95 % of the trials (of all, below 20
-    trials that count); ``"supported"`` if besides ratio ≥ 0.5, agreement ≥ 0.5, the distance is at most
+    there are 20 trials or more; for fewer than 5 units or classes, others of the layer stand in on the twins,
+    where they differ by chance alone. Words: ``"did not start"`` where no start had a gradient; ``"not better
+    than an untrained network"`` unless agreement ÷ distance exceeds that of 95 % of the trials (of all, below
+    20 trials that count); ``"supported"`` if besides ratio ≥ 0.5, agreement ≥ 0.5, the distance is at most
     that of 95 % of the real inputs to their nearest neighbour (``params["far"]``), the picture tells strong
     from weak real inputs (``trust.told_low`` > .5) and goes at least half of their way in every layer
     (``trust.path`` ≥ .5), as far as these two can be measured; else ``"weak"``. Without a control, or with

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,12 +19,11 @@ from pellucid.features._objectives import Logit, Objective, Unit, number_of
 from pellucid.features._origins import Origins
 from pellucid.features._pulls import Diversity
 from pellucid.features._statistics import Statistics
+from pellucid.features._trials import Trials
 from pellucid.features._trust import MOST, NATURAL, Trusted, goal_values, measured, placed_in
 from pellucid.features._views import Views
 
 REAL = 3
-CONTROLS = 20
-TWINS = 4
 SPREAD = 0.7
 
 
@@ -89,25 +87,28 @@ class Recipe:
         return min(MOST, len(self.sample)) + count * (self.seeds + NATURAL)
 
     @property
-    def trials(self) -> int:
-        """How many made units of untrained twins the control rests on."""
-        return max(CONTROLS, len(self.objectives))
-
-    @property
-    def twins(self) -> int:
-        """How many untrained twins: no unit is tried on one of them twice."""
-        return max(TWINS, math.ceil(self.trials / len(self.objectives)))
+    def trials(self) -> Trials:
+        """Which made units of untrained twins the control rests on."""
+        plain = all(isinstance(each, Unit) for each in self.objectives) or all(
+            isinstance(each, Logit) for each in self.objectives
+        )
+        alike = plain and self.origins is None
+        return Trials.of(self.units, self.canvas.units, self.how.seed, alike=alike)
 
     @property
     def control_work(self) -> int:
         """Rows through all untrained twins."""
-        looks = len(self.data) + min(MOST, len(self.sample))
-        return self.twins * looks + self.trials * (self.seeds * self.steps + self.seeds + NATURAL)
+        looks, trials = len(self.data) + min(MOST, len(self.sample)), self.trials
+        return trials.twins * looks + len(trials) * (self.seeds * self.steps + self.seeds + NATURAL)
 
-    def some(self, which: Tensor) -> Recipe:
-        """For some of the objectives."""
+    def some(self, which: Tensor, instead: Tensor) -> Recipe:
+        """For some of the objectives, with another unit in their place where one is named."""
         origins = None if self.origins is None else self.origins.some(which)
-        return replace(self, objectives=tuple(self.objectives[i] for i in which.tolist()), origins=origins)
+        chosen = [
+            self.objectives[i] if unit < 0 else replace(self.objectives[i], index=unit)
+            for i, unit in zip(which.tolist(), instead.tolist(), strict=True)
+        ]
+        return replace(self, objectives=tuple(chosen), origins=origins)
 
     def params(self) -> dict[str, Param]:
         """As told in the result."""
@@ -124,7 +125,7 @@ class Recipe:
             "diversity": self.diversity.strength if self.diversity else 0.0,
             "pull": self.origins.strength if self.origins else 0.0,
             "far": self.nearness.far,
-            "twins": self.twins,
+            "twins": self.trials.twins,
             "seed": self.how.seed,
         }
 
@@ -304,33 +305,31 @@ def _ratio(reached: Tensor, largest: Tensor) -> Tensor:
 
 def control(model: nn.Module, recipe: Recipe, meter: Meter) -> Control:
     """The recipe on several untrained twins: what one draw of weights happens to like is no yardstick."""
-    count = len(recipe.objectives)
-    trial = torch.arange(recipe.trials)
-    unit, turn = trial % count, trial // count
-    on = (unit + turn) % recipe.twins
-    turns = int(turn.max()) + 1
-    found = torch.full((4, count, turns), float("nan"))
-    told, transferred = (torch.full((count, turns), float("nan"), dtype=torch.float64) for _ in range(2))
-    path: list[Tensor] = []
-    for number in range(recipe.twins):
-        mine = on == number
+    trials = recipe.trials
+    shape = (len(recipe.objectives), int(trials.turn.max()) + 1)
+    found = torch.full((4, *shape), float("nan"))
+    told, transferred = (torch.full(shape, float("nan"), dtype=torch.float64) for _ in range(2))
+    path: Tensor | None = None
+    for number in range(trials.twins):
+        mine = trials.twin == number
         if not bool(mine.any()):
             continue
         twin = _twin(model, recipe, number)
         some = replace(
-            recipe.some(unit[mine]),
+            recipe.some(trials.goal[mine], trials.unit[mine]),
             kept=recipe.kept.under(f"twin{number}"),
-            second=None if recipe.second is None else _twin(model, recipe, recipe.twins + number),
+            second=None if recipe.second is None else _twin(model, recipe, trials.twins + number),
         )
         made = follow(twin, some, meter)
-        at = unit[mine], turn[mine]
+        at = trials.goal[mine], trials.turn[mine]
         for row, part in enumerate((made.ratio, made.distance, made.agreement, made.steadiness)):
             found[row, at[0], at[1]] = part.float()
         told[at] = made.trust.told
         if made.trust.elsewhere is not None:
             transferred[at] = made.trust.elsewhere.made
-        path.append(torch.full((count, made.trust.path.shape[1]), float("nan"), dtype=torch.float64))
-        path[-1][at[0]] = made.trust.path
+        if path is None:
+            path = torch.full((*shape, made.trust.path.shape[1]), float("nan"), dtype=torch.float64)
+        path[at] = made.trust.path
     ratio, distance, agreement = found[:3].nanmean(2)
     return Control(
         ratio,
@@ -338,7 +337,7 @@ def control(model: nn.Module, recipe: Recipe, meter: Meter) -> Control:
         agreement,
         found[3].flatten(),
         told.nanmean(1),
-        torch.stack(path).nanmean(0),
+        torch.empty(shape[0], 0) if path is None else path.nanmean(1),
         transferred.nanmean(1),
     )
 

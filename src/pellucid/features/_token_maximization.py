@@ -18,6 +18,7 @@ from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
 from pellucid.features._token_recipe import TextRecipe, control, follow, no_control, reader_of
 from pellucid.features._token_search import Reader
+from pellucid.features._transfer import refuse_twin
 from pellucid.features._trust import beside as measures_beside
 from pellucid.features._words import words
 from pellucid.inputs import TextSpec
@@ -35,6 +36,7 @@ def token_maximization(
     seeds: int = 2,
     candidates: int = 32,
     untrained_control: bool = True,
+    twin: nn.Module | None = None,
     compute: Compute | None = None,
 ) -> FeaturePictures:
     """Short texts of real tokens that move each unit of a layer most.
@@ -63,6 +65,9 @@ def token_maximization(
         seeds: starts per unit.
         candidates: exchanges tried in each step, at least one for each place.
         untrained_control: whether to run the same recipe on untrained twins.
+        twin: a network of the same architecture that learned the same from another start, to which made
+            texts are shown too; a hidden unit is paired with the one of the same layer whose values over real
+            stretches go with its own.
         compute: how to run.
 
     Returns:
@@ -71,7 +76,8 @@ def token_maximization(
     Raises:
         SiteError: if the layer does not exist or the pass does not reach it.
         TargetError: if a unit does not exist.
-        InputError: if the texts do not fit, or the network looks them up in no table or in several.
+        InputError: if the texts or the twin do not fit, or the network looks texts up in no table or in
+            several.
         MethodError: if the layer is not differentiable, or the network cannot be copied for the control.
 
     Cost:
@@ -101,13 +107,17 @@ def token_maximization(
     began = time.perf_counter()
     how = compute or Compute()
     _refuse(spec, data, steps, seeds, candidates)
+    if twin is not None:
+        refuse_twin(model, twin)
     texts = feed(model, data, spec=spec, compute=how).packed
     stretches = Stretches.of(texts, spec, length, how.seed)
     reader = reader_of(model, site, spec, texts, how)
     stretches, total = fitted(reader, stretches, texts.shape[1])
     picked = chosen_units(units, total, site)
     nearness = TextNearness.of(stretches)
-    recipe = TextRecipe(site, spec, texts, picked, stretches, nearness, steps, seeds, candidates, how)
+    recipe = TextRecipe(
+        site, spec, texts, picked, stretches, nearness, steps, seeds, candidates, how, total, twin
+    )
     controlled = recipe.control_work if untrained_control else 0
     meter = Meter(how, recipe.work(len(picked)) + controlled)
     own = follow(model, recipe, meter)

@@ -12,11 +12,12 @@ from pellucid._core._embedding import found as table_of
 from pellucid._core._feed import feed
 from pellucid._core._strongest import Strongest, strongest
 from pellucid.errors import InputError
-from pellucid.features._recipe import CONTROLS, TWINS, Control, Meter
+from pellucid.features._recipe import Control, Meter
 from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
 from pellucid.features._text_trust import text_trust
 from pellucid.features._token_search import Found, Reader, search
+from pellucid.features._trials import Trials
 from pellucid.features._trust import MOST, NATURAL, Trusted
 from pellucid.inputs import TextSpec
 
@@ -37,16 +38,13 @@ class TextRecipe:
     seeds: int
     candidates: int
     how: Compute
+    total: int
+    second: nn.Module | None = None
 
     @property
-    def trials(self) -> int:
-        """How many units of untrained twins the control rests on."""
-        return max(CONTROLS, len(self.units))
-
-    @property
-    def twins(self) -> int:
-        """How many untrained twins: no unit is tried on one of them twice."""
-        return max(TWINS, -(-self.trials // len(self.units)))
+    def trials(self) -> Trials:
+        """Which units of untrained twins the control rests on."""
+        return Trials.of(self.units, self.total, self.how.seed, alike=True)
 
     def work(self, units: int) -> int:
         """Rows through one network for so many units: the data, one per text and step, what is measured."""
@@ -59,8 +57,8 @@ class TextRecipe:
     @property
     def control_work(self) -> int:
         """Rows through all untrained twins."""
-        looks = len(self.data) + min(MOST, len(self.stretches.free))
-        return self.twins * looks + self.trials * (self.seeds * self.steps + self.seeds + NATURAL)
+        looks, trials = len(self.data) + min(MOST, len(self.stretches.free)), self.trials
+        return trials.twins * looks + len(trials) * (self.seeds * self.steps + self.seeds + NATURAL)
 
     def params(self) -> dict[str, Param]:
         """As told in the result."""
@@ -72,7 +70,7 @@ class TextRecipe:
             "length": self.stretches.length,
             "tokens": len(self.stretches.tokens),
             "far": self.nearness.far,
-            "twins": self.twins,
+            "twins": self.trials.twins,
             "seed": self.how.seed,
         }
 
@@ -151,7 +149,10 @@ def follow(model: nn.Module, recipe: TextRecipe, meter: Meter) -> MadeTexts:
     free, reached = found.free.unflatten(0, shape), found.reached.view(shape)
     largest, top = best.values[:, 0], reached.amax(1).cpu()
     beyond = torch.where(top > 0, float("inf"), float("nan")).to(top)
-    trust = text_trust(reader, stretches, recipe.nearness, recipe.units, free)
+    second = None
+    if recipe.second is not None:
+        second = reader_of(recipe.second, recipe.site, recipe.spec, recipe.data, recipe.how)
+    trust = text_trust(reader, stretches, recipe.nearness, recipe.units, free, reached, second)
     meter.add(recipe.measures(len(recipe.units)))
     return MadeTexts(
         best,
@@ -175,30 +176,41 @@ def _start(recipe: TextRecipe, unit: int, turn: int) -> Tensor:
 
 def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> Control:
     """The recipe on several untrained twins, the units shared out among them."""
-    count = len(recipe.units)
-    trial = torch.arange(recipe.trials)
-    unit, turn = trial % count, trial // count
-    on = (unit + turn) % recipe.twins
-    turns = int(turn.max()) + 1
-    found = torch.full((4, count, turns), float("nan"))
-    told = torch.full((count, turns), float("nan"), dtype=torch.float64)
-    path: list[Tensor] = []
-    for number in range(recipe.twins):
-        mine = on == number
+    trials = recipe.trials
+    shape = (len(recipe.units), int(trials.turn.max()) + 1)
+    found = torch.full((4, *shape), float("nan"))
+    told, transferred = (torch.full(shape, float("nan"), dtype=torch.float64) for _ in range(2))
+    path: Tensor | None = None
+    for number in range(trials.twins):
+        mine = trials.twin == number
         if not bool(mine.any()):
             continue
-        twin = untrained(model, seed=recipe.how.seed * 1_000 + number)
-        made = follow(twin, replace(recipe, units=recipe.units[unit[mine]]), meter)
+        twin = _twin(model, recipe, number)
+        own = recipe.units[trials.goal[mine]]
+        some = replace(
+            recipe,
+            units=torch.where(trials.unit[mine] < 0, own, trials.unit[mine]),
+            second=None if recipe.second is None else _twin(model, recipe, trials.twins + number),
+        )
+        made = follow(twin, some, meter)
+        at = trials.goal[mine], trials.turn[mine]
         steady = torch.where(made.started, made.agreement / made.distance, float("nan"))
         for row, part in enumerate((made.ratio, made.distance, made.agreement, steady)):
-            found[row, unit[mine], turn[mine]] = part.float()
-        told[unit[mine], turn[mine]] = made.trust.told
-        path.append(torch.full((count, made.trust.path.shape[1]), float("nan"), dtype=torch.float64))
-        path[-1][unit[mine]] = made.trust.path
+            found[row, at[0], at[1]] = part.float()
+        told[at] = made.trust.told
+        if made.trust.elsewhere is not None:
+            transferred[at] = made.trust.elsewhere.made
+        if path is None:
+            path = torch.full((*shape, made.trust.path.shape[1]), float("nan"), dtype=torch.float64)
+        path[at] = made.trust.path
     ratio, distance, agreement = found[:3].nanmean(2)
-    elsewhere = torch.full((count,), float("nan"), dtype=torch.float64)
-    ways = torch.stack(path).nanmean(0)
-    return Control(ratio, distance, agreement, found[3].flatten(), told.nanmean(1), ways, elsewhere)
+    ways = torch.empty(shape[0], 0) if path is None else path.nanmean(1)
+    steadiness, elsewhere = found[3].flatten(), transferred.nanmean(1)
+    return Control(ratio, distance, agreement, steadiness, told.nanmean(1), ways, elsewhere)
+
+
+def _twin(model: nn.Module, recipe: TextRecipe, number: int) -> nn.Module:
+    return untrained(model, seed=recipe.how.seed * 1_000 + number)
 
 
 def no_control(own: MadeTexts) -> Control:

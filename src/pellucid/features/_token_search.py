@@ -62,6 +62,13 @@ class Reader:
 
     def every(self, texts: Tensor, units: Tensor) -> Tensor:
         """Largest values ``[U, b]`` over positions of some units for texts ``[b, T]``."""
+        return self._largest(texts, units)
+
+    def look_at(self, texts: Tensor) -> Tensor:
+        """Largest values ``[units, b]`` over positions of all units for texts ``[b, T]``."""
+        return self._largest(texts, slice(None))
+
+    def _largest(self, texts: Tensor, units: Tensor | slice) -> Tensor:
         look = {self.site: lambda seen: by_unit(self.model, seen, self.site).amax(2)[:, units]}
         parts = [
             seen[self.site]

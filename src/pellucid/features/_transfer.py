@@ -47,16 +47,26 @@ def transfer(
     Classes mean the same in both. A hidden unit has no namesake, so it is paired with the unit of the same
     layer whose values go with its own; ``models [U, k]`` number the inputs that excite each goal most.
     """
-    theirs = unit_values(twin, site, place, sample, how)
-    if of_output(objectives[0]) and all(number_of(each) >= 0 for each in objectives):
-        unit = torch.tensor([number_of(each) for each in objectives])
+    theirs, made = (unit_values(twin, site, place, x, how) for x in (sample, shown))
+    named = of_output(objectives[0]) and all(number_of(each) >= 0 for each in objectives)
+    classes = torch.tensor([number_of(each) for each in objectives]) if named else None
+    return compared(values, theirs, made, models, classes)
+
+
+def compared(
+    values: Tensor, theirs: Tensor, made: Tensor, models: Tensor, classes: Tensor | None
+) -> Transfer:
+    """From the values ``[U, n]`` of goals over a sample, and those of all units of a second network
+    ``[T, n]`` over it and ``[T, U]`` over the pictures; ``classes`` where goals mean the same in both.
+    """
+    if classes is not None:
+        unit = classes
         correlation = _correlated(values, theirs)[torch.arange(len(unit)), unit]
     else:
         correlation, unit = _correlated(values, theirs).max(1)
-    own = theirs[unit]
-    made = unit_values(twin, site, place, shown, how)[unit, torch.arange(len(unit))]
+    own, reached = theirs[unit], made[unit, torch.arange(len(unit))]
     real = torch.stack([_above(own, own.gather(1, models[:, [k]])[:, 0]) for k in range(models.shape[1])])
-    return Transfer(unit, correlation, _above(own, made), real.mean(0))
+    return Transfer(unit, correlation, _above(own, reached), real.mean(0))
 
 
 def unit_values(model: nn.Module, site: str, place: int, inputs: Tensor, how: Compute) -> Tensor:
@@ -96,4 +106,4 @@ def refuse_twin(model: nn.Module, twin: nn.Module) -> None:
         )
 
 
-__all__ = ["Transfer", "refuse_twin", "transfer", "unit_values"]
+__all__ = ["Transfer", "compared", "refuse_twin", "transfer", "unit_values"]

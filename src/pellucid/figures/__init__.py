@@ -37,13 +37,16 @@ from pellucid.figures._layers import layer_facts, layer_strip
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._nearest import nearest
+from pellucid.figures._number_calibration import number_calibration
 from pellucid.figures._numbers import counted, interval, measured, number, percent, signed
+from pellucid.figures._pairs import pairs
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes, reason_words
 from pellucid.figures._rule_frontier import rule_frontier
+from pellucid.figures._rule_path import rule_path
 from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
 from pellucid.figures._saliency import saliency
 from pellucid.figures._shapes import shape_functions
@@ -123,16 +126,19 @@ __all__ = [
     "nearest",
     "number",
     "partial_dependence",
+    "pairs",
     "patching",
     "percent",
     "picture",
     "picture_trust",
     "probes",
+    "number_calibration",
     "reliability",
     "reason_codes",
     "reason_words",
     "rule_text",
     "rule_frontier",
+    "rule_path",
     "rules_table",
     "prototype_test",
     "saliency",

@@ -89,15 +89,27 @@ def _curve(found: ConceptEvidence) -> Figure:
                     "range": [THEME.accent, THEME.muted],
                 },
             },
-            "strokeDash": {"field": "order", "type": "nominal", "title": None},
+            "strokeDash": {
+                "field": "order",
+                "type": "nominal",
+                "scale": {"domain": ["random order", "least sure first"]},
+                "legend": None,
+            },
         },
     }
-    leak = f"{signed(100 * found.leak)} points {interval(found.leak_low, found.leak_high)}"
+    ends = interval(*(round(100 * end, 2) + 0.0 for end in (found.leak_low, found.leak_high)))
+    leak = f"{signed(round(100 * found.leak, 2) + 0.0)} points {ends}"
     verdict = "The concepts carry more than their names say" if found.leaks else "No leak beyond chance"
+    leaking = f"{verdict}: accuracy hangs by {leak} on what is not in the true concepts."
+    if not found.mixed:  # rows are swapped within their class, so nothing could have been found
+        leak = "cannot be tested"
+        leaking = (
+            "Whether they leak cannot be tested here: the true concepts alone tell the class of every row."
+        )
     rises = "rises" if found.curve[-1] > found.curve[0] else "stays" if found.rises else "falls"
     alt = (
         f"Accuracy {rises} from {percent(found.curve[0])} to {percent(found.curve[-1])} when concepts are "
-        f"corrected. {verdict}: accuracy hangs by {leak} on what is not in the true concepts."
+        f"corrected. {leaking}"
     )
     ceiling = "–" if found.ceiling is None else percent(found.ceiling)
     body = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -27,7 +27,15 @@ LINE = 420  # pixels of a line of text
 HEARD = 230  # pixels of a piece in seconds and hertz
 
 
-def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9, tile: int = 44) -> Figure:
+def exemplars(
+    found: Exemplars,
+    dataset: Dataset,
+    *,
+    limit: int = 12,
+    k: int = 9,
+    tile: int = 44,
+    names: Mapping[int, str] | None = None,
+) -> Figure:
     """The real inputs that excite each unit most, cut to what the unit sees.
 
     Args:
@@ -36,6 +44,7 @@ def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9
         limit: how many units are shown.
         k: inputs per unit.
         tile: width of one in pixels.
+        names: where units are concepts, what they are called; pictures are then shown whole.
 
     Returns:
         Figure; for columns a table of rows.
@@ -45,15 +54,17 @@ def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9
         'exemplars'
     """
     shown = min(limit, len(found.units))
-    real = Real(None, found, dataset, dataset.spec)
+    drawn = found if names is None else replace(found, boxes=None)
+    called = {int(unit): f"unit {int(unit)}" for unit in found.units} | dict(names or {})
+    real = Real(None, drawn, dataset, dataset.spec)
     pictured = is_picture(dataset.inputs[:1], dataset.spec)
-    cards = [_real_card(real, found, i, k, tile) for i in range(shown)] if pictured else []
+    cards = [_real_card(real, found, i, k, tile, called) for i in range(shown)] if pictured else []
     if isinstance(dataset.spec, TextSpec):
-        cards = [text_card(found, dataset, dataset.spec, i) for i in range(shown)]
+        cards = [text_card(found, dataset, dataset.spec, i, names=called) for i in range(shown)]
     more = _more(found, dataset)
     body = tuple(
         (
-            int(found.units[i]),
+            int(found.units[i]) if names is None else called[int(found.units[i])],
             j + 1,
             int(found.rows[i, j]),
             answer_of(dataset, int(found.rows[i, j])),
@@ -64,23 +75,28 @@ def exemplars(found: Exemplars, dataset: Dataset, *, limit: int = 12, k: int = 9
         for j in range(min(k, found.rows.shape[1]))
         if int(found.rows[i, j]) >= 0
     )
-    columns = ("unit", "place", "row", dataset.answer, "activation", *more.columns)
+    one, value = ("unit", "activation") if names is None else ("concept", "value")
+    columns = (one, "place", "row", dataset.answer, value, *more.columns)
     table = Table(columns, body)
     inputs = counted(min(k, found.rows.shape[1]), "strongest input")
-    alt = f"The {inputs} of {counted(shown, 'unit')} of {found.site}."
-    note = f"{shown} of {counted(len(found.units), 'unit')} shown. {read(found, dataset)}".strip()
+    alt = f"The {inputs} of {counted(shown, one)} of {found.site}."
+    note = f"{shown} of {counted(len(found.units), one)} shown. {read(found, dataset, one)}".strip()
     chart = panels(cards, columns=2) if cards else None
-    return Figure(f"Real inputs that excite {found.site}", alt, chart, None, table, note)
+    does = f"excite {found.site}" if names is None else f"show the concepts most at {found.site}"
+    return Figure(f"Real inputs that {does}", alt, chart, None, table, note)
 
 
-def read(found: Exemplars, dataset: Dataset) -> str:
+def read(found: Exemplars, dataset: Dataset, one: str = "unit") -> str:
     """How to read the lines and colours."""
     if isinstance(dataset.spec, TextSpec):
         ground = (
             "brown above and blue below zero" if found.maps is not None else "brown where it is strongest"
         )
-        return f"Ground of a word: the unit's activation, {ground}; underlined the strongest."
+        what = "the unit's activation" if one == "unit" else "what it adds to the concept's value"
+        return f"Ground of a word: {what}, {ground}; underlined the strongest."
     flat = found.maps is not None and found.maps.ndim == PLANE and not isinstance(dataset.spec, AudioSpec)
+    if one != "unit" and flat:
+        return "Inside the line lies what adds most to the value (more than half of the largest)."
     return "Inside the line the unit is more than half active." if flat else ""
 
 
@@ -127,13 +143,22 @@ def _place(found: Exemplars, i: int, j: int, ids: Tensor) -> int | None:
     return place if place < len(ids) else None
 
 
-def text_card(found: Exemplars, dataset: Dataset, spec: TextSpec, i: int, *, most: int = 5) -> Spec:
+def text_card(
+    found: Exemplars,
+    dataset: Dataset,
+    spec: TextSpec,
+    i: int,
+    *,
+    most: int = 5,
+    names: Mapping[int, str] | None = None,
+) -> Spec:
     """One unit's strongest texts, a line each, around the word at which it is strongest."""
     maps = None if found.maps is None else found.maps[i]
     end = end_of(maps, found.values[i])
     largest = f"largest {number(float(found.values[i].max()))}"
+    unit = int(found.units[i])
     layers = [
-        text(0, 0, f"unit {int(found.units[i])}", size=12, bold=True),
+        text(0, 0, (names or {}).get(unit, f"unit {unit}"), size=12, bold=True),
         text(LINE, 0, largest, faint=True, align="right"),
     ]
     rows = found.rows[i, :most].tolist()
@@ -149,7 +174,7 @@ def text_card(found: Exemplars, dataset: Dataset, spec: TextSpec, i: int, *, mos
     return panel(LINE, 20 + len(rows) * (TALL + 2), layers)
 
 
-def _real_card(real: Real, found: Exemplars, i: int, k: int, tile: int) -> Spec:
+def _real_card(real: Real, found: Exemplars, i: int, k: int, tile: int, names: Mapping[int, str]) -> Spec:
     unit = int(found.units[i])
     tiles = real.tiles(unit, k)
     across = max(1, len(tiles)) * (tile + GAP) - GAP
@@ -160,7 +185,7 @@ def _real_card(real: Real, found: Exemplars, i: int, k: int, tile: int) -> Spec:
         across = max(across, HEARD)
         below = [text(0, 24 + tile, said, faint=True, limit=across)]
     layers = [
-        text(0, 0, f"unit {unit}", size=12, bold=True),
+        text(0, 0, names[unit], size=12, bold=True, limit=across - 90),
         text(across, 0, largest, faint=True, align="right"),
     ]
     return panel(across, 20 + tile + 18 * len(below), [*layers, *strip(tiles, tile, 0), *below])

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from pellucid._core import InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, line, panel, text
 from pellucid.figures._numbers import counted, interval, number, percent, signed
 from pellucid.figures._parts import Described
-from pellucid.figures._pixels import is_picture, png, seen, sheet
+from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
 from pellucid.figures._theme import THEME, Spec
+from pellucid.inputs import AudioSpec
 
 if TYPE_CHECKING:
     from pellucid.readable import LooksLike, Pair, PrototypeEvidence
@@ -56,12 +58,14 @@ def this_looks_like_that(found: LooksLike, *, row: int = 0) -> Figure:
             pair.without,
             pair.beside,
             *([] if pictured else [_alike(found, row, pair)]),
+            *_heard(found.spec, pair),
         )
         for pair in pairs
     )
     columns = (
         "training row", "its answer", "similarity (at most 4.6)", "distance", "adds (log-odds)",
         "similarity, part hidden", "another part hidden", *([] if pictured else ["most alike in"]),
+        *(["this piece", "that piece"] if isinstance(found.spec, AudioSpec) else []),
     )  # fmt: skip
     held = sum(pair.holds for pair in pairs)
     first = pairs[0]
@@ -114,6 +118,15 @@ def prototype_test(found: PrototypeEvidence) -> Figure:
     return Figure("Are the prototypes to be believed?", alt, None, None, Table(("", ""), tuple(body)))
 
 
+def _heard(spec: InputSpec, pair: Pair) -> tuple[str, ...]:
+    """Which pieces of two sounds are alike, in seconds and hertz."""
+    if not isinstance(spec, AudioSpec) or pair.this is None or pair.that is None:
+        return ()
+    return tuple(
+        f"{spec.when(box[1], box[3])}, {spec.where(box[0], box[2])}" for box in (pair.this, pair.that)
+    )
+
+
 def _alike(found: LooksLike, row: int, pair: Pair) -> str:
     """The columns that agree best, with both values."""
     if not isinstance(found.spec, Described):
@@ -150,7 +163,12 @@ def _tile(
     drawn = [image(png(sheet([pixels], 2 * TILE, columns=1)), left, top, TILE, TILE)]
     if box is None:
         return drawn
-    tall, wide = TILE / pixels.shape[0], TILE / pixels.shape[1]
-    y, z, y2, z2 = box[0] * tall + top, box[1] * wide + left, box[2] * tall + top, box[3] * wide + left
+    height, width = pixels.shape[:2]  # drawn in whole blocks, in the middle of the tile
+    scale = fit(pixels, 2 * TILE).shape[1] / 2 / width
+    top, left = top + (TILE - scale * height) / 2, left + (TILE - scale * width) / 2
+    first, end = box[0], box[2]
+    if isinstance(found.spec, AudioSpec):  # low pitch is drawn at the bottom
+        first, end = height - box[2], height - box[0]
+    y, z, y2, z2 = first * scale + top, box[1] * scale + left, end * scale + top, box[3] * scale + left
     ends = ((z, y, z2, y), (z, y2, z2, y2), (z, y, z, y2), (z2, y, z2, y2))
     return drawn + [line(*end, opacity=1, colour=THEME.accent, width=2.5) for end in ends]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pellucid.layers import ActivationPatching, AttributionPatching, EarlyExit, EdgeAttribution
 
 _MOST = 40
+_CHANCE = "restored by other inputs"
+_ALL = 0.995  # from here on a share is all of it
 
 
 def early_exits(found: EarlyExit) -> Figure:
@@ -87,6 +89,10 @@ def patching(found: ActivationPatching) -> Figure:
         "restored": list(zip(found.restored_low.tolist(), found.restored_high.tolist(), strict=True)),
         "broken": list(zip(found.broken_low.tolist(), found.broken_high.tolist(), strict=True)),
     }
+    chance = bool(found.random.isfinite().any())
+    if chance:
+        series[_CHANCE] = found.random.tolist()
+        bands[_CHANCE] = list(zip(found.random_low.tolist(), found.random_high.tolist(), strict=True))
     chart = depth_lines(found.sites, series, "share of the difference", bands=bands, level=0)
     body = tuple(
         (
@@ -95,19 +101,58 @@ def patching(found: ActivationPatching) -> Figure:
             interval(float(found.restored_low[i]), float(found.restored_high[i])),
             float(found.broken[i]),
             interval(float(found.broken_low[i]), float(found.broken_high[i])),
+            *(
+                (
+                    float(found.random[i]),
+                    interval(float(found.random_low[i]), float(found.random_high[i])),
+                )
+                if chance
+                else ()
+            ),
         )
         for i, site in enumerate(found.sites)
     )
     columns = ("layer", "restored", "95 %", "broken", "95 % ")
-    top = int(found.restored.argmax())
-    alt = (
-        f"{found.target} is {number(found.clean)} on clean and {number(found.corrupt)} on corrupt inputs; "
-        f"{found.sites[top]} restores {percent(float(found.restored[top]))} of the difference and breaks "
-        f"{percent(float(found.broken[top]))}."
-    )
+    columns += ("other inputs", "of 95 %") if chance else ()
+    ends = f"{found.target} is {number(found.clean)} on clean and {number(found.corrupt)} on corrupt inputs"
     return Figure(
-        "What each layer carries", alt, chart, None, Table(columns, body), f"{counted(found.n, 'pair')}."
+        "What each layer carries",
+        f"{ends}; {_carried(found)}",
+        chart,
+        None,
+        Table(columns, body),
+        _pairs(found),
     )
+
+
+def _carried(found: ActivationPatching) -> str:
+    """Which layer carries most, and whether that says anything."""
+    if bool((found.restored > _ALL).all()) and bool((found.broken > _ALL).all()):
+        return (
+            f"each of {counted(len(found.sites), 'layer')} alone restores 100 % of it and breaks as much: "
+            "they form a chain, so this says nothing about where it is decided. Look at the units of one "
+            "layer."
+        )
+    top = int((found.restored * (found.restored <= _ALL)).argmax())
+    whole = int((found.restored > _ALL).sum())
+    said = (
+        f"{whole} of {counted(len(found.sites), 'layer')} restore all of it; of the others " if whole else ""
+    )
+    said += f"{found.sites[top]} restores {percent(float(found.restored[top]))} of the difference and breaks "
+    said += percent(float(found.broken[top]))
+    if bool(found.random.isfinite().any()):
+        said += f" (with activations of other inputs {percent(float(found.random[top]))} comes back)"
+    return said + "."
+
+
+def _pairs(found: ActivationPatching) -> str:
+    said = f"{counted(found.n, 'pair')}." + (" One pair has no interval." if found.n == 1 else "")
+    if bool(found.random.isfinite().any()):
+        said += (
+            " Other inputs: the layer's activation of real inputs at random, instead of the clean one's; the "
+            "band holds 95 % of the draws."
+        )
+    return said
 
 
 def attribution_patches(found: AttributionPatching) -> Figure:
@@ -131,8 +176,11 @@ def attribution_patches(found: AttributionPatching) -> Figure:
         f"{len(order)} of {counted(len(found.units), 'unit')} shown.",
     )
     gain = float((found.restored - found.random).mean())
+    best = int(found.measured.nan_to_num(float("-inf")).argmax())
+    alone = percent(float(found.measured[best]))
     alt = (
-        f"Estimates for {counted(len(found.units), 'unit')} of {found.site} agree with real patches by a "
+        f"Of {counted(len(found.units), 'unit')} of {found.site}, unit {int(found.units[best])} restores "
+        f"more of the difference alone than any other: {alone}. Estimates agree with real patches by a "
         f"rank correlation of {number(found.agreement, 2)}; carried over best first, units restore on "
         f"average {number(100 * gain, 2)} points more of the difference than in random order."
     )

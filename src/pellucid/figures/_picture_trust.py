@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pellucid._core import InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._depth import depth_lines
@@ -16,12 +17,12 @@ from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, finite, interval, number
 from pellucid.figures._theme import THEME, Spec
+from pellucid.inputs import AudioSpec, TabularSpec, TextSpec
 
 if TYPE_CHECKING:
     from pellucid.features import FeaturePictures, PictureTrust
 
 MOST = 24
-SERIES = ("the picture", "strongest real inputs", "pictures of other units", "untrained networks")
 _COLOURS = (OKABE_ITO[0], OKABE_ITO[3], OKABE_ITO[1], THEME.muted)
 _SHAPES = ("circle", "diamond", "triangle-up", "square")
 
@@ -45,10 +46,10 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
     trust = pictures.trust
     if trust is None:
         raise InputError("These pictures carry no measures of trust; make them anew.")
-    shown = min(MOST, len(trust.told))
+    shown, noun = min(MOST, len(trust.told)), noun_of(pictures.spec)
     charts = [_choices(pictures, trust, shown)]
     if len(trust.sites) > 1:
-        series = {"these pictures": trust.path.nanmedian(0).values.tolist()}
+        series = {f"these {noun}s": trust.path.nanmedian(0).values.tolist()}
         if bool(trust.untrained_path.isfinite().any()):
             series["untrained networks"] = trust.untrained_path.nanmedian(0).values.tolist()
         low = min([0.0, *(value for line in series.values() for value in line if math.isfinite(value))])
@@ -58,46 +59,60 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
     if bool(trust.transfer.isfinite().any()):
         charts.append(_elsewhere(pictures, trust, shown))
     note = (
-        f"{shown} of {counted(len(trust.told), 'picture')} drawn, all in the table. Two choices: chance that "
+        f"{shown} of {counted(len(trust.told), noun)} drawn, all in the table. Two choices: chance that "
         "of two real inputs, one that excites the unit strongly and one that does not, the first is more "
-        "like the picture; .5 (dotted) is chance, bars are 95 % intervals. The way: likeness to strong real "
+        f"like the {noun}; .5 (dotted) is chance, bars are 95 % intervals. The way: likeness to strong real "
         "inputs in each layer, as a share of their likeness to each other; curve: median over "
-        "pictures, table: the least of each, and where."
+        f"{noun}s, table: the least of each, and where."
     )
     chart, table = panels(charts, columns=2), _table(pictures)
-    return Figure("How far to trust these pictures", _alt(trust), chart, None, table, note)
+    return Figure(f"How far to trust these {noun}s", _alt(trust, noun), chart, None, table, note)
+
+
+def noun_of(spec: InputSpec | None) -> str:
+    """What a made input is called."""
+    if isinstance(spec, TextSpec):
+        return "text"
+    if isinstance(spec, AudioSpec):
+        return "sound"
+    return "row" if isinstance(spec, TabularSpec) else "picture"
+
+
+def _series(noun: str) -> tuple[str, str, str, str]:
+    return f"the {noun}", "strongest real inputs", f"{noun}s of other units", "untrained networks"
 
 
 def _choices(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec:
-    names = labels_of(pictures, shown)
+    names, series = labels_of(pictures, shown), _series(noun_of(pictures.spec))
     parts = (trust.told, trust.told_by_real, trust.told_by_others, trust.untrained_told)
     points = [
         {"unit": name, "by": by, "value": finite(part[i])}
-        for by, part in zip(SERIES, parts, strict=True)
+        for by, part in zip(series, parts, strict=True)
         for i, name in enumerate(names)
     ]
     ends = [
         {"unit": name, "low": finite(trust.told_low[i]), "high": finite(trust.told_high[i])}
         for i, name in enumerate(names)
     ]
-    return _dots(points, names, "two choices", level=0.5, ends=ends)
+    return _dots(points, names, series, "two choices", level=0.5, ends=ends)
 
 
 def _elsewhere(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec:
-    names = labels_of(pictures, shown)
-    kinds = (SERIES[0], SERIES[1], SERIES[3])
+    names, series = labels_of(pictures, shown), _series(noun_of(pictures.spec))
+    kinds = (series[0], series[1], series[3])
     parts = (trust.transfer, trust.transfer_by_real, trust.untrained_transfer)
     points = [
         {"unit": name, "by": by, "value": finite(part[i])}
         for by, part in zip(kinds, parts, strict=True)
         for i, name in enumerate(names)
     ]
-    return _dots(points, names, "shown to a second network: share of real inputs outdone", level=0.5)
+    return _dots(points, names, series, "shown to a second network: share of real inputs outdone", level=0.5)
 
 
 def _dots(
     points: list[dict[str, str | float | None]],
     names: list[str],
+    series: tuple[str, ...],
     title: str,
     *,
     level: float,
@@ -108,9 +123,9 @@ def _dots(
     x: Spec = {"field": "value", "type": "quantitative", "title": None, "scale": {"domain": [0, 1]}}
     x["axis"] = {"values": [0, 0.5, 1]}
     shade: Spec = {"field": "by", "type": "nominal", "title": None}
-    colour: Spec = {**shade, "scale": {"domain": list(SERIES), "range": list(_COLOURS)}}
+    colour: Spec = {**shade, "scale": {"domain": list(series), "range": list(_COLOURS)}}
     colour["legend"] = {"orient": "bottom", "columns": 2}
-    shape: Spec = {**colour, "scale": {"domain": list(SERIES), "range": list(_SHAPES)}}
+    shape: Spec = {**colour, "scale": {"domain": list(series), "range": list(_SHAPES)}}
     dots: Spec = {
         "data": {"values": points},
         "mark": {"type": "point", "filled": True, "size": 46, "opacity": 1},
@@ -128,16 +143,16 @@ def _dots(
     return {"width": 300, "height": {"step": 17}, "title": title, "layer": [*layers, dots]}
 
 
-def _alt(trust: PictureTrust) -> str:
+def _alt(trust: PictureTrust, noun: str) -> str:
     told = trust.told[trust.told.isfinite()]
     if not len(told):
-        return "No unit has enough real inputs that excite it strongly to put pictures to the test."
+        return f"No unit has enough real inputs that excite it strongly to put {noun}s to the test."
     sure = int((trust.told_low[trust.told.isfinite()] > 0.5).sum())
     tell = "tell" if len(told) > 1 else "tells"
     real, others = _median(trust.told_by_real), _median(trust.told_by_others)
     said = (
-        f"{sure} of {counted(len(told), 'picture')} {tell} strong from weak real inputs beyond chance; "
-        f"median {number(float(told.median()), 2)}, real inputs {real}, pictures of other units {others}, "
+        f"{sure} of {counted(len(told), noun)} {tell} strong from weak real inputs beyond chance; "
+        f"median {number(float(told.median()), 2)}, real inputs {real}, {noun}s of other units {others}, "
         f"untrained networks {_median(trust.untrained_told)}."
     )
     ways = torch.where(trust.path.isnan(), float("inf"), trust.path).amin(1)
@@ -147,7 +162,7 @@ def _alt(trust: PictureTrust) -> str:
         said += f" {far} of {len(known)} go at least half of the way of real inputs in every layer."
     if bool(trust.transfer.isfinite().any()):
         said += (
-            f" In a second network the picture outdoes {_median(trust.transfer)} of real inputs (median), "
+            f" In a second network the {noun} outdoes {_median(trust.transfer)} of real inputs (median), "
             f"the unit's strongest real inputs {_median(trust.transfer_by_real)}, in untrained networks "
             f"{_median(trust.untrained_transfer)}."
         )

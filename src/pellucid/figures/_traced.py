@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -81,7 +82,7 @@ def traced(found: TracedExample, dataset: Dataset | None = None) -> Figure:
     below, last = _input(found, dataset, top)
     layers += below
     arrows = [*_arrows(found, spots), *_from_input(found, spots, last)]
-    height = top + (WHOLE + 8 if last is None else 76)
+    height = top + (WHOLE + 8 if last is None else 6 + 14 * _tall(last))
     return Figure(
         f"The way to {names}",
         _alt(found, names),
@@ -251,14 +252,29 @@ def _input(found: TracedExample, dataset: Dataset | None, top: float) -> tuple[l
 
 
 def _wrapped(words: str, room: float) -> list[str]:
-    """A name in as many lines as it needs."""
-    lines: list[str] = []
-    for word in words.replace("_", " ").split(" "):
-        if lines and drawn_width(f"{lines[-1]} {word}") <= room:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
+    """A name in as many lines as it needs, broken at blanks and signs, else where the room ends."""
+    lines = [""]
+    for word in re.findall(r"[^\s_./-]*[\s_./-]?", words):
+        for part in _fitting(word.replace("_", " "), room):
+            if drawn_width((lines[-1] + part).rstrip()) <= room:
+                lines[-1] += part
+            else:
+                lines.append(part)
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _fitting(word: str, room: float) -> list[str]:
+    """A word as it is, or cut into as many parts as the room asks for."""
+    if drawn_width(word.rstrip()) <= room:
+        return [word]
+    most = max(1, int(len(word) * room / drawn_width(word)))
+    return [word[i : i + most] for i in range(0, len(word), most)]
+
+
+def _tall(parts: list[str]) -> int:
+    """Lines below the trace: the longest name and its value."""
+    room = WIDTH / max(1, len(parts)) - 6
+    return 1 + max((len(_wrapped(part, room)) for part in parts), default=0)
 
 
 def _outline(

@@ -34,6 +34,7 @@ from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_strip
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._marks import panels
+from pellucid.figures._number_calibration import number_calibration
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import alike, captions, failed, targets, verdict
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
@@ -41,6 +42,7 @@ from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes
 from pellucid.figures._rule_frontier import rule_frontier
+from pellucid.figures._rule_path import rule_path
 from pellucid.figures._rules import rules_table
 from pellucid.figures._saliency import Limits, saliency
 from pellucid.figures._shapes import shape_functions
@@ -212,6 +214,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Check": _of_check,
         "Checked": check_run,
         "Outcome": check_figures,
+        "NumberCalibration": lambda found: [number_calibration(found)],
         "Reliability": lambda found: [reliability(found)],
         "Estimate": _of_estimate,
         "Audit": audit,
@@ -251,6 +254,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Shapes": lambda found: [shape_functions(found)],
         "RuleSet": lambda rules: [rules_table(rules)],
         "Frontier": lambda found: [rule_frontier(found)],
+        "RulePath": lambda found: [rule_path(found)],
         "WeightedRules": lambda rules: [weighted_rules(rules)],
         "ConceptEvidence": bottleneck,
         "PrototypeEvidence": lambda found: [prototype_test(found)],

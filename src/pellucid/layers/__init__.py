@@ -1,6 +1,7 @@
 """Inside a hidden layer: what it is, what it sees, which real inputs move its units."""
 
 from pellucid.layers._added import LayerGain, layer_gain
+from pellucid.layers._concept_values import ConceptValues, concept_exemplars, concept_values
 from pellucid.layers._concepts import Concepts, concepts
 from pellucid.layers._dictionary import Dictionary, DictionaryQuality, element_exemplars
 from pellucid.layers._dissection import Dissection, network_dissection
@@ -39,6 +40,7 @@ __all__ = [
     "AttributionPatching",
     "ClassAreas",
     "CoActivation",
+    "ConceptValues",
     "Concepts",
     "Dictionary",
     "DictionaryQuality",
@@ -64,6 +66,8 @@ __all__ = [
     "areas_by_class",
     "attribution_patching",
     "co_activation",
+    "concept_exemplars",
+    "concept_values",
     "concepts",
     "early_exit",
     "edge_attribution",

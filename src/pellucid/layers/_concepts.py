@@ -145,9 +145,9 @@ def concepts(
     how = compute or Compute(batch_size=128)
     _refuse(sets, sites, random, draws, most)
     notes: list[str] = []
-    asked = _some(inputs, most, how.seed)
-    shown = {name: _some(rows, most, how.seed + 1) for name, rows in sets.items()}
-    beside = _some(random, most, how.seed + 2)
+    asked = some_of(inputs, most, how.seed)
+    shown = {name: some_of(rows, most, how.seed + 1) for name, rows in sets.items()}
+    beside = some_of(random, most, how.seed + 2)
     twin = twin_of(model, along(inputs, spec), how, notes) if untrained_copy else None
     own: list[list[Measured]] = []
     control: list[list[Measured]] = []
@@ -205,7 +205,8 @@ def _refuse(
             )
 
 
-def _some(rows: Tensor | Batch, most: int, seed: int) -> Tensor | Batch:
+def some_of(rows: Tensor | Batch, most: int, seed: int) -> Tensor | Batch:
+    """At most so many of some inputs, drawn at random."""
     count = count_of(rows)
     if count <= most:
         return rows

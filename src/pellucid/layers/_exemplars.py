@@ -55,6 +55,7 @@ def exemplars(
     k: int = 9,
     units: Sequence[int] | Tensor | None = None,
     spec: InputSpec | None = None,
+    field: Field | None = None,
     compute: Compute | None = None,
 ) -> Exemplars:
     """The ``k`` inputs with the largest value of each unit of a layer; a channel's value is its largest one.
@@ -67,6 +68,7 @@ def exemplars(
         units: which units; ``None`` for all.
         spec: what an input means; says what goes along with texts, and which positions are padding: these
             are not looked at.
+        field: from :func:`field_of`, where it is known already.
         compute: how to run.
 
     Returns:
@@ -95,7 +97,10 @@ def exemplars(
         >>> exemplars(nn.ReLU(), torch.tensor([[1.0], [3.0], [2.0]]), ".", k=2).rows.tolist()
         [[1, 2]]
     """
-    return exemplars_of(model, inputs, [site], k=k, units=units, spec=spec, compute=compute)[0]
+    how = compute or Compute(batch_size=256)
+    real = tokens_of(inputs, spec)
+    found = strongest(model, inputs, [site], k=k, units=units, spec=spec, real=real, compute=how)[site]
+    return _exemplars(site, found, field or field_of(model, inputs, site, spec=spec, compute=how))
 
 
 def exemplars_of(
@@ -133,6 +138,7 @@ def quantile_exemplars(
     units: Sequence[int] | Tensor | None = None,
     most: int = 2048,
     spec: InputSpec | None = None,
+    field: Field | None = None,
     compute: Compute | None = None,
 ) -> Exemplars:
     """Real inputs from the middle of each unit's range, which the strongest ones do not show.
@@ -144,7 +150,7 @@ def quantile_exemplars(
         quantiles: 0 to 1; the input whose value has that rank among all is taken.
         units: which units; ``None`` for all.
         most: inputs looked at, at random; they decide what is kept in memory, whatever N is.
-        spec: as for :func:`exemplars`.
+        spec, field: as for :func:`exemplars`.
         compute: how to run.
 
     Returns:
@@ -176,7 +182,7 @@ def quantile_exemplars(
         site
     ]
     place = [len(picked) - 1 - round(q * (len(picked) - 1)) for q in quantiles]
-    seen = _fields(model, inputs, [site], spec, how)[site]
+    seen = field or field_of(model, inputs, site, spec=spec, compute=how)
     chosen = replace(
         ranked,
         values=ranked.values[:, place],
@@ -249,6 +255,23 @@ def exemplar_maps(
         unit, slot = ((place >= taken.start) & (place < taken.stop)).nonzero(as_tuple=True)
         maps[unit, slot] = each[place[unit, slot] - taken.start, unit].reshape(-1, *shape)
     return replace(found, maps=maps)
+
+
+def field_of(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    site: str,
+    *,
+    spec: InputSpec | None = None,
+    compute: Compute | None = None,
+) -> Field | None:
+    """What each position of a layer sees of an input: H + W rows, to be asked once for several exemplars.
+
+    Example:
+        >>> field_of(nn.Conv2d(1, 1, 3), torch.rand(1, 1, 6, 6), ".").size
+        (3, 3)
+    """
+    return _fields(model, inputs, [site], spec, compute or Compute(batch_size=256))[site]
 
 
 def _fields(

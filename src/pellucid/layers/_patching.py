@@ -8,91 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike
+from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike, activations
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, MethodError
+from pellucid.layers._patched import ActivationPatching, AttributionPatching
 from pellucid.layers._reach import along, chosen_sites, count_of
 
 RESAMPLED = 1000
 LEAST = 1e-3  # of the spread of scores: a smaller difference is nothing to explain
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ActivationPatching:
-    """What carrying a layer's activation from one input to the other does to the target.
-
-    Args:
-        sites: layers in the order of the pass.
-        target: what is measured, in words.
-        restored: ``[S]``, denoising: share of the difference that comes back when the layer of the corrupt
-            input gets the clean activation. 1 is all: it suffices.
-        restored_low, restored_high: its 95 % interval over pairs.
-        broken: ``[S]``, noising: share that is lost when the layer of the clean input gets the corrupt
-            activation. 1 is all: it is needed.
-        broken_low, broken_high: its 95 % interval.
-        clean, corrupt: mean target on both inputs.
-        n: pairs.
-    """
-
-    sites: tuple[str, ...]
-    target: str
-    restored: Tensor
-    restored_low: Tensor
-    restored_high: Tensor
-    broken: Tensor
-    broken_low: Tensor
-    broken_high: Tensor
-    clean: float
-    corrupt: float
-    n: int
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        """What a notebook draws."""
-        from pellucid import figures
-
-        return figures.mimebundle(self)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AttributionPatching:
-    """Estimates of what patching each unit would do, and what it really does.
-
-    Args:
-        site: the layer.
-        target: what is measured, in words.
-        units: int64 ``[U]``.
-        estimate: ``[U]``, share of the difference that a unit's patch would restore, to first order.
-        measured: ``[U]``, what it really restores; ``NaN`` for units that were not patched.
-        agreement: rank correlation of both over the units that were.
-        kept: int64 ``[P]``, how many units, best estimates first, are carried over together.
-        restored: ``[P]``, share of the difference that they restore (the faithfulness curve).
-        random: ``[P]``, the same for units in random order, on average.
-        random_low, random_high: ``[P]``, between which 95 % of the random orders lie.
-        clean, corrupt: mean target on both inputs.
-        n: pairs.
-    """
-
-    site: str
-    target: str
-    units: Tensor
-    estimate: Tensor
-    measured: Tensor
-    agreement: float
-    kept: Tensor
-    restored: Tensor
-    random: Tensor
-    random_low: Tensor
-    random_high: Tensor
-    clean: float
-    corrupt: float
-    n: int
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        """What a notebook draws."""
-        from pellucid import figures
-
-        return figures.mimebundle(self)
 
 
 def activation_patching(
@@ -102,6 +26,8 @@ def activation_patching(
     target: TargetLike,
     sites: Sequence[str] | None = None,
     *,
+    others: Tensor | Batch | None = None,
+    draws: int = 20,
     spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> ActivationPatching:
@@ -117,6 +43,8 @@ def activation_patching(
         target: what is measured; the difference of two logits (:func:`~pellucid.margin`) says more than a
             probability. "The top class" is that of the clean input.
         sites: layers; ``None`` for all that call no other.
+        others: real inputs for the control: their activations, drawn at random, instead of the clean ones.
+        draws: of the control.
         spec: what an input means; says what goes along with texts.
         compute: how to run.
 
@@ -124,12 +52,12 @@ def activation_patching(
         :class:`ActivationPatching`.
 
     Raises:
-        InputError: if the two do not pair up.
+        InputError: if the two do not pair up, or there is no other input or draw.
         MethodError: if the target is the same on both.
         SiteError: if a layer does not exist or is not reached.
 
     Cost:
-        Four passes for each layer.
+        Four passes for each layer; with ``others`` one more over these and ``draws`` over the pairs.
 
     Limits:
         In a plain chain every layer restores everything, since all that follows depends on it alone: the
@@ -146,21 +74,30 @@ def activation_patching(
         [1.0, 1.0]
     """
     how = compute or Compute(batch_size=128)
+    if draws < 1 or (others is not None and not count_of(others)):
+        raise InputError(f"The control needs other inputs and draws; draws={draws}.")
     clean, corrupt = along(clean, spec), along(corrupt, spec)
+    beside = None if others is None else along(others, spec)
     names = list(chosen_sites(model, clean, sites, how)[0])
-    good, bad = asked_of_both(model, clean, corrupt, target, None, how)
+    quiet = Compute(how.batch_size, how.seed, how.device)
+    good, bad = asked_of_both(model, clean, corrupt, target, None, quiet)
     whole = difference(good.base, bad.base)
     restored: list[Tensor] = []
     broken: list[Tensor] = []
-    for site in names:
+    chance: list[Tensor] = []
+    for number, site in enumerate(names):
         from_clean, from_corrupt = good.seen(site), bad.seen(site)
         restored.append(_exchanged(bad, site, from_clean) - bad.base)
         broken.append(good.base - _exchanged(good, site, from_corrupt))
+        chance.append(_by_chance(bad, site, beside, draws, quiet) / whole)
+        how.progress(number + 1, len(names))
     ends = [
         _resampled(torch.stack(parts).cpu(), (good.base - bad.base).cpu(), how.seed)
         for parts in (restored, broken)
     ]
     means = [torch.stack(parts).double().mean(1).cpu() / whole for parts in (restored, broken)]
+    drawn = torch.stack(chance)
+    low, high = drawn.quantile(torch.tensor([0.025, 0.975]).double(), dim=1)
     return ActivationPatching(
         tuple(names),
         good.target.label,
@@ -171,6 +108,9 @@ def activation_patching(
         float(good.base.mean()),
         float(bad.base.mean()),
         good.rows,
+        drawn.mean(1),
+        low,
+        high,
     )
 
 
@@ -260,7 +200,7 @@ def attribution_patching(
     measured = torch.full_like(estimate, torch.nan)
     single = bad.scores(patch.units(picked[alone][:, None]), len(alone)).double().mean(1).cpu()
     measured[alone] = (single - float(bad.base.double().mean())) / whole
-    sizes = _sizes(len(picked))
+    sizes = sizes_of(len(picked))
     generator = torch.Generator().manual_seed(how.seed)
     orders = [order, *(torch.randperm(len(picked), generator=generator) for _ in range(draws))]
     curves = torch.stack([_curve(bad, patch, picked[line], sizes, whole) for line in orders])
@@ -346,6 +286,20 @@ def _exchanged(question: Question, site: str, activation: Tensor) -> Tensor:
     return question.at_site(site).scores(lambda _, rows: activation[rows][None])[0]
 
 
+def _by_chance(
+    question: Question, site: str, others: Tensor | Batch | None, draws: int, how: Compute
+) -> Tensor:
+    """Mean change of the score ``[draws]`` with the activation of other inputs; ``NaN`` without any."""
+    if others is None:
+        return torch.full((1,), torch.nan, dtype=torch.float64)
+    run = activations(question.model, others, [site], compute=how)
+    theirs = torch.cat([seen[site] for _, seen in run])
+    generator = torch.Generator().manual_seed(how.seed)
+    picked = torch.randint(len(theirs), (draws, question.rows), generator=generator).to(theirs.device)
+    scores = question.at_site(site).scores(lambda ks, rows: theirs[picked[ks][:, rows]], draws)
+    return (scores - question.base).double().mean(1).cpu()
+
+
 def _resampled(parts: Tensor, whole: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """95 % interval ``[S]`` of ratios of means, pairs drawn again."""
     n = len(whole)
@@ -358,7 +312,7 @@ def _resampled(parts: Tensor, whole: Tensor, seed: int) -> tuple[Tensor, Tensor]
     return low, high
 
 
-def _sizes(total: int) -> list[int]:
+def sizes_of(total: int) -> list[int]:
     """0, 1, 2, 4, … and all."""
     sizes = [0, 1]
     while sizes[-1] * 2 < total:

@@ -48,9 +48,7 @@ def measured(slopes: Tensor, shown: Tensor, plain: Tensor, draws: int, seed: int
     spread = float(effects.std())
     ends = scores.quantile(torch.tensor([0.025, 0.975]).double())
     low, high = _interval(along, n, draws, generator)
-    gram = (rows @ rows.T).double()
-    fold = torch.randperm(total, generator=generator) % FOLDS
-    told = _told(gram, torch.cat([member[None], drawn[:TOLD]]), fold)
+    told, told_null = _told_beside(rows, torch.cat([member[None], drawn[:TOLD]]), generator)
     return Measured(
         score,
         float(ends[0]),
@@ -60,9 +58,28 @@ def measured(slopes: Tensor, shown: Tensor, plain: Tensor, draws: int, seed: int
         high,
         effect / spread if spread > 0 else 0.0,
         (1 + int((effects.abs() >= abs(effect) * (1 - 1e-9)).sum())) / (draws + 1),
-        float(told[0]),
-        float(told[1:].quantile(0.95)),
+        told,
+        told_null,
     )
+
+
+def told_apart(shown: Tensor, plain: Tensor, draws: int, seed: int) -> tuple[float, float]:
+    """How well held-out inputs of a concept ``[n, D]`` are told from random ones ``[r, D]`` along its
+    direction (balanced accuracy), and what random concepts stay below in 95 % of the draws."""
+    rows = torch.cat([shown, plain])
+    generator = torch.Generator().manual_seed(seed)
+    member = torch.zeros(len(rows), dtype=torch.bool)
+    member[: len(shown)] = True
+    drawn = member[torch.rand(draws, len(rows), generator=generator).argsort(1)]
+    return _told_beside(rows, torch.cat([member[None], drawn]), generator)
+
+
+def _told_beside(rows: Tensor, members: Tensor, generator: torch.Generator) -> tuple[float, float]:
+    """Accuracy of the first grouping of ``members`` ``[B, P]``, and what 95 % of the others stay below."""
+    gram = (rows @ rows.T).double()
+    fold = torch.randperm(len(rows), generator=generator) % FOLDS
+    told = _told(gram, members, fold)
+    return float(told[0]), float(told[1:].quantile(0.95))
 
 
 def _weights(member: Tensor) -> Tensor:

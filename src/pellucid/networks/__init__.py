@@ -4,9 +4,12 @@ from pellucid.networks._additive import Additive
 from pellucid.networks._additive_for import additive
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._attention_gate import AttentionGate, attention
+from pellucid.networks._attention_patches import AttentionPatches, attention_patches
+from pellucid.networks._attention_words import AttentionWords, attention_words
 from pellucid.networks._build import build, default_network
 from pellucid.networks._concept_bottleneck import ConceptBottleneck, concept_bottleneck, concepts_for
 from pellucid.networks._concept_words import Concept, read_concepts
+from pellucid.networks._gated import Gated
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, Rescale, cnn, mlp
 from pellucid.networks._prototypes import PrototypeNetwork, prototype_network, prototypes_for
@@ -22,8 +25,11 @@ __all__ = [
     "Additive",
     "Architecture",
     "AttentionGate",
+    "AttentionPatches",
+    "AttentionWords",
     "Concept",
     "ConceptBottleneck",
+    "Gated",
     "LogMel",
     "Plain",
     "PrototypeNetwork",
@@ -36,6 +42,8 @@ __all__ = [
     "Topics",
     "additive",
     "attention",
+    "attention_patches",
+    "attention_words",
     "build",
     "cnn",
     "concept_bottleneck",

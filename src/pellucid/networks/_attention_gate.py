@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
@@ -12,9 +11,9 @@ from torch.nn import functional as F
 
 from pellucid._core import Dataset, Json
 from pellucid.errors import InputError, near_misses
-from pellucid.inputs import TabularSpec
 from pellucid.networks._architecture import Architecture
-from pellucid.networks._readable import Readable, Recipe
+from pellucid.networks._gated import Gated, standard
+from pellucid.networks._readable import Recipe
 
 Gate = Literal["global", "row"]
 GATES: tuple[Gate, ...] = ("global", "row")
@@ -24,7 +23,7 @@ READ_STEP = 4.0  # scores of the global gate start at 0; their steps are this ma
 ENTROPY = 0.003  # how much spread-out attention costs
 
 
-class AttentionGate(Readable):
+class AttentionGate(Gated):
     """``answer = constant + scale · Σ attention_j · value_j(column j)``; logits for classes.
 
     Each column has a value network of its own that sees nothing else, and its values have mean 0 and standard
@@ -65,9 +64,10 @@ class AttentionGate(Readable):
         seed: int = 0,
         answers: Sequence[float] | None = None,
     ) -> None:
-        super().__init__()
         if gate not in GATES:
             raise InputError(f"No gate is called {gate!r}. {near_misses(gate, GATES)}")
+        kept = swap if gate == "row" else 0.0  # one attention for all rows has nothing to swap
+        super().__init__(outputs, spread=ENTROPY, swap=kept, penalty=penalty, answers=answers)
         params: dict[str, Json] = {
             "columns": [list(slots) for slots in columns],
             "outputs": outputs,
@@ -80,9 +80,7 @@ class AttentionGate(Readable):
         }
         self.architecture = Architecture("attention", params)
         self.columns = [list(slots) for slots in columns]
-        self.gate, self.swap, self.penalty, self.outputs = gate, swap, penalty, outputs
-        self.answers = None if answers is None else (answers[0], answers[1])
-        self.width = 1 if outputs <= 2 else outputs
+        self.gate: Gate = gate
         count, most = len(columns), max(len(slots) for slots in columns)
         inputs = sum(len(slots) for slots in columns)
         chance = torch.Generator().manual_seed(seed)
@@ -105,9 +103,6 @@ class AttentionGate(Readable):
                 nn.Parameter(torch.zeros(hidden)),
             )
             self.point = drawn(hidden, count, sd=0.1 * hidden**-0.5)
-        self.scale = nn.Parameter(torch.ones(()))
-        self.constant = nn.Parameter(torch.zeros(self.width))
-        self._said: tuple[Tensor, Tensor] | None = None
 
     def attention(self, x: Tensor) -> Tensor:
         """Weights ``[N, columns]``, adding up to 1 in each row; exactly 0 where a column is closed."""
@@ -122,49 +117,18 @@ class AttentionGate(Readable):
         wide = F.pad(x.clamp(-FAR, FAR), (0, 1))[:, self.slots].transpose(0, 1)
         hidden = F.relu(torch.baddbmm(self.bias1, wide, self.weight1))
         said = torch.bmm(hidden, self.weight2).transpose(0, 1)
-        flat = said.flatten(1)
-        if self.training and len(flat) == 1:  # one row has no spread: a last batch of one goes by the others'
-            mean, spread = self.norm.running_mean, self.norm.running_var
-            return F.batch_norm(flat, mean, spread, eps=self.norm.eps).view_as(said)
-        return self.norm(flat).view_as(said)
+        return standard(self.norm, said.flatten(1)).view_as(said)
 
-    def gated(self, attention: Tensor, values: Tensor) -> Tensor:
-        """The answer of these weights and values; the only path."""
-        return self.answer(self.constant + self.scale * (attention[..., None] * values).sum(1))
+    def weighed(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention and values."""
+        return self.attention(x), self.values(x)
 
-    def contributions(self, x: Tensor) -> Tensor:
-        """What each column adds ``[N, columns, width]``; with the constant they are the answer."""
-        return self.scale * self.attention(x)[..., None] * self.values(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits ``[N, classes]``, or answers ``[N, 1]`` in regression."""
-        attention, values = self.attention(x), self.values(x)
-        self._said = (attention, values) if self.training else None
-        return self.gated(attention, values)
-
-    def answer(self, total: Tensor) -> Tensor:
-        """What a sum ``[N, width]`` means: logits, or an answer in its unit."""
-        if self.answers is not None:
-            return self.answers[0] + self.answers[1] * total
-        return torch.cat([-total / 2, total / 2], -1) if self.width == 1 else total
-
-    def training_loss(self, plain: Tensor, inputs: Tensor, outputs: Tensor, answers: Tensor) -> Tensor:
-        """The plain loss, the same with other rows' attention, and what spread and scale cost."""
-        said, self._said = self._said, None
-        if said is None:
-            return plain
-        attention, values = said
-        spread = -(attention * attention.clamp_min(1e-9).log()).sum(1).mean()
-        loss = plain + ENTROPY * spread + self.penalty * self.scale.square() / len(self.open)
-        if self.gate == "row" and self.swap and len(inputs) > 1:
-            swapped = self.gated(attention.roll(1, 0), values)  # batches come in random order
-            loss = loss + self.swap * self._loss(swapped, answers)
-        return loss
-
-    def _loss(self, outputs: Tensor, answers: Tensor) -> Tensor:
-        if self.answers is None:
-            return F.cross_entropy(outputs, answers)
-        return ((outputs.reshape(-1) - answers) / self.answers[1]).square().mean()
+    def unread(self, x: Tensor, attention: Tensor) -> Tensor:
+        """The slots of columns of weight 0."""
+        owner = torch.empty(x.shape[1], dtype=torch.long)
+        for k, slots in enumerate(self.columns):
+            owner[slots] = k
+        return (attention == 0)[:, owner]
 
     def advance(self, dataset: Dataset) -> bool:
         """Columns with hardly any attention are closed once, and the others trained again without them."""
@@ -197,35 +161,3 @@ def attention(
     return AttentionGate(
         columns, outputs, gate=gate, swap=swap, hidden=hidden, penalty=penalty, seed=seed, answers=answers
     )
-
-
-def attention_for(
-    dataset: Dataset,
-    *,
-    seed: int = 0,
-    gate: Gate = "global",
-    swap: float = 1.0,
-    penalty: float = 0.01,
-    epochs: int | None = None,
-) -> AttentionGate:
-    """An untrained attention network for a table.
-
-    Raises:
-        InputError: if the data are no table.
-    """
-    if not isinstance(dataset.spec, TabularSpec):
-        raise InputError(f"{dataset.name} is no table: attention gates read columns so far.")
-    owner = dataset.spec.column_of_slot
-    columns = [[s for s, k in enumerate(owner) if k == j] for j in range(len(dataset.spec.columns))]
-    train = dataset.part("train").answers
-    scale = None
-    if dataset.task == "regression":
-        scale = (float(train.double().mean()), float(train.double().std(correction=0)) or 1.0)
-    made = attention(
-        columns, dataset.outputs, gate=gate, swap=swap, penalty=penalty, seed=seed, answers=scale
-    )
-    rows = len(train)
-    batch = 128 if rows < 5000 else 512
-    passes = epochs or max(12, min(60, -(-600 * batch // max(rows, 1))))
-    made.recipe = dataclasses.replace(made.recipe, epochs=passes, batch_size=batch)
-    return made

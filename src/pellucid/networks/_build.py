@@ -11,7 +11,10 @@ from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TextSpec
 from pellucid.networks._additive_for import additive, additive_for
 from pellucid.networks._architecture import Architecture
-from pellucid.networks._attention_gate import attention, attention_for
+from pellucid.networks._attention_for import attention_for
+from pellucid.networks._attention_gate import attention
+from pellucid.networks._attention_patches import attention_patches
+from pellucid.networks._attention_words import attention_words
 from pellucid.networks._concept_bottleneck import concept_bottleneck, concepts_for
 from pellucid.networks._mobilenet import mobilenet_v2
 from pellucid.networks._plain import Plain, cnn, mlp
@@ -38,6 +41,8 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "rule_network": rule_network,
         "additive": additive,
         "attention": attention,
+        "attention_patches": attention_patches,
+        "attention_words": attention_words,
         "concepts": concept_bottleneck,
         "prototypes": prototype_network,
     }

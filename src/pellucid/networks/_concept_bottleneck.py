@@ -16,7 +16,7 @@ from pellucid.inputs import TabularSpec
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._concept_words import Concept, holds, read_concepts, usual_concepts
 from pellucid.networks._plain import Plain, cnn, mlp
-from pellucid.networks._readable import Readable, Recipe
+from pellucid.networks._readable import Readable, Recipe, refuse_numbers, refuse_others
 
 Training = Literal["sequential", "joint"]
 Said = Sequence[str] | Mapping[str, str]
@@ -24,6 +24,7 @@ TRAININGS: tuple[Training, ...] = ("sequential", "joint")
 SURE = 20.0  # logit of a concept that is computed
 SPARSITY, RIDGE, STEPS = 0.001, 1e-4, 1000  # of the head's fit
 STEP_COUNT = 600  # of training at least, however few the rows
+CHUNK = 512  # rows at a time where all are looked at
 
 
 class ConceptBottleneck(Readable):
@@ -120,9 +121,14 @@ class ConceptBottleneck(Readable):
                 columns.append((2 * holds(tests, x) - 1) * SURE)
         return torch.stack(columns, 1)
 
+    @torch.no_grad()
+    def scores_of(self, x: Tensor) -> Tensor:
+        """:meth:`scores` of many rows, some at a time; nothing is kept to learn from."""
+        return torch.cat([self.scores(part) for part in x.split(CHUNK)])
+
     def concepts(self, x: Tensor) -> Tensor:
         """What the head sees ``[N, concepts]``: 0 or 1, or with soft concepts shares in between."""
-        return self._through(self.scores(x))
+        return self.through(self.scores(x))
 
     def answer(self, concepts: Tensor) -> Tensor:
         """Logits ``[N, classes]`` of concepts ``[N, concepts]``: what intervening on them gives."""
@@ -132,10 +138,11 @@ class ConceptBottleneck(Readable):
         """Logits ``[N, classes]``."""
         scores = self.scores(x)
         self._said = scores if self.training else None
-        seen = self._through(scores)
+        seen = self.through(scores)
         return self.head(seen.detach() if self.training and self.order == "sequential" else seen)
 
-    def _through(self, scores: Tensor) -> Tensor:
+    def through(self, scores: Tensor) -> Tensor:
+        """What the head sees of log-odds ``[N, concepts]``."""
         soft = scores.sigmoid()
         if not self.hard:
             return soft
@@ -181,7 +188,8 @@ class ConceptBottleneck(Readable):
             train = dataset.part("train")
             self.eval()
             with torch.no_grad():
-                weight, bias = fit_head(self.concepts(train.inputs), train.answers, self.outputs)
+                told = self.through(self.scores_of(train.inputs))
+                weight, bias = fit_head(told, train.answers, self.outputs)
                 self.head.weight.copy_(weight)
                 self.head.bias.copy_(bias)
         self.taught = self._rows = None
@@ -269,13 +277,9 @@ def concepts_for(
     Raises:
         InputError: if the answers are numbers, or a concept cannot be read.
     """
-    if dataset.task != "classification":
-        raise InputError(f"{dataset.name} predicts a number; a concept bottleneck tells classes so far.")
+    refuse_numbers(dataset, "a concept bottleneck tells")
     shape = [*dataset.inputs.shape[1:]]
-    if len(shape) == 1 and not isinstance(dataset.spec, TabularSpec):
-        raise InputError(f"{dataset.name}: a concept bottleneck reads rows of columns, or pictures.")
-    if len(shape) not in (1, 3):
-        raise InputError(f"{dataset.name}: a concept bottleneck reads rows or pictures, got shape {shape}.")
+    refuse_others(dataset, "a concept bottleneck reads")
     found = _read(concepts, dataset)
     hidden = (64, 64) if len(shape) == 1 else _widths(min(shape[1:]))
     made = concept_bottleneck(

@@ -15,7 +15,7 @@ from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._concept_bottleneck import fit_head
-from pellucid.networks._readable import Readable, Recipe
+from pellucid.networks._readable import Readable, Recipe, refuse_numbers, refuse_others
 
 SMALL = 1e-2  # distance at which two cases count as the same
 CLUSTER, SEPARATION = 0.8, 0.08  # pull to a prototype of the own class, push from those of others
@@ -342,6 +342,13 @@ def prototype_network(
     )
 
 
+def _widths(side: int) -> tuple[int, ...]:
+    """A part is 4 pixels wide in pictures below 16, 10 below 32, else 22: two thirds of a 32 × 32 picture."""
+    if side < 16:
+        return (32, 64)
+    return (16, 32, 64) if side < 32 else (16, 32, 64, 128)
+
+
 def prototypes_for(
     dataset: Dataset, *, seed: int = 0, each: int | None = None, epochs: int | None = None
 ) -> PrototypeNetwork:
@@ -350,16 +357,15 @@ def prototypes_for(
     Raises:
         InputError: if the answers are numbers, or the inputs neither rows nor pictures.
     """
-    if dataset.task != "classification":
-        raise InputError(f"{dataset.name} predicts a number; prototypes tell classes so far.")
+    refuse_numbers(dataset, "prototypes tell")
     shape = [*dataset.inputs.shape[1:]]
     columns = None
     if isinstance(dataset.spec, TabularSpec):
         owner = dataset.spec.column_of_slot
         columns = [[s for s, k in enumerate(owner) if k == j] for j in range(len(dataset.spec.columns))]
-    elif len(shape) != 3:
-        raise InputError(f"{dataset.name}: prototypes are rows of columns or pictures, got shape {shape}.")
-    widths = (32, 64) if len(shape) == 3 and min(shape[1:]) < 16 else (32, 64, 128)
+    else:
+        refuse_others(dataset, "prototypes are compared with")
+    widths = _widths(min(shape[1:])) if len(shape) == 3 else (32, 64)
     usual = 8 if columns else 6
     made = prototype_network(
         shape, dataset.outputs, columns=columns, each=usual if each is None else each, widths=widths,

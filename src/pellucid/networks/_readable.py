@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pellucid._core import Dataset
+from pellucid.errors import InputError
+from pellucid.inputs import TabularSpec, TextSpec
 from pellucid.networks._architecture import Architecture
 
 
@@ -54,3 +56,30 @@ class Readable(nn.Module):
         """What is left to do when a training is over (screen pairs, project prototypes, refit a head), and
         whether another training should follow. ``dataset`` is the one just trained on."""
         return False
+
+
+def refuse_numbers(dataset: Dataset, subject: str) -> None:
+    """Say which networks predict a number, where one cannot."""
+    if dataset.task == "classification":
+        return
+    readable = ", or the readable network 'additive'" if isinstance(dataset.spec, TabularSpec) else ""
+    raise InputError(
+        f"{dataset.name} predicts a number ({dataset.answer}), and {subject} classes only. Take the plain "
+        f"network (leave out network=){readable}; or make classes of the numbers, such as quarters."
+    )
+
+
+def refuse_others(dataset: Dataset, does: str) -> None:
+    """Say what a network of rows and pictures cannot read, and which network can."""
+    shape = list(dataset.inputs.shape[1:])
+    if isinstance(dataset.spec, TabularSpec) or (len(shape) == 3 and not isinstance(dataset.spec, TextSpec)):
+        return
+    if isinstance(dataset.spec, TextSpec):
+        what, instead = "texts", "the plain network or 'transformer'"
+    elif len(shape) == 2:
+        what, instead = "waveforms", "their spectrogram (--front spectrogram), or the plain network"
+    else:
+        what, instead = f"inputs of shape {shape}", "a network of your own"
+    raise InputError(
+        f"{dataset.name} holds {what}, and {does} rows of columns, pictures or spectrograms. Take {instead}."
+    )

@@ -257,9 +257,15 @@ def rules_for(
     """An untrained rule network whose conditions are cut points and levels of a table.
 
     Raises:
-        InputError: if the data is no table, or predicts a number.
+        InputError: if the data is no table, predicts a number, or declares directions (``monotone``).
     """
     spec, x, answers = _table(dataset)
+    one_way = [column.name for column in spec.columns if column.monotone]
+    if one_way:
+        raise InputError(
+            f"Rules keep no direction, and {dataset.name} declares one for {', '.join(one_way)}: take "
+            "network='additive', which keeps it everywhere, or declare none."
+        )
     grid = fit_grid(spec, x, answers.astype(np.float64), bins=BANK)
     every: list[Literal] = []
     for axis in grid.axes[:COLUMNS]:

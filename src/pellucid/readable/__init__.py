@@ -7,7 +7,7 @@ from pellucid.readable._concepts import ConceptClassifier
 from pellucid.readable._encoding import Said, encode, fit_spec
 from pellucid.readable._estimator import ReadableClassifier, ReadableEstimator, ReadableRegressor
 from pellucid.readable._looks_like import LooksLike, Pair, PrototypeEvidence, looks_like, prototype_evidence
-from pellucid.readable._path import Budget, rule_path
+from pellucid.readable._path import Budget, RulePath, held_out_path, rule_path
 from pellucid.readable._printed import conditions_of, written_out
 from pellucid.readable._prototypes import PrototypeClassifier
 from pellucid.readable._rounds import train_readable
@@ -34,6 +34,7 @@ __all__ = [
     "ReadableEstimator",
     "ReadableRegressor",
     "RuleClassifier",
+    "RulePath",
     "Said",
     "Shape",
     "Shapes",
@@ -45,6 +46,7 @@ __all__ = [
     "encode",
     "fit_spec",
     "flatten",
+    "held_out_path",
     "looks_like",
     "named_rows",
     "prototype_evidence",

@@ -48,10 +48,10 @@ class _AdditiveEstimator(ReadableEstimator):
         self.validation = validation
         self.random_state = random_state
 
-    def shapes(self) -> Shapes:
-        """The tables that are the model, in the units of the columns."""
+    def shapes(self, of: str | None = None) -> Shapes:
+        """The tables that are the model, in the units of the columns; ``of`` one of many classes."""
         check_is_fitted(self, "network_")
-        return shapes_of(self.network_, self.spec_, self._labels())
+        return shapes_of(self.network_, self.spec_, self._labels(), of=of)
 
     def flatten(
         self, column: str, low: float, high: float, *, who: str, why: str, value: float | None = None

@@ -22,7 +22,7 @@ from torch import Tensor
 from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.networks import AttentionGate, Readable, Recipe
-from pellucid.networks._attention_gate import attention_for
+from pellucid.networks._attention_for import attention_for
 from pellucid.readable._estimator import ReadableClassifier
 
 HONEST = 0.52  # swap AUC up to which we call attention honest

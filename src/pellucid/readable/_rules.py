@@ -16,7 +16,7 @@ from pellucid.networks import Readable, RuleNetwork, rules_for
 from pellucid.networks._rules._search import Settings
 from pellucid.readable._encoding import Said, encode
 from pellucid.readable._estimator import ReadableClassifier
-from pellucid.readable._path import Budget, rule_path
+from pellucid.readable._path import BUDGETS, RulePath, rule_path
 from pellucid.readable._printed import written_out
 from pellucid.readable._rows import RawRows
 from pellucid.rules import Decision, WeightedRules
@@ -134,9 +134,7 @@ class RuleClassifier(ReadableClassifier):
             network, self.spec_, self._labels(), self._encoded(X), answers, held_out=True, answer=answer
         )
 
-    def path(
-        self, X: object, y: object, *, budgets: Sequence[int] = (1, 2, 3, 5, 8, 12, 20), folds: int = 5
-    ) -> tuple[Budget, ...]:
+    def path(self, X: object, y: object, *, budgets: Sequence[int] = BUDGETS, folds: int = 5) -> RulePath:
         """What rules of each budget reach in held-out folds, with the settings of this estimator.
 
         Nothing is fitted here: pick a budget, give it as ``max_rules``, and fit.

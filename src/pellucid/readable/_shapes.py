@@ -9,7 +9,7 @@ from typing import cast
 import torch
 
 from pellucid._core import Json
-from pellucid.errors import InputError
+from pellucid.errors import InputError, near_misses
 from pellucid.inputs import Column, TabularSpec
 from pellucid.networks import Additive
 from pellucid.networks._edit import flattened
@@ -120,7 +120,9 @@ class Shapes:
         return figures.mimebundle(self)
 
 
-def shapes_of(network: object, spec: object, classes: Sequence[str] = (), unit: str = "") -> Shapes:
+def shapes_of(
+    network: object, spec: object, classes: Sequence[str] = (), unit: str = "", of: str | None = None
+) -> Shapes:
     """The tables of a trained additive model, in the units of its columns.
 
     Args:
@@ -128,9 +130,10 @@ def shapes_of(network: object, spec: object, classes: Sequence[str] = (), unit: 
         spec: what its inputs mean.
         classes: class names; empty in regression.
         unit: of the answer in regression.
+        of: with more than two classes, the one whose logit the functions add up to, above the mean of all.
 
     Raises:
-        InputError: if it is another network, was not trained, or has more than two classes.
+        InputError: if it is another network, was not trained, or has more than two classes and none is named.
 
     Limits:
         Columns that move together share their effect between them in a way that the data do not decide.
@@ -147,18 +150,17 @@ def shapes_of(network: object, spec: object, classes: Sequence[str] = (), unit: 
     if network.shape is None:
         raise InputError("This additive model is not trained yet.")
     plan = network.plan
-    if plan.width > 1:
-        raise InputError(
-            f"Tables are shown for two classes or a number, this model has {plan.outputs} classes."
-        )
+    kind = _class(plan.outputs, classes, of) if plan.width > 1 or of is not None else 0
     scale = 1.0 if plan.answers is None else plan.answers[1]
     shift = 0.0 if plan.answers is None else plan.answers[0]
-    found = [_shape(network, k, column, scale) for k, column in enumerate(spec.columns)]
-    pairs = [_pair(network, q, spec, scale) for q in range(len(plan.pairs))]
+    found = [_shape(network, k, column, kind, scale) for k, column in enumerate(spec.columns)]
+    pairs = [_pair(network, q, spec, kind, scale) for q in range(len(plan.pairs))]
     answer = f"log-odds of {classes[1]}" if len(classes) > 1 else f"answer{f' in {unit}' if unit else ''}"
+    if plan.width > 1:
+        answer = f"logit of {classes[kind]} above the mean of all classes"
     return Shapes(
         answer,
-        float(network.constant.detach()[0]) * scale + shift,
+        float(_of(network.constant.detach(), kind)) * scale + shift,
         tuple(sorted(found, key=lambda s: -s.size)),
         tuple(sorted(pairs, key=lambda p: -p.size)),
         tuple(" · ".join(map(str, edit)) for edit in plan.edits),
@@ -198,6 +200,8 @@ def flatten(
     meaning = spec.column(column)
     if meaning.levels:
         raise InputError(f"{column} holds names; only functions of numbers are flattened over a stretch.")
+    if network.plan.width > 1:
+        raise InputError("Functions are flattened in models of two classes or a number; this one has more.")
     ends = [(v - meaning.mean) / meaning.std for v in (low, high)]
     k = spec.columns.index(meaning)
     scale = 1.0 if network.plan.answers is None else network.plan.answers[1]
@@ -212,12 +216,31 @@ def flatten(
     return flattened(network, k, ends[0], ends[1], value=asked, note=note)[0] if first else network
 
 
-def _shape(network: Additive, k: int, column: Column, scale: float) -> Shape:
+def _class(outputs: int, classes: Sequence[str], of: str | None) -> int:
+    names = [str(name) for name in classes] or [str(k) for k in range(outputs)]
+    if outputs <= 2:
+        raise InputError(f"of= names one of many classes; this model has {max(1, outputs)} and one sum.")
+    if of is None:
+        raise InputError(
+            f"This model has a sum for each of {outputs} classes; say whose functions: of={names[0]!r} "
+            f"(--class {names[0]})."
+        )
+    if of not in names:
+        raise InputError(f"No class is called {of!r}. {near_misses(of, names)}")
+    return names.index(of)
+
+
+def _of(table: torch.Tensor, kind: int) -> torch.Tensor:
+    """What tables ``[…, width]`` say of one class: above the mean of all where there are more than two."""
+    return table[..., kind] - table.mean(-1) if table.shape[-1] > 1 else table[..., 0]
+
+
+def _shape(network: Additive, k: int, column: Column, kind: int, scale: float) -> Shape:
     plan = network.plan
     places = [i for i, owner in enumerate(network.owners) if owner == k]
     shares = network.flat_density[places]
-    flat = network.flat.detach()[places, 0] * scale
-    flat_error = _error(network.member_flat[places, :, 0]) * scale
+    flat = _of(network.flat.detach()[places], kind) * scale
+    flat_error = _error(_of(network.member_flat[places], kind)) * scale
     if column.levels:
         size = float((shares * flat.square()).sum().sqrt())
         return Shape(
@@ -225,9 +248,9 @@ def _shape(network: Additive, k: int, column: Column, scale: float) -> Shape:
         )
     j = plan.numbers.index(k)
     held = network.knots[j].isfinite()
-    values = cast("torch.Tensor", network.shape).detach()[j, held, 0] * scale
+    values = _of(cast("torch.Tensor", network.shape).detach()[j, held], kind) * scale
     density = network.density[j, held]
-    error = _error(network.member_shape[j, held, :, 0]) * scale
+    error = _error(_of(network.member_shape[j, held], kind)) * scale
     at = [round(float(z) * column.std + column.mean, 9) for z in network.knots[j, held].double()]
     missing = float(flat[0]) if places else None
     gone = float(shares.sum())
@@ -239,12 +262,14 @@ def _shape(network: Additive, k: int, column: Column, scale: float) -> Shape:
 
 def _error(members: torch.Tensor) -> torch.Tensor:
     """Standard error from members that each left 15 % of the rows out."""
+    if not len(members):  # a number that was never missing has no state of its own
+        return members.sum(-1)
     return (members.var(-1, correction=0) * BAG / (1 - BAG)).sqrt()
 
 
-def _pair(network: Additive, q: int, spec: TabularSpec, scale: float) -> PairShape:
+def _pair(network: Additive, q: int, spec: TabularSpec, kind: int, scale: float) -> PairShape:
     a, b = network.plan.pairs[q]
-    table = network.cells.table.detach()[q, :, :, 0] * scale
+    table = _of(network.cells.table.detach()[q], kind) * scale
     size = float((network.cells.density[q] * table.square()).sum().sqrt())
     (rows, first), (columns, second) = _states(network, a, spec), _states(network, b, spec)
     values = table[rows][:, columns].tolist()

@@ -8,9 +8,11 @@ from pellucid.report._depth_page import depth_page
 from pellucid.report._dossier import Case, Dossier, Origin, Slice
 from pellucid.report._estimate import estimate_report
 from pellucid.report._findings import Finding, findings
+from pellucid.report._inside_page import inside_page
 from pellucid.report._junit import junit
 from pellucid.report._layer_page import layer_page
 from pellucid.report._machine import machine
+from pellucid.report._own_rules_page import own_rules_page
 from pellucid.report._page import render
 from pellucid.report._readers import READERS
 from pellucid.report._recourse import (
@@ -22,12 +24,13 @@ from pellucid.report._recourse import (
 )
 from pellucid.report._report import dossier, report, write_within
 from pellucid.report._rules_page import rules_page
-from pellucid.report._shortcuts_page import shortcuts_page, shortcuts_section
+from pellucid.report._shortcuts_page import shortcuts_page
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
 from pellucid.report._write import write
 
 __all__ = [
+    "own_rules_page",
     "Case",
     "Dossier",
     "Finding",
@@ -46,6 +49,7 @@ __all__ = [
     "dossier",
     "estimate_report",
     "findings",
+    "inside_page",
     "junit",
     "layer_page",
     "machine",
@@ -56,7 +60,6 @@ __all__ = [
     "render",
     "report",
     "shortcuts_page",
-    "shortcuts_section",
     "showcase",
     "unit_page",
     "write",

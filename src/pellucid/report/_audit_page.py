@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pellucid._core._store import write_bytes
 from pellucid._visible import escaped as escape
 from pellucid.evidence import Audit, Shortcuts
-from pellucid.figures import figures_of
+from pellucid.figures import counted, figures_of
 from pellucid.report._audit_section import LIMITS
-from pellucid.report._head import head
-from pellucid.report._shortcuts_page import shortcuts_section
+from pellucid.report._html import items, paragraph
+from pellucid.report._leaf import Part, figure_part, leaf, written
+from pellucid.report._shortcuts_page import shortcuts_parts
 
 
 def audit_page(found: Audit, path: str | Path, *, name: str = "", shortcuts: Shortcuts | None = None) -> Path:
@@ -32,19 +32,21 @@ def audit_page(found: Audit, path: str | Path, *, name: str = "", shortcuts: Sho
         >>> audit_page.__name__
         'audit_page'
     """
-    title = f"{name}: audit" if name else "Audit"
-    parts = "".join(
-        f"<section><p>{escape(each.alt)}</p>{each.html()}</section>" for each in figures_of(found)
-    )
-    refused = "".join(f"<li>{escape(method)}: {escape(why)}</li>" for method, why in found.refused.items())
-    left = f"<section><h2>Not audited</h2><ul>{refused}</ul></section>" if refused else ""
-    rows = ", ".join(map(str, found.sample.tolist()))
-    unfolded = f"<summary>The {found.n} rows of the sample</summary><p>{escape(rows)}</p>"
-    sample = f"<section><details>{unfolded}</details></section>"
-    foot = f'<p class="note">{escape(LIMITS)}</p><footer>Made by pellucid.</footer>'
-    searched = "" if shortcuts is None else f"<h2>Shortcuts</h2>{shortcuts_section(shortcuts)}"
-    more = f"{sample}{searched}{foot}"
-    main = f'<main class="page" id="main"><h1>{escape(title)}</h1>{parts}{left}{more}</main>'
-    body = f"<body>{main}</body>"
-    write_bytes(f'<!doctype html>\n<html lang="en">{head(title)}{body}</html>\n'.encode(), path)
-    return Path(path)
+    drawn = figures_of(found)
+    refused = (f"{escape(method)}: {escape(why)}" for method, why in found.refused.items())
+    parts = [
+        # what the first figure says stands above all of them
+        *(figure_part(each, f"audit-{i}", words=i > 0) for i, each in enumerate(drawn)),
+        Part("refused", "Not audited", "not audited", items(refused) if found.refused else ""),
+        *([] if shortcuts is None else shortcuts_parts(shortcuts)),
+        Part("limits", "What this says", "What this says", paragraph(LIMITS)),
+        Part("sample", f"The {found.n} rows of the sample", "Sample", paragraph(_sample(found))),
+    ]
+    facts = [counted(found.n, "held-out row"), f"seed {found.seed}"]
+    page = leaf(name or "A network", "Audit of explanations", drawn[0].alt, parts, notes=(), facts=facts)
+    return written(page, path)
+
+
+def _sample(found: Audit) -> str:
+    rows = ", ".join(map(str, sorted(found.sample.tolist())))
+    return f"{found.declared}: {rows}." if found.declared else f"{rows}."

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid._core._store import write_bytes
-from pellucid._visible import escaped as escape
 from pellucid.figures import Figure
-from pellucid.report._head import head
-from pellucid.report._leaf import told
+from pellucid.report._leaf import figure_part, leaf, written
 
 
 def depth_page(drawn: Sequence[Figure], path: str | Path, *, name: str = "") -> Path:
@@ -30,9 +27,6 @@ def depth_page(drawn: Sequence[Figure], path: str | Path, *, name: str = "") -> 
         >>> depth_page.__name__
         'depth_page'
     """
-    title = f"{name}: layer by layer" if name else "Layer by layer"
-    parts = "".join(f"<section>{told(each)}</section>" for each in drawn)
-    foot = "<footer>Made by pellucid.</footer>"
-    body = f'<body><main class="page" id="main"><h1>{escape(title)}</h1>{parts}{foot}</main></body>'
-    write_bytes(f'<!doctype html>\n<html lang="en">{head(title)}{body}</html>\n'.encode(), path)
-    return Path(path)
+    parts = [figure_part(each, f"figure-{i}") for i, each in enumerate(drawn)]
+    lede = "What each layer holds, what builds up between them, and where it comes from."
+    return written(leaf(name or "A network", "Layer by layer", lede, parts, notes=(), facts=()), path)

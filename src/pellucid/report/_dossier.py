@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from pellucid.importance import Importance, PartialDependence
     from pellucid.layers import LayerSummary
     from pellucid.rules import Counterfactuals, ReasonCodes, RuleSet
-    from pellucid.tasks import Certainty, Challenged, FeaturePage, LayerPage, Performance
+    from pellucid.tasks import (
+        Certainty,
+        Challenged,
+        FeaturePage,
+        LayerPage,
+        NumberCalibration,
+        Performance,
+    )
     from pellucid.training import TrainingRecord
 
 
@@ -83,7 +90,7 @@ class Dossier:
         data: the data set.
         performance: score on held-out rows.
         slices: scores on parts of the rows; recall per class is added by itself.
-        certainty: what its probabilities are worth.
+        certainty: what its probabilities are worth; ``numbers``: in regression, what its numbers are worth.
         record: what was watched while it trained.
         layers: every layer in numbers.
         pages: for some layers, what their units respond to.
@@ -116,6 +123,7 @@ class Dossier:
     performance: Performance | None = None
     slices: tuple[Slice, ...] = ()
     certainty: Certainty | None = None
+    numbers: NumberCalibration | None = None
     record: TrainingRecord | None = None
     layers: LayerSummary | None = None
     pages: tuple[FeaturePage, ...] = ()

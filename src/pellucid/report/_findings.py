@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from pellucid.figures import measured, number, percent, word_rank
 from pellucid.report._belief import beliefs
-from pellucid.report._dossier import Dossier
-from pellucid.report._slices import slices
+from pellucid.report._certain import number_words
+from pellucid.report._dossier import Dossier, Slice
+from pellucid.report._slices import part_score, worse_parts
 
 MUCH_DEAD = 0.2
 MUCH_WORSE = 0.05
@@ -33,6 +34,7 @@ def findings(dossier: Dossier) -> tuple[Finding, ...]:
         _performance,
         _slices,
         _certainty,
+        _numbers,
         _shortcuts,
         _copies,
         _simple,
@@ -71,18 +73,16 @@ def _performance(dossier: Dossier) -> list[Finding]:
 
 
 def _slices(dossier: Dossier) -> list[Finding]:
-    if dossier.performance is None:
-        return []
-    whole = dossier.performance.value
-    bad = [part for part in slices(dossier) if part.high < whole]
     return [
-        Finding(
-            "failed",
-            f"Worse for {part.name}: {scores(dossier, part.value, part.low, part.high)} of {part.n} rows.",
-            "performance",
-        )
-        for part in bad[:2]
+        Finding("failed", f"Worse for {part.name}: {_scored(dossier, part)} of {part.n} rows.", "performance")
+        for part in worse_parts(dossier)[:2]
     ]
+
+
+def _scored(dossier: Dossier, part: Slice) -> str:
+    """The score of a slice; its name where it is not the score of the whole."""
+    named = "" if dossier.performance is None or part.metric == dossier.performance.metric else part.metric
+    return f"{named} {part_score(dossier, part)}".strip()
 
 
 def _certainty(dossier: Dossier) -> list[Finding]:
@@ -100,6 +100,13 @@ def _certainty(dossier: Dossier) -> list[Finding]:
     if off.low > 0:
         return [Finding("mixed", f"Its probabilities are somewhat too {side}: by {ends}.", "performance")]
     return [Finding("passed", f"Its probabilities are not shown to be off: {ends}.", "performance")]
+
+
+def _numbers(dossier: Dossier) -> list[Finding]:
+    given = dossier.numbers
+    if given is None:
+        return []
+    return [Finding(word, text, "performance") for word, text in [number_words(given, dossier.unit)]]
 
 
 def _shortcuts(dossier: Dossier) -> list[Finding]:

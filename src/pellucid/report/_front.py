@@ -16,9 +16,9 @@ from pellucid.figures._tokens import text_like, tokens
 from pellucid.figures._words import picture_like
 from pellucid.report._belief import Belief, beliefs, best_belief, best_method
 from pellucid.report._dossier import Case, Dossier
-from pellucid.report._findings import findings, score, scores
+from pellucid.report._findings import findings, score
 from pellucid.report._html import element, items, mark, missing, paragraph, rows, word
-from pellucid.report._slices import slices
+from pellucid.report._slices import part_score, slices, whole_score, worse_parts
 from pellucid.rules import Rule
 
 SHOWN_CASES = 3
@@ -197,15 +197,10 @@ def _fails(dossier: Dossier) -> str:
     found = slices(dossier)
     if not found or dossier.performance is None:
         return missing("How well it does on parts of the data")
-    lines = [
-        (escape(part.name), scores(dossier, part.value, part.low, part.high), f"{part.n:,}")
-        for part in found[:4]
-    ]
-    whole = score(dossier, dossier.performance.value)
-    note = f"The worst {len(lines)} of {len(found)} parts; as a whole {whole}."
-    return rows(
-        ("part of the data", f"{dossier.performance.metric} [95 %]", "rows"), lines, right=(2,)
-    ) + paragraph(note, css="note")
+    lines = [(escape(part.name), escape(part_score(dossier, part)), f"{part.n:,}") for part in found[:4]]
+    note = f"The worst {len(lines)} of {len(found)} parts; as a whole {whole_score(dossier, found[0])}."
+    head = ("part of the data", f"{found[0].metric} [95 %]", "rows")
+    return rows(head, lines, right=(2,)) + paragraph(note, css="note")
 
 
 def _rules(dossier: Dossier) -> str:
@@ -253,9 +248,7 @@ def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
     else:
         avoid.append("any decision: it is not shown to be better than a trivial answer")
     if given is not None:
-        avoid += [
-            f"{part.name}, without a second look" for part in slices(dossier)[:2] if part.high < given.value
-        ]
+        avoid += [f"{part.name}, without a second look" for part in worse_parts(dossier)[:2]]
     for each in beliefs(dossier):
         told = f"reading {each.method} ({each.supported} of {each.n} supported)"
         (use if each.word == "supported" else avoid).append(told)

@@ -122,13 +122,15 @@ def _space(page: LayerPage) -> str:
 
 
 def _directions(page: LayerPage) -> str:
-    if page.dictionary is None:
-        asked = (
-            "No dictionary was asked for. --dictionary topk (or batchtopk, jumprelu, nmf) learns one beside "
-            "one of the network with shuffled weights; pellucid concepts tests named concepts here."
-        )
-        return paragraph(asked, css="none")
-    return dictionary_html(page.dictionary)
+    named = None if page.concepts is None else figures.concepts(page.concepts)
+    if page.dictionary is not None:
+        return told(named) + dictionary_html(page.dictionary)
+    asked = (
+        "No dictionary was asked for. --dictionary topk (or batchtopk, jumprelu, nmf) learns one beside one "
+        "of the network with shuffled weights"
+    )
+    asked += "." if named is not None else "; --concepts SETS --target CLASS tests named concepts here."
+    return told(named) + paragraph(asked, css="none")
 
 
 def dictionary_html(page: DictionaryPage) -> str:

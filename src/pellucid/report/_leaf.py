@@ -17,6 +17,7 @@ from pellucid.report._head import head
 from pellucid.report._html import paragraph, section, unfold
 
 FEW = 30  # inputs below which the page says so on top
+SHORT = 48  # letters of an entry of the contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,12 @@ def leaf(
     main = f'<main class="page" id="main">{top}{nav}{body}{foot}</main>'
     page = f'<body><a class="skip" href="#main">Skip to the content</a>{main}</body>'
     return f'<!doctype html>\n<html lang="en">{head(f"{over} · {title}")}{page}</html>\n'
+
+
+def figure_part(figure: Figure, anchor: str, *, words: bool = True) -> Part:
+    """A figure as a part of the page, under its title."""
+    short = figure.title if len(figure.title) <= SHORT else figure.title.partition(":")[0].partition(",")[0]
+    return Part(anchor, figure.title, short, told(figure, heading=False, words=words))
 
 
 def few_words(n: int) -> str:

@@ -32,13 +32,13 @@ from pellucid.figures import (
 from pellucid.figures._pixels import is_picture, png, seen, sheet
 from pellucid.inputs import TextSpec
 from pellucid.report._card import ASKED, BLANK
-from pellucid.report._certain import certainty_html
+from pellucid.report._certain import certainty_html, numbers_html
 from pellucid.report._dossier import Detail, Dossier
 from pellucid.report._findings import score, scores
 from pellucid.report._html import Piece, element, items, missing, paragraph, rows, unfold
 from pellucid.report._layer_page import layer_parts, layer_words, units_html
 from pellucid.report._leaks import copies_html
-from pellucid.report._slices import slices
+from pellucid.report._slices import part_score, slices, whole_score
 
 if TYPE_CHECKING:
     from pellucid.tasks import FeaturePage
@@ -166,7 +166,11 @@ def performance(dossier: Dossier) -> Piece:
         drawn = "<h3>Which answers are confused</h3>" + confusion(given.confusion, dossier.classes).html(
             heading=False
         )
-    sure = certainty_html(dossier.certainty, classes=bool(dossier.classes))
+    sure = (
+        certainty_html(dossier.certainty)
+        if dossier.classes
+        else numbers_html(dossier.numbers, unit=dossier.unit)
+    )
     return Piece("performance", "How well it answers", table + error + sure + _all_slices(dossier) + drawn)
 
 
@@ -174,8 +178,8 @@ def _all_slices(dossier: Dossier) -> str:
     found = slices(dossier)
     if not found:
         return ""
-    body = [(escape(p.name), scores(dossier, p.value, p.low, p.high), f"{p.n:,}") for p in found]
-    head = ("part", "score [95 %]", "rows")
+    body = [(escape(p.name), escape(part_score(dossier, p)), f"{p.n:,}") for p in found]
+    head = ("part", f"{found[0].metric} [95 %]", "rows")
     shown = rows(head, body[:WORST], right=(2,))
     if len(body) > WORST:
         rest = rows(head, body[WORST:], right=(2,))
@@ -184,9 +188,9 @@ def _all_slices(dossier: Dossier) -> str:
     note = ""
     if among > 1:
         note = paragraph(
-            f"{len(body)} of {len(body)} parts shown. Intervals of the {among} parts by column hold together "
-            "at 95 %, so that one bad part in so many is not chance. Parts of fewer than 20 rows "
-            "are left out.",
+            f"{len(body)} of {len(body)} parts shown; as a whole {whole_score(dossier, found[0])}. "
+            f"Intervals of the {among} parts by column hold together at 95 %, so that one bad part in so "
+            "many is not chance. Parts of fewer than 20 rows are left out.",
             css="note",
         )
     return "<h3>Part by part, worst first</h3>" + shown + note

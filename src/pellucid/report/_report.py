@@ -193,6 +193,9 @@ def dossier(
         certainty=clock.run("calibration", lambda: tasks.certainty(subject, compute=how))
         if subject.classes
         else None,
+        numbers=None
+        if subject.classes
+        else clock.run("calibration", lambda: tasks.number_calibration(subject, compute=how)),
         # the weights that it keeps belong to the run
         record=dataclasses.replace(subject.record, snapshots=())
         if isinstance(subject.record, TrainingRecord)
@@ -247,7 +250,7 @@ def _simple(subject: Subject, how: Compute) -> tasks.Challenged:
     data, spec = subject.needs_data("simple models"), subject.spec
     numeric = sum(not each.levels for each in spec.columns) if isinstance(spec, TabularSpec) else 0
     quick = len(data) * max(1, numeric) <= QUICK
-    return tasks.challengers(subject, among=None if quick else ["linear", "tree"], compute=how)
+    return tasks.challengers(subject, among=None if quick else ["linear", "bayes", "tree"], compute=how)
 
 
 def _whatif(

@@ -1,14 +1,13 @@
-"""The search for shortcuts as a page of its own, or as a section of another."""
+"""The search for shortcuts as a page of its own, or as parts of another."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pellucid._core._store import write_bytes
-from pellucid._visible import escaped as escape
 from pellucid.evidence import Shortcuts
-from pellucid.figures import figures_of
-from pellucid.report._head import head
+from pellucid.figures import counted, figures_of, percent
+from pellucid.report._html import paragraph
+from pellucid.report._leaf import Part, figure_part, leaf, written
 
 LIMITS = (
     "What this says: which of the parts that were tried decides alone, on these rows, when it is exchanged "
@@ -16,15 +15,6 @@ LIMITS = (
     "person who knows the subject has to judge; that there is no other shortcut; that the network is fair or "
     "safe."
 )
-
-
-def shortcuts_section(found: Shortcuts) -> str:
-    """The figures of a search with their words, without a page around them."""
-    drawn = figures_of(found)
-    return "".join(
-        f"<section><h2>{escape(each.title)}</h2><p>{escape(each.alt)}</p>{each.html(heading=False)}</section>"
-        for each in drawn
-    )
 
 
 def shortcuts_page(found: Shortcuts, path: str | Path, *, name: str = "") -> Path:
@@ -45,9 +35,18 @@ def shortcuts_page(found: Shortcuts, path: str | Path, *, name: str = "") -> Pat
         >>> shortcuts_page.__name__
         'shortcuts_page'
     """
-    title = f"{name}: shortcuts" if name else "Shortcuts"
-    foot = f'<p class="note">{escape(LIMITS)}</p><footer>Made by pellucid.</footer>'
-    parts = shortcuts_section(found)
-    body = f'<body><main class="page" id="main"><h1>{escape(title)}</h1>{parts}{foot}</main></body>'
-    write_bytes(f'<!doctype html>\n<html lang="en">{head(title)}{body}</html>\n'.encode(), path)
-    return Path(path)
+    parts = [
+        *shortcuts_parts(found, led=True),
+        Part("limits", "What this says", "What this says", paragraph(LIMITS)),
+    ]
+    lede = f"{figures_of(found)[0].alt} Answers are right on {percent(found.accuracy.value)} of these rows."
+    facts = [counted(found.n, "held-out row"), f"seed {found.seed}"]
+    return written(leaf(name or "A network", "Shortcuts", lede, parts, notes=(), facts=facts), path)
+
+
+def shortcuts_parts(found: Shortcuts, *, led: bool = False) -> list[Part]:
+    """The figures of a search, each a part under its heading; ``led`` where the first leads the page."""
+    return [
+        figure_part(each, f"shortcuts-{i}", words=i > 0 or not led)
+        for i, each in enumerate(figures_of(found))
+    ]

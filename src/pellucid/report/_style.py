@@ -107,7 +107,7 @@ section.part>ul.findings{margin:.7rem 0 1rem}
 ul.findings li{grid-template-columns:1fr;gap:.1rem}
 dl.terms{grid-template-columns:1fr;gap:.1rem}dl.terms dd{margin-bottom:.7rem}article.one{padding:1rem}
 section.part{margin-top:3rem}.stat .big{font-size:1.6rem}.stats{grid-template-columns:1fr 1fr}}
-@media print{@page{size:A4;margin:11mm 13mm}
+@media print{@page{size:A4;margin:9mm 13mm}
 :root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#111;--soft:#444;--line:#ccc;--accent:#111;
 --tint:#f4f4f4}
 html,body{font-size:10.4px}body{line-height:1.4}.page{max-width:none;padding:0}

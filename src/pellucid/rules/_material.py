@@ -31,6 +31,7 @@ class Material:
         usual: the network's commonest answer, or the mean of numbers.
         constant: whether it gives every train row the same answer.
         pairs: ``[M, 2]``, between which train rows each further row in ``queried`` lies.
+        made: these rows as the network takes them; ``None`` where there are none.
     """
 
     columns: Sequence[Column]
@@ -40,6 +41,7 @@ class Material:
     usual: float
     constant: bool
     pairs: NDArray[np.int64]
+    made: Tensor | None = None
 
     @property
     def synthetic(self) -> int:
@@ -70,13 +72,13 @@ def material(
     asked = ask(model, train.inputs, dataset, compute)
     growth = growth_of(columns, train, train.inputs, asked, support, seed)
     truth = null_growth(growth, train)
-    queried, pairs = growth, np.zeros((0, 2), dtype=np.int64)
+    queried, pairs, made = growth, np.zeros((0, 2), dtype=np.int64), None
     if synthetic:
         made, pairs = between(train.spec, train.inputs, synthetic, seed)
         more = growth_of(columns, train, made, ask(model, made, dataset, compute), support, seed)
         queried = growth.with_rows(more)
     constant = bool((asked.answers == asked.answers[0]).all())
-    return Material(columns, growth, queried, truth, usual_of(asked.answers, train), constant, pairs)
+    return Material(columns, growth, queried, truth, usual_of(asked.answers, train), constant, pairs, made)
 
 
 def judged(model: nn.Module, held: Dataset, columns: Sequence[Column], compute: Compute | None) -> Judged:

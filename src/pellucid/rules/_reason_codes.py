@@ -32,6 +32,7 @@ class Reason:
             none.
         named_low, named_high: 95 % interval of that share (Wilson).
         stable: whether that share reaches the level; ``None`` where it is not known.
+        protected: whether the user named it as a column on which no decision may rest.
     """
 
     column: str
@@ -43,6 +44,7 @@ class Reason:
     named_low: float = 0.0
     named_high: float = 1.0
     stable: bool | None = None
+    protected: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -60,7 +62,7 @@ class ReasonCodes:
             same.
         value: its probability.
         score: log-odds of it.
-        typical_score: those of the average approved row.
+        typical_score: those of the average approved row; where ``exact``, their mean over approved rows.
         others: points of all factors that are no reason, added up; with the reasons and ``gap`` they make
             ``score − typical_score``.
         gap: what the factors leave unexplained.
@@ -129,6 +131,7 @@ class ReasonCodes:
                     "named_low": r.named_low,
                     "named_high": r.named_high,
                     "stable": r.stable,
+                    "protected": r.protected,
                 }
                 for r in self.reasons
             ],
@@ -160,6 +163,7 @@ def reasons_of(
     again: Sequence[Sequence[float]],
     texts: Mapping[str, str],
     beside: str,
+    protected: Sequence[int] = (),
     *,
     most: int = MOST,
     level: float = LEVEL,
@@ -175,6 +179,7 @@ def reasons_of(
         texts: the user's words for a column, or for ``"column low"`` and ``"column high"``, by whether the
             number lies below or above the average approved one.
         beside: what approved rows are called, such as ``"rows answered good"``.
+        protected: numbers of columns on which no decision may rest; they are marked, never left out.
         most: most reasons.
         level: share of refits from which a reason is stable.
 
@@ -199,14 +204,29 @@ def reasons_of(
         usual = _typical(spec, k, typical[starts[k] : starts[k] + column.width])
         held = sum(k in each for each in named)
         stable = None if not again else held / len(again) >= level
+        mine = slice(starts[k], starts[k] + column.width)
+        common = bool(column.levels) and int(row[mine].argmax()) == int(typical[mine].argmax())
         side = _side(float(row[starts[k]]), float(typical[starts[k]])) if not column.levels else ""
-        text = texts.get(f"{column.name} {side}", texts.get(column.name, _plain(column.name, side, beside)))
+        text = texts.get(
+            f"{column.name} {side}", texts.get(column.name, _plain(column.name, side, beside, common))
+        )
         if stable is False:
             text += f" (not stable: named by {held} of {len(again)} networks trained anew)"
-        ends = wilson(held, len(again))
+        if k in protected:
+            text += " (protected: no decision may rest on it, and this one does)"
         known_held = held if again else None
         made.append(
-            Reason(column.name, text, column.text(value), usual, float(points[k]), known_held, *ends, stable)
+            Reason(
+                column.name,
+                text,
+                column.text(value),
+                usual,
+                float(points[k]),
+                known_held,
+                *wilson(held, len(again)),
+                stable,
+                k in protected,
+            )
         )
     return tuple(made)
 
@@ -220,7 +240,9 @@ def _side(value: float, usual: float) -> str:
     return "low" if value < usual else "high"
 
 
-def _plain(name: str, side: str, beside: str) -> str:
+def _plain(name: str, side: str, beside: str, common: bool) -> str:
+    if common:  # the commonest level, which still scores below the average over all levels
+        return f"{name} scores below the average of {beside}"
     return f"{name} is {side} for {beside}" if side else f"{name} is not the usual one of {beside}"
 
 

@@ -41,30 +41,45 @@ def through_layers(
 
     Limits:
         ECLAIRE lets all clauses vote; here the first that holds speaks, so that the list can be read and run.
-        Nothing is said of how layers depend on each other. Rows between training rows are not used.
+        Nothing is said of how layers depend on each other.
 
     Source:
         Zarlenga, Shams and Jamnik, "Efficient decompositional rule extraction for deep neural networks",
         2021 (ECLAIRE).
     """
     inputs = dataset.part("train").inputs
+    plain = _pool(model, inputs, dataset, given, given.growth, compute)
+    more = plain
+    if given.made is not None:  # rows between training rows pass the same layers
+        more = _pool(model, torch.cat([inputs, given.made]), dataset, given, given.queried, compute)
+
+    def grower(growth: Growth, rules: int) -> tuple[Box, ...]:
+        queried = growth is given.queried
+        pool, masks = more if queried else plain
+        own = given.queried if queried else given.growth
+        return _listed(pool, masks, own.answers, rules, own.support)
+
+    return grower
+
+
+def _pool(
+    model: nn.Module,
+    inputs: torch.Tensor,
+    dataset: Dataset,
+    given: Material,
+    growth: Growth,
+    compute: Compute | None,
+) -> tuple[list[Box], list[Mask]]:
+    """Clauses of every layer told by the inputs, and for which rows each holds."""
     found = _hidden(model, inputs, dataset, compute)
     if not found:
         raise MethodError(
             f"No hidden layer has between 2 and {UNITS} units that are single numbers: rules cannot be taken "
             "through its layers. Take kind='tree', which asks only for the answers."
         )
-    pool: list[Box] = []
-    for name, values in found.items():
-        pool += _clauses(name, values, given.growth)
-    rows = readable_rows(dataset.spec, inputs)
-    cells = Cells.of(given.columns, rows)
-    masks = [cells.meet(box.conditions()) for box in pool]
-
-    def grower(growth: Growth, rules: int) -> tuple[Box, ...]:
-        return _listed(pool, masks, given.growth.answers, rules, growth.support)
-
-    return grower
+    pool = [box for name, values in found.items() for box in _clauses(name, values, growth)]
+    cells = Cells.of(given.columns, readable_rows(dataset.spec, inputs))
+    return pool, [cells.meet(box.conditions()) for box in pool]
 
 
 def _hidden(

@@ -222,6 +222,16 @@ class WeightedRules:
         """
         return sql_source(self, table)
 
+    def to_pmml(self) -> str:
+        """PMML 4.4: a ``RegressionModel`` over the rules, each a derived field of 0 or 1; softmax, exact.
+
+        Raises:
+            InputError: if a name has a sign that XML cannot hold.
+        """
+        from pellucid.rules._weighted_pmml import weighted_pmml  # it takes its texts from here
+
+        return weighted_pmml(self)
+
     def to_json(self) -> dict[str, Json]:
         """As JSON would write it; what is unknown is ``None``."""
         return {

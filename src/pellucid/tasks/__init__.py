@@ -2,6 +2,7 @@
 
 from pellucid.tasks._anchor import anchor
 from pellucid.tasks._asked_rows import asked_rows
+from pellucid.tasks._atlas import AtlasPage, atlas
 from pellucid.tasks._audit import audit, usual_fills
 from pellucid.tasks._calibration import calibration
 from pellucid.tasks._certainty import Certainty, certainty
@@ -15,9 +16,17 @@ from pellucid.tasks._counterfactual import counterfactual
 from pellucid.tasks._decision import Decision, decision
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
+from pellucid.tasks._dissect import DissectionPage, dissect
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_audit import estimate_audit
+from pellucid.tasks._estimate_case import estimate_case
 from pellucid.tasks._estimate_features import estimate_features
+from pellucid.tasks._estimate_inside import (
+    estimate_atlas,
+    estimate_dissect,
+    estimate_layer,
+    estimate_patch,
+)
 from pellucid.tasks._explain import (
     PANEL,
     Method,
@@ -39,18 +48,22 @@ from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._leaderboard import estimate_leaderboard, leaderboard_names, truth_leaderboard
 from pellucid.tasks._nearest import nearest
+from pellucid.tasks._number_calibration import NumberCalibration, number_calibration
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
 from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sentences
 from pellucid.tasks._own_account import own_account
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
+from pellucid.tasks._patch import Patching, patch
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._readable import READABLE_MODELS, READABLE_SETS, Contest, Entry, Fold, readable_contest
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
-from pellucid.tasks._rules import UnitRules, frontier, own_rules, rules, unit_rules
+from pellucid.tasks._rule_path import rule_path
+from pellucid.tasks._rules import frontier, own_rules, rules
+from pellucid.tasks._rules_inside import InsideRules, concept_rules, unit_rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several, target_named
 from pellucid.tasks._shortcuts import shortcuts
@@ -64,6 +77,8 @@ __all__ = [
     "TRUTH_TASKS",
     "PANEL",
     "Certainty",
+    "NumberCalibration",
+    "number_calibration",
     "Estimate",
     "Slice",
     "Step",
@@ -72,8 +87,19 @@ __all__ = [
     "TOPICS",
     "estimate",
     "estimate_audit",
+    "estimate_case",
     "estimate_features",
     "estimate_leaderboard",
+    "AtlasPage",
+    "DissectionPage",
+    "Patching",
+    "atlas",
+    "dissect",
+    "patch",
+    "estimate_atlas",
+    "estimate_dissect",
+    "estimate_layer",
+    "estimate_patch",
     "Decision",
     "decision",
     "DictionaryPage",
@@ -152,8 +178,10 @@ __all__ = [
     "reason_codes",
     "refits",
     "rows_named",
+    "rule_path",
     "rules",
-    "UnitRules",
+    "InsideRules",
+    "concept_rules",
     "unit_rules",
     "sample",
     "save_run",

@@ -5,18 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-import torch
-from torch import Tensor
-
 from pellucid import evidence
-from pellucid._core import PARTS, Compute, Dataset, Subject
+from pellucid._core import Compute, Subject
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
 from pellucid.tasks._explain import MODERATE, PANEL, fitting_methods, method_named, usual_target
 from pellucid.tasks._kept_audit import keep_audit
-from pellucid.tasks._rows import held_out, sample
-
-DONORS = 256  # training rows that fills may take parts from
+from pellucid.tasks._rows import held_out, sample, training_rows
 
 
 def audit(
@@ -126,10 +121,3 @@ def usual_fills(subject: Subject) -> tuple[str, ...]:
 def _known(name: str) -> str:
     method_named(name)
     return name
-
-
-def training_rows(data: Dataset, seed: int) -> Tensor:
-    """Training rows that fills may take parts from; any rows where none are for training."""
-    index = (data.parts == PARTS.index("train")).nonzero().flatten()
-    index = torch.arange(len(data)) if not len(index) else index
-    return data.inputs[index[sample(len(index), DONORS, seed=seed)]]

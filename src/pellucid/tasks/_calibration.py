@@ -13,9 +13,9 @@ from pellucid import attribution, data, evidence, networks
 from pellucid._core import PARTS, Compute, Dataset, Subject, predict
 from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.evidence import Calibration, CalibrationRow
-from pellucid.tasks._audit import training_rows, usual_fills
+from pellucid.tasks._audit import usual_fills
 from pellucid.tasks._explain import Method, usual_target
-from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._rows import held_out, sample, training_rows
 from pellucid.tasks._train import train
 
 # steps and windows that suit small inputs: the tests are calibrated, not the methods

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid._core import Compute, Dataset, Subject, predict
 from pellucid.errors import InputError, PellucidError, near_misses
-from pellucid.inputs import TabularSpec
-from pellucid.networks import Additive, RuleNetwork
+from pellucid.inputs import TextSpec
+from pellucid.tasks._challenger_models import KINDS, called, unfit
 from pellucid.tasks._compared import Difference, of_means, paired
 from pellucid.tasks._performance import answers_of
 from pellucid.tasks._rows import sample
 
 MARGIN = 0.02
-MOST, LEAVES, WIDEST = 10_000, 8, 4096  # rows learned from; leaves of the tree; numbers of one input
+MOST, WIDEST = 10_000, 8192  # rows learned from; numbers of one input
 Standing = Literal["better", "as good", "not told apart", "worse"]
-Fitted = tuple[Tensor, int, str]  # answers on the held-out rows, size, what the size counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +127,15 @@ def challengers(
 ) -> Challenged:
     """Whether simple models do as well as the network on the rows that it has not learned from.
 
-    Logistic (or ridge) regression and a tree of 8 leaves read the encoded rows; for tables the additive
-    network and the rule network read the raw ones. All learn from the network's own training and validation
+    Logistic (or ridge) regression and a tree of 8 leaves read the encoded rows, of texts which words they
+    hold; for texts there is a naive Bayes of 30 words besides, for tables the additive network and the rule
+    network read the raw rows. All learn from the network's own training and validation
     rows, with settings fixed beforehand or chosen within these rows.
 
     Args:
         subject: a network with data that has a test (or validation) part.
-        among: ``"linear"``, ``"tree"``, ``"additive"``, ``"rules"``, or some of them; left out, all that fit.
+        among: ``"linear"``, ``"bayes"``, ``"tree"``, ``"rules"``, ``"additive"``, or some of them; left out,
+            all that fit.
         margin: how much worse still counts as as good; left out, 0.02 of accuracy, or 5 % of the network's
             mean absolute error.
         rows: most rows that they learn from.
@@ -146,7 +145,7 @@ def challengers(
         A :class:`Challenged`, whose ``sentence`` says it.
 
     Raises:
-        InputError: where there is no held-out part, too little to learn from, or inputs are texts.
+        InputError: where there is no held-out part, or too little to learn from.
 
     Cost:
         One pass over the held-out rows. The fits take a second or two for a thousand rows, and a minute for
@@ -175,7 +174,7 @@ def challengers(
     own = predict(subject.model, held.inputs, spec=subject.spec, compute=how).cpu()
     table, refused = list[Challenger](), dict[str, str]()
     for name in KINDS if among is None else [kind for kind in KINDS if kind in among]:
-        why = _unfit(name, subject, data)
+        why = unfit(name, subject, data)
         if why:
             refused[name] = why
             continue
@@ -189,7 +188,7 @@ def challengers(
         score, auc = _against(own, given, held, how.seed)
         allowed = margin if margin is not None else _margin(score)
         stands = _standing(score, allowed)
-        table.append(Challenger(_called(name, data), size, counts, score, auc, stands, took))
+        table.append(Challenger(called(name, data), size, counts, score, auc, stands, took))
     metric = "accuracy" if data.classes else "mean absolute error"
     notes = list[str]()
     whole = int((data.parts != 2).sum()) if bool((data.parts == 2).any()) else int((data.parts == 0).sum())
@@ -214,10 +213,8 @@ def challengers(
 
 def _split(data: Dataset, most: int, seed: int) -> tuple[Dataset, Dataset]:
     """Rows to learn from and rows to judge on."""
-    if not data.inputs.is_floating_point():  # token numbers
-        raise InputError("Simple models are set beside networks for tables, pictures and sounds, not texts.")
     width = data.inputs[0].numel() if len(data) else 0
-    if width > WIDEST:
+    if width > WIDEST and not isinstance(data.spec, TextSpec):
         raise InputError(f"One input has {width:,} numbers; simple models read up to {WIDEST:,}.")
     judged = next((k for k in (2, 1) if bool((data.parts == k).any())), None)
     if judged is None or not bool((data.parts != judged).any()):
@@ -229,91 +226,6 @@ def _split(data: Dataset, most: int, seed: int) -> tuple[Dataset, Dataset]:
     if not len(learn) or bool((learn.answers == learn.answers[0]).all()):
         raise InputError(f"All {len(learn)} training rows have the same answer: there is nothing to learn.")
     return learn, data.rows(data.parts == judged)
-
-
-def _unfit(name: str, subject: Subject, data: Dataset) -> str:
-    if name in ("additive", "rules") and not isinstance(data.spec, TabularSpec):
-        return "for tables only"
-    if name == "rules" and not data.classes:
-        return "for classes only"
-    own = {"additive": Additive, "rules": RuleNetwork}.get(name)
-    return "the network is one itself" if own is not None and isinstance(subject.model, own) else ""
-
-
-def _called(name: str, data: Dataset) -> str:
-    if name == "linear":
-        return "logistic regression" if data.classes else "ridge regression"
-    return {"tree": "decision tree", "additive": "additive network", "rules": "rule network"}[name]
-
-
-def _flat(data: Dataset) -> NDArray[np.float64]:
-    return np.nan_to_num(data.inputs.flatten(1).double().cpu().numpy())
-
-
-def _shares(model: object, held: NDArray[np.float64], count: int) -> Tensor:
-    """Probabilities ``[N, K]``; 0 for classes that training never had."""
-    known = cast("NDArray[np.int64]", getattr(model, "classes_"))  # noqa: B009
-    found = torch.zeros(len(held), count, dtype=torch.float64)
-    found[:, torch.from_numpy(known)] = torch.from_numpy(getattr(model, "predict_proba")(held))  # noqa: B009
-    return found
-
-
-def _linear(learn: Dataset, held: Dataset, seed: int) -> Fitted:
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    x, y = _flat(learn), learn.answers.numpy()
-    head = LogisticRegression(max_iter=2000, random_state=seed) if learn.classes else Ridge(random_state=seed)
-    model = make_pipeline(StandardScaler(), head).fit(x, y)
-    coefficients = int(np.count_nonzero(head.coef_))
-    if learn.classes:
-        return _shares(model, _flat(held), len(learn.classes)), coefficients, "coefficients"
-    return torch.from_numpy(np.asarray(model.predict(_flat(held)))), coefficients, "coefficients"
-
-
-def _tree(learn: Dataset, held: Dataset, seed: int) -> Fitted:
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-
-    x, y = _flat(learn), learn.answers.numpy()
-    leaves = max(LEAVES, 2 * len(learn.classes))
-    made = DecisionTreeClassifier if learn.classes else DecisionTreeRegressor
-    model = made(max_leaf_nodes=leaves, random_state=seed).fit(x, y)
-    given = (
-        _shares(model, _flat(held), len(learn.classes))
-        if learn.classes
-        else torch.from_numpy(np.asarray(model.predict(_flat(held))))
-    )
-    return given, int(model.get_n_leaves()), "leaves"
-
-
-def _additive(learn: Dataset, held: Dataset, seed: int) -> Fitted:
-    from pellucid.readable import AdditiveClassifier, AdditiveRegressor
-
-    if learn.classes:
-        model = AdditiveClassifier(random_state=seed).fit(learn)
-        given = torch.from_numpy(model.predict_proba(held))
-    else:
-        model = AdditiveRegressor(random_state=seed).fit(learn)
-        given = torch.from_numpy(model.predict(held))
-    plan = cast("Additive", model.network_).plan
-    return given, len(plan.parts) + len(plan.pairs), f"shapes, {len(plan.pairs)} of pairs"
-
-
-def _rules(learn: Dataset, held: Dataset, seed: int) -> Fitted:
-    from pellucid.readable import RuleClassifier
-
-    model = RuleClassifier(random_state=seed).fit(learn)
-    count = sum(len(rule.conditions) for rule in model.rules_.rules)
-    return torch.from_numpy(model.predict_proba(held)), count, f"conditions in {len(model.rules_)} rules"
-
-
-KINDS: dict[str, Callable[[Dataset, Dataset, int], Fitted]] = {
-    "linear": _linear,
-    "tree": _tree,
-    "rules": _rules,
-    "additive": _additive,
-}
 
 
 def _against(own: Tensor, given: Tensor, held: Dataset, seed: int) -> tuple[Difference, Difference | None]:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Subject, TargetLike
-from pellucid.data import pictures
-from pellucid.errors import InputError, TargetError, near_misses
-from pellucid.inputs import ImageSpec, TabularSpec
+from pellucid._core import Compute, Subject, TargetLike
+from pellucid.errors import TargetError, near_misses
 from pellucid.layers import Concepts
 from pellucid.layers import concepts as held_against_random
+from pellucid.tasks._concept_sets import Sets, concept_sets
 from pellucid.tasks._feature_sites import feature_sites
 from pellucid.tasks._rows import sample
-
-RANDOM = "random"
-QUARTER = 0.25
 
 
 def concepts(
     subject: Subject,
     target: TargetLike | str,
-    sets: str | Path | Mapping[str, Tensor],
+    sets: Sets,
     sites: Sequence[str] | None = None,
     *,
     random: Tensor | None = None,
@@ -37,9 +31,10 @@ def concepts(
     Args:
         subject: a network with data.
         target: a class by number or name, or any target. Where it is a class, its own inputs are asked.
-        sets: what shows the concepts: a folder with a folder of pictures for each (one called ``random``
-            serves as the random inputs); the name of a column, whose levels, or highest and lowest quarter,
-            are the concepts; or inputs by name.
+        sets: what shows the concepts, one or several of: a folder with a folder of pictures or sounds for
+            each (one called ``random`` serves as the random inputs); a column, whose levels, or highest and
+            lowest quarter, are the concepts; a condition such as ``"dti > .43"``; classes that have it, such
+            as ``"has a loop: 0, 6, 8, 9"``. Or inputs by name.
         sites: layers; left out, every layer with weights but the last.
         random: inputs without regard to the concepts; left out, the subject's own data.
         draws: random concepts.
@@ -91,50 +86,3 @@ def _class_of(subject: Subject, name: str) -> int:
     if name.isdigit():
         return int(name)
     raise TargetError(f"No class is called {name!r}. {near_misses(name, subject.classes)}")
-
-
-def concept_sets(
-    subject: Subject, data: Dataset, sets: str | Path | Mapping[str, Tensor]
-) -> tuple[Mapping[str, Tensor], Tensor]:
-    """Inputs by concept, and random ones."""
-    if isinstance(sets, Mapping):
-        return sets, data.inputs
-    spec = subject.spec
-    if isinstance(spec, TabularSpec):
-        return _of_column(spec, data, str(sets))
-    if isinstance(spec, ImageSpec):
-        return _of_folder(spec, data, sets)
-    raise InputError(
-        f"Concepts of {type(spec).__name__} inputs are given as inputs by name: sets={{name: tensor}}."
-    )
-
-
-def _of_column(spec: TabularSpec, data: Dataset, name: str) -> tuple[dict[str, Tensor], Tensor]:
-    """Rows of each level, or of the highest and the lowest quarter; random ones are any rows."""
-    column = spec.column(name)
-    place = [k for k, number in enumerate(spec.column_of_slot) if spec.columns[number].name == name]
-    slots = data.inputs[:, place]
-    if column.levels:
-        level = slots.argmax(1)
-        return {
-            f"{name} {text}": data.inputs[level == k] for k, text in enumerate(column.levels)
-        }, data.inputs
-    values = slots[:, 0].double()
-    low, high = values.quantile(torch.tensor([QUARTER, 1 - QUARTER]).double())
-    return {
-        f"high {name}": data.inputs[values >= high],
-        f"low {name}": data.inputs[values <= low],
-    }, data.inputs
-
-
-def _of_folder(spec: ImageSpec, data: Dataset, folder: str | Path) -> tuple[dict[str, Tensor], Tensor]:
-    """Pictures of each folder, on the scale of the subject."""
-    height, width = data.inputs.shape[2:]
-    colour = "grey" if spec.channels == 1 else "rgb"
-    read = pictures(folder, size=(int(height), int(width)), colour=colour)
-    if not isinstance(read.spec, ImageSpec):
-        raise InputError(f"{folder} holds no pictures.")
-    inputs = spec.from_pixels(read.spec.to_pixels(read.inputs)).to(data.inputs.dtype)
-    shown = {name: inputs[read.answers == k] for k, name in enumerate(read.classes)}
-    plain = shown.pop(RANDOM, data.inputs)
-    return shown, plain

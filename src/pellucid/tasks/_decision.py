@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from pellucid._core import Compute, Dataset, Subject
+from pellucid._core import Compute, Dataset, Json, Subject
 from pellucid.errors import InputError, MethodError
 from pellucid.inputs import TabularSpec
 from pellucid.layers import NearestInputs
@@ -49,6 +49,21 @@ class Decision:
     near: NearestInputs | None
     data: Dataset
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        """As JSON would write it; nearest inputs by their number in the data, with their answers."""
+        near = self.near
+        return {
+            "name": self.name,
+            "row": self.row,
+            "reasons": None if self.reasons is None else self.reasons.to_json(),
+            "anchor": None if self.anchor is None else self.anchor.to_json(),
+            "counterfactual": None if self.recourse is None else self.recourse.to_json(),
+            "nearest": None
+            if near is None
+            else {"at": near.site, "same_answer": near.same.tolist(), "other_answer": near.other.tolist()},
+            "notes": list(self.notes),
+        }
 
 
 def decision(

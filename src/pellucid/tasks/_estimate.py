@@ -18,8 +18,17 @@ from pellucid._core._embedding import LOOKED_AT
 from pellucid._core._question import Question
 from pellucid.errors import MethodError
 from pellucid.evidence._about import shares
+from pellucid.evidence._exchange import DONORS, NEAREST, asked_rows
 from pellucid.evidence._statistics import differ
-from pellucid.tasks._explain import Method, best_method, chosen_inputs, method_named, other_rows, usual_target
+from pellucid.tasks._explain import (
+    Method,
+    best_method,
+    chosen_inputs,
+    givers,
+    method_named,
+    other_rows,
+    usual_target,
+)
 from pellucid.tasks._several import target_named
 
 POINTS = 4  # copies of a chunk of inputs that are held while it is made
@@ -96,6 +105,7 @@ class Line:
         exact: whether two rows cost the same.
         sampled: whether the method draws at random.
         referenced: whether its values are contributions against a reference.
+        sample: its explanation of one row.
     """
 
     forward: tuple[int, int]
@@ -105,6 +115,7 @@ class Line:
     exact: bool
     sampled: bool
     referenced: bool
+    sample: Explanation
 
     def at(self, rows: int, pace: Pace) -> tuple[int, int, float]:
         """Passes in each direction, and seconds."""
@@ -202,8 +213,7 @@ class Pace:
 
     def both(self, forward: int, backward: int) -> float:
         """Seconds of rows, some of them with a way back."""
-        alone = max(0, forward - backward)
-        return alone * self._score + min(forward, backward) * self._both
+        return max(0, forward - backward) * self._score + min(forward, backward) * self._both
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -278,6 +288,7 @@ def line_of(
         exact,
         one[3].stderr is not None,
         "baseline" in one[3].provenance.params,
+        one[3],
     )
 
 
@@ -331,7 +342,14 @@ def _of_method(
     seconds = targets * (sum(one[2] for one in each) + pace.cards(n))
     # beyond the rows that are looked at for the table, a call costs less than the line of one to three rows
     exact = alone.exact and (x.is_floating_point() or n <= LOOKED_AT)
-    return [*steps, Step(f"evidence: {name} again", forward, backward, seconds, exact)]
+    steps.append(Step(f"evidence: {name} again", forward, backward, seconds, exact))
+    if givers(subject, alone.sample) is not False:
+        # at most; how many different rows give is not known yet
+        forward, backward, seconds = alone.at(min(DONORS, NEAREST * n), pace)
+        asked = targets * asked_rows(x, subject.spec)
+        forward, seconds = targets * forward + asked, targets * seconds + pace.forward(asked)
+        steps.append(Step(f"evidence: {name} exchanged", forward, targets * backward, seconds, exact=False))
+    return steps
 
 
 def twin_shares(n: int, count: int) -> list[int]:

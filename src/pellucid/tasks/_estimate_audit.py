@@ -12,9 +12,10 @@ from pellucid import evidence
 from pellucid._core import Compute, Subject, predict
 from pellucid.evidence._case import fitted
 from pellucid.evidence._exchange import DONORS as EXCHANGED
+from pellucid.evidence._exchange import asked_rows
 from pellucid.evidence._metrics._chosen import measured, metric_named
 from pellucid.inputs import TabularSpec, TextSpec
-from pellucid.tasks._audit import training_rows, usual_fills
+from pellucid.tasks._audit import usual_fills
 from pellucid.tasks._estimate import (
     MASKS,
     NOISES,
@@ -28,7 +29,7 @@ from pellucid.tasks._estimate import (
     twin_shares,
 )
 from pellucid.tasks._explain import PANEL, Method, fitting_methods, usual_target
-from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._rows import held_out, sample, training_rows
 
 
 def estimate_audit(
@@ -72,7 +73,8 @@ def estimate_audit(
     answers = len(outputs.argmax(1).unique()) if classed else 1
     masks = evidence.bank(x, subject.spec, masks=MASKS).count
     exchanged = isinstance(subject.spec, TabularSpec)
-    shared = (kinds + exchanged) * (n * (masks + 1) + looked(x, n)) + n * (2 + NOISES * classed)
+    shared = kinds * (n * (masks + 1) + looked(x, n)) + n * (2 + NOISES * classed)
+    shared += asked_rows(x, subject.spec) if isinstance(subject.spec, TabularSpec) else 0
     steps = [Step("masks and outputs", shared, 0, pace.forward(shared))]
     lines = {name: line_of(subject, method, x, [], how, pace) for name, method in chosen.items()}
     for name, line in lines.items():

@@ -67,12 +67,19 @@ def estimate_features(
             compute=quiet,
         )
 
+    return by_steps(subject, some, steps, quiet, began)
+
+
+def by_steps(
+    subject: Subject, some: Callable[[int], object], steps: int, quiet: Compute, began: float
+) -> Estimate:
+    """What climbs of so many steps will take, and all that comes with them, from two and from eight."""
     two, eight = counted(subject.model, lambda: some(2)), counted(subject.model, lambda: some(8))
     slope, pace = (eight[0] - two[0]) // 6, max(0.0, (eight[1] - two[1]) / 6)
     # later steps are left out for units that no longer climb
     ascent = Step("ascent", slope * steps, slope * steps, pace * steps, steps < WINDOW + CHECK_EVERY)
     rest = Step("the rest", two[0] - 2 * slope, 0, max(0.0, two[1] - 2 * pace))
-    inputs = subject.needs_data("estimate_features").inputs[:1]
+    inputs = subject.needs_data("estimate").inputs[:1]
     memory = memory_of(subject, inputs, 1, quiet, cards=False)
     return Estimate((ascent, rest), memory, time.perf_counter() - began)
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-from pellucid._core import Batch, Compute, Dataset, Subject
+from pellucid._core import Batch, Compute, Dataset, Subject, TargetLike
 from pellucid._core._functions import HEADS
-from pellucid.errors import MethodError, SiteError, near_misses
+from pellucid.errors import InputError, MethodError, SiteError, near_misses
 from pellucid.features import FeaturePictures
 from pellucid.inputs import TextSpec
 from pellucid.layers import (
     AttentionHeads,
     CoActivation,
+    Concepts,
     EarlyExit,
     Exemplars,
     LayerGain,
@@ -35,8 +38,10 @@ from pellucid.layers import (
     space_map,
     summary,
 )
+from pellucid.tasks._concepts import concepts as named_concepts
 from pellucid.tasks._dictionary import DictionaryPage, checked_kind, dictionary_of
 from pellucid.tasks._rows import held_out, sample
+from pellucid.tasks._stages import Stages
 from pellucid.tasks._units import Notes, units_seen
 from pellucid.training import LayerHealth, TrainingRecord
 
@@ -45,6 +50,17 @@ if TYPE_CHECKING:
 
 
 FEW = 16  # inputs that tell where the last part begins
+SHARES = {
+    "summary": 4,
+    "units": 40,
+    "probes": 4,
+    "adds": 3,
+    "early": 2,
+    "similarity": 2,
+    "space": 8,
+    "heads": 2,
+    "concepts": 4,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +87,7 @@ class LayerPage:
         seed: of every chance.
         space: the inputs where the layer puts them, on a plane.
         heads: where each head looks and what breaks without it; ``None`` where the layer does no attention.
+        concepts: whether an answer depends on named concepts here, where sets of them were given.
     """
 
     row: LayerRow
@@ -93,6 +110,7 @@ class LayerPage:
     seed: int = 0
     space: SpaceMap | None = None
     heads: AttentionHeads | None = None
+    concepts: Concepts | None = None
 
     def grid(self, *, limit: int = 12, first: int = 0) -> Figure:
         """Some of the units, those with the largest effect first."""
@@ -148,6 +166,8 @@ class LayerPage:
             drawn.append(figures.layer_gain(self.gain, self.real))
         if self.early is not None:
             drawn.append(figures.early_exits(self.early))
+        if self.concepts is not None:
+            drawn.append(figures.concepts(self.concepts))
         if self.dictionary is not None:
             drawn += self.dictionary.figures()
         return drawn
@@ -167,6 +187,8 @@ def layer(
     rows: int = 1000,
     steps: int = 128,
     dictionary: str | None = None,
+    concepts: str | Path | Mapping[str, Tensor] | None = None,
+    target: TargetLike | str | None = None,
     compute: Compute | None = None,
 ) -> LayerPage:
     """Everything about one layer: health, units with their inputs, what can be read off it, what it is like.
@@ -178,6 +200,8 @@ def layer(
         rows: most held-out inputs to look at.
         steps: of activation maximization for the 12 units with the largest effect; 0 makes no pictures.
         dictionary: ``"topk"``, ``"batchtopk"``, ``"jumprelu"`` or ``"nmf"`` to learn one of the layer too.
+        concepts: sets that show concepts, as :func:`pellucid.concepts` takes them.
+        target: the class, or the target, that concepts are asked about.
         compute: how to run.
 
     Returns:
@@ -186,7 +210,8 @@ def layer(
     Raises:
         SiteError: where the layer does not exist or is not reached.
         TargetError: where a unit does not exist.
-        InputError: where the subject has no data, or there is no such dictionary.
+        InputError: where the subject has no data, there is no such dictionary, or only one of ``concepts``
+            and ``target`` is given.
 
     Cost:
         About fifteen passes of ``rows`` inputs and one per unit, and ``steps`` passes of 24 rows up to the
@@ -203,22 +228,26 @@ def layer(
     how = compute or Compute(batch_size=256)
     if dictionary is not None:
         checked_kind(dictionary)
+    if (concepts is None) != (target is None):
+        raise InputError("Concepts are asked about a class: give sets of concepts and a target, or neither.")
     data = held_out(subject.needs_data("layer"))
     looked = data.rows(sample(len(data), rows, seed=how.seed))
-    every = summary(subject.model, looked.inputs, spec=subject.spec, compute=how)
+    stages = Stages(how, SHARES | ({} if dictionary is None else {"dictionary": 60}))
+    every = summary(subject.model, looked.inputs, spec=subject.spec, compute=stages.of("summary"))
     names = [each.site for each in every.rows]
     row = next((each for each in every.rows if each.site == site), None)
     if row is None:
         raise SiteError(f"No layer is called {site!r}. {near_misses(site, names)}")
-    quiet, notes = Compute(how.batch_size, how.seed, how.device), Notes()
-    seen = units_seen(subject, subject.model, site, looked, units, steps, notes, how)
+    notes = Notes()
+    seen = units_seen(subject, subject.model, site, looked, units, steps, notes, stages.of("units"))
     probes = gain = early = None
     if subject.classes:
+        near = _near(names, site)
         probes = notes.tried(
-            "Linear probes", lambda: _probed(subject, looked, _near(names, site), rows, quiet)
+            "Linear probes", lambda: _probed(subject, looked, near, rows, stages.of("probes"))
         )
-        gain = notes.tried("What it adds", lambda: _gain(subject, looked, site, rows, quiet))
-        early = notes.tried("Early exit", lambda: _early(subject, looked, site, quiet))
+        gain = notes.tried("What it adds", lambda: _gain(subject, looked, site, rows, stages.of("adds")))
+        early = notes.tried("Early exit", lambda: _early(subject, looked, site, stages.of("early")))
     similarity = notes.tried(
         "Similarity",
         lambda: representation_similarity(
@@ -227,21 +256,28 @@ def layer(
             [site],
             other_sites=_some(names, site),
             spec=subject.spec,
-            compute=quiet,
+            compute=stages.of("similarity"),
         ),
     )
     told_of = looked.answers if subject.classes else None
     space = notes.tried(
         "Map",
-        lambda: space_map(subject.model, looked.inputs, site, told_of, spec=subject.spec, compute=quiet),
+        lambda: space_map(
+            subject.model, looked.inputs, site, told_of, spec=subject.spec, compute=stages.of("space")
+        ),
     )
     heads = None
     owner = _attention(names, site)
     if owner is not None:
-        heads = notes.tried("Heads", lambda: _heads(subject, looked, owner, quiet))
+        heads = notes.tried("Heads", lambda: _heads(subject, looked, owner, stages.of("heads")))
+    named = None
+    if concepts is not None and target is not None:
+        named = named_concepts(subject, target, concepts, [site], compute=stages.of("concepts"))
     learned = None
     if dictionary is not None:
-        learned = dictionary_of(subject, site, dictionary, steps=steps, rows=rows, compute=how)
+        within = stages.of("dictionary")
+        learned = dictionary_of(subject, site, dictionary, steps=steps, rows=rows, compute=within)
+    stages.end()
     return LayerPage(
         row,
         seen.strongest,
@@ -263,6 +299,7 @@ def layer(
         seed=how.seed,
         space=space,
         heads=heads,
+        concepts=named,
     )
 
 

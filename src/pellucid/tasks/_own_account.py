@@ -12,14 +12,18 @@ from pellucid.networks import (
 )
 from pellucid.tasks._certificate import certificate
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
+from pellucid.tasks._rule_path import rule_path
 from pellucid.tasks._rules import own_rules
+
+PATH_ROWS = 5000  # rows up to which the worth of further rules takes seconds
 
 
 def own_account(subject: Subject) -> dict[str, object]:
     """The values that show what a readable network computes, by name; empty for any other network.
 
-    Rules of a rule network, shapes of an additive one, the certificate of an attention network, evidence of a
-    concept bottleneck, evidence and pairs of a prototype network; each is drawn by ``figures_of``.
+    Rules of a rule network and what each further rule is worth (up to 5000 rows), shapes of an additive one,
+    the certificate of an attention network, evidence of a concept bottleneck, evidence and pairs of a
+    prototype network; each is drawn by ``figures_of``.
 
     Raises:
         InputError: where this network's own account cannot be given, such as shapes of more than two classes.
@@ -31,7 +35,7 @@ def own_account(subject: Subject) -> dict[str, object]:
     """
     network = subject.model
     if isinstance(network, RuleNetwork):
-        return {"rules": own_rules(subject)}
+        return {"rules": own_rules(subject), **_path(subject)}
     if isinstance(network, Additive):
         from pellucid.readable import shapes_of  # scikit-learn takes a second to import
 
@@ -45,3 +49,12 @@ def own_account(subject: Subject) -> dict[str, object]:
         evidence, pairs = own_prototypes(subject)
         return {"prototypes": evidence, "pairs": pairs}
     return {}
+
+
+def _path(subject: Subject) -> dict[str, object]:
+    """What each further rule is worth, where that is quick and there are held-out rows of each class."""
+    data = subject.needs_data("own_account")
+    test = data.part("test")
+    if len(data) > PATH_ROWS or len(test.answers.unique()) < len(data.classes):
+        return {}
+    return {"path": rule_path(subject)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import torch
@@ -18,6 +19,8 @@ from pellucid.tasks._refits import refits as trained_again
 
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 PROBES = 64  # rows on which additivity is tried
+APPROVED = 512  # approved rows whose terms are averaged
+SCORED = 1e-4  # log-odds from which a column counts in a score
 EXACT = 1e-4  # of the largest score, up to which columns count as additive
 
 
@@ -27,6 +30,7 @@ def reason_codes(
     *,
     adverse: str | int | None = None,
     texts: Mapping[str, str] = NO_TEXTS,
+    protected: Sequence[str] = (),
     most: int = 4,
     level: float = 0.7,
     refits: int | Sequence[nn.Module] | None = None,
@@ -35,18 +39,21 @@ def reason_codes(
     """The principal reasons of an adverse answer, against the average row that is approved.
 
     One number is a column's points: what it adds to the log-odds of the adverse answer, compared with the
-    average of all training rows to which the network does not give that answer (the average approved
-    applicant).
+    training rows to which the network does not give that answer (the approved applicants).
 
-    Formula: where the network is additive in its columns, ``f(row) − f(row with the column of the average)``,
-    which are then its own terms and add up exactly; that is tried on 64 rows. Else integrated gradients on
-    the straight path from the average approved row, added up within columns.
+    Formula: where the network is additive in its columns, its own term of the column less the mean of that
+    term over approved rows (Regulation B's "average score for each factor"); terms are ``f(row) − f(row with
+    the column of the average approved row)``, and that they add up is tried on 64 rows and the approved ones.
+    Else integrated gradients on the straight path from the average approved row, added up within columns.
 
     Args:
         subject: a network on a table with classes, with the data it learned from.
         x: numbers of held-out rows, raw rows, or inputs ``[N, D]``.
         adverse: the adverse class; left out, the network's answer of each row.
         texts: words for a column's reason, also for ``"income low"`` and ``"income high"``.
+        protected: columns on which no decision may rest, such as age or sex. A scored factor is never
+            hidden: where one of them is a principal reason it stays named and is marked, and the note says
+            what they add and whether the answer would be another without them.
         most: most reasons, up to four.
         level: share of refits from which a reason counts as stable; others say that they are not.
         refits: networks trained anew, or how many; left out, 5 where pellucid trained the network, else none.
@@ -60,8 +67,9 @@ def reason_codes(
             training row is approved.
 
     Cost:
-        One pass over the training rows and ``C + 1`` rows for each row of an additive network, else
-        integrated gradients; the same for each refit, and the refits' trainings.
+        One pass over the training rows and ``C + 1`` rows for each row and for up to 576 training rows; where
+        the network is not additive, integrated gradients too; the same for each refit, and the refits'
+        trainings.
 
     Limits:
         Reasons are factors of the network's score, not causes. Of columns that repeat each other one may
@@ -84,38 +92,40 @@ def reason_codes(
         raise InputError("Reason codes are for tables with classes; explain single answers otherwise.")
     inputs = asked_rows(subject, x)
     spec.check(inputs)
+    kept = [spec.columns.index(spec.column(name)) for name in protected]
     wanted = None if adverse is None else _class(adverse, subject.classes)
     judges = (
         trained_again(subject, refits, seed=how.seed)
         if refits is None or isinstance(refits, int)
         else tuple(refits)
     )
-    known = data.part("train").inputs
+    known, networks = data.part("train").inputs, (subject.model, *judges)
     outputs = predict(subject.model, torch.cat([inputs, known]), compute=how)
     own, of_known = outputs[: len(inputs)].argmax(1), outputs[len(inputs) :].argmax(1)
+    compared: dict[int, _Compared] = {}
     found: list[ReasonCodes] = []
     for i, row in enumerate(inputs):
         bad = int(own[i]) if wanted is None else wanted
-        approved = known[of_known != bad]
-        if not len(approved):
-            raise InputError(
-                f"The network answers {subject.classes[bad]} to every training row, so none is approved."
-            )
-        typical, beside = approved.mean(0), _beside(subject.classes, bad)
-        exact = _additive(subject.model, known[:PROBES], typical, bad, spec, how)
-        points, scores, gap = _points(subject.model, row, typical, bad, spec, exact, how)
-        again = [
-            _points(
-                judge, row, typical, bad, spec, _additive(judge, known[:PROBES], typical, bad, spec, how), how
-            )[0]
-            for judge in judges
-        ]
-        reasons = reasons_of(spec, row, typical, points, again, texts, beside, most=most, level=level)
+        if bad not in compared:
+            approved = known[of_known != bad]
+            if not len(approved):
+                raise InputError(
+                    f"The network answers {subject.classes[bad]} to every training row, so none is approved."
+                )
+            compared[bad] = _compared(networks, known, approved, bad, spec, how)
+        beside, typical = _beside(subject.classes, bad), compared[bad].typical
+        (points, scores, gap), *judged = (
+            _points(network, row, typical, bad, spec, usual, how)
+            for network, usual in zip(networks, compared[bad].usual, strict=True)
+        )
+        again, exact = [each[0] for each in judged], compared[bad].usual[0] is not None
+        reasons = reasons_of(spec, row, typical, points, again, texts, beside, kept, most=most, level=level)
+        given, held = int(own[i]) == bad, _of_protected(spec, points, kept, scores[0], subject.classes[bad])
         found.append(
             ReasonCodes(
                 reasons,
                 subject.classes[bad],
-                int(own[i]) == bad,
+                given,
                 float(torch.sigmoid(torch.tensor(scores[0]))),
                 *scores,
                 sum(points) - sum(reason.points for reason in reasons),
@@ -123,14 +133,41 @@ def reason_codes(
                 exact,
                 "the network's own terms" if exact else "integrated gradients from their average",
                 beside,
-                len(approved),
+                compared[bad].count,
                 *_agreement(points, again, most),
                 level,
                 spec.decode(row[None])[0],
-                _note(reasons, again, subject.classes[bad], given=int(own[i]) == bad, level=level),
+                _note(reasons, again, subject.classes[bad], held, given=given, level=level),
             )
         )
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """What rows are compared with: the average approved row ``[D]``, how many it is the mean of, and for each
+    network its usual terms there, or ``None`` where its columns do not add up."""
+
+    typical: Tensor
+    count: int
+    usual: tuple[_Usual | None, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Usual:
+    """Means over approved rows: what each column adds against the average row ``[C]``, and the score."""
+
+    terms: Tensor
+    score: float
+
+
+def _compared(
+    networks: Sequence[nn.Module], known: Tensor, approved: Tensor, bad: int, spec: TabularSpec, how: Compute
+) -> _Compared:
+    typical = approved.mean(0)
+    some = approved[torch.linspace(0, len(approved) - 1, min(APPROVED, len(approved))).long()]
+    usual = tuple(_usual(network, known[:PROBES], some, typical, bad, spec, how) for network in networks)
+    return _Compared(typical, len(approved), usual)
 
 
 def _beside(classes: Sequence[str], bad: int) -> str:
@@ -159,32 +196,54 @@ def _swapped(rows: Tensor, typical: Tensor, spec: TabularSpec) -> Tensor:
     return torch.where(mine[None], typical, rows[:, None])
 
 
-def _additive(
+def _terms(
     model: nn.Module, rows: Tensor, typical: Tensor, bad: int, spec: TabularSpec, how: Compute
-) -> bool:
-    """Whether single columns account for all of the difference on every row tried."""
+) -> tuple[Tensor, Tensor]:
+    """What each column adds against the average row ``[N, C]``, and the scores ``[N]``."""
     alone = _scores(model, _swapped(rows, typical, spec).flatten(0, 1), bad, how).reshape(len(rows), -1)
-    whole, base = _scores(model, rows, bad, how), _scores(model, typical[None], bad, how)
-    missed = (whole - base) - (whole[:, None] - alone).sum(1)
-    return bool((missed.abs() <= EXACT * whole.abs().max().clamp(min=1)).all())
+    whole = _scores(model, rows, bad, how)
+    return whole[:, None] - alone, whole
+
+
+def _usual(
+    model: nn.Module,
+    probes: Tensor,
+    approved: Tensor,
+    typical: Tensor,
+    bad: int,
+    spec: TabularSpec,
+    how: Compute,
+) -> _Usual | None:
+    """Where single columns account for all of the difference on every row tried, their means."""
+    terms, whole = _terms(model, torch.cat([probes, approved]), typical, bad, spec, how)
+    missed = whole - _scores(model, typical[None], bad, how) - terms.sum(1)
+    if bool((missed.abs() > EXACT * whole.abs().max().clamp(min=1)).any()):
+        return None
+    return _Usual(terms[len(probes) :].mean(0), float(whole[len(probes) :].mean()))
 
 
 def _points(
-    model: nn.Module, row: Tensor, typical: Tensor, bad: int, spec: TabularSpec, exact: bool, how: Compute
+    model: nn.Module,
+    row: Tensor,
+    typical: Tensor,
+    bad: int,
+    spec: TabularSpec,
+    usual: _Usual | None,
+    how: Compute,
 ) -> tuple[list[float], tuple[float, float], float]:
-    """Points of each column, the scores of the row and of the average, and what they leave."""
-    scores = _scores(model, torch.stack([row, typical]), bad, how)
-    if exact:
-        alone = _scores(model, _swapped(row[None], typical, spec)[0], bad, how)
-        points = scores[0] - alone
+    """Points of each column, the scores of the row and of what it is compared with, and what they leave."""
+    if usual is not None:
+        terms, whole = _terms(model, row[None], typical, bad, spec, how)
+        points, scores = terms[0] - usual.terms, (float(whole[0]), usual.score)
     else:
         made = integrated_gradients(
             model, row[None], log_odds(bad), baseline=typical[None], spec=spec, compute=how
         )
         points = torch.zeros(len(spec.columns), dtype=torch.float64)
         points.index_add_(0, spec.groups(row[None]).cpu(), made.map[0].detach().double().cpu())
-    gap = float(scores[0] - scores[1] - points.sum())
-    return points.tolist(), (float(scores[0]), float(scores[1])), gap
+        both = _scores(model, torch.stack([row, typical]), bad, how)
+        scores = (float(both[0]), float(both[1]))
+    return points.tolist(), scores, scores[0] - scores[1] - float(points.sum())
 
 
 def _agreement(
@@ -200,9 +259,9 @@ def _agreement(
 
 
 def _note(
-    reasons: Sequence[object], again: Sequence[object], answer: str, *, given: bool, level: float
+    reasons: Sequence[object], again: Sequence[object], answer: str, held: str, *, given: bool, level: float
 ) -> str:
-    said: list[str] = []
+    said = [held] if held else []
     if not given:
         said.append(f"The network does not answer {answer}; this is what counts for it all the same.")
     if not reasons:
@@ -212,3 +271,20 @@ def _note(
     else:
         said.append(f"A reason counts as stable where {level:.0%} of the networks trained anew name it too.")
     return " ".join(said)
+
+
+def _of_protected(
+    spec: TabularSpec, points: Sequence[float], kept: Sequence[int], score: float, answer: str
+) -> str:
+    """What protected columns add to the score, in words; empty where none is named."""
+    if not kept:
+        return ""
+    scored = [k for k in kept if abs(points[k]) > SCORED]
+    if not scored:
+        return "No protected column counts in this score."
+    told = ", ".join(f"{spec.columns[k].name} {points[k]:+.3g}" for k in scored)
+    whole = sum(points[k] for k in scored)
+    said = f"Protected columns are scored ({told}), so no list of reasons may leave them out"
+    if score > 0 >= score - whole:
+        return f"{said}; without them the answer would not be {answer}. Train without these columns."
+    return f"{said}; the answer is the same without them. Train without these columns."

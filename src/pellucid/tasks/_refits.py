@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
 from pellucid import training
 from pellucid._core import PARTS, Dataset, Subject, untrained
 from pellucid.errors import InputError
+from pellucid.networks import Readable
+from pellucid.networks._anew import made_anew
 from pellucid.training import TrainingRecord
 
 REFITS = 5  # where nobody says how many
@@ -20,7 +25,8 @@ def refits(subject: Subject, count: int | None = None, *, seed: int = 0) -> tupl
 
     Args:
         subject: a network with the data it learned from; one that pellucid trained brings its settings, else
-            20 epochs of AdamW are taken.
+            20 epochs of AdamW are taken. One that is readable by design is made anew for the drawn rows and
+            learns in all its rounds.
         count: how many; ``None`` is 5 where pellucid trained the network, else none.
         seed: the only source of chance.
 
@@ -59,11 +65,14 @@ def _refit(model: nn.Module, data: Dataset, record: TrainingRecord | None, seed:
         raise InputError(f"Refits learn from the train rows; {data.name} has {len(train)} of them.")
     drawn = train[torch.randint(0, len(train), (min(len(train), MOST),), generator=chance)]
     others = (data.parts == PARTS.index("validation")).nonzero()[:, 0]
-    again = untrained(model, seed=seed)
+    rows = data.rows(torch.cat([drawn, others]))
     options = {} if record is None else record.options
+    if isinstance(model, Readable):
+        return _readable(model, rows, options, seed)
+    again = untrained(model, seed=seed)
     running = training.train(
         again,
-        data.rows(torch.cat([drawn, others])),
+        rows,
         epochs=EPOCHS if record is None else max(1, record.best_epoch + 1),
         batch_size=_number(options.get("batch_size"), 64),
         optimizer="sgd" if options.get("optimizer") == "sgd" else "adamw",
@@ -73,6 +82,21 @@ def _refit(model: nn.Module, data: Dataset, record: TrainingRecord | None, seed:
         instruments=False,
     )
     training.collect(running)
+    return again.eval()
+
+
+def _readable(model: Readable, rows: Dataset, options: Mapping[str, object], seed: int) -> nn.Module:
+    from pellucid.readable import train_readable  # scikit-learn takes a second to import
+
+    again = made_anew(model, rows, seed=seed)
+    own = again.recipe
+    recipe = dataclasses.replace(
+        own,
+        epochs=_number(options.get("epochs"), own.epochs),
+        batch_size=_number(options.get("batch_size"), own.batch_size),
+        learning_rate=_rate(options.get("learning_rate")) or own.learning_rate,
+    )
+    train_readable(again, rows, recipe=recipe, seed=seed, instruments=False)
     return again.eval()
 
 

@@ -10,6 +10,8 @@ from torch import Tensor
 from pellucid._core import PARTS, Dataset
 from pellucid.errors import InputError, near_misses
 
+DONORS = 256  # training rows that fills and exchanges may take parts from
+
 
 def held_out(data: Dataset) -> Dataset:
     """The test rows; where there are none the validation rows; where there are none either, all."""
@@ -31,6 +33,13 @@ def sample(count: int, most: int, *, seed: int = 0) -> Tensor:
         return torch.arange(count)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return order[:most].sort().values
+
+
+def training_rows(data: Dataset, seed: int) -> Tensor:
+    """Training rows that fills may take parts from; any rows where none are for training."""
+    index = (data.parts == PARTS.index("train")).nonzero().flatten()
+    index = torch.arange(len(data)) if not len(index) else index
+    return data.inputs[index[sample(len(index), DONORS, seed=seed)]]
 
 
 def rows_named(data: Dataset, rows: str | Sequence[int] | Tensor) -> Tensor:

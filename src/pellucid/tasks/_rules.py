@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import final
+from dataclasses import replace
 
-import torch
-
-from pellucid._core import Compute, Subject, predict
+from pellucid._core import Compute, Subject
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
-from pellucid.layers import Exemplars, exemplars, unit_values
 from pellucid.networks import RuleNetwork
 from pellucid.rules import (
     Frontier,
@@ -18,12 +14,9 @@ from pellucid.rules import (
     RuleSet,
     WeightedRules,
     rule_frontier,
-    rules_of_values,
     surrogate_rules,
 )
 from pellucid.rules._frontier import SIZES
-
-MOST_ROWS = 5_000  # that rules over units are grown from and judged on
 
 
 def rules(
@@ -155,83 +148,6 @@ def frontier(
     return rule_frontier(
         subject.model, data, kind=kind, synthetic=synthetic, regrown=regrown, seed=seed, compute=compute
     )
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class UnitRules:
-    """Rules over the units of a layer.
-
-    Args:
-        rules: with their figures.
-        site: the layer.
-        exemplars: the real inputs that excite most the units that the rules ask for.
-    """
-
-    rules: RuleSet
-    site: str
-    exemplars: Exemplars
-
-
-def unit_rules(
-    subject: Subject,
-    site: str,
-    *,
-    leaves: int | None = None,
-    kind: Kind = "tree",
-    regrown: int = 0,
-    compute: Compute | None = None,
-) -> UnitRules:
-    """The network's answers told by what the units of a layer give: "if unit 12 of conv2 > 0.4 …".
-
-    Args:
-        subject: a network with data: pictures, sounds, texts or a table.
-        site: the layer.
-        leaves, kind, regrown: as for :func:`rules`.
-        compute: how to run.
-
-    Returns:
-        :class:`UnitRules`: of a channel the largest value over its positions counts.
-
-    Raises:
-        InputError, SiteError: where there is no data, too few rows, or no such layer.
-
-    Cost:
-        Two passes over at most 5,000 train and held-out rows, and one over these for the exemplars.
-
-    Limits:
-        A unit that tells the answer need not cause it. Numbers are as the layer gives them, in no unit.
-
-    Example:
-        >>> import pellucid
-        >>> subject = pellucid.train("breast-cancer", epochs=1)
-        >>> found = unit_rules(subject, "dense1", leaves=2)
-        >>> found.site
-        'dense1'
-    """
-    data = subject.needs_data("unit_rules")
-    how = compute or Compute()
-    if len(data) > MOST_ROWS:
-        chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(how.seed))[:MOST_ROWS]
-        data = data.rows(chosen.sort().values)
-    seen = unit_values(subject.model, data.inputs, site, spec=subject.spec, compute=compute)
-    outputs = predict(subject.model, data.inputs, spec=subject.spec, compute=compute)
-    names = {int(unit): f"{site} unit {int(unit)}" for unit in seen.units}
-    most = leaves if leaves is not None else 8 if kind == "optimal" else max(8, 2 * len(subject.classes))
-    found = rules_of_values(
-        seen.values, outputs, list(names.values()), data, kind=kind, size=most, seed=how.seed, regrown=regrown
-    )
-    asked = {condition.column for rule in found.rules for condition in rule.conditions}
-    units = [unit for unit, name in names.items() if name in asked] or [next(iter(names))]
-    shown = exemplars(
-        subject.model,
-        subject.needs_data("unit_rules").inputs,
-        site,
-        units=units,
-        spec=subject.spec,
-        compute=compute,
-    )
-    return UnitRules(found, site, shown)
 
 
 def own_rules(subject: Subject) -> WeightedRules:

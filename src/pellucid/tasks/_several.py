@@ -10,7 +10,15 @@ from torch import Tensor
 from pellucid import evidence
 from pellucid._core import Compute, Explanation, Subject, TargetLike, several_targets
 from pellucid.errors import TargetError, near_misses
-from pellucid.tasks._explain import Method, best_method, chosen_inputs, method_named, other_rows, usual_target
+from pellucid.tasks._explain import (
+    Method,
+    best_method,
+    chosen_inputs,
+    givers,
+    method_named,
+    other_rows,
+    usual_target,
+)
 
 
 def explain_several(
@@ -95,6 +103,7 @@ def _tested(
         spec=subject.spec,
         others=other_rows(subject),
         bench=place,
+        on_data=givers(subject, why),
         compute=compute,
     )
     return dataclasses.replace(why, cards=found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from pellucid._core import Compute, Subject, wilson
@@ -14,6 +15,8 @@ from pellucid.tasks._check._expectation import together
 from pellucid.tasks._check._sliced import MOST, slices
 
 LEAST = 20  # rows of a part
+DRAWS = 2000  # of the bootstrap
+ERROR = "root mean squared error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Slice:
         value, low, high: the score with its 95 % interval.
         n: how many rows.
         among: how many parts were compared; the intervals hold together for all of them.
+        metric: what ``value`` is: ``"accuracy"``, or ``"root mean squared error"`` in the answer's unit, of
+            which less is better.
     """
 
     name: str
@@ -33,27 +38,36 @@ class Slice:
     high: float
     n: int
     among: int = 1
+    metric: str = "accuracy"
+
+    @property
+    def badness(self) -> float:
+        """Larger for worse parts of one metric."""
+        return self.value if self.metric == ERROR else -self.value
 
 
 def parts_scored(subject: Subject, *, compute: Compute | None = None) -> tuple[Slice, ...]:
-    """The share of right answers on parts of the held-out rows: levels of each column, quarters of a number.
+    """How good the network is on parts of the held-out rows: levels of each column, quarters of a number.
 
-    Formula: hits over rows with Wilson's interval at level ``1 - 0.05 / K`` for K parts, so that all K
-    intervals hold together with 95 %.
+    Formula: the share of right answers with Wilson's interval; in regression the root mean squared error with
+    the bootstrap's over rows (R² would compare each part with its own mean, which is near the answers where
+    these are alike). Both at level ``1 - 0.05 / K`` for K parts, so that all K intervals hold together with
+    95 %.
 
     Args:
-        subject: a network on a table with classes, with data.
+        subject: a network on a table, with data.
         compute: how to run.
 
     Returns:
-        :class:`Slice`, the worst first; empty for other data than tables and in regression. Parts of fewer
-        than 20 rows are left out, and columns of more than 24 levels.
+        :class:`Slice`, the worst first; empty for other data than tables. Parts of fewer than 20 rows are
+        left out, and columns of more than 24 levels.
 
     Cost:
         One forward pass over the held-out rows.
 
     Limits:
-        Parts that overlap are told one by one: a bad part may be bad through another.
+        Parts that overlap are told one by one: a bad part may be bad through another. Where answers are
+        large, errors mostly are too: a part may be worse only because its answers are larger.
 
     Example:
         >>> import pellucid
@@ -63,10 +77,9 @@ def parts_scored(subject: Subject, *, compute: Compute | None = None) -> tuple[S
         True
     """
     spec = subject.spec
-    if not isinstance(spec, TabularSpec) or not subject.classes:
+    if not isinstance(spec, TabularSpec):
         return ()
     seen = examined(subject, compute)
-    right = seen.given == seen.held.answers
     groups: list[tuple[str, Tensor]] = []
     for column in spec.columns:
         if len(column.levels) > MOST:
@@ -75,14 +88,34 @@ def parts_scored(subject: Subject, *, compute: Compute | None = None) -> tuple[S
             parts = slices(seen, column.name, ())
         except InputError:
             continue  # a column of another kind has no ranges
-        groups += [(name, rows) for name, rows in parts if LEAST <= len(rows) < len(right)]
-    level = together(len(groups))
-    found = [
+        groups += [(name, rows) for name, rows in parts if LEAST <= len(rows) < len(seen.held)]
+    scored = _hits(seen, groups) if subject.classes else _errors(seen, groups)
+    return tuple(sorted(scored, key=lambda part: -part.badness))
+
+
+def _hits(seen: Examined, groups: list[tuple[str, Tensor]]) -> list[Slice]:
+    """The share of right answers in each part."""
+    right, level = seen.given == seen.held.answers, together(len(groups))
+    return [
         Slice(name, hits / len(rows), *wilson(hits, len(rows), level), len(rows), len(groups))
         for name, rows in groups
         for hits in (int(right[rows].sum()),)
     ]
-    return tuple(sorted(found, key=lambda part: part.value))
+
+
+def _errors(seen: Examined, groups: list[tuple[str, Tensor]]) -> list[Slice]:
+    """The root mean squared error in each part."""
+    squares = (seen.given - seen.held.answers.double()).square()
+    tail = (1 - together(len(groups))) / 2
+    ends = torch.tensor([tail, 1 - tail], dtype=torch.float64)
+    found: list[Slice] = []
+    for name, rows in groups:
+        chance = torch.Generator().manual_seed(seen.compute.seed)
+        drawn = rows[torch.randint(len(rows), (DRAWS, len(rows)), generator=chance)]
+        low, high = squares[drawn].mean(1).sqrt().quantile(ends).tolist()
+        value = float(squares[rows].mean().sqrt())
+        found.append(Slice(name, value, low, high, len(rows), len(groups), ERROR))
+    return found
 
 
 def examined(subject: Subject, compute: Compute | None) -> Examined:

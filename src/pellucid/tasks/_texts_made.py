@@ -41,6 +41,7 @@ def texts_made(
         units=units,
         steps=asked.steps,
         seeds=asked.seeds,
+        twin=asked.twin,
         compute=compute,
     )
     return replace(made, labels=names) if names else made
@@ -52,7 +53,6 @@ def _refuse(asked: Asked) -> None:
         "accentuation": bool(asked.accentuate),
         "caricatures": bool(asked.caricatures),
         "transforms": asked.transforms != "auto",
-        "a twin": asked.twin is not None,
         "statistics": asked.statistics != "auto",
         "kept portions": asked.keep is not None,
         "objectives other than classes": not all(isinstance(each, Logit) for each in asked.objectives),

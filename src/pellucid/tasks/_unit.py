@@ -28,6 +28,7 @@ from pellucid.layers import (
     unit_values,
     with_elements,
 )
+from pellucid.layers._exemplars import field_of
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._units import CALIBRATE, Notes, calibrating, made_inputs
 
@@ -191,8 +192,11 @@ class _Look:
         """Everything, in the order of the page."""
         x, at, how = self.looked.inputs, self.at, self.how
         spec = subject.spec
-        strongest = exemplars(self.model, x, at, k=10, units=[self.unit], spec=spec, compute=how)
-        middle = quantile_exemplars(self.model, x, at, units=[self.unit], spec=spec, compute=self.quiet)
+        field = field_of(self.model, x, at, spec=spec, compute=self.quiet)
+        strongest = exemplars(self.model, x, at, k=10, units=[self.unit], spec=spec, field=field, compute=how)
+        middle = quantile_exemplars(
+            self.model, x, at, units=[self.unit], spec=spec, field=field, compute=self.quiet
+        )
         strongest, middle = (
             exemplar_maps(self.model, x, found, spec=spec, compute=self.quiet)
             for found in (strongest, middle)
@@ -210,7 +214,9 @@ class _Look:
         companions = None
         if together is not None:
             others = together.partners[self.unit]
-            companions = exemplars(self.model, x, at, k=6, units=others, spec=spec, compute=self.quiet)
+            companions = exemplars(
+                self.model, x, at, k=6, units=others, spec=spec, field=field, compute=self.quiet
+            )
         pictures = None
         if steps:
             pictures = self.notes.tried(

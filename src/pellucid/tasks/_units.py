@@ -28,7 +28,9 @@ from pellucid.layers import (
     unit_effects,
     unit_values,
 )
+from pellucid.layers._exemplars import field_of
 from pellucid.tasks._rows import sample
+from pellucid.tasks._stages import Stages
 
 Part = TypeVar("Part")
 MOST = 64  # units looked at where nobody names any
@@ -86,11 +88,14 @@ def units_seen(
     how: Compute,
 ) -> UnitsSeen:
     """Measure the units of a place in a network, which may be the subject's with a dictionary in it."""
-    x, spec, quiet = looked.inputs, subject.spec, Compute(how.batch_size, how.seed, how.device)
-    strongest = exemplars(model, x, at, k=6, units=units, spec=spec, compute=how)
+    x, spec = looked.inputs, subject.spec
+    stages = Stages(how, {"real": 3, "told": 1, "untrained": 1, "effects": 8, "together": 2, "made": 12})
+    quiet = Compute(how.batch_size, how.seed, how.device)
+    field = field_of(model, x, at, spec=spec, compute=quiet)
+    strongest = exemplars(model, x, at, k=6, units=units, spec=spec, field=field, compute=stages.of("real"))
     strongest = strongest if units is not None else _most_moved(strongest)
     chosen = strongest.units
-    middle = quantile_exemplars(model, x, at, units=chosen, spec=spec, compute=quiet)
+    middle = quantile_exemplars(model, x, at, units=chosen, spec=spec, field=field, compute=quiet)
     strongest, middle = (
         exemplar_maps(model, x, found, spec=spec, compute=quiet) for found in (strongest, middle)
     )
@@ -100,20 +105,28 @@ def units_seen(
         answers = looked.answers
         told = notes.tried(
             "Selectivity",
-            lambda: selectivity(model, x, answers, at, units=chosen, spec=spec, compute=quiet),
+            lambda: selectivity(model, x, answers, at, units=chosen, spec=spec, compute=stages.of("told")),
         )
-        before = notes.tried("Selectivity untrained", lambda: _untrained(model, at, looked, chosen, quiet))
+        before = notes.tried(
+            "Selectivity untrained", lambda: _untrained(model, at, looked, chosen, stages.of("untrained"))
+        )
         effects = notes.tried(
             "Unit effects",
-            lambda: unit_effects(model, x, answers, at, units=chosen, spec=spec, compute=quiet),
+            lambda: unit_effects(
+                model, x, answers, at, units=chosen, spec=spec, compute=stages.of("effects")
+            ),
         )
-    together = notes.tried("Companions", lambda: co_activation(model, x, at, spec=spec, compute=quiet))
+    together = notes.tried(
+        "Companions", lambda: co_activation(model, x, at, spec=spec, compute=stages.of("together"))
+    )
     pictures = None
     if steps:
         first = chosen if effects is None else chosen[effects.margin.argsort(descending=True, stable=True)]
         pictures = notes.tried(
-            "Made inputs", lambda: made_inputs(subject, model, at, first[:DRAWN].tolist(), steps, how)
+            "Made inputs",
+            lambda: made_inputs(subject, model, at, first[:DRAWN].tolist(), steps, stages.of("made")),
         )
+    stages.end()
     return UnitsSeen(strongest, middle, values, told, before, effects, together, pictures)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.networks._rules._grid import Bins, Grid, Masks, Numbers, fires
-from pellucid.networks._rules._pool import FEWEST, neighbours
+from pellucid.networks._rules._pool import ENOUGH, FEWEST, neighbours
 
-RIDGE = 5.0  # rows of average weight: keeps rules that hold in a handful from being taken for them
+# rows of average weight that each rule is drawn to nothing by: keeps those that hold in a handful from being
+# taken for their chance; with few rows more so (German credit .779 and .782, heart .907 and .910, on 20 folds
+# that the benchmark does not use)
+RIDGE_FEW, RIDGE_MANY = 20.0, 5.0
 BETTER = 1.0005  # times the gain from which a change counts as one
 Floats = NDArray[np.float32]
 
@@ -23,7 +28,7 @@ class Fit:
 
     def __init__(self, odds: Numbers, weight: Numbers) -> None:
         self.root = np.sqrt(weight).astype(np.float32)
-        self.ridge = RIDGE * float(weight.mean())
+        self.ridge = (RIDGE_FEW if len(weight) < ENOUGH else RIDGE_MANY) * float(weight.mean())
         self.target = (odds * self.root[:, None]).astype(np.float32)
 
     def column(self, held: NDArray[np.bool_]) -> Floats:
@@ -59,6 +64,12 @@ def chosen(fit: Fit, columns: Floats, most: int, counts: Floats, *, swaps: int =
         if not len(gain) or gain[best] <= 1e-6:
             break
         found.append(best)
+    return exchanged(fit, columns, found, counts, swaps=swaps)
+
+
+def exchanged(fit: Fit, columns: Floats, found: Sequence[int], counts: Floats, *, swaps: int) -> list[int]:
+    """The same with each column exchanged for the best in its place, while that helps."""
+    found = list(found)
     for _ in range(swaps):
         before = list(found)
         for k in range(len(found)):

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from pellucid.networks._rules._grid import Bins, Grid, Masks, Numbers, ends, fires, full, interval
 
-TREES, RATE, ROWS = 150, 0.1, 8000
+ENOUGH = 2000  # rows from which there are many: more candidates, and conditions are moved one by one
+TREES_FEW, TREES_MANY = 150, 400
+RATE, ROWS = 0.1, 8000
 DEPTHS = (1, 2, 3, 4)
 SHARES = (None, 0.5, 0.3)  # of columns that a split may choose from
 FEWEST = 3  # rows on either side of a candidate
-LEAF = 0.01  # share of the rows that a leaf of a tree holds at least
+LEAF_FEW, LEAF_MANY = 0.01, 0.003  # share of the rows that a leaf of a tree holds at least
 
 
 def candidates(
@@ -64,11 +66,12 @@ def _branches(
         return
     table = bins.astype(np.float32)
     told = np.repeat(np.average(odds, axis=0, weights=weight)[None], len(odds), 0)
-    for k in range(TREES):
+    trees, leaf = (TREES_FEW, LEAF_FEW) if len(bins) < ENOUGH else (TREES_MANY, LEAF_MANY)
+    for k in range(trees):
         rows = chance.choice(len(bins), min(max(1, int(0.6 * len(bins))), ROWS), replace=False)
         tree = DecisionTreeRegressor(
             max_depth=DEPTHS[k % len(DEPTHS)],
-            min_samples_leaf=max(FEWEST, int(LEAF * len(rows))),
+            min_samples_leaf=max(FEWEST, int(leaf * len(rows))),
             max_features=SHARES[k % len(SHARES)],
             random_state=int(chance.integers(1 << 30)),
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.inputs import TabularSpec
-from pellucid.networks._rules._choice import Fit, chosen, favour, refined
+from pellucid.networks._rules._choice import Fit, chosen, exchanged, favour, refined
 from pellucid.networks._rules._grid import (
     Grid,
     Literal,
@@ -23,12 +23,11 @@ from pellucid.networks._rules._grid import (
     share_of,
 )
 from pellucid.networks._rules._grown import grown
-from pellucid.networks._rules._pool import candidates, different
+from pellucid.networks._rules._pool import ENOUGH, candidates, different
 from pellucid.networks._rules._teacher import Answers, soft_answers
 
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
-ENOUGH = 2000  # rows from which conditions are moved one by one; with fewer that follows chance
 # share that each further condition must gain more: long rules follow chance where rows are few
 LONGER_FEW, LONGER_MANY = 0.1, 0.02
 COLUMNS = 128  # most columns that candidates speak of: those that say most alone
@@ -180,10 +179,17 @@ class Space:
             now = share_of(told)
             matters = np.maximum(entropy_weight(now), FLOOR)
             aimed = told + (self.near - now)[:, 1:] / matters[:, None]
-            masks = refined(
-                self.grid, Fit(aimed, matters), masks, self.bins, most, longer=self.longer, sweeps=2
-            )
+            nearer = Fit(aimed, matters)
+            masks = self._exchanged(nearer, masks)
+            masks = refined(self.grid, nearer, masks, self.bins, most, longer=self.longer, sweeps=2)
         return masks
+
+    def _exchanged(self, fit: Fit, masks: Masks) -> Masks:
+        """Rules that were moved, some of them exchanged for candidates that now say more in their place."""
+        pool = np.concatenate([masks, self.masks])
+        columns = fit.column(fires(pool, self.bins, self.grid.full))
+        counts = favour(self.grid.conditions(pool), self.longer)
+        return pool[exchanged(fit, columns, range(len(masks)), counts, swaps=1)]
 
     def covered(self, most: int) -> Found | None:
         """Rules that hold in all rows of one class and in none of the other.

@@ -152,12 +152,34 @@ def _attention(table: Table, train: Rows, test: Rows, seed: int, quick: bool) ->
     return Made(model.predict_proba(table.raw[test])[:, 1], used, "columns used", {})
 
 
+def _concepts(table: Table, train: Rows, test: Rows, seed: int, quick: bool) -> Made:
+    """Quartiles of numbers and levels of categories, which are computed: only the head is learned."""
+    from pellucid.networks import ConceptBottleneck
+    from pellucid.readable import ConceptClassifier
+
+    model = ConceptClassifier(random_state=seed)
+    model.fit(table.raw[train], table.answers[train])
+    used = cast("ConceptBottleneck", model.network_).head.weight.detach().abs().amax(0) > 0
+    told: dict[str, Json] = {"concepts": len(used)}
+    return Made(model.predict_proba(table.raw[test])[:, 1], int(used.sum()), "concepts used", told)
+
+
+def _prototypes(table: Table, train: Rows, test: Rows, seed: int, quick: bool) -> Made:
+    from pellucid.readable import PrototypeClassifier
+
+    model = PrototypeClassifier(random_state=seed, epochs=5 if quick else None)
+    model.fit(table.raw[train], table.answers[train])
+    return Made(model.predict_proba(table.raw[test])[:, 1], len(set(model.rows_)), "cases", {})
+
+
 MODELS: Mapping[str, Fit] = {
     "logistic": _peer("logistic", _logistic, lambda m: (int(np.count_nonzero(m.coef_)), "coefficients")),
     "tree": _peer("tree", _tree, lambda m: (int(m.get_n_leaves()), "leaves")),
     "rules": _rules,
     "additive": _additive,
     "attention": _attention,
+    "concepts": _concepts,
+    "prototypes": _prototypes,
     "ebm": _ebm,
     "boosting": _peer("boosting", _boosting, _leaves),
     "mlp": _peer("mlp", _mlp, lambda m: (sum(w.size for w in [*m.coefs_, *m.intercepts_]), "weights")),

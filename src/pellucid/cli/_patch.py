@@ -1,0 +1,95 @@
+"""``pellucid patch``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Drawings,
+    Estimated,
+    Model,
+    Page,
+    Seed,
+    Weights,
+    numbers,
+    subject_of,
+)
+from pellucid.cli._say import document, narrate, progress, show, tell_estimate
+from pellucid.cli._unit import page_path, write_drawings
+
+if TYPE_CHECKING:
+    from pellucid._core import Json
+
+
+def patch(
+    model: Model,
+    clean: Annotated[
+        str, typer.Option("--from", help="Held-out rows whose activations are carried over.", metavar="ROWS")
+    ],
+    corrupt: Annotated[
+        str,
+        typer.Option("--to", help="Held-out rows that they are carried into, pair by pair.", metavar="ROWS"),
+    ],
+    site: Annotated[
+        str | None, typer.Argument(help="Layer whose units are carried over; left out, whole layers are.")
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option(help="A later layer: the connections from SITE to it.", metavar="SITE")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Class, or A,B for one minus another; left out, what is read for --from minus what is read "
+            "for --to.",
+            metavar="WHAT",
+        ),
+    ] = None,
+    data: Data = None,
+    answer: Answer = None,
+    weights: Weights = None,
+    out: Page = None,
+    svg: Drawings = None,
+    batch_size: BatchSize = 128,
+    seed: Seed = 0,
+    estimate: Estimated = False,
+    as_json: AsJson = False,
+) -> None:
+    """Where in a network the difference between two inputs is decided.
+
+    Activations of one are carried into the other: whole layers, units of one, or connections between two.
+    """
+    from pellucid import figures, tasks
+    from pellucid._core import Compute
+    from pellucid.report import inside_page
+
+    began = time.perf_counter()
+    page_path(out)
+    subject = subject_of(model, data, answer, weights)
+    rows = numbers(clean, "--from") or [], numbers(corrupt, "--to") or []
+    about: dict[str, Json] = {"model": model, "from": list(rows[0]), "to": list(rows[1])}
+    about |= {"site": site, "into": into, "target": target}
+    if estimate:
+        how = Compute(batch_size=batch_size, seed=seed)
+        plan = tasks.estimate_patch(subject, *rows, site, into, target=target, compute=how)
+        tell_estimate("patch", about, plan, began, seed, as_json=as_json)
+        return
+    with progress("patch", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found = tasks.patch(subject, *rows, site, into, target=target, compute=compute)
+    drawn = found.figures()
+    write_drawings(drawn, svg)
+    if out is not None:
+        title = "Where the difference is decided"
+        inside_page(drawn, out, over=subject.name, title=title, facts=(f"seed {seed}",))
+        narrate(f"Page written to {out}")
+    if as_json:
+        document("patch", about, found, seconds=time.perf_counter() - began, seed=seed)
+        return
+    for each in drawn:
+        show(figures.text(each))

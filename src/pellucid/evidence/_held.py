@@ -1,0 +1,134 @@
+"""Do the maps of a method hold over a data set? What exchanging each column does, against what they say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Word, wilson
+from pellucid.evidence._exchange import Exchanged, Foretold
+from pellucid.evidence._localisation import Measure
+from pellucid.evidence._statistics import resamples
+
+TURNS = 0.05  # of the answers that a column turns, surely, before it counts as important
+PART = 0.05  # of all that exchanges of single columns do
+TOLD = 0.25  # below which, surely, maps hide a column: of a product of three they tell a third
+DRAWS = 499
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldColumn:
+    """One column over all rows.
+
+    Args:
+        name: of the column.
+        turned: share of answers that change when the column is that of a similar real row, with interval;
+            ``None`` for numbers.
+        part: share of the squared change of the score over all columns.
+        told: how much of what the exchange does the maps foretell: 1 is all, 0 nothing; its interval is
+            adjusted for the number of columns. NaN where the column does nothing.
+        shown: share of the squared change that the maps foretell over all columns.
+    """
+
+    name: str
+    turned: Measure | None
+    part: float
+    told: Measure
+    shown: float
+
+    @property
+    def matters(self) -> bool:
+        """Whether exchanging it surely changes more than one answer in twenty."""
+        return self.part >= PART and (self.turned is None or self.turned.low > TURNS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """The maps of a method against the network's behaviour on rows that are nearly real.
+
+    Args:
+        word: ``failed`` where a column that matters is surely told by less than a quarter: the method is
+            contradicted over the data set; ``passed`` where every column that matters is surely told by a
+            quarter or more; else ``mixed``; ``not run`` where no column matters.
+        reason: one sentence.
+        columns: that of the largest part first.
+        n: rows; ``times`` exchanges of each column in every row.
+    """
+
+    word: Word
+    reason: str
+    columns: tuple[HeldColumn, ...]
+    n: int
+    times: int
+
+
+def held(asked: Exchanged, found: Foretold, names: Sequence[str], seed: int) -> Held:
+    """Each column's effect over all rows, and how much of it the maps foretell. No pass of the network.
+
+    ``told = sum(what the maps say · what happens) / sum(what happens²)`` over the exchanges of a column.
+    """
+    width, n = asked.width, len(asked.seen)
+    times = asked.seen.bank.count // width
+
+    def by_column(values: Tensor) -> Tensor:
+        """``[N, M]`` to ``[U, N, times]``."""
+        return values.view(n, times, width).permute(2, 0, 1).double()
+
+    seen, told = by_column(asked.seen.drops), by_column(found.told)
+    both, whole = (told * seen).sum(2), seen.square().sum(2)
+    # rows are drawn again, all exchanges of a row together
+    shares = resamples(n, DRAWS, seed).double().to(both)
+    spread = _ratio(both @ shares.T, whole @ shares.T).std(1)
+    value = _ratio(both.sum(1), whole.sum(1))
+    far = float(torch.special.ndtri(torch.tensor(1 - 0.025 / width, dtype=torch.float64))) * spread
+    part, shown = (_part(each) for each in (whole.sum(1), told.square().sum((1, 2))))
+    turned = None if asked.turned is None else by_column(asked.turned.T.to(torch.float32)).mean(2).sum(1)
+    columns = [
+        HeldColumn(
+            names[u],
+            None if turned is None else Measure(float(turned[u]) / n, *wilson(round(float(turned[u])), n)),
+            float(part[u]),
+            Measure(float(value[u]), float(value[u] - far[u]), float(value[u] + far[u])),
+            float(shown[u]),
+        )
+        for u in range(width)
+    ]
+    ordered = tuple(sorted(columns, key=lambda one: -one.part))
+    return Held(*_said(ordered), ordered, n, times)
+
+
+def _said(columns: Sequence[HeldColumn]) -> tuple[Word, str]:
+    able = [one for one in columns if one.matters]
+    if not able:
+        return "not run", (
+            "No single column, exchanged with a similar real row, surely changes "
+            f"{TURNS:.0%} of the answers and makes {PART:.0%} of the effect."
+        )
+    hidden = [one for one in able if one.told.high < TOLD]
+    worst = max(hidden, key=lambda one: one.part) if hidden else min(able, key=lambda one: one.told.low)
+    named = max(columns, key=lambda one: one.shown)
+    does = (
+        f"changes {worst.turned.value:.0%} of the answers"
+        if worst.turned is not None
+        else f"makes {worst.part:.0%} of what exchanges do"
+    )
+    low, share, high = (100 * one for one in (worst.told.low, worst.told.value, worst.told.high))
+    told = f"the maps foretell {share:.0f} % of it [{low:.0f}, {high:.0f}]"
+    said = f"Exchanging {worst.name} for that of a similar real row {does}, but {told}"
+    if hidden:
+        return "failed", f"{said}; they point to {named.name}."
+    said = said.replace(", but ", ", and ")
+    sure = all(one.told.low >= TOLD for one in able)
+    return "passed" if sure else "mixed", f"{said}, the least of the columns that matter."
+
+
+def _ratio(over: Tensor, under: Tensor) -> Tensor:
+    return torch.where(under > 0, over / under.clamp(min=torch.finfo(under.dtype).tiny), math.nan)
+
+
+def _part(size: Tensor) -> Tensor:
+    return size / size.sum().clamp(min=torch.finfo(size.dtype).tiny)

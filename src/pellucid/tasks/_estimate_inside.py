@@ -1,0 +1,290 @@
+"""What looking inside will take: layers, patches, dissections and atlases, from short trials."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pellucid._core import Compute, Dataset, Subject, TargetLike
+from pellucid.errors import InputError, MethodError
+from pellucid.layers import activation_patching, attribution_patching, edge_attribution
+from pellucid.layers._patching import sizes_of
+from pellucid.layers._reach import chosen_sites
+from pellucid.tasks._atlas import atlas
+from pellucid.tasks._dictionary import checked_kind, learned_dictionary
+from pellucid.tasks._dissect import dissect, marked
+from pellucid.tasks._estimate import Estimate, Step, memory_of
+from pellucid.tasks._estimate_features import by_steps, counted
+from pellucid.tasks._layer import layer
+from pellucid.tasks._patch import (
+    DRAWS,
+    EDGE_DRAWS,
+    EDGE_STEPS,
+    SINKS,
+    STEPS,
+    VERIFIED,
+    others_of,
+    paired,
+)
+from pellucid.tasks._rows import held_out
+from pellucid.tasks._units import DRAWN, made_inputs
+
+FEW = 60  # rows of the shorter trial
+
+
+def estimate_patch(
+    subject: Subject,
+    clean: int | Sequence[int],
+    corrupt: int | Sequence[int],
+    site: str | None = None,
+    into: str | None = None,
+    *,
+    target: TargetLike | str | None = None,
+    compute: Compute | None = None,
+) -> Estimate:
+    """What :func:`pellucid.patch` with these arguments will take.
+
+    Returns:
+        An :class:`Estimate`; passes are exact but for connections, where they are the most that it may be.
+
+    Cost:
+        One or two layers, or one step and one random order, in place of all.
+
+    Example:
+        >>> import pellucid
+        >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+        >>> subject = pellucid.open(network, data=(torch.rand(80, 3), torch.tensor([0, 1] * 40)))
+        >>> estimate_patch(subject, 0, 1, "1", target="0").exact
+        True
+    """
+    began, quiet = time.perf_counter(), _quiet(compute)
+    good, bad, asked = paired(subject, clean, corrupt, into, site, target)
+    if site is None:
+        step = _layers(subject, good, bad, asked, quiet)
+    elif into is None:
+        step = _units(subject, good, bad, asked, site, quiet)
+    else:
+        step = _edges(subject, good, bad, asked, (site, into), quiet)
+    read = (2 if target is None and subject.task != "regression" else 1) * 2 * len(good)
+    both = Step("what both are read as", read, 0, step.seconds * read / max(1, step.forward))
+    memory = memory_of(subject, good.inputs[:1], len(good), quiet, cards=False)
+    return Estimate((both, step), memory, time.perf_counter() - began)
+
+
+def _layers(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, quiet: Compute) -> Step:
+    names = list(chosen_sites(subject.model, good.inputs, None, quiet)[0])
+    others = others_of(held_out(subject.needs_data("patch")), quiet)
+
+    def some(count: int) -> object:
+        return activation_patching(
+            subject.model,
+            good.inputs,
+            bad.inputs,
+            asked,
+            names[:count],
+            others=others,
+            spec=subject.spec,
+            compute=quiet,
+        )
+
+    one = counted(subject.model, lambda: some(1))
+    two = counted(subject.model, lambda: some(2)) if len(names) > 1 else one
+    more = len(names) - 1
+    rows, seconds = one[0] + more * (two[0] - one[0]), one[1] + more * max(0.0, two[1] - one[1])
+    return Step("whole layers", rows, 0, seconds)
+
+
+def _units(
+    subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, site: str, quiet: Compute
+) -> Step:
+    def trial() -> None:
+        found = attribution_patching(
+            subject.model,
+            good.inputs,
+            bad.inputs,
+            asked,
+            site,
+            steps=1,
+            verified=1,
+            draws=1,
+            spec=subject.spec,
+            compute=quiet,
+        )
+        total.append(len(found.units))
+
+    total: list[int] = []
+    rows, seconds = counted(subject.model, trial)
+    units = total[0]
+    each = STEPS - 1 + min(VERIFIED, units) - 1 + (DRAWS - 1) * len(sizes_of(units))
+    whole = rows + each * len(good)
+    return Step("units", whole, STEPS * len(good), seconds * whole / rows)
+
+
+def _edges(
+    subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, ends: tuple[str, str], quiet: Compute
+) -> Step:
+    def trial(sinks: int, steps: int, draws: int) -> tuple[int, float]:
+        return counted(
+            subject.model,
+            lambda: edge_attribution(
+                subject.model,
+                good.inputs,
+                bad.inputs,
+                asked,
+                *ends,
+                steps=steps,
+                most=sinks,
+                draws=draws,
+                spec=subject.spec,
+                compute=quiet,
+            ),
+        )
+
+    one, two = trial(1, 1, 1), trial(2, 1, 1)
+    per_sink = max(0, two[0] - one[0])
+    curves = (1 + EDGE_DRAWS) / 2
+    rows = round(one[0] + (SINKS - 1) * per_sink * curves + (EDGE_STEPS - 1) * (1 + SINKS) * len(good))
+    backward = EDGE_STEPS * (1 + SINKS) * len(good)
+    return Step("connections", rows, backward, one[1] * rows / max(1, one[0]), exact=False)
+
+
+def estimate_dissect(
+    subject: Subject,
+    site: str,
+    masks: str | Path | Mapping[str, Tensor],
+    *,
+    units: Sequence[int] | None = None,
+    compute: Compute | None = None,
+) -> Estimate:
+    """What :func:`pellucid.dissect` with these arguments will take, from few of the pictures.
+
+    Returns:
+        An :class:`Estimate`.
+
+    Cost:
+        Reading the masks, and a twelfth of the passes or less.
+
+    Example:
+        >>> estimate_dissect.__name__
+        'estimate_dissect'
+    """
+    began, quiet = time.perf_counter(), _quiet(compute)
+    looked, shown = marked(subject, masks)
+    few = max(2, min(16, len(looked) // 12))
+    everywhere = torch.ones(1, *looked.inputs.shape[2:], dtype=torch.bool)
+
+    def some(count: int) -> object:
+        part = dataclasses.replace(subject, data=looked.rows(torch.arange(min(count, len(looked)))))
+        cut = {name: everywhere.expand(min(count, len(looked)), -1, -1) for name in shown}
+        return dissect(part, site, cut, units=units, compute=quiet)
+
+    step = _by_rows(subject, some, "passes over pictures", (few, 2 * few), len(looked))
+    memory = memory_of(subject, looked.inputs[:1], 1, quiet, cards=False)
+    return Estimate((step,), memory, time.perf_counter() - began)
+
+
+def estimate_atlas(
+    subject: Subject,
+    site: str,
+    *,
+    grid: int = 8,
+    rows: int = 1000,
+    steps: int = 128,
+    compute: Compute | None = None,
+) -> Estimate:
+    """What :func:`pellucid.tasks.atlas` with these arguments will take, from two and from eight steps.
+
+    Returns:
+        An :class:`Estimate`; passes are the most that it may be, since cells that no longer climb are left
+        alone.
+
+    Cost:
+        Ten of the steps, and twice the rest.
+
+    Example:
+        >>> estimate_atlas.__name__
+        'estimate_atlas'
+    """
+    began, quiet = time.perf_counter(), _quiet(compute)
+
+    def some(count: int) -> object:
+        return atlas(subject, site, grid=grid, rows=rows, steps=count, compute=quiet)
+
+    return by_steps(subject, some, steps, quiet, began)
+
+
+def estimate_layer(
+    subject: Subject,
+    site: str,
+    *,
+    units: Sequence[int] | None = None,
+    rows: int = 1000,
+    steps: int = 128,
+    dictionary: str | None = None,
+    compute: Compute | None = None,
+) -> Estimate:
+    """What :func:`pellucid.layer` with these arguments will take, from few rows and few steps.
+
+    Returns:
+        An :class:`Estimate`; nothing of it is exact.
+
+    Cost:
+        About a tenth of the work, and one dictionary from few rows.
+
+    Example:
+        >>> estimate_layer.__name__
+        'estimate_layer'
+    """
+    began, quiet = time.perf_counter(), _quiet(compute)
+    if dictionary is not None:
+        checked_kind(dictionary)
+    data = subject.needs_data("layer")
+    looked = min(rows, len(held_out(data)))
+
+    known: list[int] = []
+
+    def some(count: int) -> None:
+        page = layer(subject, site, units=units, rows=count, steps=0, compute=quiet)
+        known[:] = page.strongest.units.tolist()
+
+    few = max(8, min(FEW, looked // 4))
+    parts = [_by_rows(subject, some, "measures over rows", (few, 2 * few), looked)]
+    if steps:
+
+        def climbs(count: int) -> object:
+            try:
+                return made_inputs(subject, subject.model, site, known[:DRAWN], count, quiet)
+            except (InputError, MethodError):
+                # the page says why there are none
+                return None
+
+        climbed = by_steps(subject, climbs, steps, quiet, began)
+        parts += [dataclasses.replace(each, name=f"made inputs: {each.name}") for each in climbed.steps]
+    if dictionary is not None:
+        took = counted(subject.model, lambda: learned_dictionary(subject, site, dictionary, compute=quiet))
+        parts.append(Step("dictionary", took[0], 0, took[1], exact=False))
+        again = [dataclasses.replace(each, name=f"its elements: {each.name}") for each in parts[:-1]]
+        parts += [dataclasses.replace(each, exact=False) for each in again]
+    memory = memory_of(subject, data.inputs[:1], 1, quiet, cards=False)
+    return Estimate(tuple(parts), memory, time.perf_counter() - began)
+
+
+def _by_rows(
+    subject: Subject, some: Callable[[int], object], name: str, sizes: tuple[int, int], total: int
+) -> Step:
+    """What so many rows take, from two trials with fewer."""
+    low, high = (counted(subject.model, lambda size=size: some(size)) for size in sizes)
+    left, apart = max(0, total - sizes[1]), sizes[1] - sizes[0]
+    rows = high[0] + round(left * max(0, high[0] - low[0]) / apart)
+    seconds = high[1] + left * max(0.0, high[1] - low[1]) / apart
+    return Step(name, rows, 0, seconds, exact=False)
+
+
+def _quiet(compute: Compute | None) -> Compute:
+    """As asked, without progress."""
+    return dataclasses.replace(compute or Compute(batch_size=128), progress=Compute().progress)
