@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -63,15 +64,16 @@ class AttentionWords(OwnGate):
         }
         self.architecture = Architecture("attention_words", params)
         chance = torch.Generator().manual_seed(seed)
-        self.embedding = nn.utils.skip_init(nn.Embedding, vocabulary, width)
-        nn.init.normal_(self.embedding.weight, 0.0, width**-0.5, generator=chance)
+        embedding = cast(nn.Embedding, nn.utils.skip_init(nn.Embedding, vocabulary, width))
+        self.embedding = embedding
+        nn.init.normal_(embedding.weight, 0.0, width**-0.5, generator=chance)
         self.dense = nn.utils.skip_init(nn.Linear, width, hidden)
         self.activation = nn.ReLU()
         self.dropout = nn.Dropout(HIDDEN_DROPPED)
         self.value = nn.utils.skip_init(nn.Linear, hidden, self.width, bias=False)
         self.gate = nn.utils.skip_init(nn.Linear, hidden, 1)
         for layer, follows in ((self.dense, "relu"), (self.value, "linear"), (self.gate, "linear")):
-            initialise(layer, "lecun", follows, chance)
+            initialise(cast(nn.Linear, layer), "lecun", follows, chance)
         self.norm = nn.BatchNorm1d(self.width, eps=LEAST, affine=False)
         open_words = torch.ones(vocabulary)
         open_words[[k for k in (PAD, UNKNOWN) if k < vocabulary]] = 0
