@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from pellucid._core import Compute, Subject, log_odds, predict
 from pellucid.attribution import integrated_gradients
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TabularSpec
+from pellucid.networks import Additive
 from pellucid.rules import ReasonCodes, principal, reasons_of
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._refits import refits as trained_again
@@ -44,6 +46,8 @@ def reason_codes(
     Formula: where the network is additive in its columns, its own term of the column less the mean of that
     term over approved rows (Regulation B's "average score for each factor"); terms are ``f(row) − f(row with
     the column of the average approved row)``, and that they add up is tried on 64 rows and the approved ones.
+    An additive network with two classes is read from its tables instead, pairs too: a reason names one factor
+    that was scored, so the points of a pair go half to either of its columns (their Shapley value).
     Else integrated gradients on the straight path from the average approved row, added up within columns.
 
     Args:
@@ -131,7 +135,7 @@ def reason_codes(
                 sum(points) - sum(reason.points for reason in reasons),
                 gap,
                 exact,
-                "the network's own terms" if exact else "integrated gradients from their average",
+                _method(subject.model, exact=exact),
                 beside,
                 compared[bad].count,
                 *_agreement(points, again, most),
@@ -199,10 +203,36 @@ def _swapped(rows: Tensor, typical: Tensor, spec: TabularSpec) -> Tensor:
 def _terms(
     model: nn.Module, rows: Tensor, typical: Tensor, bad: int, spec: TabularSpec, how: Compute
 ) -> tuple[Tensor, Tensor]:
-    """What each column adds against the average row ``[N, C]``, and the scores ``[N]``."""
+    """What each column adds ``[N, C]``, from the tables of an additive network or against the average row,
+    and the scores ``[N]``."""
+    if _has_tables(model):
+        return _of_tables(model, rows, bad), _scores(model, rows, bad, how)
     alone = _scores(model, _swapped(rows, typical, spec).flatten(0, 1), bad, how).reshape(len(rows), -1)
     whole = _scores(model, rows, bad, how)
     return whole[:, None] - alone, whole
+
+
+def _has_tables(model: nn.Module) -> TypeGuard[Additive]:
+    return isinstance(model, Additive) and model.plan.settled and model.plan.outputs == 2
+
+
+def _of_tables(network: Additive, rows: Tensor, bad: int) -> Tensor:
+    """Terms of an additive network with two classes ``[N, C]``; of a pair, half for either column."""
+    with torch.no_grad():
+        made = network.contributions(rows.to(network.constant.device))[..., 0].double().cpu()
+    columns = len(network.plan.parts)
+    terms = made[:, :columns].clone()
+    for q, (a, b) in enumerate(network.plan.pairs, start=columns):
+        terms[:, [a, b]] += made[:, [q]] / 2
+    return terms if bad == 1 else -terms
+
+
+def _method(model: nn.Module, *, exact: bool) -> str:
+    """How points were taken, in words."""
+    if not exact:
+        return "integrated gradients from their average"
+    halved = _has_tables(model) and model.plan.pairs
+    return "the network's own terms" + (", those of a pair half to either column" if halved else "")
 
 
 def _usual(
@@ -215,11 +245,12 @@ def _usual(
     how: Compute,
 ) -> _Usual | None:
     """Where single columns account for all of the difference on every row tried, their means."""
-    terms, whole = _terms(model, torch.cat([probes, approved]), typical, bad, spec, how)
-    missed = whole - _scores(model, typical[None], bad, how) - terms.sum(1)
-    if bool((missed.abs() > EXACT * whole.abs().max().clamp(min=1)).any()):
+    terms, whole = _terms(model, torch.cat([typical[None], probes, approved]), typical, bad, spec, how)
+    rest = whole - terms.sum(1)  # the same on every row where columns add up
+    if bool(((rest - rest[0]).abs() > EXACT * whole.abs().max().clamp(min=1)).any()):
         return None
-    return _Usual(terms[len(probes) :].mean(0), float(whole[len(probes) :].mean()))
+    first = 1 + len(probes)
+    return _Usual(terms[first:].mean(0), float(whole[first:].mean()))
 
 
 def _points(
