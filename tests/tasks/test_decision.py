@@ -302,3 +302,36 @@ def test_attention_says_that_a_plain_network_sees_more():
     assert "cannot see columns that only count together" in beside.sentence
     assert beside.score.b > beside.score.a + 0.1
     assert plain_beside(subject_of(Terms(), data)) is None
+
+
+def test_a_network_of_rules_gives_shapley_values(data):
+    class Steps(nn.Module):
+        def forward(self, x):
+            z = 2.0 * ((x[:, 0] > 0.1) & (x[:, 1] < 0.2)) + 1.0 * (x[:, 3] > 0.5) - 1.5
+            return torch.stack((0 * z, z), 1)
+
+    held = data.part("test").inputs
+    row = int(((held[:, 0] > 0.1) & (held[:, 1] < 0.2)).nonzero()[0])
+    each = reason_codes(subject_of(Steps(), data), row, adverse="failed", refits=[Steps()])[0]
+    known = data.part("train").inputs
+    approved = known[predict(Steps(), known).argmax(1) == 0]
+    some = approved[torch.linspace(0, len(approved) - 1, 512).long()] if len(approved) > 512 else approved
+    few = some[torch.linspace(0, len(some) - 1, 64).long()]
+
+    def worth(columns):  # the oracle: mean score over the approved rows that stand in
+        mixed = few.clone()
+        for slots in columns:
+            mixed[:, slots] = held[row, slots]
+        return float((Steps()(mixed)[:, 1]).mean())
+
+    slots = ([0], [1], [2, 3])
+    for k, name in enumerate(("debt", "income", "home")):
+        first, second = (slots[j] for j in range(3) if j != k)
+        true = (worth([slots[k]]) - worth([])) / 3 + (worth(slots) - worth([first, second])) / 3
+        true += sum(worth([slots[k], other]) - worth([other]) for other in (first, second)) / 6
+        named = [r.points for r in each.reasons if r.column == name]
+        assert named == ([pytest.approx(true, abs=1e-4)] if true > 1e-6 else [])
+    assert not each.exact
+    assert each.method == "Shapley values against 64 of them"
+    assert abs(each.gap) < 1e-4
+    assert each.all_same == 1

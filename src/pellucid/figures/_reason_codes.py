@@ -18,8 +18,8 @@ WIDTH, LETTERS, LINE = 400, 62, 14
 
 
 def reason_codes(found: ReasonCodes) -> Figure:
-    """The principal reasons as bars of their points; one that refits do not share is hollow, one on a protected
-    column has a dashed frame.
+    """The principal reasons as bars of their points: hollow where refits do not share one, in a dashed frame
+    where its column is protected.
 
     Args:
         found: one of what :func:`pellucid.reason_codes` gives.

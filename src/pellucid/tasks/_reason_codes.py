@@ -10,9 +10,9 @@ from typing import TypeGuard
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Subject, log_odds, predict
-from pellucid.attribution import integrated_gradients
-from pellucid.errors import InputError, near_misses
+from pellucid._core import Compute, Explanation, Subject, log_odds, predict
+from pellucid.attribution import integrated_gradients, kernel_shap
+from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.inputs import TabularSpec
 from pellucid.networks import Additive
 from pellucid.rules import ReasonCodes, principal, reasons_of
@@ -22,6 +22,7 @@ from pellucid.tasks._refits import refits as trained_again
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 PROBES = 64  # rows on which additivity is tried
 APPROVED = 512  # approved rows whose terms are averaged
+STANDINS = 64  # approved rows that stand in for columns left out, where a network has no slopes
 SCORED = 1e-4  # log-odds from which a column counts in a score
 EXACT = 1e-4  # of the largest score, up to which columns count as additive
 
@@ -48,7 +49,9 @@ def reason_codes(
     the column of the average approved row)``, and that they add up is tried on 64 rows and the approved ones.
     An additive network with two classes is read from its tables instead, pairs too: a reason names one factor
     that was scored, so the points of a pair go half to either of its columns (their Shapley value).
-    Else integrated gradients on the straight path from the average approved row, added up within columns.
+    Else integrated gradients on the straight path from the average approved row, added up within columns; for
+    a network of steps, such as one of rules, which has no slopes, Shapley values of the columns, where those
+    that are left out are taken from up to 64 approved rows in turn.
 
     Args:
         subject: a network on a table with classes, with the data it learned from.
@@ -72,8 +75,8 @@ def reason_codes(
 
     Cost:
         One pass over the training rows and ``C + 1`` rows for each row and for up to 576 training rows; where
-        the network is not additive, integrated gradients too; the same for each refit, and the refits'
-        trainings.
+        the network is not additive, integrated gradients too, or for Shapley values some 30,000 rows; the
+        same for each refit, and the refits' trainings.
 
     Limits:
         Reasons are factors of the network's score, not causes. Of columns that repeat each other one may
@@ -81,7 +84,8 @@ def reason_codes(
 
     Source:
         Regulation B, 12 CFR 1002.9(b)(2) and its commentary (principal reasons, factors below the average);
-        Sundararajan et al. 2017 for integrated gradients.
+        Sundararajan et al. 2017 for integrated gradients; Lundberg and Lee 2017 for Shapley values by
+        regression.
 
     Example:
         >>> import pellucid
@@ -118,8 +122,8 @@ def reason_codes(
                 )
             compared[bad] = _compared(networks, known, approved, bad, spec, how)
         beside, typical = _beside(subject.classes, bad), compared[bad].typical
-        (points, scores, gap), *judged = (
-            _points(network, row, typical, bad, spec, usual, how)
+        (points, scores, gap, method), *judged = (
+            _points(network, row, compared[bad], bad, spec, usual, how)
             for network, usual in zip(networks, compared[bad].usual, strict=True)
         )
         again, exact = [each[0] for each in judged], compared[bad].usual[0] is not None
@@ -135,7 +139,7 @@ def reason_codes(
                 sum(points) - sum(reason.points for reason in reasons),
                 gap,
                 exact,
-                _method(subject.model, exact=exact),
+                method,
                 beside,
                 compared[bad].count,
                 *_agreement(points, again, most),
@@ -149,10 +153,11 @@ def reason_codes(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Compared:
-    """What rows are compared with: the average approved row ``[D]``, how many it is the mean of, and for each
-    network its usual terms there, or ``None`` where its columns do not add up."""
+    """What rows are compared with: the average approved row ``[D]``, some approved rows, how many there are,
+    and for each network its usual terms there, or ``None`` where its columns do not add up."""
 
     typical: Tensor
+    some: Tensor
     count: int
     usual: tuple[_Usual | None, ...]
 
@@ -171,7 +176,8 @@ def _compared(
     typical = approved.mean(0)
     some = approved[torch.linspace(0, len(approved) - 1, min(APPROVED, len(approved))).long()]
     usual = tuple(_usual(network, known[:PROBES], some, typical, bad, spec, how) for network in networks)
-    return _Compared(typical, len(approved), usual)
+    few = some[torch.linspace(0, len(some) - 1, min(STANDINS, len(some))).long()]
+    return _Compared(typical, few, len(approved), usual)
 
 
 def _beside(classes: Sequence[str], bad: int) -> str:
@@ -227,10 +233,8 @@ def _of_tables(network: Additive, rows: Tensor, bad: int) -> Tensor:
     return terms if bad == 1 else -terms
 
 
-def _method(model: nn.Module, *, exact: bool) -> str:
-    """How points were taken, in words."""
-    if not exact:
-        return "integrated gradients from their average"
+def _own(model: nn.Module) -> str:
+    """How points of a network whose columns add up were taken, in words."""
     halved = _has_tables(model) and model.plan.pairs
     return "the network's own terms" + (", those of a pair half to either column" if halved else "")
 
@@ -256,25 +260,37 @@ def _usual(
 def _points(
     model: nn.Module,
     row: Tensor,
-    typical: Tensor,
+    beside: _Compared,
     bad: int,
     spec: TabularSpec,
     usual: _Usual | None,
     how: Compute,
-) -> tuple[list[float], tuple[float, float], float]:
-    """Points of each column, the scores of the row and of what it is compared with, and what they leave."""
+) -> tuple[list[float], tuple[float, float], float, str]:
+    """Points of each column, the scores of the row and of what it is compared with, what they leave, and how
+    they were taken."""
     if usual is not None:
-        terms, whole = _terms(model, row[None], typical, bad, spec, how)
-        points, scores = terms[0] - usual.terms, (float(whole[0]), usual.score)
+        terms, whole = _terms(model, row[None], beside.typical, bad, spec, how)
+        points, scores, method = terms[0] - usual.terms, (float(whole[0]), usual.score), _own(model)
     else:
-        made = integrated_gradients(
-            model, row[None], log_odds(bad), baseline=typical[None], spec=spec, compute=how
-        )
+        made, compared, method = _attributed(model, row, beside, bad, spec, how)
         points = torch.zeros(len(spec.columns), dtype=torch.float64)
         points.index_add_(0, spec.groups(row[None]).cpu(), made.map[0].detach().double().cpu())
-        both = _scores(model, torch.stack([row, typical]), bad, how)
-        scores = (float(both[0]), float(both[1]))
-    return points.tolist(), scores, scores[0] - scores[1] - float(points.sum())
+        both = _scores(model, torch.cat([row[None], compared]), bad, how)
+        scores = (float(both[0]), float(both[1:].mean()))
+    return points.tolist(), scores, scores[0] - scores[1] - float(points.sum()), method
+
+
+def _attributed(
+    model: nn.Module, row: Tensor, beside: _Compared, bad: int, spec: TabularSpec, how: Compute
+) -> tuple[Explanation, Tensor, str]:
+    """An attribution, the rows it compares with, and its name."""
+    target, mean = log_odds(bad), beside.typical[None]
+    try:
+        made = integrated_gradients(model, row[None], target, baseline=mean, spec=spec, compute=how)
+    except MethodError:  # steps and rules have no slopes
+        made = kernel_shap(model, row[None], target, background=beside.some, spec=spec, compute=how)
+        return made, beside.some, f"Shapley values against {len(beside.some)} of them"
+    return made, mean, "integrated gradients from their average"
 
 
 def _agreement(
