@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 USAGE, LOAD, METHOD, STORE, TRAINING, INTERRUPTED = 2, 3, 4, 7, 8, 130
 
@@ -294,3 +295,21 @@ def test_a_fidelity_that_cannot_be_reached_gives_the_closest_rules(call, run):
     assert "Fidelity 100.0 % was asked for and is not reached within 2 conditions: the best is" in " ".join(
         (out + err).split()
     )
+
+
+def test_a_change_among_thousands_of_columns_asks_for_fewer(call, tmp_path):
+    (tmp_path / "wide.py").write_text(
+        "import torch\nfrom torch import nn\n\ntorch.manual_seed(0)\nnet = nn.Linear(600, 2)\n"
+    )
+    names = [f"g{k}" for k in range(600)]
+    draw = torch.Generator().manual_seed(0)
+    values = torch.randn(40, 600, generator=draw)
+    lines = [",".join([*map("{:.2f}".format, row.tolist()), "ab"[k % 2]]) for k, row in enumerate(values)]
+    (tmp_path / "wide.csv").write_text("\n".join([",".join([*names, "y"]), *lines]) + "\n")
+    given = [tmp_path / "wide.py:net", "--data", tmp_path / "wide.csv", "--answer", "y", "--refits", 0]
+    got, _, err = call("counterfactual", *given)
+    assert got == METHOD, err
+    assert "600 columns are free to change" in sentence(err)
+    assert "--actionable" in sentence(err)
+    got, _, err = call("counterfactual", *given, "--actionable", "g1,g2,g3")
+    assert got == 0, err

@@ -134,9 +134,13 @@ def decision(
         )[0],
     )
     if isinstance(subject.spec, TabularSpec) and (subject.classes or wanted is not None):
-        recourse = counterfactual(
-            subject, inputs, wanted=wanted, constraints=constraints, refits=judges, compute=compute
-        )
+        recourse = None
+        try:  # constraints that contradict each other are told at once
+            recourse = counterfactual(
+                subject, inputs, wanted=wanted, constraints=constraints, refits=judges, compute=compute
+            )
+        except MethodError as error:
+            notes.append(f"Recourse: {error}")
     else:
         recourse = tried("Recourse", lambda: counterfactual(subject, inputs, refits=judges))
     return Decision(
