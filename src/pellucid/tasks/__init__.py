@@ -57,6 +57,7 @@ from pellucid.tasks._own_account import own_account
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
 from pellucid.tasks._patch import Patching, patch
 from pellucid.tasks._performance import Performance, answers_of, performance
+from pellucid.tasks._plain_beside import PlainBeside, pairs_found, plain_beside
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._readable import READABLE_MODELS, READABLE_SETS, Contest, Entry, Fold, readable_contest
 from pellucid.tasks._reason_codes import reason_codes
@@ -111,6 +112,7 @@ __all__ = [
     "Method",
     "LayerPage",
     "Performance",
+    "PlainBeside",
     "UnitPage",
     "answers_of",
     "audit",
@@ -176,7 +178,9 @@ __all__ = [
     "own_prototypes",
     "own_rules",
     "parsed_types",
+    "pairs_found",
     "performance",
+    "plain_beside",
     "reason_codes",
     "refits",
     "rows_named",
