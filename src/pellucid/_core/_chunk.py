@@ -9,7 +9,6 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 
-
 LARGE = 2**20  # numbers of one chunk on a processor: memory of larger ones is fetched anew for every layer
 
 

@@ -10,7 +10,7 @@ import torch
 from pellucid._core import InputSpec
 from pellucid.figures._colour import scale
 from pellucid.figures._numbers import number
-from pellucid.figures._theme import THEME, Spec, look
+from pellucid.figures._theme import Spec, look
 from pellucid.inputs import TabularSpec
 
 if TYPE_CHECKING:
