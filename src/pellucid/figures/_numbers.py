@@ -83,6 +83,16 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
 
 
+def share_interval(low: float | None, high: float | None, digits: int = 1) -> str:
+    """As :func:`interval` for shares, in the unit of :func:`percent`.
+
+    Example:
+        >>> share_interval(0.995, 0.9991)
+        '[99.5\\xa0%, 99.9\\xa0%]'
+    """
+    return "" if low is None or high is None else f"[{percent(low, digits)}, {percent(high, digits)}]"
+
+
 def measured(value: float | None, low: float | None, high: float | None) -> str:
     """A number with its interval."""
     return f"{number(value)} {interval(low, high)}".strip()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pellucid.figures._colour import POSITIVE
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
-from pellucid.figures._numbers import counted, interval, number, percent, signed
+from pellucid.figures._numbers import counted, number, percent, share_interval, signed
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _table(found: ReasonCodes) -> Table:
             number(each.points),
             "–"
             if each.named is None
-            else f"{each.named} of {found.refits} {interval(each.named_low, each.named_high)}",
+            else f"{each.named} of {found.refits} {share_interval(each.named_low, each.named_high)}",
             "yes" if each.protected else "",
         )
         for i, each in enumerate(found.reasons, 1)

@@ -59,7 +59,15 @@ from pellucid.tasks._patch import Patching, patch
 from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._plain_beside import PlainBeside, pairs_found, plain_beside
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
-from pellucid.tasks._readable import READABLE_MODELS, READABLE_SETS, Contest, Entry, Fold, readable_contest
+from pellucid.tasks._readable import (
+    READABLE_MODELS,
+    READABLE_SETS,
+    Contest,
+    Entry,
+    Fold,
+    kept_contest,
+    readable_contest,
+)
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
@@ -129,6 +137,7 @@ __all__ = [
     "Contest",
     "Entry",
     "Fold",
+    "kept_contest",
     "readable_contest",
     "Challenged",
     "Challenger",
