@@ -64,7 +64,7 @@ def _whole_first(
             and pair[0].follows.low > inner.follows.high
             and _through(rows, *small, [pair], names)
         ]
-        if not wider:
+        if not wider or _covered(rows, *small, leading, names).through:
             continue
         whole = min(wider, key=lambda pair: pair[0].area or 1)
         first = (dataclasses.replace(whole[0], through=""), whole[1])
