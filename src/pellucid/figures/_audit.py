@@ -24,6 +24,7 @@ SHORT = {
     "Does it add up?": "adds up",
 }
 WIDTH, STEP = 430, 24
+OVER_DATA = "Do the maps hold over the data?"
 HELD = 3  # columns shown of each method
 
 
@@ -272,7 +273,7 @@ def _held(found: Audit) -> Figure:
         f"less than a quarter. Of the columns that matter, at most {HELD} are shown, the least told first."
     )
     heads = ("method", "holds", "column", "answers changed", "part of the change", "by the maps", "told")
-    return Figure("Do the maps hold over the data?", alt, None, None, Table(heads, tuple(body)), note)
+    return Figure(OVER_DATA, alt, None, None, Table(heads, tuple(body)), note)
 
 
 def _metrics(found: Audit) -> Figure:

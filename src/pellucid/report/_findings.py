@@ -150,7 +150,14 @@ def _explanations(dossier: Dossier) -> list[Finding]:
         return [Finding("not run", "Whether explanations may be believed was not tested.", "trust")]
     bad = [each for each in found if each.word == "not supported"]
     good = [each for each in found if each.word == "supported"]
-    made: list[Finding] = []
+    against = [each for each in found if each.word == "contradicted"]
+    made = [
+        Finding("failed", f"Contradicted by what the network does: {each.method}. {each.against}", "trust")
+        for each in against[:2]
+    ]
+    if len(against) > 2:
+        names = ", ".join(each.method for each in against[2:])
+        made.append(Finding("failed", f"Contradicted by what the network does, too: {names}.", "trust"))
     if bad:
         names = ", ".join(f"{each.method} ({each.supported} of {each.n})" for each in bad)
         made.append(Finding("failed", f"Supported too rarely to rely on: {names}.", "trust"))
