@@ -238,7 +238,16 @@ def _number(line: Line, bound: Bound) -> tuple[str, str]:
 def _ends(line: Line, bound: Bound) -> str:
     if line.low is None or line.high is None:
         return ""
-    return f"[{_value(line.low, bound)}, {_value(line.high, bound)}]"
+    return f"[{_beside(line.low, line, bound)}, {_beside(line.high, line, bound)}]"
+
+
+def _beside(end: float, line: Line, bound: Bound) -> str:
+    """An end of an interval, with more digits where it would read like the limit that it misses."""
+    limit, said = _own(line, bound), _value(end, bound)
+    if end == limit or said != _value(limit, bound):
+        return said
+    finer = [percent(end, 1 + k) if bound.unit == "share" else number(end, 3 + k) for k in (1, 2, 3)]
+    return next((one for one in finer if one != said), said)
 
 
 def _measured(line: Line, bound: Bound) -> str:

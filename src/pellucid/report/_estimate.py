@@ -21,6 +21,7 @@ from pellucid.training import TrainingRecord
 ROWS, FEW, MASKS = 512, 8, 64
 TRIED = 32  # held-out rows on which methods are tested
 PLACES, PAIRS = 16, 200  # parts of an input that is no table, pairs of rows in the search for shortcuts
+FITS = 0.004  # seconds that all simple models take to learn from a row, measured
 TRIES = 5_000  # changed rows that the search for a change asks about
 
 
@@ -50,7 +51,9 @@ def estimate_report(
     began, how = time.perf_counter(), compute or Compute()
     held = tasks.held_out(subject.needs_data("estimate_report"))
     total = len(subject.needs_data("estimate_report"))
-    outputs = _predicting(subject, 3 * len(held) + total)
+    # numbers are also held against their validation rows
+    tuned = 0 if subject.classes else int((subject.needs_data("estimate_report").parts == 1).sum())
+    outputs = _predicting(subject, 3 * len(held) + total + tuned)
     parts = [_layers(subject, how, min(ROWS, len(held))), outputs]
     memory = 0
     rows = torch.arange(3 * EACH) % len(held)
@@ -74,6 +77,7 @@ def estimate_report(
     parts.append(Step("everything about one layer", looked, 0, looked * pace, exact=False))
     if len(subject.spec.axes) == 1:
         parts.append(_importance(subject, min(256, len(held)), pace))
+    parts.append(Step("simple models", len(held), 0, len(held) * pace + FITS * total, exact=False))
     parts.append(_shortcuts(subject, total, pace))
     if isinstance(subject.spec, TabularSpec) and subject.classes:
         parts.append(_whatif(subject, pace))
