@@ -58,6 +58,17 @@ def signed(value: float, digits: int = 3) -> str:
     return ("+" if value > 0 else "") + number(value, digits)
 
 
+def hundredths(value: float) -> str:
+    """With sign and two decimals, for what ends at 1: a correlation.
+
+    Example:
+        >>> hundredths(0.95), hundredths(-0.2), hundredths(0.0006)
+        ('+0.95', '−0.20', '0.00')
+    """
+    written = f"{value:+.2f}".replace("-", "−")
+    return written[1:] if float(f"{value:.2f}") == 0 else written
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as per cent; without decimals where they would only be zeros.
 

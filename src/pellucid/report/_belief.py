@@ -37,6 +37,19 @@ class Answer:
             return "passed"
         return "failed" if self.failed >= 0.9 * self.ran else "mixed"
 
+    @property
+    def told(self) -> str:
+        """How often each word was said, so that the count goes with the word.
+
+        Example:
+            >>> Answer("", 9, 0, 0, 9).told, Answer("", 0, 9, 0, 9).told, Answer("", 1, 0, 8, 9).told
+            ('9 of 9', '9 of 9', '1 passed, 8 failed')
+        """
+        counts = {"passed": self.passed, "mixed": self.mixed, "failed": self.failed}
+        if counts.get(self.word) == self.ran:
+            return f"{self.ran} of {self.ran}"
+        return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
 
 @dataclass(frozen=True, slots=True)
 class Belief:

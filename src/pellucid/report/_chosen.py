@@ -48,12 +48,15 @@ def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
 
 
 def _chosen(held: Dataset, outputs: Tensor, seed: int) -> list[tuple[int, str]]:
-    """Random, worst and least certain held-out rows, each once, with the rule that chose it."""
+    """Worst, least certain (of numbers: best) and random held-out rows, each once, with the rule."""
     wrong, doubt = _wrongness(held, outputs)
     drawn = torch.randperm(len(held), generator=torch.Generator().manual_seed(seed))
     rules = (
         ("worst: the largest error", wrong.argsort(descending=True)),
-        ("least certain", doubt.argsort(descending=True)),
+        (
+            "best: the smallest error" if held.task == "regression" else "least certain",
+            doubt.argsort(descending=True),
+        ),
         ("drawn at random", drawn),
     )
     found: dict[int, str] = {}

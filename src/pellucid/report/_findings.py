@@ -50,7 +50,10 @@ def findings(dossier: Dossier) -> tuple[Finding, ...]:
 
 def score(dossier: Dossier, value: float) -> str:
     """A score as people write it: accuracy in per cent, R² as a number."""
-    return percent(value) if dossier.task == "classification" else number(value, 2)
+    if dossier.task == "classification":
+        return percent(value)
+    # R² is read in hundredths: a thousandth beside it is none
+    return number(value, 2) if abs(value) >= 0.005 else "0"
 
 
 def scores(dossier: Dossier, value: float, low: float, high: float) -> str:

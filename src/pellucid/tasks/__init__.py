@@ -20,6 +20,7 @@ from pellucid.tasks._dissect import DissectionPage, dissect
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_audit import estimate_audit
 from pellucid.tasks._estimate_case import estimate_case
+from pellucid.tasks._estimate_check import estimate_check
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._estimate_inside import (
     estimate_atlas,
@@ -99,6 +100,7 @@ __all__ = [
     "estimate_audit",
     "estimate_shortcuts",
     "estimate_case",
+    "estimate_check",
     "estimate_features",
     "estimate_leaderboard",
     "AtlasPage",
