@@ -148,45 +148,14 @@ __all__ = [
     "training",
 ]
 
-_VERBS = (
-    "audit",
-    "check",
-    "shortcuts",
-    "estimate",
-    "open",
-    "train",
-    "explain",
-    "explain_several",
-    "explain_to",
-    "load_explanations",
-    "layers",
-    "layer",
-    "unit_of",
-    "dictionary_of",
-    "features",
-    "atlas",
-    "dissect",
-    "patch",
-    "rules",
-    "counterfactual",
-    "anchor",
-    "reason_codes",
-    "nearest",
-    "decision",
-    "compare",
-    "concepts",
-    "influence",
-    "save_run",
-    "open_run",
-    "importance_of",
-)
+_BOTH = frozenset({"layers", "features", "rules", "influence", "report"})  # a verb, and a folder
 
 
 class _Package(ModuleType):
     """Keeps ``pellucid.features`` the verb when ``pellucid.features``, the folder, is imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in {"layers", "features", "rules", "influence", "report"} and isinstance(value, ModuleType):
+        if name in _BOTH and isinstance(value, ModuleType):
             return
         super().__setattr__(name, value)
 
@@ -198,9 +167,10 @@ def __getattr__(name: str) -> object:
     """Import what is asked for when it is asked for: ``import pellucid`` stays fast."""
     if name not in __all__:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
-    if name not in {*_VERBS, "report"} and importlib.util.find_spec(f"pellucid.{name}") is not None:
+    if name not in _BOTH and importlib.util.find_spec(f"pellucid.{name}") is not None:
         return importlib.import_module(f"pellucid.{name}")
-    home = "report" if name == "report" else "tasks" if name in _VERBS else "_core"
+    core = importlib.import_module("pellucid._core")
+    home = "report" if name == "report" else "_core" if name in core.__all__ else "tasks"
     found = getattr(importlib.import_module(f"pellucid.{home}"), name)
     setattr(sys.modules[__name__], name, found)
     return found

@@ -164,6 +164,26 @@ def test_rules_as_text_python_and_json(call, run):
     assert one_document(out)["fidelity"] > 0.5
 
 
+def test_rules_as_json_go_into_a_file(call, run, tmp_path):
+    code, out, err = call("rules", run, "--as", "json", "--regrown", 0, "--out", tmp_path / "rules.json")
+    assert (code, out) == (0, ""), err
+    assert json.loads((tmp_path / "rules.json").read_text())["rules"]
+
+
+def test_a_page_of_picked_rules_grows_the_frontier_once(call, run, tmp_path, monkeypatch):
+    from pellucid.tasks import _rules
+
+    picked = ("rules", run, "--conditions", 4, "--regrown", 0, "--json")
+    alone = json.loads(call(*picked)[1])["results"]
+    grown = []
+    once = _rules.rule_frontier
+    monkeypatch.setattr(_rules, "rule_frontier", lambda *a, **k: grown.append(k) or once(*a, **k))
+    code, out, err = call(*picked, "--out", tmp_path / "page.html")
+    assert code == 0, err
+    assert len(grown) == 1
+    assert json.loads(out)["results"]["rules"] == alone["rules"]
+
+
 def test_influence(call, run, tmp_path):
     code, out, err = call("influence", run, "--input", "1,2", "--out", tmp_path / "rows.svg")
     assert (code, "training row" in out, "held-out row 2" in err) == (0, True, True)

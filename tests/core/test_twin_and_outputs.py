@@ -41,6 +41,15 @@ class Own(nn.Module):
         return self.body(x * self.scale)
 
 
+def test_the_twin_of_a_network_built_under_the_same_seed_is_not_that_network():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    twin, again = untrained(model, seed=0), untrained(model, seed=0)
+    for old, new, same in zip(model.parameters(), twin.parameters(), again.parameters(), strict=True):
+        assert not torch.equal(old, new)
+        assert torch.equal(new, same)
+
+
 def test_parameters_without_a_way_to_draw_them_are_shuffled():
     twin = untrained(Own())
     assert torch.equal(twin.scale.sort().values, torch.arange(50.0))

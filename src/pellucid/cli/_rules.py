@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -131,6 +132,8 @@ def rules(
             found, picture = _inside(subject, concepts, site, leaves, kind, regrown, compute)
             pictures = [picture]
         else:
+            if drawn:
+                whole = tasks.frontier(subject, kind=kind.value, synthetic=queries, compute=compute)
             found = tasks.rules(
                 subject,
                 leaves=leaves,
@@ -139,16 +142,16 @@ def rules(
                 fidelity=fidelity,
                 synthetic=queries,
                 regrown=regrown,
+                among=whole,
                 compute=compute,
             )
-            if drawn:
-                whole = tasks.frontier(subject, kind=kind.value, synthetic=queries, compute=compute)
     written = {
         Form.text: found.to_text,
         Form.markdown: found.to_markdown,
         Form.python: found.to_python,
         Form.sql: found.to_sql,
         Form.pmml: found.to_pmml,
+        Form.json: lambda: json.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n",
     }
     if out is not None and drawn:
         if ending.startswith(".htm"):
@@ -158,12 +161,13 @@ def rules(
             first = pictures[0] if whole is None else figures.rule_frontier(whole, picked=found)
             first.save(out)
             narrate(f"Figure written to {out}")
-    elif out is not None and form is not Form.json:
+    elif out is not None:
         from pellucid._core._store import write_bytes
 
+        # --json asks for the document, whatever form the rules have in the file
         write_bytes(written[form]().encode(), out)
         narrate(f"Rules written to {out}")
-    if as_json or form is Form.json:
+    if as_json or (form is Form.json and (out is None or drawn)):
         inputs: dict[str, Json] = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
         inputs["concepts"] = None if concepts is None else [*concepts]
         inputs |= {"conditions": conditions, "fidelity": fidelity, "queries": queries, "regrown": regrown}
@@ -202,8 +206,6 @@ def _own(
     subject: Subject, model: str, form: Form, out: Path | None, began: float, seed: int, *, as_json: bool
 ) -> None:
     """The rules that a rule network computes."""
-    import json
-
     from pellucid import figures, tasks
     from pellucid._core._store import write_bytes
     from pellucid.report import own_rules_page

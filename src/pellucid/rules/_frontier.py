@@ -51,12 +51,15 @@ class Frontier:
         """The sets by size."""
         return iter(self.sets)
 
-    def pick(self, *, conditions: int | None = None, fidelity: float | None = None) -> RuleSet:
+    def pick(
+        self, *, conditions: int | None = None, fidelity: float | None = None, leaves: int | None = None
+    ) -> RuleSet:
         """The set that is wanted.
 
         Args:
             conditions: most conditions to read; the closest set within them is taken.
             fidelity: the shortest set that reaches it on the rows of the choice.
+            leaves: leave out sets that were allowed more rules.
 
         Returns:
             The set; where nothing reaches ``fidelity``, the closest one, and its note says so.
@@ -68,11 +71,12 @@ class Frontier:
             raise InputError("Say how many conditions may be read, or which fidelity is wanted.")
         if fidelity is not None and not 0 < fidelity <= 1:
             raise InputError(f"fidelity is a share above 0 and up to 1, got {fidelity}.")
-        within = [
-            k for k, found in enumerate(self.sets) if conditions is None or found.conditions <= conditions
-        ]
+        allowed = [k for k, size in enumerate(self.sizes) if leaves is None or size <= leaves]
+        if not allowed:
+            raise InputError(f"No rules of at most {leaves} were grown; the fewest are {min(self.sizes)}.")
+        within = [k for k in allowed if conditions is None or self.sets[k].conditions <= conditions]
         if not within:
-            least = min(found.conditions for found in self.sets)
+            least = min(self.sets[k].conditions for k in allowed)
             raise InputError(
                 f"No rules were found that take {conditions} conditions; the shortest take {least}."
             )

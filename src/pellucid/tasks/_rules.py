@@ -28,6 +28,7 @@ def rules(
     fidelity: float | None = None,
     synthetic: int | None = None,
     regrown: int = 0,
+    among: Frontier | None = None,
     compute: Compute | None = None,
 ) -> RuleSet:
     """Decision rules that copy the network's own answers, with held-out fidelity.
@@ -42,6 +43,8 @@ def rules(
         synthetic: rows between training rows that the network answers in addition; left out, none, or where
             rules are picked whatever is closer on the validation rows.
         regrown: grow the rules so many times again from other rows and say how much stays.
+        among: what :func:`pellucid.tasks.frontier` gave with the same arguments, to pick from it by
+            ``conditions`` or ``fidelity`` instead of growing it again.
         compute: how to run.
 
     Returns:
@@ -70,10 +73,20 @@ def rules(
     how = compute or Compute()
     if conditions is not None or fidelity is not None:
         sizes = [size for size in SIZES if leaves is None or size <= leaves]
-        found = rule_frontier(
-            subject.model, data, kind=kind, sizes=sizes, synthetic=synthetic, seed=how.seed, compute=compute
+        found = (
+            among
+            if among is not None
+            else rule_frontier(
+                subject.model,
+                data,
+                kind=kind,
+                sizes=sizes,
+                synthetic=synthetic,
+                seed=how.seed,
+                compute=compute,
+            )
         )
-        picked = found.pick(conditions=conditions, fidelity=fidelity)
+        picked = found.pick(conditions=conditions, fidelity=fidelity, leaves=leaves)
         return grown_again(subject, found, picked, regrown, synthetic, compute) if regrown else picked
     most = leaves if leaves is not None else 8 if kind == "optimal" else max(8, 2 * len(subject.classes))
     return surrogate_rules(
