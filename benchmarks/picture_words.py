@@ -1,8 +1,8 @@
 """Would the two-choice test tell pictures of a trained network from pictures of an untrained one?
 
 Run: ``python benchmarks/picture_words.py RUN SITE [UNITS]``. The recipe of feature pictures on a network and
-on three fresh untrained copies of it, each beside untrained twins of its own. A rule of evidence is calibrated
-if at most 5 % of the copies' pictures pass; it is worth something if more of the network's own do.
+on three fresh untrained copies of it, each beside untrained twins of its own. A rule of evidence is
+calibrated if at most 5 % of the copies' pictures pass; it is worth something if more of the network's own do.
 """
 
 from __future__ import annotations
