@@ -14,7 +14,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.rules import ReasonCodes
 
-WIDTH, LETTERS, LINE = 400, 62, 14
+WIDTH, LETTERS, SMALL, LINE = 400, 62, 76, 14
 
 
 def reason_codes(found: ReasonCodes) -> Figure:
@@ -79,10 +79,10 @@ def _chart(found: ReasonCodes) -> Spec:
         held += " · protected" if each.protected else ""
         marks.append(text(long + 8, top + 1, f"{signed(each.points)}{held}", size=10, faint=True))
         top += 18
-        marks.append(
-            text(0, top, f"{each.value}; there on average {each.typical}", size=10, faint=True, limit=WIDTH)
-        )
-        top += 20
+        for words in textwrap.wrap(f"{each.value}; there on average {each.typical}", SMALL):
+            marks.append(text(0, top, words, size=10, faint=True, limit=WIDTH))
+            top += LINE
+        top += 6
     marks.append(line(0, top, WIDTH, top, opacity=0.12))
     rest = (
         f"all other factors {signed(found.others)} · average of {found.beside} {signed(found.typical_score)}"
