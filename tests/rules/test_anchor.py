@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from pellucid._core import Dataset, predict, split
-from pellucid.errors import InputError
-from pellucid.inputs import ImageSpec
+from pellucid.errors import InputError, MethodError
+from pellucid.inputs import Column, ImageSpec, TabularSpec
 from pellucid.rules import anchor
 from pellucid.rules._anchor_conditions import meets, row_draws
 from pellucid.rules._bounds import clopper_pearson_low, divergence, kl_bounds
@@ -156,3 +156,9 @@ def test_the_same_seed_gives_the_same_anchor():
     first, second = (anchor(model, data, data.inputs[3:4]) for _ in range(2))
     assert first.to_json() == second.to_json()
     assert model.training
+
+
+def test_more_columns_than_can_be_searched_are_refused_at_once():
+    spec = TabularSpec(tuple(Column(f"c{k}") for k in range(501)))
+    with pytest.raises(MethodError, match="501 columns"):
+        row_draws(spec, torch.zeros(4, 501), torch.zeros(1, 501), lambda _: np.zeros(0, bool), "marginal", 0)

@@ -20,7 +20,7 @@ from pellucid.training import TrainingRecord
 
 ROWS, FEW, MASKS = 512, 8, 64
 TRIED = 32  # held-out rows on which methods are tested
-FITS = 0.004  # seconds that all simple models take to learn from a row, measured
+FITS = 0.004  # seconds that all simple models take to learn from a row, about
 TRIES = 5_000  # changed rows that the search for a change asks about
 
 

@@ -139,6 +139,7 @@ def anchor(
 
     Raises:
         InputError: for several inputs, or a threshold outside 0 to 1.
+        MethodError: for a table of more than 500 columns.
 
     Cost:
         5,000 to 50,000 rows of the network.

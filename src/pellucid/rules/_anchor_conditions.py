@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pellucid.errors import MethodError
 from pellucid.inputs import MISSING, TabularSpec
 from pellucid.rules._anchor_draws import RowDraws, Sampling
 from pellucid.rules._anchor_hunt import Same
@@ -18,12 +19,18 @@ from pellucid.rules._rule import GIVEN, Condition
 REAL = 512  # real rows that are drawn from
 HALVINGS = 12
 QUARTERS = (0.25, 0.5, 0.75)
+WIDEST = 500  # columns: each takes conditions of its own, and every one of them is drawn for
 
 
 def row_draws(
     spec: TabularSpec, inputs: Tensor, x: Tensor, same: Same, sampling: Sampling, seed: int
 ) -> RowDraws:
     """Conditions for one row ``[1, D]`` and draws from at most 512 of the real rows ``inputs``."""
+    if len(spec.columns) > WIDEST:
+        raise MethodError(
+            f"The table has {len(spec.columns):,} columns, and conditions on up to {WIDEST} can be searched. "
+            "Reasons (reason_codes) and attributions take any number."
+        )
     real = read(spec, inputs)
     codes = codes_of(spec, real)
     if len(real) > REAL:

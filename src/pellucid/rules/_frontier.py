@@ -78,7 +78,8 @@ class Frontier:
         if not within:
             least = min(self.sets[k].conditions for k in allowed)
             raise InputError(
-                f"No rules were found that take {conditions} conditions; the shortest take {least}."
+                f"No rules were found that take at most {_conditions(conditions or 0)}; "
+                f"the shortest take {least}."
             )
         best = max(within, key=lambda k: (self.chosen[k], -self.sets[k].conditions))
         if fidelity is None:
@@ -86,12 +87,12 @@ class Frontier:
         reach = [k for k in within if self.chosen[k] >= fidelity]
         if reach:
             return self.sets[min(reach, key=lambda k: self.sets[k].conditions)]
-        there = "" if conditions is None else f" within {conditions} conditions"
+        there = "" if conditions is None else f" within {_conditions(conditions)}"
         rows = "validation" if self.apart else "held-out"
         missed = (
             f"Fidelity {100 * fidelity:.1f} % was asked for and is not reached{there}: the best is "
             f"{100 * self.chosen[best]:.1f} % of the {self.n_chosen} {rows} rows, with "
-            f"{self.sets[best].conditions} conditions in {len(self.sets[best])} rules."
+            f"{_conditions(self.sets[best].conditions)} in {len(self.sets[best])} rules."
         )
         found = self.sets[best]
         return replace(found, note="\n".join(filter(None, (missed, found.note))))
@@ -218,3 +219,7 @@ def better(how: Copier, judge: Judged, size: int) -> tuple[tuple[Box, ...], bool
     clear = float(missed.mean()) > float(missed.std()) / len(missed) ** 0.5
     boxes, queried, _, score = last if clear or len(tried) == 1 else first
     return boxes, queried, score
+
+
+def _conditions(n: int) -> str:
+    return f"{n} condition{'' if n == 1 else 's'}"
