@@ -138,7 +138,7 @@ def atlas():
         )
         for net in (network, untrained(network, seed=0, calibrate=x))
     ]
-    drawn = figures.activation_atlas(*made)
+    drawn = figures.activation_atlas(*made, side=560)
     say(drawn.alt)
     picture = Image.open(io.BytesIO(drawn.png())).convert("RGB")
     small = picture.resize((1400, round(picture.height * 1400 / picture.width)), Image.LANCZOS)

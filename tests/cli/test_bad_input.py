@@ -1,5 +1,7 @@
 """Each mistake ends in one clear sentence and a documented exit code."""
 
+import csv
+import json
 import os
 import pty
 import re
@@ -9,6 +11,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 USAGE, LOAD, METHOD, STORE, TRAINING, INTERRUPTED = 2, 3, 4, 7, 8, 130
 
@@ -217,3 +220,96 @@ def test_interrupted_report_leaves_the_earlier_page(run, tmp_path):
     assert process.returncode == INTERRUPTED, err
     assert page.read_text() == "earlier"
     assert "Traceback" not in err
+
+
+def rewritten(source, path, change):
+    """Another table: the rows of one, each changed."""
+    with source.open() as file:
+        rows = [change(dict(row)) for row in csv.DictReader(file)]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"smoker": "pipe"}, "smoker = pipe. It knows"),
+        ({"age": ""}, "age missing. Training had no missing value there"),
+    ],
+)
+def test_a_table_that_training_never_saw_the_like_of(call, patients, run, tmp_path, change, words):
+    other = rewritten(patients, tmp_path / "other.csv", lambda row: row | change)
+    got, _, err = call("anchor", run, "--data", other, "--answer", "outcome")
+    assert got == USAGE, err
+    assert words in sentence(err)
+    few = iter(range(1000))
+    some = rewritten(patients, tmp_path / "some.csv", lambda row: row | change if next(few) < 9 else row)
+    got, _, err = call("anchor", run, "--data", some, "--answer", "outcome")
+    assert got == 0, err
+    assert "9 of 240 rows have values that training never saw and were left out" in err
+
+
+def test_columns_in_another_order_are_found_by_name(call, patients, run, tmp_path):
+    turned = rewritten(patients, tmp_path / "patients.csv", lambda row: dict(reversed(row.items())))
+    told = [
+        json.loads(call("anchor", run, "--data", table, "--answer", "outcome", "--json")[1])["results"]
+        for table in (patients, turned)
+    ]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["counterfactual", "{run}", "--immutable", "age", "--up", "age"], "told to move and to stay"),
+        (["counterfactual", "{run}", "--immutable", "age", "--actionable", "age"], "both"),
+        (["counterfactual", "{run}", "--up", "age", "--down", "age"], "age"),
+        (["counterfactual", "{run}", "--immutable", "agee"], "Did you mean age"),
+        (["counterfactual", "{run}", "--wanted", "il"], "ill"),
+        (["decision", "{run}", "--protected", "agee", "--refits", "0"], "Did you mean age"),
+        (["rules", "{run}", "--fidelity", "95"], "share above 0 and up to 1"),
+        (["rules", "{run}", "--conditions", "0"], "the shortest take"),
+        (["rules", "{run}", "--site", "dense1", "--fidelity", ".9"], "--site takes --leaves"),
+    ],
+)
+def test_what_is_asked_of_one_case_contradicts_itself(call, run, arguments, words):
+    got, _, err = call(*[a.format(run=run) for a in arguments])
+    assert got == USAGE, err
+    assert words in sentence(err)
+
+
+def test_a_change_that_does_not_exist_shows_the_nearest_attempt(call, run):
+    got, out, err = call("counterfactual", run, "--actionable", "pressure", "--least", 0.99, "--refits", 0)
+    assert got == 0, err
+    assert "No allowed change brings about that answer; the nearest attempt is shown." in " ".join(
+        (out + err).split()
+    )
+
+
+def test_a_fidelity_that_cannot_be_reached_gives_the_closest_rules(call, run):
+    got, out, err = call("rules", run, "--fidelity", 1, "--conditions", 2, "--regrown", 0)
+    assert got == 0, err
+    assert "Fidelity 100.0 % was asked for and is not reached within 2 conditions: the best is" in " ".join(
+        (out + err).split()
+    )
+
+
+def test_a_change_among_thousands_of_columns_asks_for_fewer(call, tmp_path):
+    (tmp_path / "wide.py").write_text(
+        "import torch\nfrom torch import nn\n\ntorch.manual_seed(0)\nnet = nn.Linear(600, 2)\n"
+    )
+    names = [f"g{k}" for k in range(600)]
+    draw = torch.Generator().manual_seed(0)
+    values = torch.randn(40, 600, generator=draw)
+    lines = [",".join([*map("{:.2f}".format, row.tolist()), "ab"[k % 2]]) for k, row in enumerate(values)]
+    (tmp_path / "wide.csv").write_text("\n".join([",".join([*names, "y"]), *lines]) + "\n")
+    given = [tmp_path / "wide.py:net", "--data", tmp_path / "wide.csv", "--answer", "y", "--refits", 0]
+    got, _, err = call("counterfactual", *given)
+    assert got == METHOD, err
+    assert "600 columns are free to change" in sentence(err)
+    assert "--actionable" in sentence(err)
+    got, _, err = call("counterfactual", *given, "--actionable", "g1,g2,g3")
+    assert got == 0, err

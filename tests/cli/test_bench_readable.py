@@ -46,6 +46,11 @@ def test_a_stopped_run_goes_on_and_says_the_same(call, tmp_path):
     found = json.loads(text)["results"]
     assert {entry["model"]: entry["folds"] for entry in found["table"]} == {"logistic": 2, "tree": 2}
     assert (out / "readable.md").read_text(encoding="utf-8").startswith("| data | model | AUC |")
+    few = (*ASKED[:2], "--sets", "breast-cancer", "--models", "tree", "--only", "2", "--quick")
+    assert call(*few, "--out", out)[0] == 0
+    lines = (out / "readable.md").read_text(encoding="utf-8").splitlines()
+    folds = [line.rsplit("| ", 1)[1] for line in lines[2:4]]
+    assert folds == ["2 |", "3 |"]  # what the first calls left stays
     assert "other settings" in call(*ASKED, "--out", out, "--seed", 1)[2]
     (out / "breast-cancer" / "tree-0.json").write_text("{}", encoding="utf-8")
     assert "holds no fold" in call(*ASKED, "--out", out)[2]

@@ -91,6 +91,17 @@ def test_one_document(call, run, file):
     assert outcome["rows"]
 
 
+def test_an_estimate_is_told_and_nothing_is_judged(call, run, file):
+    code, out, err = call("check", run, file(GOOD + BAD), "--estimate")
+    assert code == 0, err
+    assert "rows forward" in out
+    assert "more age is healthier" in out
+    assert "failed" not in out
+    code, out, _ = call("check", run, file(GOOD + BAD), "--estimate", "--json")
+    assert code == 0
+    assert json.loads(out)["results"]["steps"][0]["name"] == "outputs"
+
+
 def test_a_build_server_gets_its_file(call, run, file, tmp_path):
     to = tmp_path / "out.xml"
     assert call("check", run, file(GOOD + BAD), "--junit", to)[0] == 5

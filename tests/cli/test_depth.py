@@ -21,7 +21,7 @@ def test_curves_and_a_trace_on_a_page(call, run, patients, tmp_path):
     assert "untrained copies" in out
     assert "Page written" in err
     text = page.read_text()
-    assert text.count("<section>") == 3
+    assert text.count('<section class="part" id="figure-') == 3
     assert "2 trained seeds" in text
     assert "at random" in text
     assert len(list(drawings.glob("*.svg"))) == 3

@@ -105,3 +105,9 @@ def test_wrong_uses_end_in_a_sentence(call, run, tmp_path):
         code, _, err = call(*asked)
         assert code in (2, 7)
         assert words in err
+    asked = ["--steps", 0, "--concepts", "age", "--target", "ill", "--estimate", "--json"]
+    code, out, _ = call("layer", run, "dense1", *asked)
+    assert code == 0
+    step = json.loads(out)["results"]["steps"][-1]
+    assert step["name"] == "concepts"
+    assert step["forward"] > step["backward"] > 0

@@ -477,6 +477,27 @@ def test_corners_of_a_frame_are_told_once():
     assert all(one.through == "the border, 2 pixels wide" for one in corners)
 
 
+def test_corners_that_win_most_rows_do_not_lead_before_the_frame_that_wins_all():
+    draw = torch.Generator().manual_seed(4)
+    x = pictures()
+    level = (torch.rand(N, 1, generator=draw) > 0.5).float() * 2 - 1
+    level = 0.5 + level * (0.5 + torch.rand(N, 1, generator=draw)) / 3
+    weight = torch.zeros(16, 16)
+    weight[:2], weight[-2:], weight[:, :2], weight[:, -2:] = 1.0, 1.0, 1.0, 1.0
+    frame = weight > 0
+    middle = slice(4, 12)
+    weight[:4, :4] = weight[:4, -4:] = weight[-4:, :4] = weight[-4:, -4:] = 1.8
+    weight = weight * frame
+    assert float(weight[middle].sum() + weight[:, middle].sum()) < float(weight.sum()) / 2
+    x = torch.where(frame, level[:, :, None, None], x)
+    found = search(lambda x: two(((x - 0.5) * weight).sum((1, 2, 3)) / 10), x, ImageSpec(1, (16, 16)))
+    (corners,) = (one for one in found.alarms if one.name.startswith("the four corners"))
+    assert 0.35 < corners.follows.low < corners.follows.value < 0.9
+    (lead,) = found.leading
+    assert (lead.kind, lead.word, lead.follows.value) == ("border", "found", 1.0)
+    assert {one.through for one in found.alarms if one is not lead} == {lead.name}
+
+
 def test_what_a_search_takes_is_said_before():
     data = (torch.randn(300, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1] * 150))
     subject = pellucid.open(nn.Linear(4, 2), data=data)

@@ -118,6 +118,8 @@ def test_units_are_drawn_in_order_and_the_rest_is_counted():
     middle = dataclasses.replace(found, values=found.values[:, :2], rows=found.rows[:, :2])
     first = figures.unit_grid(found, middle, made.digits(), values=values, limit=2)
     rest = figures.unit_grid(found, middle, made.digits(), values=values, limit=9, first=2)
+    # what nobody measured has no column
+    assert first.table.columns == ("unit", "largest", "rows")
     total = len(found.units)
     assert len(first.chart["concat"]) == 2
     assert len(rest.chart["concat"]) == total - 2

@@ -132,3 +132,16 @@ def test_what_cannot_be_dissected_is_refused(tmp_path: object) -> None:
     back = load(save(found, f"{tmp_path}/d.safetensors"))
     assert torch.equal(back.iou, found.iou)  # pyright: ignore
     assert len(figures.dissection(found).svg()) > 1000
+
+
+def test_of_many_concepts_the_best_are_drawn_and_all_are_in_the_table():
+    x, mask = patches()
+    stripes = {f"rows {i}": torch.zeros_like(mask) for i in range(8)}
+    for i, name in enumerate(stripes):
+        stripes[name][:, i] = True
+    found = network_dissection(Shows(), x, {**stripes, "patch": mask}, ".", untrained_copy=False)
+    drawn = figures.dissection(found)
+    assert len(drawn.chart["concat"]) == 6
+    assert drawn.chart["concat"][0]["title"] == "patch"
+    assert {row[1] for row in drawn.table.rows} == set(found.concepts)
+    assert "6 of 9 concepts" in drawn.note

@@ -12,7 +12,7 @@ import pellucid
 from pellucid import tasks
 from pellucid.errors import InputError
 from pellucid.networks import build
-from pellucid.networks._pairs import without_main_effects
+from pellucid.networks._pairs import screened, without_main_effects
 from pellucid.readable import AdditiveClassifier, AdditiveRegressor
 
 QUICK = {"epochs": 12, "members": 3, "penalties": (0.03,)}
@@ -133,6 +133,18 @@ def test_no_pair_is_added_where_there_is_none():
         y = chance.random(300) < 1 / (1 + np.exp(-x[:, 0] - np.abs(x[:, 1])))
         added += len(AdditiveClassifier(**QUICK).fit(x, y).network_.plan.pairs)
     assert added == 0
+
+
+def test_columns_that_only_count_together_are_found_beyond_the_largest(monkeypatch):
+    x = torch.randn(600, 14, generator=torch.Generator().manual_seed(0))
+    rest = (x[:, 12] * x[:, 13] > 0).float() - 0.5  # exclusive or: neither column has an effect of its own
+    parts = [(k, ()) for k in range(14)]
+    coarse = torch.linspace(-2, 2, 8).expand(14, 8)
+    arguments = (x, rest, torch.full((600,), 0.25), parts, coarse)
+    assert screened(*arguments, range(14), 10) == [(12, 13)]
+    assert screened(*arguments, range(12), 10) == []  # not among these: nothing is made up
+    monkeypatch.setattr("pellucid.networks._pairs.ALL_COST", 600)
+    assert screened(*arguments, range(14), 10) == []  # too many to look at
 
 
 def test_purified_pairs_are_the_same_function():

@@ -113,7 +113,7 @@ def test_swap_auc_of_a_gate_that_is_the_answer():
 
 def test_bad_calls(closed):
     model, x, y = closed
-    with pytest.raises(InputError, match="both must be among the rows"):
+    with pytest.raises(InputError, match="all must be among the held-out rows"):
         model.certificate(x[:3], [1, 1, 1])
     with pytest.raises(InputError, match="Did you mean row"):
         AttentionClassifier(gate="rows").fit(x, y)

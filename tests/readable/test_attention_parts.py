@@ -208,3 +208,13 @@ def test_what_is_added_is_the_answer(seer):
     best = logits.argmax(1)
     total = seer.network_.constant[best] + found.adds.flatten(1).sum(1)
     assert torch.allclose(total, logits.amax(1), atol=1e-4)
+
+
+def test_a_second_fit_is_made_where_it_is_quick(texts):
+    subject = pellucid.train(texts, network="attention", epochs=2)
+    found = tasks.own_account(subject)["certificate"]
+    assert found.agreement is not None
+    drawn = figures.figures_of(found)[0]
+    assert "one fit" not in [cell for row in drawn.table.rows for cell in row]
+    alone = figures.figures_of(tasks.certificate(subject, swaps=2))[0]
+    assert "seeds=3" in alone.note

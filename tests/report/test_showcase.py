@@ -1,11 +1,14 @@
 """A dossier of chosen rows by many methods, some of them tested."""
 
+from types import SimpleNamespace
+
 import torch
 from torch import nn
 
 import pellucid
 from pellucid import attribution
 from pellucid.report import render, showcase
+from pellucid.report._chosen import case_methods
 
 
 def test_chosen_rows_are_explained_by_all_methods_and_some_are_tested():
@@ -65,3 +68,23 @@ def test_inputs_whose_answers_nobody_told_are_called_by_their_names_and_not_judg
     assert "cat.jpg: answer" in page
     assert "wrong, true" not in page
     assert "never hand-picked" not in page
+
+
+def test_cases_take_the_methods_of_the_survey_and_try_only_others(monkeypatch):
+    from pellucid import tasks
+
+    x, y = torch.rand(12, 3, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 2
+    subject = pellucid.open(nn.Linear(3, 2), data=(x, y))
+    tried, real = [], tasks.fitting_methods
+
+    def spy(asked, *, among, most):
+        tried.extend(among)
+        return real(asked, among=among, most=most)
+
+    monkeypatch.setattr(tasks, "fitting_methods", spy)
+    found = SimpleNamespace(
+        best="saliency", methods=[SimpleNamespace(method=m) for m in ("saliency", "occlusion")]
+    )
+    assert case_methods(subject, found) == ("saliency", "integrated_gradients", "occlusion")
+    assert tried == ["integrated_gradients"]
+    assert case_methods(subject, None) == ("integrated_gradients", "occlusion", "saliency")

@@ -12,8 +12,9 @@ from pellucid._core import Dataset, Subject, load, predict, save, split
 from pellucid.errors import InputError
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 from pellucid.networks import rules_for
+from pellucid.networks._additive_for import additive_for
 from pellucid.report import decision_figures, decision_html, decision_page
-from pellucid.tasks import asked_rows, decision, reason_codes, refits
+from pellucid.tasks import asked_rows, decision, pairs_found, plain_beside, reason_codes, refits
 
 
 def people(n=300):
@@ -201,6 +202,8 @@ def test_a_decision_is_told_with_its_pictures_and_tests(trained, tmp_path):
     for part in ("Why: principal reasons", "What holds it", "What would change it", "What this does not say"):
         assert part in page
     assert "<script" not in page
+    if found.anchor.reached and found.anchor.precision_low < 1:  # a bound is never rounded up to all
+        assert "at least 100" not in page
     for each in drawn:
         assert escape(each.alt) in page
         assert escape(each.alt) in decision_html(found)
@@ -231,3 +234,106 @@ def test_html_in_names_is_text(tmp_path):
     page = decision_page(found, tmp_path / "d.html").read_text()
     assert "<script" not in page
     assert "<i>" not in page
+
+
+def multiplied(n=400):
+    """The answer turns on the product of two columns, and a third alone."""
+    x = torch.randn(n, 3, generator=torch.Generator().manual_seed(1))
+    spec = TabularSpec(tuple(Column(name, mean=0, std=1, low=-4, high=4) for name in "abc"))
+    y = (x[:, 0] * x[:, 1] + 0.5 * x[:, 2] > 0).long()
+    return Dataset("multiplied", x, y, spec, ("paid", "failed"), split(y, classes=True))
+
+
+def test_an_additive_network_with_pairs_is_read_from_its_tables():
+    data = multiplied()
+    network = additive_for(data, members=2, penalties=(0.01,))
+    subject = pellucid.train(data, network=network, epochs=20, seed=0)
+    model = subject.model
+    assert (0, 1) in model.plan.pairs
+    held = data.part("test").inputs[:4]
+    known = data.part("train").inputs
+    for i, each in enumerate(reason_codes(subject, held, adverse="failed", refits=0)):
+        # the oracle: tables of the row and of every approved row, a pair's points in halves
+        approved = known[predict(model, known).argmax(1) == 0]
+        approved = approved[torch.linspace(0, len(approved) - 1, min(512, len(approved))).long()]
+        with torch.no_grad():
+            own = model.contributions(held[i : i + 1])[0, :, 0] - model.contributions(approved)[..., 0].mean(
+                0
+            )
+        true = {
+            name: own[k] + sum(own[3 + q] / 2 for q, pair in enumerate(model.plan.pairs) if k in pair)
+            for k, name in enumerate("abc")
+        }
+        assert each.exact
+        assert "half to either column" in each.method
+        assert abs(each.gap) < 1e-5
+        assert {r.column for r in each.reasons} == {name for name, value in true.items() if value > 1e-6}
+        for reason in each.reasons:
+            assert reason.points == pytest.approx(float(true[reason.column]), abs=1e-5)
+    turned = reason_codes(subject, held[:1], adverse="paid", refits=0)[0]
+    assert turned.score == pytest.approx(
+        -reason_codes(subject, held[:1], adverse="failed", refits=0)[0].score
+    )
+    beside = plain_beside(subject)
+    assert beside is not None
+    assert beside.score.n == len(data.part("test"))
+    assert pairs_found(subject).startswith("Pairs of columns that say more than one by one: ")
+    assert "a × b" in pairs_found(subject)
+
+
+def test_protected_columns_are_marked_in_a_decision_and_its_figure(data):
+    held = data.part("test").inputs
+    rented = int(((held[:, 3] > 0) & (predict(Terms(), held).argmax(1) == 1)).nonzero()[0])
+    subject = subject_of(Terms(), data)
+    found = decision(subject, rented, protected=["home"], refits=0)
+    assert [r.column for r in found.reasons.reasons if r.protected] == ["home"]
+    drawn = figures.reason_codes(found.reasons)
+    assert drawn.table.columns[-1] == "protected"
+    assert [row[1] for row in drawn.table.rows if row[-1] == "yes"] == ["home"]
+    assert "· protected" in str(drawn.chart)
+    assert "protected" not in figures.reason_codes(decision(subject, rented, refits=0).reasons).table.columns
+    with pytest.raises(InputError, match="Did you mean home"):
+        decision(subject, rented, protected=["hoem"], refits=0)
+
+
+def test_attention_says_that_a_plain_network_sees_more():
+    data = multiplied(600)
+    subject = pellucid.train(data, network="attention", epochs=3, seed=0)
+    beside = plain_beside(subject)
+    assert beside.clear
+    assert "cannot see columns that only count together" in beside.sentence
+    assert beside.score.b > beside.score.a + 0.1
+    assert plain_beside(subject_of(Terms(), data)) is None
+
+
+def test_a_network_of_rules_gives_shapley_values(data):
+    class Steps(nn.Module):
+        def forward(self, x):
+            z = 2.0 * ((x[:, 0] > 0.1) & (x[:, 1] < 0.2)) + 1.0 * (x[:, 3] > 0.5) - 1.5
+            return torch.stack((0 * z, z), 1)
+
+    held = data.part("test").inputs
+    row = int(((held[:, 0] > 0.1) & (held[:, 1] < 0.2)).nonzero()[0])
+    each = reason_codes(subject_of(Steps(), data), row, adverse="failed", refits=[Steps()])[0]
+    known = data.part("train").inputs
+    approved = known[predict(Steps(), known).argmax(1) == 0]
+    some = approved[torch.linspace(0, len(approved) - 1, 512).long()] if len(approved) > 512 else approved
+    few = some[torch.linspace(0, len(some) - 1, 64).long()]
+
+    def worth(columns):  # the oracle: mean score over the approved rows that stand in
+        mixed = few.clone()
+        for slots in columns:
+            mixed[:, slots] = held[row, slots]
+        return float((Steps()(mixed)[:, 1]).mean())
+
+    slots = ([0], [1], [2, 3])
+    for k, name in enumerate(("debt", "income", "home")):
+        first, second = (slots[j] for j in range(3) if j != k)
+        true = (worth([slots[k]]) - worth([])) / 3 + (worth(slots) - worth([first, second])) / 3
+        true += sum(worth([slots[k], other]) - worth([other]) for other in (first, second)) / 6
+        named = [r.points for r in each.reasons if r.column == name]
+        assert named == ([pytest.approx(true, abs=1e-4)] if true > 1e-6 else [])
+    assert not each.exact
+    assert each.method == "Shapley values against 64 of them"
+    assert abs(each.gap) < 1e-4
+    assert each.all_same == 1

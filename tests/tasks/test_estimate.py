@@ -1,18 +1,21 @@
 """What work will take is said before it is done: the passes to the row."""
 
 import functools
+import typing
 
 import pytest
 import torch
 
 import pellucid
-from pellucid import tasks
+from pellucid import expect, tasks
 from pellucid._core import Dataset, split
 from pellucid.attribution import integrated_gradients
-from pellucid.errors import MethodError
+from pellucid.errors import InputError, MethodError
 from pellucid.inputs import TextSpec
 from pellucid.networks import text_cnn
 from pellucid.report import dossier, estimate_report
+from pellucid.tasks._check import KINDS
+from pellucid.tasks._estimate_check import DEAR
 from pellucid.tasks._estimate_features import counted
 
 
@@ -119,3 +122,32 @@ def test_an_audit_is_counted_before_it_is_made(subject):
     # methods are tried on two rows first, and the controls are made by the best, not by the dearest
     assert plan.forward == pytest.approx(made, rel=0.1)
     assert [step.name for step in plan.steps][1:3] == ["saliency", "occlusion"]
+
+
+def test_a_check_is_counted_expectation_by_expectation(subject):
+    asked = [
+        expect.Accuracy(0.5),
+        expect.AttributionShare("x1", 0.9, methods=("saliency", "occlusion"), name="a"),
+        expect.AttributionShare("x2", 0.9, methods=("occlusion",), name="b"),
+        expect.Swap("x1", 0.5, name="swap"),
+        expect.Monotone("x3", "up", at_most=0.9, name="up"),
+        expect.Stability(0.1, ("saliency",), name="still"),
+        expect.EvidenceShare(0.1, ("saliency",), rows=24, name="supported"),
+        expect.SurrogateFidelity(0.1, name="rules"),
+        expect.DeadUnits(99, name="dead"),
+        expect.NoShortcut(("column",), pairs=20, name="none"),
+    ]
+    plan = tasks.estimate_check(subject, asked)
+    made = counted(subject.model, functools.partial(pellucid.check, subject, asked))[0]
+    assert plan.forward == pytest.approx(made, rel=0.2)
+    names = [step.name for step in plan.steps]
+    assert names[:3] == ["outputs", "explanations by saliency", "explanations by occlusion"]
+    assert names[3:] == ["swap", "up", "still", "supported", "rules", "dead", "none"]
+    with pytest.raises(InputError, match="expectation 1"):
+        tasks.estimate_check(subject, [expect.Swap("nobody", 0.5)])
+
+
+def test_every_kind_is_counted_or_costs_nothing_more():
+    dear = set(typing.get_args(DEAR))
+    free = {"accuracy", "auc", "calibration", "r2", "error", "no-worse"}
+    assert {one.kind for one in dear} | free == set(KINDS)

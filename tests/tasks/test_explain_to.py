@@ -12,6 +12,7 @@ import torch
 import pellucid
 from pellucid import tasks
 from pellucid.errors import CancelledError, InputError, MethodError, StoreError
+from pellucid.evidence._exchange import ON_DATA
 
 pq = pytest.importorskip("pyarrow.parquet")
 METHODS = ("saliency", "smoothgrad")
@@ -59,6 +60,21 @@ def test_what_is_written_is_read_back(subject, tmp_path):
         float(wanted[0].map[0].sum()), rel=1e-5
     )
     pellucid.figures.explanations(read[0][1])
+
+
+def test_an_exchange_of_columns_is_asked_and_read_back(tmp_path):
+    """Dear methods on tables are tested on data here as well, shard by shard."""
+    x = torch.randn(60, 10, generator=torch.Generator().manual_seed(1))
+    data = pellucid.data.arrays(x, (x[:, 0] > 0).long(), classes=["low", "high"], name="planted")
+    subject = pellucid.train(data, epochs=3, patience=None)
+    path = pellucid.explain_to(tmp_path / "why.parquet", subject, "0-5", methods=["kernel_shap"], shard=4)
+    (wanted,) = pellucid.explain_several(subject, subject.data.inputs[:4], methods=["kernel_shap"])
+    (_, first), (_, rest) = pellucid.load_explanations(path)
+    assert first.cards == wanted.cards
+    cards = (*first.cards, *rest.cards)
+    asked = [check for card in cards for check in card.checks if check.question == ON_DATA]
+    assert [check.n for check in asked] == [70] * 6  # seven times ten columns
+    assert {check.word for check in asked} <= {"passed", "mixed"}
 
 
 SCRIPT = """

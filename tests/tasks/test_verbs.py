@@ -100,4 +100,9 @@ def test_regression_from_end_to_end(tmp_path):
     why = pellucid.explain(subject, 0)
     assert why.gap is None or float(why.gap.abs().max()) < 0.2 * float(why.scores.abs().max())
     page = pellucid.report(subject, tmp_path / "page.html", layers=1, units=2, steps=8)
-    assert "R²" in page.read_text()
+    html = page.read_text()
+    assert "R²" in html
+    assert why.class_names == (subject.data.answer,)
+    # a number has no classes, and none is less certain than another
+    assert "class 0" not in html
+    assert "least certain" not in html

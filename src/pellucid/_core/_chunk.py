@@ -9,6 +9,8 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 
+LARGE = 2**20  # numbers of one chunk on a processor: memory of larger ones is fetched anew for every layer
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -57,6 +59,18 @@ def chunks(count: int, rows: int, size: int, *, first: int = 0) -> list[Chunk]:
         for r in range(0, rows, n)
         for k in range(0, count, c)
     ]
+
+
+def at_once(most: int, inputs: Tensor) -> int:
+    """How many of these rows go through at once: ``most``, fewer of large ones where no accelerator is.
+
+    Example:
+        >>> at_once(128, torch.zeros(4, 10)), at_once(128, torch.zeros(4, 3, 224, 224))
+        (128, 6)
+    """
+    if inputs.device.type != "cpu":
+        return most
+    return min(most, max(1, LARGE // max(1, inputs[:1].numel())))
 
 
 def smaller(chunk: Chunk, error: Exception) -> int:

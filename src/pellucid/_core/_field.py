@@ -11,13 +11,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._chunk import at_once
 from pellucid._core._compute import Compute
 from pellucid._core._guard import untouched
 from pellucid._core._probe import probe
 from pellucid._core._units import unit_axis
 from pellucid.errors import CancelledError, PellucidError
-
-LARGE = 2**20  # numbers of one chunk: the memory of larger ones is fetched anew for every layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +106,7 @@ def fields(
             torch.no_grad(),
         ):
             units = unit_axis(model, example, ".:in")
-            chunk = min(how.batch_size, max(1, LARGE // example[0].numel()))
+            chunk = at_once(how.batch_size, example)
             for axis in [axis for axis in range(1, example.ndim) if axis != units]:
                 for site, hit in _poisoned(model, example[:1], sites, axis, units, chunk).items():
                     hits[site].append(hit)

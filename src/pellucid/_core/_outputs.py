@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._chunk import at_once
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
 from pellucid._core._guard import Guard
@@ -31,7 +32,7 @@ def stream(
 
     What was returned is ``None`` where ``stop`` ended the pass.
     """
-    size, start = compute.batch_size, 0
+    size, start = at_once(compute.batch_size, fed.packed), 0
     while start < fed.rows:
         rows = slice(start, min(start + size, fed.rows))
         raw: object = None

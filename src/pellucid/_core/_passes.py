@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from pellucid._core._chunk import Chunk, chunks, smaller
+from pellucid._core._chunk import Chunk, at_once, chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._pass import Apart, Pass, Slope, Variants
@@ -31,7 +31,8 @@ def passes(
     forward and backward are added to ``counted``.
     """
     some = slice(0, point.shape[0]) if within is None else within
-    total, done, most = count * (some.stop - some.start), 0, compute.batch_size
+    total, done = count * (some.stop - some.start), 0
+    most = at_once(compute.batch_size, point)
     # rows that share an input go through the network once
     size = most if work.fold is None or by is not None else most * work.fold.columns
     waiting = chunks(count, some.stop - some.start, size, first=some.start)[::-1]

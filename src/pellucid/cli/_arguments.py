@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.cli._say import narrate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ def subject_of(model: str, data: str | None, answer: str | None, weights: Path |
 
     # what a user's own module prints must not mix with results
     with redirect_stdout(sys.stderr):
-        return open_subject(model, data=data, answer=answer, weights=weights)
+        subject = open_subject(model, data=data, answer=answer, weights=weights)
+    if data is not None and subject.data is not None:
+        for note in subject.data.notes:  # such as rows that the network cannot read
+            narrate(f"{subject.data.name}: {note}")
+    return subject
 
 
 def numbers(text: str | None, what: str) -> list[int] | None:

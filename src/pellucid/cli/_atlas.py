@@ -70,8 +70,7 @@ def atlas(
     drawn = page.figures()
     write_drawings(drawn, svg)
     if is_page(out):
-        facts = (page.found.note, f"seed {seed}")
-        inside_page(drawn, out, over=subject.name, title=f"Atlas of {site}", facts=facts)
+        inside_page(drawn, out, over=subject.name, title=f"Atlas of {site}", facts=(f"seed {seed}",))
         narrate(f"Page written to {out}")
     elif out is not None:
         drawn[0].save(out)

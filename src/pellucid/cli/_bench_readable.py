@@ -74,7 +74,8 @@ def readable(
         watch=tell,
     )
     if out is not None:
-        (out / "readable.md").write_text(as_markdown(found) + "\n", encoding="utf-8")
+        kept = tasks.kept_contest(out, quick=quick, seed=seed, folds=folds)  # also what other calls left
+        (out / "readable.md").write_text(as_markdown(kept) + "\n", encoding="utf-8")
     if as_json:
         given = {"sets": sets, "models": models, "data": None if data is None else str(data), "only": only}
         given |= {"out": None if out is None else str(out)}
@@ -118,6 +119,8 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 def _interval(value: tuple[float, float, float], form: str) -> str:
     mean, low, high = value
+    if mean != mean:
+        return "no fold shared"
     top = min(high, 1.0) if form == ".3f" else high  # no area and no share is above 1
     return f"{mean:{form}}" if low != low else f"{mean:{form}} [{low:{form}}, {top:{form}}]"
 

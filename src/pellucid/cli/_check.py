@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Weights
-from pellucid.cli._say import EXIT, document, narrate, result
+from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Estimated, Weights
+from pellucid.cli._say import EXIT, document, narrate, result, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def check(
         int | None, typer.Option(help="The only source of chance; left out, as the file says.")
     ] = None,
     batch_size: BatchSize = 256,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Whether a network keeps what is expected of it; exit code 5 where it does not.
@@ -83,6 +84,11 @@ def check(
     # what a user's own module prints must not mix with results
     with redirect_stdout(sys.stderr):
         subject = opened(asked, model=named, data=data, answer=answer, weights=weights)
+    how, inputs = Compute(batch_size=batch_size, seed=seed), {"model": model, "expectations": asked.path}
+    if estimate:
+        plan = tasks.estimate_check(subject, asked, compute=how)
+        tell_estimate("check", dict(inputs), plan, began, seed, as_json=as_json)
+        return
     place = _place(asked, baseline)
     known = place
     if approve and (place is None or not place.exists()):
@@ -92,19 +98,15 @@ def check(
         dataclasses.replace(asked, baseline=""),
         baseline=known,
         watch=None if as_json else _Teller(named or subject.origin),
-        compute=Compute(batch_size=batch_size, seed=seed),
+        compute=how,
     )
     _write(found, junit, html)
     if approve:
         to = place or Path(asked.path).with_suffix(".approved.json")
         narrate(f"Approved run written to {write_approved(found, to)}; {found.summary()}.")
     if as_json:
-        inputs = {
-            "model": model,
-            "expectations": asked.path,
-            "baseline": None if known is None else str(known),
-        }
-        document("check", dict(inputs), found.to_json(), seconds=time.perf_counter() - began, seed=seed)
+        told = {**inputs, "baseline": None if known is None else str(known)}
+        document("check", dict(told), found.to_json(), seconds=time.perf_counter() - began, seed=seed)
     else:
         result(f"{found.name}: {found.summary()}")
     if not found.passed:

@@ -38,6 +38,11 @@ Texts = Annotated[
     typer.Option(help="TOML file with a [reason] table: words by column.", metavar="FILE"),
 ]
 
+Protected = Annotated[
+    str | None,
+    typer.Option(help="Columns on which no decision may rest; marked, never hidden.", metavar="LIST"),
+]
+
 
 class Drawn(StrEnum):
     """How named columns of a table are drawn."""
@@ -92,10 +97,7 @@ def reasons(
         str | None, typer.Option(help="The adverse class; left out, each row's answer.", metavar="CLASS")
     ] = None,
     texts: Texts = None,
-    protected: Annotated[
-        str | None,
-        typer.Option(help="Columns on which no decision may rest; marked, never hidden.", metavar="LIST"),
-    ] = None,
+    protected: Protected = None,
     level: Annotated[float, typer.Option(help="Share of refits from which a reason is stable.")] = 0.7,
     refits: Refits = None,
     data: Data = None,
@@ -194,6 +196,7 @@ def decision(
         Path | None,
         typer.Option(help="TOML file: what may change, and a [reason] table of texts.", metavar="FILE"),
     ] = None,
+    protected: Protected = None,
     refits: Refits = None,
     data: Data = None,
     answer: Answer = None,
@@ -227,6 +230,7 @@ def decision(
             wanted=wanted,
             constraints=constraints,
             texts=_texts(constraints),
+            protected=parts_of(protected),
             refits=refits,
             compute=compute,
         )
@@ -236,7 +240,7 @@ def decision(
         decision_page(found, out)
         narrate(f"Page written to {out}")
     if as_json:
-        inputs = {"model": model, "row": row, "wanted": wanted, "refits": refits}
+        inputs = {"model": model, "row": row, "wanted": wanted, "protected": protected, "refits": refits}
         document("decision", dict(inputs), found.to_json(), seconds=time.perf_counter() - began, seed=seed)
         return
     for each in drawn:

@@ -93,7 +93,15 @@ def layer(
     if estimate:
         how = Compute(batch_size=batch_size, seed=seed)
         plan = tasks.estimate_layer(
-            subject, site, units=chosen, rows=rows, steps=steps, dictionary=dictionary, compute=how
+            subject,
+            site,
+            units=chosen,
+            rows=rows,
+            steps=steps,
+            dictionary=dictionary,
+            concepts=concepts,
+            target=target,
+            compute=how,
         )
         tell_estimate("layer", inputs, plan, began, seed, as_json=as_json)
         return

@@ -139,9 +139,12 @@ def train(
         )
     score = tasks.performance(subject)
     told = _of_itself(subject)
+    beside = tasks.plain_beside(subject, seed=seed)
     if as_json:
         results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
         results |= {name: value for name, value in told.items() if name not in ("pairs", "attention")}
+        if beside is not None:
+            results["beside"] = beside.to_json()
         document(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )
@@ -154,7 +157,11 @@ def train(
         else:
             for figure in figures.figures_of(value):
                 show(figures.text(figure), narrated=True)
+    if pairs := tasks.pairs_found(subject):
+        narrate(pairs)
     narrate(str(score))
+    if beside is not None:
+        narrate(beside.sentence)
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
     result(str(out))
 

@@ -52,7 +52,9 @@ def table_as_trained(
                 why.setdefault(k, f"{column.name} {'missing' if value in (None, MISSING) else f'= {value}'}")
     kept = [k for k in range(raw.rows) if k not in why]
     if not kept:
-        raise InputError(f"{raw.name}: no row can be read by the network; the first has {why[0]}.")
+        raise InputError(
+            f"{raw.name}: no row can be read by the network; the first has {why[0]}.{_known(spec, why[0])}"
+        )
     notes = (f"{len(why)} of {raw.rows} rows have values that training never saw and were left out "
              f"(such as {why[min(why)]}).",) if why else ()  # fmt: skip
     inputs = spec.encode_columns({name: [cells[k] for k in kept] for name, cells in values.items()})
@@ -63,6 +65,16 @@ def table_as_trained(
         raw.name, inputs, found, spec, tuple(classes), parts, answer=target, notes=(*raw.notes, *notes),
         source=raw.source,
     )  # fmt: skip
+
+
+def _known(spec: TabularSpec, why: str) -> str:
+    """What the network would read in the place of an unreadable value."""
+    for column in spec.columns:
+        if why.startswith(f"{column.name} = ") and column.levels:
+            return f" It knows {', '.join(column.levels[:8])}{', …' if len(column.levels) > 8 else ''}."
+        if why == f"{column.name} missing":
+            return " Training had no missing value there: fill it in, or train with such rows."
+    return ""
 
 
 def _answer(cell: Cell, classes: Sequence[str], target: str, raw: RawTable) -> Answer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
-from pellucid.figures._numbers import interval, percent
+from pellucid.figures._numbers import percent, share_interval
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _table(found: Anchor) -> Table:
         ("precision", f"{percent(found.precision)} of {found.n:,} draws"),
         ("asked for", percent(found.threshold)),
         ("without conditions", percent(found.without)),
-        ("coverage", f"{percent(found.coverage)} {interval(found.coverage_low, found.coverage_high)}"),
+        ("coverage", f"{percent(found.coverage)} {share_interval(found.coverage_low, found.coverage_high)}"),
         ("held-out rows under it with that answer", held),
         ("drawn", found.refers_to),
     )

@@ -18,7 +18,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.features import ActivationAtlas
 
-_SIDE, _GAP = 560, 2
+_SIDE, _GAP = 464, 2  # two abreast on a page
 
 
 def activation_atlas(

@@ -63,7 +63,7 @@ def attended(found: Attended, *, row: int = 0) -> Figure:
         f"{counted(len(kept), found.part)} have weight 0: not used.{rest}"
     )
     draw = _text(found, row, weights) if found.part == "word" else _bars(names, weights, order)
-    return Figure(head, alt, draw, None, table, _NOTE + rest)
+    return Figure(head, alt, draw, None, table, _NOTE)
 
 
 _NOTE = "Attention gates the only path to the answer: weight 0 means not used."
@@ -108,7 +108,7 @@ def _picture(found: Attended, row: int, weights: Numbers, adds: Numbers, head: s
         ("attention that says nothing", percent(float(found.rest[row]))),
         ("all places together add", number(float(adds.sum()))),
     )
-    return Figure(head, alt, panels(drawn, columns=3), None, Table(("", ""), body), _NOTE + rest)
+    return Figure(head, alt, panels(drawn, columns=3), None, Table(("", ""), body), _NOTE)
 
 
 def _text(found: Attended, row: int, weights: Numbers) -> Spec:

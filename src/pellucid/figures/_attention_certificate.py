@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MOST = 20
 _UNITS = {"column": "column", "patch": "place", "word": "word"}
+_REPLACED = {"patch": "all pixels", "word": "all words"}
 
 
 def attention_certificate(found: AttentionCertificate) -> Figure:
@@ -71,13 +72,15 @@ def attention_certificate(found: AttentionCertificate) -> Figure:
     note = (
         f"AUC {number(found.auc)} on {counted(found.n, 'row')}; {found.swaps} draws. A weight is "
         f"{_MEANS[found.part]}"
-        + (f" {counted(left, found.part)} more have less." if left else "")
+        + (f" {counted(left, _UNITS[found.part])} more have less." if left else "")
+        + (_ONE if found.agreement is None else "")
         + _reopened(found)
     )
     table = Table(("test", "found", "honest", "verdict"), rows)
     return Figure("What attention is worth", _alt(found), chart, None, table, note)
 
 
+_ONE = " Whether other seeds look at the same: pellucid.tasks.certificate(subject, seeds=3)."
 _MEANS = {
     "column": "the column's share of what is added, in standard deviations.",
     "patch": "the patch's share in the picture, decided by what it shows itself.",
@@ -86,7 +89,7 @@ _MEANS = {
 
 
 def _what(found: AttentionCertificate) -> str:
-    return counted(len(found.unused), "column") if found.part == "column" else f"all {found.part}s"
+    return counted(len(found.unused), "column") if found.part == "column" else _REPLACED[found.part]
 
 
 def _reopened(found: AttentionCertificate) -> str:

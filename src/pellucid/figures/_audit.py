@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from pellucid._core import Verdict
 from pellucid.figures._figure import Cell, Figure, Table, Word
-from pellucid.figures._numbers import GAP, counted, measured, number, percent, signed
+from pellucid.figures._numbers import GAP, counted, hundredths, measured, number, percent
 from pellucid.figures._theme import THEME, Spec, look
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ SHORT = {
     "Does it hold on data?": "holds on data",
     "Does it add up?": "adds up",
 }
-WIDTH, STEP = 430, 24
+OVER_DATA = "Do the maps hold over the data?"
+WIDTH, STEP = 240, 24  # a phone shows it at about its own size
 HELD = 3  # columns shown of each method
 
 
@@ -84,7 +85,7 @@ def _support(found: Audit) -> Figure:
             KINDS[row.kind],
             _share(row.evidence.share, row.evidence.low, row.evidence.high),
             found.tested,
-            signed(row.evidence.median, 2),
+            hundredths(row.evidence.median),
             "–" if row.everywhere is None else _measure(row.everywhere),
             row.evidence.rows,
         )
@@ -122,12 +123,14 @@ def _chart(rows: Sequence[AuditRow]) -> Spec:
         "type": "nominal",
         "title": None,
         "scale": {"domain": kinds, "range": [THEME.accent, THEME.muted, THEME.warm]},
+        "legend": {"orient": "bottom", "direction": "vertical"},
     }
     shape: Spec = {
         "field": "kind",
         "type": "nominal",
         "title": None,
         "scale": {"domain": kinds, "range": ["circle", "square", "triangle-up"]},
+        "legend": {"orient": "bottom", "direction": "vertical"},
     }
     whisker: Spec = {
         "mark": {"type": "rule", "strokeWidth": 2},
@@ -152,7 +155,7 @@ def _absences(found: Audit) -> Figure:
     body: list[tuple[Cell, ...]] = []
     for row in found.rows:
         cells = [
-            signed(fill.median, 2) + ("" if fill.share is None else f"{GAP}({percent(fill.share.value, 0)})")
+            hundredths(fill.median) + ("" if fill.share is None else f"{GAP}({percent(fill.share.value, 0)})")
             for fill in row.fills
         ]
         kept = [fill.same for fill in row.fills[1:]]
@@ -272,7 +275,7 @@ def _held(found: Audit) -> Figure:
         f"less than a quarter. Of the columns that matter, at most {HELD} are shown, the least told first."
     )
     heads = ("method", "holds", "column", "answers changed", "part of the change", "by the maps", "told")
-    return Figure("Do the maps hold over the data?", alt, None, None, Table(heads, tuple(body)), note)
+    return Figure(OVER_DATA, alt, None, None, Table(heads, tuple(body)), note)
 
 
 def _metrics(found: Audit) -> Figure:
@@ -333,7 +336,7 @@ def _plant(found: Audit) -> Figure:
             "–" if row.before is None else _measure(row.before),
             "–" if row.after is None else _measure(row.after),
             "–" if row.rise is None else measured(row.rise.value, row.rise.low, row.rise.high),
-            "–" if row.agreement is None else signed(row.agreement, 2),
+            "–" if row.agreement is None else hundredths(row.agreement),
             row.note,
         )
         for row in plant.rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pellucid.figures._figure import Figure, Table
-from pellucid.figures._numbers import counted, interval, number, percent, signed
+from pellucid.figures._numbers import counted, interval, number, percent, share_interval, signed
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _concepts(found: ConceptEvidence) -> Figure:
             told.name,
             "learned" if told.learned else "computed",
             percent(told.share) if told.known else "–",
-            f"{percent(told.right / told.known)} {interval(told.low, told.high)}"
+            f"{percent(told.right / told.known)} {share_interval(told.low, told.high)}"
             if told.known
             else "not known",
             *_weights(found, told),

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pellucid.figures._figure import Figure, Table, Word
+from pellucid.figures._letters import in_letters
 from pellucid.figures._marks import sign, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._theme import THEME, Spec, look
+from pellucid.inputs import TextSpec
 
 if TYPE_CHECKING:
-    from pellucid.tasks._check import Bound, Checked, Line, Outcome, Reliability
+    from pellucid.tasks._check import Bound, Checked, CheckedRow, Line, Outcome, Reliability
 
 STEP, WIDTH, MOST = 26, 300, 16
 CELLS = 24  # letters of a bar
@@ -125,10 +127,25 @@ def check_text(outcome: Outcome, *, run: str = "") -> str:
     if outcome.word != "passed":
         said += [f"  {part}" for part in outcome.note.splitlines() if part]
     if outcome.word == "failed":
-        said += [f"  row {each.row}: {each.said}; true answer {each.true}" for each in outcome.rows[:ROWS]]
+        for k, each in enumerate(outcome.rows[:ROWS]):
+            said.append(f"  row {each.row}: {each.said}; true answer {each.true}")
+            said += [f"    {part}" for part in _drawn(each, k)]
         if outcome.rows and run:
             said.append(f"  look: pellucid explain {run} --input {outcome.rows[0].row}")
     return "\n".join(said)
+
+
+def _drawn(each: CheckedRow, place: int) -> list[str]:
+    """Texts of all rows, pictures and sounds of the first: as it is, and what was asked instead beside it."""
+    read = isinstance(each.spec, TextSpec)
+    if place and not read:
+        return []
+    one = in_letters(each.x, each.spec)
+    other = [] if each.other is None else in_letters(each.other, each.spec)
+    if read or not other:
+        return [*one, *(f"→ {part}" for part in other)]
+    middle = len(one) // 2
+    return [f"{a} {'→' if k == middle else ' '} {b}" for k, (a, b) in enumerate(zip(one, other, strict=True))]
 
 
 def reliability(found: Reliability, *, size: int = 220) -> Figure:
@@ -221,7 +238,16 @@ def _number(line: Line, bound: Bound) -> tuple[str, str]:
 def _ends(line: Line, bound: Bound) -> str:
     if line.low is None or line.high is None:
         return ""
-    return f"[{_value(line.low, bound)}, {_value(line.high, bound)}]"
+    return f"[{_beside(line.low, line, bound)}, {_beside(line.high, line, bound)}]"
+
+
+def _beside(end: float, line: Line, bound: Bound) -> str:
+    """An end of an interval, with more digits where it would read like the limit that it misses."""
+    limit, said = _own(line, bound), _value(end, bound)
+    if end == limit or said != _value(limit, bound):
+        return said
+    finer = [percent(end, 1 + k) if bound.unit == "share" else number(end, 3 + k) for k in (1, 2, 3)]
+    return next((one for one in finer if one != said), said)
 
 
 def _measured(line: Line, bound: Bound) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pellucid.errors import InputError
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
-from pellucid.figures._numbers import counted, interval, number, percent
+from pellucid.figures._numbers import counted, number, percent, share_interval
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _ordinary(each: Alternative) -> str:
 def _held(case: Counterfactual, each: Alternative) -> str:
     if each.holds is None:
         return ""
-    ends = interval(each.holds_low, each.holds_high)
+    ends = share_interval(each.holds_low, each.holds_high)
     fails = "Do not rely on it: only " if 2 * each.holds < case.refits else ""
     return (
         f"{fails}{each.holds} of {case.refits} networks trained anew agree {ends}; {case.steady} of "
@@ -200,7 +200,7 @@ def _table(shown: Sequence[Alternative]) -> Table:
             number(each.value),
             number(each.distance),
             percent(each.plausibility),
-            "–" if each.holds is None else f"{each.holds} {interval(each.holds_low, each.holds_high)}",
+            "–" if each.holds is None else f"{each.holds} {share_interval(each.holds_low, each.holds_high)}",
         )
         for i, each in enumerate(shown)
         for change in each.changes

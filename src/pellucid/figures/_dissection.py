@@ -13,6 +13,8 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.layers import Dissection
 
+SHOWN = 6  # concepts that are drawn; a phone shows them one below the other
+
 
 def dissection(found: Dissection) -> Figure:
     """Each concept's units sorted by agreement, beside random mixtures, shuffled masks, an untrained copy.
@@ -21,29 +23,35 @@ def dissection(found: Dissection) -> Figure:
         found: from :func:`pellucid.layers.network_dissection`.
 
     Returns:
-        Figure; its table has each unit's best concept.
+        Figure of the concepts with the best units; its table has each unit's best concept and each other
+        concept's best unit.
 
     Example:
         >>> dissection.__name__
         'dissection'
     """
-    charts = [_panel(found, c) for c in range(len(found.concepts))]
+    ranked = found.iou.amax(0).argsort(descending=True, stable=True).tolist()
+    charts = [_panel(found, c) for c in ranked[:SHOWN]]
     best = found.iou.argmax(1).tolist()
-    order = found.iou.amax(1).argsort(descending=True).tolist()
+    pairs = [*enumerate(best), *((int(found.iou[:, c].argmax()), c) for c in ranked if c not in best)]
+    pairs.sort(key=lambda pair: -float(found.iou[pair]))
     body = tuple(
         (
             int(found.units[u]),
-            found.concepts[best[u]],
-            float(found.iou[u, best[u]]),
-            float(found.shuffled[u, best[u]]),
-            "yes" if found.iou[u, best[u]] > max(found.least, float(found.shuffled[u, best[u]])) else "no",
+            found.concepts[c],
+            float(found.iou[u, c]),
+            float(found.shuffled[u, c]),
+            "yes" if found.iou[u, c] > max(found.least, float(found.shuffled[u, c])) else "no",
         )
-        for u in order
+        for u, c in pairs
     )
-    columns = ("unit", "best concept", "IoU", "with masks of other inputs", "detector")
+    columns = ("unit", "concept", "IoU", "with masks of other inputs", "detector")
+    few = ""
+    if len(ranked) > SHOWN:
+        few = f" Drawn are the {SHOWN} of {len(ranked)} concepts with the best units; the table has all."
     note = (
         f"{counted(found.n, 'input')}; thresholds hold {100 * found.quantile:g} % of all positions; "
-        f"detectors reach {found.least:g} (dotted). {found.note}"
+        f"detectors reach {found.least:g} (dotted).{few} {found.note}"
     ).strip()
     title = f"What units of {found.site} detect"
     return Figure(title, _alt(found), panels(charts, columns=3), None, Table(columns, body), note)

@@ -10,7 +10,7 @@ import torch
 from pellucid._core import InputSpec
 from pellucid.figures._colour import scale
 from pellucid.figures._numbers import number
-from pellucid.figures._theme import THEME, Spec, look
+from pellucid.figures._theme import Spec, look
 from pellucid.inputs import TabularSpec
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NUMBERS, CATEGORIES = 18, 8
 CELL, WIDER = 62, 78
 SIGNS = {"full": "●", "half": "◐", "hollow": "○", "dash": "–"}
-GROUND = "#f1f1ef"
+GROUND, INK = "#f1f1ef", "#1b1b1b"  # on light cells, whatever the page is
 
 
 def columns(pictures: FeaturePictures, units: list[str]) -> Spec:
@@ -41,7 +41,7 @@ def columns(pictures: FeaturePictures, units: list[str]) -> Spec:
             "column": names[j],
             "value": float(means[i, j]),
             "words": _words(spec, values[i], j),
-            "ink": "#fbfbfb" if abs(float(means[i, j])) > 0.62 * end else THEME.ink,
+            "ink": "#fbfbfb" if abs(float(means[i, j])) > 0.62 * end else INK,
         }
         for i in range(shown)
         for j in order
@@ -51,7 +51,7 @@ def columns(pictures: FeaturePictures, units: list[str]) -> Spec:
         *_levels(pictures, shown),
     ]
     cells += [
-        dict[str, str | float | None](unit=units[i], column=name, value=None, words=found[i], ink=THEME.ink)
+        dict[str, str | float | None](unit=units[i], column=name, value=None, words=found[i], ink=INK)
         for name, found in levels
         for i in range(shown)
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from torch import Tensor
 
+from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._marks import panel, text, word
 from pellucid.figures._theme import THEME, Spec
 from pellucid.figures._tokens import LINE, SIZE, Box, laid
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
 
 MADE, REAL, LINES = 3, 2, 3  # texts of each kind, and lines of a real one
-COMMON, PLAIN = "#cfe0ea", "#f1f1ef"
+# colour and opacity of the ground, through which a dark page shows as well as a light one
+Ground = tuple[str, float]
+COMMON, PLAIN, NONE = (OKABE_ITO[0], 0.24), ("#808080", 0.13), ("#808080", 0.0)
 
 
 def text_card(
@@ -69,14 +72,19 @@ def _strip(
         data.append(_datum(box, COMMON if lit else PLAIN, top))
     if len(kept) < len(boxes):
         last = kept[-1]
-        data.append(_datum(Box("…", -1, last.x + last.width + 3, last.y, 14), "#ffffff", top))
+        data.append(_datum(Box("…", -1, last.x + last.width + 3, last.y, 14), NONE, top))
     at: Spec = {name: {"field": name, "type": "quantitative", "scale": None, "axis": None} for name in "xy"}
     ends: Spec = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
     middle: Spec = {n: {"field": f"{n}m", "type": "quantitative", "scale": None, "axis": None} for n in "xy"}
     ground: Spec = {
         "data": {"values": data},
         "mark": {"type": "rect", "cornerRadius": 2},
-        "encoding": {**at, **ends, "color": {"field": "colour", "type": "nominal", "scale": None}},
+        "encoding": {
+            **at,
+            **ends,
+            "color": {"field": "colour", "type": "nominal", "scale": None},
+            "opacity": {"field": "opacity", "type": "quantitative", "scale": None},
+        },
     }
     letters: Spec = {
         "data": {"values": data},
@@ -92,7 +100,7 @@ def _strip(
     return [ground, letters], max(box.y for box in kept) + LINE if kept else 0.0
 
 
-def _datum(box: Box, colour: str, top: float) -> dict[str, str | float]:
+def _datum(box: Box, ground: Ground, top: float) -> dict[str, str | float]:
     return {
         "words": box.words,
         "x": box.x,
@@ -101,5 +109,6 @@ def _datum(box: Box, colour: str, top: float) -> dict[str, str | float]:
         "y2": top + box.y + LINE - 4,
         "xm": box.x + box.width / 2,
         "ym": top + box.y + (LINE - 4) / 2,
-        "colour": colour,
+        "colour": ground[0],
+        "opacity": ground[1],
     }

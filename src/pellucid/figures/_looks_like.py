@@ -10,7 +10,7 @@ from pellucid._core import InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, line, panel, text
-from pellucid.figures._numbers import counted, interval, number, percent, signed
+from pellucid.figures._numbers import counted, number, percent, share_interval, signed
 from pellucid.figures._parts import Described
 from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
 from pellucid.figures._theme import THEME, Spec
@@ -93,7 +93,7 @@ def prototype_test(found: PrototypeEvidence) -> Figure:
         >>> prototype_test.__name__
         'prototype_test'
     """
-    share = f"{found.held} of {found.tested} {interval(found.low, found.high)}"
+    share = f"{found.held} of {found.tested} {share_interval(found.low, found.high)}"
     alt = (
         f"Hiding the similar part costs more similarity than hiding a random one in {share} of held-out "
         f"inputs. Accuracy {percent(found.score)} there; on the training rows {percent(found.before)} before "

@@ -12,7 +12,7 @@ from pellucid.figures._features import GAP, strip
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._influence import Readable
 from pellucid.figures._marks import panel, text
-from pellucid.figures._numbers import interval, number, percent
+from pellucid.figures._numbers import number, percent, share_interval
 from pellucid.figures._parts import Described
 from pellucid.figures._pixels import is_picture, seen
 from pellucid.figures._theme import Spec
@@ -89,8 +89,8 @@ def _alt(found: NearestInputs, dataset: Dataset, row: int, answer: str) -> str:
     )  # fmt: skip
     return (
         f"{said}. How far to trust that likeness: of {found.judged} held-out inputs {percent(found.agree)} "
-        f"{interval(found.low, found.high)} have a nearest one of their own class; by the inputs themselves "
-        f"{percent(found.agree_inputs)}{control}."
+        f"{share_interval(found.low, found.high)} have a nearest one of their own class; by the inputs "
+        f"themselves {percent(found.agree_inputs)}{control}."
     )
 
 

@@ -58,6 +58,17 @@ def signed(value: float, digits: int = 3) -> str:
     return ("+" if value > 0 else "") + number(value, digits)
 
 
+def hundredths(value: float) -> str:
+    """With sign and two decimals, for what ends at 1: a correlation.
+
+    Example:
+        >>> hundredths(0.95), hundredths(-0.2), hundredths(0.0006)
+        ('+0.95', '−0.20', '0.00')
+    """
+    written = f"{value:+.2f}".replace("-", "−")
+    return written[1:] if float(f"{value:.2f}") == 0 else written
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as per cent; without decimals where they would only be zeros.
 
@@ -81,6 +92,16 @@ def interval(low: float | None, high: float | None) -> str:
         '[0.100, 0.250]'
     """
     return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+
+
+def share_interval(low: float | None, high: float | None, digits: int = 1) -> str:
+    """As :func:`interval` for shares, in the unit of :func:`percent`.
+
+    Example:
+        >>> share_interval(0.995, 0.9991)
+        '[99.5\\xa0%, 99.9\\xa0%]'
+    """
+    return "" if low is None or high is None else f"[{percent(low, digits)}, {percent(high, digits)}]"
 
 
 def measured(value: float | None, low: float | None, high: float | None) -> str:

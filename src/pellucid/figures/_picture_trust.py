@@ -52,9 +52,10 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
         series = {f"these {noun}s": trust.path.nanmedian(0).values.tolist()}
         if bool(trust.untrained_path.isfinite().any()):
             series["untrained networks"] = trust.untrained_path.nanmedian(0).values.tolist()
-        low = min([0.0, *(value for line in series.values() for value in line if math.isfinite(value))])
+        reached = [value for line in series.values() for value in line if math.isfinite(value)]
+        ends = (min([0.0, *reached]), max([1.2, *reached]))
         charts.append(
-            depth_lines(trust.sites, series, "share of the way of real inputs", level=1.0, domain=(low, 1.2))
+            depth_lines(trust.sites, series, "share of the way of real inputs", level=1.0, domain=ends)
         )
     if bool(trust.transfer.isfinite().any()):
         charts.append(_elsewhere(pictures, trust, shown))

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 from pellucid.figures._colour import POSITIVE
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
-from pellucid.figures._numbers import counted, interval, number, percent, signed
-from pellucid.figures._theme import Spec
+from pellucid.figures._numbers import counted, number, percent, share_interval, signed
+from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
     from pellucid.rules import ReasonCodes
 
-WIDTH, LETTERS, LINE = 400, 62, 14
+WIDTH, LETTERS, SMALL, LINE = 400, 62, 76, 14
 
 
 def reason_codes(found: ReasonCodes) -> Figure:
-    """The principal reasons as bars of their points; a reason that refits do not share is hollow.
+    """The principal reasons as bars of their points: hollow where refits do not share one, in a dashed frame
+    where its column is protected.
 
     Args:
         found: one of what :func:`pellucid.reason_codes` gives.
@@ -65,6 +66,8 @@ def _chart(found: ReasonCodes) -> Spec:
         long = max(3.0, 230 * each.points / most)
         bar: Spec = {"type": "rect", "stroke": POSITIVE, "strokeWidth": 1.5, "cornerRadius": 2}
         bar |= {"color": POSITIVE, "fillOpacity": 0.0 if each.stable is False else 1.0}
+        if each.protected:
+            bar |= {"stroke": THEME.ink, "strokeDash": [4, 3]}
         at: Spec = {
             "x": {"value": 0},
             "x2": {"value": long},
@@ -73,12 +76,13 @@ def _chart(found: ReasonCodes) -> Spec:
         }
         marks.append({"data": {"values": [{"points": each.points}]}, "mark": bar, "encoding": at})
         held = "" if each.named is None else f" · named by {each.named} of {found.refits} refits"
+        held += " · protected" if each.protected else ""
         marks.append(text(long + 8, top + 1, f"{signed(each.points)}{held}", size=10, faint=True))
         top += 18
-        marks.append(
-            text(0, top, f"{each.value}; there on average {each.typical}", size=10, faint=True, limit=WIDTH)
-        )
-        top += 20
+        for words in textwrap.wrap(f"{each.value}; there on average {each.typical}", SMALL):
+            marks.append(text(0, top, words, size=10, faint=True, limit=WIDTH))
+            top += LINE
+        top += 6
     marks.append(line(0, top, WIDTH, top, opacity=0.12))
     rest = (
         f"all other factors {signed(found.others)} · average of {found.beside} {signed(found.typical_score)}"
@@ -99,15 +103,28 @@ def _table(found: ReasonCodes) -> Table:
             number(each.points),
             "–"
             if each.named is None
-            else f"{each.named} of {found.refits} {interval(each.named_low, each.named_high)}",
+            else f"{each.named} of {found.refits} {share_interval(each.named_low, each.named_high)}",
+            "yes" if each.protected else "",
         )
         for i, each in enumerate(found.reasons, 1)
     )
     sums = (
-        ("", "all other factors", "", "", "", signed(found.others), ""),
-        ("", "left over", "", "", "", signed(found.gap), ""),
-        ("", f"average of {found.beside}", "", "", "", signed(found.typical_score), ""),
-        ("", f"log-odds of {found.answer}", "", "", "", signed(found.score), ""),
+        ("", "all other factors", "", "", "", signed(found.others), "", ""),
+        ("", "left over", "", "", "", signed(found.gap), "", ""),
+        ("", f"average of {found.beside}", "", "", "", signed(found.typical_score), "", ""),
+        ("", f"log-odds of {found.answer}", "", "", "", signed(found.score), "", ""),
     )
-    columns = ("", "factor", "reason", "this row", "average of the others", "points", "refits that name it")
-    return Table(columns, (*body, *sums))
+    columns = (
+        "",
+        "factor",
+        "reason",
+        "this row",
+        "average of the others",
+        "points",
+        "refits that name it",
+        "protected",
+    )
+    rows = (*body, *sums)
+    if not any(each.protected for each in found.reasons):
+        columns, rows = columns[:-1], tuple(row[:-1] for row in rows)
+    return Table(columns, rows)

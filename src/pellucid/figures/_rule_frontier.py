@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._figure import Figure, Table
-from pellucid.figures._numbers import counted, interval, percent
+from pellucid.figures._numbers import counted, percent, share_interval
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _table(found: Frontier) -> Table:
         (
             each.conditions,
             len(each),
-            f"{percent(each.fidelity)} {interval(each.fidelity_low, each.fidelity_high)}",
+            f"{percent(each.fidelity)} {share_interval(each.fidelity_low, each.fidelity_high)}",
             percent(each.null_fidelity),
             f"{100 * each.excess_low:+.1f} to {100 * each.excess_high:+.1f}",
             percent(each.coverage),

@@ -33,7 +33,10 @@ TALL = 16 + TILE + 34
 WHOLE = 132
 FEWEST = 0.02  # smaller shares are in the table
 INK = 8.0  # width of an arrow that takes everything
-NEAR, BOLD = 0.22, 0.1
+NEAR = (0.22, 0.1, 0.36, 0.5, 0.64)  # shares of its way at which an arrow's number may stand, the best first
+ROOM = (34, 15)  # pixels that a number takes
+BOLD = 0.1
+LINES = 3  # of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,9 @@ class Spot:
     x: float
     top: float
     bottom: float
+
+
+Way = tuple[Spot, Spot, float]
 
 
 def traced(found: TracedExample, dataset: Dataset | None = None) -> Figure:
@@ -79,14 +85,13 @@ def traced(found: TracedExample, dataset: Dataset | None = None) -> Figure:
             layers += _card(found, dataset, unit, i, x, top)
             spots[i] = Spot(x, top - 6, top + TALL)
         top += TALL + SPACE
-    below, last = _input(found, dataset, top)
+    below, last, tall = _input(found, dataset, top)
     layers += below
-    arrows = [*_arrows(found, spots), *_from_input(found, spots, last)]
-    height = top + (WHOLE + 8 if last is None else 6 + 14 * _tall(last))
+    arrows = _arrows([*_between(found, spots), *_from_input(found, spots, last)])
     return Figure(
         f"The way to {names}",
         _alt(found, names),
-        panel(WIDTH, height, [*arrows, *layers]),
+        panel(WIDTH, top + tall, [*arrows, *layers]),
         None,
         _table(found, names),
         _note(found),
@@ -194,36 +199,64 @@ def _control(found: TracedExample, sink: int, x: float, y: float, *, align: str 
     )
 
 
-def _arrows(found: TracedExample, spots: dict[int, Spot]) -> list[Spec]:
-    lines: list[Spec] = []
-    for arrow in found.arrows:
-        if arrow.source >= 0 and abs(arrow.share) >= FEWEST:
-            lines += _arrow(spots[arrow.source], spots[arrow.sink], arrow.share)
-    return lines
-
-
-def _arrow(start: Spot, end: Spot, share: float) -> list[Spec]:
-    colour = POSITIVE if share > 0 else NEGATIVE
-    wide = 1 + INK * min(1.0, abs(share))
-    x, y, x2, y2 = start.x, start.top, end.x, end.bottom + 12
-    # close above the source, where no arrow of another one passes
-    middle = (x + NEAR * (x2 - x), y + NEAR * (y2 - y))
-    head: Spec = {"type": "point", "shape": "triangle-up", "filled": True, "opacity": 1}
-    head |= {"size": 50 + 8 * wide, "color": colour}
-    place: Spec = {"x": {"value": x2}, "y": {"value": y2 - 2}}
-    straight = abs(x2 - x) < 1
-    align = "left" if straight else "center"
-    over = (wide / 2 + 4, -6.0) if straight else (0.0, -15.0 - wide / 2)
-    place_of = (middle[0] + over[0], middle[1] + over[1])
+def _between(found: TracedExample, spots: dict[int, Spot]) -> list[Way]:
     return [
-        line(x, y, x2, y2, opacity=0.75, colour=colour, width=wide),
-        {"data": ONE, "mark": head, "encoding": place},
-        text(*place_of, percent(share, 0), size=12, bold=abs(share) >= BOLD, align=align),
+        (spots[arrow.source], spots[arrow.sink], arrow.share)
+        for arrow in found.arrows
+        if arrow.source >= 0 and abs(arrow.share) >= FEWEST
     ]
 
 
-def _input(found: TracedExample, dataset: Dataset | None, top: float) -> tuple[list[Spec], list[str] | None]:
-    """The example below all; its parts by name where it is no picture."""
+def _arrows(ways: Sequence[Way]) -> list[Spec]:
+    """Every arrow with its number, where no other number stands."""
+    lines: list[Spec] = []
+    taken: list[tuple[float, float]] = []
+    for start, end, share in ways:
+        spots = [_number_at(start, end, share, near) for near in NEAR]
+        place = next((spot for spot in spots if not any(_meet(spot, other) for other in taken)), spots[0])
+        taken.append(place)
+        lines += _arrow(start, end, share, place)
+    return lines
+
+
+def _meet(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return abs(one[0] - other[0]) < ROOM[0] and abs(one[1] - other[1]) < ROOM[1]
+
+
+def _number_at(start: Spot, end: Spot, share: float, near: float) -> tuple[float, float]:
+    """Left end of an upright arrow's number, the middle of a slanting one's."""
+    x, y = start.x + near * (end.x - start.x), start.top + near * (end.bottom + 12 - start.top)
+    wide = _wide(share)
+    return (x + wide / 2 + 4, y - 6) if _upright(start, end) else (x, y - 15 - wide / 2)
+
+
+def _wide(share: float) -> float:
+    return 1 + INK * min(1.0, abs(share))
+
+
+def _upright(start: Spot, end: Spot) -> bool:
+    return abs(end.x - start.x) < 1
+
+
+def _arrow(start: Spot, end: Spot, share: float, number_at: tuple[float, float]) -> list[Spec]:
+    colour = POSITIVE if share > 0 else NEGATIVE
+    wide = _wide(share)
+    x, y, x2, y2 = start.x, start.top, end.x, end.bottom + 12
+    head: Spec = {"type": "point", "shape": "triangle-up", "filled": True, "opacity": 1}
+    head |= {"size": 50 + 8 * wide, "color": colour}
+    place: Spec = {"x": {"value": x2}, "y": {"value": y2 - 2}}
+    align = "left" if _upright(start, end) else "center"
+    return [
+        line(x, y, x2, y2, opacity=0.75, colour=colour, width=wide),
+        {"data": ONE, "mark": head, "encoding": place},
+        text(*number_at, percent(share, 0), size=12, bold=abs(share) >= BOLD, align=align),
+    ]
+
+
+def _input(
+    found: TracedExample, dataset: Dataset | None, top: float
+) -> tuple[list[Spec], list[str] | None, float]:
+    """The example below all, its parts by name where it is no picture; and its height."""
     spec = None if dataset is None else dataset.spec
     if any(len(unit.box) for unit in found.units) and is_picture(found.example, spec):
         whole = seen(found.example[0], spec)
@@ -235,20 +268,22 @@ def _input(found: TracedExample, dataset: Dataset | None, top: float) -> tuple[l
         for unit in found.units:
             if unit.site == found.sites[0]:
                 layers += _outline(unit.box, found.example.shape[2:], left, top, wide, high, flipped=flipped)
-        return layers, None
+        return layers, None, WHOLE + 8
     below = [arrow for arrow in found.arrows if arrow.source < 0]
     drawn = [arrow for arrow in below if abs(arrow.share) >= FEWEST] or below
     parts = list(dict.fromkeys(arrow.part for arrow in drawn))
     values = dict(spec.describe(found.example[0])) if isinstance(spec, Described) else {}
     room = WIDTH / max(1, len(parts)) - 6
     layers: list[Spec] = []
+    tall = 1
     for x, part in zip(_across(len(parts)), parts, strict=True):
-        lines = [*_wrapped(part, room), *([values[part]] if part in values else [])]
+        names, shown = _wrapped(part, room), _value_lines(values.get(part, ""), room)
+        tall = max(tall, len(names) + len(shown))
         layers += [
-            text(x, top + 14 * i, words, bold=words != values.get(part), align="center", limit=room)
-            for i, words in enumerate(lines)
+            text(x, top + 14 * i, words, bold=i < len(names), align="center", limit=room)
+            for i, words in enumerate([*names, *shown])
         ]
-    return layers, parts
+    return layers, parts, 6 + 14 * tall
 
 
 def _wrapped(words: str, room: float) -> list[str]:
@@ -271,10 +306,10 @@ def _fitting(word: str, room: float) -> list[str]:
     return [word[i : i + most] for i in range(0, len(word), most)]
 
 
-def _tall(parts: list[str]) -> int:
-    """Lines below the trace: the longest name and its value."""
-    room = WIDTH / max(1, len(parts)) - 6
-    return 1 + max((len(_wrapped(part, room)) for part in parts), default=0)
+def _value_lines(value: str, room: float) -> list[str]:
+    """A value in at most three lines; what is longer is cut."""
+    lines = _wrapped(value, room)
+    return lines if len(lines) <= LINES else [*lines[: LINES - 1], f"{lines[LINES - 1]} …"]
 
 
 def _outline(
@@ -291,14 +326,14 @@ def _outline(
     return [line(*side, opacity=1, colour=THEME.accent, width=2) for side in sides]
 
 
-def _from_input(found: TracedExample, spots: dict[int, Spot], parts: list[str] | None) -> list[Spec]:
+def _from_input(found: TracedExample, spots: dict[int, Spot], parts: list[str] | None) -> list[Way]:
     low = max(spot.bottom for spot in spots.values()) + SPACE
-    lines: list[Spec] = []
+    ways: list[Way] = []
     for arrow in found.arrows:
         if arrow.source < 0 and abs(arrow.share) >= FEWEST and (parts is None or arrow.part in parts):
             x = WIDTH / 2 if parts is None else _across(len(parts))[parts.index(arrow.part)]
-            lines += _arrow(Spot(x, low - 6, low), spots[arrow.sink], arrow.share)
-    return lines
+            ways.append((Spot(x, low - 6, low), spots[arrow.sink], arrow.share))
+    return ways
 
 
 def _name(found: TracedExample, number_of: int, otherwise: str) -> str:

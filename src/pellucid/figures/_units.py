@@ -95,11 +95,14 @@ def unit_grid(
     body = tuple(_row(i, strongest, dataset, selectivity, untrained, effects, pictures) for i in order)
     columns = (noun, "largest", "rows", "best class", "AUC", "95 %", "untrained", "accuracy lost", "95 % ")
     columns += ("made input",) if pictures is not None else ()
+    # numbers have no classes to tell apart: columns without a single entry are left out
+    kept = [k for k in range(len(columns)) if k < 3 or any(row[k] not in ("", "–", None) for row in body)]
+    table = Table(tuple(columns[k] for k in kept), tuple(tuple(row[k] for k in kept) for row in body))
     note = _note(
         len(shown) if chart else 0, first, len(order), strongest, dataset, effects, selectivity, noun
     )
     alt = _alt(strongest, dataset, selectivity, untrained, noun, called)
-    return Figure(f"{noun.capitalize()}s of {called}", alt, chart, None, Table(columns, body), note)
+    return Figure(f"{noun.capitalize()}s of {called}", alt, chart, None, table, note)
 
 
 def _note(

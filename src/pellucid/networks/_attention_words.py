@@ -18,6 +18,7 @@ from pellucid.networks._text import PAD, UNKNOWN
 SPREAD = 0.03  # how much spread-out attention costs
 DROPPED = 0.3  # share of words that are unknown in training
 HIDDEN_DROPPED = 0.5  # share of what gate and value are made of
+DRAWN = 0.05  # of the usual spread of word vectors: a word hardly ever seen must not speak by chance
 LEAST = 0.1  # variance added to that of values
 
 
@@ -66,7 +67,7 @@ class AttentionWords(OwnGate):
         chance = torch.Generator().manual_seed(seed)
         embedding = cast(nn.Embedding, nn.utils.skip_init(nn.Embedding, vocabulary, width))
         self.embedding = embedding
-        nn.init.normal_(embedding.weight, 0.0, width**-0.5, generator=chance)
+        nn.init.normal_(embedding.weight, 0.0, DRAWN * width**-0.5, generator=chance)
         self.dense = nn.utils.skip_init(nn.Linear, width, hidden)
         self.activation = nn.ReLU()
         self.dropout = nn.Dropout(HIDDEN_DROPPED)

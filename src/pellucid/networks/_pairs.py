@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from pellucid.networks._shape_nets import placed
 
 MOST_LEVELS = 16  # categories with more levels do not join pairs: their cells hold too few rows
-CANDIDATES = 12  # only the columns with the largest effects of their own are looked at (heredity)
+CANDIDATES = 12  # columns with the largest effects of their own are looked at first (heredity)
+ALL_COST = 40_000_000  # pairs times rows up to which all are looked at where these have none: seconds
 BINS = 4  # of a number in the test
 TABLE_STEP = 10.0  # tables start at 0 and move by whole steps; their steps are this many times a network's
 SURE = 0.05  # chance of adding any pair where there is none, over all that are tested
+SURER = 0.005  # the same in the second look, at all pairs
 
 
 class Cells(nn.Module):
@@ -106,7 +108,9 @@ def screened(
 
     A score test for each pair: residuals are summed in the cells of a coarse grid, what rows and columns of
     the grid explain is taken away, the rest is χ² where there is no interaction. Kept where p times the
-    number of pairs tested is at most 5 %.
+    number of pairs tested is at most 5 %. Pairs of the columns with the largest effects of their own come
+    first; only where none of them passes, and all pairs take no more than seconds, all are tested (at 0.5 %),
+    so that columns which only count together (exclusive or) are found.
 
     Args:
         x: training rows ``[N, D]``.
@@ -116,10 +120,20 @@ def screened(
         eligible: columns that may join, those with the largest effects first.
         most: pairs kept.
     """
-    bins = {k: _binned(x, parts, k, coarse) for k in eligible[:CANDIDATES]}
-    pairs = list(combinations(sorted(bins), 2))
-    found = [(_p_value(bins[a], bins[b], residuals.double(), information.double()), a, b) for a, b in pairs]
-    return [(a, b) for p, a, b in sorted(found) if p * len(pairs) <= SURE][:most]
+
+    def tested(columns: Sequence[int], level: float) -> list[tuple[int, int]]:
+        bins = {k: _binned(x, parts, k, coarse) for k in columns}
+        pairs = list(combinations(sorted(bins), 2))
+        found = [
+            (_p_value(bins[a], bins[b], residuals.double(), information.double()), a, b) for a, b in pairs
+        ]
+        return [(a, b) for p, a, b in sorted(found) if p * len(pairs) <= level][:most]
+
+    found = tested(eligible[:CANDIDATES], SURE)
+    every = len(eligible) * (len(eligible) - 1) // 2
+    if found or len(eligible) <= CANDIDATES or every * len(x) > ALL_COST:
+        return found
+    return tested(eligible, SURER)
 
 
 def _binned(x: Tensor, parts: Sequence[tuple[int, tuple[int, ...]]], column: int, coarse: Tensor) -> Tensor:

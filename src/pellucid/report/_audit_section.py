@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.evidence import Audit
 from pellucid.figures import figures_of
+from pellucid.figures._audit import OVER_DATA
 from pellucid.report._html import paragraph, unfold
 
 LIMITS = (
@@ -28,9 +29,17 @@ def audit_section(found: Audit | None) -> str:
             css="none",
         )
     first, *others = figures_of(found)
-    folded = "".join(unfold(each.title, paragraph(each.alt) + each.html(heading=False)) for each in others)
+    # what contradicts a method over the data stands open
+    refuted = any(row.held is not None and row.held.word == "failed" for row in found.rows)
+    drawn = [each for each in others if refuted and each.title == OVER_DATA]
+    shown = "".join(paragraph(each.alt) + each.html() for each in [first, *drawn])
+    folded = "".join(
+        unfold(each.title, paragraph(each.alt) + each.html(heading=False))
+        for each in others
+        if each not in drawn
+    )
     left = "".join(
         paragraph(f"Not audited: {name.replace('_', ' ')}: {why}", css="soft")
         for name, why in found.refused.items()
     )
-    return head + paragraph(first.alt) + first.html() + folded + left + paragraph(LIMITS, css="soft")
+    return head + shown + folded + left + paragraph(LIMITS, css="soft")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pellucid._core import Card, Check
+from pellucid.evidence import AuditRow, MethodEvidence
 from pellucid.figures import word_rank
 from pellucid.report._dossier import Dossier
 
@@ -35,6 +37,19 @@ class Answer:
             return "passed"
         return "failed" if self.failed >= 0.9 * self.ran else "mixed"
 
+    @property
+    def told(self) -> str:
+        """How often each word was said, so that the count goes with the word.
+
+        Example:
+            >>> Answer("", 9, 0, 0, 9).told, Answer("", 0, 9, 0, 9).told, Answer("", 1, 0, 8, 9).told
+            ('9 of 9', '9 of 9', '1 passed, 8 failed')
+        """
+        counts = {"passed": self.passed, "mixed": self.mixed, "failed": self.failed}
+        if counts.get(self.word) == self.ran:
+            return f"{self.ran} of {self.ran}"
+        return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
 
 @dataclass(frozen=True, slots=True)
 class Belief:
@@ -54,6 +69,7 @@ class Belief:
     answers: tuple[Answer, ...]
     low: float | None = None
     high: float | None = None
+    against: str = ""
 
     @property
     def share(self) -> float:
@@ -63,6 +79,8 @@ class Belief:
     @property
     def word(self) -> str:
         """The whole in a word, by the same nine in ten."""
+        if self.against:
+            return "contradicted"
         if not self.n:
             return "not testable"
         if self.supported >= 0.9 * self.n:
@@ -83,13 +101,38 @@ def beliefs(dossier: Dossier) -> tuple[Belief, ...]:
             cards.setdefault(_words(each.provenance.method), []).extend(each.cards[:1])
     found = {method: _belief(method, given) for method, given in cards.items() if given}
     if dossier.survey is not None:
-        n = dossier.survey.tested
         for each in dossier.survey.methods:
             if not each.model_free:
-                method = _words(each.method)
-                answers = found[method].answers if method in found else ()
-                found[method] = Belief(method, int(each.supported.sum()), n, answers, each.low, each.high)
+                _add(found, each, dossier.survey.tested)
+    for row in () if dossier.audit is None else dossier.audit.of("method"):
+        against = _refuted(row)
+        if against:
+            if _words(row.name) not in found:
+                _add(found, row.evidence, len(row.evidence.supported))
+            method = _words(row.name)
+            found[method] = dataclasses.replace(found[method], against=against)
     return tuple(sorted(found.values(), key=lambda each: (word_rank(each.word), each.share)))
+
+
+def _add(found: dict[str, Belief], each: MethodEvidence, n: int) -> None:
+    """A method over many rows; what its cards said of single cases stays."""
+    method = _words(each.method)
+    known = found.get(method, Belief(method, 0, 0, ()))
+    found[method] = dataclasses.replace(
+        known, supported=int(each.supported.sum()), n=n, low=each.low, high=each.high
+    )
+
+
+def _refuted(row: AuditRow) -> str:
+    """What the audit holds against a method over the data; empty where nothing."""
+    if row.held is not None and row.held.word == "failed":
+        return row.held.reason
+    return _against(row.verdicts.get("contradicted", 0), sum(row.verdicts.values()))
+
+
+def _against(count: int, n: int) -> str:
+    """Where more than half of the cards say so."""
+    return f"What the network does contradicts it on {count} of {n} inputs." if 2 * count > n else ""
 
 
 def _words(method: str) -> str:
@@ -100,7 +143,9 @@ def _belief(method: str, cards: list[Card]) -> Belief:
     asked = dict.fromkeys(check.question for card in cards for check in card.checks)
     checks = [check for card in cards for check in card.checks]
     supported = sum(card.verdict == "supported" for card in cards)
-    return Belief(method, supported, len(cards), tuple(_answer(question, checks) for question in asked))
+    against = _against(sum(card.verdict == "contradicted" for card in cards), len(cards))
+    answers = tuple(_answer(question, checks) for question in asked)
+    return Belief(method, supported, len(cards), answers, against=against)
 
 
 def _answer(question: str, checks: Iterable[Check]) -> Answer:
@@ -109,8 +154,8 @@ def _answer(question: str, checks: Iterable[Check]) -> Answer:
 
 
 def best_belief(dossier: Dossier) -> Belief | None:
-    """The method supported most often; ``None`` where nothing was tested."""
-    return max(beliefs(dossier), key=lambda each: each.share, default=None)
+    """The method supported most often that nothing contradicts; ``None`` where nothing was tested."""
+    return max(beliefs(dossier), key=lambda each: (not each.against, each.share), default=None)
 
 
 def best_method(dossier: Dossier) -> str:

@@ -131,11 +131,19 @@ def _whole(cell: str) -> str:
 
 
 def _unfolded(each: CheckedRow, spec: TabularSpec) -> str:
-    told = "".join(f"<li>{escape(name)}: {escape(value)}</li>" for name, value in spec.describe(each.x))
+    own = spec.describe(each.x)
+    asked = own if each.other is None else spec.describe(each.other)
+    told = "".join(
+        f"<li>{escape(name)}: {escape(value)}{'' if now == value else f' → <b>{escape(now)}</b>'}</li>"
+        for (name, value), (_, now) in zip(own, asked, strict=True)
+    )
     return unfold("the whole row", f'<ul class="plainlist">{told}</ul>')
 
 
 def _case(each: CheckedRow, spec: InputSpec | None) -> str:
     shown = figures.picture(each.x, spec).html(heading=False, table=False)
+    if each.other is not None:
+        shown += paragraph("Asked instead:", css="soft")
+        shown += figures.picture(each.other, spec).html(heading=False, table=False)
     answer = f"{escape(each.given)}, truly {escape(each.true)}"
     return f'<div class="case"><p class="who">row {each.row}: {answer}</p>{shown}{paragraph(each.said)}</div>'

@@ -13,6 +13,7 @@ from pellucid.evidence import Survey
 from pellucid.report._dossier import Case
 
 EACH = 3
+BESIDE = 3  # methods side by side in each case
 
 
 def chosen_cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case, ...]:
@@ -29,23 +30,33 @@ def chosen_cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple
 
 def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
     """The best supported method first, then one of another family and the plain gradient, for comparison; of
-    these only what fits the network: steps and rules have no slopes.
+    these only what fits the network: steps and rules have no slopes. What the survey tested fits; only other
+    ones are tried, and only while three are not found.
     """
     known = tasks.methods()
     best = survey.best if survey is not None and survey.best in known else "integrated_gradients"
     other = "grad_cam" if subject.spec.axes == ("C", "H", "W") else "occlusion"
     wanted = tuple(dict.fromkeys((best, "integrated_gradients", other, "saliency", "kernel_shap")))
-    fitting = tasks.fitting_methods(subject, among=wanted, most=sys.maxsize)
-    return tuple(name for name in wanted if name in fitting)[:3]
+    tested = frozenset(each.method for each in survey.methods) if survey is not None else frozenset[str]()
+    chosen: list[str] = []
+    for name in wanted:
+        if len(chosen) < BESIDE and (
+            name in tested or tasks.fitting_methods(subject, among=[name], most=sys.maxsize)
+        ):
+            chosen.append(name)
+    return tuple(chosen)
 
 
 def _chosen(held: Dataset, outputs: Tensor, seed: int) -> list[tuple[int, str]]:
-    """Random, worst and least certain held-out rows, each once, with the rule that chose it."""
+    """Worst, least certain (of numbers: best) and random held-out rows, each once, with the rule."""
     wrong, doubt = _wrongness(held, outputs)
     drawn = torch.randperm(len(held), generator=torch.Generator().manual_seed(seed))
     rules = (
         ("worst: the largest error", wrong.argsort(descending=True)),
-        ("least certain", doubt.argsort(descending=True)),
+        (
+            "best: the smallest error" if held.task == "regression" else "least certain",
+            doubt.argsort(descending=True),
+        ),
         ("drawn at random", drawn),
     )
     found: dict[int, str] = {}

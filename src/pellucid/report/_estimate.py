@@ -20,7 +20,7 @@ from pellucid.training import TrainingRecord
 
 ROWS, FEW, MASKS = 512, 8, 64
 TRIED = 32  # held-out rows on which methods are tested
-PLACES, PAIRS = 16, 200  # parts of an input that is no table, pairs of rows in the search for shortcuts
+FITS = 0.004  # seconds that all simple models take to learn from a row, measured
 TRIES = 5_000  # changed rows that the search for a change asks about
 
 
@@ -50,7 +50,9 @@ def estimate_report(
     began, how = time.perf_counter(), compute or Compute()
     held = tasks.held_out(subject.needs_data("estimate_report"))
     total = len(subject.needs_data("estimate_report"))
-    outputs = _predicting(subject, 3 * len(held) + total)
+    # numbers are also held against their validation rows
+    tuned = 0 if subject.classes else int((subject.needs_data("estimate_report").parts == 1).sum())
+    outputs = _predicting(subject, 3 * len(held) + total + tuned)
     parts = [_layers(subject, how, min(ROWS, len(held))), outputs]
     memory = 0
     rows = torch.arange(3 * EACH) % len(held)
@@ -74,7 +76,8 @@ def estimate_report(
     parts.append(Step("everything about one layer", looked, 0, looked * pace, exact=False))
     if len(subject.spec.axes) == 1:
         parts.append(_importance(subject, min(256, len(held)), pace))
-    parts.append(_shortcuts(subject, total, pace))
+    parts.append(Step("simple models", len(held), 0, len(held) * pace + FITS * total, exact=False))
+    parts.append(_sum("shortcuts", tasks.estimate_shortcuts(subject, compute=how)))
     if isinstance(subject.spec, TabularSpec) and subject.classes:
         parts.append(_whatif(subject, pace))
     memory = max(memory, cases.memory, survey.memory)
@@ -100,15 +103,6 @@ def _predicting(subject: Subject, rows: int) -> Step:
     few = subject.needs_data("estimate_report").inputs[:64]
     _, seconds = counted(subject.model, lambda: predict(subject.model, few))
     return Step("outputs", rows, 0, seconds / len(few) * rows)
-
-
-def _shortcuts(subject: Subject, total: int, pace: float) -> Step:
-    """Each part exchanged between pairs of rows, removed, and left alone."""
-    table = len(subject.spec.axes) == 1
-    data = subject.needs_data("estimate_report")
-    named = len(subject.spec.group_names(data.inputs[:1])) or data.inputs[0].numel()
-    passes = (named if table else PLACES) * (2 * PAIRS + 3 * min(2 * PAIRS, total))
-    return Step("shortcuts", passes, 0, passes * pace, exact=False)
 
 
 def _whatif(subject: Subject, pace: float) -> Step:

@@ -50,7 +50,10 @@ def findings(dossier: Dossier) -> tuple[Finding, ...]:
 
 def score(dossier: Dossier, value: float) -> str:
     """A score as people write it: accuracy in per cent, R² as a number."""
-    return percent(value) if dossier.task == "classification" else number(value, 2)
+    if dossier.task == "classification":
+        return percent(value)
+    # R² is read in hundredths: a thousandth beside it is none
+    return number(value, 2) if abs(value) >= 0.005 else "0"
 
 
 def scores(dossier: Dossier, value: float, low: float, high: float) -> str:
@@ -150,7 +153,14 @@ def _explanations(dossier: Dossier) -> list[Finding]:
         return [Finding("not run", "Whether explanations may be believed was not tested.", "trust")]
     bad = [each for each in found if each.word == "not supported"]
     good = [each for each in found if each.word == "supported"]
-    made: list[Finding] = []
+    against = [each for each in found if each.word == "contradicted"]
+    made = [
+        Finding("failed", f"Contradicted by what the network does: {each.method}. {each.against}", "trust")
+        for each in against[:2]
+    ]
+    if len(against) > 2:
+        names = ", ".join(each.method for each in against[2:])
+        made.append(Finding("failed", f"Contradicted by what the network does, too: {names}.", "trust"))
     if bad:
         names = ", ".join(f"{each.method} ({each.supported} of {each.n})" for each in bad)
         made.append(Finding("failed", f"Supported too rarely to rely on: {names}.", "trust"))

@@ -90,7 +90,8 @@ def _stats(dossier: Dossier) -> str:
     if best is not None:
         made.append(_stat(f"{best.supported} of {best.n}", f"explanations supported, {best.method}"))
     if dossier.rules is not None:
-        told = f"of answers told by {counted(len(dossier.rules.rules), 'rule')}"
+        what = "answers told" if dossier.task == "classification" else "the answers' variance told"
+        told = f"of {what} by {counted(len(dossier.rules.rules), 'rule')}"
         made.append(_stat(percent(dossier.rules.fidelity), told))
     return element("div", "".join(made), css="stats") if made else ""
 
@@ -169,7 +170,7 @@ def belief_table(dossier: Dossier) -> str:
     asked = [each for each in found if each.answers] or list(found)
     questions = list(dict.fromkeys(answer.question for each in asked for answer in each.answers))
     body = [_belief_row(each, questions) for each in asked]
-    told = f"Each question: how many tests on {counted(len(dossier.cases), 'case')} were passed. "
+    told = f"Each question: how the tests on {counted(len(dossier.cases), 'case')} came out. "
     if dossier.survey is not None:
         told += f"As a whole: on {counted(dossier.survey.tested, 'row')}, with the 95 % interval. "
     rule = "A word stands where nine in ten agree, else “mixed”."
@@ -189,7 +190,7 @@ def _belief_row(belief: Belief, questions: list[str]) -> list[str]:
         if answer is None or not answer.ran:
             cells.append(word("not run"))
         else:
-            cells.append(f'{word(answer.word)} <span class="soft nb">{answer.passed} of {answer.ran}</span>')
+            cells.append(f'{word(answer.word)} <span class="soft">{answer.told}</span>')
     return cells
 
 

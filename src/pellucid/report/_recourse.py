@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid import figures
 from pellucid._visible import escaped as escape
-from pellucid.figures import counted
+from pellucid.figures import counted, percent
 from pellucid.report._html import items, paragraph, unfold
 from pellucid.report._leaf import Part, leaf, told, written
 from pellucid.rules import Counterfactuals
@@ -165,5 +166,7 @@ def _walk(found: Decision) -> str:
         else:
             said.append(f"No allowed change gives {case.wanted}.")
     if found.anchor is not None and found.anchor.reached:
-        said.append(f"The anchor below holds it in at least {found.anchor.precision_low:.0%} of draws.")
+        # a bound is rounded down: 99.7 % is not all
+        least = math.floor(1000 * found.anchor.precision_low + 1e-9) / 1000
+        said.append(f"The anchor below holds it in at least {percent(least)} of draws.")
     return " ".join(said)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pellucid import figures
 from pellucid.figures import cards_html, counted
-from pellucid.inputs import TextSpec
+from pellucid.inputs import AudioSpec, TextSpec
 from pellucid.report._html import element, paragraph, word
 from pellucid.report._leaf import Part, few_words, leaf, told, written
 from pellucid.tasks import UnitPage
@@ -95,11 +95,13 @@ def _made(page: UnitPage) -> str:
         return ""
     drawn = figures.feature_tiles(made, page.strongest, page.real, k=3, width=420)
     starts = made.pictures.shape[1]
-    kind = "text" if isinstance(made.spec, TextSpec) else "picture"
-    about = (
-        f"Synthetic: {counted(starts, kind)} from as many random starts (seed {page.seed}) on the left, "
-        "the strongest real inputs beside them. "
-    )
+    kind, place = "picture", " on the left, the strongest real inputs beside them"
+    if isinstance(made.spec, TextSpec | AudioSpec):
+        kind = "text" if isinstance(made.spec, TextSpec) else "sound"
+        place = " on top, the strongest real inputs below them"
+    elif page.real.inputs.ndim == 2:
+        kind, place = "row", "; their mean is shown"
+    about = f"Synthetic: {counted(starts, kind)} from as many random starts (seed {page.seed}){place}. "
     trust = element("p", f"How far to trust it: {word(made.words[0])}")
     measures = "" if made.trust is None else told(figures.picture_trust(made))
     return paragraph(about, css="soft") + trust + drawn.html(heading=False) + measures

@@ -74,6 +74,7 @@ def counterfactuals(
     Raises:
         InputError: for other inputs than tables, constraints that contradict each other, or rows that have
             the wanted answer already.
+        MethodError: where more than 500 columns are free to change.
 
     Cost:
         About 5,000 rows of the network for each row when two columns suffice, 15,000 when it takes four;

@@ -62,12 +62,14 @@ class ReasonCodes:
             same.
         value: its probability.
         score: log-odds of it.
-        typical_score: those of the average approved row; where ``exact``, their mean over approved rows.
+        typical_score: those of the average approved row; where ``exact``, or for Shapley values, their mean
+            over approved rows.
         others: points of all factors that are no reason, added up; with the reasons and ``gap`` they make
             ``score − typical_score``.
         gap: what the factors leave unexplained.
         exact: whether the network is additive in the columns on all rows tried, so that points are its own
-            terms; else they are an attribution (integrated gradients).
+            terms; else they are an attribution (integrated gradients, or Shapley values where there are no
+            slopes).
         method: how the points were taken, in words.
         beside: what the approved rows are called: ``"rows answered good"``.
         n_approved: rows whose mean is the average approved row.

@@ -20,6 +20,7 @@ from pellucid.tasks._dissect import DissectionPage, dissect
 from pellucid.tasks._estimate import Estimate, Step, estimate
 from pellucid.tasks._estimate_audit import estimate_audit
 from pellucid.tasks._estimate_case import estimate_case
+from pellucid.tasks._estimate_check import estimate_check
 from pellucid.tasks._estimate_features import estimate_features
 from pellucid.tasks._estimate_inside import (
     estimate_atlas,
@@ -57,8 +58,17 @@ from pellucid.tasks._own_account import own_account
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
 from pellucid.tasks._patch import Patching, patch
 from pellucid.tasks._performance import Performance, answers_of, performance
+from pellucid.tasks._plain_beside import PlainBeside, pairs_found, plain_beside
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
-from pellucid.tasks._readable import READABLE_MODELS, READABLE_SETS, Contest, Entry, Fold, readable_contest
+from pellucid.tasks._readable import (
+    READABLE_MODELS,
+    READABLE_SETS,
+    Contest,
+    Entry,
+    Fold,
+    kept_contest,
+    readable_contest,
+)
 from pellucid.tasks._reason_codes import reason_codes
 from pellucid.tasks._refits import refits
 from pellucid.tasks._rows import held_out, rows_named, sample
@@ -90,6 +100,7 @@ __all__ = [
     "estimate_audit",
     "estimate_shortcuts",
     "estimate_case",
+    "estimate_check",
     "estimate_features",
     "estimate_leaderboard",
     "AtlasPage",
@@ -111,6 +122,7 @@ __all__ = [
     "Method",
     "LayerPage",
     "Performance",
+    "PlainBeside",
     "UnitPage",
     "answers_of",
     "audit",
@@ -127,6 +139,7 @@ __all__ = [
     "Contest",
     "Entry",
     "Fold",
+    "kept_contest",
     "readable_contest",
     "Challenged",
     "Challenger",
@@ -176,7 +189,9 @@ __all__ = [
     "own_prototypes",
     "own_rules",
     "parsed_types",
+    "pairs_found",
     "performance",
+    "plain_beside",
     "reason_codes",
     "refits",
     "rows_named",

@@ -185,9 +185,8 @@ def challengers(
             refused[name] = str(error)
             continue
         took = time.perf_counter() - began
-        score, auc = _against(own, given, held, how.seed)
-        allowed = margin if margin is not None else _margin(score)
-        stands = _standing(score, allowed)
+        score, auc = against(own, given, held, how.seed)
+        stands = _standing(score, margin if margin is not None else allowed(score))
         table.append(Challenger(called(name, data), size, counts, score, auc, stands, took))
     metric = "accuracy" if data.classes else "mean absolute error"
     notes = list[str]()
@@ -204,7 +203,7 @@ def challengers(
         math.nan if first is None else first.a,
         tuple(table),
         refused,
-        margin if margin is not None else (MARGIN if first is None else _margin(first)),
+        margin if margin is not None else (MARGIN if first is None else allowed(first)),
         len(held),
         len(learn),
         tuple(notes),
@@ -228,7 +227,7 @@ def _split(data: Dataset, most: int, seed: int) -> tuple[Dataset, Dataset]:
     return learn, data.rows(data.parts == judged)
 
 
-def _against(own: Tensor, given: Tensor, held: Dataset, seed: int) -> tuple[Difference, Difference | None]:
+def against(own: Tensor, given: Tensor, held: Dataset, seed: int) -> tuple[Difference, Difference | None]:
     """The challenger less the network: accuracy and AUC, or absolute errors."""
     true = held.answers
     if not held.classes:
@@ -278,7 +277,8 @@ def _sign(metric: str) -> int:
     return 1 if metric == "accuracy" else -1
 
 
-def _margin(score: Difference) -> float:
+def allowed(score: Difference) -> float:
+    """How much counts as hardly anything: 0.02 of accuracy, 5 % of an error."""
     return MARGIN if score.name == "accuracy" else 0.05 * score.a
 
 

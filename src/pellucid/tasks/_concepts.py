@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -67,7 +68,7 @@ def concepts(
     shown, others = concept_sets(subject, data, sets)
     plain = random if random is not None else others
     names = list(sites) if sites is not None else list(feature_sites(subject))
-    return held_against_random(
+    found = held_against_random(
         subject.model,
         own[sample(len(own), most, seed=how.seed)],
         asked,
@@ -78,6 +79,9 @@ def concepts(
         most=most,
         compute=how,
     )
+    if isinstance(asked, int) and asked < len(data.classes):
+        return dataclasses.replace(found, target=f"logit({data.classes[asked]})")
+    return found
 
 
 def _class_of(subject: Subject, name: str) -> int:

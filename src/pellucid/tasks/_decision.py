@@ -73,6 +73,7 @@ def decision(
     wanted: str | int | tuple[float, float] | None = None,
     constraints: Constraints | str | Path | None = None,
     texts: Mapping[str, str] = NO_TEXTS,
+    protected: Sequence[str] = (),
     refits: int | Sequence[nn.Module] | None = None,
     compute: Compute | None = None,
 ) -> Decision:
@@ -84,6 +85,7 @@ def decision(
         x: number of a held-out row, a raw row, or one input.
         wanted, constraints: as for :func:`pellucid.counterfactual`.
         texts: reason texts by column.
+        protected: columns on which no decision may rest, as for :func:`pellucid.reason_codes`.
         refits: networks trained anew, or how many, that judge reasons and recourse.
         compute: how to run.
 
@@ -91,7 +93,8 @@ def decision(
         :class:`Decision`; what does not apply is left out, and a note says why.
 
     Raises:
-        InputError: for several rows, or where constraints contradict each other.
+        InputError: for several rows, a protected column that is not there, or where constraints contradict
+            each other.
 
     Cost:
         The sum of its parts; the refits are trained once.
@@ -106,6 +109,11 @@ def decision(
     inputs = asked_rows(subject, x)
     if len(inputs) != 1:
         raise InputError(f"A decision is one row, got {len(inputs)}.")
+    if protected:
+        if not isinstance(subject.spec, TabularSpec):
+            raise InputError(f"{subject.name} has no columns, so none is protected; leave it away.")
+        for name in protected:
+            subject.spec.column(name)
     how = compute or Compute()
     judges = (
         trained_again(subject, refits, seed=how.seed) if refits is None or isinstance(refits, int) else refits
@@ -120,12 +128,19 @@ def decision(
             return None
 
     reasons = tried(
-        "Reasons", lambda: reason_codes(subject, inputs, texts=texts, refits=judges, compute=compute)[0]
+        "Reasons",
+        lambda: reason_codes(
+            subject, inputs, texts=texts, protected=protected, refits=judges, compute=compute
+        )[0],
     )
     if isinstance(subject.spec, TabularSpec) and (subject.classes or wanted is not None):
-        recourse = counterfactual(
-            subject, inputs, wanted=wanted, constraints=constraints, refits=judges, compute=compute
-        )
+        recourse = None
+        try:  # constraints that contradict each other are told at once
+            recourse = counterfactual(
+                subject, inputs, wanted=wanted, constraints=constraints, refits=judges, compute=compute
+            )
+        except MethodError as error:
+            notes.append(f"Recourse: {error}")
     else:
         recourse = tried("Recourse", lambda: counterfactual(subject, inputs, refits=judges))
     return Decision(

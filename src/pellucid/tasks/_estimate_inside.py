@@ -13,9 +13,12 @@ from torch import Tensor
 from pellucid._core import Compute, Dataset, Subject, TargetLike
 from pellucid.errors import InputError, MethodError
 from pellucid.layers import activation_patching, attribution_patching, edge_attribution
+from pellucid.layers._concepts import FEWEST
 from pellucid.layers._patching import sizes_of
 from pellucid.layers._reach import chosen_sites
 from pellucid.tasks._atlas import atlas
+from pellucid.tasks._concept_sets import Sets
+from pellucid.tasks._concepts import concepts as named_concepts
 from pellucid.tasks._dictionary import checked_kind, learned_dictionary
 from pellucid.tasks._dissect import dissect, marked
 from pellucid.tasks._estimate import Estimate, Step, memory_of
@@ -35,6 +38,7 @@ from pellucid.tasks._rows import held_out
 from pellucid.tasks._units import DRAWN, made_inputs
 
 FEW = 60  # rows of the shorter trial
+MOST = 200  # inputs that are used of each set of concepts
 
 
 def estimate_patch(
@@ -226,6 +230,8 @@ def estimate_layer(
     rows: int = 1000,
     steps: int = 128,
     dictionary: str | None = None,
+    concepts: Sets | None = None,
+    target: TargetLike | str | None = None,
     compute: Compute | None = None,
 ) -> Estimate:
     """What :func:`pellucid.layer` with these arguments will take, from few rows and few steps.
@@ -234,7 +240,7 @@ def estimate_layer(
         An :class:`Estimate`; nothing of it is exact.
 
     Cost:
-        About a tenth of the work, and one dictionary from few rows.
+        About a tenth of the work, and one dictionary from few rows; of concepts, 90 inputs of each set.
 
     Example:
         >>> estimate_layer.__name__
@@ -270,8 +276,23 @@ def estimate_layer(
         parts.append(Step("dictionary", took[0], 0, took[1], exact=False))
         again = [dataclasses.replace(each, name=f"its elements: {each.name}") for each in parts[:-1]]
         parts += [dataclasses.replace(each, exact=False) for each in again]
+    if concepts is not None and target is not None:
+        parts.append(_concepts(subject, site, concepts, target, quiet))
     memory = memory_of(subject, data.inputs[:1], 1, quiet, cards=False)
     return Estimate(tuple(parts), memory, time.perf_counter() - began)
+
+
+def _concepts(subject: Subject, site: str, sets: Sets, target: TargetLike | str, quiet: Compute) -> Step:
+    asked: list[int] = []
+
+    def some(count: int) -> None:
+        found = named_concepts(subject, target, sets, [site], most=count, compute=quiet)
+        asked.append(found.n_inputs)
+
+    step = _by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST)
+    # slopes in the network and in its untrained copy; a class may have fewer inputs
+    back = 2 * (MOST if asked[-1] == 2 * FEWEST else asked[-1])
+    return dataclasses.replace(step, backward=back)
 
 
 def _by_rows(

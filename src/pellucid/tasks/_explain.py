@@ -112,7 +112,7 @@ def explain(
     function = method_named(chosen) if isinstance(chosen, str) else chosen
     why = function(subject.model, inputs, wanted, spec=subject.spec, compute=compute)
     found = dataclasses.replace(
-        why, note=" ".join(filter(None, [note, why.note])), class_names=subject.classes
+        why, note=" ".join(filter(None, [note, why.note])), class_names=answer_names(subject)
     )
     if not cards:
         return found
@@ -166,6 +166,18 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
         return audited.survey.best, f"Chosen by the audit kept with this run: {audited.survey.reason}"
     found = survey(subject, compute=compute)
     return found.best, found.reason
+
+
+def answer_names(subject: Subject) -> tuple[str, ...]:
+    """What stands for output k in words: the classes, or the name of the number that is estimated.
+
+    Example:
+        >>> import pellucid
+        >>> data = (torch.rand(8, 3), torch.rand(8))
+        >>> answer_names(pellucid.open(torch.nn.Linear(3, 1), data=data))
+        ('answer',)
+    """
+    return subject.classes or (() if subject.data is None else (subject.data.answer,))
 
 
 def survey(

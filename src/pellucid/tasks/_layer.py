@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 FEW = 16  # inputs that tell where the last part begins
 SHARES = {
     "summary": 4,
+    "concepts": 4,
     "units": 40,
     "probes": 4,
     "adds": 3,
@@ -59,7 +60,6 @@ SHARES = {
     "similarity": 2,
     "space": 8,
     "heads": 2,
-    "concepts": 4,
 }
 
 
@@ -239,6 +239,10 @@ def layer(
     if row is None:
         raise SiteError(f"No layer is called {site!r}. {near_misses(site, names)}")
     notes = Notes()
+    # first, since a set that does not exist is found out here
+    named = None
+    if concepts is not None and target is not None:
+        named = named_concepts(subject, target, concepts, [site], compute=stages.of("concepts"))
     seen = units_seen(subject, subject.model, site, looked, units, steps, notes, stages.of("units"))
     probes = gain = early = None
     if subject.classes:
@@ -270,9 +274,6 @@ def layer(
     owner = _attention(names, site)
     if owner is not None:
         heads = notes.tried("Heads", lambda: _heads(subject, looked, owner, stages.of("heads")))
-    named = None
-    if concepts is not None and target is not None:
-        named = named_concepts(subject, target, concepts, [site], compute=stages.of("concepts"))
     learned = None
     if dictionary is not None:
         within = stages.of("dictionary")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Subject, log_odds, predict
-from pellucid.attribution import integrated_gradients
-from pellucid.errors import InputError, near_misses
+from pellucid._core import Compute, Explanation, Subject, log_odds, predict
+from pellucid.attribution import integrated_gradients, kernel_shap
+from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.inputs import TabularSpec
+from pellucid.networks import Additive
 from pellucid.rules import ReasonCodes, principal, reasons_of
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._refits import refits as trained_again
@@ -20,6 +22,7 @@ from pellucid.tasks._refits import refits as trained_again
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 PROBES = 64  # rows on which additivity is tried
 APPROVED = 512  # approved rows whose terms are averaged
+STANDINS = 64  # approved rows that stand in for columns left out, where a network has no slopes
 SCORED = 1e-4  # log-odds from which a column counts in a score
 EXACT = 1e-4  # of the largest score, up to which columns count as additive
 
@@ -44,7 +47,11 @@ def reason_codes(
     Formula: where the network is additive in its columns, its own term of the column less the mean of that
     term over approved rows (Regulation B's "average score for each factor"); terms are ``f(row) − f(row with
     the column of the average approved row)``, and that they add up is tried on 64 rows and the approved ones.
-    Else integrated gradients on the straight path from the average approved row, added up within columns.
+    An additive network with two classes is read from its tables instead, pairs too: a reason names one factor
+    that was scored, so the points of a pair go half to either of its columns (their Shapley value).
+    Else integrated gradients on the straight path from the average approved row, added up within columns; for
+    a network of steps, such as one of rules, which has no slopes, Shapley values of the columns, where those
+    that are left out are taken from up to 64 approved rows in turn.
 
     Args:
         subject: a network on a table with classes, with the data it learned from.
@@ -68,8 +75,8 @@ def reason_codes(
 
     Cost:
         One pass over the training rows and ``C + 1`` rows for each row and for up to 576 training rows; where
-        the network is not additive, integrated gradients too; the same for each refit, and the refits'
-        trainings.
+        the network is not additive, integrated gradients too, or for Shapley values some 30,000 rows; the
+        same for each refit, and the refits' trainings.
 
     Limits:
         Reasons are factors of the network's score, not causes. Of columns that repeat each other one may
@@ -77,7 +84,8 @@ def reason_codes(
 
     Source:
         Regulation B, 12 CFR 1002.9(b)(2) and its commentary (principal reasons, factors below the average);
-        Sundararajan et al. 2017 for integrated gradients.
+        Sundararajan et al. 2017 for integrated gradients; Lundberg and Lee 2017 for Shapley values by
+        regression.
 
     Example:
         >>> import pellucid
@@ -114,8 +122,8 @@ def reason_codes(
                 )
             compared[bad] = _compared(networks, known, approved, bad, spec, how)
         beside, typical = _beside(subject.classes, bad), compared[bad].typical
-        (points, scores, gap), *judged = (
-            _points(network, row, typical, bad, spec, usual, how)
+        (points, scores, gap, method), *judged = (
+            _points(network, row, compared[bad], bad, spec, usual, how)
             for network, usual in zip(networks, compared[bad].usual, strict=True)
         )
         again, exact = [each[0] for each in judged], compared[bad].usual[0] is not None
@@ -131,7 +139,7 @@ def reason_codes(
                 sum(points) - sum(reason.points for reason in reasons),
                 gap,
                 exact,
-                "the network's own terms" if exact else "integrated gradients from their average",
+                method,
                 beside,
                 compared[bad].count,
                 *_agreement(points, again, most),
@@ -145,10 +153,11 @@ def reason_codes(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Compared:
-    """What rows are compared with: the average approved row ``[D]``, how many it is the mean of, and for each
-    network its usual terms there, or ``None`` where its columns do not add up."""
+    """What rows are compared with: the average approved row ``[D]``, some approved rows, how many there are,
+    and for each network its usual terms there, or ``None`` where its columns do not add up."""
 
     typical: Tensor
+    some: Tensor
     count: int
     usual: tuple[_Usual | None, ...]
 
@@ -167,7 +176,8 @@ def _compared(
     typical = approved.mean(0)
     some = approved[torch.linspace(0, len(approved) - 1, min(APPROVED, len(approved))).long()]
     usual = tuple(_usual(network, known[:PROBES], some, typical, bad, spec, how) for network in networks)
-    return _Compared(typical, len(approved), usual)
+    few = some[torch.linspace(0, len(some) - 1, min(STANDINS, len(some))).long()]
+    return _Compared(typical, few, len(approved), usual)
 
 
 def _beside(classes: Sequence[str], bad: int) -> str:
@@ -199,10 +209,34 @@ def _swapped(rows: Tensor, typical: Tensor, spec: TabularSpec) -> Tensor:
 def _terms(
     model: nn.Module, rows: Tensor, typical: Tensor, bad: int, spec: TabularSpec, how: Compute
 ) -> tuple[Tensor, Tensor]:
-    """What each column adds against the average row ``[N, C]``, and the scores ``[N]``."""
+    """What each column adds ``[N, C]``, from the tables of an additive network or against the average row,
+    and the scores ``[N]``."""
+    if _has_tables(model):
+        return _of_tables(model, rows, bad), _scores(model, rows, bad, how)
     alone = _scores(model, _swapped(rows, typical, spec).flatten(0, 1), bad, how).reshape(len(rows), -1)
     whole = _scores(model, rows, bad, how)
     return whole[:, None] - alone, whole
+
+
+def _has_tables(model: nn.Module) -> TypeGuard[Additive]:
+    return isinstance(model, Additive) and model.plan.settled and model.plan.outputs == 2
+
+
+def _of_tables(network: Additive, rows: Tensor, bad: int) -> Tensor:
+    """Terms of an additive network with two classes ``[N, C]``; of a pair, half for either column."""
+    with torch.no_grad():
+        made = network.contributions(rows.to(network.constant.device))[..., 0].double().cpu()
+    columns = len(network.plan.parts)
+    terms = made[:, :columns].clone()
+    for q, (a, b) in enumerate(network.plan.pairs, start=columns):
+        terms[:, [a, b]] += made[:, [q]] / 2
+    return terms if bad == 1 else -terms
+
+
+def _own(model: nn.Module) -> str:
+    """How points of a network whose columns add up were taken, in words."""
+    halved = _has_tables(model) and model.plan.pairs
+    return "the network's own terms" + (", those of a pair half to either column" if halved else "")
 
 
 def _usual(
@@ -215,35 +249,48 @@ def _usual(
     how: Compute,
 ) -> _Usual | None:
     """Where single columns account for all of the difference on every row tried, their means."""
-    terms, whole = _terms(model, torch.cat([probes, approved]), typical, bad, spec, how)
-    missed = whole - _scores(model, typical[None], bad, how) - terms.sum(1)
-    if bool((missed.abs() > EXACT * whole.abs().max().clamp(min=1)).any()):
+    terms, whole = _terms(model, torch.cat([typical[None], probes, approved]), typical, bad, spec, how)
+    rest = whole - terms.sum(1)  # the same on every row where columns add up
+    if bool(((rest - rest[0]).abs() > EXACT * whole.abs().max().clamp(min=1)).any()):
         return None
-    return _Usual(terms[len(probes) :].mean(0), float(whole[len(probes) :].mean()))
+    first = 1 + len(probes)
+    return _Usual(terms[first:].mean(0), float(whole[first:].mean()))
 
 
 def _points(
     model: nn.Module,
     row: Tensor,
-    typical: Tensor,
+    beside: _Compared,
     bad: int,
     spec: TabularSpec,
     usual: _Usual | None,
     how: Compute,
-) -> tuple[list[float], tuple[float, float], float]:
-    """Points of each column, the scores of the row and of what it is compared with, and what they leave."""
+) -> tuple[list[float], tuple[float, float], float, str]:
+    """Points of each column, the scores of the row and of what it is compared with, what they leave, and how
+    they were taken."""
     if usual is not None:
-        terms, whole = _terms(model, row[None], typical, bad, spec, how)
-        points, scores = terms[0] - usual.terms, (float(whole[0]), usual.score)
+        terms, whole = _terms(model, row[None], beside.typical, bad, spec, how)
+        points, scores, method = terms[0] - usual.terms, (float(whole[0]), usual.score), _own(model)
     else:
-        made = integrated_gradients(
-            model, row[None], log_odds(bad), baseline=typical[None], spec=spec, compute=how
-        )
+        made, compared, method = _attributed(model, row, beside, bad, spec, how)
         points = torch.zeros(len(spec.columns), dtype=torch.float64)
         points.index_add_(0, spec.groups(row[None]).cpu(), made.map[0].detach().double().cpu())
-        both = _scores(model, torch.stack([row, typical]), bad, how)
-        scores = (float(both[0]), float(both[1]))
-    return points.tolist(), scores, scores[0] - scores[1] - float(points.sum())
+        both = _scores(model, torch.cat([row[None], compared]), bad, how)
+        scores = (float(both[0]), float(both[1:].mean()))
+    return points.tolist(), scores, scores[0] - scores[1] - float(points.sum()), method
+
+
+def _attributed(
+    model: nn.Module, row: Tensor, beside: _Compared, bad: int, spec: TabularSpec, how: Compute
+) -> tuple[Explanation, Tensor, str]:
+    """An attribution, the rows it compares with, and its name."""
+    target, mean = log_odds(bad), beside.typical[None]
+    try:
+        made = integrated_gradients(model, row[None], target, baseline=mean, spec=spec, compute=how)
+    except MethodError:  # steps and rules have no slopes
+        made = kernel_shap(model, row[None], target, background=beside.some, spec=spec, compute=how)
+        return made, beside.some, f"Shapley values against {len(beside.some)} of them"
+    return made, mean, "integrated gradients from their average"
 
 
 def _agreement(

@@ -68,7 +68,7 @@ def _refit(model: nn.Module, data: Dataset, record: TrainingRecord | None, seed:
     rows = data.rows(torch.cat([drawn, others]))
     options = {} if record is None else record.options
     if isinstance(model, Readable):
-        return _readable(model, rows, options, seed)
+        return trained_anew(model, rows, options, seed)
     again = untrained(model, seed=seed)
     running = training.train(
         again,
@@ -85,7 +85,8 @@ def _refit(model: nn.Module, data: Dataset, record: TrainingRecord | None, seed:
     return again.eval()
 
 
-def _readable(model: Readable, rows: Dataset, options: Mapping[str, object], seed: int) -> nn.Module:
+def trained_anew(model: Readable, rows: Dataset, options: Mapping[str, object], seed: int) -> Readable:
+    """A readable network of the same make learned from these rows, by ``options`` of an earlier training."""
     from pellucid.readable import train_readable  # scikit-learn takes a second to import
 
     again = made_anew(model, rows, seed=seed)
@@ -97,7 +98,8 @@ def _readable(model: Readable, rows: Dataset, options: Mapping[str, object], see
         learning_rate=_rate(options.get("learning_rate")) or own.learning_rate,
     )
     train_readable(again, rows, recipe=recipe, seed=seed, instruments=False)
-    return again.eval()
+    again.eval()
+    return again
 
 
 def _number(given: object, usual: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pellucid._core import Compute, Subject
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
-from pellucid.networks import RuleNetwork
+from pellucid.networks import Gated, RuleNetwork
 from pellucid.rules import (
     Frontier,
     Kind,
@@ -17,6 +17,8 @@ from pellucid.rules import (
     surrogate_rules,
 )
 from pellucid.rules._frontier import SIZES
+
+_WEIGHED = {"column": "columns", "patch": "patches", "word": "words"}
 
 
 def rules(
@@ -182,9 +184,14 @@ def own_rules(subject: Subject) -> WeightedRules:
 
     network, spec = subject.model, subject.spec
     if not isinstance(network, RuleNetwork) or not isinstance(spec, TabularSpec):
+        what = (
+            f"weighs {_WEIGHED[network.part]} (where it looks is in its report) and"
+            if isinstance(network, Gated)
+            else f"({type(network).__name__})"
+        )
         raise InputError(
-            f"{subject.name} is a {type(network).__name__}, which is not made of rules: copy its answers "
-            "with rules(subject), or train one that is: network='rules'."
+            f"The network of {subject.name} {what} is not made of rules: copy its answers with "
+            "rules(subject), or train one that is: network='rules'."
         )
     data = subject.needs_data("own_rules")
     test = data.part("test")

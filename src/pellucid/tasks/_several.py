@@ -12,6 +12,7 @@ from pellucid._core import Compute, Explanation, Subject, TargetLike, several_ta
 from pellucid.errors import TargetError, near_misses
 from pellucid.tasks._explain import (
     Method,
+    answer_names,
     best_method,
     chosen_inputs,
     givers,
@@ -88,7 +89,7 @@ def explain_several(
         )
         for mine, place, why in zip(found, places, made, strict=True):
             told = " ".join(filter(None, [note, why.note]))
-            named = dataclasses.replace(why, note=told, class_names=subject.classes)
+            named = dataclasses.replace(why, note=told, class_names=answer_names(subject))
             mine.append(_tested(subject, named, function, place, compute) if cards else named)
     return tuple(why for mine in found for why in mine)
 

@@ -13,6 +13,8 @@ from pellucid import expect
 from pellucid._core import wilson
 from pellucid.data import arrays
 from pellucid.errors import InputError
+from pellucid.figures import check_text
+from pellucid.tasks._check import Bound, Line, Outcome
 from pellucid.tasks._check._intervals import auc, difference, mean_interval
 from pellucid.tasks._check._reliability import ece
 from tasks.check.made import of, only, people, scorer
@@ -208,3 +210,11 @@ def test_a_mean_keeps_what_its_interval_promises():
 def test_without_test_rows_in_a_level_there_is_no_line(data):
     none = people(rare=0.0)
     assert len(only(of(scorer(), none), expect.Accuracy(0.5, by="sex")).lines) == 1
+
+
+def test_an_end_just_past_the_bound_does_not_read_like_it():
+    bound = Bound("at most", 0.02)
+    told = Line("of", 0.0137, 0.0084, 0.020007, 150, bound.word(0.0137, 0.0084, 0.020007))
+    outcome = Outcome("a", "swap", "a", told.word, False, bound, (told,))
+    assert told.word == "undecided"
+    assert "[0.8\xa0%, 2.001\xa0%], wanted ≤ 2\xa0%" in check_text(outcome)

@@ -8,8 +8,10 @@ import pellucid
 from pellucid import expect
 from pellucid._core import Dataset, wilson
 from pellucid.errors import InputError
+from pellucid.figures import check_text
 from pellucid.inputs import AudioSpec, TextSpec
 from pellucid.inputs._tokenizer import WordTokenizer
+from pellucid.report._check_page import check_html
 from pellucid.tasks._check._swap import _elsewhere
 from tasks.check.made import Corner, of, only, people, pictures, scorer
 
@@ -175,6 +177,20 @@ def test_regions_and_borders_of_pictures():
         only(subject, expect.Swap(expect.Part(border=3), 0.1))
 
 
+def test_rows_of_pictures_are_drawn_beside_what_was_asked():
+    subject = pellucid.open(Corner(), data=pictures())
+    outcome = only(subject, expect.Swap(expect.Part(region=(0, 0, 2, 2)), 0.3))
+    first = outcome.rows[0]
+    assert not torch.equal(first.x[:, :2, :2], first.other[:, :2, :2])
+    assert torch.equal(first.x[:, 2:], first.other[:, 2:])
+    drawn = [line for line in check_text(outcome).splitlines() if " → " in line and "row" not in line]
+    (both,) = drawn
+    left, right = both.strip("\n")[4:].split(" → ")
+    assert len(left) == len(right) == 6
+    html = check_html(pellucid.check(subject, [expect.Swap(expect.Part(region=(0, 0, 2, 2)), 0.3)]))
+    assert html.count("Asked instead") == len(outcome.rows)
+
+
 class Says(nn.Module):
     """Yes where the word number 2 stands anywhere."""
 
@@ -201,6 +217,10 @@ def test_words_of_texts():
     assert share.line.value > 0.95
     swap = only(subject, expect.Swap("Good", 0.1))
     assert (swap.line.value, swap.line.n) == (1.0, 20)
+    # each row that fails can be read, and what was asked in its place
+    told = check_text(swap)
+    assert "    “good film" in told
+    assert "    → “" in told
     with pytest.raises(InputError, match=r"'god' occurs in no text.*Did you mean good"):
         only(subject, expect.Swap("god", 0.1))
 

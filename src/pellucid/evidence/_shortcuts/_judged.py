@@ -16,6 +16,9 @@ SHOWN = 3
 ALARMS = ("found", "suspected")
 
 
+_Pair = tuple[Suspicion, Outcome]
+
+
 def judged(
     rows: Rows, outcomes: Sequence[Outcome], names: tuple[str, ...], numbers: Tensor, *, tested: bool
 ) -> list[Suspicion]:
@@ -28,8 +31,8 @@ def judged(
         none = [dataclasses.replace(one, word="not tested") for one in said]
         return sorted(none, key=lambda s: -s.follows.low)
     ranked = sorted(zip(said, outcomes, strict=True), key=lambda pair: _rank(pair[0]))
-    shown: list[tuple[Suspicion, Outcome]] = []
-    before: list[tuple[Suspicion, Outcome]] = []
+    shown: list[_Pair] = []
+    before: list[_Pair] = []
     for each, one in ranked:
         if each.word not in ALARMS:
             shown.append((each, one))
@@ -38,15 +41,53 @@ def judged(
         before += [] if through else [(each, one)]
         cases = _cases(rows, one, each, names, numbers)
         shown.append((dataclasses.replace(each, through=through, cases=cases), one))
+    shown, before = _whole_first(rows, shown, before, names)
     told = [_covered(rows, each, one, before, names) for each, one in shown]
     return sorted(told, key=lambda s: (ORDER.index(s.word), s.through != "", -s.follows.low))
+
+
+def _whole_first(
+    rows: Rows, shown: list[_Pair], leading: list[_Pair], names: tuple[str, ...]
+) -> tuple[list[_Pair], list[_Pair]]:
+    """Of two alarms, neither of which is one outside the other, the wider leads where it decides surely more.
+
+    The corners of a frame win many rows, the frame all of them: the frame is what is followed.
+    """
+    for small in list(leading):
+        inner = small[0]
+        wider = [
+            pair
+            for pair in shown
+            if pair[0].through == inner.name
+            and pair[0].only == inner.only
+            and (pair[0].area or 0) > (inner.area or 1)
+            and pair[0].follows.low > inner.follows.high
+            and _through(rows, *small, [pair], names)
+        ]
+        if not wider or _covered(rows, *small, leading, names).through:
+            continue
+        whole = min(wider, key=lambda pair: pair[0].area or 1)
+        first = (dataclasses.replace(whole[0], through=""), whole[1])
+        leading = [first if pair is small else pair for pair in leading]
+        shown = [
+            first if pair is whole else _now_through(rows, pair, inner.name, first, names) for pair in shown
+        ]
+    return shown, leading
+
+
+def _now_through(rows: Rows, pair: _Pair, was: str, first: _Pair, names: tuple[str, ...]) -> _Pair:
+    """An alarm that is ``was`` or stood behind it, behind the one that leads now where it is none outside."""
+    said, one = pair
+    if was not in (said.name, said.through):
+        return pair
+    return dataclasses.replace(said, through=_through(rows, said, one, [first], names) or said.through), one
 
 
 def _covered(
     rows: Rows,
     said: Suspicion,
     one: Outcome,
-    leading: Sequence[tuple[Suspicion, Outcome]],
+    leading: Sequence[_Pair],
     names: tuple[str, ...],
 ) -> Suspicion:
     """An alarm that is none outside a wider one, which stays one outside this: both need not lead."""
@@ -88,7 +129,7 @@ def _through(
     rows: Rows,
     said: Suspicion,
     one: Outcome,
-    before: Sequence[tuple[Suspicion, Outcome]],
+    before: Sequence[_Pair],
     names: tuple[str, ...],
 ) -> str:
     """The part before it in rank without which this one is no longer an alarm; empty where there is none."""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, MethodError
 from pellucid.inputs import MISSING
 from pellucid.rules._recourse._codes import Codes, Numbers
 from pellucid.rules._recourse._constraints import Constraints, Limit
 
 VALUES = 12  # values tried for each number, spread like the real rows
+WIDEST = 500  # columns that are free to change; all their single changes are asked about
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +115,12 @@ def changed_columns(now: Numbers, rows: Numbers) -> NDArray[np.bool_]:
 
 def moves_of(codes: Codes, constraints: Constraints, most: int) -> Moves:
     """What rows may become under constraints that were made whole."""
+    free = sum(not limit.immutable for limit in constraints.limits)
+    if free > WIDEST:
+        raise MethodError(
+            f"{free:,} columns are free to change, and changes of up to {WIDEST} can be searched. Name "
+            "those that matter with actionable (--actionable on the command line)."
+        )
     names = [column.name for column in codes.columns]
     links = tuple(
         (names.index(link.when), names.index(link.then), link.direction, link.least)

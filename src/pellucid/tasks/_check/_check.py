@@ -66,7 +66,7 @@ def check(
         >>> [outcome.word for outcome in found.outcomes]
         ['passed', 'passed']
     """
-    asked = _asked(expectations)
+    asked = asked_of(expectations)
     seen = examination(subject, asked, baseline=baseline, compute=compute)
     outcomes: list[Outcome] = []
     for expectation in asked.expectations:
@@ -117,7 +117,7 @@ def examination(
     )
 
 
-def _asked(expectations: Expectations | Sequence[Expectation] | str | Path) -> Expectations:
+def asked_of(expectations: Expectations | Sequence[Expectation] | str | Path) -> Expectations:
     if isinstance(expectations, Expectations):
         return expectations
     if isinstance(expectations, str | Path):

@@ -125,11 +125,16 @@ class Examined:
             self._outcomes[name] = judge(self.expectations[name], self)
         return self._outcomes[name]
 
-    def case(self, row: int, said: str) -> CheckedRow:
-        """A held-out row with what happened there."""
-        truth = self.held.answers[row]
+    def case(self, row: int, said: str, other: Tensor | None = None) -> CheckedRow:
+        """A held-out row with what happened there, and what was asked in its place."""
         return CheckedRow(
-            row, self.held.inputs[row], said, self.answer_text(truth), self.answer_text(self.given[row])
+            row,
+            self.held.inputs[row],
+            said,
+            self.answer_text(self.held.answers[row]),
+            self.answer_text(self.given[row]),
+            self.subject.spec,
+            other,
         )
 
     def answer_text(self, answer: Tensor) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -169,6 +168,5 @@ def _rows(seen: Examined, one: Suspicion | None) -> list[CheckedRow]:
         if not here:
             continue
         turned = f"{said[0]} → {said[2]}"
-        case = seen.case(here[0], f"with {one.name} of a row answered {said[1]}: {turned}")
-        cases.append(dataclasses.replace(case, x=mixed))
+        cases.append(seen.case(here[0], f"with {one.name} of a row answered {said[1]}: {turned}", mixed))
     return cases[:CASES]

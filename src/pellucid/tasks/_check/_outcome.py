@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from pellucid._core import Json
+from pellucid._core import InputSpec, Json
 
 Said = Literal["passed", "failed", "undecided", "not run"]
 Side = Literal["at least", "at most"]
@@ -99,6 +99,8 @@ class CheckedRow:
         x: the row ``[*shape]``.
         said: what happened there, in words.
         true, given: its true answer and the network's, in words.
+        spec: what ``x`` means.
+        other: what the network was asked instead, where that is another input ``[*shape]``.
     """
 
     row: int
@@ -106,6 +108,8 @@ class CheckedRow:
     said: str
     true: str
     given: str
+    spec: InputSpec | None = None
+    other: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

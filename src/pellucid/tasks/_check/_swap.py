@@ -125,10 +125,8 @@ class Swap(Expectation):
         most = torch.where(changed > 0, moved, -1.0)
         best, which = most.max(0)
         order = [int(i) for i in best.argsort(descending=True, stable=True)[:CASES] if best[i] >= 0]
-        return [
-            seen.case(int(rows[i]), self._said(seen, int(rows[i]), tried[int(which[i])][i], float(best[i])))
-            for i in order
-        ]
+        asked = [(int(rows[i]), tried[int(which[i])][i], float(best[i])) for i in order]
+        return [seen.case(row, self._said(seen, row, other, moved), other) for row, other, moved in asked]
 
     def _said(self, seen: Examined, row: int, other: Tensor, moved: float) -> str:
         how = f"{self.of} swapped"

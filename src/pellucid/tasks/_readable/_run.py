@@ -170,6 +170,27 @@ def readable_contest(
     return Contest(tuple(entries(found)), tuple(found), left_out | not_here, quick)
 
 
+def kept_contest(out: str | Path, *, quick: bool = False, seed: int = 0, folds: int = FOLDS) -> Contest:
+    """All that a folder of :func:`readable_contest` holds of these settings, whatever calls measured it.
+
+    Example:
+        >>> kept_contest("no folder").table
+        ()
+    """
+    found, left_out = list[Fold](), dict[str, str]()
+    for name in SETS:
+        for model in MODELS:
+            for k in range(folds):
+                place = Path(out) / name / f"{model}-{k}.json"
+                try:
+                    kept = _kept(place, quick, seed, folds)
+                except InputError:
+                    left_out[f"{name}/{place.name}"] = "It was measured with other settings."
+                else:
+                    found += [] if kept is None else [kept]
+    return Contest(tuple(entries(found)), tuple(found), left_out, quick)
+
+
 def _usual() -> Path | None:
     said = os.environ.get("PELLUCID_TEST_DATA")
     return Path(said) if said else None
@@ -233,10 +254,13 @@ def entries(found: Sequence[Fold]) -> list[Entry]:
     for name in dict.fromkeys(each.name for each in found):
         here = [each for each in found if each.name == name]
         by = {model: [e for e in here if e.model == model] for model in dict.fromkeys(e.model for e in here)}
-        best = max(by.values(), key=lambda runs: statistics.mean(e.auc for e in runs))
+        most = max(map(len, by.values()))  # a model of fewer folds is no measure for the others
+        full = [runs for runs in by.values() if len(runs) == most]
+        best = max(full, key=lambda runs: statistics.mean(e.auc for e in runs))
+        there = {each.fold: each.auc for each in best}
         for model, runs in by.items():
             test_to_train = runs[0].rows / runs[0].learned
-            apart = [one.auc - other.auc for one, other in zip(runs, best, strict=True)]
+            apart = [each.auc - there[each.fold] for each in runs if each.fold in there] or [math.nan]
             lines.append(
                 Entry(
                     name, model, len(runs),
