@@ -1,11 +1,10 @@
 """Rules that copy a trained network, beside the same tree grown from the labels, on six tables.
 
-``python benchmarks/surrogates.py FOLDER`` reads ``pima_diabetes.csv``, ``heart_cleveland.csv``,
-``german_credit.csv``, ``heloc.csv`` and ``adult.csv.gz`` from FOLDER; breast cancer comes with scikit-learn.
-Five stratified folds; of each fold's training rows a fifth is validation: it stops the network, a plain one
-with default settings, and decides whether a tree is grown with rows between the training rows. Fidelity is
-counted on the folds' test rows, pooled: each row once. The interval is that of the difference of two shares
-of the same rows (Agresti and Min), the networks given.
+``python benchmarks/surrogates.py FOLDER``; FOLDER and the names of the sets are those of ``pellucid bench
+readable``. Five stratified folds; of each fold's training rows a fifth is validation: it stops the network,
+a plain one with default settings, and decides whether a tree is grown with rows between the training rows.
+Fidelity is counted on the folds' test rows, pooled: each row once. The interval is that of the difference of
+two shares of the same rows (Agresti and Min), the networks given.
 
 ``--sets pima,heart`` does a part, ``--keep FILE`` goes on where it was left. Exits with 1 where the mean
 fidelity is not above the null at some number of leaves.
@@ -33,20 +32,13 @@ from pellucid.rules._agreement import paired_difference
 from pellucid.rules._copied import copier
 from pellucid.rules._frontier import MOST, QUERIES, better
 from pellucid.rules._material import judged
+from pellucid.tasks._readable._sets import BUNDLED, FILES, SETS
 
-FILES = {
-    "heart": ("heart_cleveland.csv", "diameter narrowing"),
-    "pima": ("pima_diabetes.csv", "diabetes"),
-    "german": ("german_credit.csv", "creditability"),
-    "heloc": ("heloc.csv", "RiskPerformance"),
-    "adult": ("adult.csv.gz", "income"),
-}
-SETS = ("breast", *FILES)
 LEAVES = (4, 8, 16, 32)
 
 
 def read(name: str, folder: Path) -> Dataset:
-    if name != "breast":
+    if name != BUNDLED:
         file, target = FILES[name]
         return table(folder / file, target)
     frame = load_breast_cancer(as_frame=True).frame

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 
+import pellucid
+from pellucid import tasks
 from pellucid.cli._app import HELP, app
 
 UsageError = typer.BadParameter.__base__  # of the click that typer carries
@@ -81,8 +83,12 @@ def test_the_lines_of_the_help_text_parse():
             parse(arguments)
 
 
-def test_the_readme_shows_commands():
+def test_the_readme_shows_commands_and_the_house_all_verbs():
     assert len(commands(PAGES[0].read_text(encoding="utf-8"))) >= 20
+    house = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`(\w+)`", next(line for line in house.splitlines() if "| the verbs: " in line))
+    keepers = {"load_explanations", "save_run", "open_run"}
+    assert set(listed) - {"tasks"} == set(pellucid.__all__) & set(dir(tasks)) - keepers
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""What ``pellucid bench readable`` does not print of networks that can be read, on the same folds.
+
+``python benchmarks/readable.py rules FOLDER``: whether printed rules give the network's own class on every
+row of the set, conditions a rule, and all end positions of tic-tac-toe. Exits with 1 where one row differs,
+where there are more than 20 rules or 4 conditions a rule, or where an end position is misjudged.
+
+``python benchmarks/readable.py attention FOLDER``: the certificate of attention networks, with one gate for
+all rows and with a gate of each row.
+
+FOLDER and the names of the sets are those of ``pellucid bench readable``; ``--sets heart,pima`` and
+``--folds 0,1`` do a part. Seconds are processor time of one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from pellucid.readable import AttentionClassifier, RuleClassifier
+from pellucid.tasks._readable._sets import SETS, Table, read, table_of
+
+PUZZLE = "tic-tac-toe"
+RULES, CONDITIONS = 20, 4.0
+
+
+def endgames() -> Table:
+    """All 958 boards on which a game can end, and whether x, who began, has three in a row."""
+    lines = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6)]
+    found: set[str] = set()
+
+    def wins(board: str, player: str) -> bool:
+        return any(all(board[i] == player for i in line) for line in lines)
+
+    def play(board: str, player: str) -> None:
+        if wins(board, "x") or wins(board, "o") or "b" not in board:
+            found.add(board)
+            return
+        for i in range(9):
+            if board[i] == "b":
+                play(board[:i] + player + board[i + 1 :], "o" if player == "x" else "x")
+
+    play("b" * 9, "x")
+    boards = sorted(found)
+    columns = {f"square {i + 1}": [board[i] for board in boards] for i in range(9)}
+    return table_of(PUZZLE, columns | {"won": [int(wins(board, "x")) for board in boards]}, "won")
+
+
+def rules(table: Table, train: np.ndarray, test: np.ndarray) -> dict[str, dict[str, float]]:
+    model = RuleClassifier().fit(table.raw[train], table.answers[train])
+    printed, own = model.rules_, model.predict(table.raw)
+    told = np.array(printed.predict(model.spec_.decode(model._encoded(table.raw))))
+    return {
+        "rules": {
+            "auc": roc_auc_score(table.answers[test], model.decision_function(table.raw[test])),
+            "accuracy": float((own[test] == table.answers[test]).mean()),
+            "rules": len(printed),
+            "conditions": printed.conditions,
+            "printed = computed": float((told == own.astype(str)).mean()),
+        }
+    }
+
+
+def attention(table: Table, train: np.ndarray, test: np.ndarray) -> dict[str, dict[str, float]]:
+    found = {}
+    for gate in ("global", "row"):
+        model = AttentionClassifier(gate=gate).fit(table.raw[train], table.answers[train])
+        x, y = table.raw[test], table.answers[test]
+        told = model.certificate(x, y)
+        found[f"{gate} gate"] = {
+            "auc": roc_auc_score(y, model.predict_proba(x)[:, 1]),
+            "swap auc": told.swap_auc,
+            "probe auc": told.probe_auc,
+            "unused": len(told.unused),
+        }
+    return found
+
+
+def kept(name: str, means: dict[str, float]) -> bool:
+    """Whether what is promised of rule networks holds."""
+    small = means["rules"] <= RULES and means["conditions"] <= CONDITIONS
+    return small and means["printed = computed"] == 1 and (name != PUZZLE or means["accuracy"] == 1)
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    asked.add_argument("of", choices=("rules", "attention"))
+    asked.add_argument("folder", type=Path)
+    asked.add_argument("--sets", default="")
+    asked.add_argument("--folds", default="0,1,2,3,4")
+    given = asked.parse_args()
+    warnings.simplefilter("ignore")
+    fine, measure = True, rules if given.of == "rules" else attention
+    for name in given.sets.split(",") if given.sets else (*SETS, *[PUZZLE][: given.of == "rules"]):
+        table = endgames() if name == PUZZLE else read(name, given.folder)
+        cut = list(StratifiedKFold(5, shuffle=True, random_state=0).split(table.codes, table.answers))
+        began, runs = time.process_time(), [measure(table, *cut[int(k)]) for k in given.folds.split(",")]
+        seconds = (time.process_time() - began) / len(runs)
+        for who in runs[0]:
+            means = {k: statistics.mean(run[who][k] for run in runs) for k in runs[0][who]}
+            told = "  ".join(f"{k} {value:.3f}" for k, value in means.items())
+            print(f"{name:15}{who:12}{told}  ({len(runs)} folds, {seconds:.1f} CPU s a fold)", flush=True)
+            fine &= given.of != "rules" or kept(name, means)
+    return not fine
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
