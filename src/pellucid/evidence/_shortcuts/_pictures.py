@@ -12,7 +12,7 @@ CONTENT = (0.6, 0.75)  # what may be content has to outvote all the rest
 OWN = "the same from a row with its answer"
 MOVED = "the same shape moved by half the picture"
 FINE = 0.25  # cycles per pixel from which detail is fine; .5 is the finest there is
-COARSE = 16  # pixels of the shorter side, below which the finest detail draws the content itself
+COARSE = 16  # pixels of the shorter side; in smaller pictures a stroke is the finest detail
 FLAT = 0.1  # of the largest spread, below which a channel has no pattern of its own
 MOST = 10.0  # times that a frequency is made stronger
 
@@ -52,8 +52,8 @@ def picture_suspects(rows: Rows) -> list[Suspect]:
     found.append(whole(*colour, _repainted(x), IDLE))
     if min(grid) >= 8:
         found.append(whole("sharpness", "sharpness: how strong each frequency is", _resharpened(x), IDLE))
-        bars = IDLE if min(grid) >= COARSE else CONTENT
-        found.append(whole("fine detail", "the finest detail, 2 to 4 pixels", _detailed(x), bars))
+    if min(grid) >= COARSE:
+        found.append(whole("fine detail", "the finest detail, 2 to 4 pixels", _detailed(x), IDLE))
     return found
 
 

@@ -49,19 +49,19 @@ def shortcuts(
     because everything else is idle.
 
     Looked at are, for pictures: the corners, the border, what surrounds the middle, colours (or brightness),
-    sharpness, the finest detail, the spot of each row where its map peaks, and the places where clusters of
-    maps gather; for tables: each column, with those that say the same, columns that each foretell nearly all
-    answers, and which cells are missing; for texts: words that tell most about the answer, and length; for
-    sounds: stretches, bands of pitch, loudness, pauses. And rows that lie in training and held-out data.
+    sharpness, the finest detail (from 16 pixels on), the spot of each row where its map peaks, and the places
+    where clusters of maps gather; for tables: each column, with those that say the same, columns that each
+    foretell nearly all answers, and which cells are missing; for texts: words that tell most about the
+    answer, and length; for sounds: stretches, bands of pitch, loudness, pauses. And rows that lie in training
+    and held-out data.
 
     The word is ``found`` or ``suspected`` where the lower end of the 95 % interval of ``follows`` passes the
     bar and the lead over the control is beyond chance (McNemar's exact test, Holm's correction over all parts
     and classes, level .05). The bars for suspected and found depend on what the part may decide by right:
 
     - .35 and .5 for what carries no content (corner, border, colour, sharpness, finest detail, loudness,
-      pauses, the ends of a sound, length, which cells are missing; detail only in pictures of 16 pixels
-      and more, since in smaller ones a stroke is fine detail): to win half against all the content is too
-      much;
+      pauses, the ends of a sound, length, which cells are missing): to win half against all the content is
+      too much;
     - .5 and .75 for a word; .6 and .75 for what may be content (the surroundings, a place, a spot, a band, a
       stretch): it has to outvote all the rest;
     - .8 and .9 for a column: columns are there to be used, and only one that is the answer is an alarm.
