@@ -70,6 +70,7 @@ def attention_certificate(found: AttentionCertificate) -> Figure:
     )
     left = len(found.weights) - len(shown)
     note = (
+        f"Swap AUC {swap}: the attention {_carries(found)} (0.5 is honest). "
         f"AUC {number(found.auc)} on {counted(found.n, 'row')}; {found.swaps} draws. A weight is "
         f"{_MEANS[found.part]}"
         + (f" {counted(left, _UNITS[found.part])} more have less." if left else "")
@@ -113,10 +114,13 @@ def _agreement(found: AttentionCertificate) -> str:
     return "one fit" if found.agreement is None else number(found.agreement)
 
 
+def _carries(found: AttentionCertificate) -> str:
+    return "carries no answer of its own" if found.honest else "itself carries part of the answer"
+
+
 def _alt(found: AttentionCertificate) -> str:
     name, weight = found.weights[0]
-    word = "carries no answer of its own" if found.honest else "itself carries part of the answer"
     return (
         f"Most attention: {name} ({percent(weight)}); {counted(len(found.unused), _UNITS[found.part])} of 0. "
-        f"The attention {word}: swap AUC {number(found.swap_auc)} where 0.5 is honest."
+        f"The attention {_carries(found)}: swap AUC {number(found.swap_auc)} where 0.5 is honest."
     )
