@@ -331,4 +331,4 @@ def _encoder(
 
 
 def _widths(side: int) -> tuple[int, ...]:
-    return (16, 32) if side < 16 else (16, 32, 64)
+    return (16, 32) if side < 16 else (32, 64, 128)
