@@ -40,4 +40,4 @@ def test_an_audit_takes_it_along(call, run, tmp_path):
     )  # fmt: skip
     assert code == 0, err
     assert "What decides alone?" in out
-    assert "<h2>Shortcuts</h2>" in page.read_text()
+    assert 'id="shortcuts-0"' in page.read_text()

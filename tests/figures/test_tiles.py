@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pellucid import figures
 from pellucid._core import Dataset
 from pellucid.features import FeaturePictures, activation_maximization, token_maximization
+from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._tiles import drawing
 from pellucid.inputs import AudioSpec, Column, ImageSpec, TabularSpec, TextSpec, WordTokenizer
 from pellucid.layers import exemplars
@@ -127,7 +128,7 @@ def test_texts_stand_token_by_token_and_what_starts_share_on_blue() -> None:
     ]
     first, second = pictures.pictures[0].tolist()
     common = sum(min(first.count(k), second.count(k)) for k in set(first))
-    blue = [d for d in drawn if d["colour"] == "#cfe0ea"]
+    blue = [d for d in drawn if d["colour"] == OKABE_ITO[0]]
     # ground and letters are drawn from the same values, for both texts
     assert len(blue) == 4 * common
     names = {name for row in spec.tokens(pictures.pictures[0]) for name in row}

@@ -10,7 +10,7 @@ import torch
 from models.case import drawn
 from pellucid._core import Batch, Compute, Dataset, split
 from pellucid.features import Unit
-from pellucid.layers import exemplars, sparse_autoencoder, unit_values
+from pellucid.layers import concept_values, exemplars, sparse_autoencoder, unit_values
 
 ROWS = 104
 # as little of everything as still goes through every line
@@ -103,6 +103,10 @@ def arguments(name, function, model, inputs, answers, site, compute=PATIENT):
         known |= {"found": unit_values(model, inputs, site), "unit": 0}
     if name == "exemplar_maps":
         known["found"] = exemplars(model, inputs, site, k=2)
+    if name == "concept_exemplars":
+        shown = {"some": some(inputs, before)}
+        known["found"] = concept_values(model, inputs, shown, site, random=some(inputs, after))
+        known["concepts"] = [0]
     if name == "nearest_inputs":
         if not isinstance(inputs, torch.Tensor):
             return None

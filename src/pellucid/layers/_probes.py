@@ -114,7 +114,7 @@ def linear_probes(
         1909.03368.
 
     Example:
-        >>> net, x = nn.Sequential(nn.Linear(2, 3), nn.ReLU()), torch.randn(200, 2)
+        >>> net, x = nn.Sequential(nn.Identity(), nn.ReLU()), torch.randn(200, 2)
         >>> found = linear_probes(net, x, (x[:, 0] > 0).long())
         >>> found.sites, bool((found.accuracy[0] > 0.9))
         (('0', '1'), True)

@@ -61,7 +61,7 @@ def audit(
         As :func:`pellucid.evidence.audit`.
 
     Example:
-        >>> import pellucid
+        >>> import pellucid, torch
         >>> data = (torch.rand(200, 12), torch.tensor([0, 1] * 100))
         >>> subject = pellucid.open(torch.nn.Linear(12, 2), data=data)
         >>> found = audit(subject, methods=["saliency", "input_x_gradient"], rows=24, fills=["mean"])
@@ -107,7 +107,7 @@ def usual_fills(subject: Subject) -> tuple[str, ...]:
     """Kinds of absence that suit what the subject takes.
 
     Example:
-        >>> import pellucid
+        >>> import pellucid, torch
         >>> data = (torch.rand(8, 3), torch.tensor([0, 1] * 4))
         >>> usual_fills(pellucid.open(torch.nn.Linear(3, 2), data=data))
         ('mean', 'swap', 'patch', 'nearest')

@@ -31,8 +31,8 @@ def estimate_shortcuts(
 
     Example:
         >>> import pellucid, torch
-        >>> data = (torch.rand(200, 3), torch.tensor([0, 1] * 100))
-        >>> subject = pellucid.open(torch.nn.Linear(3, 2), data=data)
+        >>> data = (torch.randn(200, 3), torch.tensor([0, 1] * 100))
+        >>> subject = pellucid.open(torch.nn.Linear(3, 2, bias=False), data=data)
         >>> estimate_shortcuts(subject, pairs=40).forward > 3 * 200
         True
     """
