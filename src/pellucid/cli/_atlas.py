@@ -20,8 +20,8 @@ from pellucid.cli._arguments import (
     Weights,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
-from pellucid.cli._unit import is_page, write_drawings
+from pellucid.cli._say import progress, tell_estimate
+from pellucid.cli._unit import tell_page, write_drawings, write_page
 
 if TYPE_CHECKING:
     from pellucid._core import Json
@@ -53,9 +53,8 @@ def atlas(
     Real activations laid out so that like lies beside like, an input made for each cell; beside it the real
     inputs of the same cells, and the atlas of an untrained copy.
     """
-    from pellucid import figures, tasks
+    from pellucid import tasks
     from pellucid._core import Compute
-    from pellucid.report import inside_page
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
@@ -69,14 +68,6 @@ def atlas(
         page = tasks.atlas(subject, site, grid=grid, rows=rows, steps=steps, compute=compute)
     drawn = page.figures()
     write_drawings(drawn, svg)
-    if is_page(out):
-        inside_page(drawn, out, over=subject.name, title=f"Atlas of {site}", facts=(f"seed {seed}",))
-        narrate(f"Page written to {out}")
-    elif out is not None:
-        drawn[0].save(out)
-        narrate(f"Picture written to {out}")
-    if as_json:
-        document("atlas", about, page, seconds=time.perf_counter() - began, seed=seed)
-        return
-    for each in drawn:
-        show(figures.text(each))
+    title, facts = f"Atlas of {site}", (f"seed {seed}",)
+    write_page(drawn, out, drawn[0], over=subject.name, title=title, facts=facts)
+    tell_page("atlas", about, page, drawn, began, seed, as_json=as_json)

@@ -21,8 +21,8 @@ from pellucid.cli._arguments import (
     numbers,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
-from pellucid.cli._unit import is_page, write_drawings
+from pellucid.cli._say import progress, tell_estimate
+from pellucid.cli._unit import tell_page, write_drawings, write_page
 
 if TYPE_CHECKING:
     from pellucid._core import Json
@@ -61,9 +61,8 @@ def dissect(
 
     Beside masks of other pictures, random mixtures of units and an untrained copy.
     """
-    from pellucid import figures, tasks
+    from pellucid import tasks
     from pellucid._core import Compute
-    from pellucid.report import inside_page
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
@@ -78,15 +77,9 @@ def dissect(
         page = tasks.dissect(subject, site, masks, units=chosen, compute=compute)
     drawn = page.figures()
     write_drawings(drawn, svg)
-    if is_page(out):
-        facts = (f"{page.found.n} pictures of {page.real.name}", f"seed {seed}")
-        inside_page(drawn, out, over=subject.name, title=f"What units of {site} detect", facts=facts)
-        narrate(f"Page written to {out}")
-    elif out is not None:
-        drawn[-1].save(out)
-        narrate(f"Figure written to {out}")
-    if as_json:
-        document("dissect", about, page, seconds=time.perf_counter() - began, seed=seed)
-        return
-    for each in drawn:
-        show(figures.text(each))
+    title, facts = (
+        f"What units of {site} detect",
+        (f"{page.found.n} pictures of {page.real.name}", f"seed {seed}"),
+    )
+    write_page(drawn, out, drawn[-1], over=subject.name, title=title, facts=facts)
+    tell_page("dissect", about, page, drawn, began, seed, as_json=as_json)

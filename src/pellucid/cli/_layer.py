@@ -21,8 +21,8 @@ from pellucid.cli._arguments import (
     numbers,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
-from pellucid.cli._unit import page_of_unit, page_path, write_drawings
+from pellucid.cli._say import narrate, progress, tell_estimate
+from pellucid.cli._unit import page_of_unit, page_path, tell_page, write_drawings
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def layer(
 
     Its units with their real inputs, what they tell, what breaks without them, and what can be read off it.
     """
-    from pellucid import figures, tasks
+    from pellucid import tasks
     from pellucid._core import Compute
     from pellucid.report import layer_page
 
@@ -130,8 +130,4 @@ def layer(
     if out is not None:
         layer_page(page, out, name=subject.name)
         narrate(f"Page written to {out}")
-    if as_json:
-        document("layer", inputs, page, seconds=time.perf_counter() - began, seed=seed)
-        return
-    for each in drawn:
-        show(figures.text(each))
+    tell_page("layer", inputs, page, drawn, began, seed, as_json=as_json)

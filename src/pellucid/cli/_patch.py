@@ -21,8 +21,8 @@ from pellucid.cli._arguments import (
     numbers,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
-from pellucid.cli._unit import page_path, write_drawings
+from pellucid.cli._say import progress, tell_estimate
+from pellucid.cli._unit import page_path, tell_page, write_drawings, write_page
 
 if TYPE_CHECKING:
     from pellucid._core import Json
@@ -65,9 +65,8 @@ def patch(
 
     Activations of one are carried into the other: whole layers, units of one, or connections between two.
     """
-    from pellucid import figures, tasks
+    from pellucid import tasks
     from pellucid._core import Compute
-    from pellucid.report import inside_page
 
     began = time.perf_counter()
     page_path(out)
@@ -84,12 +83,6 @@ def patch(
         found = tasks.patch(subject, *rows, site, into, target=target, compute=compute)
     drawn = found.figures()
     write_drawings(drawn, svg)
-    if out is not None:
-        title = "Where the difference is decided"
-        inside_page(drawn, out, over=subject.name, title=title, facts=(f"seed {seed}",))
-        narrate(f"Page written to {out}")
-    if as_json:
-        document("patch", about, found, seconds=time.perf_counter() - began, seed=seed)
-        return
-    for each in drawn:
-        show(figures.text(each))
+    title, facts = "Where the difference is decided", (f"seed {seed}",)
+    write_page(drawn, out, drawn[0], over=subject.name, title=title, facts=facts)
+    tell_page("patch", about, found, drawn, began, seed, as_json=as_json)

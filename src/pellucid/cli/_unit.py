@@ -39,14 +39,52 @@ def page_of_unit(
     if out is not None:
         unit_page(page, out, name=name)
         narrate(f"Page written to {out}")
+    command = "layer" if page.dictionary is not None else "features"
+    tell_page(command, inputs, page, drawn, began, seed, as_json=as_json)
+    if page.matters is not None and not as_json:
+        show(figures.text(page.matters))
+
+
+def tell_page(
+    command: str,
+    inputs: Mapping[str, Json],
+    found: object,
+    drawn: Sequence[Figure],
+    began: float,
+    seed: int,
+    *,
+    as_json: bool,
+) -> None:
+    """What was found, as one JSON document or figure by figure on the terminal."""
+    from pellucid import figures
+
     if as_json:
-        command = "layer" if page.dictionary is not None else "features"
-        document(command, dict(inputs), page, seconds=time.perf_counter() - began, seed=seed)
+        document(command, dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
         return
     for each in drawn:
         show(figures.text(each))
-    if page.matters is not None:
-        show(figures.text(page.matters))
+
+
+def write_page(
+    drawn: Sequence[Figure],
+    out: Path | None,
+    main: Figure,
+    *,
+    over: str,
+    title: str,
+    facts: Sequence[str],
+) -> None:
+    """The whole page into an .html, or its main figure into a .png, .svg or .pdf."""
+    from pellucid.report import inside_page
+
+    if out is None:
+        return
+    if is_page(out):
+        inside_page(drawn, out, over=over, title=title, facts=facts)
+        narrate(f"Page written to {out}")
+    else:
+        main.save(out)
+        narrate(f"Figure written to {out}")
 
 
 def is_page(out: Path | None) -> TypeGuard[Path]:

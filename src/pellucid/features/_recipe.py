@@ -12,6 +12,7 @@ from pellucid._core import Compute, Param, untrained
 from pellucid._core._strongest import Strongest, strongest
 from pellucid.features._ascent import Climb, climb
 from pellucid.features._canvas import Canvas, pieces
+from pellucid.features._control import Control, control_of
 from pellucid.features._goals import Goals, goals_of
 from pellucid.features._kept import Kept
 from pellucid.features._nearness import Nearness
@@ -155,19 +156,6 @@ class Made:
         return torch.where(self.started, steady, float("nan"))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Control:
-    """What untrained twins gave: per unit the mean over its trials, and the steadiness of all trials."""
-
-    ratio: Tensor
-    distance: Tensor
-    agreement: Tensor
-    steadiness: Tensor
-    told: Tensor
-    path: Tensor
-    transfer: Tensor
-
-
 class Meter:
     """Adds up the work of all parts for one progress report."""
 
@@ -306,47 +294,17 @@ def _ratio(reached: Tensor, largest: Tensor) -> Tensor:
 def control(model: nn.Module, recipe: Recipe, meter: Meter) -> Control:
     """The recipe on several untrained twins: what one draw of weights happens to like is no yardstick."""
     trials = recipe.trials
-    shape = (len(recipe.objectives), int(trials.turn.max()) + 1)
-    found = torch.full((4, *shape), float("nan"))
-    told, transferred = (torch.full(shape, float("nan"), dtype=torch.float64) for _ in range(2))
-    path: Tensor | None = None
-    for number in range(trials.twins):
-        mine = trials.twin == number
-        if not bool(mine.any()):
-            continue
-        twin = _twin(model, recipe, number)
+
+    def tried(number: int, mine: Tensor) -> Made:
         some = replace(
             recipe.some(trials.goal[mine], trials.unit[mine]),
             kept=recipe.kept.under(f"twin{number}"),
             second=None if recipe.second is None else _twin(model, recipe, trials.twins + number),
         )
-        made = follow(twin, some, meter)
-        at = trials.goal[mine], trials.turn[mine]
-        for row, part in enumerate((made.ratio, made.distance, made.agreement, made.steadiness)):
-            found[row, at[0], at[1]] = part.float()
-        told[at] = made.trust.told
-        if made.trust.elsewhere is not None:
-            transferred[at] = made.trust.elsewhere.made
-        if path is None:
-            path = torch.full((*shape, made.trust.path.shape[1]), float("nan"), dtype=torch.float64)
-        path[at] = made.trust.path
-    ratio, distance, agreement = found[:3].nanmean(2)
-    return Control(
-        ratio,
-        distance,
-        agreement,
-        found[3].flatten(),
-        told.nanmean(1),
-        torch.empty(shape[0], 0) if path is None else path.nanmean(1),
-        transferred.nanmean(1),
-    )
+        return follow(_twin(model, recipe, number), some, meter)
+
+    return control_of(trials, len(recipe.objectives), tried)
 
 
 def _twin(model: nn.Module, recipe: Recipe, number: int) -> nn.Module:
     return untrained(model, seed=recipe.how.seed * 1_000 + number, calibrate=recipe.data[:512])
-
-
-def no_control(own: Made) -> Control:
-    """Not run: NaN everywhere."""
-    none, exact = (torch.full_like(part, float("nan")) for part in (own.distance, own.trust.told))
-    return Control(none, none, none, none, exact, torch.full_like(own.trust.path, float("nan")), exact)

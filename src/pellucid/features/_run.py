@@ -18,6 +18,7 @@ from pellucid._core._strongest import chosen_units
 from pellucid.errors import InputError, StoreError, TargetError
 from pellucid.features._canvas import Canvas, canvas_of, samples
 from pellucid.features._choice import known, statistics_of
+from pellucid.features._control import Control, no_control
 from pellucid.features._kept import kept_in
 from pellucid.features._nearness import Nearness
 from pellucid.features._objectives import Objective, Unit, of_output, sees_all
@@ -25,7 +26,7 @@ from pellucid.features._origins import Origins
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._portion import portion_size
 from pellucid.features._pulls import Diversity
-from pellucid.features._recipe import Control, Made, Meter, Recipe, control, follow, no_control
+from pellucid.features._recipe import Made, Meter, Recipe, control, follow
 from pellucid.features._statistics import channel_range
 from pellucid.features._transfer import refuse_twin
 from pellucid.features._trust import beside as measures_beside

@@ -12,11 +12,12 @@ from pellucid._core import Compute, predict
 from pellucid._core._feed import feed
 from pellucid._core._strongest import chosen_units
 from pellucid.errors import InputError, MethodError
+from pellucid.features._control import no_control
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._recipe import Meter
 from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
-from pellucid.features._token_recipe import TextRecipe, control, follow, no_control, reader_of
+from pellucid.features._token_recipe import TextRecipe, control, follow, reader_of
 from pellucid.features._token_search import Reader
 from pellucid.features._transfer import refuse_twin
 from pellucid.features._trust import beside as measures_beside

@@ -12,7 +12,8 @@ from pellucid._core._embedding import found as table_of
 from pellucid._core._feed import feed
 from pellucid._core._strongest import Strongest, strongest
 from pellucid.errors import InputError
-from pellucid.features._recipe import Control, Meter
+from pellucid.features._control import Control, control_of
+from pellucid.features._recipe import Meter
 from pellucid.features._stretches import Stretches
 from pellucid.features._text_nearness import TextNearness
 from pellucid.features._text_trust import text_trust
@@ -88,6 +89,11 @@ class MadeTexts:
     distance: Tensor
     agreement: Tensor
     trust: Trusted
+
+    @property
+    def steadiness(self) -> Tensor:
+        """Agreement ÷ distance of each unit that could be moved; NaN for the others."""
+        return torch.where(self.started, self.agreement / self.distance, float("nan"))
 
 
 def reader_of(model: nn.Module, site: str, spec: TextSpec, texts: Tensor, how: Compute) -> Reader:
@@ -177,43 +183,18 @@ def _start(recipe: TextRecipe, unit: int, turn: int) -> Tensor:
 def control(model: nn.Module, recipe: TextRecipe, meter: Meter) -> Control:
     """The recipe on several untrained twins, the units shared out among them."""
     trials = recipe.trials
-    shape = (len(recipe.units), int(trials.turn.max()) + 1)
-    found = torch.full((4, *shape), float("nan"))
-    told, transferred = (torch.full(shape, float("nan"), dtype=torch.float64) for _ in range(2))
-    path: Tensor | None = None
-    for number in range(trials.twins):
-        mine = trials.twin == number
-        if not bool(mine.any()):
-            continue
-        twin = _twin(model, recipe, number)
+
+    def tried(number: int, mine: Tensor) -> MadeTexts:
         own = recipe.units[trials.goal[mine]]
         some = replace(
             recipe,
             units=torch.where(trials.unit[mine] < 0, own, trials.unit[mine]),
             second=None if recipe.second is None else _twin(model, recipe, trials.twins + number),
         )
-        made = follow(twin, some, meter)
-        at = trials.goal[mine], trials.turn[mine]
-        steady = torch.where(made.started, made.agreement / made.distance, float("nan"))
-        for row, part in enumerate((made.ratio, made.distance, made.agreement, steady)):
-            found[row, at[0], at[1]] = part.float()
-        told[at] = made.trust.told
-        if made.trust.elsewhere is not None:
-            transferred[at] = made.trust.elsewhere.made
-        if path is None:
-            path = torch.full((*shape, made.trust.path.shape[1]), float("nan"), dtype=torch.float64)
-        path[at] = made.trust.path
-    ratio, distance, agreement = found[:3].nanmean(2)
-    ways = torch.empty(shape[0], 0) if path is None else path.nanmean(1)
-    steadiness, elsewhere = found[3].flatten(), transferred.nanmean(1)
-    return Control(ratio, distance, agreement, steadiness, told.nanmean(1), ways, elsewhere)
+        return follow(_twin(model, recipe, number), some, meter)
+
+    return control_of(trials, len(recipe.units), tried)
 
 
 def _twin(model: nn.Module, recipe: TextRecipe, number: int) -> nn.Module:
     return untrained(model, seed=recipe.how.seed * 1_000 + number)
-
-
-def no_control(own: MadeTexts) -> Control:
-    """Not run: NaN everywhere."""
-    none, exact = (torch.full_like(part, float("nan")) for part in (own.distance, own.trust.told))
-    return Control(none, none, none, none, exact, torch.full_like(own.trust.path, float("nan")), exact)

@@ -16,8 +16,9 @@ from pellucid.features._two_choice import Pairs
 
 if TYPE_CHECKING:
     from pellucid._core._strongest import Strongest
+    from pellucid.features._control import Control
     from pellucid.features._goals import Goals
-    from pellucid.features._recipe import Control, Recipe
+    from pellucid.features._recipe import Recipe
 
 NATURAL = 8
 MOST = 500  # real inputs that a network is shown for the measures; untrained twins see as many

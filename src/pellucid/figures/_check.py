@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._letters import in_letters
-from pellucid.figures._marks import sign, text
+from pellucid.figures._marks import against_even, sign, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._theme import THEME, Spec, look
 from pellucid.inputs import TextSpec
@@ -168,22 +168,7 @@ def reliability(found: Reliability, *, size: int = 220) -> Figure:
     axis["axis"] = {"format": "%", "tickCount": 5}
     x: Spec = {**axis, "field": "x", "title": "said (mean probability)"}
     y: Spec = {**axis, "field": "y", "title": "came true"}
-    even: Spec = {
-        "data": {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]},
-        "mark": {"type": "line", "strokeDash": [4, 3], "color": THEME.muted, "strokeWidth": 1.2},
-        "encoding": {"x": x, "y": y},
-    }
-    ends: Spec = {
-        "data": {"values": values},
-        "mark": {"type": "rule", "strokeWidth": 1.4},
-        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-    }
-    dots: Spec = {
-        "data": {"values": values},
-        "mark": {"type": "point", "filled": True, "size": 46, "color": THEME.accent, "opacity": 1},
-        "encoding": {"x": x, "y": y},
-    }
-    chart: Spec = {"width": size, "height": size, "layer": [even, ends, dots]}
+    chart = against_even(values, x, y, (0.0, 1.0), size)
     off = max(rows, key=lambda row: abs(row[0] - row[1]))
     bins = f"{counted(len(rows), 'bin')} of {sum(found.n):,} rows"
     came = f"came true {percent(off[1])} [{percent(off[2])}, {percent(off[3])}]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pellucid.figures._figure import Table, Word
 from pellucid.figures._theme import THEME, Spec, look
@@ -100,6 +100,28 @@ def panels(parts: Sequence[Spec], *, columns: int = 4) -> Spec:
     apart = dict.fromkeys(("x", "y", "color", "shape", "strokeDash"), "independent")
     resolve: Spec = {"scale": apart}
     return {"concat": list(parts), "columns": columns, "spacing": 24, "resolve": resolve}
+
+
+def against_even(
+    values: Sequence[Mapping[str, float]], x: Spec, y: Spec, ends: tuple[float, float], size: int
+) -> Spec:
+    """Points ``x, y``, whiskers from ``low`` to ``high``, and the dashed line on which both are equal."""
+    even: Spec = {
+        "data": {"values": [{"x": end, "y": end} for end in ends]},
+        "mark": {"type": "line", "strokeDash": [4, 3], "color": THEME.muted, "strokeWidth": 1.2},
+        "encoding": {"x": x, "y": y},
+    }
+    whiskers: Spec = {
+        "data": {"values": values},
+        "mark": {"type": "rule", "strokeWidth": 1.4},
+        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+    }
+    dots: Spec = {
+        "data": {"values": values},
+        "mark": {"type": "point", "filled": True, "size": 46, "color": THEME.accent, "opacity": 1},
+        "encoding": {"x": x, "y": y},
+    }
+    return {"width": size, "height": size, "layer": [even, whiskers, dots]}
 
 
 def table_chart(table: Table) -> Spec:

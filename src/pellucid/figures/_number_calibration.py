@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pellucid.figures._figure import Figure, Table
+from pellucid.figures._marks import against_even
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._theme import THEME, Spec
+from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
     from pellucid.tasks import NumberCalibration
@@ -40,22 +41,7 @@ def number_calibration(found: NumberCalibration, *, unit: str = "", size: int = 
     said = f" [{unit}]" if unit else ""
     x: Spec = {**axis, "field": "x", "title": f"estimated (mean){said}"}
     y: Spec = {**axis, "field": "y", "title": f"came true (mean){said}"}
-    even: Spec = {
-        "data": {"values": [{"x": low, "y": low}, {"x": high, "y": high}]},
-        "mark": {"type": "line", "strokeDash": [4, 3], "color": THEME.muted, "strokeWidth": 1.2},
-        "encoding": {"x": x, "y": y},
-    }
-    whiskers: Spec = {
-        "data": {"values": values},
-        "mark": {"type": "rule", "strokeWidth": 1.4},
-        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-    }
-    dots: Spec = {
-        "data": {"values": values},
-        "mark": {"type": "point", "filled": True, "size": 46, "color": THEME.accent, "opacity": 1},
-        "encoding": {"x": x, "y": y},
-    }
-    chart: Spec = {"width": size, "height": size, "layer": [even, whiskers, dots]}
+    chart = against_even(values, x, y, (low, high), size)
     off = max(rows, key=lambda row: abs(row[0] - row[1]))
     alt = (
         f"True answers against estimates, in {counted(len(rows), 'band')} of {found.n:,} rows. Furthest off: "

@@ -16,7 +16,7 @@ from pellucid.rules._copied import Copier, copier, refuse
 from pellucid.rules._judged import Judged, Numbers
 from pellucid.rules._material import judged
 from pellucid.rules._optimal import DEPTH
-from pellucid.rules._rule_set import Kind, RuleSet
+from pellucid.rules._rule_set import Kind, RuleSet, _counted
 
 SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)
 QUERIES, MOST = 10, 50_000  # rows between train rows for each of these, and in all
@@ -78,7 +78,7 @@ class Frontier:
         if not within:
             least = min(self.sets[k].conditions for k in allowed)
             raise InputError(
-                f"No rules were found that take at most {_conditions(conditions or 0)}; "
+                f"No rules were found that take at most {_counted(conditions or 0, 'condition')}; "
                 f"the shortest take {least}."
             )
         best = max(within, key=lambda k: (self.chosen[k], -self.sets[k].conditions))
@@ -87,12 +87,12 @@ class Frontier:
         reach = [k for k in within if self.chosen[k] >= fidelity]
         if reach:
             return self.sets[min(reach, key=lambda k: self.sets[k].conditions)]
-        there = "" if conditions is None else f" within {_conditions(conditions)}"
+        there = "" if conditions is None else f" within {_counted(conditions, 'condition')}"
         rows = "validation" if self.apart else "held-out"
         missed = (
             f"Fidelity {100 * fidelity:.1f} % was asked for and is not reached{there}: the best is "
             f"{100 * self.chosen[best]:.1f} % of the {self.n_chosen} {rows} rows, with "
-            f"{_conditions(self.sets[best].conditions)} in {len(self.sets[best])} rules."
+            f"{_counted(self.sets[best].conditions, 'condition')} in {len(self.sets[best])} rules."
         )
         found = self.sets[best]
         return replace(found, note="\n".join(filter(None, (missed, found.note))))
@@ -219,7 +219,3 @@ def better(how: Copier, judge: Judged, size: int) -> tuple[tuple[Box, ...], bool
     clear = float(missed.mean()) > float(missed.std()) / len(missed) ** 0.5
     boxes, queried, _, score = last if clear or len(tried) == 1 else first
     return boxes, queried, score
-
-
-def _conditions(n: int) -> str:
-    return f"{n} condition{'' if n == 1 else 's'}"
