@@ -132,7 +132,7 @@ def _refuted(row: AuditRow) -> str:
 
 def _against(count: int, n: int) -> str:
     """Where more than half of the cards say so."""
-    return f"What the network does contradicts it on {count} of {n} inputs." if 2 * count > n else ""
+    return f"On {count} of {n} inputs." if 2 * count > n else ""
 
 
 def _words(method: str) -> str:
