@@ -71,8 +71,8 @@ class Cells(nn.Module):
         return torch.einsum("nqb,nqc,qbcr->nqr", first, second, values)
 
     def summed(self, x: Tensor, coarse: Tensor) -> Tensor:
-        """The sum over pairs ``[N, R]`` of rows as they are encoded, in which a category is one of its levels:
-        in no pair more than four cells count, so these are looked up."""
+        """The sum over pairs ``[N, R]`` of rows as they are encoded, in which a category is one level: in no
+        pair more than four cells count, so these are looked up."""
         if not self.pairs:
             return x.new_zeros(len(x), self.table.shape[-1])
         columns = sorted({k for pair in self.pairs for k in pair})
@@ -121,8 +121,8 @@ def states_of(
 def _states_at(
     x: Tensor, parts: Sequence[tuple[int, tuple[int, ...]]], column: int, coarse: Tensor, width: int
 ) -> list[tuple[Tensor, Tensor]]:
-    """The states that :func:`states_of` counts, each ``[N]`` with its share ``[N]``: one of a category, two of
-    a number."""
+    """The states that :func:`states_of` counts, each ``[N]`` with its share ``[N]``: one of a category, two
+    of a number."""
     number, flat = parts[column]
     if number < 0:
         shares, at = x[:, list(flat)].max(1)
