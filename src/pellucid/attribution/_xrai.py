@@ -98,7 +98,8 @@ def xrai(
         {"scales": list(scales), "low": low, "high": high, "steps": steps},
         reference=torch.as_tensor(reference) / 2,
         scores=found[0].scores,
-        note=f"The first {TOP:.0%} of the area holds {share:.0%} of what the regions hold in favour.",
+        note=f"The first {100 * TOP:.0f}\u00a0% of the area holds {100 * share:.0f}\u00a0% of what the "
+        "regions hold in favour.",
     )
 
 

@@ -70,5 +70,6 @@ def _row(
     everywhere = supported(worst, ~usual.still, q)
     share = Measure(0.0, 0.0, 1.0) if first.share is None else first.share
     word: Word = "passed" if share.low <= LEVEL else "failed"
-    told = f"{note}: told from chance (p <= .05) on {share.value:.0%} of the inputs; chance gives 5 %."
+    told = f"{note}: told from chance (p ≤ .05) on {100 * share.value:.0f}\u00a0% of the inputs; "
+    told += "chance gives 5 %."
     return AuditRow(what, "control", main, tuple(fills), everywhere, (), {}, {}, word, told)

@@ -106,15 +106,15 @@ def _said(columns: Sequence[HeldColumn]) -> tuple[Word, str]:
     if not able:
         return "not run", (
             "No single column, exchanged with a similar real row, surely changes "
-            f"{TURNS:.0%} of the answers and makes {PART:.0%} of the effect."
+            f"{100 * TURNS:.0f}\u00a0% of the answers and makes {100 * PART:.0f}\u00a0% of the effect."
         )
     hidden = [one for one in able if one.told.high < TOLD]
     worst = max(hidden, key=lambda one: one.part) if hidden else min(able, key=lambda one: one.told.low)
     named = max(columns, key=lambda one: one.shown)
     does = (
-        f"changes {worst.turned.value:.0%} of the answers"
+        f"changes {100 * worst.turned.value:.0f}\u00a0% of the answers"
         if worst.turned is not None
-        else f"makes {worst.part:.0%} of what exchanges do"
+        else f"makes {100 * worst.part:.0f}\u00a0% of what exchanges do"
     )
     low, share, high = (100 * one for one in (worst.told.low, worst.told.value, worst.told.high))
     told = f"the maps foretell {share:.0f} % of it [{low:.0f}, {high:.0f}]"

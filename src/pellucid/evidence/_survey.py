@@ -271,8 +271,9 @@ def _reason(rows: Sequence[MethodEvidence], pairs: Sequence[Pair], n: int) -> st
             f"(median {best.median:+.2f}) and is shown for want of a better one."
         )
     said = (
-        f"{best.method} is supported on {count} of {n} inputs ({best.share:.0%}, 95 % interval "
-        f"{best.low:.0%} to {best.high:.0%}) with a median agreement of {best.median:+.2f}"
+        f"{best.method} is supported on {count} of {n} inputs ({100 * best.share:.0f}\u00a0%, 95 % interval "
+        f"{100 * best.low:.0f}\u00a0% to {100 * best.high:.0f}\u00a0%) with a median "
+        f"agreement of {best.median:+.2f}"
     )
     rival = next(pair for pair in pairs if pair.first == best.method)
     return f"{said}; next is {rival.second}, {rival.difference:.2f} lower (p = {rival.p_holm:.2g})."

@@ -91,7 +91,7 @@ def _answers(found: Comparison) -> Figure:
     bar: Spec = {"mark": {"type": "bar", "height": 13}, "encoding": {"x": x, "y": y, "color": colour}}
     label: Spec = {"mark": {"type": "text", "align": "left", "dx": 5, "color": THEME.ink}}
     label["encoding"] = {"x": x, "y": y, "text": {"field": "rows", "type": "quantitative", "format": ","}}
-    chart: Spec = {"width": 320, "height": {"step": ROW}, "data": {"values": values}, "layer": [bar, label]}
+    chart: Spec = {"width": 250, "height": {"step": ROW}, "data": {"values": values}, "layer": [bar, label]}
     table = Table(("answers", "rows", "share"), tuple((w, c, c / max(1, own.n)) for w, c in parts))
     alt = f"{_names(found)} {said}; {apart}.{sure}{same}"
     return Figure("Who is right where", alt, chart, None, table)
@@ -173,7 +173,7 @@ def _reasons(own: Reasons) -> Figure:
     colour["legend"] = {"orient": "bottom", "symbolType": "stroke", "columns": 1, "symbolSize": 400}
     dash: Spec = {**colour, "scale": {"domain": list(series), "range": [[1, 0], [6, 4], [2, 3]]}}
     mark: Spec = {"type": "line", "interpolate": "step", "strokeWidth": 2}
-    chart: Spec = {"width": 340, "height": 150, "data": {"values": values}, "mark": mark}
+    chart: Spec = {"width": 290, "height": 150, "data": {"values": values}, "mark": mark}
     chart["encoding"] = {"x": x, "y": y, "color": colour, "strokeDash": dash}
     floor = own.floor[~own.floor.isnan()]
     beside = (

@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool2d
 from pellucid._core import Dataset, InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers
-from pellucid.figures._feature_rows import columns, key
+from pellucid.figures._feature_rows import MOST, columns, key
 from pellucid.figures._feature_texts import text_card
 from pellucid.figures._feature_wide import lasting, wide_card
 from pellucid.figures._figure import Figure, Table, Word
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
     from pellucid.layers import Exemplars
 
-WIDTH, TEXT, WIDER = 300, 460, 400  # of a card
+WIDTH, TEXT, WIDER = 300, 344, 344  # of a card
 GAP = 3
 FACES = 6
 WORDS = 225  # the longest word of evidence with its sign, in pixels
@@ -80,6 +80,8 @@ def feature_tiles(
     spec = pictures.spec
     shown = min(limit, len(pictures.units))
     real = Real(pictures, exemplars, dataset, spec, drawing(pictures.real.flatten(0, 1), spec))
+    if real.drawing is None and not isinstance(spec, TextSpec):
+        shown = min(shown, MOST)
     chart, said = _chart(pictures, real, shown, k, width, fade=fade)
     note = f"{shown} of {_of(pictures)} shown. {said}"
     return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)

@@ -16,7 +16,7 @@ from pellucid.figures._theme import Spec
 if TYPE_CHECKING:
     from pellucid.rules import WeightedRule, WeightedRules
 
-WIDTH, LINE, LETTERS, BAR = 460, 15, 78, 130
+WIDTH, LINE, LETTERS, BAR = 344, 15, 58, 90
 
 
 def weighted_rules(rules: WeightedRules, *, limit: int = 24) -> Figure:

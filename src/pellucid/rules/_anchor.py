@@ -256,8 +256,8 @@ def _told(asker: _Asker, draws: Draws, best: Chosen, hits: int, without: int, th
 def _note(low: float, threshold: float, without: int, best: Chosen) -> str:
     if low < threshold:
         return (
-            f"No anchor was found: the best attempt keeps the answer with at least {low:.1%}, and "
-            f"{threshold:.0%} was asked for."
+            f"No anchor was found: the best attempt keeps the answer with at least {100 * low:.1f}\u00a0%, "
+            f"and {100 * threshold:.0f}\u00a0% was asked for."
         )
     if not best:
         return "No condition is needed: the network gives nearly every such row this answer."

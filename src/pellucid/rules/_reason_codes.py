@@ -253,6 +253,6 @@ def _typical(spec: TabularSpec, k: int, slots: Tensor) -> str:
     column = spec.columns[k]
     if column.levels:
         best = int(slots.argmax())
-        return f"{column.levels[best]} ({float(slots[best]):.0%})"
+        return f"{column.levels[best]} ({100 * float(slots[best]):.0f}\u00a0%)"
     number = float(slots[0]) * column.std + column.mean
     return f"{number:.3g} {column.unit}".rstrip()

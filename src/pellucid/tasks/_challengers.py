@@ -294,8 +294,9 @@ def _standing(score: Difference, margin: float) -> Standing:
 
 
 def _number(value: float, metric: str) -> str:
-    return f"{value:.1%}" if metric == "accuracy" else f"{value:.3g}"
+    return f"{100 * value:.1f}\u00a0%" if metric == "accuracy" else f"{value:.3g}"
 
 
 def _signed(value: float, metric: str) -> str:
-    return f"{100 * value:+.1f} points" if metric == "accuracy" else f"{value:+.3g}"
+    said = f"{100 * value:+.1f} points" if metric == "accuracy" else f"{value:+.3g}"
+    return said.replace("-", "−")

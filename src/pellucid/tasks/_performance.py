@@ -50,8 +50,9 @@ class Performance:
     def __str__(self) -> str:
         if self.metric == "accuracy":
             return (
-                f"accuracy {self.value:.1%} [{self.low:.1%}, {self.high:.1%}] on {self.n:,} held-out rows; "
-                f"{self.baseline_name}: {self.baseline:.1%}"
+                f"accuracy {100 * self.value:.1f}\u00a0% [{100 * self.low:.1f}\u00a0%, "
+                f"{100 * self.high:.1f}\u00a0%] on {self.n:,} held-out rows; "
+                f"{self.baseline_name}: {100 * self.baseline:.1f}\u00a0%"
             )
         return (
             f"R² {self.value:.2f} [{self.low:.2f}, {self.high:.2f}] on {self.n:,} held-out rows; "

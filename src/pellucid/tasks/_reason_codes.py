@@ -316,7 +316,10 @@ def _note(
     if not again:
         said.append("No refits were made: whether other samples would give the same reasons is not known.")
     else:
-        said.append(f"A reason counts as stable where {level:.0%} of the networks trained anew name it too.")
+        said.append(
+            f"A reason counts as stable where {100 * level:.0f}\u00a0% of the networks trained anew "
+            "name it too."
+        )
     return " ".join(said)
 
 

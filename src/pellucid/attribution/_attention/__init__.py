@@ -105,5 +105,5 @@ def _note(where: Tokens, made: Tensor, reader: Tensor, seen: Counts, query: int 
     total = made.abs().sum(1)
     held = (made[:, bare].abs().sum(1) / total.where(total > 0, torch.ones_like(total))).mean()
     if bool(bare.any()):
-        told.append(f"{float(held):.0%} stays on tokens that no input goes into and is left out")
+        told.append(f"{100 * float(held):.0f}\u00a0% stays on tokens that no input goes into and is left out")
     return "; ".join([told[0][0].upper() + told[0][1:], *told[1:]]) + "."

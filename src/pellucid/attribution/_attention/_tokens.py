@@ -148,7 +148,7 @@ def _told(found: Tensor) -> tuple[Tensor, str]:
     share = float(some.sum(1).float().median()) / int(some.any(0).sum())
     if share > 0.5 and len(some) > 1:
         return made_of, (
-            f" to the input: at the first attention layer a token already depends on {share:.0%} of it. "
-            "Explain a later layer with at=."
+            f" to the input: at the first attention layer a token already depends on "
+            f"{100 * share:.0f}\u00a0% of it. Explain a later layer with at=."
         )
     return made_of, ""

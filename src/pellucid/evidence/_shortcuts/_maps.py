@@ -53,7 +53,7 @@ def cluster_suspects(rows: Rows, found: list[tuple[MapCluster, Tensor, Tensor]])
         place(
             rows,
             "place",
-            f"{taken.double().mean():.0%} of the picture, {_where(taken)}",
+            f"{100 * taken.double().mean():.0f}\u00a0% of the picture, {_where(taken)}",
             f"half of the maps of {one.n} of {one.of} rows answered {one.answer} lies there",
             taken,
             CONTENT,

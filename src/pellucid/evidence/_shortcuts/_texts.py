@@ -123,7 +123,7 @@ def _suspect(rows: Rows, spec: TextSpec, one: Carried) -> Suspect:
     return Suspect(
         "word",
         f"the word “{one.word}”",
-        f"in {share:.0%} of the texts; among the words that tell most about the answer",
+        f"in {100 * share:.0f}\u00a0% of the texts; among the words that tell most about the answer",
         lambda rest, _: torch.where(_middle(rows.x[rest], spec), one.number, rows.x[rest]),
         None,
         "another word of the same text at the same place",

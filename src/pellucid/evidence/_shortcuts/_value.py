@@ -213,4 +213,4 @@ class Shortcuts:
 
 
 def _share(one: Measure) -> str:
-    return f"{one.value:.0%} [{100 * one.low:.0f}, {100 * one.high:.0f}]"
+    return f"{100 * one.value:.0f}\u00a0% [{100 * one.low:.0f}, {100 * one.high:.0f}]"
