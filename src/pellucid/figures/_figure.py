@@ -97,8 +97,8 @@ def _cell(cell: Cell | Word) -> str:
 def roomy(cell: str) -> str:
     """The style of a cell on a phone: a sentence is no column of single words, an interval stays whole."""
     if len(cell) > SENTENCE:
-        return "min-width:15em"
-    return "white-space:nowrap" if cell.endswith("]") else ""
+        return "min-width:12em"
+    return "white-space:nowrap" if "]" in cell else ""
 
 
 def word_html(word: str) -> str:

@@ -61,7 +61,7 @@ def _chart(found: ReasonCodes) -> Spec:
     top = 0.0
     for place, each in enumerate(found.reasons, 1):
         for i, words in enumerate(textwrap.wrap(f"{place}. {each.text}", LETTERS)):
-            marks.append(text(0 if i == 0 else 14, top, words, bold=i == 0, limit=WIDTH))
+            marks.append(text(0 if i == 0 else 14, top, words, bold=True, limit=WIDTH))
             top += LINE
         long = max(3.0, 170 * each.points / most)
         bar: Spec = {"type": "rect", "stroke": POSITIVE, "strokeWidth": 1.5, "cornerRadius": 2}

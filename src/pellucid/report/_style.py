@@ -108,11 +108,12 @@ display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;background:var(--card)}
 .reader label{display:flex}.fold{width:fit-content;color:var(--accent);margin:.5rem 0}
 .reader input,.fold input{width:1.05rem;height:1.05rem;margin:0;accent-color:var(--accent)}
 section.part>ul.findings{margin:.7rem 0 1rem}
-@media(max-width:34rem){.panel.small{max-width:calc(50% - .6rem)}body{font-size:15px}
+@media(max-width:34rem){.page{padding:0 .9rem 4rem}.panels,.case .panels{gap:1rem .4rem}
+.panel.small{max-width:calc(50% - .2rem)}body{font-size:15px}
 .strip{font-size:.75rem}
 ul.findings li{grid-template-columns:1fr;gap:.1rem}
 dl.terms{grid-template-columns:1fr;gap:.1rem}dl.terms dd{margin-bottom:.7rem}
-article.one{padding:1rem;margin:2rem -1rem;border-width:1px 0;border-radius:0}
+article.one{padding:1rem .9rem;margin:2rem -.9rem;border-width:1px 0;border-radius:0}
 section.part{margin-top:3rem}.stat .big{font-size:1.6rem}.stats{grid-template-columns:1fr 1fr}}
 @media print{@page{size:A4;margin:9mm 13mm}
 :root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#111;--soft:#444;--line:#ccc;--accent:#111;
