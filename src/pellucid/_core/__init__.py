@@ -1,5 +1,6 @@
 """The abstractions that everything above shares."""
 
+from pellucid._core._answers import class_log_odds, each_class
 from pellucid._core._compute import Compute, Progress, silent
 from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
@@ -76,6 +77,8 @@ __all__ = [
     "inputs_hash",
     "layer_map",
     "load",
+    "class_log_odds",
+    "each_class",
     "log_odds",
     "logit",
     "logits",
