@@ -43,6 +43,9 @@ _BY_ERROR = {
 }
 
 
+PAUSE = 5.0  # seconds between two lines of progress
+
+
 def exit_code(error: BaseException) -> int:
     """The documented exit code for an error.
 
@@ -191,11 +194,12 @@ class _Lines:
 
     def __init__(self, title: str) -> None:
         self._title, self._told, self._began = title, 0, time.monotonic()
+        self._last = self._began - PAUSE
 
     def __call__(self, done: int, total: int) -> None:
-        tenth = 10 * done // max(total, 1)
+        tenth, now = 10 * done // max(total, 1), time.monotonic()
         if done == total:
-            self._told, self._began = 0, time.monotonic()
-        elif tenth > self._told and time.monotonic() - self._began > 2:
-            self._told = tenth
+            self._told, self._began = 0, now
+        elif tenth > self._told and now - self._began > 2 and now - self._last > PAUSE:
+            self._told, self._last = tenth, now
             narrate(f"{self._title}: {10 * tenth} %")
