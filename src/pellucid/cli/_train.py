@@ -34,7 +34,7 @@ def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A table (.csv, .parquet), a folder of pictures or sounds, an .npz, or a bundled name.",
+            help="A table (.csv, .parquet), a folder or .zip of pictures or sounds, .npz, or a bundled name.",
             metavar="DATA",
         ),
     ],
@@ -91,6 +91,18 @@ def train(
             "--type", help="Override an inferred type: zip=category or age=number.", metavar="COLUMN=TYPE"
         ),
     ] = None,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A word that stands for no value, beside NA, ? and the like; once each.", metavar="WORD"
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a table; left out, UTF-8, else Windows (cp1252).", metavar="NAME")
+    ] = None,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Leave out pictures and sounds that are damaged, and name them.")
+    ] = False,
     pattern: Annotated[
         str | None,
         typer.Option(help='How sound files are named: "{label}_{speaker}_{take}".', metavar="TEXT"),
@@ -129,6 +141,9 @@ def train(
         types=tasks.parsed_types(types or []),
         text=text,
         parts=parts,
+        missing=missing or (),
+        encoding=encoding,
+        skip=skip,
         heard=heard,
     )
     if not as_json:

@@ -12,7 +12,7 @@ from torch import nn
 
 from pellucid import training
 from pellucid._core import Dataset, Subject
-from pellucid.data import Kind, by_name, from_path, sounds, table
+from pellucid.data import Kind, by_name, from_path, sounds
 from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, Readable, build, concepts_for, default_network, rules_for
 from pellucid.tasks._runs import save_run
@@ -160,10 +160,13 @@ def dataset_of(
     types: Mapping[str, Kind] | None = None,
     text: str | None = None,
     parts: str | None = None,
+    missing: Sequence[str] = (),
+    encoding: str | None = None,
+    skip: bool = False,
     heard: Heard | None = None,
 ) -> Dataset:
     """A data set from a path or the name of a bundled one; ``text`` and ``parts`` name columns of a table,
-    ``heard`` says how to read sounds.
+    ``heard`` says how to read sounds, the others are as in :func:`pellucid.data.from_path`.
 
     Example:
         >>> dataset_of("digits").classes[3]
@@ -172,12 +175,19 @@ def dataset_of(
     place = Path(source)
     if heard is not None and heard != Heard():
         given = {name: value for name, value in dataclasses.asdict(heard).items() if value is not None}
-        return sounds(place, **given)
+        return sounds(place, skip=skip, **given)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
         return by_name(str(source))
-    if types:
-        return table(place, answer or "", types=types, parts=parts)
-    return from_path(place, target=answer, text=text, parts=parts)
+    return from_path(
+        place,
+        answer,
+        text=text,
+        parts=parts,
+        types=types or {},
+        missing=missing,
+        encoding=encoding,
+        skip=skip,
+    )
 
 
 def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
