@@ -2,8 +2,8 @@
 
 ``python benchmarks/fooling.py DATA OUT [german_credit heloc]``: DATA holds german_credit.csv and
 heloc.csv, OUT keeps a file of JSON for each network; what is there is not done again. At the end it prints
-the tables of ``docs/fooling.md``. SEEDS (12) and SECONDS_LEFT (500: when to stop, so that a later call goes
-on) are environment variables.
+the tables of ``docs/fooling.md``. SEEDS (12), ROWS (100) and SECONDS_LEFT (500: when to stop, so that a later
+call goes on) are environment variables.
 
 Scaffolds after Slack et al. 2020: a trained detector tells real rows from rows with random columns at what
 the spec calls absent, as LIME and KernelSHAP make them; where it says real the network decides by a column
@@ -41,7 +41,10 @@ TABLES = {
 }
 KINDS = ("scaffold", "biased", "innocent", "trained")
 METHODS = {"LIME": lime, "KernelSHAP": kernel_shap}
-ROWS, DETAILED = 100, 2  # explained rows; seeds whose single cards are counted too
+ROWS, DETAILED = (
+    int(os.environ.get("ROWS", "100")),
+    2,
+)  # explained rows; seeds whose single cards are counted too
 HOW = Compute(batch_size=512)
 
 

@@ -19,7 +19,7 @@ from pellucid._core._question import Question
 from pellucid.errors import MethodError
 from pellucid.evidence._about import shares
 from pellucid.evidence._statistics import differ
-from pellucid.tasks._estimate_exchanges import exchanging
+from pellucid.tasks._estimate_exchanges import exchanging, judging
 from pellucid.tasks._explain import (
     Method,
     best_method,
@@ -342,10 +342,12 @@ def _of_method(
     # beyond the rows that are looked at for the table, a call costs less than the line of one to three rows
     exact = alone.exact and (x.is_floating_point() or n <= LOOKED_AT)
     steps.append(Step(f"evidence: {name} again", forward, backward, seconds, exact))
-    spent = exchanging(subject, method, x, alone, pace)
-    if spent[0]:
-        forward, backward, seconds = targets * spent[0], targets * spent[1], targets * spent[2]
-        steps.append(Step(f"evidence: {name} exchanged", forward, backward, seconds, exact=False))
+    dear, over = exchanging(subject, x, alone, pace), judging(subject, method, len(x), alone, pace)
+    # how many different rows give is not known yet for the first
+    for what, spent, sure in (("exchanged", dear, False), ("again over many rows", over, alone.exact)):
+        if spent[0]:
+            forward, backward, seconds = targets * spent[0], targets * spent[1], targets * spent[2]
+            steps.append(Step(f"evidence: {name} {what}", forward, backward, seconds, sure))
     return steps
 
 
