@@ -24,7 +24,7 @@ class MaxPool2d(nn.MaxPool2d):
         """Squares of 2 × 2 side by side; a last odd row or column is left out."""
         super().__init__(2)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as the parent calls it
         """``[N, C, H, W]`` to ``[N, C, H // 2, W // 2]``."""
         if torch.is_grad_enabled() or input.device.type != "cpu" or min(input.shape[-2:]) < 2:
             return super().forward(input)
