@@ -121,6 +121,8 @@ def table(lines: list[dict[str, object]]) -> None:
     print("|---|---|---|---|---|---|---|---|")
     for task in [*PLANTS, *RULES]:
         mine = [one for one in lines if one["task"] == task]
+        if not mine:
+            continue
         plants = [one for one in mine if not one["twin"] and task in PLANTS]
         clean = [one for one in mine if one["twin"] or task in RULES]
         hits = sum(any(_names(a, task) for a in one["alarms"]) for one in plants)  # pyright: ignore

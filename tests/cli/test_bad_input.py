@@ -293,7 +293,7 @@ def test_a_change_that_does_not_exist_shows_the_nearest_attempt(call, run):
 def test_a_fidelity_that_cannot_be_reached_gives_the_closest_rules(call, run):
     got, out, err = call("rules", run, "--fidelity", 1, "--conditions", 2, "--regrown", 0)
     assert got == 0, err
-    assert "Fidelity 100.0 % was asked for and is not reached within 2 conditions: the best is" in " ".join(
+    assert "Fidelity 100 % was asked for and is not reached within 2 conditions: the best is" in " ".join(
         (out + err).split()
     )
 

@@ -353,7 +353,7 @@ def test_rules_within_conditions_for_a_fidelity_and_on_a_page(call, run, tmp_pat
     assert "Fidelity against length" in html
     assert "PMML" in html
     code, out, _ = call("rules", run, "--fidelity", 1, "--kind", "optimal", "--conditions", 2, "--regrown", 0)
-    assert "100.0 % was asked for and is not reached within 2 conditions: the best is" in out
+    assert "100\u00a0% was asked for and is not reached within 2 conditions: the best is" in out
     code, _, err = call("rules", run, "--fidelity", 95)
     assert (code, "share above 0" in err) == (2, True)
     code, _, err = call("rules", run, "--conditions", 0)

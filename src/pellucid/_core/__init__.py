@@ -11,6 +11,7 @@ from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
 from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, predict
 from pellucid._core._pass import Pass, Slope, Variants
+from pellucid._core._percent import percent
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
@@ -87,6 +88,7 @@ __all__ = [
     "named",
     "names_of",
     "nudged",
+    "percent",
     "predict",
     "probability",
     "probe",

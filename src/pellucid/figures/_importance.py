@@ -10,7 +10,7 @@ from pellucid.errors import InputError
 from pellucid.figures._colour import POSITIVE, Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import text
-from pellucid.figures._numbers import counted, interval, number, signed
+from pellucid.figures._numbers import counted, interval, number, percent, signed
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def importance(found: Importance, *, top: int = 15, width: int = 300) -> Figure:
     chart: Spec = {"width": width, "height": STEP * len(shown), "data": {"values": values}, "layer": drawn}
     rest = "" if len(shown) == len(ranked) else f"{len(shown)} of {counted(len(ranked), 'part')} drawn. "
     about = (
-        f"{rest}Lines are {found.level:.0%} intervals over {counted(found.rows, 'row')}; hollow bars reach 0."
+        f"{rest}Lines are {percent(found.level, 0)} intervals over {counted(found.rows, 'row')}; "
+        "hollow bars reach 0."
     )
     body = tuple((name, value, low, high) for name, value, low, high in ranked)
     columns = ("part", found.what, "low", "high")
@@ -123,7 +124,7 @@ def partial_dependence(found: PartialDependence, *, width: int = 320, height: in
         f"{number(float(found.mean[high]))} at {_said(places[high])}."
     )
     drawn = f"{len(rows)} of {counted(count, 'row')} as thin lines"
-    note = f"The band is the {found.level:.0%} interval of the mean; {drawn}."
+    note = f"The band is the {percent(found.level, 0)} interval of the mean; {drawn}."
     body = tuple(
         (place, float(m), float(lo), float(hi))
         for place, m, lo, hi in zip(places, found.mean, found.low, found.high, strict=True)

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from torch import nn
 
-from pellucid._core import Compute, Dataset, Json
+from pellucid._core import Compute, Dataset, Json, percent
 from pellucid.errors import InputError
 from pellucid.rules._box import Box
 from pellucid.rules._copied import Copier, copier, refuse
@@ -90,8 +90,8 @@ class Frontier:
         there = "" if conditions is None else f" within {_counted(conditions, 'condition')}"
         rows = "validation" if self.apart else "held-out"
         missed = (
-            f"Fidelity {100 * fidelity:.1f} % was asked for and is not reached{there}: the best is "
-            f"{100 * self.chosen[best]:.1f} % of the {self.n_chosen} {rows} rows, with "
+            f"Fidelity {percent(fidelity)} was asked for and is not reached{there}: the best is "
+            f"{percent(self.chosen[best])} of the {self.n_chosen} {rows} rows, with "
             f"{_counted(self.sets[best].conditions, 'condition')} in {len(self.sets[best])} rules."
         )
         found = self.sets[best]

@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, Subject, predict, untrained
+from pellucid._core import Compute, Dataset, Subject, percent, predict, untrained
 from pellucid.errors import MethodError
 from pellucid.layers import (
     ConceptValues,
@@ -275,7 +275,7 @@ def _twin(subject: Subject, data: Dataset, how: Compute) -> nn.Module | None:
 def _beside(control: float, what: str) -> str:
     if control != control:
         return "No untrained copy can be made of this network, so nothing stands beside the layer."
-    return f"Over {what} in an untrained copy, rules of that size reach fidelity {100 * control:.1f} %."
+    return f"Over {what} in an untrained copy, rules of that size reach fidelity {percent(control)}."
 
 
 def _reading(seen: ConceptValues, asked: set[str]) -> Sequence[str]:
@@ -289,7 +289,7 @@ def _reading(seen: ConceptValues, asked: set[str]) -> Sequence[str]:
         told, null, count = float(seen.told[k]), float(seen.told_null[k]), int(seen.n_concept[k])
         weak = "" if told > null else " That is chance: do not read the name into the rules."
         lines.append(
-            f"{name}: told from other inputs in {100 * told:.0f} % (by chance up to {100 * null:.0f} %), "
+            f"{name}: told from other inputs in {percent(told, 0)} (by chance up to {percent(null, 0)}), "
             f"from {count} that show it.{weak}"
         )
     return lines
