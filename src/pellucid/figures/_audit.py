@@ -24,7 +24,7 @@ SHORT = {
     "Does it add up?": "adds up",
 }
 OVER_DATA = "Do the maps hold over the data?"
-WIDTH, STEP = 240, 24  # a phone shows it at about its own size
+WIDTH, STEP = 190, 24  # a phone shows it at about its own size
 HELD = 3  # columns shown of each method
 
 
@@ -109,13 +109,19 @@ def _chart(rows: Sequence[AuditRow]) -> Spec:
         for row in rows
     ]
     order = [row.name for row in rows]
-    y: Spec = {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": {"labelLimit": 220}}
+    y: Spec = {
+        "field": "name",
+        "type": "nominal",
+        "sort": order,
+        "title": None,
+        "axis": {"labelLimit": 170, "labelPadding": 14},
+    }
     scale: Spec = {"domain": [0, 1]}
     x: Spec = {
         "type": "quantitative",
         "scale": scale,
         "title": "share of inputs supported, with 95 % interval",
-        "axis": {"format": "%"},
+        "axis": {"format": "%", "values": [0, 0.5, 1]},
     }
     kinds = list(KINDS.values())
     colour: Spec = {

@@ -16,8 +16,8 @@ from pellucid.figures._theme import Spec
 if TYPE_CHECKING:
     from pellucid.rules import WeightedRule, WeightedRules
 
-WIDTH, LINE, LETTERS, BAR = 460, 15, 78, 130
-SHARE = 80  # bars of a list, beside which the answer is told
+WIDTH, LINE, LETTERS, BAR = 344, 15, 58, 90
+SHARE = 56  # bars of a list, beside which the answer is told
 
 
 def weighted_rules(rules: WeightedRules, *, limit: int = 24) -> Figure:
