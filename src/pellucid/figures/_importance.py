@@ -124,7 +124,7 @@ def partial_dependence(found: PartialDependence, *, width: int = 280, height: in
         f"{number(float(found.mean[high]))} at {_said(places[high])}."
     )
     drawn = f"{len(rows)} of {counted(count, 'row')} as thin lines"
-    note = f"The band is the {percent(found.level)} interval of the mean; {drawn}."
+    note = f"The band is the {percent(found.level, 0)} interval of the mean; {drawn}."
     body = tuple(
         (place, float(m), float(lo), float(hi))
         for place, m, lo, hi in zip(places, found.mean, found.low, found.high, strict=True)

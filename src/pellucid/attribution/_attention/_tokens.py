@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Pass, Question
+from pellucid._core import Pass, Question, percent
 from pellucid.attribution._attention._look import Heads, Look
 from pellucid.attribution._operations import frozen
 from pellucid.errors import MethodError
@@ -149,6 +149,6 @@ def _told(found: Tensor) -> tuple[Tensor, str]:
     if share > 0.5 and len(some) > 1:
         return made_of, (
             f" to the input: at the first attention layer a token already depends on "
-            f"{100 * share:.0f}\u00a0% of it. Explain a later layer with at=."
+            f"{percent(share, 0)} of it. Explain a later layer with at=."
         )
     return made_of, ""
