@@ -10,7 +10,7 @@ from typing import TypeGuard
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Explanation, Subject, class_log_odds, each_class, predict
+from pellucid._core import Compute, Explanation, Subject, class_log_odds, each_class, only_subject, predict
 from pellucid.attribution import integrated_gradients, kernel_shap
 from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.inputs import TabularSpec
@@ -94,6 +94,7 @@ def reason_codes(
         >>> len(found[0].reasons) <= 4
         True
     """
+    only_subject(subject)
     data, how = subject.needs_data("reason_codes"), compute or Compute(batch_size=256)
     spec = subject.spec
     if not isinstance(spec, TabularSpec) or not subject.classes:
