@@ -21,7 +21,7 @@ from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._store import load, save
-from pellucid._core._subject import Subject
+from pellucid._core._subject import Subject, only_subject
 from pellucid._core._target import (
     Target,
     TargetLike,
@@ -81,6 +81,7 @@ __all__ = [
     "class_log_odds",
     "each_class",
     "log_odds",
+    "only_subject",
     "logit",
     "logits",
     "margin",

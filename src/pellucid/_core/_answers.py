@@ -11,7 +11,7 @@ from pellucid._core._target import Target, log_odds
 
 
 def each_class(outputs: Tensor) -> Tensor:
-    """Scores ``[N, K]`` of classes: a single output ``[N]`` or ``[N, 1]`` is the log-odds of the second.
+    """Scores ``[N, K]`` of classes; a single output is the log-odds of the second of two.
 
     Whatever else a network gives stays as it is.
 

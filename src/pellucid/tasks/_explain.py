@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pellucid import attribution, evidence
-from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, predict
-from pellucid.errors import CancelledError, InputError, MethodError, near_misses
+from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, only_subject, predict
+from pellucid.errors import CancelledError, InputError, MethodError, TargetError, near_misses
 from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._over_rows import exchangeable, over_rows
 from pellucid.tasks._rows import ENOUGH, held_out, sample, training_rows
@@ -61,7 +61,7 @@ def explain(
     subject: Subject,
     x: Tensor | int | Sequence[int] | None = None,
     *,
-    target: TargetLike | None = None,
+    target: TargetLike | str | None = None,
     method: str | Method | None = None,
     cards: bool = True,
     compute: Compute | None = None,
@@ -74,8 +74,8 @@ def explain(
     Args:
         subject: a network, best with data.
         x: inputs ``[N, *shape]``; or numbers of held-out rows; ``None`` takes the first held-out row.
-        target: a class number, a target or a function; left out, the log-odds of each row's top class (the
-            output itself in regression).
+        target: a class number or name, a target or a function; left out, the log-odds of each row's top class
+            (the output itself in regression).
         method: name or function; left out, the one that evidence supports best here, by the audit kept with
             the run or else by a survey of a panel; the explanation's ``note`` names it with the reason.
         cards: whether to test the explanation.
@@ -110,8 +110,10 @@ def explain(
         >>> pellucid.explain(subject, 0, method="integrated_gradients").values.shape
         torch.Size([1, 4])
     """
+    only_subject(subject)
     inputs = chosen_inputs(subject, x)
     wanted = usual_target(subject, inputs) if target is None else target
+    wanted = target_named(subject, wanted) if isinstance(wanted, str) else wanted
     note, chosen = "", method
     if chosen is None:
         chosen, note = best_method(subject, compute=compute)
@@ -287,7 +289,36 @@ def chosen_inputs(subject: Subject, x: Tensor | int | Sequence[int] | None) -> T
     if isinstance(x, Tensor) and (x.is_floating_point() or x.ndim > 1 or subject.data is None):
         return x
     data = held_out(subject.needs_data("Naming rows by number"))
-    wanted = torch.as_tensor(0 if x is None else x).flatten()
+    try:
+        wanted = torch.as_tensor(0 if x is None else x)
+    except (TypeError, ValueError, RuntimeError):
+        wanted = None
+    if wanted is None or wanted.is_floating_point() or wanted.ndim > 1:
+        raise InputError(
+            f"Expected inputs as a tensor [N, …], or numbers of held-out rows such as [0, 1]; got "
+            f"{type(x).__name__}. An array becomes inputs by torch.as_tensor(x)."
+        )
+    wanted = wanted.flatten()
     if not len(wanted) or not 0 <= int(wanted.min()) <= int(wanted.max()) < len(data):
         raise InputError(f"Held-out rows are numbered 0 to {len(data) - 1}, got {wanted.tolist()}.")
     return data.inputs[wanted]
+
+
+def target_named(subject: Subject, name: str) -> int:
+    """The class of that number or name; raises :class:`TargetError` with near misses.
+
+    Example:
+        >>> import pellucid, torch
+        >>> data = (torch.rand(8, 3), torch.tensor([0, 1] * 4))
+        >>> target_named(pellucid.open(torch.nn.Linear(3, 2), data=data, classes=["cat", "dog"]), "dog")
+        1
+    """
+    text = name.strip()
+    if text in subject.classes and not text.isdecimal():
+        return subject.classes.index(text)
+    count = len(subject.classes)
+    if text.isdecimal() and (not count or int(text) < count):
+        return int(text)
+    known = f" Classes are numbered 0 to {count - 1}." if count else ""
+    hint = f" {near_misses(text, subject.classes)}" if count and not text.isdecimal() else ""
+    raise TargetError(f"There is no class {text!r}.{known}{hint}")

@@ -16,6 +16,7 @@ from pellucid._core import (
     Subject,
     class_log_odds,
     each_class,
+    only_subject,
     percent,
     predict,
 )
@@ -102,6 +103,7 @@ def reason_codes(
         >>> len(found[0].reasons) <= 4
         True
     """
+    only_subject(subject)
     data, how = subject.needs_data("reason_codes"), compute or Compute(batch_size=256)
     spec = subject.spec
     if not isinstance(spec, TabularSpec) or not subject.classes:
