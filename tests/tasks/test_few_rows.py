@@ -26,7 +26,7 @@ def test_where_few_rows_are_held_out_methods_are_tested_on_all():
 
 def test_with_too_few_rows_a_method_is_shown_and_not_called_best():
     tiny = subject(12)
-    with pytest.raises(InputError, match="at least 20 rows, and .* has 12"):
+    with pytest.raises(InputError, match=r"at least 20 rows, and .* has 12"):
         tasks.survey(tiny)
     why = pellucid.explain(tiny, 0)
     assert why.provenance.method == "integrated_gradients"

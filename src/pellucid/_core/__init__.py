@@ -1,5 +1,6 @@
 """The abstractions that everything above shares."""
 
+from pellucid._core._amount import amount
 from pellucid._core._compute import Compute, Progress, silent
 from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
@@ -84,6 +85,7 @@ __all__ = [
     "named",
     "names_of",
     "nudged",
+    "amount",
     "predict",
     "probability",
     "probe",

@@ -148,7 +148,7 @@ def progress(
         yield Compute(batch_size=batch_size, seed=seed)
         return
     if not sys.stderr.isatty():
-        yield Compute(batch_size=batch_size, seed=seed, progress=_Lines(title))
+        yield Compute(batch_size=batch_size, seed=seed, progress=_Lines(title, whole=bool(unit)))
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -190,16 +190,21 @@ class _Sum:
 
 
 class _Lines:
-    """A line for each tenth of long work, none for short work."""
+    """Now and then a line about long work, none about short work: a share of the whole where that is known,
+    else what went through the network.
+    """
 
-    def __init__(self, title: str) -> None:
-        self._title, self._told, self._began = title, 0, time.monotonic()
-        self._last = self._began - PAUSE
+    def __init__(self, title: str, *, whole: bool) -> None:
+        self._title, self._whole, self._sum = title, whole, _Sum(adding=True)
+        self._told, self._began = 0, time.monotonic()
+        self._last = self._began
 
     def __call__(self, done: int, total: int) -> None:
-        tenth, now = 10 * done // max(total, 1), time.monotonic()
-        if done == total:
-            self._told, self._began = 0, now
-        elif tenth > self._told and now - self._began > 2 and now - self._last > PAUSE:
-            self._told, self._last = tenth, now
-            narrate(f"{self._title}: {10 * tenth} %")
+        at, now = done if self._whole else self._sum(done), time.monotonic()
+        if now - self._last < PAUSE:
+            return
+        told = 10 * at // max(total, 1) if self._whole else at
+        if told > self._told:
+            self._told, self._last = told, now
+            words = f"{10 * told} %" if self._whole else f"{told:,} network rows, {now - self._began:.0f} s"
+            narrate(f"{self._title}: {words}")
