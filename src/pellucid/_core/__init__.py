@@ -1,5 +1,6 @@
 """The abstractions that everything above shares."""
 
+from pellucid._core._amount import amount
 from pellucid._core._answers import class_log_odds, each_class
 from pellucid._core._compute import Compute, Progress, silent
 from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
@@ -90,6 +91,7 @@ __all__ = [
     "names_of",
     "nudged",
     "percent",
+    "amount",
     "predict",
     "probability",
     "probe",

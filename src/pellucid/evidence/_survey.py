@@ -283,4 +283,7 @@ def _reason(rows: Sequence[MethodEvidence], pairs: Sequence[Pair], n: int) -> st
         f"{percent(best.low, 0)} to {percent(best.high, 0)}) with a median agreement of {best.median:+.2f}"
     )
     rival = next(pair for pair in pairs if pair.first == best.method)
-    return f"{said}; next is {rival.second}, {rival.difference:.2f} lower (p = {rival.p_holm:.2g})."
+    # the share decides; the mean agreement of what comes next can still be the higher one
+    side = "lower" if rival.difference >= 0 else "higher"
+    by = f"{abs(rival.difference):.2f} {side} on average (p = {rival.p_holm:.2g})"
+    return f"{said}; next is {rival.second}, {by}."
