@@ -528,3 +528,12 @@ def test_adult_file_packed_with_its_own_split(real_file):
 def test_free_text_is_left_to_others(real_file):
     with pytest.raises(InputError, match="look like names or free text"):
         data.table(real_file("sms_spam.csv"), "label")
+
+
+def test_of_thousands_of_columns_a_note_names_the_first(tmp_path):
+    names = [f"g{k}" for k in range(1500)]
+    rows = [",".join([*(f"{(k * i) % 7 + i / 9:.2f}" for k in range(1500)), "ab"[i % 2]]) for i in range(24)]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join([",".join([*names, "y"]), *rows]))
+    (note,) = [note for note in data.table(path, "y").notes if note.startswith("Read as numbers")]
+    assert note.endswith("g59 and 1,440 more.")
