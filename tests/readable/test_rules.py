@@ -389,3 +389,15 @@ def test_the_figure_shows_what_is_computed(fitted):
         if "weight" in m.get("data", {}).get("values", [{}])[0]
     ]
     assert [bar["support"] for bar in bars] == [rule.support for rule in rules.rules]
+
+
+def test_stronger_models_read_the_telling_slots_of_very_many():
+    from pellucid.networks._rules._teacher import SLOTS, _telling
+
+    chance = np.random.default_rng(0)
+    x, answers = chance.normal(size=(200, 3000)), np.arange(200) % 2
+    x[:, 1234] += 2 * answers
+    kept = _telling(x, np.eye(2)[answers])
+    assert len(kept) == SLOTS
+    assert 1234 in kept
+    assert _telling(x[:, :SLOTS], np.eye(2)[answers]).tolist() == list(range(SLOTS))
