@@ -15,7 +15,7 @@ from pellucid._core._store import write_bytes
 from pellucid._visible import escaped as escape
 from pellucid._visible import visible
 from pellucid.errors import StoreError
-from pellucid.figures._numbers import number
+from pellucid.figures._numbers import GAP, number
 from pellucid.figures._theme import SCHEMA, THEME, Spec, look
 
 _SMALL = 200
@@ -287,6 +287,7 @@ def _drawn(spec: Spec, alt: str) -> str:
     role = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
     svg = svg.replace("<svg ", f"<svg {role} ", 1).replace(' class="marks"', "")
     svg = svg.replace(THEME.ink, "currentColor")
+    svg = re.sub(r"(?<=\d)%(?=</text>)", f"{GAP}%", svg)  # as everywhere else
     return svg.replace(f'font-family="{THEME.drawn}"', 'font-family="inherit"')
 
 

@@ -86,10 +86,12 @@ def _rich(table: Table) -> RichTable:
     made = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(table.columns):
         numeric = all(isinstance(row[i], int | float) or row[i] is None for row in shown)
-        # the first column names things: a name cut short is none
-        wide = min(NAMES, max((len(str(row[i])) for row in shown), default=0)) if i == 0 else None
+        # the first column names things: a name cut short is none. A least width would push the last
+        # columns over the edge, where their numbers are cut
+        wide = max((len(str(row[i])) for row in shown), default=0)
+        wide = min(NAMES, max(wide, *map(len, column.split()), 1)) if i == 0 else None
         side = "right" if numeric and shown else "left"
-        made.add_column(Text(column), justify=side, overflow="fold", min_width=wide)
+        made.add_column(Text(column), justify=side, overflow="fold", width=wide)
     for row in shown:
         made.add_row(
             *[Text(cell_text(c), style=look(c.text).colour if isinstance(c, Word) else "") for c in row]
