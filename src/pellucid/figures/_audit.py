@@ -242,7 +242,12 @@ def _verdicts(found: Audit) -> Figure:
         else f"No method is contradicted on any of the {counted(found.n, 'input')}."
     )
     table = Table(("method", *words), body)
-    return Figure("Verdicts on single inputs", alt, None, None, table, "Cards of single inputs, counted.")
+    note = (
+        "Cards of single inputs, counted, each at its own level. The share supported, above, allows "
+        f"{percent(found.q, 0)} of false claims over all inputs together, so it can be smaller; and it only "
+        "asks whether the map tells more than chance, so it can be larger."
+    )
+    return Figure("Verdicts on single inputs", alt, None, None, table, note)
 
 
 def _held(found: Audit) -> Figure:

@@ -328,6 +328,7 @@ def _drawn(spec: Spec, alt: str) -> str:
     role = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
     svg = svg.replace("<svg ", f"<svg {role} ", 1).replace(' class="marks"', "")
     svg = svg.replace(THEME.ink, "currentColor")
+    svg = re.sub(r"(?<=\d)%(?=</text>)", f"{GAP}%", svg)  # as everywhere else
     return svg.replace(f'font-family="{THEME.drawn}"', 'font-family="inherit"')
 
 

@@ -18,7 +18,7 @@ from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._dissect import DissectionPage, dissect
 from pellucid.tasks._estimate import Estimate, Step, estimate
-from pellucid.tasks._estimate_audit import estimate_audit
+from pellucid.tasks._estimate_audit import estimate_audit, long_audit
 from pellucid.tasks._estimate_case import estimate_case
 from pellucid.tasks._estimate_check import estimate_check
 from pellucid.tasks._estimate_features import estimate_features
@@ -175,6 +175,7 @@ __all__ = [
     "load_explanations",
     "trace",
     "method_named",
+    "long_audit",
     "methods",
     "mobilenet",
     "nearest",
