@@ -5,7 +5,8 @@ from torch import nn
 from pellucid._core import Question, load, log_odds, save
 from pellucid.attribution import input_x_gradient, integrated_gradients, saliency
 from pellucid.errors import InputError
-from pellucid.evidence import survey
+from pellucid.evidence import MethodEvidence, Pair, survey
+from pellucid.evidence._survey import _reason
 from pellucid.inputs import ImageSpec
 
 
@@ -119,3 +120,11 @@ def test_a_survey_can_be_stored(linear, tmp_path):
     again = load(save(table, tmp_path / "survey.safetensors"))
     assert (again.best, again.reason, again.pairs) == (table.best, table.reason, table.pairs)
     assert torch.equal(again.methods[0].p, table.methods[0].p)
+
+
+def test_the_next_best_is_called_higher_where_it_is():
+    pair = Pair("a", "b", -0.03, -0.05, -0.01, 0.003, 0.0035)
+    row = MethodEvidence(
+        "a", False, torch.ones(4) > 0, 1, 0.5, 1, torch.ones(4), 0.8, torch.zeros(4), None, 1
+    )
+    assert "; next is b, 0.03 higher on average (p = 0.0035)." in _reason([row], [pair], 4)

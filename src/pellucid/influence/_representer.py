@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, InputSpec, percent, the_output
+from pellucid._core import Compute, Dataset, InputSpec, each_class, percent, the_output
 from pellucid._core._feed import feed
 from pellucid._core._outputs import stream
 from pellucid.errors import InputError, MethodError
@@ -155,7 +155,7 @@ def _note(
     fed = feed(model, inputs, spec=data.spec, compute=how)
     own = torch.cat([the_output(raw, None) for _, raw, _ in stream(fed, how)]).double().to(refitted.device)
     if data.classes:
-        same = float((own.argmax(1) == refitted.argmax(1)).double().mean())
+        same = float((each_class(own).argmax(1) == each_class(refitted).argmax(1)).double().mean())
         how_alike = f"it answers as the network does on {percent(same, 0)} of these rows"
     else:
         far = F.l1_loss(refitted[:, 0], own.flatten())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, Json, percent, predict, wilson
+from pellucid._core import Compute, Dataset, Json, amount, percent, predict, wilson
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TabularSpec
 from pellucid.rules._anchor_conditions import REAL, meets, row_draws
@@ -200,7 +200,7 @@ class _Asker:
         else:
             spread = self._outputs(self.train.inputs[:REAL])[:, 0].std()
             self._width = float(spread) / 2
-            self.answer = f"{self._own:.4g} ± {self._width:.3g} {data.unit}".rstrip()
+            self.answer = f"{amount(self._own)} ± {amount(self._width, 3, data.unit)}"
 
     def same(self, inputs: Tensor) -> NDArray[np.bool_]:
         """Which inputs get the same answer."""

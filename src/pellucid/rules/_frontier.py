@@ -195,6 +195,11 @@ def rule_frontier(
         compute=compute,
     )
     judge = judged(model, choice, how.given.columns, compute) if apart else how.held
+    return of_sizes(how, judge, sizes, apart=apart, regrown=regrown)
+
+
+def of_sizes(how: Copier, judge: Judged, sizes: Sequence[int], *, apart: bool, regrown: int) -> Frontier:
+    """Rules of each size, those that come out the same once."""
     found: dict[str, tuple[RuleSet, float, int]] = {}
     for size in sizes:
         boxes, queried, score = better(how, judge, size)

@@ -32,7 +32,7 @@ def _belief(found: RuleSet, constant: bool) -> Iterator[str]:
         usual = "commonest" if found.classes else "mean"
         yield f"They are not clearly closer to it than always giving its {usual} answer."
     if found.excess_low <= 0:
-        low, high = (f"{100 * end:+.1f}" for end in (found.excess_low, found.excess_high))
+        low, high = (f"{100 * end:+.1f}".replace("-", "−") for end in (found.excess_low, found.excess_high))
         yield (
             "They are not clearly closer to it than a tree of that size on the true answers, which never "
             f"saw the network ({low} to {high} points): they may show the data more than the network."

@@ -8,7 +8,7 @@ from typing import final
 
 from torch import Tensor
 
-from pellucid._core import Json, percent, wilson
+from pellucid._core import Json, amount, percent, wilson
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TabularSpec
 
@@ -255,4 +255,4 @@ def _typical(spec: TabularSpec, k: int, slots: Tensor) -> str:
         best = int(slots.argmax())
         return f"{column.levels[best]} ({percent(float(slots[best]), 0)})"
     number = float(slots[0]) * column.std + column.mean
-    return f"{number:.3g} {column.unit}".rstrip()
+    return amount(number, 3, column.unit)

@@ -298,4 +298,5 @@ def _number(value: float, metric: str) -> str:
 
 
 def _signed(value: float, metric: str) -> str:
-    return f"{100 * value:+.1f} points" if metric == "accuracy" else f"{value:+.3g}"
+    said = f"{100 * value:+.1f} points" if metric == "accuracy" else f"{value:+.3g}"
+    return said.replace("-", "−")

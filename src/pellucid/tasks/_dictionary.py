@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pellucid._core import Compute, Dataset, Subject
+from pellucid._core import Compute, Dataset, Subject, only_subject
 from pellucid.errors import InputError, near_misses
 from pellucid.layers import Dictionary, matrix_factorisation, sparse_autoencoder, with_elements
 from pellucid.tasks._rows import held_out, sample
@@ -107,6 +107,7 @@ def dictionary_of(
         >>> pellucid.dictionary_of(subject, "1", "nmf", width=3, steps=0).units.strongest.units.tolist()
         [0, 1, 2]
     """
+    only_subject(subject)
     how = compute or Compute(batch_size=256)
     made = learned_dictionary(subject, site, kind, width=width, compute=how)
     data = held_out(subject.needs_data("dictionary_of"))

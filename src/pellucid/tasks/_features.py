@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from pellucid._core import Compute, Dataset, Subject
+from pellucid._core import Compute, Dataset, Subject, only_subject
 from pellucid.errors import InputError
 from pellucid.features import Choice, FeaturePictures, Objective, Transforms, activation_maximization
 from pellucid.inputs import TextSpec
@@ -107,6 +107,7 @@ def features(
         >>> pellucid.features(subject, "0", steps=4).pictures.units.tolist()
         [0, 1, 2, 3]
     """
+    only_subject(subject)
     data = subject.needs_data("features")
     looked = data.rows(sample(len(data), rows, seed=(compute or Compute()).seed))
     second = None if twin is None else twin.model

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Subject, Target, TargetLike, log_odds, margin, predict
+from pellucid._core import (
+    Compute,
+    Dataset,
+    Subject,
+    Target,
+    TargetLike,
+    log_odds,
+    margin,
+    only_subject,
+    predict,
+)
 from pellucid.errors import InputError, TargetError
 from pellucid.layers import (
     ActivationPatching,
@@ -114,6 +124,7 @@ def patch(
         >>> found.estimate.shape, found.n
         (torch.Size([4]), 1)
     """
+    only_subject(subject)
     good, bad, asked = paired(subject, clean, corrupt, into, site, target)
     data = held_out(subject.needs_data("patch"))
     places = _rows(data, clean, "clean"), _rows(data, corrupt, "corrupt")
