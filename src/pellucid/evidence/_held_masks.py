@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pellucid._core import Word
+from pellucid._core import Word, percent
 from pellucid.evidence._held import DRAWS, TOLD, Held, HeldColumn, ratio
 from pellucid.evidence._localisation import Measure
 from pellucid.evidence._reached import BEST, NO_MAP, SHARE, foretold
@@ -81,15 +81,13 @@ def _squares(seen: Responses, said: Tensor, drops: Tensor, shares: Tensor) -> li
 def _said(whole: Measure, places: Sequence[HeldColumn], about: bool) -> tuple[Word, str]:
     able = [one for one in places if one.matters]
     hidden = [one for one in able if one.told.high < TOLD]
-    low, share, high = (100 * one for one in (whole.low, whole.value, whole.high))
-    all_told = (
-        f"The maps foretell the network's reactions {share:.0f} % [{low:.0f}, {high:.0f}] as well as {BEST}"
-    )
+    low, share, high = (percent(one, 0) for one in (whole.low, whole.value, whole.high))
+    all_told = f"The maps foretell the network's reactions {share} [{low}, {high}] as well as {BEST}"
     if hidden:
         worst, named = max(hidden, key=lambda one: one.part), max(places, key=lambda one: one.shown)
-        low, share, high = (100 * one for one in (worst.told.low, worst.told.value, worst.told.high))
-        does = f"Removing {worst.name} makes {worst.part:.0%} of what removing does"
-        said = f"{does}, but the maps foretell {share:.0f} % of it [{low:.0f}, {high:.0f}]"
+        low, share, high = (percent(one, 0) for one in (worst.told.low, worst.told.value, worst.told.high))
+        does = f"Removing {worst.name} makes {percent(worst.part, 0)} of what removing does"
+        said = f"{does}, but the maps foretell {share} of it [{low}, {high}]"
         said += f"; they point to {named.name.removeprefix('the square in ')}." if named != worst else "."
     else:
         said = f"{all_told}."
