@@ -124,20 +124,10 @@ def _chart(rows: Sequence[AuditRow]) -> Spec:
         "axis": {"format": "%", "values": [0, 0.5, 1]},
     }
     kinds = list(KINDS.values())
-    colour: Spec = {
-        "field": "kind",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": kinds, "range": [THEME.accent, THEME.muted, THEME.warm]},
-        "legend": {"orient": "bottom", "direction": "vertical"},
-    }
-    shape: Spec = {
-        "field": "kind",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": kinds, "range": ["circle", "square", "triangle-up"]},
-        "legend": {"orient": "bottom", "direction": "vertical"},
-    }
+    legend: Spec = {"orient": "bottom", "direction": "vertical"}
+    by_kind: Spec = {"field": "kind", "type": "nominal", "title": None, "legend": legend}
+    colour: Spec = {**by_kind, "scale": {"domain": kinds, "range": [THEME.accent, THEME.muted, THEME.warm]}}
+    shape: Spec = {**by_kind, "scale": {"domain": kinds, "range": ["circle", "square", "triangle-up"]}}
     whisker: Spec = {
         "mark": {"type": "rule", "strokeWidth": 2},
         "encoding": {"y": y, "x": {"field": "low", **x}, "x2": {"field": "high"}, "color": colour},
