@@ -113,3 +113,18 @@ def test_a_network_where_a_subject_belongs():
     for verb in (pellucid.explain, pellucid.layers, pellucid.rules, pellucid.report):
         with pytest.raises(InputError, match="Expected a Subject, got Linear"):
             verb(nn.Linear(3, 2), "page.html") if verb is pellucid.report else verb(nn.Linear(3, 2))
+
+
+def test_pages_say_in_a_line_what_they_are():
+    subject = pellucid.open(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), data=rows(100))
+    pages = [
+        pellucid.layer(subject, "0", units=[0], steps=2, rows=60),
+        pellucid.unit_of(subject, "0", 0, steps=2, rows=60),
+        pellucid.features(subject, "0", units=[0], steps=2),
+        pellucid.dictionary_of(subject, "0", steps=2, rows=60),
+        pellucid.patch(subject, 0, 1),
+        pellucid.counterfactual(subject, 0, k=1, refits=0),
+    ]
+    for page in pages:
+        assert type(page).__name__ in repr(page)
+        assert len(repr(page)) < 120
