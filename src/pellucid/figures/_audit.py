@@ -24,7 +24,7 @@ SHORT = {
     "Does it add up?": "adds up",
 }
 OVER_DATA = "Do the maps hold over the data?"
-WIDTH, STEP = 240, 24  # a phone shows it at about its own size
+WIDTH, STEP = 190, 24  # a phone shows it at about its own size
 HELD = 3  # columns shown of each method
 
 
@@ -109,13 +109,19 @@ def _chart(rows: Sequence[AuditRow]) -> Spec:
         for row in rows
     ]
     order = [row.name for row in rows]
-    y: Spec = {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": {"labelLimit": 220}}
+    y: Spec = {
+        "field": "name",
+        "type": "nominal",
+        "sort": order,
+        "title": None,
+        "axis": {"labelLimit": 170, "labelPadding": 14},
+    }
     scale: Spec = {"domain": [0, 1]}
     x: Spec = {
         "type": "quantitative",
         "scale": scale,
         "title": "share of inputs supported, with 95 % interval",
-        "axis": {"format": "%"},
+        "axis": {"format": "%", "values": [0, 0.5, 1]},
     }
     kinds = list(KINDS.values())
     colour: Spec = {
@@ -240,20 +246,24 @@ def _verdicts(found: Audit) -> Figure:
 
 
 def _held(found: Audit) -> Figure:
-    """What exchanging single columns between real rows does, and how much of it the maps of a method tell."""
+    """What is exchanged or removed over all inputs, and how much of what it does a method's maps tell."""
     rows = [row for row in found.of("method") if row.held is not None]
+    masked = any(row.held is not None and row.held.whole is not None for row in rows)
     body: list[tuple[Cell | Word, ...]] = []
     for row in rows:
+        if row.held is not None and row.held.whole is not None:
+            first = (row.name, Word(row.held.word), "all parts", "–", "100%", "100%")
+            body.append((*first, _measure(row.held.whole)))
         columns = () if row.held is None else row.held.columns
-        shown = [one for one in columns if one.matters] or list(columns[:1])
+        shown = [one for one in columns if one.matters] or ([] if masked else list(columns[:1]))
         # the least told first: what a map hides
         for k, one in enumerate(sorted(shown, key=lambda c: c.told.high)[:HELD]):
             word = row.held.word if row.held is not None else "not run"
-            name: Cell = row.name if k == 0 else ""
+            name: Cell = row.name if k == 0 and not masked else ""
             body.append(
                 (
                     name,
-                    Word(word) if k == 0 else "",
+                    Word(word) if name else "",
                     one.name,
                     "–" if one.turned is None else _measure(one.turned),
                     percent(one.part, 0),
@@ -271,10 +281,24 @@ def _held(found: Audit) -> Figure:
         "Single columns are exchanged for those of the real rows most alike in the rest. Answers changed, "
         "with 95 % interval; the share of the change of the score that the column makes, and the share that "
         "the maps give it; how much of what exchanging it does the maps foretell, with an interval adjusted "
-        "for all columns. Failed where a column that turns more than 5 % of the answers is surely told by "
+        f"for all columns: above {percent(1)} they give it more than it does. Failed where a column that "
+        "turns more than 5 % of the answers is surely told by "
         f"less than a quarter. Of the columns that matter, at most {HELD} are shown, the least told first."
     )
-    heads = ("method", "holds", "column", "answers changed", "part of the change", "by the maps", "told")
+    if masked:
+        note = (
+            "Of all parts together: agreement of the maps beside that of maps fitted to each input's own "
+            "reactions. Of single squares: the share of the change of the score that removing them makes, "
+            "the share that the maps give them, and how much of it the maps foretell, with an interval "
+            "adjusted for all squares; only where the values are contributions. Failed where the maps surely "
+            "tell less "
+            "than half of what fitted ones do, or less than .3 of a square that makes 5 % of the change. At "
+            f"most {HELD} squares are shown, the least told first."
+        )
+    part = "part" if masked else "column"
+    heads = ("method", "holds", part, "answers changed", "part of the change", "by the maps", "told")
+    if masked:
+        body, heads = [row[:3] + row[4:] for row in body], heads[:3] + heads[4:]
     return Figure(OVER_DATA, alt, None, None, Table(heads, tuple(body)), note)
 
 

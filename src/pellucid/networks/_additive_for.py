@@ -20,7 +20,7 @@ PENALTIES = (0.1, 0.03, 0.01)
 LARGE = (0.001,)  # from MANY rows on, hardly any pull is needed
 WIDE = 200  # columns above which a model of the usual make would take minutes
 MANY = 20000  # rows from which knots that many rows share have offsets of their own
-CROWD = 50  # rows that many are
+CROWD = 4  # rows that many are: levels of a capital gain that few people had are spikes too
 STEPS = 400  # of training at least, however few the rows
 
 
@@ -87,7 +87,7 @@ def additive_for(
         dataset: with a :class:`~pellucid.inputs.TabularSpec`; columns with a direction in it get shape
             functions that only rise or only fall.
         seed: the only source of chance.
-        knots: most knots of a number; ``None`` takes 32 below 3,000 training rows, 64 below 20,000, else 128;
+        knots: most knots of a number; ``None`` takes 32 below 20,000 training rows, else 128;
             8 for more than 200 columns.
         penalties: strengths of the pull to 0 that compete in training; ``None`` takes 0.1, 0.03 and 0.01, or
             0.1 alone for more than 200 columns, or 0.001 alone from 20,000 rows on.
@@ -110,7 +110,7 @@ def additive_for(
     train = dataset.part("train")
     rows = len(train)
     wide = len(spec.columns) > WIDE
-    most = knots or (8 if wide else 32 if rows < 3000 else 64 if rows < 20000 else 128)
+    most = knots or (8 if wide else 32 if rows < 20000 else 128)
     parts, start = list[tuple[int, tuple[int, ...]]](), 0
     for column in spec.columns:
         slots = tuple(range(start, start + column.width))

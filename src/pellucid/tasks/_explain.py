@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,9 +12,9 @@ from torch import Tensor
 from pellucid import attribution, evidence
 from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, only_subject, predict
 from pellucid.errors import CancelledError, InputError, MethodError, TargetError, near_misses
-from pellucid.inputs import TabularSpec
 from pellucid.tasks._kept_audit import kept_audit
-from pellucid.tasks._rows import held_out, sample, training_rows
+from pellucid.tasks._over_rows import exchangeable, over_rows
+from pellucid.tasks._rows import ENOUGH, held_out, sample, training_rows
 
 Method = Callable[..., Explanation]
 # one method of each family: more would make the best of them look better than it is
@@ -81,7 +82,9 @@ def explain(
         compute: how to run.
 
     Returns:
-        An :class:`Explanation` whose ``cards`` hold the evidence, one per row.
+        An :class:`Explanation` whose ``cards`` hold the evidence, one per row. Where the audit kept with the
+        run refutes the method over its rows, or 20 rows explained here do together, or 64 held-out rows of a
+        table, no card is *supported*.
 
     Raises:
         MethodError: where there is no such method, or it does not fit this network.
@@ -89,12 +92,15 @@ def explain(
 
     Cost:
         The method's own, about 78 rows per input for the evidence of a one-gradient method, about 65 more and
-        maps of 16 training rows for tables and methods that spend 500 or more (:func:`givers`), and, where
-        the method is left out, as much for each method on up to 32 held-out rows.
+        maps of 16 training rows for tables and methods that spend 500 or more (:func:`givers`). For tables
+        where no audit was kept and fewer than 20 rows are explained, once 65 rows for each of 64 held-out
+        rows, and maps of these and of 128 training rows. Where the method is left out, also a survey: as much
+        as cards for each method on up to 32 held-out rows.
 
     Limits:
         Evidence says how well a map predicts the network's response to taking parts away, under the fill that
-        the card names; it does not prove a map right.
+        the card names; it does not prove a map right. One row cannot tell a network that is built to fool a
+        method; many can, so audit what somebody else trained.
 
     Example:
         >>> import pellucid, torch
@@ -128,6 +134,8 @@ def explain(
         on_data=givers(subject, found),
         compute=compute,
     )
+    usual = partial(usual_target, subject)
+    tested = over_rows(subject, found, function, tested, usual, compute)
     return dataclasses.replace(found, cards=tested)
 
 
@@ -136,8 +144,8 @@ def givers(subject: Subject, why: Explanation) -> Tensor | bool:
 
     It is done for tables, where the method's values are contributions against a reference and cost 500 rows
     of the network per input or more, so that the exchange adds little. Such methods (LIME, KernelSHAP) are
-    also those that look where no data lies, which a network can be built to know. Cheaper ones are asked in
-    the audit.
+    also those that look where no data lies, which a network can be built to know. Cheaper ones are judged
+    over held-out rows, and in the audit.
 
     Example:
         >>> import pellucid
@@ -147,8 +155,11 @@ def givers(subject: Subject, why: Explanation) -> Tensor | bool:
         False
     """
     made = why.provenance
-    table = isinstance(subject.spec, TabularSpec) and made.at is None and "baseline" in made.params
-    if subject.data is None or not table or made.forward + made.backward < DEAR * len(why):
+    if (
+        subject.data is None
+        or not exchangeable(subject, why)
+        or made.forward + made.backward < DEAR * len(why)
+    ):
         return False
     return training_rows(subject.data, made.seed)
 
@@ -157,6 +168,7 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
     """Name of the method that evidence supports best on held-out rows of this subject, and why, in words.
 
     An audit that was kept with the run decides, where there is one of this network; else a survey is made.
+    Where there are too few rows for one, the first method that fits is taken, and the words say so.
     """
     if subject.data is None:
         raise InputError(
@@ -166,7 +178,13 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
     audited = kept_audit(subject)
     if audited is not None and audited.survey.best in methods():
         return audited.survey.best, f"Chosen by the audit kept with this run: {audited.survey.reason}"
-    found = survey(subject, compute=compute)
+    try:
+        found = survey(subject, compute=compute)
+    except InputError as error:
+        first = next(iter(fitting_methods(subject, among=PANEL)), None)
+        if first is None:
+            raise
+        return first, f"{first} is shown because it fits this network, not by evidence: {error}"
     return found.best, found.reason
 
 
@@ -194,17 +212,28 @@ def survey(
     Args:
         subject: a network with data.
         methods: names; left out, one of each family. Those that do not fit are passed over.
-        rows: most held-out rows to test on.
+        rows: most held-out rows to test on; where fewer than 20 are held out, rows of training too.
         compute: how to run.
+
+    Raises:
+        InputError: where there are fewer than 20 rows.
 
     Cost:
         About 78 rows per input and one-gradient method; more for methods of many passes.
     """
-    data = held_out(subject.needs_data("survey"))
-    inputs = data.inputs[sample(len(data), rows)]
+    data = subject.needs_data("survey")
+    held = held_out(data)
+    tested = held if len(held) >= ENOUGH else data
+    if len(tested) < ENOUGH:
+        raise InputError(f"methods are tested on at least {ENOUGH} rows, and {data.name} has {len(data)}.")
+    inputs = tested.inputs[sample(len(tested), rows)]
     target = usual_target(subject, inputs)
     chosen = fitting_methods(subject, among=methods)
-    return evidence.survey(subject.model, inputs, target, chosen, spec=subject.spec, compute=compute)
+    found = evidence.survey(subject.model, inputs, target, chosen, spec=subject.spec, compute=compute)
+    if tested is held:
+        return found
+    few = f"Only {len(held)} rows are held out, so this was tested on rows of training too."
+    return dataclasses.replace(found, reason=f"{found.reason} {few}")
 
 
 def fitting_methods(

@@ -10,7 +10,16 @@ from typing import TypeGuard
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Explanation, Subject, class_log_odds, each_class, only_subject, predict
+from pellucid._core import (
+    Compute,
+    Explanation,
+    Subject,
+    class_log_odds,
+    each_class,
+    only_subject,
+    percent,
+    predict,
+)
 from pellucid.attribution import integrated_gradients, kernel_shap
 from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.inputs import TabularSpec
@@ -317,7 +326,9 @@ def _note(
     if not again:
         said.append("No refits were made: whether other samples would give the same reasons is not known.")
     else:
-        said.append(f"A reason counts as stable where {level:.0%} of the networks trained anew name it too.")
+        said.append(
+            f"A reason counts as stable where {percent(level, 0)} of the networks trained anew name it too."
+        )
     return " ".join(said)
 
 

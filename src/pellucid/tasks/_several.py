@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from pellucid.tasks._explain import (
     target_named,
     usual_target,
 )
+from pellucid.tasks._over_rows import over_rows
 
 
 def explain_several(
@@ -98,6 +100,7 @@ def explain_several(
 def _tested(
     subject: Subject, why: Explanation, method: Method, place: evidence.Bench, compute: Compute | None
 ) -> Explanation:
+    usual = partial(usual_target, subject)
     found = evidence.cards(
         subject.model,
         why,
@@ -108,4 +111,5 @@ def _tested(
         on_data=givers(subject, why),
         compute=compute,
     )
+    found = over_rows(subject, why, method, found, usual, compute)
     return dataclasses.replace(why, cards=found)
