@@ -128,3 +128,13 @@ def test_pages_say_in_a_line_what_they_are():
     for page in pages:
         assert type(page).__name__ in repr(page)
         assert len(repr(page)) < 120
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_evidence_on_pictures_in_half_precision(dtype):
+    x = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 2)).to(dtype)
+    subject = pellucid.open(net, data=(x.to(dtype), (x.mean((1, 2, 3)) > 0.5).long()))
+    why = pellucid.explain(subject, 0, method="input_x_gradient")
+    assert why.values.dtype is dtype
+    assert why.cards
