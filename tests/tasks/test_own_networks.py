@@ -113,3 +113,28 @@ def test_a_network_where_a_subject_belongs():
     for verb in (pellucid.explain, pellucid.layers, pellucid.rules, pellucid.report):
         with pytest.raises(InputError, match="Expected a Subject, got Linear"):
             verb(nn.Linear(3, 2), "page.html") if verb is pellucid.report else verb(nn.Linear(3, 2))
+
+
+def test_pages_say_in_a_line_what_they_are():
+    subject = pellucid.open(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), data=rows(100))
+    pages = [
+        pellucid.layer(subject, "0", units=[0], steps=2, rows=60),
+        pellucid.unit_of(subject, "0", 0, steps=2, rows=60),
+        pellucid.features(subject, "0", units=[0], steps=2),
+        pellucid.dictionary_of(subject, "0", steps=2, rows=60),
+        pellucid.patch(subject, 0, 1),
+        pellucid.counterfactual(subject, 0, k=1, refits=0),
+    ]
+    for page in pages:
+        assert type(page).__name__ in repr(page)
+        assert len(repr(page)) < 120
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_evidence_on_pictures_in_half_precision(dtype):
+    x = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 2)).to(dtype)
+    subject = pellucid.open(net, data=(x.to(dtype), (x.mean((1, 2, 3)) > 0.5).long()))
+    why = pellucid.explain(subject, 0, method="input_x_gradient")
+    assert why.values.dtype is dtype
+    assert why.cards

@@ -31,6 +31,6 @@ class OneOutput(nn.Module):
         self.training = network.training
         self.network, self.output = network, output
 
-    def forward(self, *inputs: object, **named: object) -> Tensor:
-        """Whatever the network takes."""
-        return the_output(self.network(*inputs, **named), self.output)
+    def forward(self, *inputs: object) -> Tensor:
+        """Whatever the network takes, by position."""
+        return the_output(self.network(*inputs), self.output)

@@ -59,6 +59,9 @@ class DictionaryPage:
             ),
         ]
 
+    def __repr__(self) -> str:
+        return f"DictionaryPage({self.made.site}, {len(self.real)} inputs)"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         drawn = self.figures()

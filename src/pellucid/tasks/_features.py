@@ -36,6 +36,9 @@ class FeaturePage:
     exemplars: Exemplars | None = None
     real: Dataset | None = None
 
+    def __repr__(self) -> str:
+        return f"FeaturePage({self.pictures.site}, {len(self.pictures.pictures)} objectives)"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         from pellucid import figures

@@ -172,6 +172,9 @@ class LayerPage:
             drawn += self.dictionary.figures()
         return drawn
 
+    def __repr__(self) -> str:
+        return f"LayerPage({self.row.site}, {len(self.real)} inputs)"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         drawn = self.figures()

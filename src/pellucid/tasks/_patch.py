@@ -67,6 +67,9 @@ class Patching:
         pair = figures.pairs(self.clean, self.corrupt, self.clean_rows, self.corrupt_rows, self.read)
         return [pair, *figures.figures_of(self.found)]
 
+    def __repr__(self) -> str:
+        return f"Patching({type(self.found).__name__}, rows {self.clean_rows} and {self.corrupt_rows})"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         drawn = self.figures()

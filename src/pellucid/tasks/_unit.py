@@ -113,6 +113,9 @@ class UnitPage:
             drawn.append(figures.dictionary(self.dictionary))
         return drawn
 
+    def __repr__(self) -> str:
+        return f"UnitPage({self.site}, unit {self.unit} of {self.total}, {len(self.real)} inputs)"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         drawn = self.figures()
