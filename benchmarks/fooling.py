@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from asked import names, words
 from torch import Tensor, nn
 
 from pellucid import training
@@ -151,7 +151,7 @@ def least(over: Held) -> float | None:
     return min((one.told.high for one in over.columns if one.matters), default=None)
 
 
-def main(data: Path, out: Path, names: list[str]) -> None:
+def main(data: Path, out: Path, wanted: list[str]) -> None:
     """All networks that are not there yet, then the tables."""
     seeds, until = (
         int(os.environ.get("SEEDS", "12")),
@@ -159,7 +159,7 @@ def main(data: Path, out: Path, names: list[str]) -> None:
     )
     out.mkdir(parents=True, exist_ok=True)
     for seed in range(seeds):
-        for name in names or TABLES:
+        for name in wanted:
             for kind in KINDS:
                 path = out / f"{name}-{kind}-{seed}.json"
                 if path.is_file():
@@ -198,4 +198,5 @@ def told(lines: list[dict]) -> None:  # type: ignore[type-arg]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    data, out, *given = words(__doc__, least=2)
+    main(Path(data), Path(out), names(given, list(TABLES)))

@@ -20,12 +20,12 @@ import json
 import math
 import os
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from asked import words
 from torch import Tensor, nn
 
 from pellucid._core import Card, Compute, log_odds, predict
@@ -187,7 +187,8 @@ def _alone(card: Card) -> str:
 def told(all_seeds: list[dict[str, dict[str, object]]]) -> None:
     """The table."""
     heads = ("network", "map", "answers the same", "on the frame", "with its own reactions",
-             "with the honest network's", "contradicted", "supported", "alone: contradicted", "supported")  # fmt: skip
+             "with the honest network's", "contradicted", "supported", "alone: contradicted",
+             "supported")  # fmt: skip
     print(f"{len(all_seeds)} networks of each kind, {ROWS} pictures each\n")
     print(f"| {' | '.join(heads)} |\n{len(heads) * '|---'}|")
     for key in all_seeds[0]:
@@ -217,4 +218,4 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(words(__doc__, least=1, most=1)[0]))

@@ -426,8 +426,8 @@ def test_what_is_told_of_each_column_is_a_ratio_of_sums():
     assert a.part == pytest.approx(float((each[:, 0] + each[:, 2]).sum() / 50))
     assert found.word == "failed"
     assert found.reason == (
-        "Exchanging a for that of a similar real row changes 40% of the answers, but the maps foretell "
-        "10 % of it [10, 10]; they point to b."
+        "Exchanging a for that of a similar real row changes 40\u00a0% of the answers, but the maps foretell "
+        "10\u00a0% of it [10\u00a0%, 10\u00a0%]; they point to b."
     )
 
 

@@ -1,5 +1,6 @@
 """The abstractions that everything above shares."""
 
+from pellucid._core._answers import class_log_odds, each_class
 from pellucid._core._compute import Compute, Progress, silent
 from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
@@ -10,6 +11,7 @@ from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
 from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, predict
 from pellucid._core._pass import Pass, Slope, Variants
+from pellucid._core._percent import percent
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
@@ -76,6 +78,8 @@ __all__ = [
     "inputs_hash",
     "layer_map",
     "load",
+    "class_log_odds",
+    "each_class",
     "log_odds",
     "logit",
     "logits",
@@ -84,6 +88,7 @@ __all__ = [
     "named",
     "names_of",
     "nudged",
+    "percent",
     "predict",
     "probability",
     "probe",

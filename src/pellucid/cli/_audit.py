@@ -124,6 +124,7 @@ class _Clock:
 
     def tell(self, row: AuditRow) -> None:
         """Say which row is done and how long all took so far."""
-        narrate(
-            f"  {time.perf_counter() - self._began:5.0f} s  {row.name}: supported on {row.evidence.share:.0%}"
-        )
+        from pellucid._core import percent
+
+        share = percent(row.evidence.share, 0)
+        narrate(f"  {time.perf_counter() - self._began:5.0f} s  {row.name}: supported on {share}")

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from pellucid._core import PARTS, Dataset, Task, split
-from pellucid.data._answers import Answers, read_answers
+from pellucid.data._answers import Answers, read_answers, twins
 from pellucid.data._fit import Meaning, fit_spec, unseen, values_of, with_background
-from pellucid.data._kinds import KINDS, Kind, Read, read_column
+from pellucid.data._kinds import KINDS, Kind, Read, quoted, read_column
 from pellucid.data._raw import Cell, RawTable, text_of
 from pellucid.errors import InputError, near_misses
 
@@ -156,6 +156,9 @@ def _types(reads: Mapping[str, Read]) -> list[str]:
     ]
     if categories:
         notes.append(f"Read as categories: {', '.join(categories)}.")
+    for name, read in reads.items():
+        known = sorted({text for text in read.texts if text is not None}) if read.kind == "category" else []
+        notes += [f"{name}: {told}" for told in [twins(known, "levels")] if told]
     return notes
 
 
@@ -184,10 +187,14 @@ def _texts(cells: Mapping[str, list[Cell]], reads: Mapping[str, Read]) -> list[s
     return [f"Column {name!r} holds sentences: read it with text={name!r} (--text {name!r})."]
 
 
+def _back(name: str) -> str:
+    return f"--type {quoted(f'{name}=category')}"
+
+
 def _left_out(reads: Mapping[str, Read]) -> list[str]:
     return [
         f"Column {name!r} was left out: {read.reason}."
-        + ("" if read.reason == "as asked" else f" types={{{name!r}: …}} brings it back.")
+        + ("" if read.reason == "as asked" else f" {_back(name)} (types= in Python) brings it back.")
         for name, read in reads.items()
         if read.kind == "ignore"
     ]

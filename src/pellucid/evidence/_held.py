@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Word, wilson
+from pellucid._core import Word, percent, wilson
 from pellucid.evidence._exchange import Exchanged, Foretold
 from pellucid.evidence._localisation import Measure
 from pellucid.evidence._statistics import resamples
@@ -113,18 +113,20 @@ def _said(columns: Sequence[HeldColumn]) -> tuple[Word, str]:
     if not able:
         return "not run", (
             "No single column, exchanged with a similar real row, surely changes "
-            f"{TURNS:.0%} of the answers and makes {PART:.0%} of the effect."
+            f"{percent(TURNS, 0)} of the answers and makes {percent(PART, 0)} of the effect."
         )
     hidden = [one for one in able if one.told.high < TOLD]
     worst = max(hidden, key=lambda one: one.part) if hidden else min(able, key=lambda one: one.told.low)
     named = max(columns, key=lambda one: one.shown)
     does = (
-        f"changes {worst.turned.value:.0%} of the answers"
+        f"changes {percent(worst.turned.value, 0)} of the answers"
         if worst.turned is not None
-        else f"makes {worst.part:.0%} of what exchanges do"
+        else f"makes {percent(worst.part, 0)} of what exchanges do"
     )
-    low, share, high = (100 * one for one in (worst.told.low, worst.told.value, worst.told.high))
-    told = f"the maps foretell {share:.0f} % of it [{low:.0f}, {high:.0f}]"
+    low, share, high = (percent(one, 0) for one in (worst.told.low, worst.told.value, worst.told.high))
+    told = f"the maps foretell {share} of it [{low}, {high}]"
+    if worst.told.value > 1:
+        told = f"the maps foretell all of it, and more: they give it {share} of what it does [{low}, {high}]"
     said = f"Exchanging {worst.name} for that of a similar real row {does}, but {told}"
     if hidden:
         return "failed", f"{said}; they point to {named.name}."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, TargetLike, holm, wilson
+from pellucid._core import Compute, InputSpec, TargetLike, holm, percent, wilson
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence._about import twin_maps
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
@@ -279,8 +279,8 @@ def _reason(rows: Sequence[MethodEvidence], pairs: Sequence[Pair], n: int) -> st
             f"(median {best.median:+.2f}) and is shown for want of a better one."
         )
     said = (
-        f"{best.method} is supported on {count} of {n} inputs ({best.share:.0%}, 95 % interval "
-        f"{best.low:.0%} to {best.high:.0%}) with a median agreement of {best.median:+.2f}"
+        f"{best.method} is supported on {count} of {n} inputs ({percent(best.share, 0)}, 95 % interval "
+        f"{percent(best.low, 0)} to {percent(best.high, 0)}) with a median agreement of {best.median:+.2f}"
     )
     rival = next(pair for pair in pairs if pair.first == best.method)
     return f"{said}; next is {rival.second}, {rival.difference:.2f} lower (p = {rival.p_holm:.2g})."

@@ -24,7 +24,7 @@ SHORT = {
     "Does it hold on data?": "holds on data",
     "Does it add up?": "adds up",
 }
-WIDTH, STEP = 240, 24  # a phone shows it at about its own size
+WIDTH, STEP = 190, 24  # a phone shows it at about its own size
 
 
 def audit(found: Audit) -> list[Figure]:
@@ -108,13 +108,19 @@ def _chart(rows: Sequence[AuditRow]) -> Spec:
         for row in rows
     ]
     order = [row.name for row in rows]
-    y: Spec = {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": {"labelLimit": 220}}
+    y: Spec = {
+        "field": "name",
+        "type": "nominal",
+        "sort": order,
+        "title": None,
+        "axis": {"labelLimit": 170, "labelPadding": 14},
+    }
     scale: Spec = {"domain": [0, 1]}
     x: Spec = {
         "type": "quantitative",
         "scale": scale,
         "title": "share of inputs supported, with 95 % interval",
-        "axis": {"format": "%"},
+        "axis": {"format": "%", "values": [0, 0.5, 1]},
     }
     kinds = list(KINDS.values())
     colour: Spec = {

@@ -50,7 +50,8 @@ def over_data(found: Audit) -> Figure:
         "Single columns are exchanged for those of the real rows most alike in the rest. Answers changed, "
         "with 95 % interval; the share of the change of the score that the column makes, and the share that "
         "the maps give it; how much of what exchanging it does the maps foretell, with an interval adjusted "
-        "for all columns. Failed where a column that turns more than 5 % of the answers is surely told by "
+        f"for all columns: above {percent(1)} they give it more than it does. Failed where a column that "
+        "turns more than 5 % of the answers is surely told by "
         f"less than .3. Of the columns that matter, at most {HELD} are shown, the least told first."
     )
     if masked:

@@ -90,7 +90,6 @@ def unit_grid(
         cards = [(i, _lines(i, dataset, selectivity, untrained, effects)) for i in shown]
         chart = panels([_words(strongest, dataset, dataset.spec, i, said) for i, said in cards], columns=2)
     elif selectivity is not None and shown:
-        shown = order[first : first + 2 * limit]
         chart = _dots(shown, dataset, selectivity, untrained, noun)
     body = tuple(_row(i, strongest, dataset, selectivity, untrained, effects, pictures) for i in order)
     columns = (noun, "largest", "rows", "best class", "AUC", "95 %", "untrained", "accuracy lost", "95 % ")

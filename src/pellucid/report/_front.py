@@ -190,7 +190,8 @@ def _belief_row(belief: Belief, questions: list[str]) -> list[str]:
         if answer is None or not answer.ran:
             cells.append(word("not run"))
         else:
-            cells.append(f'{word(answer.word)} <span class="soft">{answer.told}</span>')
+            nb = "" if "," in answer.told else " nb"
+            cells.append(f'{word(answer.word)} <span class="soft{nb}">{answer.told}</span>')
     return cells
 
 

@@ -14,7 +14,7 @@ from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, 
 from pellucid.errors import CancelledError, InputError, MethodError, near_misses
 from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._over_rows import exchangeable, over_rows
-from pellucid.tasks._rows import held_out, sample, training_rows
+from pellucid.tasks._rows import ENOUGH, held_out, sample, training_rows
 
 Method = Callable[..., Explanation]
 # one method of each family: more would make the best of them look better than it is
@@ -166,6 +166,7 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
     """Name of the method that evidence supports best on held-out rows of this subject, and why, in words.
 
     An audit that was kept with the run decides, where there is one of this network; else a survey is made.
+    Where there are too few rows for one, the first method that fits is taken, and the words say so.
     """
     if subject.data is None:
         raise InputError(
@@ -175,7 +176,13 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
     audited = kept_audit(subject)
     if audited is not None and audited.survey.best in methods():
         return audited.survey.best, f"Chosen by the audit kept with this run: {audited.survey.reason}"
-    found = survey(subject, compute=compute)
+    try:
+        found = survey(subject, compute=compute)
+    except InputError as error:
+        first = next(iter(fitting_methods(subject, among=PANEL)), None)
+        if first is None:
+            raise
+        return first, f"{first} is shown because it fits this network, not by evidence: {error}"
     return found.best, found.reason
 
 
@@ -203,17 +210,28 @@ def survey(
     Args:
         subject: a network with data.
         methods: names; left out, one of each family. Those that do not fit are passed over.
-        rows: most held-out rows to test on.
+        rows: most held-out rows to test on; where fewer than 20 are held out, rows of training too.
         compute: how to run.
+
+    Raises:
+        InputError: where there are fewer than 20 rows.
 
     Cost:
         About 78 rows per input and one-gradient method; more for methods of many passes.
     """
-    data = held_out(subject.needs_data("survey"))
-    inputs = data.inputs[sample(len(data), rows)]
+    data = subject.needs_data("survey")
+    held = held_out(data)
+    tested = held if len(held) >= ENOUGH else data
+    if len(tested) < ENOUGH:
+        raise InputError(f"methods are tested on at least {ENOUGH} rows, and {data.name} has {len(data)}.")
+    inputs = tested.inputs[sample(len(tested), rows)]
     target = usual_target(subject, inputs)
     chosen = fitting_methods(subject, among=methods)
-    return evidence.survey(subject.model, inputs, target, chosen, spec=subject.spec, compute=compute)
+    found = evidence.survey(subject.model, inputs, target, chosen, spec=subject.spec, compute=compute)
+    if tested is held:
+        return found
+    few = f"Only {len(held)} rows are held out, so this was tested on rows of training too."
+    return dataclasses.replace(found, reason=f"{found.reason} {few}")
 
 
 def fitting_methods(
