@@ -19,6 +19,7 @@ import copy
 import json
 import math
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -27,7 +28,7 @@ import torch.nn.functional as F
 from asked import words
 from torch import Tensor, nn
 
-from pellucid._core import Compute, log_odds, predict
+from pellucid._core import Card, Compute, log_odds, predict
 from pellucid.attribution import input_x_gradient, integrated_gradients, saliency
 from pellucid.data import digits
 from pellucid.evidence import cards
@@ -172,23 +173,32 @@ def on_digits(seed: int) -> dict[str, dict[str, object]]:
                 "own": alike(maps, own),
                 "honest": alike(maps, theirs),
                 "verdicts": Counter(card.verdict for card in one),
+                "alone": Counter(_alone(card) for card in one),
             }
     return found
 
 
+def _alone(card: Card) -> str:
+    """The verdict that the row would have by itself."""
+    before = re.search("its own row would be ([a-z ]+)", card.reason)
+    return before[1] if before else card.verdict
+
+
 def told(all_seeds: list[dict[str, dict[str, object]]]) -> None:
     """The table."""
-    heads = ("network, map", "answers the same", "on the frame", "and its own reactions",
-             "and the honest network's", "contradicted", "supported")  # fmt: skip
+    heads = ("network", "map", "answers the same", "on the frame", "with its own reactions",
+             "with the honest network's", "contradicted", "supported", "alone: contradicted",
+             "supported")  # fmt: skip
     print(f"{len(all_seeds)} networks of each kind, {ROWS} pictures each\n")
     print(f"| {' | '.join(heads)} |\n{len(heads) * '|---'}|")
     for key in all_seeds[0]:
         lines = [one[key] for one in all_seeds]
         parts = [f"{_mean(lines, name):.0%}" for name in ("same", "frame")]
         parts += [f"{_mean(lines, name):+.2f}" for name in ("own", "honest")]
-        for word in ("contradicted", "supported"):
-            counted = sum(one["verdicts"].get(word, 0) for one in lines)  # type: ignore[attr-defined]
-            parts.append(f"{counted}/{ROWS * len(lines)}")
+        for which in ("verdicts", "alone"):
+            for word in ("contradicted", "supported"):
+                counted = sum(one[which].get(word, 0) for one in lines)  # type: ignore[attr-defined]
+                parts.append(f"{counted}/{ROWS * len(lines)}")
         print(f"| {' | '.join([key, *parts])} |")
 
 

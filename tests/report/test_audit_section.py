@@ -8,7 +8,7 @@ import pellucid
 from pellucid import tasks
 from pellucid.evidence._held import Held, HeldColumn
 from pellucid.evidence._localisation import Measure
-from pellucid.figures._audit import OVER_DATA
+from pellucid.figures._over_data import OVER_DATA
 from pellucid.report import dossier, render
 from pellucid.report._audit_section import audit_section
 from pellucid.report._belief import beliefs, best_method
