@@ -191,3 +191,36 @@ def test_cifar_pictures(real_file, tmp_path):
     assert (len(made.classes), int((made.parts == 2).sum()) > 0) == (10, True)
     assert data.from_path(root).inputs.shape == made.inputs.shape
     made.spec.check(made.inputs)
+
+
+@pytest.mark.parametrize("above", ["", "set/", "my set/pictures/"])
+def test_an_archive_is_read_as_the_folder_it_holds(zoo, tmp_path, above):
+    with zipfile.ZipFile(tmp_path / "zoo.zip", "w") as packed:
+        for path in sorted(zoo.rglob("*.png")):
+            packed.write(path, f"{above}{path.relative_to(zoo)}")
+        packed.writestr(f"__MACOSX/{above}cat/._0.png", b"\0\5\26\7")
+        packed.writestr(f"{above}.DS_Store", b"x")
+    made, loose = data.from_path(tmp_path / "zoo.zip"), data.pictures(zoo)
+    assert (made.name, made.classes, made.notes) == ("zoo", loose.classes, loose.notes)
+    assert torch.equal(made.inputs, loose.inputs)
+    assert torch.equal(made.parts, loose.parts)
+
+
+def test_an_archive_with_parts_and_one_without_pictures(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for k in range(12):
+            draw(tmp_path / "p.png")
+            packed.write(tmp_path / "p.png", f"{('train', 'test')[k % 3 == 2]}/{'ab'[k % 2]}/{k}.png")
+    made = data.pictures(tmp_path / "a.zip")
+    assert made.classes == ("a", "b")
+    assert int((made.parts == 2).sum()) == 4
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as packed:
+        packed.writestr("table.csv", "x,y")
+    with pytest.raises(InputError, match="has no folders"):
+        data.from_path(tmp_path / "b.zip")
+
+
+def test_without_a_common_size_the_median_is_taken(zoo):
+    for k in range(30):
+        draw(zoo / "cat" / f"more{k}.png", size=(20 + k, 10 + k))
+    assert data.pictures(zoo).notes[0].endswith("all were resized to 14×24 (height × width).")

@@ -286,8 +286,11 @@ def test_decimal_commas(written):
 
 def test_encodings(written):
     path = written("stadt,y\nKöln,a\nBonn,b\n".encode("cp1252") + "Köln,b\nBonn,a\n".encode("cp1252") * 9)
-    with pytest.raises(InputError, match=r"line 2: not utf-8 text. .*cp1252"):
-        data.table(path, "y")
+    made = data.table(path, "y")
+    assert made.spec.columns[0].levels == ("Bonn", "Köln")
+    assert "read as Windows text (cp1252), so that line 2 has 'Köln" in made.notes[0]
+    with pytest.raises(InputError, match=r"line 2: not utf-8 text. Save it as UTF-8"):
+        data.table(path, "y", encoding="utf-8")
     assert data.table(path, "y", encoding="cp1252").spec.columns[0].levels == ("Bonn", "Köln")
     with pytest.raises(InputError, match="No text encoding is called"):
         data.table(path, "y", encoding="klingon")
@@ -326,7 +329,7 @@ def test_text_among_numbers_can_be_resolved_both_ways(written):
     rows = [(f"{k}.5", "uv"[k % 2]) for k in range(30)] + [("abc", "u")]
     path = written(text(rows, ("x", "y")))
     with pytest.raises(
-        InputError, match=r"missing=\(…, 'abc'\), or read the column as text: types=\{'x': 'category'\}"
+        InputError, match=r"--missing abc, in Python missing=\), or .* as text \(--type x=category"
     ):
         data.table(path, "y")
     assert data.table(path, "y", missing=("abc",)).spec.slots == ("x", "x is missing")
@@ -448,7 +451,7 @@ def test_pandas_categories_and_dates():
     )
     made = data.frame(frame, "y")
     assert made.spec.columns[0].levels == ("x", "z", MISSING)
-    assert "27 different texts" in notes_of(made, "'day' was left out")
+    assert "dates such as '2020-01-01" in notes_of(made, "'day' was left out")
 
 
 def test_frames_that_are_none():
@@ -528,3 +531,31 @@ def test_adult_file_packed_with_its_own_split(real_file):
 def test_free_text_is_left_to_others(real_file):
     with pytest.raises(InputError, match="look like names or free text"):
         data.table(real_file("sms_spam.csv"), "label")
+
+
+@pytest.mark.parametrize("day", ["2021-03-{:02d}", "{}/3/2021", "{}.03.21", "2021-03-{:02d} 00:00:00"])
+def test_dates_are_no_categories(written, day):
+    rows = [(day.format(1 + k % 20), str(k % 7 + 0.5), "ab"[k % 2]) for k in range(60)]
+    made = data.table(written(text(rows, ("seen on", "x", "y"))), "y")
+    assert [column.name for column in made.spec.columns] == ["x"]
+    told = next(note for note in made.notes if "left out" in note)
+    assert "Column 'seen on' was left out: dates such as" in told
+    assert "--type 'seen on=category'" in told
+    asked = data.table(written(text(rows, ("seen on", "x", "y"))), "y", types={"seen on": "category"})
+    assert len(asked.spec.columns) == 2
+
+
+def test_spellings_that_differ_by_capitals_are_told(written):
+    rows = [(("m", "M", "f")[k % 3], str(k % 7 + 0.5), ("yes", "Yes ", "no")[k % 3]) for k in range(60)]
+    notes = data.table(written(text(rows, ("sex", "x", "y"))), "y").notes
+    assert any("y: these classes differ by capitals or spaces only: 'Yes', 'yes'." in note for note in notes)
+    assert any("sex: these levels differ by capitals or spaces only: 'M', 'm'." in note for note in notes)
+
+
+def test_of_thousands_of_columns_a_note_names_the_first(tmp_path):
+    names = [f"g{k}" for k in range(1500)]
+    rows = [",".join([*(f"{(k * i) % 7 + i / 9:.2f}" for k in range(1500)), "ab"[i % 2]]) for i in range(24)]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join([",".join([*names, "y"]), *rows]))
+    (note,) = [note for note in data.table(path, "y").notes if note.startswith("Read as numbers")]
+    assert note.endswith("g59 and 1,440 more.")

@@ -5,7 +5,8 @@ from torch import nn
 from pellucid._core import Question, load, log_odds, save
 from pellucid.attribution import input_x_gradient, integrated_gradients, saliency
 from pellucid.errors import InputError
-from pellucid.evidence import survey
+from pellucid.evidence import MethodEvidence, Pair, survey
+from pellucid.evidence._survey import _reason
 from pellucid.inputs import ImageSpec
 
 
@@ -38,7 +39,10 @@ def test_the_exact_method_is_best_and_noise_is_not_supported(linear):
     assert (free.share, free.model_free, free.p_training) == (0.0, True, 1.0)
     assert (table.n, table.tested, table.masks, table.target) == (40, 40, 64, "logit(2)")
     assert table.rows <= 64 + 2 + exact.rows + other.rows + 1
-    assert "exact is supported on 40 of 40 inputs (100%, 95 % interval 91% to 100%)" in table.reason
+    assert (
+        "exact is supported on 40 of 40 inputs (100\u00a0%, 95 % interval 91\u00a0% to 100\u00a0%)"
+        in table.reason
+    )
 
 
 def test_pairs_are_differences_on_the_same_inputs(linear):
@@ -116,3 +120,11 @@ def test_a_survey_can_be_stored(linear, tmp_path):
     again = load(save(table, tmp_path / "survey.safetensors"))
     assert (again.best, again.reason, again.pairs) == (table.best, table.reason, table.pairs)
     assert torch.equal(again.methods[0].p, table.methods[0].p)
+
+
+def test_the_next_best_is_called_higher_where_it_is():
+    pair = Pair("a", "b", -0.03, -0.05, -0.01, 0.003, 0.0035)
+    row = MethodEvidence(
+        "a", False, torch.ones(4) > 0, 1, 0.5, 1, torch.ones(4), 0.8, torch.zeros(4), None, 1
+    )
+    assert "; next is b, 0.03 higher on average (p = 0.0035)." in _reason([row], [pair], 4)

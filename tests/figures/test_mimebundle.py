@@ -81,3 +81,27 @@ def test_long_tables_are_cut_in_the_terminal_and_it_is_said():
     out = io.StringIO()
     Console(file=out, width=80).print(figures.text(figures.Figure("t", "Counts.", None, None, table)))
     assert "24 of 100 lines shown" in out.getvalue()
+
+
+def drawn(table, width):
+    out = io.StringIO()
+    figure = figures.Figure("Title", "Words.", None, None, table)
+    Console(file=out, width=width).print(figures.text(figure))
+    return out.getvalue()
+
+
+def test_a_table_too_wide_for_the_terminal_is_told_row_by_row():
+    columns = ("question", "number", "what the control is", "test", "note")
+    words = ("Is it stable?", 0.5, "the same method's map", "worst rank correlation of four", "Median 1.00.")
+    table = figures.Table(columns, (words, ("Does it add up?", None, "", "share", "–")))
+    assert "note" in drawn(table, 120).splitlines()[3]
+    narrow = drawn(table, 60).splitlines()
+    assert "  what the control is: the same method's map" in narrow
+    assert narrow[narrow.index("Does it add up?") + 1 :][:2] == ["  test: share", ""]
+    # no column is squeezed until its words lie one letter below the other
+    assert all(
+        len(line.strip()) > 3
+        for width in (30, 60, 120)
+        for line in drawn(table, width).split("\n")
+        if line.strip()
+    )

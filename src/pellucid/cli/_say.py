@@ -34,6 +34,11 @@ EXIT = {
     "training": 8,
     "interrupted": 130,
 }
+SHORT, FIRST, SELDOM = (
+    2.0,
+    5.0,
+    60.0,
+)  # seconds: of work that needs no line, of the first line, most between two
 _BY_ERROR = {
     "LoadError": "load",
     "MethodError": "method",
@@ -134,7 +139,7 @@ def tell_estimate(
 def progress(
     title: str, *, quiet: bool = False, batch_size: int = 64, seed: int = 0, unit: str = ""
 ) -> Generator[Compute]:
-    """A :class:`Compute` whose progress is drawn: one bar on a terminal, else a line per tenth of long work.
+    """A :class:`Compute` whose progress is drawn: one bar on a terminal, else lines where work is long.
 
     Where ``unit`` is given (``"%"``: as a share), progress counts towards the end of the whole command; else
     each piece of work brings a count of its own, and the bar adds up what went through the network.
@@ -145,7 +150,7 @@ def progress(
         yield Compute(batch_size=batch_size, seed=seed)
         return
     if not sys.stderr.isatty():
-        yield Compute(batch_size=batch_size, seed=seed, progress=_Lines(title))
+        yield Compute(batch_size=batch_size, seed=seed, progress=_Lines(title, whole=bool(unit)))
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -187,15 +192,22 @@ class _Sum:
 
 
 class _Lines:
-    """A line for each tenth of long work, none for short work."""
+    """Lines for long work, none for short work: each tenth of the whole once.
 
-    def __init__(self, title: str) -> None:
-        self._title, self._told, self._began = title, 0, time.monotonic()
+    Where only pieces are counted, how much was done so far, ever more seldom down to once a minute.
+    """
+
+    def __init__(self, title: str, *, whole: bool) -> None:
+        self._title, self._whole, self._began = title, whole, time.monotonic()
+        self._told, self._next, self._sum = 0, FIRST, _Sum(adding=not whole)
 
     def __call__(self, done: int, total: int) -> None:
-        tenth = 10 * done // max(total, 1)
-        if done == total:
-            self._told, self._began = 0, time.monotonic()
-        elif tenth > self._told and time.monotonic() - self._began > 2:
-            self._told = tenth
-            narrate(f"{self._title}: {10 * tenth} %")
+        at, passed = self._sum(done), time.monotonic() - self._began
+        if self._whole:
+            tenth = 10 * at // max(total, 1)
+            if tenth > self._told and done < total and passed > SHORT:
+                self._told = tenth
+                narrate(f"{self._title}: {10 * tenth} %")
+        elif passed > self._next:
+            self._next = passed + min(passed, SELDOM)
+            narrate(f"{self._title}: {at:,} network rows in {passed:.0f} s, going on")

@@ -34,7 +34,7 @@ def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A table (.csv, .parquet), a folder of pictures or sounds, an .npz, or a bundled name.",
+            help="A table (.csv, .parquet), a folder or .zip of pictures or sounds, .npz, or a bundled name.",
             metavar="DATA",
         ),
     ],
@@ -67,6 +67,18 @@ def train(
             metavar="TEXT",
         ),
     ] = None,
+    ordered: Annotated[
+        bool,
+        typer.Option(
+            "--ordered", help="For network rules: a list, if / else if / else, instead of rules that add up."
+        ),
+    ] = False,
+    max_rules: Annotated[
+        int | None, typer.Option(help="For network rules: most rules; left out, 20.")
+    ] = None,
+    max_conditions: Annotated[
+        int | None, typer.Option(help="For network rules: most conditions of each; left out, 4.")
+    ] = None,
     hidden: Annotated[
         str | None, typer.Option(help="Widths of the hidden dense layers, such as 64,64.", metavar="LIST")
     ] = None,
@@ -79,6 +91,18 @@ def train(
             "--type", help="Override an inferred type: zip=category or age=number.", metavar="COLUMN=TYPE"
         ),
     ] = None,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A word that stands for no value, beside NA, ? and the like; once each.", metavar="WORD"
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a table; left out, UTF-8, else Windows (cp1252).", metavar="NAME")
+    ] = None,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Leave out pictures and sounds that are damaged, and name them.")
+    ] = False,
     pattern: Annotated[
         str | None,
         typer.Option(help='How sound files are named: "{label}_{speaker}_{take}".', metavar="TEXT"),
@@ -117,13 +141,24 @@ def train(
         types=tasks.parsed_types(types or []),
         text=text,
         parts=parts,
+        missing=missing or (),
+        encoding=encoding,
+        skip=skip,
         heard=heard,
     )
     if not as_json:
         _describe(dataset)
     widths = numbers(hidden, "--hidden")
     net = tasks.network_for(
-        dataset, kind=network, hidden=widths, activation=activation, concepts=concept or (), seed=seed
+        dataset,
+        kind=network,
+        hidden=widths,
+        activation=activation,
+        concepts=concept or (),
+        ordered=ordered,
+        max_rules=max_rules,
+        max_conditions=max_conditions,
+        seed=seed,
     )
     with watching(quiet=as_json) as watch:
         subject = tasks.train(

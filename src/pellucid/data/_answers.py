@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -86,10 +86,21 @@ def _class_answers(
     notes: list[str] = []
     if asked is None and not classes and isinstance(order[0], float):
         notes.append(f"{name} has {len(order)} different numbers, read as classes, not as amounts.")
+    notes += [f"{name}: {told}" for told in [twins(map(text_of, order), "classes")] if told]
     rare = [text_of(value) for value in order if counts[value] < 3]
     if rare:
         notes.append(f"Classes with fewer than 3 rows: {', '.join(rare)}. Nothing can be said about them.")
     return Answers(torch.tensor([place[value] for value in values]), tuple(map(text_of, order)), tuple(notes))
+
+
+def twins(levels: Iterable[str], what: str) -> str:
+    """Levels that differ by capitals or spaces only, in words; ``""`` where there are none."""
+    groups: dict[str, list[str]] = {}
+    for level in levels:
+        groups.setdefault(" ".join(level.casefold().split()), []).append(level)
+    shown = "; ".join(", ".join(map(repr, group)) for group in groups.values() if len(group) > 1)
+    same = "Where they mean the same, write them alike in the file."
+    return f"these {what} differ by capitals or spaces only: {shown}. {same}" if shown else ""
 
 
 def _ordered(name: str, found: Sequence[float | str], classes: Sequence[str]) -> Sequence[float | str]:

@@ -35,7 +35,7 @@ def table_as_trained(
     raw = (
         read_parquet(path, MARKERS)
         if parquet
-        else read_csv(path, separator=None, encoding="utf-8", missing=MARKERS)
+        else read_csv(path, separator=None, encoding=None, missing=MARKERS)
     )
     for name in (target, *(column.name for column in spec.columns)):
         if name not in raw.columns:

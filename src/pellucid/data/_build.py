@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from pellucid._core import PARTS, Dataset, Task, split
-from pellucid.data._answers import Answers, read_answers
+from pellucid.data._answers import Answers, read_answers, twins
 from pellucid.data._fit import Meaning, fit_spec, unseen, values_of, with_background
-from pellucid.data._kinds import KINDS, Kind, Read, read_column
+from pellucid.data._kinds import KINDS, Kind, Read, quoted, read_column
 from pellucid.data._raw import Cell, RawTable, text_of
 from pellucid.errors import InputError, near_misses
 
 PART_WORDS = (("train", "training"), ("validation", "valid", "val", "dev"), ("test", "testing"))
+NAMED = 60  # columns that a note names
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +149,17 @@ def _types(reads: Mapping[str, Read]) -> list[str]:
     notes: list[str] = []
     numbers = [name for name, read in reads.items() if read.kind == "number"]
     if numbers:
-        notes.append(f"Read as numbers: {', '.join(numbers)}.")
+        notes.append(f"Read as numbers: {_listed(numbers)}.")
     categories = [
         f"{name} ({len(set(read.texts) - {None})} levels{f'; {read.reason}' if read.reason else ''})"
         for name, read in reads.items()
         if read.kind == "category"
     ]
     if categories:
-        notes.append(f"Read as categories: {', '.join(categories)}.")
+        notes.append(f"Read as categories: {_listed(categories)}.")
+    for name, read in reads.items():
+        known = sorted({text for text in read.texts if text is not None}) if read.kind == "category" else []
+        notes += [f"{name}: {told}" for told in [twins(known, "levels")] if told]
     return notes
 
 
@@ -171,6 +175,12 @@ def _missing(reads: Mapping[str, Read]) -> list[str]:
     ]
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names, of very many the first ones."""
+    more = len(names) - NAMED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more:,} more"
+
+
 def _texts(cells: Mapping[str, list[Cell]], reads: Mapping[str, Read]) -> list[str]:
     """How to read the column that holds sentences, if one does."""
     spaces = {
@@ -184,10 +194,14 @@ def _texts(cells: Mapping[str, list[Cell]], reads: Mapping[str, Read]) -> list[s
     return [f"Column {name!r} holds sentences: read it with text={name!r} (--text {name!r})."]
 
 
+def _back(name: str) -> str:
+    return f"--type {quoted(f'{name}=category')}"
+
+
 def _left_out(reads: Mapping[str, Read]) -> list[str]:
     return [
         f"Column {name!r} was left out: {read.reason}."
-        + ("" if read.reason == "as asked" else f" types={{{name!r}: …}} brings it back.")
+        + ("" if read.reason == "as asked" else f" {_back(name)} (types= in Python) brings it back.")
         for name, read in reads.items()
         if read.kind == "ignore"
     ]

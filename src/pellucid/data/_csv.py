@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import statistics
 from collections.abc import Collection
 from pathlib import Path
@@ -15,12 +16,15 @@ from pellucid.errors import InputError
 
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 40  # records that decide which separator it is
+WINDOWS = "cp1252"  # what Excel writes in Western Europe where it is not asked for UTF-8
 
 
-def read_csv(path: str | Path, *, separator: str | None, encoding: str, missing: Collection[str]) -> RawTable:
+def read_csv(
+    path: str | Path, *, separator: str | None, encoding: str | None, missing: Collection[str]
+) -> RawTable:
     """Cells of a text table whose first line holds the names; packed with gzip or not."""
     path = existing_file(path)
-    text = _decoded(read_bytes(path), encoding, path.name)
+    text, notes = decoded(read_bytes(path), encoding, path.name)
     found = separator or _separator(text)
     records = _records(text, found, path.name)
     if not records:
@@ -37,13 +41,14 @@ def read_csv(path: str | Path, *, separator: str | None, encoding: str, missing:
             )
         for column, value in zip(columns, row, strict=True):
             column.append(cell_of(value, markers))
-    notes = () if found == "," else (f"Fields are separated by {found!r}.",)
+    notes += [] if found == "," else [f"Fields are separated by {found!r}."]
     return raw_table(
-        path.name.split(".")[0], names, columns, source=str(path), comma=found != ",", notes=notes
+        path.name.split(".")[0], names, columns, source=str(path), comma=found != ",", notes=tuple(notes)
     )
 
 
-def _decoded(content: bytes, encoding: str, name: str) -> str:
+def decoded(content: bytes, encoding: str | None, name: str) -> tuple[str, list[str]]:
+    """Text, and what was assumed to read it; without an encoding UTF-8, else that of Western Windows."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif content.startswith(codecs.BOM_UTF8):
@@ -51,14 +56,29 @@ def _decoded(content: bytes, encoding: str, name: str) -> str:
     if encoding != "utf-16" and b"\0" in content:
         raise InputError(f"{name} is not a text table: it holds binary data. Expected CSV, .parquet or .npz.")
     try:
-        return content.decode(encoding)
+        return content.decode(encoding or "utf-8"), []
     except LookupError:
         raise InputError(f"No text encoding is called {encoding!r}; try utf-8, cp1252, latin-1.") from None
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        if encoding is None:
+            try:
+                return content.decode(WINDOWS), [_assumed(content, line)]
+            except UnicodeDecodeError:
+                pass
         raise InputError(
-            f"{name}, line {line}: not {encoding} text. Save it as UTF-8, or try encoding='cp1252'."
+            f"{name}, line {line}: not {encoding or 'UTF-8'} text. Save it as UTF-8, or name its encoding "
+            "(--encoding, in Python encoding=)."
         ) from None
+
+
+def _assumed(content: bytes, line: int) -> str:
+    text = content.split(b"\n")[line - 1].decode(WINDOWS)
+    word = re.search(r"\w*[^\W\x00-\x7f]\w*|[^\x00-\x7f]", text)
+    return (
+        f"It is not UTF-8 and was read as Windows text ({WINDOWS}), so that line {line} has "
+        f"{word[0] if word else text!r}. If that is wrong, name its encoding (--encoding)."
+    )
 
 
 def _records(text: str, separator: str, name: str, most: int | None = None) -> list[tuple[int, list[str]]]:

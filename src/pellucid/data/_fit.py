@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.data._answers import whole
-from pellucid.data._kinds import Read, number_of
+from pellucid.data._kinds import Read, number_of, quoted
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import MISSING, Column, TabularSpec
 
@@ -62,7 +62,10 @@ def _fit_number(name: str, read: Read, train: NDArray[np.bool_], meaning: Meanin
     every = np.array([np.nan if value is None else value for value in read.numbers], dtype=np.float64)
     seen = every[train & ~np.isnan(every)]
     if not len(seen):
-        raise InputError(f"{name}: no training row has a value. Leave it out: types={{{name!r}: 'ignore'}}.")
+        raise InputError(
+            f"{name}: no training row has a value. Leave it out "
+            f"(--type {quoted(f'{name}=ignore')}, in Python types=)."
+        )
     spread = float(seen.std())
     return Column(
         name,

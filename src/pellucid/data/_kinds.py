@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,7 @@ SURE = 20  # rows from which a run of numbers looks like a key and not like chan
 CODE = re.compile(r"0\d+")
 KEY = re.compile(r"(^|[\s_.-])(id|index|idx|key|uuid|row)$|^column \d+$|^unnamed", re.IGNORECASE)
 CAMEL = re.compile(r"[a-z](ID|Id)$")
+DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([ T]\d{1,2}:\d\d.*)?")
 COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -84,12 +86,20 @@ def _numeric(
 
 def _textual(texts: tuple[str | None, ...]) -> Read:
     known = [text for text in texts if text is not None]
+    if all(DATE.fullmatch(text) for text in known):
+        when = f"dates such as {known[0]!r} are no amounts and hardly ever come again"
+        return Read("ignore", reason=f"{when}; a number made from it (age, days before) can be learned from")
     different = len(set(known))
     every = different == len(known) >= FEW / 2
     if every or different > max(FEW, len(known) / 2) or different > MANY:
         seen = f"{different} different texts in {len(known)} rows"
         return Read("ignore", reason=f"{seen} look like names or free text")
     return Read("category", texts=texts)
+
+
+def quoted(text: str | None) -> str:
+    """A word as a command line takes it."""
+    return shlex.quote(text or "")
 
 
 def _is_key(name: str, numbers: tuple[float | None, ...]) -> bool:
@@ -105,6 +115,7 @@ def _text_among_numbers(name: str, texts: Sequence[str | None], strange: list[in
     shown = ", ".join(f"{texts[k]!r} (row {k + 1})" for k in strange[:4])
     more = f" and {len(strange) - 4} more" if len(strange) > 4 else ""
     return InputError(
-        f"{name}: {len(strange)} of {known} values are no numbers: {shown}{more}. Correct them, name them as "
-        f"missing=(…, {texts[strange[0]]!r}), or read the column as text: types={{{name!r}: 'category'}}."
+        f"{name}: {len(strange)} of {known} values are no numbers: {shown}{more}. Correct them, say that "
+        f"they are missing (--missing {quoted(texts[strange[0]])}, in Python missing=), or read the column "
+        f"as text (--type {quoted(f'{name}=category')}, in Python types=)."
     )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 
 from pellucid._core import Dataset
 from pellucid.data import _bundled, _imagenet, _packaged, _planted
+from pellucid.data._kinds import Kind
 from pellucid.data._npz import npz
 from pellucid.data._paths import existing, names_in
 from pellucid.data._pictures import pictures
+from pellucid.data._raw import MARKERS
 from pellucid.data._sounds import holds_sounds, sounds
-from pellucid.data._table import table
+from pellucid.data._table import NO_KINDS, table
 from pellucid.data._text import holds_texts, texts
 from pellucid.errors import InputError, LoadError, near_misses
 
@@ -74,16 +76,22 @@ def from_path(
     *,
     text: str | None = None,
     parts: str | None = None,
+    types: Mapping[str, Kind] = NO_KINDS,
+    missing: Collection[str] = (),
+    encoding: str | None = None,
+    skip: bool = False,
     seed: int = 0,
 ) -> Dataset:
     """Read a table, an ``.npz`` file or a folder of pictures, sounds or texts, by what lies at the path.
 
     Args:
         path: ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.npz``, or a folder per class
-            (sounds also in a ``.zip``).
+            (pictures and sounds also in a ``.zip``).
         target: the column to learn; for tables, and for nothing else.
         text: the column to read, where a table holds texts: see :func:`texts`.
         parts: a column that says train, validation or test; for tables.
+        types, missing, encoding: of a table, see :func:`table`; ``missing`` are markers beside the usual.
+        skip: leave out pictures or sounds that are damaged, and name them in ``notes``.
         seed: of the split.
 
     Raises:
@@ -101,28 +109,29 @@ def from_path(
     ending = place.name.lower()
     if place.is_file() and ending.endswith(TABLES):
         if text is not None:
-            return texts(place, text=text, target=target, parts=parts, seed=seed)
+            return texts(place, text=text, target=target, parts=parts, encoding=encoding, seed=seed)
         if target is None:
             raise InputError(
                 f"{place.name} is a table: say which column is to be learned (target), and for texts also "
                 "which one is to be read (text)."
             )
-        return table(place, target, parts=parts, seed=seed)
-    for name, given in (("text", text), ("parts", parts)):
-        if given is not None:
-            raise InputError(f"{name}={given!r} names a column, and {place.name} is no table.")
+        every = (*MARKERS, *missing)
+        return table(place, target, types=types, missing=every, parts=parts, encoding=encoding, seed=seed)
+    for name, given in (("text", text), ("parts", parts), ("types", types), ("missing", missing)):
+        if given:
+            raise InputError(f"{name}={given!r} is about columns, and {place.name} is no table.")
     if target is not None:
         raise InputError(f"target={target!r} belongs to tables; {place.name} brings its answers with it.")
     if holds_sounds(place):
-        return sounds(place, seed=seed)
+        return sounds(place, skip=skip, seed=seed)
     if place.is_dir() and holds_texts(place):
-        return texts(place, seed=seed)
-    if place.is_dir():
-        return pictures(place, seed=seed)
+        return texts(place, encoding=encoding, seed=seed)
+    if place.is_dir() or ending.endswith(".zip"):
+        return pictures(place, skip=skip, seed=seed)
     if ending.endswith(".npz"):
         return npz(place, seed=seed)
-    readable = [name for name in names_in(place.parent) if name.lower().endswith((*TABLES, ".npz"))]
+    readable = [name for name in names_in(place.parent) if name.lower().endswith((*TABLES, ".npz", ".zip"))]
     raise LoadError(
-        f"{place.name} is of no kind that can be read; expected {', '.join(TABLES)}, .npz or a folder of "
-        f"pictures or sounds. {near_misses(place.name, readable)}"
+        f"{place.name} is of no kind that can be read; expected {', '.join(TABLES)}, .npz, or a folder or "
+        f".zip of pictures or sounds. {near_misses(place.name, readable)}"
     )

@@ -186,7 +186,7 @@ def _cells(place: Path, text: str | None) -> list[tuple[str, str]]:
     raw: RawTable = (
         read_parquet(place, ("",))
         if parquet
-        else read_csv(place, separator=None, encoding="utf-8", missing=("",))
+        else read_csv(place, separator=None, encoding=None, missing=("",))
     )
     names = list(raw.columns)
     if text is None and len(names) > 1 and "text" not in names:

@@ -34,14 +34,6 @@ def existing_file(path: str | Path) -> Path:
     return path
 
 
-def existing_folder(path: str | Path) -> Path:
-    """As :func:`existing`, for a folder."""
-    path = existing(path)
-    if not path.is_dir():
-        raise LoadError(f"{path} is a file; expected a folder with one folder per class.")
-    return path
-
-
 def names_in(folder: Path) -> list[str]:
     """Names of what lies in a folder, without hidden ones; none where it cannot be read."""
     try:

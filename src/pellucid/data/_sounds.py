@@ -239,8 +239,8 @@ def _read(
         except (ValueError, OSError) as error:
             if not skip:
                 raise InputError(
-                    f"{sound.name} in {root} cannot be read: {error}. Repair or remove it, or use skip=True "
-                    "to leave such files out."
+                    f"{sound.name} in {root} cannot be read: {error}. Repair or remove it, or leave such "
+                    "files out (--skip, in Python skip=True)."
                 ) from None
             notes.append(f"{sound.name} was left out: {error}.")
             continue

@@ -36,7 +36,7 @@ def table(
     levels: Mapping[str, Sequence[str]] = NO_LEVELS,
     absence: Absence = "mean",
     separator: str | None = None,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Read a table from a file; what was inferred, imputed or left out stands in ``notes``.
@@ -59,7 +59,8 @@ def table(
         monotone: 1 or -1 for columns where more can only raise or lower the answer.
         levels: order of a category's levels, and of the target's classes.
         absence: what stands in the place of a column taken away, see :class:`pellucid.inputs.TabularSpec`.
-        separator, encoding: of a text table, where they should not be found by themselves.
+        separator, encoding: of a text table, where they should not be found by themselves; text that is not
+            UTF-8 is read as Windows text (cp1252), and ``notes`` say so.
         seed: of the split and the choice of background rows.
 
     Returns:

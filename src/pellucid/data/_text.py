@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid._core import Dataset, Task, split
 from pellucid.data._answers import Answers, read_answers
 from pellucid.data._build import PART_WORDS, with_validation
-from pellucid.data._csv import read_csv
+from pellucid.data._csv import decoded, read_csv
 from pellucid.data._frame import read_parquet
 from pellucid.data._paths import existing, names_in
 from pellucid.data._raw import Cell, RawTable, text_of
@@ -48,7 +48,7 @@ def texts(
     length: int | None = None,
     lower: bool = True,
     separator: str | None = None,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Read texts and their answers: a column of a table, or a folder per class of ``.txt`` files.
@@ -66,7 +66,7 @@ def texts(
             vocabulary of words from the training rows (words that occur twice or more).
         length: most tokens of a text; ``None`` keeps 99 of 100 training texts whole, up to 256 tokens.
         lower: whether letters are made small, where the vocabulary is learned.
-        separator, encoding: of a text table, where they should not be found by themselves.
+        separator, encoding: of a text table, where they should not be found by themselves, see :func:`table`.
         seed: of the split.
 
     Returns:
@@ -114,7 +114,12 @@ def holds_texts(folder: Path) -> bool:
 
 
 def _column(
-    place: Path, text: str | None, target: str | None, parts: str | None, separator: str | None, encoding: str
+    place: Path,
+    text: str | None,
+    target: str | None,
+    parts: str | None,
+    separator: str | None,
+    encoding: str | None,
 ) -> Found:
     parquet = place.name.lower().endswith((".parquet", ".pq"))
     raw = (
@@ -167,7 +172,9 @@ def _part(cell: Cell, name: str, row: int) -> int:
     return NUMBERS[word]
 
 
-def _folder(place: Path, text: str | None, target: str | None, parts: str | None, encoding: str) -> Found:
+def _folder(
+    place: Path, text: str | None, target: str | None, parts: str | None, encoding: str | None
+) -> Found:
     if text or target or parts:
         raise InputError(
             f"{place.name} is a folder: its folders are the classes; text=, target=, parts= are of tables."
@@ -175,6 +182,7 @@ def _folder(place: Path, text: str | None, target: str | None, parts: str | None
     tops = [place / name for name in names_in(place) if (place / name).is_dir()]
     by_part = any(top.name.casefold() in NUMBERS and NUMBERS[top.name.casefold()] == 0 for top in tops)
     found = Found(place.resolve().name, [], [], [], "class", str(place), [])
+    strange: list[str] = []
     for top in tops:
         if by_part and top.name.casefold() not in NUMBERS:
             found.notes.append(f"Folder {top.name!r} beside train and test was not read.")
@@ -182,21 +190,16 @@ def _folder(place: Path, text: str | None, target: str | None, parts: str | None
         for label in [top / n for n in names_in(top) if (top / n).is_dir()] if by_part else [top]:
             files = [label / name for name in names_in(label) if name.lower().endswith(".txt")]
             for file in files:
-                found.texts.append(_read(file, encoding))
+                read, assumed = decoded(file.read_bytes(), encoding, str(file))
+                found.texts.append(read)
+                strange += [f"{file.name}: {note}" for note in assumed]
                 found.answers.append(label.name)
             found.parts.extend([NUMBERS[top.name.casefold()]] * len(files) if by_part else [])
+    if strange:
+        found.notes.append(f"{len(strange):,} of {len(found.texts):,} files, such as {strange[0]}")
     if not found.texts:
         raise InputError(f"{place} holds no .txt files in a folder per class.")
     return found
-
-
-def _read(file: Path, encoding: str) -> str:
-    try:
-        return file.read_text(encoding=encoding)
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{file} is not {encoding} text. Save it as UTF-8, or try encoding='cp1252'."
-        ) from None
 
 
 def _divided(found: Found, answers: Answers, seed: int) -> tuple[Tensor, Tensor]:

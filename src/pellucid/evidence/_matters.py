@@ -71,7 +71,9 @@ def obstacles(seen: Responses, maps: Tensor) -> list[str]:
     different = [known] * len(maps) if isinstance(known, int) else known
     these = "these inputs" if isinstance(known, int) else "this input"
     few = [
-        f"only {count} different masks exist for {these}; {FEWEST} are needed" if count < FEWEST else ""
+        f"only {count} different masks exist for {these}; {FEWEST} are needed to test one alone"
+        if count < FEWEST
+        else ""
         for count in different
     ]
     dead = "no mask changes the score: it is saturated or ignores what is removed"

@@ -12,6 +12,7 @@ from pellucid.figures._marks import line, panel, panels, sign, text, word
 from pellucid.figures._numbers import counted, measured, number
 from pellucid.figures._theme import THEME, Spec, look, word_rank
 
+LIMIT = "One input cannot tell a network that is built to fool an explanation: pellucid audit asks over many."
 WIDTH = 232
 LINE = 16
 BRIEF: Mapping[str, str] = {
@@ -46,13 +47,14 @@ def evidence(cards: Card | Sequence[Card], *, worst_first: bool = False) -> Figu
     shown = [cards] if isinstance(cards, Card) else list(cards)
     checks = [check for card in shown for check in card.checks]
     order = sorted(checks, key=lambda check: word_rank(check.word)) if worst_first else checks
-    alt = " ".join(f"Evidence: {card.verdict}. {card.reason} {_said(card.checks)}".strip() for card in shown)
+    alt = " ".join(f"Evidence: {_judged(card)} {_said(card.checks)}".strip() for card in shown)
     chart = panels([_card(check) for check in order], columns=3) if order else None
     rows = sum(card.rows for card in shown)
     fills = ", ".join(dict.fromkeys(card.fill for card in shown if card.fill))
     note = f"{counted(rows, 'row')} went through the network for this." + (
         f" Removed parts were set to: {fills}." if fills else ""
     )
+    note += f" {LIMIT}" if checks else ""
     title = f"May it be believed? {shown[0].verdict}" if len(shown) == 1 else "May they be believed?"
     return Figure(title, alt or "Nothing was tested.", chart, None, check_table(order), note)
 
@@ -122,6 +124,12 @@ def _html(check: Check) -> str:
         f'<p class="control">{control}</p>{note}'
         f"<details><summary>how computed</summary><p>{how}</p></details></section>"
     )
+
+
+def _judged(card: Card) -> str:
+    """The verdict and its reason; a reason that begins with the verdict is not said twice."""
+    again = card.reason.casefold().startswith(card.verdict)
+    return card.reason[0].lower() + card.reason[1:] if again else f"{card.verdict}. {card.reason}"
 
 
 def _said(checks: Sequence[Check]) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pellucid.figures._figure import Figure, Table, Word, cell_text
-from pellucid.figures._numbers import counted
+from pellucid.figures._figure import Cell, Figure, Table, Word, cell_text
+from pellucid.figures._numbers import counted, number
 from pellucid.figures._theme import look
 from pellucid.figures._value import figures_of
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table as RichTable
 
 NAMES = 32  # characters of a name that stay on one line
+WORDS = 14  # and of other text, which may go on in the next line
 LINES = 24
+NOTHING = number(None)
 
 
 def mimebundle(value: object) -> dict[str, object]:
@@ -69,7 +74,7 @@ def text(value: object) -> RenderableType:
     for each in drawn:
         parts += [Text(each.title, style="bold"), Text(each.alt)] if each.title else [Text(each.alt)]
         notes = [_cut(each.table), each.table.note, each.note]
-        parts += [_rich(each.table), *(Text(note, style="dim") for note in notes if note), Text()]
+        parts += [_Fitting(each.table), *(Text(note, style="dim") for note in notes if note), Text()]
     return Group(*parts)
 
 
@@ -77,7 +82,53 @@ def _cut(table: Table) -> str:
     return "" if len(table.rows) <= LINES else f"{LINES} of {counted(len(table.rows), 'line')} shown."
 
 
-def _rich(table: Table) -> RichTable:
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A table as columns, or row by row where the terminal is too narrow for columns that can be read."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        least = [_least(self.table, i) for i in range(len(self.table.columns))]
+        # a column costs a space on either side and one between
+        if sum(least) + 3 * len(least) <= options.max_width:
+            yield _columns(self.table, least)
+        else:
+            yield from _lines(self.table)
+
+
+def _least(table: Table, i: int) -> int:
+    """Characters below which a column can no longer be read: numbers and words are not broken."""
+    shown = table.rows[:LINES]
+    words = max((len(word) for word in table.columns[i].split()), default=0)
+    cells = max((len(cell_text(row[i])) for row in shown), default=0)
+    if all(not isinstance(row[i], str) for row in shown):
+        return max(words, cells)
+    # the first column names things: a name cut short is none
+    return max(min(words, NAMES), min(NAMES if i == 0 else WORDS, cells))
+
+
+def _lines(table: Table) -> Iterator[RenderableType]:
+    """Each row by itself: its first cell as heading, below it what the columns say."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    yield Text()
+    for row in table.rows[:LINES]:
+        head = cell_text(row[0])
+        yield Text(head if " " in head else f"{table.columns[0]} {head}".strip(), style="bold")
+        for name, cell in zip(table.columns[1:], row[1:], strict=True):
+            if cell_text(cell) not in ("", NOTHING):
+                line = Text.assemble((f"{name}: " if name else "", "dim"), (cell_text(cell), _style(cell)))
+                yield Padding(line, (0, 0, 0, 2), expand=False)
+    yield Text()
+
+
+def _style(cell: Cell | Word) -> str:
+    return look(cell.text).colour if isinstance(cell, Word) else ""
+
+
+def _columns(table: Table, least: Sequence[int]) -> RichTable:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -86,12 +137,8 @@ def _rich(table: Table) -> RichTable:
     made = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(table.columns):
         numeric = all(isinstance(row[i], int | float) or row[i] is None for row in shown)
-        # the first column names things: a name cut short is none
-        wide = min(NAMES, max((len(str(row[i])) for row in shown), default=0)) if i == 0 else None
         side = "right" if numeric and shown else "left"
-        made.add_column(Text(column), justify=side, overflow="fold", min_width=wide)
+        made.add_column(Text(column), justify=side, overflow="fold", min_width=least[i])
     for row in shown:
-        made.add_row(
-            *[Text(cell_text(c), style=look(c.text).colour if isinstance(c, Word) else "") for c in row]
-        )
+        made.add_row(*[Text(cell_text(cell), style=_style(cell)) for cell in row])
     return made

@@ -10,7 +10,7 @@ from typing import Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor
 
-from pellucid._core import Explanation
+from pellucid._core import Explanation, amount
 from pellucid.errors import InputError
 
 
@@ -124,7 +124,7 @@ def shares(explanation: Explanation, row: int) -> tuple[Share, ...]:
     if isinstance(explanation.values, Mapping):
         inputs = cast("Mapping[str, Tensor]", explanation.inputs)
         return tuple(
-            Share(f"{name}[{i}]", f"{float(inputs[name][row].flatten()[i]):.4g}", value)
+            Share(f"{name}[{i}]", amount(float(inputs[name][row].flatten()[i])), value)
             for name, tensor in explanation.values.items()
             for i, value in enumerate(tensor[row].flatten().tolist())
         )
@@ -136,7 +136,7 @@ def shares(explanation: Explanation, row: int) -> tuple[Share, ...]:
         given = point.flatten().tolist()
         errors = [None] * len(values) if stderr is None else stderr.tolist()
         return tuple(
-            Share(f"{kind} {i}", f"{given[i]:.4g}", v, e)
+            Share(f"{kind} {i}", amount(given[i]), v, e)
             for i, (v, e) in enumerate(zip(values.tolist(), errors, strict=True))
         )
     groups = spec.groups(point[None])

@@ -144,8 +144,8 @@ def shapes_of(
     """
     if not isinstance(network, Additive) or not isinstance(spec, TabularSpec):
         raise InputError(
-            f"Shape functions belong to an additive model of a table, this is a {type(network).__name__}. "
-            "Train one: pellucid.train(data, network='additive')."
+            "Shape functions belong to an additive model of a table, and this network is none. Train one: "
+            "pellucid train DATA --network additive, in Python pellucid.train(data, network='additive')."
         )
     if network.shape is None:
         raise InputError("This additive model is not trained yet.")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid import tasks
-from pellucid._core import Compute, Dataset, Explanation, Subject, predict
+from pellucid._core import Compute, Dataset, Explanation, Subject, amount, predict
 from pellucid.evidence import Survey
 from pellucid.report._dossier import Case
 
@@ -88,8 +88,8 @@ def case_of(
     """One held-out row with its explanations, the ``place``-th of each."""
     rows = tuple(each.row(place) for each in explained)
     if held.task == "regression":
-        unit = f" {held.unit}" if held.unit else ""
-        true, given = f"{float(held.answers[row]):.4g}{unit}", f"{float(outputs[row].flatten()[0]):.4g}{unit}"
+        true = amount(float(held.answers[row]), 4, held.unit)
+        given = amount(float(outputs[row].flatten()[0]), 4, held.unit)
         return Case(row, held.inputs[row : row + 1], true, given, why, rows)
     p = _probabilities(outputs[row : row + 1])[0]
     best = int(p.argmax())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, predict, wilson
+from pellucid._core import Compute, Dataset, amount, predict, wilson
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.rules._recourse._bears import bears
@@ -369,7 +369,7 @@ def _answer(bench: _Bench, outputs: Numbers) -> tuple[str, float]:
     """The answer in words, and its probability or number."""
     if not bench.data.classes:
         number = float(outputs[0])
-        return f"{number:.4g} {bench.data.unit}".rstrip(), number
+        return amount(number, 4, bench.data.unit), number
     best = int(outputs.argmax())
     return bench.data.classes[best], float(np.exp(outputs[best]))
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-from pellucid._core import Json, Task
+from pellucid._core import Json, Task, amount
+from pellucid._core import percent as _percent
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import Column
 from pellucid.rules._python import python_source
@@ -235,10 +236,9 @@ class RuleSet:
     def _line(self, k: int) -> str:
         rule = self.rules[k]
         ends = f"[{_percent(rule.precision_low)}, {_percent(rule.precision_high)}]"
-        met = (
-            f"{_percent(rule.precision)} {ends}" if rule.error is None else f"± {rule.error:.3g} {self.unit}"
-        )
-        said = met.rstrip() if rule.support else "never met"
+        wide = None if rule.error is None else amount(rule.error, 3, self.unit)
+        met = f"{_percent(rule.precision)} {ends}" if wide is None else f"± {wide}"
+        said = met if rule.support else "never met"
         return f"{k + 1}. {rule}  ({_counted(rule.support, 'row')}, {said})"
 
     def __str__(self) -> str:
@@ -279,7 +279,3 @@ def _first(asked: Sequence[tuple[Condition, ...]], cells: Mapping[str, tuple[flo
 
 def _counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -10,6 +10,7 @@ from torch import Tensor
 from pellucid._core import PARTS, Dataset
 from pellucid.errors import InputError, near_misses
 
+ENOUGH = 20  # rows from which it can be told how far a method is to be believed
 DONORS = 256  # training rows that fills and exchanges may take parts from
 
 

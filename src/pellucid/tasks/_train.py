@@ -12,9 +12,9 @@ from torch import nn
 
 from pellucid import training
 from pellucid._core import Dataset, Subject
-from pellucid.data import Kind, by_name, from_path, sounds, table
+from pellucid.data import Kind, by_name, from_path, sounds
 from pellucid.errors import InputError, near_misses
-from pellucid.networks import Architecture, Readable, build, concepts_for, default_network
+from pellucid.networks import Architecture, Readable, build, concepts_for, default_network, rules_for
 from pellucid.tasks._runs import save_run
 
 EPOCHS, BATCH = 20, 64
@@ -160,10 +160,13 @@ def dataset_of(
     types: Mapping[str, Kind] | None = None,
     text: str | None = None,
     parts: str | None = None,
+    missing: Sequence[str] = (),
+    encoding: str | None = None,
+    skip: bool = False,
     heard: Heard | None = None,
 ) -> Dataset:
     """A data set from a path or the name of a bundled one; ``text`` and ``parts`` name columns of a table,
-    ``heard`` says how to read sounds.
+    ``heard`` says how to read sounds, the others are as in :func:`pellucid.data.from_path`.
 
     Example:
         >>> dataset_of("digits").classes[3]
@@ -172,12 +175,19 @@ def dataset_of(
     place = Path(source)
     if heard is not None and heard != Heard():
         given = {name: value for name, value in dataclasses.asdict(heard).items() if value is not None}
-        return sounds(place, **given)
+        return sounds(place, skip=skip, **given)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
         return by_name(str(source))
-    if types:
-        return table(place, answer or "", types=types, parts=parts)
-    return from_path(place, target=answer, text=text, parts=parts)
+    return from_path(
+        place,
+        answer,
+        text=text,
+        parts=parts,
+        types=types or {},
+        missing=missing,
+        encoding=encoding,
+        skip=skip,
+    )
 
 
 def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
@@ -206,9 +216,23 @@ def network_for(
     hidden: Sequence[int] | None = None,
     activation: str | None = None,
     concepts: Sequence[str] = (),
+    ordered: bool = False,
+    max_rules: int | None = None,
+    max_conditions: int | None = None,
     seed: int = 0,
 ) -> nn.Module:
-    """A plain network that suits the data, with other widths or another activation where they are given."""
+    """A plain network that suits the data, with other widths or another activation where they are given.
+
+    ``ordered``, ``max_rules`` and ``max_conditions`` are those of :func:`pellucid.networks.rules_for`.
+    """
+    budget = (20 if max_rules is None else max_rules, 4 if max_conditions is None else max_conditions)
+    if kind == "rules" and hidden is None and activation is None and not concepts:
+        return rules_for(dataset, max_rules=budget[0], max_conditions=budget[1], ordered=ordered, seed=seed)
+    if ordered or max_rules is not None or max_conditions is not None:
+        raise InputError(
+            "Ordered, max rules and max conditions are for network 'rules' only, which has no other choices; "
+            "leave them away, or ask for it."
+        )
     if concepts:
         if kind != "concepts":
             raise InputError("Concepts are for network 'concepts' only; leave them away, or ask for it.")

@@ -83,7 +83,7 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def read_checkpoint(path: Path, options: Mapping[str, Json], data: str, network: nn.Module) -> Checkpoint:
     """The training that ``path`` holds; :class:`TrainingError` where it is another one than asked for."""
     found = load(path)
-    way_out = "Give another checkpoint, or resume=False to start anew."
+    way_out = "Train into another folder (--out, in Python out=), or delete that file to start anew."
     if not isinstance(found, Checkpoint):
         raise TrainingError(f"{path} holds a {type(found).__name__}, not a training. {way_out}")
     differ = [
