@@ -43,7 +43,7 @@ _BY_ERROR = {
 }
 
 
-PAUSE = 5.0  # seconds between two lines of progress
+PAUSE, SHORT = 5.0, 2.0  # seconds between two lines of progress, and before the first
 
 
 def exit_code(error: BaseException) -> int:
@@ -197,7 +197,7 @@ class _Lines:
     def __init__(self, title: str, *, whole: bool) -> None:
         self._title, self._whole, self._sum = title, whole, _Sum(adding=True)
         self._told, self._began = 0, time.monotonic()
-        self._last = self._began
+        self._last = self._began - PAUSE + SHORT  # the first comes sooner
 
     def __call__(self, done: int, total: int) -> None:
         at, now = done if self._whole else self._sum(done), time.monotonic()
