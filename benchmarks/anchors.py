@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
+from asked import folder, one_of
 
 from pellucid import training
 from pellucid._core import Compute, predict, wilson
@@ -30,12 +30,14 @@ AGAIN = 100_000
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=folder)
     parser.add_argument("--rows", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=1, help="searches for each row, with other seeds")
     parser.add_argument("--bounds", type=int, default=0, help="bounds drawn again for each anchor")
-    parser.add_argument("--sets", nargs="*", default=list(SETS))
-    parser.add_argument("--samplings", nargs="*", default=["neighbour", "marginal"])
+    parser.add_argument("--sets", nargs="*", type=one_of([*SETS]), default=list(SETS))
+    parser.add_argument(
+        "--samplings", nargs="*", choices=["neighbour", "marginal"], default=["neighbour", "marginal"]
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     for name in args.sets:

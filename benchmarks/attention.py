@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from asked import folder, one_of
 
 import pellucid
 from pellucid import data, tasks
@@ -69,8 +70,8 @@ def trained(found: Dataset, network: str | None, seed: int) -> tuple[Subject, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Attention networks beside plain ones.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("sets", nargs="*", choices=[*SETS], default=[*SETS])
+    parser.add_argument("folder", type=folder)
+    parser.add_argument("sets", nargs="*", type=one_of([*SETS]), default=[*SETS])
     parser.add_argument("--seeds", type=int, default=1)
     asked = parser.parse_args()
     torch.set_num_threads(1)

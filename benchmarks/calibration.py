@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from asked import names, words
 from torch import Tensor, nn
 
 from evidence import digits, trained
@@ -210,7 +211,7 @@ def show(title: str, rows: Iterator[tuple[str, float, dict[str, float]]]) -> boo
 def main() -> int:
     torch.set_num_threads(1)
     began = time.process_time()
-    wanted, good = sys.argv[1:] or ["digits", "table", "spectrogram", "waveform"], True
+    wanted, good = names(words(__doc__), ("digits", "table", "spectrogram", "waveform")), True
     if "digits" in wanted:
         x, y = digits()
         net = trained(x[:1200], y[:1200])

@@ -6,14 +6,13 @@ folder that PELLUCID_TEST_DATA names) and prints the table of 200 test sentences
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import torch
+from asked import data_file, names, words
 from calibration import REPEATS, TWINS, N, Trial, show
 from torch import Tensor
 
@@ -76,11 +75,11 @@ def smooth(shape: torch.Size, sigma: float, generator: torch.Generator) -> Tenso
 def main() -> int:
     torch.set_num_threads(1)
     began, good = time.process_time(), True
-    place = Path(os.environ.get("PELLUCID_TEST_DATA", "data")) / "sst2.csv.gz"
+    wanted, place = names(words(__doc__), ("text_cnn", "transformer")), data_file("sst2.csv.gz")
     found = data.texts(place, text="text", target="label", parts="split")
     held = found.part("test").inputs
     x = held[(found.spec.groups(held).amax(1) >= 7)][:N]
-    for kind in sys.argv[1:] or ["text_cnn", "transformer"]:
+    for kind in wanted:
         net = networks.default_network(found, kind=kind)
         for epoch in training.train(net, found, epochs=EPOCHS, instruments=False):
             last = epoch

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import captum.attr as captum
 import torch
+from asked import names
 from torch import Tensor, nn
 
 from attribution import mlp, resnet18, small_cnn
@@ -193,17 +194,18 @@ def ratios(ours: Call, calls: Mapping[str, Call], rounds: int) -> tuple[float, f
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--only", nargs="*", help="names of methods, as the table has them")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    slower = 0
+    slower, known = 0, list[str]()
     for net, made in {
         "MLP": case(mlp, "2"),
         "small CNN": case(small_cnn, "3"),
         "ResNet-18/4": case(resnet18, "6"),
     }.items():
         for name, ours, calls in methods(made):
+            known.append(name)
             if options.only and name not in options.only:
                 continue
             try:
@@ -213,6 +215,7 @@ def main() -> int:
                 continue
             slower += best < 1
             print(f"{name:24} {net:12} {ms:9.1f} ms   default {default:6.2f}   best {best:6.2f}", flush=True)
+    names(options.only or (), known)
     return 1 if slower else 0
 
 

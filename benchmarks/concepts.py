@@ -10,9 +10,8 @@ Run: ``python benchmarks/concepts.py [concepts]``
 
 from __future__ import annotations
 
-import sys
-
 import torch
+from asked import count
 from inside import digits_network
 from scipy.stats import ttest_ind
 from torch import Tensor, nn
@@ -82,4 +81,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 400)
+    main(count(__doc__, 400))

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from asked import folder
 
 import pellucid
 from pellucid import training
@@ -180,7 +181,7 @@ def measured(one: Case, found: list[np.ndarray], seconds: float) -> dict[str, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=folder)
     parser.add_argument("--rows", type=int, default=25)
     parser.add_argument("--ways", type=int, default=4)
     args = parser.parse_args()

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import math
 import statistics as stats
-import sys
 import time
 from collections.abc import Callable, Sequence
 
 import torch
+from asked import count
 from torch import Tensor, nn
 
 from pellucid._core import Compute, activations
@@ -312,4 +312,4 @@ def main(runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main(count(__doc__, 3))

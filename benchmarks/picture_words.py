@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 import torch
+from asked import words
 
 import pellucid
 from pellucid._core import Compute, untrained
@@ -49,8 +50,8 @@ def _bar(control: torch.Tensor) -> float:
 def main() -> None:
     """Print the table."""
     torch.set_num_threads(1)
-    subject, site = pellucid.open(sys.argv[1]), sys.argv[2]
-    units = range(int(sys.argv[3])) if len(sys.argv) > 3 else None
+    run, site, *many = words(__doc__, least=2, most=3)
+    subject, units = pellucid.open(run), range(int(many[0])) if many else None
     x = subject.needs_data("pictures").inputs
     x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:ROWS]]
     networks = {"trained": (subject.model, 0)}

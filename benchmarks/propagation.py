@@ -16,6 +16,7 @@ import warnings
 
 import torch
 import torch.nn.functional as F
+from asked import one_of
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -188,7 +189,7 @@ def by_zennit(model, leaf):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", help="shap, shap-average, resnet18, vgg11")
+    parser.add_argument("--only", nargs="*", type=one_of(("shap", "shap-average", "resnet18", "vgg11")))
     parser.add_argument("--json")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -17,9 +17,9 @@ import argparse
 import statistics
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from asked import folder, several_of
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
@@ -91,16 +91,16 @@ def kept(name: str, means: dict[str, float]) -> bool:
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     asked.add_argument("of", choices=("rules", "attention"))
-    asked.add_argument("folder", type=Path)
-    asked.add_argument("--sets", default="")
-    asked.add_argument("--folds", default="0,1,2,3,4")
+    asked.add_argument("folder", type=folder)
+    asked.add_argument("--sets", type=several_of((*SETS, PUZZLE)), default=[])
+    asked.add_argument("--folds", type=several_of("01234"), default=[*"01234"])
     given = asked.parse_args()
     warnings.simplefilter("ignore")
     fine, measure = True, rules if given.of == "rules" else attention
-    for name in given.sets.split(",") if given.sets else (*SETS, *[PUZZLE][: given.of == "rules"]):
+    for name in given.sets or (*SETS, *[PUZZLE][: given.of == "rules"]):
         table = endgames() if name == PUZZLE else read(name, given.folder)
         cut = list(StratifiedKFold(5, shuffle=True, random_state=0).split(table.codes, table.answers))
-        began, runs = time.process_time(), [measure(table, *cut[int(k)]) for k in given.folds.split(",")]
+        began, runs = time.process_time(), [measure(table, *cut[int(k)]) for k in given.folds]
         seconds = (time.process_time() - began) / len(runs)
         for who in runs[0]:
             means = {k: statistics.mean(run[who][k] for run in runs) for k in runs[0][who]}

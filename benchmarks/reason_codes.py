@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
+from asked import folder, one_of
 from torch import nn
 
 from pellucid._core import Subject, predict
@@ -34,14 +34,14 @@ RISKY = 0.3
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=folder)
     parser.add_argument("--refits", type=int, default=10)
     parser.add_argument("--rows", type=int, default=100)
     parser.add_argument(
         "--pairs", type=int, default=10, help="most pairs of the additive network; 0 for none"
     )
     parser.add_argument("--penalty", type=float, help="one pull to 0 for the additive network; else chosen")
-    parser.add_argument("--sets", nargs="*", default=list(SETS))
+    parser.add_argument("--sets", nargs="*", type=one_of([*SETS]), default=list(SETS))
     args = parser.parse_args()
     torch.set_num_threads(1)
     for name in args.sets:

@@ -13,6 +13,7 @@ import time
 import warnings
 from pathlib import Path
 
+import asked
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -230,7 +231,7 @@ def main():
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--inputs", type=int, default=3)
     folder = os.environ.get("PELLUCID_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
-    options.add_argument("--data", type=Path, default=Path(folder))
+    options.add_argument("--data", type=asked.folder, default=Path(folder))
     given = options.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")

@@ -11,11 +11,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
 import torch
+from asked import names, words
 
 import pellucid
 from pellucid._core import PARTS, Compute, Dataset, Subject
@@ -101,7 +101,7 @@ def main(folder: Path, tasks: list[str]) -> None:
     until = time.time() + float(os.environ.get("SECONDS_LEFT", "500"))
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(seeds):
-        for task in tasks or [*PLANTS, *RULES]:
+        for task in tasks:
             for twin in (False, True) if task in PLANTS else (False,):
                 path = folder / f"{task}-{'twin' if twin else 'plant'}-{seed}.json"
                 if path.is_file():
@@ -121,6 +121,8 @@ def table(lines: list[dict[str, object]]) -> None:
     print("|---|---|---|---|---|---|---|---|")
     for task in [*PLANTS, *RULES]:
         mine = [one for one in lines if one["task"] == task]
+        if not mine:
+            continue
         plants = [one for one in mine if not one["twin"] and task in PLANTS]
         clean = [one for one in mine if one["twin"] or task in RULES]
         hits = sum(any(_names(a, task) for a in one["alarms"]) for one in plants)  # pyright: ignore
@@ -146,4 +148,5 @@ def _names(alarm: dict[str, str], task: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    out, *given = words(__doc__, least=1)
+    main(Path(out), names(given, [*PLANTS, *RULES]))

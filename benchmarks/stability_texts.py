@@ -7,12 +7,11 @@ the card's noise is .05. ``sst2.csv.gz`` lies in the folder that PELLUCID_TEST_D
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
+from asked import data_file
 from torch import Tensor, nn
 
 from pellucid import attribution, data, evidence, networks, tasks, training
@@ -57,7 +56,7 @@ def main() -> None:
     began = time.process_time()
     subject = tasks.sentences()
     show("MiniLM", subject.model, subject.needs_data("stability").inputs, subject.spec)
-    place = Path(os.environ.get("PELLUCID_TEST_DATA", "data")) / "sst2.csv.gz"
+    place = data_file("sst2.csv.gz")
     found = data.texts(place, text="text", target="label", parts="split")
     held = found.part("test").inputs
     x = held[(found.spec.groups(held).amax(1) >= 7)][:N]

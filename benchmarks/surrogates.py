@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from asked import folder, several_of
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
@@ -95,12 +96,12 @@ def line(name: str, leaves: int, folds: list[dict[str, list]]) -> tuple[str, boo
 
 def main() -> int:
     asks = argparse.ArgumentParser(description=__doc__)
-    asks.add_argument("folder", type=Path)
-    asks.add_argument("--sets", default=",".join(SETS))
+    asks.add_argument("folder", type=folder)
+    asks.add_argument("--sets", type=several_of(SETS), default=[*SETS])
     asks.add_argument("--keep", type=Path)
     given = asks.parse_args()
     kept = json.loads(given.keep.read_text()) if given.keep and given.keep.exists() else {}
-    for name in given.sets.split(","):
+    for name in given.sets:
         data = read(name, given.folder)
         splits = StratifiedKFold(5, shuffle=True, random_state=0).split(data.answers, data.answers.numpy())
         for k, (train, test) in enumerate(splits):
@@ -114,7 +115,7 @@ def main() -> int:
     print(f"| {' | '.join(heads)} | queries chosen | rules / null where network is wrong (rows) |")
     print("|---|---|---|---|---|---|---|---|---|")
     above = True
-    for name in given.sets.split(","):
+    for name in given.sets:
         folds = [kept[f"{name} {k}"] for k in range(5)]
         for leaves in LEAVES:
             text, more = line(name, leaves, folds)

@@ -10,11 +10,10 @@ Run: ``python benchmarks/tokens.py``
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 import torch
+from asked import data_file
 from torch import Tensor
 
 import pellucid
@@ -60,7 +59,7 @@ def projected(subject: Subject, site: str, texts: Tensor, units: Tensor) -> Tens
 
 def main() -> None:
     torch.set_num_threads(1)
-    path = Path(os.environ["PELLUCID_TEST_DATA"]) / "sms_spam.csv"
+    path = data_file("sms_spam.csv")
     print("| network, layer | arm | reached, mean over units | CPU s |\n|---|---|---|---|")
     for network, sites in (("text-cnn", ("conv3", "output")), ("transformer", ("block1.dense1", "output"))):
         subject = pellucid.train(path, answer="label", text="text", network=network, epochs=4)

@@ -6,10 +6,10 @@ Run: ``python benchmarks/training.py [rounds]``. Arms are interleaved; times are
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 
 import torch
+from asked import count
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from pellucid._core import Dataset, split
@@ -106,4 +106,4 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
+    main(count(__doc__, 7))

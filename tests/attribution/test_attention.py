@@ -373,7 +373,7 @@ class Plain(nn.Module):
     [
         (Crossed, "'matmul' takes 4 keys for 2 queries"),
         (Windows, "different parts of it, as windows do"),
-        (Recurrent, "already depends on 100% of it"),
+        (Recurrent, "already depends on 100\u00a0% of it"),
         (Shorter, "has 2 of them, the first attention layer has 4"),
         (Plain, "needs attention"),
     ],

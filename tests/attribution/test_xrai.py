@@ -96,7 +96,7 @@ def test_it_finds_the_square_that_decides():
     near[3:11, 3:11] = True
     # regions reach one pixel over their edge
     assert float(found.values[0, 0][inside].min()) > 10 * float(found.values[0, 0][~near].max())
-    assert "10% of the area" in found.note
+    assert "10\u00a0% of the area" in found.note
 
 
 def test_wrong_words_are_refused():

@@ -214,9 +214,7 @@ def test_interrupted_report_leaves_the_earlier_page(run, tmp_path):
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     )
     assert process.stderr is not None
-    assert re.match(
-        r"report: [\d,]+ network rows", process.stderr.readline()
-    )  # it is at work, on a busy machine too
+    assert "%" in process.stderr.readline()  # it is at work, on a busy machine too
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED, err
@@ -274,7 +272,8 @@ def test_columns_in_another_order_are_found_by_name(call, patients, run, tmp_pat
         (["decision", "{run}", "--protected", "agee", "--refits", "0"], "Did you mean age"),
         (["rules", "{run}", "--fidelity", "95"], "share above 0 and up to 1"),
         (["rules", "{run}", "--conditions", "0"], "the shortest take"),
-        (["rules", "{run}", "--site", "dense1", "--fidelity", ".9"], "--site takes --leaves"),
+        (["rules", "{run}", "--site", "dense1", "--queries", "50"], "leave it out with --site"),
+        (["rules", "{run}", "--site", "dense1", "--conditions", "0"], "the shortest take"),
     ],
 )
 def test_what_is_asked_of_one_case_contradicts_itself(call, run, arguments, words):
@@ -294,7 +293,7 @@ def test_a_change_that_does_not_exist_shows_the_nearest_attempt(call, run):
 def test_a_fidelity_that_cannot_be_reached_gives_the_closest_rules(call, run):
     got, out, err = call("rules", run, "--fidelity", 1, "--conditions", 2, "--regrown", 0)
     assert got == 0, err
-    assert "Fidelity 100.0 % was asked for and is not reached within 2 conditions: the best is" in " ".join(
+    assert "Fidelity 100 % was asked for and is not reached within 2 conditions: the best is" in " ".join(
         (out + err).split()
     )
 

@@ -353,7 +353,7 @@ def test_rules_within_conditions_for_a_fidelity_and_on_a_page(call, run, tmp_pat
     assert "Fidelity against length" in html
     assert "PMML" in html
     code, out, _ = call("rules", run, "--fidelity", 1, "--kind", "optimal", "--conditions", 2, "--regrown", 0)
-    assert "100.0 % was asked for and is not reached within 2 conditions: the best is" in out
+    assert "100\u00a0% was asked for and is not reached within 2 conditions: the best is" in out
     code, _, err = call("rules", run, "--fidelity", 95)
     assert (code, "share above 0" in err) == (2, True)
     code, _, err = call("rules", run, "--conditions", 0)
@@ -366,8 +366,13 @@ def test_rules_over_the_units_of_a_layer_come_with_their_inputs(call, run, tmp_p
     assert code == 0, err
     assert "dense1 unit" in out
     assert "What they speak of" in page.read_text()
-    code, _, err = call("rules", run, "--site", "dense1", "--conditions", 3)
-    assert (code, "--leaves" in err) == (2, True)
+    assert "Fidelity against length" in page.read_text()
+    asked = ("--site", "dense1", "--conditions", 3, "--regrown", 0, "--json")
+    code, out, err = call("rules", run, *asked)
+    assert code == 0, err
+    told = json.loads(out)["results"]
+    assert sum(len(rule["conditions"]) for rule in told["rules"]) <= 3
+    assert min(point["conditions"] for point in told["frontier"]["points"]) <= 3
     code, _, err = call("rules", run, "--site", "dens1")
     assert (code, "dense1" in err) == (2, True)
 
@@ -385,5 +390,8 @@ def test_rules_over_concepts_come_with_their_inputs_and_how_well_each_is_told(ca
     assert "untrained copy" in told["results"]["note"]
     code, _, err = call("rules", run, "--concepts", "smokr")
     assert (code, "smoker" in err) == (2, True)
-    code, _, err = call("rules", run, *asked, "--conditions", 3)
-    assert (code, "--concepts takes --leaves" in err) == (2, True)
+    code, out, err = call("rules", run, *asked, "--fidelity", "0.999999", "--leaves", 3, "--regrown", 0)
+    assert code == 0, err
+    assert "was asked for and is not reached" in out
+    code, _, err = call("rules", run, *asked, "--queries", 50)
+    assert (code, "leave it out with --concepts" in err) == (2, True)

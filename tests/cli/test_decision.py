@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
+import pellucid
+from pellucid import tasks
+
 
 def test_a_counterfactual_on_a_page(call, run, tmp_path):
     page = tmp_path / "page.html"
@@ -88,6 +93,49 @@ def test_a_rule_network_gives_its_own_rules(call, patients, tmp_path):
     assert "<svg" in (tmp_path / "path.svg").read_text()
     _, _, err = call("rules", made, "--regrown", 0)
     assert "--own writes these" in err
+
+
+def test_a_list_of_rules_is_trained_and_printed_as_it_is_computed(call, patients, tmp_path, monkeypatch):
+    # stronger models that help to choose take most of the time and change nothing that is asked here
+    hard = lambda x, answers, classes, seed: np.eye(classes)[answers]  # noqa: E731
+    monkeypatch.setattr("pellucid.networks._rules._search.soft_answers", hard)
+    made = tmp_path / "list"
+    given = ("--target", "outcome", "--network", "rules", "--epochs", 1, "--out", made)
+    budget = ("--ordered", "--max-rules", 3, "--max-conditions", 2)
+    code, _, err = call("train", patients, *given, *budget)
+    assert code == 0, err
+    assert "1. IF " in err
+    assert "   ELSE " in err
+    subject = pellucid.open(made)
+    found = tasks.own_rules(subject)
+    assert found.ordered
+    assert len(found) <= 3
+    assert max(len(rule.conditions) for rule in found.rules) <= 2
+    code, out, _ = call("rules", made, "--own", "--as", "python")
+    assert code == 0
+    scope = {}
+    exec(out, scope)
+    rows = subject.spec.decode(subject.data.inputs)
+    best = subject.model(subject.data.inputs).argmax(1)
+    for row, answer in zip(rows, best.tolist(), strict=True):
+        scores = scope["predict"](row)
+        assert max(scores, key=scores.get) == subject.classes[answer]
+    code, out, _ = call("rules", made, "--own", "--json")
+    assert json.loads(out)["results"]["otherwise"] == found.otherwise
+    report = tmp_path / "list.html"
+    assert call("report", made, "--out", report)[0] == 0
+    assert "else if " in report.read_text()
+
+
+def test_a_budget_of_rules_is_for_rules_only(call, patients, tmp_path):
+    for asked in (("--ordered",), ("--max-rules", 3), ("--max-conditions", 2)):
+        code, _, err = call("train", patients, "--target", "outcome", *asked, "--out", tmp_path / "x")
+        assert code == 2
+        assert "network 'rules' only" in err
+    given = ("train", patients, "--target", "outcome", "--network", "rules", "--out", tmp_path / "x")
+    code, _, err = call(*given, "--max-rules", 0)
+    assert code == 2
+    assert "max_rules must be at least 1" in err
 
 
 def test_accounts_of_a_case_say_what_they_will_take(call, run):

@@ -550,3 +550,12 @@ def test_spellings_that_differ_by_capitals_are_told(written):
     notes = data.table(written(text(rows, ("sex", "x", "y"))), "y").notes
     assert any("y: these classes differ by capitals or spaces only: 'Yes', 'yes'." in note for note in notes)
     assert any("sex: these levels differ by capitals or spaces only: 'M', 'm'." in note for note in notes)
+
+
+def test_of_thousands_of_columns_a_note_names_the_first(tmp_path):
+    names = [f"g{k}" for k in range(1500)]
+    rows = [",".join([*(f"{(k * i) % 7 + i / 9:.2f}" for k in range(1500)), "ab"[i % 2]]) for i in range(24)]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join([",".join([*names, "y"]), *rows]))
+    (note,) = [note for note in data.table(path, "y").notes if note.startswith("Read as numbers")]
+    assert note.endswith("g59 and 1,440 more.")

@@ -66,7 +66,7 @@ def test_what_is_right_is_supported_and_no_control_is(table):
     assert by["noise"].evidence.share <= 0.1
     for control in found.of("control"):
         assert control.evidence.share <= 0.1, control.name
-        assert "chance gives 5 %" in control.note
+        assert "chance gives 5\u00a0%" in control.note
     assert by["wrong class"].evidence.median < 0
     assert by["|x - b|"].everywhere is None
 

@@ -39,7 +39,10 @@ def test_the_exact_method_is_best_and_noise_is_not_supported(linear):
     assert (free.share, free.model_free, free.p_training) == (0.0, True, 1.0)
     assert (table.n, table.tested, table.masks, table.target) == (40, 40, 64, "logit(2)")
     assert table.rows <= 64 + 2 + exact.rows + other.rows + 1
-    assert "exact is supported on 40 of 40 inputs (100%, 95 % interval 91% to 100%)" in table.reason
+    assert (
+        "exact is supported on 40 of 40 inputs (100\u00a0%, 95 % interval 91\u00a0% to 100\u00a0%)"
+        in table.reason
+    )
 
 
 def test_pairs_are_differences_on_the_same_inputs(linear):

@@ -158,7 +158,7 @@ def test_permutation_importance_refuses():
     with pytest.raises(InputError, match="one answer for each"):
         permutation_importance(net, x, x[:4, 0])
     with pytest.raises(InputError, match="output for each class"):
-        permutation_importance(net, x, torch.zeros(5, dtype=torch.int64))
+        permutation_importance(net, x, torch.full((5,), 2))  # one output tells two classes apart, not three
     pictures = torch.rand(4, 1, 8, 8)
     spec = ImageSpec(channels=1, size=(8, 8), parts="superpixels", regions=4)
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))

@@ -12,7 +12,8 @@ import pellucid
 from pellucid import tasks
 from pellucid.errors import InputError
 from pellucid.networks import build
-from pellucid.networks._pairs import screened, without_main_effects
+from pellucid.networks._additive_for import additive_for
+from pellucid.networks._pairs import Cells, screened, without_main_effects
 from pellucid.readable import AdditiveClassifier, AdditiveRegressor
 
 QUICK = {"epochs": 12, "members": 3, "penalties": (0.03,)}
@@ -243,3 +244,27 @@ def test_a_crowded_knot_of_a_large_table_may_be_a_spike(monkeypatch):
     without = rise()
     monkeypatch.setattr("pellucid.networks._additive_for.MANY", 1000)
     assert rise() > without + 1  # of 3.6 log-odds that were planted; short training reaches about half
+
+
+def test_cells_that_are_looked_up_are_those_of_the_sum_over_all_states():
+    """While it learns, only the cells that a row is in are read; tables and exports sum over all states."""
+    chance = torch.Generator().manual_seed(0)
+    levels = torch.eye(4)[torch.randint(0, 4, (60,), generator=chance)]
+    gone = (torch.rand(60, 1, generator=chance) < 0.3).float()
+    x = torch.cat([torch.randn(60, 2, generator=chance), gone, levels], 1)
+    cells = Cells([(0, ()), (1, (2,)), (-1, (3, 4, 5, 6))], [(0, 1), (0, 2), (1, 2)], 5, 3)
+    cells.table.data.normal_(generator=chance)
+    coarse = torch.tensor([[-1.0, 0.0, 0.5, 1.0, 2.0], [-1.0, 0.3, 1.0, torch.inf, torch.inf]])
+    assert torch.allclose(cells.summed(x, coarse), cells(x, coarse).sum(1), atol=1e-5)
+
+
+def test_a_look_between_epochs_is_at_the_members_as_they_are_now():
+    cancer = pellucid.data.breast_cancer()
+    network = additive_for(cancer, members=3, penalties=(0.01,)).eval()
+    x = cancer.inputs[:50]
+    with torch.no_grad():
+        before = network(x)
+        for parameter in network.nets.parameters():
+            parameter.add_(0.1)
+        assert not torch.allclose(network(x), before)
+        assert torch.allclose(network(x), network.answer(network.every(x).mean(1)), atol=1e-5)

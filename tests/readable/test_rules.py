@@ -96,6 +96,30 @@ def test_python_and_sql_give_the_same_scores(seen_and_new):
     assert table["answer"].tolist() == model.predict(X).tolist()
 
 
+def test_a_list_is_written_as_if_else_if_else(fitted):
+    model, X, _ = fitted
+    found = model.rules_
+    if not model.ordered:
+        assert "ELSE" not in found.to_text()
+        assert found.to_json()["otherwise"] is None
+        return
+    lines = found.to_text().splitlines()[-len(found) - 1 :]
+    assert lines[0].startswith("1. IF ")
+    assert all(line.split(". ")[1].startswith("ELSE IF ") for line in lines[1:-1])
+    assert lines[-1].strip().startswith(f"ELSE {found.otherwise} (")
+    fired = [found.fired(row) for row in X.to_dict("records")]
+    assert found.otherwise_rows == sum(not each for each in fired)
+    nothing = next((k for k, each in enumerate(fired) if not each), None)
+    if nothing is not None:
+        row = X.to_dict("records")[nothing]
+        assert found.predict([row]) == [found.otherwise]
+        assert f"None of {len(found)} rules holds" in str(found.explain(row))
+    assert found.to_markdown().rstrip().splitlines()[-1].startswith("| | else | ")
+    assert "    else:\n" in found.to_python()
+    table = figures.figures_of(found)[0].table
+    assert table.rows[-1][1:4] == ("otherwise", found.otherwise_text(), found.otherwise_rows)
+
+
 PMML = "{http://www.dmg.org/PMML-4_4}"
 
 
@@ -357,7 +381,7 @@ def test_scikit_learn_accepts_it():
 def test_the_figure_shows_what_is_computed(fitted):
     rules = fitted[0].rules_
     (figure,) = figures.figures_of(rules)
-    assert len(figure.table.rows) == len(rules)
+    assert len(figure.table.rows) == len(rules) + rules.ordered  # a list has a last line
     assert figure.alt.startswith(rules.summary()[0])
     bars = [
         m["data"]["values"][0]
@@ -365,3 +389,15 @@ def test_the_figure_shows_what_is_computed(fitted):
         if "weight" in m.get("data", {}).get("values", [{}])[0]
     ]
     assert [bar["support"] for bar in bars] == [rule.support for rule in rules.rules]
+
+
+def test_stronger_models_read_the_telling_slots_of_very_many():
+    from pellucid.networks._rules._teacher import SLOTS, _telling
+
+    chance = np.random.default_rng(0)
+    x, answers = chance.normal(size=(200, 3000)), np.arange(200) % 2
+    x[:, 1234] += 2 * answers
+    kept = _telling(x, np.eye(2)[answers])
+    assert len(kept) == SLOTS
+    assert 1234 in kept
+    assert _telling(x[:, :SLOTS], np.eye(2)[answers]).tolist() == list(range(SLOTS))

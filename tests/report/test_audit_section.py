@@ -8,7 +8,7 @@ import pellucid
 from pellucid import tasks
 from pellucid.evidence._held import Held, HeldColumn
 from pellucid.evidence._localisation import Measure
-from pellucid.figures._audit import OVER_DATA
+from pellucid.figures._over_data import OVER_DATA
 from pellucid.report import dossier, render
 from pellucid.report._audit_section import audit_section
 from pellucid.report._belief import beliefs, best_method
@@ -56,7 +56,7 @@ def with_row(found, which, **changed):
 def test_a_method_that_the_data_contradict_is_told_first_and_never_the_best(made):
     best = best_method(made)
     column = HeldColumn("mean radius", Measure(0.4, 0.3, 0.5), 0.6, Measure(0.1, 0.0, 0.2), 0.1)
-    reason = "Exchanging mean radius changes 40% of the answers, but the maps foretell 10 % of it."
+    reason = "Exchanging mean radius changes 40\u00a0% of the answers, but the maps foretell 10\u00a0% of it."
     refuted = Held("failed", reason, (column,), 24, 5)
     row = made.audit.of("method")[0].name
     audit = with_row(made.audit, row, name=best.replace(" ", "_"), held=refuted)

@@ -58,9 +58,42 @@ def test_nothing_sticks_out(browser, address, width, name):
     page = opened(browser, address.replace("digits", name), width=width)
     box = page.locator("main").bounding_box()
     assert box["width"] <= width
-    for svg in page.locator(".panel svg").all()[:40]:
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # a drawing that cannot shrink scrolls in a frame of its own, which the keyboard reaches
+    for drawn in page.locator("figure.fig .panels").all()[:40]:
+        frame = drawn.locator("xpath=ancestor::*[contains(@class, 'scroll')]")
+        edge = (frame.first if frame.count() else drawn).bounding_box()
+        if edge is not None:
+            assert edge["x"] + edge["width"] <= width + 1
+        if frame.count():
+            assert frame.first.get_attribute("tabindex") == "0"
+            assert frame.first.get_attribute("aria-label")
+
+
+LETTERS = """() => [...document.querySelectorAll('.panel svg text')].flatMap(text => {
+    const svg = text.closest('svg'), drawn = svg.getBoundingClientRect().width
+    return drawn ? [parseFloat(text.getAttribute('font-size')) * drawn / svg.viewBox.baseVal.width] : []
+})"""
+
+
+@pytest.mark.parametrize("name", ["digits", "table"])
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_letters_of_figures_stay_readable(browser, address, width, name):
+    page = opened(browser, address.replace("digits", name), width=width)
+    for folded in page.locator("details:not([open]) > summary").all():
+        if folded.is_visible():
+            folded.click()
+    sizes = page.evaluate(LETTERS)
+    assert len(sizes) > 20
+    assert min(sizes) >= 9.9
+
+
+def test_wide_drawings_fit_on_paper(browser, address):
+    page = opened(browser, address.replace("digits", "table"), width=695)
+    page.emulate_media(media="print")
+    for svg in page.locator(".panel svg").all()[:60]:
         edge = svg.bounding_box()
-        assert edge["x"] + edge["width"] <= width + 1
+        assert edge is None or edge["x"] + edge["width"] <= 696
 
 
 def test_pictures_are_drawn_and_numbers_unfold(browser, address):

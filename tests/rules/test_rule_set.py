@@ -128,13 +128,13 @@ def test_text_says_the_figures_and_each_rule():
     found = small()
     lines = found.to_text().splitlines()
     assert lines[0].startswith(
-        "3 rules for credit (people) agree with the network (fidelity) on 100.0 % [98.0 %, 100.0 %]"
+        "3 rules for credit (people) agree with the network (fidelity) on 100\u00a0% [98\u00a0%, 100\u00a0%]"
     )
     assert "by a tree of that size on the true answers" in lines[1]
     assert lines[2].startswith("Held-out right: rules ")
     assert len(lines) == 4 + 3 + len(found.note.splitlines())
     assert all(str(rule) in found.to_text() for rule in found.rules)
-    assert repr(found) == "RuleSet(3 rules, fidelity 100.0 %)"
+    assert repr(found) == "RuleSet(3 rules, fidelity 100\u00a0%)"
 
 
 def test_json_is_plain_and_complete():

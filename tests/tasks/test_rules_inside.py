@@ -45,6 +45,29 @@ def test_the_column_that_decides_is_what_the_rules_ask_for(planted):
     assert "0 is what other inputs have on average" in found.rules.note
 
 
+def test_a_budget_picks_from_rules_of_other_sizes(planted):
+    found = tasks.unit_rules(planted, "dense1", fidelity=0.9, regrown=1)
+    assert found.frontier is not None
+    shortest = found.frontier.pick(fidelity=0.9)
+    assert found.rules.rules == shortest.rules
+    assert found.rules.regrown == 1
+    test = planted.data.part("test")
+    assert found.rules.n_test == len(test) == 75
+    assert found.frontier.apart
+    # the figures are those of the test rows, counted here by hand
+    reached = planted.model.eval()(test.inputs).argmax(1)
+    values = planted.model.dense1(test.inputs)
+    rows = [
+        {f"dense1 unit {k}": float(v) for k, v in enumerate(row)} for row in values.detach().reshape(75, -1)
+    ]
+    told = found.rules.predict(rows)
+    same = sum(a == planted.classes[b] for a, b in zip(told, reached.tolist(), strict=True))
+    assert found.rules.fidelity == pytest.approx(same / 75)
+    one = tasks.unit_rules(planted, "dense1", conditions=shortest.conditions)
+    assert one.rules.conditions <= shortest.conditions
+    assert "of that size" in one.rules.note
+
+
 def test_units_stand_beside_those_of_an_untrained_copy(planted):
     found = tasks.unit_rules(planted, "dense1", leaves=2)
     assert 0.4 < found.untrained <= 1

@@ -1,6 +1,7 @@
 """The abstractions that everything above shares."""
 
 from pellucid._core._amount import amount
+from pellucid._core._answers import class_log_odds, each_class
 from pellucid._core._compute import Compute, Progress, silent
 from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
@@ -11,6 +12,7 @@ from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
 from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, predict
 from pellucid._core._pass import Pass, Slope, Variants
+from pellucid._core._percent import percent
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
@@ -20,7 +22,7 @@ from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._store import load, save
-from pellucid._core._subject import Subject
+from pellucid._core._subject import Subject, only_subject
 from pellucid._core._target import (
     Target,
     TargetLike,
@@ -77,7 +79,10 @@ __all__ = [
     "inputs_hash",
     "layer_map",
     "load",
+    "class_log_odds",
+    "each_class",
     "log_odds",
+    "only_subject",
     "logit",
     "logits",
     "margin",
@@ -85,6 +90,7 @@ __all__ = [
     "named",
     "names_of",
     "nudged",
+    "percent",
     "amount",
     "predict",
     "probability",

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 
-LARGE = 2**20  # numbers of one chunk on a processor: memory of larger ones is fetched anew for every layer
+LARGE = 2**17  # numbers of one chunk on a processor: memory of larger ones is fetched anew for every layer
+FEW, HUGE = 6, 2**20  # rows that go through together even so, unless they are huge
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def at_once(most: int, inputs: Tensor) -> int:
     """
     if inputs.device.type != "cpu":
         return most
-    return min(most, max(1, LARGE // max(1, inputs[:1].numel())))
+    size = max(1, inputs[:1].numel())
+    return min(most, max(1, LARGE // size, min(FEW, HUGE // size)))
 
 
 def smaller(chunk: Chunk, error: Exception) -> int:

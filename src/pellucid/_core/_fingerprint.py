@@ -23,7 +23,8 @@ def sha256(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     first = {id(tensor): name for name, tensor in list(tensors.items())[::-1]}
     for name in sorted(first.values()):
-        tensor = tensors[name].detach().cpu().contiguous()
+        tensor = tensors[name].detach().cpu()
+        tensor = (tensor if tensor.layout is torch.strided else tensor.to_dense()).contiguous()
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
     return digest.hexdigest()

@@ -77,3 +77,16 @@ class Subject:
     def __repr__(self) -> str:
         rows = "no data" if self.data is None else f"{len(self.data)} rows"
         return f"Subject({self.name}: {type(self.model).__name__}, {self.task}, {rows})"
+
+
+def only_subject(given: object) -> None:
+    """Raise :class:`InputError` where a verb got something else, most often the network itself.
+
+    Example:
+        >>> only_subject(nn.Linear(2, 2))
+        Traceback (most recent call last):
+        ...
+        pellucid.errors.InputError: Expected a Subject, got Linear. Make one: pellucid.open(…).
+    """
+    if not isinstance(given, Subject):
+        raise InputError(f"Expected a Subject, got {type(given).__name__}. Make one: pellucid.open(…).")

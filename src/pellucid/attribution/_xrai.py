@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike, percent
 from pellucid.attribution._integrated_gradients import integrated_gradients
 from pellucid.attribution._maps import picture_of
 from pellucid.attribution._regions import grown, overlapping
@@ -98,7 +98,8 @@ def xrai(
         {"scales": list(scales), "low": low, "high": high, "steps": steps},
         reference=torch.as_tensor(reference) / 2,
         scores=found[0].scores,
-        note=f"The first {TOP:.0%} of the area holds {share:.0%} of what the regions hold in favour.",
+        note=f"The first {percent(TOP, 0)} of the area holds {percent(share, 0)} of what the regions hold "
+        "in favour.",
     )
 
 

@@ -67,31 +67,32 @@ def audit(
 
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
-    if estimate:
+    how = Compute(batch_size=batch_size, seed=seed)
+    chosen = parts_of(method) or tasks.PANEL
+    fills, metrics = None if fill is None else parts_of(fill), parts_of(metric)
+    if estimate or (not as_json and tasks.long_audit(subject, rows=rows, compute=how)):
         plan = tasks.estimate_audit(
-            subject,
-            methods=parts_of(method) or tasks.PANEL,
-            rows=rows,
-            fills=None if fill is None else parts_of(fill),
-            metrics=parts_of(metric),
-            twins=twins,
-            compute=Compute(batch_size=batch_size, seed=seed),
+            subject, methods=chosen, rows=rows, fills=fills, metrics=metrics, twins=twins, compute=how
         )
-        tell_estimate("audit", {"model": model, "rows": rows}, plan, began, seed, as_json=as_json)
-        return
+        if estimate:
+            tell_estimate("audit", {"model": model, "rows": rows}, plan, began, seed, as_json=as_json)
+            return
+        narrate(
+            f"It takes about {max(1, round(plan.seconds / 60))} min for {rows} rows; fewer (--rows, at least "
+            "20) or cheaper methods (--method) take less, --estimate says where the time goes."
+        )
     found = tasks.audit(
         subject,
-        methods=parts_of(method) or tasks.PANEL,
+        methods=chosen,
         rows=rows,
-        fills=None if fill is None else parts_of(fill),
-        metrics=parts_of(metric),
+        fills=fills,
+        metrics=metrics,
         twins=twins,
         watch=None if as_json else _Clock().tell,
-        compute=Compute(batch_size=batch_size, seed=seed),
+        compute=how,
     )
     if tasks.kept_audit(subject) is not None and not as_json:
         narrate("Kept with the run: `pellucid explain` without --method takes its choice from here.")
-    how = Compute(batch_size=batch_size, seed=seed)
     searched = tasks.shortcuts(subject, compute=how) if shortcuts else None
     if out is not None:
         from pellucid.report import audit_page
@@ -124,6 +125,7 @@ class _Clock:
 
     def tell(self, row: AuditRow) -> None:
         """Say which row is done and how long all took so far."""
-        narrate(
-            f"  {time.perf_counter() - self._began:5.0f} s  {row.name}: supported on {row.evidence.share:.0%}"
-        )
+        from pellucid._core import percent
+
+        share = percent(row.evidence.share, 0)
+        narrate(f"  {time.perf_counter() - self._began:5.0f} s  {row.name}: supported on {share}")

@@ -213,7 +213,9 @@ _HEAD = ("method", "gain", "pointing", "AUC", "rank acc.", "untrained", "n", "ro
 
 
 def _title(found: GroundTruth) -> str:
-    return f"{found.task} ({found.n} inputs, area {found.area:.1%}, {found.target} explained)"
+    from pellucid._core import percent
+
+    return f"{found.task} ({found.n} inputs, area {percent(found.area)}, {found.target} explained)"
 
 
 def _rows(found: GroundTruth, reading: str) -> list[tuple[str, ...]]:

@@ -89,8 +89,10 @@ class _Clock:
 
     def tell(self, row: CalibrationRow) -> None:
         """Which row is done."""
+        from pellucid._core import percent
+
         share = next(iter(row.shares.values()))
-        self.say(f"{row.name}: {share.value:.1%} of {row.n} maps pass the first question")
+        self.say(f"{row.name}: {percent(share.value)} of {row.n} maps pass the first question")
 
 
 def _page(found: list[Calibration]) -> str:

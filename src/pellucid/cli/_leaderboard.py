@@ -137,6 +137,8 @@ def as_markdown(found: Leaderboard, measures: Sequence[str] = tuple(MEASURES)) -
 
 def told(found: Leaderboard) -> list[str]:
     """What each task plants and whether networks live by it, one line a task; then what was not measured."""
+    from pellucid._core import percent
+
     lines: list[str] = []
     for task in found.tasks:
         used = [report for report in task.reports.values() if report.used]
@@ -146,8 +148,8 @@ def told(found: Leaderboard) -> list[str]:
                 sum(values) / len(used)
                 for values in ([r.with_plant for r in used], [r.without_plant for r in used])
             )
-            what += f" Networks are right in {with_:.1%}, without the plant in {without:.1%}"
-            what += f"; it covers {task.area:.1%}." if task.scored else "."
+            what += f" Networks are right in {percent(with_)}, without the plant in {percent(without)}"
+            what += f"; it covers {percent(task.area)}." if task.scored else "."
         if used and not task.scored:
             what += " Not scored: it lies everywhere, so no map can be wrong about its place."
         for seed in task.unlearned:

@@ -17,7 +17,7 @@ from pellucid.errors import InputError
 if TYPE_CHECKING:
     from pellucid._core import Compute, Json, Subject
     from pellucid.figures import Figure
-    from pellucid.rules import RuleSet
+    from pellucid.tasks import InsideRules
 
 
 class Form(StrEnum):
@@ -121,16 +121,18 @@ def rules(
     ending = "" if out is None else out.suffix.lower()
     drawn = ending in (".html", ".htm", ".png", ".svg")
     inside = site is not None or concepts is not None
-    if inside and (conditions is not None or fidelity is not None or queries):
+    if inside and queries:
         raise InputError(
-            f"{'--site' if concepts is None else '--concepts'} takes --leaves, --kind and --regrown, not "
-            "--conditions, --fidelity, --queries."
+            "--queries are rows between training rows, made for rules over inputs; leave it out with "
+            f"{'--site' if concepts is None else '--concepts'}."
         )
     whole, pictures = None, []
     with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         if inside:
-            found, picture = _inside(subject, concepts, site, leaves, kind, regrown, compute)
-            pictures = [picture]
+            told, picture = _inside(
+                subject, concepts, site, leaves, kind, conditions, fidelity, regrown, drawn, compute
+            )
+            found, whole, pictures = told.rules, told.frontier, [picture]
         else:
             if drawn:
                 whole = tasks.frontier(subject, kind=kind.value, synthetic=queries, compute=compute)
@@ -158,8 +160,8 @@ def rules(
             rules_page(found, out, frontier=whole, name=subject.name, pictures=pictures)
             narrate(f"Page written to {out}")
         else:
-            first = pictures[0] if whole is None else figures.rule_frontier(whole, picked=found)
-            first.save(out)
+            first = figures.rule_frontier(whole, picked=found) if whole is not None and not inside else None
+            (pictures[0] if first is None else first).save(out)
             narrate(f"Figure written to {out}")
     elif out is not None:
         from pellucid._core._store import write_bytes
@@ -183,23 +185,43 @@ def _inside(
     site: str | None,
     leaves: int | None,
     kind: Kinds,
+    conditions: int | None,
+    fidelity: float | None,
     regrown: int,
+    whole: bool,
     compute: Compute,
-) -> tuple[RuleSet, Figure]:
+) -> tuple[InsideRules, Figure]:
     """Rules over concepts, or over the units of a layer, and the inputs that show these most."""
     from pellucid import figures, tasks
 
-    data, found = subject.needs_data("rules"), kind.value
+    data = subject.needs_data("rules")
     if concepts is None:
         told = tasks.unit_rules(
-            subject, site or "", leaves=leaves, kind=found, regrown=regrown, compute=compute
+            subject,
+            site or "",
+            leaves=leaves,
+            kind=kind.value,
+            conditions=conditions,
+            fidelity=fidelity,
+            regrown=regrown,
+            whole=whole,
+            compute=compute,
         )
-        return told.rules, figures.exemplars(told.exemplars, data)
+        return told, figures.exemplars(told.exemplars, data)
     told = tasks.concept_rules(
-        subject, concepts, site, leaves=leaves, kind=found, regrown=regrown, compute=compute
+        subject,
+        concepts,
+        site,
+        leaves=leaves,
+        kind=kind.value,
+        conditions=conditions,
+        fidelity=fidelity,
+        regrown=regrown,
+        whole=whole,
+        compute=compute,
     )
     # concepts are shown whole, so larger
-    return told.rules, figures.exemplars(told.exemplars, data, names=told.names, k=6, tile=64)
+    return told, figures.exemplars(told.exemplars, data, names=told.names, k=6, tile=64)
 
 
 def _own(

@@ -34,6 +34,11 @@ EXIT = {
     "training": 8,
     "interrupted": 130,
 }
+SHORT, FIRST, SELDOM = (
+    2.0,
+    5.0,
+    60.0,
+)  # seconds: of work that needs no line, of the first line, most between two
 _BY_ERROR = {
     "LoadError": "load",
     "MethodError": "method",
@@ -41,9 +46,6 @@ _BY_ERROR = {
     "TrainingError": "training",
     "CancelledError": "interrupted",
 }
-
-
-PAUSE, SHORT = 5.0, 2.0  # seconds between two lines of progress, and before the first
 
 
 def exit_code(error: BaseException) -> int:
@@ -137,7 +139,7 @@ def tell_estimate(
 def progress(
     title: str, *, quiet: bool = False, batch_size: int = 64, seed: int = 0, unit: str = ""
 ) -> Generator[Compute]:
-    """A :class:`Compute` whose progress is drawn: one bar on a terminal, else a line per tenth of long work.
+    """A :class:`Compute` whose progress is drawn: one bar on a terminal, else lines where work is long.
 
     Where ``unit`` is given (``"%"``: as a share), progress counts towards the end of the whole command; else
     each piece of work brings a count of its own, and the bar adds up what went through the network.
@@ -190,21 +192,22 @@ class _Sum:
 
 
 class _Lines:
-    """Now and then a line about long work, none about short work: a share of the whole where that is known,
-    else what went through the network.
+    """Lines for long work, none for short work: each tenth of the whole once.
+
+    Where only pieces are counted, how much was done so far, ever more seldom down to once a minute.
     """
 
     def __init__(self, title: str, *, whole: bool) -> None:
-        self._title, self._whole, self._sum = title, whole, _Sum(adding=True)
-        self._told, self._began = 0, time.monotonic()
-        self._last = self._began - PAUSE + SHORT  # the first comes sooner
+        self._title, self._whole, self._began = title, whole, time.monotonic()
+        self._told, self._next, self._sum = 0, FIRST, _Sum(adding=not whole)
 
     def __call__(self, done: int, total: int) -> None:
-        at, now = done if self._whole else self._sum(done), time.monotonic()
-        if now - self._last < PAUSE:
-            return
-        told = 10 * at // max(total, 1) if self._whole else at
-        if told > self._told:
-            self._told, self._last = told, now
-            words = f"{10 * told} %" if self._whole else f"{told:,} network rows, {now - self._began:.0f} s"
-            narrate(f"{self._title}: {words}")
+        at, passed = self._sum(done), time.monotonic() - self._began
+        if self._whole:
+            tenth = 10 * at // max(total, 1)
+            if tenth > self._told and done < total and passed > SHORT:
+                self._told = tenth
+                narrate(f"{self._title}: {10 * tenth} %")
+        elif passed > self._next:
+            self._next = passed + min(passed, SELDOM)
+            narrate(f"{self._title}: {at:,} network rows in {passed:.0f} s, going on")

@@ -225,12 +225,14 @@ def _top(
 
     from torch import nn
 
-    from pellucid._core import predict
+    from pellucid._core import percent, predict
 
     likely = predict(cast("nn.Module", model), x, spec=spec).softmax(1).topk(min(5, len(classes)), dim=1)
     lines: list[str] = []
     for name, shares, numbers in zip(names, likely.values.tolist(), likely.indices.tolist(), strict=True):
-        told = ", ".join(f"{classes[k]} {share:.0%}" for k, share in zip(numbers, shares, strict=True))
+        told = ", ".join(
+            f"{classes[k]} {percent(share, 0)}" for k, share in zip(numbers, shares, strict=True)
+        )
         lines.append(f"{name}: {told}")
     return lines
 

@@ -48,11 +48,13 @@ def _layers(found: Dossier) -> RenderableType:
 
 
 def _layer(row: LayerRow) -> tuple[str, ...]:
+    from pellucid._core import percent
+
     return (
         row.site,
         " × ".join(map(str, row.shape)),
         " × ".join(map(str, row.field)) if row.field else "all",
-        f"{row.dead:.0%}",
+        percent(row.dead, 0),
         f"{row.rank:.1f} of {row.rank_units}",
         "–" if row.untrained_rank is None else f"{row.untrained_rank:.1f}",
     )

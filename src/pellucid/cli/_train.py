@@ -67,6 +67,18 @@ def train(
             metavar="TEXT",
         ),
     ] = None,
+    ordered: Annotated[
+        bool,
+        typer.Option(
+            "--ordered", help="For network rules: a list, if / else if / else, instead of rules that add up."
+        ),
+    ] = False,
+    max_rules: Annotated[
+        int | None, typer.Option(help="For network rules: most rules; left out, 20.")
+    ] = None,
+    max_conditions: Annotated[
+        int | None, typer.Option(help="For network rules: most conditions of each; left out, 4.")
+    ] = None,
     hidden: Annotated[
         str | None, typer.Option(help="Widths of the hidden dense layers, such as 64,64.", metavar="LIST")
     ] = None,
@@ -138,7 +150,15 @@ def train(
         _describe(dataset)
     widths = numbers(hidden, "--hidden")
     net = tasks.network_for(
-        dataset, kind=network, hidden=widths, activation=activation, concepts=concept or (), seed=seed
+        dataset,
+        kind=network,
+        hidden=widths,
+        activation=activation,
+        concepts=concept or (),
+        ordered=ordered,
+        max_rules=max_rules,
+        max_conditions=max_conditions,
+        seed=seed,
     )
     with watching(quiet=as_json) as watch:
         subject = tasks.train(

@@ -69,7 +69,9 @@ def line(epoch: Epoch) -> str:
 
 
 def _health(epoch: Epoch) -> str:
-    ill = [f"{h.site} {h.dead:.0%} dead" for h in epoch.layers if h.dead and h.dead > 0.1]
+    from pellucid._core import percent
+
+    ill = [f"{h.site} {percent(h.dead, 0)} dead" for h in epoch.layers if h.dead and h.dead > 0.1]
     ratios = [h.update_ratio for h in epoch.layers if h.update_ratio]
     steps = f"updates {min(ratios):.0e}–{max(ratios):.0e} of weights" if ratios else ""
     return " · ".join(filter(None, [", ".join(ill[:3]), steps]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pellucid._core import Dataset, InputSpec, finite, split
+from pellucid._core import Batch, Dataset, InputSpec, finite, split
 from pellucid.data._fit import BACKGROUND
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import Column, ImageSpec, TabularSpec
@@ -75,6 +75,13 @@ def tensor_of(array: Array, what: str) -> Tensor:
     """Numbers as a tensor; numpy's double precision, which is nobody's choice, becomes torch's default."""
     if isinstance(array, Tensor):
         return array.detach()
+    several = isinstance(array, tuple) and any(isinstance(part, Tensor | np.ndarray) for part in array)
+    if several or isinstance(array, Batch | Mapping):
+        raise InputError(
+            f"{what}: expected one tensor or array, got {type(array).__name__}. A data set holds one tensor; "
+            "to explain a network of several, give pellucid.Batch({name: tensor}) to a function of "
+            "pellucid.attribution."
+        )
     try:
         numbers: NDArray[np.generic] = np.asarray(array)
         if numbers.dtype == np.float64:

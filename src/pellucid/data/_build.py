@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from pellucid.data._raw import Cell, RawTable, text_of
 from pellucid.errors import InputError, near_misses
 
 PART_WORDS = (("train", "training"), ("validation", "valid", "val", "dev"), ("test", "testing"))
+NAMED = 60  # columns that a note names
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +149,14 @@ def _types(reads: Mapping[str, Read]) -> list[str]:
     notes: list[str] = []
     numbers = [name for name, read in reads.items() if read.kind == "number"]
     if numbers:
-        notes.append(f"Read as numbers: {', '.join(numbers)}.")
+        notes.append(f"Read as numbers: {_listed(numbers)}.")
     categories = [
         f"{name} ({len(set(read.texts) - {None})} levels{f'; {read.reason}' if read.reason else ''})"
         for name, read in reads.items()
         if read.kind == "category"
     ]
     if categories:
-        notes.append(f"Read as categories: {', '.join(categories)}.")
+        notes.append(f"Read as categories: {_listed(categories)}.")
     for name, read in reads.items():
         known = sorted({text for text in read.texts if text is not None}) if read.kind == "category" else []
         notes += [f"{name}: {told}" for told in [twins(known, "levels")] if told]
@@ -172,6 +173,12 @@ def _missing(reads: Mapping[str, Read]) -> list[str]:
         f"Missing values: {shown}. A missing number takes the training median and a slot that says so; "
         "a missing category is a level of its own."
     ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, of very many the first ones."""
+    more = len(names) - NAMED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more:,} more"
 
 
 def _texts(cells: Mapping[str, list[Cell]], reads: Mapping[str, Read]) -> list[str]:

@@ -16,6 +16,7 @@ from pellucid.evidence._calibration import Calibration, CalibrationRow, calibrat
 from pellucid.evidence._cards import cards
 from pellucid.evidence._ground_truth import GroundTruth, TruthRow, ground_truth
 from pellucid.evidence._held import Held, HeldColumn
+from pellucid.evidence._held_over import held_over
 from pellucid.evidence._leaderboard import Leaderboard, PlantedTask, Standing, Trial, leaderboard
 from pellucid.evidence._localisation import Localisation, Measure, localisation
 from pellucid.evidence._metrics._attack import attribution_attack
@@ -46,6 +47,7 @@ from pellucid.evidence._shortcuts._value import KINDS as SHORTCUT_KINDS
 from pellucid.evidence._shortcuts._value import Copies, MapCluster, Shortcuts, Suspicion, SwapCases
 from pellucid.evidence._survey import MethodEvidence, Pair, Survey, survey
 from pellucid.evidence._unit_matters import unit_matters
+from pellucid.evidence._verdict import over_many
 
 __all__ = [
     "SHORTCUT_KINDS",
@@ -94,6 +96,7 @@ __all__ = [
     "deletion",
     "efficient_mprt",
     "ground_truth",
+    "held_over",
     "infidelity",
     "insertion",
     "joint",
@@ -102,6 +105,7 @@ __all__ = [
     "mass_accuracy",
     "max_sensitivity",
     "mprt",
+    "over_many",
     "placement",
     "pointing_game",
     "random_logit",

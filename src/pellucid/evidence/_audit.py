@@ -21,7 +21,6 @@ from pellucid.evidence._controls import negative_controls
 from pellucid.evidence._exchange import Exchanged, exchanged
 from pellucid.evidence._fill import absent, own_reference
 from pellucid.evidence._free import free_maps
-from pellucid.evidence._held import held
 from pellucid.evidence._matters import MATTERS
 from pellucid.evidence._metrics._chosen import measured, metric_named
 from pellucid.evidence._nulls import agreement
@@ -106,9 +105,10 @@ def audit(
     supported: of an untrained copy, of the class that comes next, of another input. They must not be
     supported. The positive control is the same network with a shortcut put in: its part of the map must rise.
 
-    For tables, single columns are exchanged for those of similar real rows: a method whose maps hide a column
-    that turns answers is contradicted over the data set (:class:`Held`), and is not called the best while
-    another is left.
+    A method whose maps are refuted over all rows together is contradicted over the data set (:class:`Held`):
+    for tables where single columns are exchanged for those of similar real rows and the maps hide one that
+    turns answers, elsewhere by the masks. It is not called the best while another is left, and none of its
+    maps comes out as supported alone.
 
     Args:
         model: any network.
@@ -265,12 +265,9 @@ class _Run:
         reference, words = own_reference(made, place.spec)
         main = place.responses(reference, words)
         copies = twin_maps(case, main, self.twins)
-        found, told = answered(case, made, main, (), self.draws, copies, self.asked)
+        found, over = answered(case, made, main, (), self.draws, copies, self.asked)
         row = self._row(name, method, made, case.maps, found, copies, seen)
-        if self.asked is not None and told is not None and place.spec is not None:
-            names = place.spec.group_names(place.x)
-            row = dataclasses.replace(row, held=held(self.asked, told, names, place.compute.seed))
-        return row, (method, case.maps, copies)
+        return dataclasses.replace(row, held=over), (method, case.maps, copies)
 
     def _case(self, method: Method, made: Explanation) -> Case:
         place = self.place

@@ -86,8 +86,8 @@ class AuditRow:
         metrics: metrics of the literature by name.
         word: for controls, whether they came out as they must; else that of the first question.
         note: what a control should show, or what the method says of itself.
-        held: for tables, whether the maps foretell what exchanging columns between real rows does, over all
-            inputs; ``None`` where that was not asked.
+        held: whether the maps hold over all inputs together: for tables by exchanging columns between real
+            rows, elsewhere by the masks; ``None`` where that was not asked.
     """
 
     name: str
@@ -104,7 +104,7 @@ class AuditRow:
 
     @property
     def held_reason(self) -> str:
-        """What exchanging columns said of the maps, in one sentence; empty where that was not asked."""
+        """What is said of the maps over all inputs, in one sentence; empty where that was not asked."""
         return "" if self.held is None else self.held.reason
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Card, Compute, Explanation, InputSpec, TargetLike
 from pellucid.errors import InputError
-from pellucid.evidence._about import Copies, class_checks, training_checks, twin_maps
+from pellucid.evidence._about import TRAINED, Copies, class_checks, training_checks, twin_maps
 from pellucid.evidence._adds_up import completeness_checks
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._bench import Bench
@@ -19,6 +19,8 @@ from pellucid.evidence._case import Case, Method, case_of, out_of_reach, pool
 from pellucid.evidence._exchange import Exchanged, Foretold, exchange_checks, exchanged, foretelling
 from pellucid.evidence._fill import own_reference
 from pellucid.evidence._free import free_maps
+from pellucid.evidence._held import Held, held
+from pellucid.evidence._held_masks import ROWS, held_by_masks
 from pellucid.evidence._matters import (
     MATTERS,
     agreement_checks,
@@ -32,7 +34,7 @@ from pellucid.evidence._matters import (
 from pellucid.evidence._reached import refutations
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._stable import stability_checks
-from pellucid.evidence._verdict import verdict
+from pellucid.evidence._verdict import over_many, verdict
 
 TWINS = 19  # untrained copies: fewer cannot give p = .05
 SAME = 1e-3  # relative difference of scores below which the network is the one that was explained
@@ -81,7 +83,8 @@ def cards(
     *supported*: all that applies is passed. *partly supported*: the first is, another is not. *not
     supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or the opposite under
     another fill, or refuted although it is about this model: a map fitted to seven eighths of the reactions
-    foretells the rest, and this one, with p > .05, surely less than half as well. *not testable*: a constant
+    foretells the rest, and this one, with p > .05, surely less than half as well; or one of 20 or more maps
+    that are refuted together (:class:`Held`), whatever it says of its own row. *not testable*: a constant
     map, a score that no mask moves, or fewer than 32 masks.
 
     Args:
@@ -202,9 +205,9 @@ def answered(
     draws: int,
     copies: Copies,
     asked: Exchanged | None = None,
-) -> tuple[tuple[Card, ...], Foretold | None]:
-    """The cards of a case, from what the network did and the method's maps on untrained copies; and what its
-    maps foretell of the exchanges that were made, if any.
+) -> tuple[tuple[Card, ...], Held | None]:
+    """The cards of a case, from what the network did and the method's maps on untrained copies; and whether
+    its maps hold over all rows, where there are 20 or more.
     """
     others = pool(case, main)
     twins = copies.maps if copies.enough else None
@@ -236,4 +239,41 @@ def answered(
         Card(*verdict(checks, blocked[i], left[i], refuted[i]), checks, main.fill, rows)
         for i, checks in enumerate(zip(*columns, strict=True))
     )
-    return made, told
+    over = _over_rows(case, explanation, main, units, blocked, made, asked, told)
+    return over_many(made, over), over
+
+
+def _over_rows(
+    case: Case,
+    explanation: Explanation,
+    main: Responses,
+    units: Tensor,
+    blocked: Sequence[str],
+    made: Sequence[Card],
+    asked: Exchanged | None,
+    told: Foretold | None,
+) -> Held | None:
+    """By exchanged columns where there are some, else by the masks; tables are not asked by masks, since the
+    slopes of an honest table say little of what removing a column does.
+    """
+    if len(made) < ROWS:
+        return None
+    if asked is not None and told is not None:
+        spec = case.spec
+        names = [f"column {k}" for k in range(asked.width)] if spec is None else spec.group_names(case.x)
+        return held(asked, told, names, case.compute.seed)
+    if case.x.ndim == 2 and case.x.is_floating_point():
+        return None
+    testable = torch.tensor([not why for why in blocked])
+    trained = [check.word for card in made for check in card.checks if check.test == TRAINED]
+    about = 2 * trained.count("passed") > len(trained)
+    adds = _contributions(case, explanation)
+    return held_by_masks(main, units, testable, adds=adds, about=about, seed=case.compute.seed)
+
+
+def _contributions(case: Case, explanation: Explanation) -> bool:
+    """Whether the values are contributions against a reference, so that parts equal to it get nothing."""
+    if "baseline" in explanation.provenance.params:
+        return True
+    same = case.x == own_reference(explanation, case.spec)[0].expand_as(case.x)
+    return bool(same.any()) and not bool(case.maps[same].any())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pellucid._core import Word
+from pellucid._core import Word, percent
 from pellucid.evidence._about import Copies
 from pellucid.evidence._audited import AuditRow, supported, under
 from pellucid.evidence._case import Case
@@ -70,5 +70,8 @@ def _row(
     everywhere = supported(worst, ~usual.still, q)
     share = Measure(0.0, 0.0, 1.0) if first.share is None else first.share
     word: Word = "passed" if share.low <= LEVEL else "failed"
-    told = f"{note}: told from chance (p <= .05) on {share.value:.0%} of the inputs; chance gives 5 %."
+    told = (
+        f"{note}: told from chance (p <= .05) on {percent(share.value, 0)} of the inputs; "
+        f"chance gives {percent(0.05)}."
+    )
     return AuditRow(what, "control", main, tuple(fills), everywhere, (), {}, {}, word, told)

@@ -104,6 +104,13 @@ def asked_rows(x: Tensor, spec: InputSpec) -> int:
     return len(x) * (width * _times(width) + 1)
 
 
+def giving(x: Tensor, donors: Tensor, spec: InputSpec) -> int:
+    """How many rows give a column to one of ``x``; no pass of the network."""
+    units, donors = spec.groups(x), _near(x, donors.to(x))
+    chosen, able = _most_alike(x, donors, units, _times(int(units.max()) + 1))
+    return len(chosen[able].unique())
+
+
 def _times(width: int) -> int:
     return max(2, math.ceil(WANTED / width))
 

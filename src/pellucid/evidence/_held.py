@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Word, wilson
+from pellucid._core import Word, percent, wilson
 from pellucid.evidence._exchange import Exchanged, Foretold
 from pellucid.evidence._localisation import Measure
 from pellucid.evidence._statistics import resamples
 
 TURNS = 0.05  # of the answers that a column turns, surely, before it counts as important
 PART = 0.05  # of all that exchanges of single columns do
-TOLD = 0.25  # below which, surely, maps hide a column: of a product of three they tell a third
+TOLD = 0.3  # below which, surely, maps hide a column: of a product of three they tell a third
 DRAWS = 499
 
 
@@ -28,7 +28,7 @@ class HeldColumn:
         name: of the column.
         turned: share of answers that change when the column is that of a similar real row, with interval;
             ``None`` for numbers.
-        part: share of the squared change of the score over all columns.
+        part: share of the squared change of the score over all columns, every row counting the same.
         told: how much of what the exchange does the maps foretell: 1 is all, 0 nothing; its interval is
             adjusted for the number of columns. NaN where the column does nothing.
         shown: share of the squared change that the maps foretell over all columns.
@@ -51,12 +51,14 @@ class Held:
     """The maps of a method against the network's behaviour on rows that are nearly real.
 
     Args:
-        word: ``failed`` where a column that matters is surely told by less than a quarter: the method is
-            contradicted over the data set; ``passed`` where every column that matters is surely told by a
-            quarter or more; else ``mixed``; ``not run`` where no column matters.
+        word: ``failed`` where a column that matters is surely told by less than .3: the method is
+            contradicted over the data set; ``passed`` where every column that matters is surely told by .3
+            or more; else ``mixed``; ``not run`` where no column matters.
         reason: one sentence.
-        columns: that of the largest part first.
-        n: rows; ``times`` exchanges of each column in every row.
+        columns: that of the largest part first; squares of a picture where masks were asked.
+        n: rows; ``times`` exchanges of each column in every row, or masks.
+        whole: what the maps tell of the reactions to masks, of what maps fitted to them tell; ``None`` where
+            columns were exchanged instead.
     """
 
     word: Word
@@ -64,12 +66,15 @@ class Held:
     columns: tuple[HeldColumn, ...]
     n: int
     times: int
+    whole: Measure | None = None
 
 
 def held(asked: Exchanged, found: Foretold, names: Sequence[str], seed: int) -> Held:
     """Each column's effect over all rows, and how much of it the maps foretell. No pass of the network.
 
-    ``told = sum(what the maps say · what happens) / sum(what happens²)`` over the exchanges of a column.
+    ``told = sum(w · what the maps say · what happens) / sum(w · what happens²)`` over the exchanges of a
+    column, where ``w`` is one over the squares of all that happens to that row: else a few rows far from all
+    others, where a network is steep, speak for everyone.
     """
     width, n = asked.width, len(asked.seen)
     times = asked.seen.bank.count // width
@@ -79,13 +84,15 @@ def held(asked: Exchanged, found: Foretold, names: Sequence[str], seed: int) -> 
         return values.view(n, times, width).permute(2, 0, 1).double()
 
     seen, told = by_column(asked.seen.drops), by_column(found.told)
-    both, whole = (told * seen).sum(2), seen.square().sum(2)
+    size = seen.square().sum((0, 2))
+    weight = ratio(torch.ones_like(size), size).nan_to_num()
+    both, whole = (told * seen).sum(2) * weight, seen.square().sum(2) * weight
     # rows are drawn again, all exchanges of a row together
     shares = resamples(n, DRAWS, seed).double().to(both)
-    spread = _ratio(both @ shares.T, whole @ shares.T).std(1)
-    value = _ratio(both.sum(1), whole.sum(1))
+    spread = ratio(both @ shares.T, whole @ shares.T).std(1)
+    value = ratio(both.sum(1), whole.sum(1))
     far = float(torch.special.ndtri(torch.tensor(1 - 0.025 / width, dtype=torch.float64))) * spread
-    part, shown = (_part(each) for each in (whole.sum(1), told.square().sum((1, 2))))
+    part, shown = (_part(each) for each in (whole.sum(1), (told.square().sum(2) * weight).sum(1)))
     turned = None if asked.turned is None else by_column(asked.turned.T.to(torch.float32)).mean(2).sum(1)
     columns = [
         HeldColumn(
@@ -106,18 +113,20 @@ def _said(columns: Sequence[HeldColumn]) -> tuple[Word, str]:
     if not able:
         return "not run", (
             "No single column, exchanged with a similar real row, surely changes "
-            f"{TURNS:.0%} of the answers and makes {PART:.0%} of the effect."
+            f"{percent(TURNS, 0)} of the answers and makes {percent(PART, 0)} of the effect."
         )
     hidden = [one for one in able if one.told.high < TOLD]
     worst = max(hidden, key=lambda one: one.part) if hidden else min(able, key=lambda one: one.told.low)
     named = max(columns, key=lambda one: one.shown)
     does = (
-        f"changes {worst.turned.value:.0%} of the answers"
+        f"changes {percent(worst.turned.value, 0)} of the answers"
         if worst.turned is not None
-        else f"makes {worst.part:.0%} of what exchanges do"
+        else f"makes {percent(worst.part, 0)} of what exchanges do"
     )
-    low, share, high = (100 * one for one in (worst.told.low, worst.told.value, worst.told.high))
-    told = f"the maps foretell {share:.0f} % of it [{low:.0f}, {high:.0f}]"
+    low, share, high = (percent(one, 0) for one in (worst.told.low, worst.told.value, worst.told.high))
+    told = f"the maps foretell {share} of it [{low}, {high}]"
+    if worst.told.value > 1:
+        told = f"the maps foretell all of it, and more: they give it {share} of what it does [{low}, {high}]"
     said = f"Exchanging {worst.name} for that of a similar real row {does}, but {told}"
     if hidden:
         return "failed", f"{said}; they point to {named.name}."
@@ -126,7 +135,8 @@ def _said(columns: Sequence[HeldColumn]) -> tuple[Word, str]:
     return "passed" if sure else "mixed", f"{said}, the least of the columns that matter."
 
 
-def _ratio(over: Tensor, under: Tensor) -> Tensor:
+def ratio(over: Tensor, under: Tensor) -> Tensor:
+    """NaN where there is nothing to divide by."""
     return torch.where(under > 0, over / under.clamp(min=torch.finfo(under.dtype).tiny), math.nan)
 
 

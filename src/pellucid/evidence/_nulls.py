@@ -145,17 +145,18 @@ def placements(drawn: Bank, draws: int, seed: int = 0, columns: int | None = Non
         return torch.stack([torch.randperm(parts, generator=generator) for _ in range(draws)]).to(place)
     height, whole = drawn.grid
     width = whole if columns is None else columns
-    turned = _turned(height, width)
+    unit = (torch.arange(height)[:, None] * whole + torch.arange(width)).flatten()
+    turned = unit[_turned(height, width)]
     total = len(turned) * height * width
     # number 0 is the map where it lies
     lots = torch.randperm(total - 1, generator=generator)[:draws] + 1
     way, shift = lots // (height * width), lots % (height * width)
     down = (torch.arange(height) - (shift // width)[:, None]) % height
     across = (torch.arange(width) - (shift % width)[:, None]) % width
-    shifted = (down[:, :, None] * width + across[:, None, :]).flatten(1)
-    found = turned[way[:, None], shifted].view(-1, height, width)
-    laid = torch.arange(height * whole).view(height, whole).repeat(len(found), 1, 1)
-    laid[..., :width] = found // width * whole + found % width
+    # numbers of places within all that was turned, so that nothing large is divided
+    start = (way * (height * width))[:, None] + down * width
+    laid = torch.arange(height * whole).view(height, whole).repeat(len(lots), 1, 1)
+    laid[..., :width] = turned.flatten()[start[:, :, None] + across[:, None, :]]
     return laid.flatten(1).to(place)
 
 

@@ -17,7 +17,7 @@ from pellucid.evidence._metrics._metric import averaged
 from pellucid.evidence._nulls import agreement
 from pellucid.evidence._plant_word import planted_word, table_of
 from pellucid.evidence._responses import Responses, responses
-from pellucid.inputs import TextSpec
+from pellucid.inputs import AudioSpec, TextSpec
 
 STRENGTH = 3.0  # of the shortcut, in spreads of what the masks do to the score
 LEAST = 0.05  # share of the map that has to move to the shortcut: slight shifts have other reasons
@@ -238,9 +238,10 @@ def _part(x: Tensor, start: Tensor, seen: Responses, spec: InputSpec | None) -> 
     chosen = cell == totals.argmax()
     rows, columns = (int(v) for v in (down[-1] + 1, across[-1] + 1))
     top, left = divmod(int(totals.argmax()), pieces)
+    shape = "box" if isinstance(spec, AudioSpec) else "square"
     where = (
         f"stretch {left + 1} of {columns}"
         if height == 1
-        else f"square {top + 1}, {left + 1} of {rows} × {columns}"
+        else f"{shape} {top + 1}, {left + 1} of {rows} × {columns}"
     )
     return chosen[drawn.units], where

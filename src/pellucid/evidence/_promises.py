@@ -12,7 +12,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, load, predict, save
+from pellucid._core import Batch, Compute, Explanation, load, percent, predict, save
 from pellucid.errors import CancelledError, InputError, MethodError, SiteError, TargetError
 from pellucid.evidence._specimens import Specimen, linear_network, no_trace, refused, require, two_inputs
 
@@ -167,7 +167,9 @@ def small_gap(method: Method, case: Specimen, gap: float) -> None:
     if found.gap is None or found.reference is None:
         return
     share = float(found.gap.abs().max() / (found.scores - found.reference).abs().max())
-    require(share <= gap, f"the gap is {share:.1%} of the largest difference, allowed are {gap:.1%}")
+    require(
+        share <= gap, f"the gap is {percent(share)} of the largest difference, allowed are {percent(gap)}"
+    )
 
 
 def refuses_inputs(method: Method, case: Specimen) -> None:

@@ -113,7 +113,9 @@ def _noisy(case: Case, k: int) -> Tensor:
     draw = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64).to(x)
     moved = x + SIZE * _spread(case) * draw
     # black must not become blacker than black
-    return case.spec.from_pixels(case.spec.to_pixels(moved)) if isinstance(case.spec, ImageSpec) else moved
+    if not isinstance(case.spec, ImageSpec):
+        return moved
+    return case.spec.from_pixels(case.spec.to_pixels(moved)).to(moved)  # pixels are never in half precision
 
 
 def _spread(case: Case) -> Tensor:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, TargetLike, holm, wilson
-from pellucid.errors import InputError
+from pellucid._core import Compute, InputSpec, TargetLike, holm, percent, wilson
+from pellucid.errors import InputError, MethodError
 from pellucid.evidence._about import twin_maps
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
 from pellucid.evidence._fill import absent
@@ -140,6 +140,7 @@ def survey(
 
     Raises:
         InputError: for fewer than 20 inputs, no methods, or methods that do not explain the inputs.
+        MethodError: where no method answers for all of the inputs; one of several that does not is left out.
 
     Cost:
         Per input M + 2 forward passes, plus 3 times each method (``1 + twins`` times with fewer than 19).
@@ -168,7 +169,12 @@ def survey(
     what = settled(model, inputs, target, spec, how)
     drawn: dict[str, tuple[Case, int]] = {}
     for name, method in methods.items():
-        made = method(model, inputs, what, spec=spec, compute=how)
+        try:
+            made = method(model, inputs, what, spec=spec, compute=how)
+        except MethodError:
+            if len(methods) == 1:
+                raise
+            continue  # it answers for some rows only
         why = out_of_reach(made)
         if why:
             raise InputError(f"{name} cannot be surveyed: {why}.")
@@ -177,6 +183,8 @@ def survey(
         # nothing here asks for another class, so the outputs stay out
         case = Case(model, method, spec, how, made.point, maps, about, made.scores, None, sampled=False)
         drawn[name] = case, made.provenance.forward
+    if not drawn:
+        raise MethodError(f"None of {', '.join(methods)} answers for these inputs of this network.")
     # the masks are drawn only now that the maps are fixed
     seen = responses(model, inputs, what, spec=spec, fill=fill, masks=masks, others=inputs, compute=how)
     rows = [_row(name, case, cost, seen, draws, twins, q) for name, (case, cost) in drawn.items()]
@@ -271,8 +279,8 @@ def _reason(rows: Sequence[MethodEvidence], pairs: Sequence[Pair], n: int) -> st
             f"(median {best.median:+.2f}) and is shown for want of a better one."
         )
     said = (
-        f"{best.method} is supported on {count} of {n} inputs ({best.share:.0%}, 95 % interval "
-        f"{best.low:.0%} to {best.high:.0%}) with a median agreement of {best.median:+.2f}"
+        f"{best.method} is supported on {count} of {n} inputs ({percent(best.share, 0)}, 95 % interval "
+        f"{percent(best.low, 0)} to {percent(best.high, 0)}) with a median agreement of {best.median:+.2f}"
     )
     rival = next(pair for pair in pairs if pair.first == best.method)
     # the share decides; the mean agreement of what comes next can still be the higher one

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
-from pellucid._core import Check, Verdict
+from pellucid._core import Card, Check, Verdict
 from pellucid.evidence._about import ABOUT, OWN_CLASS, TRAINED
 from pellucid.evidence._exchange import ON_DATA
+from pellucid.evidence._held import Held
 from pellucid.evidence._matters import HOLDS, LEVEL, MATTERS, MISSING
 
 GATES = {
@@ -57,6 +59,28 @@ def verdict(checks: Sequence[Check], blocked: str, left: float, refuted: str = "
     if wrong:
         return "partly supported", f"{told}, but {'; '.join(wrong)}."
     return "supported", f"{told}, and every other gate that applies is passed."
+
+
+def over_many(cards: Sequence[Card], found: Held | None) -> tuple[Card, ...]:
+    """The cards of a method whose maps are refuted over many rows: none stands as supported alone.
+
+    Example:
+        >>> over_many([], None)
+        ()
+    """
+    if found is None or found.word != "failed":
+        return tuple(cards)
+    return tuple(_with_all(card, found) for card in cards)
+
+
+def _with_all(card: Card, found: Held) -> Card:
+    if card.verdict in ("contradicted", "not testable"):
+        return card
+    reason = (
+        f"Over {found.n} inputs this method's maps of this network are refuted, so this one is not to be "
+        f"believed alone, although its own row would be {card.verdict}. {found.reason}"
+    )
+    return dataclasses.replace(card, verdict="contradicted", reason=reason)
 
 
 def _wrong(checks: Sequence[Check]) -> list[str]:

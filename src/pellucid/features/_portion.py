@@ -27,10 +27,11 @@ def bytes_kept(model: nn.Module, site: str, like: Tensor) -> int:
     """What a pass of one input up to a layer keeps for its way back."""
     sizes: dict[int, int] = {}
     # weights are there once, however many inputs climb
-    own = {part.untyped_storage().data_ptr() for part in (*model.parameters(), *model.buffers())}
+    own = {_place(part) for part in (*model.parameters(), *model.buffers())}
 
     def keep(tensor: Tensor) -> Tensor:
-        if tensor.untyped_storage().data_ptr() not in own:
+        # a sparse tensor has no storage of its own, and what a network keeps sparse is a weight
+        if tensor.layout is torch.strided and tensor.untyped_storage().data_ptr() not in own:
             sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         # a graph that holds its own result would never be freed
         return tensor.detach()
@@ -41,6 +42,11 @@ def bytes_kept(model: nn.Module, site: str, like: Tensor) -> int:
         with probe(model, read=[site], stop=site):
             model(like.detach().clone().requires_grad_().clone())
     return sum(sizes.values())
+
+
+def _place(tensor: Tensor) -> int | None:
+    """Where a tensor's numbers lie; ``None`` of sparse ones."""
+    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else None
 
 
 def _free(device: torch.device) -> int | None:

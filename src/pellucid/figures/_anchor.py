@@ -13,7 +13,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.rules import Anchor
 
-WIDTH, LETTERS, LINE = 400, 60, 16
+WIDTH, LETTERS, LINE = 344, 46, 16
 
 
 def anchor(found: Anchor) -> Figure:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, get_args
 from pellucid._core import Verdict
 from pellucid.figures._figure import Cell, Figure, Table, Word
 from pellucid.figures._numbers import GAP, counted, hundredths, measured, number, percent
+from pellucid.figures._over_data import over_data, share_measured, share_text
 from pellucid.figures._theme import THEME, Spec, look
 
 if TYPE_CHECKING:
-    from pellucid.evidence import Asked, Audit, AuditRow, Measure, Metric
+    from pellucid.evidence import Asked, Audit, AuditRow, Metric
 
 KINDS = {"method": "method", "model-free": "made without the model", "control": "negative control"}
 SHORT = {
@@ -23,9 +24,7 @@ SHORT = {
     "Does it hold on data?": "holds on data",
     "Does it add up?": "adds up",
 }
-OVER_DATA = "Do the maps hold over the data?"
-WIDTH, STEP = 240, 24  # a phone shows it at about its own size
-HELD = 3  # columns shown of each method
+WIDTH, STEP = 190, 24  # a phone shows it at about its own size
 
 
 def audit(found: Audit) -> list[Figure]:
@@ -46,7 +45,7 @@ def audit(found: Audit) -> list[Figure]:
         _absences(found),
         _questions(found),
         _verdicts(found),
-        _held(found),
+        over_data(found),
         _metrics(found),
         _plant(found),
         _pairs(found),
@@ -83,10 +82,10 @@ def _support(found: Audit) -> Figure:
         (
             row.name,
             KINDS[row.kind],
-            _share(row.evidence.share, row.evidence.low, row.evidence.high),
+            share_text(row.evidence.share, row.evidence.low, row.evidence.high),
             found.tested,
             hundredths(row.evidence.median),
-            "–" if row.everywhere is None else _measure(row.everywhere),
+            "–" if row.everywhere is None else share_measured(row.everywhere),
             row.evidence.rows,
         )
         for row in found.rows
@@ -109,29 +108,25 @@ def _chart(rows: Sequence[AuditRow]) -> Spec:
         for row in rows
     ]
     order = [row.name for row in rows]
-    y: Spec = {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": {"labelLimit": 220}}
+    y: Spec = {
+        "field": "name",
+        "type": "nominal",
+        "sort": order,
+        "title": None,
+        "axis": {"labelLimit": 170, "labelPadding": 14},
+    }
     scale: Spec = {"domain": [0, 1]}
     x: Spec = {
         "type": "quantitative",
         "scale": scale,
         "title": "share of inputs supported, with 95 % interval",
-        "axis": {"format": "%"},
+        "axis": {"format": "%", "values": [0, 0.5, 1]},
     }
     kinds = list(KINDS.values())
-    colour: Spec = {
-        "field": "kind",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": kinds, "range": [THEME.accent, THEME.muted, THEME.warm]},
-        "legend": {"orient": "bottom", "direction": "vertical"},
-    }
-    shape: Spec = {
-        "field": "kind",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": kinds, "range": ["circle", "square", "triangle-up"]},
-        "legend": {"orient": "bottom", "direction": "vertical"},
-    }
+    legend: Spec = {"orient": "bottom", "direction": "vertical"}
+    by_kind: Spec = {"field": "kind", "type": "nominal", "title": None, "legend": legend}
+    colour: Spec = {**by_kind, "scale": {"domain": kinds, "range": [THEME.accent, THEME.muted, THEME.warm]}}
+    shape: Spec = {**by_kind, "scale": {"domain": kinds, "range": ["circle", "square", "triangle-up"]}}
     whisker: Spec = {
         "mark": {"type": "rule", "strokeWidth": 2},
         "encoding": {"y": y, "x": {"field": "low", **x}, "x2": {"field": "high"}, "color": colour},
@@ -209,7 +204,7 @@ def _questions(found: Audit) -> Figure:
 def _asked(one: Asked) -> str:
     sign = look(one.word).sign
     # percent stands in the note: nine such columns are as many as a page holds
-    return f"{sign}{GAP}{_measure(one.share).replace(f'{GAP}%', '')}" if one.n else f"{sign} not run"
+    return f"{sign}{GAP}{share_measured(one.share).replace(f'{GAP}%', '')}" if one.n else f"{sign} not run"
 
 
 def _left(reasons: Iterable[tuple[str, str, int]]) -> str:
@@ -236,46 +231,12 @@ def _verdicts(found: Audit) -> Figure:
         else f"No method is contradicted on any of the {counted(found.n, 'input')}."
     )
     table = Table(("method", *words), body)
-    return Figure("Verdicts on single inputs", alt, None, None, table, "Cards of single inputs, counted.")
-
-
-def _held(found: Audit) -> Figure:
-    """What exchanging single columns between real rows does, and how much of it the maps of a method tell."""
-    rows = [row for row in found.of("method") if row.held is not None]
-    body: list[tuple[Cell | Word, ...]] = []
-    for row in rows:
-        columns = () if row.held is None else row.held.columns
-        shown = [one for one in columns if one.matters] or list(columns[:1])
-        # the least told first: what a map hides
-        for k, one in enumerate(sorted(shown, key=lambda c: c.told.high)[:HELD]):
-            word = row.held.word if row.held is not None else "not run"
-            name: Cell = row.name if k == 0 else ""
-            body.append(
-                (
-                    name,
-                    Word(word) if k == 0 else "",
-                    one.name,
-                    "–" if one.turned is None else _measure(one.turned),
-                    percent(one.part, 0),
-                    percent(one.shown, 0),
-                    _measure(one.told) if one.told.value == one.told.value else "–",
-                )
-            )
-    against = [row for row in rows if row.held is not None and row.held.word == "failed"]
-    alt = (
-        "Contradicted over the data: " + " ".join(f"{row.name}. {row.held_reason}" for row in against)
-        if against
-        else " ".join(f"{row.name}: {row.held_reason}" for row in rows[:1])
-    )
     note = (
-        "Single columns are exchanged for those of the real rows most alike in the rest. Answers changed, "
-        "with 95 % interval; the share of the change of the score that the column makes, and the share that "
-        "the maps give it; how much of what exchanging it does the maps foretell, with an interval adjusted "
-        "for all columns. Failed where a column that turns more than 5 % of the answers is surely told by "
-        f"less than a quarter. Of the columns that matter, at most {HELD} are shown, the least told first."
+        "Cards of single inputs, counted, each at its own level. The share supported, above, allows "
+        f"{percent(found.q, 0)} of false claims over all inputs together, so it can be smaller; and it only "
+        "asks whether the map tells more than chance, so it can be larger."
     )
-    heads = ("method", "holds", "column", "answers changed", "part of the change", "by the maps", "told")
-    return Figure(OVER_DATA, alt, None, None, Table(heads, tuple(body)), note)
+    return Figure("Verdicts on single inputs", alt, None, None, table, note)
 
 
 def _metrics(found: Audit) -> Figure:
@@ -333,8 +294,8 @@ def _plant(found: Audit) -> Figure:
         (
             row.method,
             Word(row.word),
-            "–" if row.before is None else _measure(row.before),
-            "–" if row.after is None else _measure(row.after),
+            "–" if row.before is None else share_measured(row.before),
+            "–" if row.after is None else share_measured(row.after),
             "–" if row.rise is None else measured(row.rise.value, row.rise.low, row.rise.high),
             "–" if row.agreement is None else hundredths(row.agreement),
             row.note,
@@ -374,12 +335,3 @@ def _pairs(found: Audit) -> Figure:
     columns = ("method", "against", "difference [95 %]", "p")
     alt = f"{counted(len(body), 'pair')} of maps compared. {found.survey.reason}"
     return Figure("Compared in pairs", alt, None, None, Table(columns, body), note)
-
-
-def _share(value: float, low: float, high: float) -> str:
-    # no break inside, so that narrow columns stay readable
-    return f"{percent(value, 0)}{GAP}[{100 * low:.0f},{GAP}{100 * high:.0f}]"
-
-
-def _measure(one: Measure) -> str:
-    return _share(one.value, one.low, one.high)

@@ -15,7 +15,7 @@ from pellucid.inputs import TextSpec
 if TYPE_CHECKING:
     from pellucid.tasks._check import Bound, Checked, CheckedRow, Line, Outcome, Reliability
 
-STEP, WIDTH, MOST = 26, 300, 16
+STEP, WIDTH, MOST = 26, 160, 16
 CELLS = 24  # letters of a bar
 ROWS = 6
 
@@ -165,7 +165,7 @@ def reliability(found: Reliability, *, size: int = 220) -> Figure:
     rows = list(zip(found.said, found.came, found.low, found.high, found.n, strict=True))
     values = [{"x": x, "y": y, "low": low, "high": high, "n": n} for x, y, low, high, n in rows]
     axis: Spec = {"type": "quantitative", "scale": {"domain": [0, 1]}}
-    axis["axis"] = {"format": "%", "tickCount": 5}
+    axis["axis"] = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1], "labelOverlap": False}
     x: Spec = {**axis, "field": "x", "title": "said (mean probability)"}
     y: Spec = {**axis, "field": "y", "title": "came true"}
     chart = against_even(values, x, y, (0.0, 1.0), size)
@@ -293,7 +293,7 @@ def _forest(lines: Sequence[Line], bound: Bound, width: int) -> Spec:
         values.append({**row, **ends, "shown": shown, "control": each.control})
         marks += sign(-16, STEP * i + STEP / 2 - 5.5, each.word)
         marks.append(text(-26, STEP * i + STEP / 2 - 6, each.label, align="right", limit=230))
-        marks.append(text(width + 10, STEP * i + STEP / 2 - 6, f"{shown}  n {each.n:,}", limit=220))
+        marks.append(text(width + 10, STEP * i + STEP / 2 - 6, shown, limit=220))
     axis: Spec = {"title": None, "tickCount": 4, "grid": True}
     axis |= {"format": ".3~%"} if bound.unit == "share" else {}
     x: Spec = {"type": "quantitative", "scale": {"domain": [low, high], "nice": False}, "axis": axis}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pellucid.tasks import Comparison, Difference, Reasons
 
 BINS, RULES, ROW = 20, 8, 22
+LETTERS = 26  # of a line of a label
 
 
 def comparison(found: Comparison) -> list[Figure]:
@@ -76,7 +78,7 @@ def _answers(found: Comparison) -> Figure:
             ("both wrong", own.both_wrong),
         ]
         said = f"A is right on {percent(score.a)}, B on {percent(score.b)} of {counted(own.n, 'row')}"
-    p = "" if score.p is None else f", p = {score.p:.2g}"
+    p = "" if score.p is None else f", p = {number(score.p, 2)}"
     apart = f"B less A: {_points(score)}{p}"
     sure = "" if score.low > 0 or score.high < 0 else " The interval holds 0: neither is told to be better."
     same = "" if own.same is None else f" They give the same answer to {percent(own.same / own.n)}."
@@ -91,7 +93,7 @@ def _answers(found: Comparison) -> Figure:
     bar: Spec = {"mark": {"type": "bar", "height": 13}, "encoding": {"x": x, "y": y, "color": colour}}
     label: Spec = {"mark": {"type": "text", "align": "left", "dx": 5, "color": THEME.ink}}
     label["encoding"] = {"x": x, "y": y, "text": {"field": "rows", "type": "quantitative", "format": ","}}
-    chart: Spec = {"width": 320, "height": {"step": ROW}, "data": {"values": values}, "layer": [bar, label]}
+    chart: Spec = {"width": 250, "height": {"step": ROW}, "data": {"values": values}, "layer": [bar, label]}
     table = Table(("answers", "rows", "share"), tuple((w, c, c / max(1, own.n)) for w, c in parts))
     alt = f"{_names(found)} {said}; {apart}.{sure}{same}"
     return Figure("Who is right where", alt, chart, None, table)
@@ -139,9 +141,14 @@ def _differences(rows: Sequence[Difference], name: str) -> Table:
 def _dots(rows: Sequence[Difference], title: str, *, share: bool) -> Spec:
     """A dot and its interval for each line, with 0 in the middle."""
     end = max(0.02, *(abs(e) for one in rows for e in (one.low, one.high) if math.isfinite(e)))
-    values = [{"name": one.name, "value": one.value, "low": one.low, "high": one.high} for one in rows]
-    y: Spec = {"field": "name", "type": "nominal", "sort": [one.name for one in rows], "title": None}
-    y["axis"] = {"labelLimit": 300, "ticks": False, "domain": False}
+    names = ["\n".join(textwrap.wrap(one.name, LETTERS)) for one in rows]
+    tall = max(name.count("\n") for name in names)
+    values = [
+        {"name": name, "value": one.value, "low": one.low, "high": one.high}
+        for name, one in zip(names, rows, strict=True)
+    ]
+    y: Spec = {"field": "name", "type": "nominal", "sort": names, "title": None}
+    y["axis"] = {"labelLimit": 200, "labelExpr": "split(datum.label, '\\n')", "ticks": False, "domain": False}
     x: Spec = {"type": "quantitative", "title": title, "scale": {"domain": [-end, end]}}
     x["axis"] = {"format": "+.0%" if share else "+.2f", "tickCount": 5}
     zero: Spec = {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "strokeDash": [2, 3]}}
@@ -150,7 +157,12 @@ def _dots(rows: Sequence[Difference], title: str, *, share: bool) -> Spec:
     line["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
     dot: Spec = {"mark": {"type": "point", "filled": True, "size": 55, "color": OKABE_ITO[0], "opacity": 1}}
     dot["encoding"] = {"x": {**x, "field": "value"}, "y": y}
-    return {"width": 300, "height": {"step": ROW}, "data": {"values": values}, "layer": [zero, line, dot]}
+    return {
+        "width": 210,
+        "height": {"step": ROW + 13 * tall},
+        "data": {"values": values},
+        "layer": [zero, line, dot],
+    }
 
 
 def _reasons(own: Reasons) -> Figure:
@@ -173,7 +185,7 @@ def _reasons(own: Reasons) -> Figure:
     colour["legend"] = {"orient": "bottom", "symbolType": "stroke", "columns": 1, "symbolSize": 400}
     dash: Spec = {**colour, "scale": {"domain": list(series), "range": [[1, 0], [6, 4], [2, 3]]}}
     mark: Spec = {"type": "line", "interpolate": "step", "strokeWidth": 2}
-    chart: Spec = {"width": 340, "height": 150, "data": {"values": values}, "mark": mark}
+    chart: Spec = {"width": 290, "height": 150, "data": {"values": values}, "mark": mark}
     chart["encoding"] = {"x": x, "y": y, "color": colour, "strokeDash": dash}
     floor = own.floor[~own.floor.isnan()]
     beside = (

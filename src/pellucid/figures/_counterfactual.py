@@ -15,7 +15,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.rules import Alternative, Change, Counterfactual, Counterfactuals
 
-WIDTH, NAME, TRACK, LETTERS, LINE, STEP = 400, 152, 240, 44, 14, 40
+WIDTH, NAME, TRACK, LETTERS, LINE, STEP = 344, 124, 210, 38, 14, 40
 
 
 def counterfactual(found: Counterfactuals, *, row: int = 0) -> Figure:
@@ -159,7 +159,7 @@ def _blocks(shown: Sequence[Alternative], heads: Sequence[str], *, one_a_block: 
 
 def _change(change: Change, top: float) -> tuple[list[Spec], float]:
     """One column: its name, and the way from what it is to what it would be."""
-    names = textwrap.wrap(change.column.replace("_", " "), 25)[:3]
+    names = textwrap.wrap(change.column.replace("_", " "), 20)[:3]
     marks = [text(0, top + LINE * i, name, limit=NAME - 8) for i, name in enumerate(names)]
     if change.rank_before is None or change.rank_after is None:
         told = textwrap.wrap(change.said_before, LETTERS) + [

@@ -112,7 +112,8 @@ def _alt(found: UnitEffects) -> str:
             f"{number(float(found.margin[lead]))}."
         )
     return (
-        f"{clear} of {counted(len(found.units), 'unit')} of {found.site} cost accuracy when taken away alone "
+        f"{clear} of {counted(len(found.units), 'unit')} of {found.site} {'costs' if clear == 1 else 'cost'} "
+        f"accuracy when taken away alone "
         f"(about {chance:.0f} would by chance); unit {int(found.units[top])} costs most, "
         f"{percent(float(found.drop[top]))}."
     )

@@ -12,6 +12,7 @@ from pellucid.figures._marks import line, panel, panels, sign, text, word
 from pellucid.figures._numbers import counted, measured, number
 from pellucid.figures._theme import THEME, Spec, look, word_rank
 
+LIMIT = "One input cannot tell a network that is built to fool an explanation: pellucid audit asks over many."
 WIDTH = 232
 LINE = 16
 BRIEF: Mapping[str, str] = {
@@ -53,6 +54,7 @@ def evidence(cards: Card | Sequence[Card], *, worst_first: bool = False) -> Figu
     note = f"{counted(rows, 'row')} went through the network for this." + (
         f" Removed parts were set to: {fills}." if fills else ""
     )
+    note += f" {LIMIT}" if checks else ""
     title = f"May it be believed? {shown[0].verdict}" if len(shown) == 1 else "May they be believed?"
     return Figure(title, alt or "Nothing was tested.", chart, None, check_table(order), note)
 

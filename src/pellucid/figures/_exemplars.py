@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pellucid.layers import Exemplars
 
 
-LINE = 420  # pixels of a line of text
+LINE = 344  # pixels of a line of text
 HEARD = 230  # pixels of a piece in seconds and hertz
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
 
 NUMBERS, CATEGORIES = 18, 8
+MOST = 9  # units that stand side by side on a page
 CELL, WIDER = 62, 78
 SIGNS = {"full": "●", "half": "◐", "hollow": "○", "dash": "–"}
 GROUND, INK = "#f1f1ef", "#1b1b1b"  # on light cells, whatever the page is
@@ -122,7 +123,7 @@ def _chart(
     x: Spec = {"field": "unit", "type": "nominal", "sort": units, "title": None, "axis": axis}
     y: Spec = {"field": "column", "type": "nominal", "sort": rows, "title": None, "axis": {"labelLimit": 190}}
     ground: Spec = {
-        "mark": {"type": "rect", "cornerRadius": 1},
+        "mark": {"type": "rect", "cornerRadius": 1, "invalid": None},
         "encoding": {"color": {"condition": empty, **colour}},
     }
     letters: Spec = {

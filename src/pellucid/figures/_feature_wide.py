@@ -77,7 +77,7 @@ def _row(
         layers += frame(_placed(scale_of(spec, x, side + margin), spec, x, int(left), first=not k), top)
         height = tall + 18
         if box is not None and x.shape[-1] != spec.size:
-            layers.append(text(left, top + tall + 18, _where(spec, box), size=9, faint=True))
+            layers.append(text(left, top + tall + 18, _where(spec, box), size=10, faint=True))
             height = tall + 30
     return layers, height
 

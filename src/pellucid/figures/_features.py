@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from pellucid._core import Dataset, InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers
-from pellucid.figures._feature_rows import columns, key
+from pellucid.figures._feature_rows import MOST, columns, key
 from pellucid.figures._feature_texts import text_card
 from pellucid.figures._feature_wide import lasting, wide_card
 from pellucid.figures._figure import Figure, Table, Word
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
     from pellucid.layers import Exemplars
 
-WIDTH, TEXT, WIDER = 300, 460, 400  # of a card
+WIDTH, TEXT, WIDER = 300, 344, 344  # of a card
 GAP = 3
 FACES = 6
 WORDS = 225  # the longest word of evidence with its sign, in pixels
@@ -80,9 +82,30 @@ def feature_tiles(
     spec = pictures.spec
     shown = min(limit, len(pictures.units))
     real = Real(pictures, exemplars, dataset, spec, drawing(pictures.real.flatten(0, 1), spec))
+    if real.drawing is None and not isinstance(spec, TextSpec):
+        shown = min(shown, MOST)
     chart, said = _chart(pictures, real, shown, k, width, fade=fade)
     note = f"{shown} of {_of(pictures)} shown. {said}"
     return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)
+
+
+def best_first(pictures: FeaturePictures) -> FeaturePictures:
+    """The same pictures, supported ones before weak ones before the others."""
+    rank = {"supported": 0, "weak": 1}
+    order = sorted(range(len(pictures.units)), key=lambda i: rank.get(pictures.words[i], 2))
+    return chosen(pictures, order)
+
+
+def chosen(pictures: FeaturePictures, order: Sequence[int]) -> FeaturePictures:
+    """Some of the pictures, in this order, without the tests of all of them together."""
+    at, count = torch.tensor(order, dtype=torch.long), len(pictures.units)
+    own = {each.name: getattr(pictures, each.name) for each in dataclasses.fields(pictures)}
+    parts: dict[str, Any] = {
+        name: value[at] for name, value in own.items() if isinstance(value, Tensor) and len(value) == count
+    }
+    for name in ("words", "labels"):
+        parts[name] = tuple(own[name][i] for i in order) if own[name] else ()
+    return dataclasses.replace(pictures, **parts, trust=None)
 
 
 def _chart(

@@ -15,10 +15,13 @@ from pellucid._core._store import write_bytes
 from pellucid._visible import escaped as escape
 from pellucid._visible import visible
 from pellucid.errors import StoreError
-from pellucid.figures._numbers import number
+from pellucid.figures._numbers import GAP, number
 from pellucid.figures._theme import SCHEMA, THEME, Spec, look
 
 _SMALL = 200
+LETTER = 10.0  # pixels that the smallest letter keeps, however narrow the screen
+SENTENCE = 36  # letters from which on a cell is a sentence
+NARROWEST = 288  # pixels that a drawing has on the narrowest screen
 Cell = str | float | int | None
 
 
@@ -85,10 +88,17 @@ def _cell_style(*, head: bool = False, right: bool = False) -> str:
 
 
 def _cell(cell: Cell | Word) -> str:
-    style = _cell_style(right=isinstance(cell, int | float))
+    style = ";".join(filter(None, (_cell_style(right=isinstance(cell, int | float)), roomy(cell_text(cell)))))
     if isinstance(cell, Word):
         return f'<td style="{style};white-space:nowrap">{word_html(cell.text)}</td>'
     return f'<td style="{style}">{escape(cell_text(cell))}</td>'
+
+
+def roomy(cell: str) -> str:
+    """The style of a cell on a phone: a sentence is no column of single words, an interval stays whole."""
+    if len(cell) > SENTENCE:
+        return "min-width:12em"
+    return "white-space:nowrap" if "]" in cell else ""
 
 
 def word_html(word: str) -> str:
@@ -141,7 +151,9 @@ class Figure:
             return self.raster
         import vl_convert
 
-        return vl_convert.vegalite_to_png(written(self.spec(background=THEME.paper)), scale=scale)
+        return vl_convert.vegalite_to_png(
+            written(self.spec(background=THEME.paper)), scale=scale, format_locale=_locale()
+        )
 
     def drawing(self) -> str:
         """Vector drawing for a paper: a file of its own, dark ink, named fonts, its words as description."""
@@ -150,7 +162,7 @@ class Figure:
         else:
             import vl_convert
 
-            drawn = vl_convert.vegalite_to_svg(written(self.spec()))
+            drawn = vl_convert.vegalite_to_svg(written(self.spec()), format_locale=_locale())
             drawn = drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(self.alt)}" ', 1)
         words = f"<title>{escape(self.title)}</title><desc>{escape(self.alt)}</desc>"
         end = drawn.index(">") + 1
@@ -183,8 +195,13 @@ class Figure:
             )
         unfolded = f'<div class="scroll" tabindex="0">{numbers}</div>'
         shown = f"<details><summary>Show as table</summary>{unfolded}</details>" if table else ""
-        drawing = "".join(f'<div class="{_panel_class(panel)}">{panel}</div>' for panel in self.panels())
+        parts = self.panels()
+        drawing = "".join(map(_panel, parts))
         body = f'<div class="panels" role="img" aria-label="{escape(self.alt)}">{drawing}</div>'
+        if max(map(_least, parts)) > NARROWEST:
+            # what cannot shrink scrolls, by keyboard too
+            name = escape(self.title or "drawing")
+            body = f'<div class="scroll" tabindex="0" role="group" aria-label="{name}">{body}</div>'
         return f'<figure class="fig">{title}{body}{note}{shown}</figure>'
 
     def static(self) -> str:
@@ -272,21 +289,46 @@ def _gaps(part: object) -> object:
     return [_gaps(value) for value in cast("list[object]", part)] if isinstance(part, list) else part
 
 
-def _panel_class(svg: str) -> str:
-    """Small panels may stand two abreast on a phone."""
-    width = re.search(r' width="(\d+)', svg)
-    return "panel small" if width and int(width.group(1)) < _SMALL else "panel"
+def _panel(svg: str) -> str:
+    """A panel that shrinks no further than its letters allow; small ones stand two abreast on a phone."""
+    width, least = _width(svg), _least(svg)
+    kept = f' style="min-width:{least}px"' if least > _SMALL / 2 else ""
+    return f'<div class="panel{" small" if 0 < width < _SMALL else ""}"{kept}>{svg}</div>'
+
+
+def _width(svg: str) -> float:
+    found = re.search(r' width="([\d.]+)', svg)
+    return float(found.group(1)) if found else 0.0
+
+
+def _least(svg: str) -> int:
+    """Width in pixels at which the smallest letter of a drawing has ``LETTER`` pixels, at most its own."""
+    sizes = [float(size) for size in re.findall(r' font-size="([\d.]+)px"', svg)]
+    return math.ceil(_width(svg) * min(1.0, LETTER / min(sizes))) if sizes else 0
+
+
+def _locale() -> dict[str, object]:
+    """Axes write numbers as our words do."""
+    return {
+        "decimal": ".",
+        "thousands": ",",
+        "grouping": [3],
+        "currency": ["", ""],
+        "minus": "−",
+        "percent": f"{GAP}%",
+    }
 
 
 def _drawn(spec: Spec, alt: str) -> str:
     import vl_convert
 
-    svg = vl_convert.vegalite_to_svg(written(spec))
+    svg = vl_convert.vegalite_to_svg(written(spec), format_locale=_locale())
     # the whole is one picture with one text: what Vega says of single marks has no names to go with it
     svg = re.sub(r' (?:role="graphics-[a-z]+"|aria-(?:roledescription|label)="[^"]*")', "", svg)
     role = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
     svg = svg.replace("<svg ", f"<svg {role} ", 1).replace(' class="marks"', "")
     svg = svg.replace(THEME.ink, "currentColor")
+    svg = re.sub(r"(?<=\d)%(?=</text>)", f"{GAP}%", svg)  # as everywhere else
     return svg.replace(f'font-family="{THEME.drawn}"', 'font-family="inherit"')
 
 

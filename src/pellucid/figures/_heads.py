@@ -95,7 +95,7 @@ def _map(found: AttentionHeads, head: int, weights: Numbers, names: Sequence[str
     if few:
         step = tall / len(weights)
         marks += [
-            text(left - 4, 46 + step * (k + 0.5) - 4, name, size=8, align="right", limit=left - 6)
+            text(left - 4, 46 + step * (k + 0.5) - 4, name, size=10, align="right", limit=left - 6)
             for k, name in enumerate(names[: len(weights)])
         ]
     return panel(max(left + wide, 190), 50 + tall, marks)
@@ -142,7 +142,7 @@ def _alt(found: AttentionHeads) -> str:
         said += f", without head {least} by {percent(float(found.moved[least]))}"
     if found.effects is not None:
         clear = int((found.effects.low > 0).sum())
-        said += f"; {clear} cost accuracy when taken away alone"
+        said += f"; {clear} {'costs' if clear == 1 else 'cost'} accuracy when taken away alone"
     ends = [float(found.keys.min()), float(found.keys.max())]
     said += f". A query attends to {number(ends[0], 2)} to {number(ends[1], 2)} keys"
     before = [float(v) for v in found.untrained_keys if math.isfinite(float(v))]

@@ -76,7 +76,7 @@ def frame(scale: Scale, top: float) -> list[Spec]:
     for y, words in scale.hertz:
         marks += [
             line(scale.left - 3, top + y, scale.left, top + y, opacity=0.6),
-            text(scale.left - 5, top + y - 5, words, faint=True, size=9, align="right"),
+            text(scale.left - 5, top + y - 5, words, faint=True, size=10, align="right"),
         ]
     return marks
 

@@ -10,7 +10,7 @@ from pellucid.errors import InputError
 from pellucid.figures._colour import POSITIVE, Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import text
-from pellucid.figures._numbers import counted, interval, number, signed
+from pellucid.figures._numbers import counted, interval, number, percent, signed
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ STEP, CURVES, PAIRS = 22, 60, 12
 DARK = "#1b2127"  # unlike the theme's ink it stays dark on the pale cells of a dark page
 
 
-def importance(found: Importance, *, top: int = 15, width: int = 300) -> Figure:
+def importance(found: Importance, *, top: int = 15, width: int = 200) -> Figure:
     """The parts that matter most over many rows, each with its interval; bars that reach 0 are hollow.
 
     Args:
@@ -44,20 +44,21 @@ def importance(found: Importance, *, top: int = 15, width: int = 300) -> Figure:
     for i, (name, value, low, high) in enumerate(shown):
         sure = low > 0 or high < 0
         entry = {"row": i, "name": name, "value": value, "low": low, "high": high, "sure": sure}
-        values.append({**entry, "zero": 0, "shown": f"{number(value)} {interval(low, high)}"})
+        values.append({**entry, "zero": 0, "shown": number(value)})
     y: Spec = {"field": "row", "type": "ordinal", "axis": None}
     x: Spec = {"type": "quantitative", "axis": {"title": found.what, "tickCount": 4, "grid": True}}
     x["scale"] = {"nice": False, "padding": 4}
     drawn = [
         *(_bar(x, y, sure=sure) for sure in (True, False)),
         _ends(x, y),
-        _beside("name", -10, "right", 220),
-        _beside("shown", width + 10, "left", 170),
+        _beside("name", -10, "right", 150),
+        _beside("shown", width + 10, "left", 60),
     ]
     chart: Spec = {"width": width, "height": STEP * len(shown), "data": {"values": values}, "layer": drawn}
     rest = "" if len(shown) == len(ranked) else f"{len(shown)} of {counted(len(ranked), 'part')} drawn. "
     about = (
-        f"{rest}Lines are {found.level:.0%} intervals over {counted(found.rows, 'row')}; hollow bars reach 0."
+        f"{rest}Lines are {percent(found.level)} intervals over {counted(found.rows, 'row')}, in numbers in "
+        "the table; hollow bars reach 0."
     )
     body = tuple((name, value, low, high) for name, value, low, high in ranked)
     columns = ("part", found.what, "low", "high")
@@ -90,7 +91,7 @@ def _beside(field: str, x: float, align: str, limit: float) -> Spec:
     return {"mark": mark, "encoding": {"x": {"value": x}, "y": y, "text": {"field": field}}}
 
 
-def partial_dependence(found: PartialDependence, *, width: int = 320, height: int = 200) -> Figure:
+def partial_dependence(found: PartialDependence, *, width: int = 280, height: int = 200) -> Figure:
     """How the score goes with one column: the mean with its interval, and single rows as thin lines.
 
     Args:
@@ -108,7 +109,7 @@ def partial_dependence(found: PartialDependence, *, width: int = 320, height: in
     words = isinstance(places[0], str)
     title = f"{found.name} in {found.unit}" if found.unit else found.name
     x: Spec = {"field": "x", "type": "ordinal" if words else "quantitative", "title": title, "sort": None}
-    x |= {"axis": {"grid": False, "labelAngle": -30 if words else 0}}
+    x |= {"axis": {"grid": False, "labelAngle": -30 if words else 0, "labelLimit": 110}}
     x |= {} if words else {"scale": {"nice": False, "zero": False}}
     y: Spec = {"field": "y", "type": "quantitative", "title": found.what}
     y |= {"scale": {"zero": False}, "axis": {"tickCount": 5}}
@@ -123,7 +124,7 @@ def partial_dependence(found: PartialDependence, *, width: int = 320, height: in
         f"{number(float(found.mean[high]))} at {_said(places[high])}."
     )
     drawn = f"{len(rows)} of {counted(count, 'row')} as thin lines"
-    note = f"The band is the {found.level:.0%} interval of the mean; {drawn}."
+    note = f"The band is the {percent(found.level, 0)} interval of the mean; {drawn}."
     body = tuple(
         (place, float(m), float(lo), float(hi))
         for place, m, lo, hi in zip(places, found.mean, found.low, found.high, strict=True)
@@ -240,7 +241,7 @@ def _squares() -> list[Spec]:
     words["opacity"] = {"field": "sure", "type": "quantitative", "scale": None}
     return [
         {"mark": "rect", "encoding": {**at, "color": colour}},
-        {"mark": {"type": "text", "fontSize": 9}, "encoding": {**at, **words}},
+        {"mark": {"type": "text", "fontSize": 10}, "encoding": {**at, **words}},
     ]
 
 

@@ -103,7 +103,7 @@ def _accuracy(found: LayerGain) -> Spec:
 
 def _tiles(found: LayerGain, dataset: Dataset, places: list[int]) -> Spec:
     layers = [text(0, 0, "inputs that are read otherwise after it", size=12, bold=True)]
-    across = 6
+    across = 5  # as many as a phone is wide
     for i, place in enumerate(places):
         left, top = (i % across) * (TILE + 12), 22 + (i // across) * (TILE + 40)
         drawn = fit(seen(dataset.inputs[int(found.rows[place])], dataset.spec), 2 * TILE)

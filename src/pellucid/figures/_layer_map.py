@@ -150,7 +150,7 @@ def _texts(found: LayerMap) -> list[Spec]:
 
 def _alt(found: LayerMap) -> str:
     said = f"{counted(len(found.layers), 'layer')}, {counted(found.parameters, 'parameter')}"
-    if not found.cost:
+    if not found.cost or not found.layers:
         return said + "."
     dearest = max(found.layers, key=lambda layer: layer.cost or 0)
     return (

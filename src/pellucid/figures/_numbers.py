@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pellucid._core._percent import GAP as GAP
+from pellucid._core._percent import percent as percent
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-GAP = "\u00a0"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -67,21 +68,6 @@ def hundredths(value: float) -> str:
     """
     written = f"{value:+.2f}".replace("-", "−")
     return written[1:] if float(f"{value:.2f}") == 0 else written
-
-
-def percent(share: float | None, digits: int = 1) -> str:
-    """A share as per cent; without decimals where they would only be zeros.
-
-    Example:
-        >>> percent(0.972), percent(1.0), percent(-0.0004), percent(None)
-        ('97.2\\xa0%', '100\\xa0%', '0\\xa0%', '–')
-    """
-    if share is None or math.isnan(share):
-        return "–"
-    written = f"{100 * share:.{digits}f}"
-    written = written.removeprefix("-") if float(written) == 0 else written
-    whole = written.split(".")[0]
-    return f"{whole if float(written) == float(whole) else written}{GAP}%".replace("-", "−")
 
 
 def interval(low: float | None, high: float | None) -> str:

@@ -14,7 +14,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.rules import ReasonCodes
 
-WIDTH, LETTERS, SMALL, LINE = 400, 62, 76, 14
+WIDTH, LETTERS, SMALL, LINE = 344, 54, 66, 14
 
 
 def reason_codes(found: ReasonCodes) -> Figure:
@@ -61,9 +61,9 @@ def _chart(found: ReasonCodes) -> Spec:
     top = 0.0
     for place, each in enumerate(found.reasons, 1):
         for i, words in enumerate(textwrap.wrap(f"{place}. {each.text}", LETTERS)):
-            marks.append(text(0 if i == 0 else 14, top, words, bold=i == 0, limit=WIDTH))
+            marks.append(text(0 if i == 0 else 14, top, words, bold=True, limit=WIDTH))
             top += LINE
-        long = max(3.0, 230 * each.points / most)
+        long = max(3.0, 170 * each.points / most)
         bar: Spec = {"type": "rect", "stroke": POSITIVE, "strokeWidth": 1.5, "cornerRadius": 2}
         bar |= {"color": POSITIVE, "fillOpacity": 0.0 if each.stable is False else 1.0}
         if each.protected:

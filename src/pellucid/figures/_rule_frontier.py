@@ -12,7 +12,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.rules import Frontier, RuleSet
 
-WIDTH, HEIGHT = 330, 200
+WIDTH, HEIGHT = 270, 180
 RULES, NULL = "rules of the network", "without the network"
 
 
@@ -107,7 +107,7 @@ def _table(found: Frontier) -> Table:
             len(each),
             f"{percent(each.fidelity)} {share_interval(each.fidelity_low, each.fidelity_high)}",
             percent(each.null_fidelity),
-            f"{100 * each.excess_low:+.1f} to {100 * each.excess_high:+.1f}",
+            f"{100 * each.excess_low:+.1f} to {100 * each.excess_high:+.1f}".replace("-", "−"),
             percent(each.coverage),
             percent(each.differ_fidelity) if each.differ else "",
             percent(each.steady) if each.regrown else "",

@@ -15,7 +15,7 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.rules import Rule, RuleSet
 
-WIDTH, LINE, LETTERS = 400, 15, 68
+WIDTH, LINE, LETTERS = 344, 15, 58
 
 
 def rules_table(rules: RuleSet, *, limit: int = 12) -> Figure:

@@ -20,7 +20,7 @@ from pellucid.inputs import TabularSpec, TextSpec
 if TYPE_CHECKING:
     from pellucid.evidence import Measure, Shortcuts, Suspicion, SwapCases
 
-TILE, GAP, EDGE = 112, 12, 2
+TILE, GAP, EDGE = 108, 10, 2
 
 
 def swap_cases(one: Suspicion, found: Shortcuts) -> Figure:

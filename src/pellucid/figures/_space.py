@@ -20,7 +20,7 @@ from pellucid.inputs import TextSpec
 if TYPE_CHECKING:
     from pellucid.layers import PlaneMap, SpaceMap
 
-WIDE, NARROW = 400, 160
+WIDE, NARROW = 360, 160
 TILE, APART, THUMBNAILS = 22, 36, 24
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 EIGHT = 8

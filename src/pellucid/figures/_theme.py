@@ -60,6 +60,7 @@ class Theme:
             "titleFontWeight": "normal",
             "titlePadding": 8,
             "labelPadding": 6,
+            "labelSeparation": 6,
         }
         legend: Spec = {"labelColor": self.ink, "titleColor": self.ink, "labelFontSize": self.label}
         legend |= {"titleFontSize": self.label, "titleFontWeight": "normal", "orient": "bottom"}

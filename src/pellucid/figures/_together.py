@@ -99,7 +99,7 @@ def _all(found: CoActivation) -> Figure:
     names = [str(u) for u in shown]
     known = [dict(zip(found.partners[u].tolist(), found.correlation[u].tolist(), strict=True)) for u in shown]
     values = [[line.get(other, float("nan")) for other in shown] for line in known]
-    chart = heat(names, names, values, "correlation with companions", domain=(-1, 1), signed=True, cell=18)
+    chart = heat(names, names, values, "correlation with companions", domain=(-1, 1), signed=True, cell=15)
     body = tuple(
         (
             u,

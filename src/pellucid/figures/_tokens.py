@@ -21,7 +21,7 @@ from pellucid.figures._theme import Spec
 from pellucid.figures._words import words
 from pellucid.inputs import TextSpec
 
-WIDTH, LINE, LETTER, MARGIN = 620, 24, 6.9, 5
+WIDTH, LINE, LETTER, MARGIN = 344, 24, 6.9, 5
 SIZE = 12
 SHOWN = 12  # words in the table
 WIDE = "mwMWQOGDCNAHUVXYZ@%—…"
@@ -108,7 +108,7 @@ def tokens(
     return Figure(
         f"Why {targets(shown, row)}",
         f"“{cast('TextSpec', shown[0].spec).text(shown[0].point[row])}” {' '.join(said)}",
-        panels(parts, columns=1),
+        panels(parts, columns=2),
         None,
         _table(shown, values, row),
         notes,

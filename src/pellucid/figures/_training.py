@@ -184,7 +184,7 @@ def _decades(values: list[float]) -> tuple[Spec, Spec]:
     low = math.floor(math.log10(min(values, default=1.0)))
     high = max(low + 1, math.ceil(math.log10(max(values, default=1.0))))
     ends = [10.0**power for power in range(low, high + 1)]
-    return {"type": "log", "domain": [ends[0], ends[-1]], "nice": False}, {"values": ends, "format": ".0e"}
+    return {"type": "log", "domain": [ends[0], ends[-1]], "nice": False}, {"values": ends, "format": "~g"}
 
 
 def _layers(

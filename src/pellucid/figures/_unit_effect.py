@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pellucid.layers import UnitEffects
 
 MOST = 12
+BESIDE = 16  # other units that are drawn
 
 
 def unit_effect(found: UnitEffects, classes: tuple[str, ...] = (), *, name: str = "the unit") -> Figure:
@@ -90,7 +91,8 @@ def _by_class(labels: list[tuple[str, float]]) -> Spec:
 
 def _among(found: UnitEffects) -> Spec:
     """The fall of the lead for this unit and for the others."""
-    order = found.margin.argsort(descending=True, stable=True).tolist()
+    ranked = found.margin.argsort(descending=True, stable=True).tolist()
+    order = [i for place, i in enumerate(ranked) if place < BESIDE or i == 0]
     points = [
         {
             "unit": f"unit {int(found.units[i])}",
@@ -112,7 +114,7 @@ def _among(found: UnitEffects) -> Spec:
     return {
         "width": 220,
         "height": {"step": 18},
-        "title": "lead lost, beside other units",
+        "title": f"lead lost, place {ranked.index(0) + 1} of {len(ranked)} units",
         "data": {"values": points},
         "layer": [reach, dot],
     }

@@ -19,7 +19,7 @@ from pellucid.inputs import AudioSpec, TextSpec
 if TYPE_CHECKING:
     from pellucid.layers import Exemplars
 
-TILE, ACROSS, MOST_COLUMNS = 64, 5, 14
+TILE, ACROSS, MOST_COLUMNS = 62, 5, 14
 
 
 def unit_inputs(

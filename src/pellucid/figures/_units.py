@@ -90,7 +90,6 @@ def unit_grid(
         cards = [(i, _lines(i, dataset, selectivity, untrained, effects)) for i in shown]
         chart = panels([_words(strongest, dataset, dataset.spec, i, said) for i, said in cards], columns=2)
     elif selectivity is not None and shown:
-        shown = order[first : first + 2 * limit]
         chart = _dots(shown, dataset, selectivity, untrained, noun)
     body = tuple(_row(i, strongest, dataset, selectivity, untrained, effects, pictures) for i in order)
     columns = (noun, "largest", "rows", "best class", "AUC", "95 %", "untrained", "accuracy lost", "95 % ")
@@ -115,6 +114,8 @@ def _note(
     selectivity: Selectivity | None,
     noun: str,
 ) -> str:
+    if not drawn:
+        return f"{looked} of {counted(strongest.total, noun)}, those that real inputs move most first."
     said = f"{drawn} of {counted(strongest.total, noun)} drawn"
     said += f", after the first {first}" if first else ""
     if effects is not None or selectivity is not None:
@@ -124,8 +125,6 @@ def _note(
             + " first"
         )
     said += f"; {looked} were looked at, those that real inputs move most" if looked < strongest.total else ""
-    if not drawn:
-        return said + "."
     if isinstance(dataset.spec, TextSpec):
         return f"{said}. {read(strongest, dataset)}"
     if not is_picture(dataset.inputs[:1], dataset.spec):
@@ -143,7 +142,7 @@ def _order(strongest: Exemplars, effects: UnitEffects | None, selectivity: Selec
         return effects.margin.argsort(descending=True, stable=True).tolist()
     if selectivity is not None:
         return selectivity.auc.argsort(descending=True, stable=True).tolist()
-    return list(range(len(strongest.units)))
+    return strongest.values[:, 0].argsort(descending=True, stable=True).tolist()
 
 
 @dataclass(frozen=True, slots=True)

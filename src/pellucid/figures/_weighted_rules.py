@@ -16,7 +16,8 @@ from pellucid.figures._theme import Spec
 if TYPE_CHECKING:
     from pellucid.rules import WeightedRule, WeightedRules
 
-WIDTH, LINE, LETTERS, BAR = 460, 15, 78, 130
+WIDTH, LINE, LETTERS, BAR = 344, 15, 58, 90
+SHARE = 56  # bars of a list, beside which the answer is told
 
 
 def weighted_rules(rules: WeightedRules, *, limit: int = 24) -> Figure:
@@ -40,8 +41,15 @@ def weighted_rules(rules: WeightedRules, *, limit: int = 24) -> Figure:
     for k, rule in enumerate(shown):
         drawn, top = _drawn(rules, k, rule, top, most)
         marks += drawn
+    if rules.ordered and len(shown) == len(rules.rules):
+        drawn, top = _otherwise(rules, top)
+        marks += drawn
     held = "held-out" if rules.held_out else "training"
     body = tuple(_cells(rules, k, rule) for k, rule in enumerate(rules.rules))
+    if rules.ordered:
+        share = percent(rules.otherwise_rows / rules.n) if rules.n else "–"
+        rest = rules.otherwise_text()
+        body += (("", "otherwise", rest, rules.otherwise_rows, share, rules.otherwise, "–", "–"),)
     added = "answers" if rules.ordered else "adds"
     counts = ("share of rows", "speaks for", "of which right", "95 % interval")
     columns = ("", "if", added, f"{held} rows", *counts)
@@ -86,11 +94,13 @@ def _drawn(
     rules: WeightedRules, k: int, rule: WeightedRule, top: float, most: float
 ) -> tuple[list[Spec], float]:
     """One rule in as many lines as it needs, and where the next may start."""
-    lines = textwrap.wrap(f"if {_said(rule)}", LETTERS, subsequent_indent="   ")
+    start = "else if" if rules.ordered and k else "if"
+    lines = textwrap.wrap(f"{start} {_said(rule)}", LETTERS, subsequent_indent="   ")
     low = top + LINE * len(lines) + 4
     weight, middle = _weight(rules, rule), BAR / 2
+    bar_end, at_right = (SHARE, SHARE + 156) if rules.ordered else (BAR, BAR + 124)
     if rules.ordered:
-        ends = (0.0, max(2.0, BAR * rule.support / max(1, rules.n)))
+        ends = (0.0, max(2.0, SHARE * rule.support / max(1, rules.n)))
         colour = class_colour(rules.classes.index(rule.outcome))
         told = f"→ {rules.weight_text(k)}"
     else:
@@ -111,10 +121,25 @@ def _drawn(
     marks: list[Spec] = [
         *(text(0, top + LINE * i, words) for i, words in enumerate(lines)),
         {"data": {"values": [values]}, "mark": bar, "encoding": at},
-        text(BAR + 12, low - 2, told, bold=True, limit=110),
-        text(BAR + 124, low - 1, f"{counted(rule.support, 'row')} · {right}", size=10, faint=True),
+        text(bar_end + 12, low - 2, told, bold=True, limit=at_right - bar_end - 16),
+        text(at_right, low - 1, f"{counted(rule.support, 'row')} · {right}", size=10, faint=True),
         line(0, low + 18, WIDTH, low + 18, opacity=0.1),
     ]  # fmt: skip
     if not rules.ordered:
         marks.append(line(middle, low - 2, middle, low + 11, opacity=0.5))
     return marks, low + 26
+
+
+def _otherwise(rules: WeightedRules, top: float) -> tuple[list[Spec], float]:
+    """The last line of a list."""
+    low, rest = top + LINE + 4, rules.otherwise_text()
+    wide = max(2.0, SHARE * rules.otherwise_rows / max(1, rules.n))
+    colour = class_colour(rules.classes.index(rules.otherwise))
+    bar: Spec = {"type": "rect", "color": colour, "stroke": "#888888", "strokeWidth": 0.5}
+    at: Spec = {"x": {"value": 0}, "x2": {"value": wide}, "y": {"value": low}, "y2": {"value": low + 9}}
+    return [
+        text(0, top, "else"),
+        {"data": {"values": [{"support": rules.otherwise_rows}]}, "mark": bar, "encoding": at},
+        text(SHARE + 12, low - 2, f"→ {rest}", bold=True, limit=140),
+        text(SHARE + 156, low - 1, counted(rules.otherwise_rows, "row"), size=10, faint=True),
+    ], low + 26

@@ -41,7 +41,8 @@ def words(explanation: Explanation, *, row: int = 0) -> str:
         return where_heard(explanation, row)
     if picture_like(explanation):
         return where(flat(explanation, row), target(explanation, row))
-    return _columns(shares(explanation, row), target(explanation, row))
+    estimates = len(explanation.class_names) == 1  # one name: a number
+    return _columns(shares(explanation, row), target(explanation, row), raises=estimates)
 
 
 def picture_like(explanation: Explanation) -> bool:
@@ -92,13 +93,14 @@ def _thirds(up: Numbers) -> Numbers:
     return mass
 
 
-def _columns(parts: tuple[Share, ...], name: str) -> str:
+def _columns(parts: tuple[Share, ...], name: str, *, raises: bool = False) -> str:
     order = sorted(parts, key=lambda part: -abs(part.value))
     up = [part for part in order if part.value > 0][:3]
     down = [part for part in order if part.value < 0][:2]
+    heads = ("raises", "lowers") if raises else ("for", "against")
     said = [
         f"{head} {name}: " + ", ".join(f"{part.label} ({signed(part.value)})" for part in chosen)
-        for head, chosen in (("For", up), ("against", down))
+        for head, chosen in zip(heads, (up, down), strict=True)
         if chosen
     ]
     sentence = "; ".join(said) if said else f"Nothing has any weight for {name}"

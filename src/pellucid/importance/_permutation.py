@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, Target
+from pellucid._core import Batch, Compute, InputSpec, Question, Target, each_class
 from pellucid._core._game import game
 from pellucid.errors import InputError, near_misses
 from pellucid.importance._ranking import Importance, bootstrapped
@@ -119,7 +119,8 @@ def _quality(answers: Tensor, measure: str) -> Target:
         wanted = answers.to(output.device)[rows]
         if measure == "squared error":
             return -(output.reshape(len(rows), -1)[:, 0] - wanted).square()
-        if output.ndim != 2 or output.shape[1] < 2 or int(wanted.max()) >= output.shape[1]:
+        output = each_class(output)
+        if output.ndim != 2 or int(wanted.max()) >= output.shape[1]:
             raise InputError(f"Expected an output for each class, got the shape {list(output.shape)}.")
         if measure == "accuracy":
             return (output.argmax(1) == wanted).to(output.dtype)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pellucid._core import Dataset, Target
+from pellucid._core import Dataset, Target, each_class
 from pellucid.errors import InputError
 
 
@@ -32,6 +32,8 @@ class Loss:
     def each(self, outputs: Tensor, answers: Tensor) -> Tensor:
         """Loss ``[n]`` of each row."""
         if self.classes:
+            if self.classes == 2:
+                outputs = each_class(outputs)
             if outputs.ndim != 2 or outputs.shape[1] != self.classes:
                 raise InputError(
                     f"Expected outputs [N, {self.classes}], one for each class, got {list(outputs.shape)}."

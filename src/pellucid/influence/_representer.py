@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, InputSpec, the_output
+from pellucid._core import Compute, Dataset, InputSpec, each_class, percent, the_output
 from pellucid._core._feed import feed
 from pellucid._core._outputs import stream
 from pellucid.errors import InputError, MethodError
@@ -144,7 +144,7 @@ def _fitted(given: Tensor, answers: Tensor, loss: Loss, ridge: float) -> _Fit:
     if not missed < 1e-2:
         raise MethodError(
             f"The refit of the last layer has not reached its minimum (the sum over rows misses it by "
-            f"{missed:.1%}). Raise ridge=."
+            f"{percent(missed)}). Raise ridge=."
         )
     return _Fit(fitted, pull)
 
@@ -155,8 +155,8 @@ def _note(
     fed = feed(model, inputs, spec=data.spec, compute=how)
     own = torch.cat([the_output(raw, None) for _, raw, _ in stream(fed, how)]).double().to(refitted.device)
     if data.classes:
-        same = float((own.argmax(1) == refitted.argmax(1)).double().mean())
-        how_alike = f"it answers as the network does on {same:.0%} of these rows"
+        same = float((each_class(own).argmax(1) == each_class(refitted).argmax(1)).double().mean())
+        how_alike = f"it answers as the network does on {percent(same, 0)} of these rows"
     else:
         far = F.l1_loss(refitted[:, 0], own.flatten())
         how_alike = f"its answers differ from the network's by {float(far):.3g} on average"

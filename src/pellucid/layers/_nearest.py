@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, predict, wilson
+from pellucid._core import Compute, Dataset, each_class, predict, wilson
 from pellucid.errors import InputError
 from pellucid.layers._reach import along, tokens_of, twin_of
 from pellucid.layers._sketch import Sketch, sketches
@@ -124,7 +124,7 @@ def nearest_inputs(
     asked, last = len(inputs), len(inputs) + len(known)
     whole = torch.cat([inputs.to(real), real, data.inputs[judged]])
     space = _space(model, whole, data, site, how)
-    outputs = predict(model, whole[:last], spec=data.spec, compute=how).argmax(1).cpu()
+    outputs = each_class(predict(model, whole[:last], spec=data.spec, compute=how)).argmax(1).cpu()
     own, theirs = outputs[:asked], outputs[asked:]
     away = torch.cdist(space[:asked], space[asked:last])
     equal = torch.stack([(real == one.to(real)).flatten(1).all(1) for one in inputs]).cpu()

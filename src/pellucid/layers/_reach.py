@@ -77,7 +77,7 @@ def flat(model: nn.Module, activation: Tensor, real: Tensor | None, site: str = 
         torch.Size([2, 15])
     """
     if real is None or activation.ndim != 3:
-        return activation.flatten(1)
+        return activation.reshape(len(activation), -1)
     axis = unit_axis(model, activation, site)
     steps = activation.movedim(axis, 2)
     if steps.shape[1] != real.shape[1]:

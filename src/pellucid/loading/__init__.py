@@ -3,12 +3,14 @@
 from pellucid.loading._hugging_face import Pretrained, is_pretrained, open_pretrained
 from pellucid.loading._manifest import RunManifest
 from pellucid.loading._module_attr import module_attr
+from pellucid.loading._one_output import OneOutput
 from pellucid.loading._pretrained import packaged_weights
 from pellucid.loading._program import open_program
 from pellucid.loading._run_folder import is_run, open_run, read_manifest, save_run
 from pellucid.loading._weights import load_weights, read_weights
 
 __all__ = [
+    "OneOutput",
     "Pretrained",
     "RunManifest",
     "is_pretrained",

@@ -128,7 +128,8 @@ class Additive(Readable):
         kept = plan.members if plan.settled else 0
         self.register_buffer("member_shape", torch.zeros(numbers, plan.knots, kept, width))
         self.register_buffer("member_flat", torch.zeros(flat, kept, width))
-        self._said: Tensor | None = None
+        self._said: tuple[Tensor, Tensor] | None = None
+        self._looked: tuple[list[tuple[int, int]], Tensor] | None = None
 
     @property
     def crowd_size(self) -> int:
@@ -151,16 +152,41 @@ class Additive(Readable):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[N, classes]``, or answers ``[N, 1]`` in regression."""
-        every = self.every(x)
-        self._said = every if self.training and self.crowd is not None else None
+        if self.crowd is None:
+            return self.answer(self.every(x)[:, 0])
+        if not self.training:
+            return self.answer(self._of_mean(x))
+        shapes = self.shapes()
+        every = self._every(x, shapes, self.cells.summed(x, self.coarse))
+        self._said = every, shapes
         return self.answer(every.mean(1))
 
     def every(self, x: Tensor) -> Tensor:
         """The sum of each member ``[N, members, width]``; one member when the tables are the model."""
-        total = self.constant + self._of_numbers(x, self.shapes()).sum(1) + x[:, self._flat] @ self.levels()
-        if self.plan.pairs:
-            total = total + self.cells(x, self.coarse).sum(1)
-        return total.view(len(x), self.crowd_size, self.plan.width)
+        return self._every(x, self.shapes(), self.cells(x, self.coarse).sum(1))
+
+    def _every(self, x: Tensor, shapes: Tensor, joint: Tensor) -> Tensor:
+        total = self.constant + self._of_numbers(x, shapes).sum(1) + x[:, self._flat] @ self.levels()
+        return (total + joint).view(len(x), self.crowd_size, self.plan.width)
+
+    def _of_mean(self, x: Tensor) -> Tensor:
+        """The mean of the members' sums ``[N, width]`` in training: a sum over the mean of their tables."""
+        shapes = self._mean(self._at_rest())
+        total = self._mean(self.constant) + self._of_numbers(x, shapes).sum(1)
+        joint = self.cells(x, self.coarse, self._mean(self.cells.values())).sum(1)
+        return total + x[:, self._flat] @ self._mean(self.levels()) + joint
+
+    def _mean(self, table: Tensor) -> Tensor:
+        return table.unflatten(-1, (-1, self.plan.width)).mean(-2)
+
+    def _at_rest(self) -> Tensor:
+        """The shapes; drawn once for many batches where weights stay as they are and no gradient is asked."""
+        if self.nets is None or torch.is_grad_enabled():
+            return self.shapes()
+        now = [(p.data_ptr(), p._version) for p in self.nets.parameters()]
+        if self._looked is None or self._looked[0] != now:
+            self._looked = now, self.shapes()
+        return self._looked[1]
 
     def answer(self, total: Tensor) -> Tensor:
         """What a sum ``[…, width]`` means: logits, or an answer in its unit."""
@@ -210,23 +236,27 @@ class Additive(Readable):
 
     def training_loss(self, plain: Tensor, inputs: Tensor, outputs: Tensor, answers: Tensor) -> Tensor:
         """The loss of each member on its own rows, and the penalty on the size of its functions."""
-        said, self._said = self._said, None
-        if said is None or self.crowd is None:
+        told, self._said = self._said, None
+        if told is None or self.crowd is None:
             return plain
-        return self.crowd.loss(self.losses(said, answers), inputs, self._sizes())
+        said, shapes = told
+        return self.crowd.loss(self.losses(said, answers), inputs, self._sizes(shapes))
 
     def losses(self, said: Tensor, answers: Tensor) -> Tensor:
         """Of each member ``[N, members]``: cross-entropy in nats, or squared error in variances."""
         if self.plan.answers is not None:
             mean, sd = self.plan.answers
             return (said[..., 0] - (answers.reshape(-1, 1) - mean) / sd).square()
+        if self.plan.width == 1:  # the same as below for two classes, in one step
+            wanted = answers.to(said)[:, None].expand(said.shape[:2])
+            return F.binary_cross_entropy_with_logits(said[..., 0], wanted, reduction="none")
         logits = self.answer(said)
         wanted = answers[:, None].expand(logits.shape[:2])
         return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view(wanted.shape)
 
-    def _sizes(self) -> Tensor:
+    def _sizes(self, shapes: Tensor) -> Tensor:
         """Mean square of all functions over the training rows ``[members]``."""
-        squares = (self.density[..., None] * self.shapes().square()).sum((0, 1))
+        squares = (self.density[..., None] * shapes.square()).sum((0, 1))
         squares = squares + (self.flat_density[:, None] * self.levels().square()).sum(0)
         if self.plan.pairs:
             squares = squares + self.cells.size()
@@ -326,7 +356,7 @@ class Additive(Readable):
         self.cells.settle(grids.unflatten(-1, (-1, width)).mean(-2))
         self.gain = 1.0
         self._become(dataclasses.replace(self.plan, settled=True, members=self.crowd_size))
-        self.nets = self.crowd = None
+        self.nets = self.crowd = self._looked = None
 
     def _move(self, column: int, main: Tensor, shape: Tensor, flat: Tensor) -> None:
         """Add a column's main effect ``[states, R]`` to its own table."""

@@ -17,10 +17,12 @@ from pellucid.networks._readable import Recipe
 from pellucid.networks._shape_nets import knots_of, padded, shares_at
 
 PENALTIES = (0.1, 0.03, 0.01)
+MIDDLE = (0.03, 0.01)  # from SOME rows on: on HELOC a stronger pull was never chosen
 LARGE = (0.001,)  # from MANY rows on, hardly any pull is needed
+SOME = 5000  # rows from which steps take more of them, and fewer penalties compete
 WIDE = 200  # columns above which a model of the usual make would take minutes
 MANY = 20000  # rows from which knots that many rows share have offsets of their own
-CROWD = 50  # rows that many are
+CROWD = 4  # rows that many are: levels of a capital gain that few people had are spikes too
 STEPS = 400  # of training at least, however few the rows
 
 
@@ -87,10 +89,10 @@ def additive_for(
         dataset: with a :class:`~pellucid.inputs.TabularSpec`; columns with a direction in it get shape
             functions that only rise or only fall.
         seed: the only source of chance.
-        knots: most knots of a number; ``None`` takes 32 below 3,000 training rows, 64 below 20,000, else 128;
+        knots: most knots of a number; ``None`` takes 32 below 20,000 training rows, else 128;
             8 for more than 200 columns.
         penalties: strengths of the pull to 0 that compete in training; ``None`` takes 0.1, 0.03 and 0.01, or
-            0.1 alone for more than 200 columns, or 0.001 alone from 20,000 rows on.
+            0.1 alone for more than 200 columns, else 0.03 and 0.01 from 5,000 rows on, 0.001 from 20,000 on.
         members: for bands, under each penalty; ``None`` takes 8, or 4 for more than 200 columns.
         most_pairs: pairs that may be added where they pay; 0 for none.
         epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at least 12.
@@ -110,7 +112,7 @@ def additive_for(
     train = dataset.part("train")
     rows = len(train)
     wide = len(spec.columns) > WIDE
-    most = knots or (8 if wide else 32 if rows < 3000 else 64 if rows < 20000 else 128)
+    most = knots or (8 if wide else 32 if rows < 20000 else 128)
     parts, start = list[tuple[int, tuple[int, ...]]](), 0
     for column in spec.columns:
         slots = tuple(range(start, start + column.width))
@@ -122,7 +124,7 @@ def additive_for(
         tuple(parts),
         tuple(column.monotone for column in spec.columns),
         max(2, most),
-        penalties=tuple(penalties or (PENALTIES[:1] if wide else LARGE if rows >= MANY else PENALTIES)),
+        penalties=tuple(penalties or _penalties(rows, wide)),
         members=members or (4 if wide else 8),
         most_pairs=most_pairs,
         seed=seed,
@@ -132,10 +134,16 @@ def additive_for(
     network = Additive(plan)
     _measure(network, train.inputs)
     _begin(network, train)
-    batch = 128 if rows < 5000 else 512
+    batch = 128 if rows < SOME else 512
     passes = epochs or max(12, min(60, math.ceil(STEPS * batch / rows)))
     network.recipe = dataclasses.replace(Recipe(), epochs=passes, batch_size=batch)
     return network
+
+
+def _penalties(rows: int, wide: bool) -> tuple[float, ...]:
+    if wide:
+        return PENALTIES[:1]
+    return PENALTIES if rows < SOME else MIDDLE if rows < MANY else LARGE
 
 
 def _measure(network: Additive, x: Tensor) -> None:

@@ -50,8 +50,8 @@ class Members(nn.Module):
 
     def in_bag(self, inputs: Tensor) -> Tensor:
         """1 where a member learns from a row ``[N, members]``, else 0; the same under every penalty."""
-        drawn = (torch.sin(inputs.double() @ self.turns) * 43758.5453).remainder(1)
-        return (drawn < BAG).to(inputs)
+        drawn = (torch.sin(inputs.double() @ self.turns[:, : self.each]) * 43758.5453).remainder(1)
+        return (drawn < BAG).to(inputs).repeat(1, len(self.penalties))
 
     def loss(self, losses: Tensor, inputs: Tensor, sizes: Tensor) -> Tensor:
         """Sum over members of the mean loss on their own rows plus strength · size."""

@@ -59,13 +59,36 @@ class Cells(nn.Module):
         """These values are the table from now on."""
         self.table, self.gain = nn.Parameter(values), 1.0
 
-    def forward(self, x: Tensor, coarse: Tensor) -> Tensor:
-        """Contributions ``[N, pairs, R]``."""
+    def forward(self, x: Tensor, coarse: Tensor, values: Tensor | None = None) -> Tensor:
+        """Contributions ``[N, pairs, R]``; of other ``values`` than its own where given."""
+        values = self.values() if values is None else values
+        if not self.pairs:
+            return x.new_zeros(len(x), 0, values.shape[-1])
         columns = sorted({k for pair in self.pairs for k in pair})
         states = {k: states_of(x, self.parts, k, coarse, self.states) for k in columns}
         first = torch.stack([states[a] for a, _ in self.pairs], 1)
         second = torch.stack([states[b] for _, b in self.pairs], 1)
-        return torch.einsum("nqb,nqc,qbcr->nqr", first, second, self.values())
+        return torch.einsum("nqb,nqc,qbcr->nqr", first, second, values)
+
+    def summed(self, x: Tensor, coarse: Tensor) -> Tensor:
+        """The sum over pairs ``[N, R]`` of rows as they are encoded, in which a category is one level: in no
+        pair more than four cells count, so these are looked up."""
+        if not self.pairs:
+            return x.new_zeros(len(x), self.table.shape[-1])
+        columns = sorted({k for pair in self.pairs for k in pair})
+        at = {k: _states_at(x, self.parts, k, coarse, self.states) for k in columns}
+        rows, weights = list[Tensor](), list[Tensor]()
+        for q, (a, b) in enumerate(self.pairs):
+            for row, share in at[a]:
+                for column, other in at[b]:
+                    rows.append((q * self.states + row) * self.states + column)
+                    weights.append(share * other)
+        return torch.nn.functional.embedding_bag(
+            torch.stack(rows, 1),
+            self.values().flatten(0, 2),
+            per_sample_weights=torch.stack(weights, 1),
+            mode="sum",
+        )
 
     def measure(self, x: Tensor, coarse: Tensor) -> None:
         """Share of the training rows in each cell."""
@@ -93,6 +116,27 @@ def states_of(
     gone = x[:, [flat[0]]] if flat else torch.zeros_like(way)
     out = out.scatter_add(1, left, (1 - way) * (1 - gone)).scatter_add(1, left + 1, way * (1 - gone))
     return torch.cat([out[:, :-1], gone], 1) if flat else out
+
+
+def _states_at(
+    x: Tensor, parts: Sequence[tuple[int, tuple[int, ...]]], column: int, coarse: Tensor, width: int
+) -> list[tuple[Tensor, Tensor]]:
+    """The states that :func:`states_of` counts, each ``[N]`` with its share ``[N]``: one of a category, two
+    of a number."""
+    number, flat = parts[column]
+    if number < 0:
+        shares, at = x[:, list(flat)].max(1)
+        return [(at, shares)]
+    row = sum(1 for slot, _ in parts[:column] if slot >= 0)
+    left, way = (each[:, 0] for each in placed(x[:, [number]], coarse[[row]]))
+    if not flat:
+        return [(left, 1 - way), (left + 1, way)]
+    gone = x[:, flat[0]] > 0.5
+    last = torch.full_like(left, width - 1)
+    return [
+        (torch.where(gone, last, left), torch.where(gone, 1.0, 1 - way)),
+        (torch.where(gone, last, left + 1), torch.where(gone, 0.0, way)),
+    ]
 
 
 def screened(

@@ -13,6 +13,7 @@ from pellucid._core import Json
 from pellucid.errors import InputError
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._parts import activation_module, initialise_all, positive
+from pellucid.networks._pool import MaxPool2d
 
 
 class Rescale(nn.Module):
@@ -193,7 +194,7 @@ def _add_convolutions(
         # built without random numbers: initialise_all fills every weight
         layers[f"conv{number}"] = skip_init(nn.Conv2d, channels, width, 3, padding=1, device="cpu")
         layers[f"activation{number}"] = activation_module(activation)
-        layers[f"pool{number}"] = nn.MaxPool2d(2)
+        layers[f"pool{number}"] = MaxPool2d()
         channels, size = width, (size[0] // 2, size[1] // 2)
     return channels * size[0] * size[1]
 

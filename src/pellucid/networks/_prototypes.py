@@ -15,6 +15,7 @@ from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._concept_bottleneck import fit_head
+from pellucid.networks._pool import MaxPool2d
 from pellucid.networks._readable import Readable, Recipe, refuse_numbers, refuse_others
 
 SMALL = 1e-2  # distance at which two cases count as the same
@@ -306,7 +307,7 @@ def _encoder(channels: int, widths: Sequence[int], features: int, chance: torch.
     for k, width in enumerate([*widths[:-1]], start=1):
         layers[f"conv{k}"] = nn.utils.skip_init(nn.Conv2d, channels, width, 3, padding=1)
         layers[f"activation{k}"] = nn.ReLU()
-        layers[f"pool{k}"] = nn.MaxPool2d(2)
+        layers[f"pool{k}"] = MaxPool2d()
         channels = width
     layers["mix"] = nn.utils.skip_init(nn.Conv2d, channels, widths[-1], 1)
     layers[f"activation{len(widths)}"] = nn.ReLU()

@@ -16,6 +16,7 @@ from pellucid.inputs._mel import FLOOR, mel_kernels, mel_levels, mel_points
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._parts import activation_module, initialise_all
 from pellucid.networks._plain import Plain, Rescale
+from pellucid.networks._pool import MaxPool2d
 
 FIRST = (80, 4)  # samples that the first convolution along time hears, and its step
 POOL = 4
@@ -211,7 +212,7 @@ def spectrogram_cnn(
     before = 1 if rate is not None else channels
     for number, width in enumerate(widths, start=1):
         conv = skip_init(nn.Conv2d, before, width, 3, padding=1, device="cpu")
-        _block(layers, number, conv, nn.BatchNorm2d(width), activation, nn.MaxPool2d(2))
+        _block(layers, number, conv, nn.BatchNorm2d(width), activation, MaxPool2d())
         before = width
     _head(
         layers, before * (bins >> len(widths)), outputs, hidden, activation, dropout, len(widths) + 1, answers

@@ -12,6 +12,18 @@ from pellucid.report._html import items, paragraph
 from pellucid.report._leaf import Part, figure_part, leaf, written
 from pellucid.report._shortcuts_page import shortcuts_parts
 
+# in the contents
+NAMES = {
+    "On how many inputs is each map supported?": "supported",
+    "Does it depend on what absence means?": "absence",
+    "The questions of the card, over all inputs": "questions",
+    "Verdicts on single inputs": "verdicts",
+    "Do the maps hold over the data?": "over the data",
+    "Metrics of the literature": "metrics",
+    "Positive control: is a planted shortcut found?": "positive control",
+    "Compared in pairs": "pairs",
+}
+
 
 def audit_page(found: Audit, path: str | Path, *, name: str = "", shortcuts: Shortcuts | None = None) -> Path:
     """Write an audit into one HTML file that needs no network and no JavaScript.
@@ -36,11 +48,14 @@ def audit_page(found: Audit, path: str | Path, *, name: str = "", shortcuts: Sho
     refused = (f"{escape(method)}: {escape(why)}" for method, why in found.refused.items())
     parts = [
         # what the first figure says stands above all of them
-        *(figure_part(each, f"audit-{i}", words=i > 0) for i, each in enumerate(drawn)),
+        *(
+            figure_part(each, f"audit-{i}", words=i > 0, short=NAMES.get(each.title, ""))
+            for i, each in enumerate(drawn)
+        ),
         Part("refused", "Not audited", "not audited", items(refused) if found.refused else ""),
         *([] if shortcuts is None else shortcuts_parts(shortcuts)),
-        Part("limits", "What this says", "What this says", paragraph(LIMITS)),
-        Part("sample", f"The {found.n} rows of the sample", "Sample", paragraph(_sample(found))),
+        Part("limits", "What this says", "limits", paragraph(LIMITS)),
+        Part("sample", f"The {found.n} rows of the sample", "sample", paragraph(_sample(found))),
     ]
     facts = [counted(found.n, "held-out row"), f"seed {found.seed}"]
     page = leaf(name or "A network", "Audit of explanations", drawn[0].alt, parts, notes=(), facts=facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pellucid.evidence import Audit
 from pellucid.figures import figures_of
-from pellucid.figures._audit import OVER_DATA
+from pellucid.figures._over_data import OVER_DATA
 from pellucid.report._html import paragraph, unfold
 
 LIMITS = (

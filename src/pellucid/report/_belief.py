@@ -12,6 +12,12 @@ from pellucid.evidence import AuditRow, MethodEvidence
 from pellucid.figures import word_rank
 from pellucid.report._dossier import Dossier
 
+SLOPES = ("saliency", "smoothgrad")  # in the words of a reader
+SLOPE = (
+    " A slope says what a little more of a part would do, not what its value did: below the usual value the "
+    "sign turns round."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -127,12 +133,14 @@ def _refuted(row: AuditRow) -> str:
     """What the audit holds against a method over the data; empty where nothing."""
     if row.held is not None and row.held.word == "failed":
         return row.held.reason
-    return _against(row.verdicts.get("contradicted", 0), sum(row.verdicts.values()))
+    return _against(_words(row.name), row.verdicts.get("contradicted", 0), sum(row.verdicts.values()))
 
 
-def _against(count: int, n: int) -> str:
-    """Where more than half of the cards say so."""
-    return f"On {count} of {n} inputs." if 2 * count > n else ""
+def _against(method: str, count: int, n: int) -> str:
+    """Where more than half of the cards say so; of slopes with the reason."""
+    if 2 * count <= n:
+        return ""
+    return f"On {count} of {n} inputs.{SLOPE if method in SLOPES else ''}"
 
 
 def _words(method: str) -> str:
@@ -143,7 +151,7 @@ def _belief(method: str, cards: list[Card]) -> Belief:
     asked = dict.fromkeys(check.question for card in cards for check in card.checks)
     checks = [check for card in cards for check in card.checks]
     supported = sum(card.verdict == "supported" for card in cards)
-    against = _against(sum(card.verdict == "contradicted" for card in cards), len(cards))
+    against = _against(method, sum(card.verdict == "contradicted" for card in cards), len(cards))
     answers = tuple(_answer(question, checks) for question in asked)
     return Belief(method, supported, len(cards), answers, against=against)
 

@@ -12,12 +12,12 @@ from pellucid.tasks import Comparison
 
 CASE = "Row "  # how titles of single cases begin
 SHORT = {
-    "Who is right where": ("answers", "Answers"),
-    "Where they differ": ("slices", "Slices"),
-    "Same answer, same reason?": ("reasons", "Reasons"),
-    "How far each may be believed": ("belief", "Evidence"),
-    "Do their layers see alike?": ("layers", "Layers"),
-    "Rules that only one follows": ("rules", "Rules"),
+    "Who is right where": ("answers", "answers"),
+    "Where they differ": ("slices", "slices"),
+    "Same answer, same reason?": ("reasons", "reasons"),
+    "How far each may be believed": ("belief", "evidence"),
+    "Do their layers see alike?": ("layers", "layers"),
+    "Rules that only one follows": ("rules", "rules"),
 }
 LIMITS = (
     "Held-out rows that neither network learned from. Maps say what their method sees; rules are those of "
@@ -50,11 +50,12 @@ def compare_page(found: Comparison, path: str | Path) -> Path:
         figure = drawn.get(title)
         if figure is None:
             continue
-        content = told(figure, heading=False)
+        # the lede says what the first figure does
+        content = told(figure, heading=False, words=anchor != "answers")
         if anchor == "reasons":
             content += "".join(_case(each) for each in cases)
         parts.append(Part(anchor, title, short, content))
-    parts.append(Part("limits", "What this cannot tell", "Limits", items([escape(LIMITS)])))
+    parts.append(Part("limits", "What this cannot tell", "limits", items([escape(LIMITS)])))
     lede = drawn["Who is right where"].alt
     facts = [f"{found.n:,} rows", f"seed {found.seed}"]
     over = f"{found.a} and {found.b}"

@@ -207,7 +207,7 @@ def _features(dossier: Dossier) -> list[Finding]:
     return [
         Finding(
             word,
-            f"{good} of {len(words)} pictures of units are supported by evidence.",
+            f"{good} of {len(words)} inputs made for units are supported by evidence.",
             "inside",
         )
     ]

@@ -112,7 +112,11 @@ def _looks_at(dossier: Dossier) -> str:
     shown = "".join(_case(dossier, case, best) for case in chosen)
     more = f"{len(chosen)} of {counted(len(dossier.cases), 'case')} shown here"
     more += ", the first by each rule; never hand-picked. " if all(case.true for case in chosen) else ". "
-    rule = "Brown speaks for the answer, blue against."
+    rule = (
+        "Brown raises the number, blue lowers it."
+        if dossier.task == "regression"
+        else "Brown speaks for the answer, blue against."
+    )
     return element("div", shown, css="cases") + paragraph(more + rule, css="note")
 
 
@@ -190,7 +194,8 @@ def _belief_row(belief: Belief, questions: list[str]) -> list[str]:
         if answer is None or not answer.ran:
             cells.append(word("not run"))
         else:
-            cells.append(f'{word(answer.word)} <span class="soft">{answer.told}</span>')
+            nb = "" if "," in answer.told else " nb"
+            cells.append(f'{word(answer.word)} <span class="soft{nb}">{answer.told}</span>')
     return cells
 
 
@@ -251,7 +256,8 @@ def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
     if given is not None:
         avoid += [f"{part.name}, without a second look" for part in worse_parts(dossier)[:2]]
     for each in beliefs(dossier):
-        told = f"reading {each.method} ({each.supported} of {each.n} supported)"
+        seen = " without the evidence beside each case" if each.word == "partly supported" else ""
+        told = f"reading {each.method}{seen} ({each.supported} of {each.n} supported)"
         (use if each.word == "supported" else avoid).append(told)
     avoid.append("data of another kind or origin: nothing here was measured on it")
     return use, avoid

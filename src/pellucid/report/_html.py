@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pellucid._visible import escaped as escape
 from pellucid.figures import look
+from pellucid.figures._figure import roomy
 
 
 class Piece(NamedTuple):
@@ -44,7 +46,8 @@ def rows(
 
     def cell(tag: str, i: int, content: str) -> str:
         scope = ' scope="col"' if tag == "th" else ""
-        return f"<{tag}{scope}{' class=r' if i in right else ''}>{content}</{tag}>"
+        room = f' style="{style}"' if (style := roomy(_plain(content))) else ""
+        return f"<{tag}{scope}{' class=r' if i in right else ''}{room}>{content}</{tag}>"
 
     # a column without a name has no heading
     top = "".join(cell("th" if name else "td", i, escape(name)) for i, name in enumerate(head))
@@ -53,6 +56,11 @@ def rows(
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     table = f'<table class="plain">{title}{top}<tbody>{lines}</tbody></table>'
     return f'<div class="scroll" tabindex="0">{table}</div>'
+
+
+def _plain(content: str) -> str:
+    """What of a cell is read."""
+    return re.sub("<[^>]*>", "", content)
 
 
 def mark(word: str) -> str:

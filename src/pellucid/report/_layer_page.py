@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pellucid import figures
 from pellucid.figures import Figure, counted, percent, signed
-from pellucid.figures._pixels import is_picture
-from pellucid.inputs import TextSpec
 from pellucid.report._html import element, paragraph, unfold
 from pellucid.report._leaf import Part, few_words, leaf, told, written
 from pellucid.tasks import DictionaryPage, LayerPage
@@ -83,7 +82,8 @@ def layer_words(page: LayerPage) -> str:
     if page.effects is not None:
         clear = int((page.effects.low > 0).sum())
         said.append(
-            f"Of {counted(len(page.effects.units), 'unit')}, {clear} cost accuracy when taken away alone "
+            f"Of {counted(len(page.effects.units), 'unit')}, {clear or 'none'} "
+            f"{'cost' if clear > 1 else 'costs'} accuracy when taken away alone "
             f"(about {len(page.effects.units) / 40:.0f} would by chance)."
         )
     return " ".join(said)
@@ -94,8 +94,12 @@ def units_html(page: LayerPage, *, drawn: int = DRAWN, rest: bool = True) -> str
     first = page.grid(limit=drawn)
     more = ""
     looked = len(page.strongest.units)
-    cards = is_picture(page.real.inputs[:1], page.real.spec) or isinstance(page.real.spec, TextSpec)
-    if rest and cards and looked > drawn:
+    if first.chart is None and looked > drawn:
+        body = first.table.rows
+        first = replace(first, table=replace(first.table, rows=body[:drawn]))
+        last = replace(first, table=replace(first.table, rows=body[drawn:]))
+        more = unfold(f"The other {counted(looked - drawn, 'unit')}", last.html(heading=False))
+    elif rest and looked > drawn:
         others = page.grid(limit=looked, first=drawn)
         title = f"The other {counted(looked - drawn, 'unit')} that were looked at"
         more = unfold(title, others.html(heading=False, table=False))

@@ -66,9 +66,11 @@ def leaf(
     return f'<!doctype html>\n<html lang="en">{head(f"{over} · {title}")}{page}</html>\n'
 
 
-def figure_part(figure: Figure, anchor: str, *, words: bool = True) -> Part:
+def figure_part(figure: Figure, anchor: str, *, words: bool = True, short: str = "") -> Part:
     """A figure as a part of the page, under its title."""
-    short = figure.title if len(figure.title) <= SHORT else figure.title.partition(":")[0].partition(",")[0]
+    if not short:
+        cut = figure.title.partition(":")[0].partition(",")[0]
+        short = figure.title if len(figure.title) <= SHORT else cut
     return Part(anchor, figure.title, short, told(figure, heading=False, words=words))
 
 

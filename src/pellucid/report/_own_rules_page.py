@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 LIMITS = (
     "These rules are the network, not a copy: every answer is what they give. That does not make them right.",
-    "A weight is what a rule adds beside the others, not its effect alone, and never what a change causes.",
     "Rules that are alike can stand for each other: another draw of the rows gives other rules with much the "
     "same answers.",
 )
+ADDED = (
+    "A weight is what a rule adds beside the others, not its effect alone, and never what a change causes."
+)
+LISTED = "A rule speaks only of rows that no rule above it took, so no line holds when it is read alone."
 
 
 def own_rules_page(
@@ -53,7 +56,12 @@ def own_rules_page(
         parts.append(Part("path", drawn.title, "length", told(drawn, heading=False)))
     parts += [
         Part("run", "To run elsewhere", "to run", _sources(found)),
-        Part("limits", "What this does not say", "limits", items(map(escape, LIMITS))),
+        Part(
+            "limits",
+            "What this does not say",
+            "limits",
+            items(map(escape, (LIMITS[0], LISTED if found.ordered else ADDED, LIMITS[1]))),
+        ),
     ]
     facts = (f"{found.n} {'held-out' if found.held_out else 'training'} rows",)
     lede = " ".join(found.summary()) + (few_words(found.n) if found.held_out else "")

@@ -29,6 +29,7 @@ from pellucid.figures import (
     training_health,
     tree,
 )
+from pellucid.figures._features import best_first, chosen
 from pellucid.figures._pixels import is_picture, png, seen, sheet
 from pellucid.inputs import TextSpec
 from pellucid.report._card import ASKED, BLANK
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from pellucid.tasks import FeaturePage
 
 MOSAIC, TEXTS, WORST = 32, 8, 12
+OPEN = 6  # units that stand open, the others folded
 
 MOST_CLASSES = 50  # above which confusions are not drawn, and classes without rows not listed
 
@@ -248,7 +250,14 @@ def _whole(dossier: Dossier, detail: Detail) -> str:
 
 
 def _page(page: FeaturePage, detail: Detail) -> str:
-    made = feature_tiles(page.pictures, page.exemplars, page.real, limit=detail.units, k=detail.exemplars)
+    best = best_first(page.pictures)
+    made = feature_tiles(best, page.exemplars, page.real, limit=OPEN, k=detail.exemplars)
+    left = min(detail.units, len(best.units)) - OPEN
+    others = ""
+    if left > 0:
+        rest = chosen(best, range(OPEN, OPEN + left))
+        drawn = feature_tiles(rest, page.exemplars, page.real, limit=left, k=detail.exemplars)
+        others = unfold(f"{left} more, less sure ones last", drawn.html(heading=False, table=False))
     heading = f"<h3>What units of {escape(page.pictures.site)} respond to</h3>"
     table = ""
     if page.exemplars is not None and page.real is not None:
@@ -260,7 +269,7 @@ def _page(page: FeaturePage, detail: Detail) -> str:
         trust = paragraph(measures.alt) + unfold(
             "How far to trust these pictures", measures.html(heading=False)
         )
-    return heading + paragraph(made.alt) + made.html(heading=False) + trust + table
+    return heading + paragraph(made.alt) + made.html(heading=False) + others + trust + table
 
 
 def uses(dossier: Dossier) -> Piece:

@@ -144,7 +144,7 @@ def _drawn(found: Decision) -> list[tuple[str, list[figures.Figure]]]:
 def _answer(found: Decision) -> str:
     if found.recourse is not None:
         case = found.recourse[0]
-        return f"{case.answer} ({case.value:.0%} sure)" if found.recourse.classes else case.answer
+        return f"{case.answer} ({percent(case.value, 0)} sure)" if found.recourse.classes else case.answer
     return found.anchor.answer if found.anchor is not None else "One decision"
 
 

@@ -19,6 +19,7 @@ from pellucid._core import (
     Subject,
     inputs_hash,
     model_hash,
+    only_subject,
     untrained,
 )
 from pellucid._version import __version__
@@ -114,6 +115,7 @@ def report(
         >>> page.stat().st_size < 5_000_000
         True
     """
+    only_subject(subject)
     checked_mb(max_mb)
     made = dossier(
         subject,

@@ -3,10 +3,10 @@
 STYLE = """
 :root{color-scheme:light dark;--bg:#fbfaf7;--card:#ffffff;--ink:#1b2126;--soft:#59636b;--line:#e5e2da;
 --accent:#23659f;
---tint:#eef3f8}
+--tint:#eef3f8;--under:var(--bg);--shade:rgba(20,30,40,.26)}
 @media(prefers-color-scheme:dark){:root{--bg:#14181b;--card:#1b2024;--ink:#e9e7e2;--soft:#a3acb3;
 --line:#2d343a;
---accent:#7db4e6;--tint:#1a2630}}
+--accent:#7db4e6;--tint:#1a2630;--shade:rgba(0,0,0,.75)}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
 @media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
@@ -60,7 +60,13 @@ figure.fig .title{font-weight:620;margin-bottom:.6rem}
 .panel{max-width:100%}
 .panel svg{display:block;max-width:100%;height:auto;font-family:inherit}
 .panel image{image-rendering:auto}
-.scroll{overflow-x:auto;max-width:100%}
+/* a shade at the edge where more can be scrolled to */
+.scroll{overflow-x:auto;max-width:100%;scrollbar-width:thin;
+background:linear-gradient(90deg,var(--under) 1.2rem,transparent) 0 0/2.6rem 100% no-repeat local,
+linear-gradient(270deg,var(--under) 1.2rem,transparent) 100% 0/2.6rem 100% no-repeat local,
+linear-gradient(90deg,var(--shade),transparent) 1px 0/1.1rem 100% no-repeat scroll,
+linear-gradient(270deg,var(--shade),transparent) calc(100% - 1px) 0/1.1rem 100% no-repeat scroll}
+.case,.card,article.one,.stat{--under:var(--card)}
 .wide .scroll{max-height:26rem;overflow:auto}
 table{border-collapse:collapse;font-size:.88rem}
 table.plain th,table.plain td{padding:.45rem 1.1rem .45rem 0;border-bottom:1px solid var(--line);
@@ -102,10 +108,12 @@ display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;background:var(--card)}
 .reader label{display:flex}.fold{width:fit-content;color:var(--accent);margin:.5rem 0}
 .reader input,.fold input{width:1.05rem;height:1.05rem;margin:0;accent-color:var(--accent)}
 section.part>ul.findings{margin:.7rem 0 1rem}
-@media(max-width:34rem){.panel.small{max-width:calc(50% - .6rem)}body{font-size:15px}
+@media(max-width:34rem){.page{padding:0 .9rem 4rem}.panels,.case .panels{gap:1rem .4rem}
+.panel.small{max-width:calc(50% - .2rem)}body{font-size:15px}
 .strip{font-size:.75rem}
 ul.findings li{grid-template-columns:1fr;gap:.1rem}
-dl.terms{grid-template-columns:1fr;gap:.1rem}dl.terms dd{margin-bottom:.7rem}article.one{padding:1rem}
+dl.terms{grid-template-columns:1fr;gap:.1rem}dl.terms dd{margin-bottom:.7rem}
+article.one{padding:1rem .9rem;margin:2rem -.9rem;border-width:1px 0;border-radius:0}
 section.part{margin-top:3rem}.stat .big{font-size:1.6rem}.stats{grid-template-columns:1fr 1fr}}
 @media print{@page{size:A4;margin:9mm 13mm}
 :root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#111;--soft:#444;--line:#ccc;--accent:#111;
@@ -125,6 +133,7 @@ ul.findings{max-width:none}ul.findings li{padding:.15rem 0}.front{break-after:pa
 section.part{margin-top:2rem;padding-top:1rem}article.one,.card,.case,figure.fig,.stat{break-inside:avoid}
 h2,h3{break-after:avoid}
 details:not([open])::details-content{content-visibility:visible;display:block;height:auto}
-.wide .scroll,.scroll{max-height:none;overflow:visible}a{text-decoration:none}
+.wide .scroll,.scroll{max-height:none;overflow:visible;background:none}.panel{min-width:0!important}
+a{text-decoration:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """

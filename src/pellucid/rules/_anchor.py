@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, Json, amount, predict, wilson
+from pellucid._core import Compute, Dataset, Json, amount, percent, predict, wilson
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TabularSpec
 from pellucid.rules._anchor_conditions import REAL, meets, row_draws
@@ -256,8 +256,8 @@ def _told(asker: _Asker, draws: Draws, best: Chosen, hits: int, without: int, th
 def _note(low: float, threshold: float, without: int, best: Chosen) -> str:
     if low < threshold:
         return (
-            f"No anchor was found: the best attempt keeps the answer with at least {low:.1%}, and "
-            f"{threshold:.0%} was asked for."
+            f"No anchor was found: the best attempt keeps the answer with at least {percent(low)}, and "
+            f"{percent(threshold, 0)} was asked for."
         )
     if not best:
         return "No condition is needed: the network gives nearly every such row this answer."

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from torch import nn
 
-from pellucid._core import Compute, Dataset, Json
+from pellucid._core import Compute, Dataset, Json, percent
 from pellucid.errors import InputError
 from pellucid.rules._box import Box
 from pellucid.rules._copied import Copier, copier, refuse
@@ -90,8 +90,8 @@ class Frontier:
         there = "" if conditions is None else f" within {_counted(conditions, 'condition')}"
         rows = "validation" if self.apart else "held-out"
         missed = (
-            f"Fidelity {100 * fidelity:.1f} % was asked for and is not reached{there}: the best is "
-            f"{100 * self.chosen[best]:.1f} % of the {self.n_chosen} {rows} rows, with "
+            f"Fidelity {percent(fidelity)} was asked for and is not reached{there}: the best is "
+            f"{percent(self.chosen[best])} of the {self.n_chosen} {rows} rows, with "
             f"{_counted(self.sets[best].conditions, 'condition')} in {len(self.sets[best])} rules."
         )
         found = self.sets[best]
@@ -195,6 +195,11 @@ def rule_frontier(
         compute=compute,
     )
     judge = judged(model, choice, how.given.columns, compute) if apart else how.held
+    return of_sizes(how, judge, sizes, apart=apart, regrown=regrown)
+
+
+def of_sizes(how: Copier, judge: Judged, sizes: Sequence[int], *, apart: bool, regrown: int) -> Frontier:
+    """Rules of each size, those that come out the same once."""
     found: dict[str, tuple[RuleSet, float, int]] = {}
     for size in sizes:
         boxes, queried, score = better(how, judge, size)

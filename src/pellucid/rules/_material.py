@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, predict
+from pellucid._core import Compute, Dataset, each_class, predict
 from pellucid.errors import InputError, MethodError
 from pellucid.inputs import Column
 from pellucid.rules._judged import Cells, Judged, Numbers, truth_of
@@ -112,6 +112,8 @@ def told(outputs: Tensor, data: Dataset) -> Asked:
             )
         numbers = outputs.reshape(-1).numpy()
         return Asked(numbers, numbers[:, None])
+    if len(data.classes) == 2:
+        outputs = each_class(outputs)
     if outputs.ndim != 2 or outputs.shape[1] != len(data.classes):
         raise InputError(
             f"{len(data.classes)} classes are named, so each row needs as many outputs; the network gives "

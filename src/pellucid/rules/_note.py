@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pellucid._core import InputSpec
+from pellucid._core import InputSpec, percent
 from pellucid.inputs import AudioSpec, ImageSpec
 from pellucid.rules._rule import number_text
 from pellucid.rules._rule_set import RuleSet
@@ -21,7 +21,7 @@ def _belief(found: RuleSet, constant: bool) -> Iterator[str]:
     if constant:
         yield "The network gives every training row the same answer: rules have nothing to tell apart."
         return
-    missed = f"{100 * (1 - found.fidelity):.1f} %"
+    missed = percent(1 - found.fidelity)
     if found.fidelity < (CLASSES_CLOSE if found.classes else NUMBERS_CLOSE):
         yield "Read these rules as a summary, not as the network: " + (
             f"they contradict it on {missed} of the held-out rows."
@@ -32,7 +32,7 @@ def _belief(found: RuleSet, constant: bool) -> Iterator[str]:
         usual = "commonest" if found.classes else "mean"
         yield f"They are not clearly closer to it than always giving its {usual} answer."
     if found.excess_low <= 0:
-        low, high = (f"{100 * end:+.1f}" for end in (found.excess_low, found.excess_high))
+        low, high = (f"{100 * end:+.1f}".replace("-", "−") for end in (found.excess_low, found.excess_high))
         yield (
             "They are not clearly closer to it than a tree of that size on the true answers, which never "
             f"saw the network ({low} to {high} points): they may show the data more than the network."

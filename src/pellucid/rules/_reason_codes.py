@@ -8,7 +8,7 @@ from typing import final
 
 from torch import Tensor
 
-from pellucid._core import Json, amount, wilson
+from pellucid._core import Json, amount, percent, wilson
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TabularSpec
 
@@ -253,6 +253,6 @@ def _typical(spec: TabularSpec, k: int, slots: Tensor) -> str:
     column = spec.columns[k]
     if column.levels:
         best = int(slots.argmax())
-        return f"{column.levels[best]} ({float(slots[best]):.0%})"
+        return f"{column.levels[best]} ({percent(float(slots[best]), 0)})"
     number = float(slots[0]) * column.std + column.mean
     return amount(number, 3, column.unit)

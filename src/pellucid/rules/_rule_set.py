@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from pellucid._core import Json, Task, amount
+from pellucid._core import percent as _percent
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import Column
 from pellucid.rules._python import python_source
@@ -278,7 +279,3 @@ def _first(asked: Sequence[tuple[Condition, ...]], cells: Mapping[str, tuple[flo
 
 def _counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -154,8 +154,11 @@ class WeightedRules:
         )
 
     def to_text(self) -> str:
-        """The rules one a line, below what they add up to."""
-        return "\n".join((*self.summary(), *(self._line(k) for k in range(len(self.rules)))))
+        """The rules one a line, below what they add up to; a list as ``IF``, ``ELSE IF`` and ``ELSE``."""
+        lines = [self._line(k) for k in range(len(self.rules))]
+        if self.ordered:
+            lines.append(f"   ELSE {self.otherwise_text()}  ({self.otherwise_rows_text()})")
+        return "\n".join((*self.summary(), *lines))
 
     def summary(self) -> tuple[str, ...]:
         """What the rules are and what they are counted on, in two or three sentences."""
@@ -164,35 +167,61 @@ class WeightedRules:
         told = ", ".join(f"{_percent(s)} {c}" for c, s in zip(self.classes, self.shares, strict=True))
         return (
             *self._what(),
-            f"Counted on {self.n} {'held-out' if self.held_out else 'training'} rows: {told}.",
+            f"Counted on {self.n} {self._counted_on()}: {told}.",
         )
 
     def _what(self) -> tuple[str, ...]:
         about = f"{self.answer} ({self.name})" if self.name else self.answer
         many = f"{_counted(len(self.rules), 'rule')} of {self.conditions:.1f} conditions for {about}"
         if self.ordered:
-            last = _softmax(self.bias)
-            best = last.index(max(last))
-            return (f"{many}; the first that holds decides.",
-                    f"Where none holds: {self.classes[best]} ({_percent(last[best])}).")  # fmt: skip
+            return (f"{many}; the first that holds decides; where none does, the last line.",)
         if len(self.classes) == 2:
             return (f"{many} add up to the log-odds of {self.classes[1]}, from {self.bias[1]:+.2f}.",)
         starts = ", ".join(f"{c} {b:+.2f}" for c, b in zip(self.classes, self.bias, strict=True))
         return (f"{many} add up to a score of each class, from {starts}.",)
 
     def _line(self, k: int) -> str:
-        return f"{k + 1}. {self.weight_text(k)}  {self.rules[k]}  ({self.support_text(k)})"
+        if self.ordered:
+            start = "ELSE " if k else ""
+            said = f"{start}{self.rules[k]} THEN {self.weight_text(k)}"
+        else:
+            said = f"{self.weight_text(k)}  {self.rules[k]}"
+        return f"{k + 1}. {said}  ({self.support_text(k)})"
 
     def weight_text(self, k: int) -> str:
         """What a rule adds; in a list, what it answers."""
         rule = self.rules[k]
         if self.ordered:
-            shares = _softmax([b + w for b, w in zip(self.bias, rule.weights, strict=True)])
-            best = shares.index(max(shares))
-            return f"{self.classes[best]} ({_percent(shares[best])})"
+            return self._answered([b + w for b, w in zip(self.bias, rule.weights, strict=True)])
         if len(self.classes) == 2:
             return f"{rule.weights[1]:+.2f}"
         return " ".join(f"{c} {w:+.2f}" for c, w in zip(self.classes, rule.weights, strict=True))
+
+    @property
+    def otherwise(self) -> str:
+        """The class that a list answers where none of its rules holds."""
+        return self.classes[self.bias.index(max(self.bias))]
+
+    def otherwise_text(self) -> str:
+        """What a list answers where none of its rules holds."""
+        return self._answered(self.bias)
+
+    @property
+    def otherwise_rows(self) -> int:
+        """In how many rows none of a list's rules holds."""
+        return self.n - sum(rule.support for rule in self.rules)
+
+    def otherwise_rows_text(self) -> str:
+        """The same in words."""
+        return f"{self.otherwise_rows} of {self.n} {self._counted_on()}"
+
+    def _counted_on(self) -> str:
+        return f"{'held-out' if self.held_out else 'training'} rows"
+
+    def _answered(self, scores: Sequence[float]) -> str:
+        shares = _softmax(scores)
+        best = shares.index(max(shares))
+        return f"{self.classes[best]} ({_percent(shares[best])})"
 
     def support_text(self, k: int) -> str:
         """In how many rows a rule holds, and what share of them is of its class."""
@@ -200,7 +229,7 @@ class WeightedRules:
         if not rule.support:
             return "never met"
         ends = f"[{_percent(rule.precision_low)}, {_percent(rule.precision_high)}]"
-        rows = f"{rule.support} of {self.n} {'held-out' if self.held_out else 'training'} rows"
+        rows = f"{rule.support} of {self.n} {self._counted_on()}"
         return f"{rows}, {_percent(rule.precision)} {ends} {rule.outcome}"
 
     def to_markdown(self) -> str:
@@ -238,6 +267,7 @@ class WeightedRules:
             "answer": self.answer,
             "classes": [*self.classes],
             "ordered": self.ordered,
+            "otherwise": self.otherwise if self.ordered else None,
             "bias": [*self.bias],
             "rules": [rule.to_json() for rule in self.rules],
             "n": self.n,
@@ -284,9 +314,11 @@ class Decision:
     ordered: bool = False
 
     def __str__(self) -> str:
-        kind = "The first of" if self.ordered else f"{len(self.fired)} of"
-        ends = f"Answer: {self.outcome}. {kind} {_counted(self.rules, 'rule')}"
-        lines = [f"{ends} {'that holds decides' if self.ordered else 'hold'}:"]
+        many = _counted(self.rules, "rule")
+        said = f"{len(self.fired)} of {many} hold"
+        if self.ordered:
+            said = f"The first of {many} that holds decides" if self.fired else f"None of {many} holds"
+        lines = [f"Answer: {self.outcome}. {said}:"]
         lines += [f"{self.start:+8.2f}  start"]
         lines += [f"{weight:+8.2f}  {rule}" for rule, weight in self.fired]
         lines += [f"{self.score:+8.2f}  score of {self.told}: probability {_percent(self.probability)}"]

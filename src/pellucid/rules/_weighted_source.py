@@ -21,6 +21,9 @@ def markdown(found: WeightedRules) -> str:
     for k, rule in enumerate(found.rules):
         told = (str(rule).removeprefix("IF "), found.weight_text(k), found.support_text(k))
         lines.append(f"| {k + 1} | " + " | ".join(markdown_text(text) for text in told) + " |")
+    if found.ordered:
+        told = (found.otherwise_text(), found.otherwise_rows_text())
+        lines.append("| | else | " + " | ".join(markdown_text(text) for text in told) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -44,12 +47,18 @@ def python_source(found: WeightedRules, name: str) -> str:
     by_name = {column.name: column for column in asked}
     lines = [f"# {repr(text)[1:-1]}" for text in found.summary()]
     lines += [f"def {name}(row):", *reading(asked, variables)]
-    lines.append(f"    scores = {[_points(b) for b in found.bias]!r}")
+    bias, last = [_points(b) for b in found.bias], found.ordered and bool(found.rules)
+    lines += [] if last else [f"    scores = {bias!r}"]
     for k, rule in enumerate(found.rules):
         start = "elif" if found.ordered and k else "if"
         lines.append(f"    {start} {tested(rule.conditions, by_name, variables) or 'True'}:")
-        added = [(c, _points(weight)) for c, weight in enumerate(rule.weights) if _points(weight)]
-        lines += [f"        scores[{c}] += {points}" for c, points in added] or ["        pass"]
+        points = [_points(weight) for weight in rule.weights]
+        if found.ordered:
+            lines.append(f"        scores = {[b + p for b, p in zip(bias, points, strict=True)]!r}")
+            continue
+        added = [f"        scores[{c}] += {p}" for c, p in enumerate(points) if p]
+        lines += added or ["        pass"]
+    lines += ["    else:", f"        scores = {bias!r}"] if last else []
     pairs = ", ".join(f"{c!r}: scores[{k}] / 100" for k, c in enumerate(found.classes))
     lines.append(f"    return {{{pairs}}}")
     return "\n".join(lines) + "\n"

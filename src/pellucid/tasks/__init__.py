@@ -18,7 +18,7 @@ from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._dissect import DissectionPage, dissect
 from pellucid.tasks._estimate import Estimate, Step, estimate
-from pellucid.tasks._estimate_audit import estimate_audit
+from pellucid.tasks._estimate_audit import estimate_audit, long_audit
 from pellucid.tasks._estimate_case import estimate_case
 from pellucid.tasks._estimate_check import estimate_check
 from pellucid.tasks._estimate_features import estimate_features
@@ -38,6 +38,7 @@ from pellucid.tasks._explain import (
     method_named,
     methods,
     survey,
+    target_named,
     usual_target,
 )
 from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
@@ -76,7 +77,7 @@ from pellucid.tasks._rule_path import rule_path
 from pellucid.tasks._rules import frontier, own_rules, rules
 from pellucid.tasks._rules_inside import InsideRules, concept_rules, unit_rules
 from pellucid.tasks._runs import open_run, save_run
-from pellucid.tasks._several import explain_several, target_named
+from pellucid.tasks._several import explain_several
 from pellucid.tasks._shortcuts import shortcuts
 from pellucid.tasks._slices import Slice, parts_scored
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
@@ -174,6 +175,7 @@ __all__ = [
     "load_explanations",
     "trace",
     "method_named",
+    "long_audit",
     "methods",
     "mobilenet",
     "nearest",

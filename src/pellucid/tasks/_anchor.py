@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pellucid._core import Compute, Subject
+from pellucid._core import Compute, Subject, only_subject
 from pellucid.rules import Anchor
 from pellucid.rules import anchor as anchored
 from pellucid.tasks._asked_rows import Asked, asked_rows
@@ -42,6 +42,7 @@ def anchor(
         >>> anchor(subject, 0).threshold
         0.95
     """
+    only_subject(subject)
     data = subject.needs_data("anchor")
     inputs = asked_rows(subject, x)
     return anchored(

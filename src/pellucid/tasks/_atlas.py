@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pellucid._core import Compute, Subject, untrained
+from pellucid._core import Compute, Subject, only_subject, untrained
 from pellucid.errors import InputError
 from pellucid.features import ActivationAtlas, activation_atlas
 from pellucid.inputs import AudioSpec, ImageSpec
@@ -82,6 +82,7 @@ def atlas(
         >>> atlas.__name__
         'atlas'
     """
+    only_subject(subject)
     data = subject.needs_data("atlas")
     if not isinstance(subject.spec, ImageSpec | AudioSpec):
         raise InputError(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pellucid import evidence
-from pellucid._core import Compute, Subject
+from pellucid._core import Compute, Subject, only_subject
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
 from pellucid.tasks._explain import MODERATE, PANEL, fitting_methods, method_named, usual_target
@@ -68,6 +68,7 @@ def audit(
         >>> found.n, found.rows[0].kind
         (24, 'method')
     """
+    only_subject(subject)
     how = compute or Compute(batch_size=256)
     whole = subject.needs_data("audit")
     data = held_out(whole)

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Subject, predict
+from pellucid._core import Compute, Dataset, Subject, percent, predict
 from pellucid.errors import InputError, PellucidError, near_misses
 from pellucid.inputs import TextSpec
 from pellucid.tasks._challenger_models import KINDS, called, unfit
@@ -294,8 +294,9 @@ def _standing(score: Difference, margin: float) -> Standing:
 
 
 def _number(value: float, metric: str) -> str:
-    return f"{value:.1%}" if metric == "accuracy" else f"{value:.3g}"
+    return f"{percent(value)}" if metric == "accuracy" else f"{value:.3g}"
 
 
 def _signed(value: float, metric: str) -> str:
-    return f"{100 * value:+.1f} points" if metric == "accuracy" else f"{value:+.3g}"
+    said = f"{100 * value:+.1f} points" if metric == "accuracy" else f"{value:+.3g}"
+    return said.replace("-", "−")

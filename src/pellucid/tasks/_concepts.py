@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from pellucid._core import Compute, Subject, TargetLike
+from pellucid._core import Compute, Subject, TargetLike, only_subject
 from pellucid.errors import TargetError, near_misses
 from pellucid.layers import Concepts
 from pellucid.layers import concepts as held_against_random
@@ -59,6 +59,7 @@ def concepts(
         >>> found.concepts
         ('high worst area', 'low worst area')
     """
+    only_subject(subject)
     data = subject.needs_data("concepts")
     how = compute or Compute(batch_size=128)
     asked = _class_of(subject, target) if isinstance(target, str) else target

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from pellucid._core import Compute, Subject
+from pellucid._core import Compute, Subject, only_subject
 from pellucid.rules import Constraints, Counterfactuals, constraints_from, counterfactuals
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._refits import refits as trained_again
@@ -65,6 +65,7 @@ def counterfactual(
         >>> found[0].found[0].answer != found[0].answer
         True
     """
+    only_subject(subject)
     data, how = subject.needs_data("counterfactual"), compute or Compute(batch_size=4096)
     inputs = asked_rows(subject, x)
     given = constraints_from(constraints) if isinstance(constraints, str | Path) else constraints

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from pellucid._core import Compute, Dataset, Json, Subject
+from pellucid._core import Compute, Dataset, Json, Subject, only_subject
 from pellucid.errors import InputError, MethodError
 from pellucid.inputs import TabularSpec
 from pellucid.layers import NearestInputs
@@ -105,6 +105,7 @@ def decision(
         >>> decision(subject, 0, refits=0).recourse is not None
         True
     """
+    only_subject(subject)
     data = subject.needs_data("decision")
     inputs = asked_rows(subject, x)
     if len(inputs) != 1:

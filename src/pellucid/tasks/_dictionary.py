@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pellucid._core import Compute, Dataset, Subject
+from pellucid._core import Compute, Dataset, Subject, only_subject
 from pellucid.errors import InputError, near_misses
 from pellucid.layers import Dictionary, matrix_factorisation, sparse_autoencoder, with_elements
 from pellucid.tasks._rows import held_out, sample
@@ -59,6 +59,9 @@ class DictionaryPage:
             ),
         ]
 
+    def __repr__(self) -> str:
+        return f"DictionaryPage({self.made.site}, {len(self.real)} inputs)"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         drawn = self.figures()
@@ -107,6 +110,7 @@ def dictionary_of(
         >>> pellucid.dictionary_of(subject, "1", "nmf", width=3, steps=0).units.strongest.units.tolist()
         [0, 1, 2]
     """
+    only_subject(subject)
     how = compute or Compute(batch_size=256)
     made = learned_dictionary(subject, site, kind, width=width, compute=how)
     data = held_out(subject.needs_data("dictionary_of"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pellucid._core import PARTS, Compute, Dataset, Subject
+from pellucid._core import PARTS, Compute, Dataset, Subject, only_subject
 from pellucid.data import marked_places
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
@@ -86,6 +86,7 @@ def dissect(
         >>> dissect.__name__
         'dissect'
     """
+    only_subject(subject)
     looked, shown = marked(subject, masks)
     found = network_dissection(subject.model, looked.inputs, shown, site, units=units, compute=compute)
     best = found.units[found.iou.amax(1).argsort(descending=True, stable=True)[:SHOWN]]

@@ -18,13 +18,12 @@ from pellucid._core._embedding import LOOKED_AT
 from pellucid._core._question import Question
 from pellucid.errors import MethodError
 from pellucid.evidence._about import shares
-from pellucid.evidence._exchange import DONORS, NEAREST, asked_rows
 from pellucid.evidence._statistics import differ
+from pellucid.tasks._estimate_exchanges import exchanging, judging
 from pellucid.tasks._explain import (
     Method,
     best_method,
     chosen_inputs,
-    givers,
     method_named,
     other_rows,
     usual_target,
@@ -343,12 +342,12 @@ def _of_method(
     # beyond the rows that are looked at for the table, a call costs less than the line of one to three rows
     exact = alone.exact and (x.is_floating_point() or n <= LOOKED_AT)
     steps.append(Step(f"evidence: {name} again", forward, backward, seconds, exact))
-    if givers(subject, alone.sample) is not False:
-        # at most; how many different rows give is not known yet
-        forward, backward, seconds = alone.at(min(DONORS, NEAREST * n), pace)
-        asked = targets * asked_rows(x, subject.spec)
-        forward, seconds = targets * forward + asked, targets * seconds + pace.forward(asked)
-        steps.append(Step(f"evidence: {name} exchanged", forward, targets * backward, seconds, exact=False))
+    dear, over = exchanging(subject, x, alone, pace), judging(subject, method, len(x), alone, pace)
+    # how many different rows give is not known yet for the first
+    for what, spent, sure in (("exchanged", dear, False), ("again over many rows", over, alone.exact)):
+        if spent[0]:
+            forward, backward, seconds = targets * spent[0], targets * spent[1], targets * spent[2]
+            steps.append(Step(f"evidence: {name} {what}", forward, backward, seconds, sure))
     return steps
 
 

@@ -31,6 +31,29 @@ from pellucid.tasks._estimate import (
 from pellucid.tasks._explain import PANEL, Method, fitting_methods, usual_target
 from pellucid.tasks._rows import held_out, sample, training_rows
 
+LONG = 60.0  # seconds from which the length of an audit is told first
+EACH = 2_500  # rows of the network for each row that is audited, where methods look at many places
+
+
+def long_audit(subject: Subject, *, rows: int = 100, compute: Compute | None = None) -> bool:
+    """Whether an audit may take a minute or more, so that its estimate is worth its own time.
+
+    Cost:
+        Two passes of up to 20 rows.
+
+    Example:
+        >>> import pellucid, torch
+        >>> data = (torch.rand(200, 4), torch.tensor([0, 1] * 100))
+        >>> long_audit(pellucid.open(torch.nn.Linear(4, 2), data=data))
+        False
+    """
+    how = compute or Compute(batch_size=256)
+    x = held_out(subject.needs_data("audit")).inputs[:20]
+    predict(subject.model, x, spec=subject.spec, compute=how)
+    began = time.perf_counter()
+    predict(subject.model, x, spec=subject.spec, compute=how)
+    return (time.perf_counter() - began) / max(1, len(x)) * EACH * rows > LONG
+
 
 def estimate_audit(
     subject: Subject,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pellucid import attribution, evidence
-from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, predict
-from pellucid.errors import CancelledError, InputError, MethodError, near_misses
-from pellucid.inputs import TabularSpec
+from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, only_subject, predict
+from pellucid.errors import CancelledError, InputError, MethodError, TargetError, near_misses
 from pellucid.tasks._kept_audit import kept_audit
+from pellucid.tasks._over_rows import exchangeable, over_rows
 from pellucid.tasks._rows import ENOUGH, held_out, sample, training_rows
 
 Method = Callable[..., Explanation]
@@ -60,7 +61,7 @@ def explain(
     subject: Subject,
     x: Tensor | int | Sequence[int] | None = None,
     *,
-    target: TargetLike | None = None,
+    target: TargetLike | str | None = None,
     method: str | Method | None = None,
     cards: bool = True,
     compute: Compute | None = None,
@@ -73,15 +74,17 @@ def explain(
     Args:
         subject: a network, best with data.
         x: inputs ``[N, *shape]``; or numbers of held-out rows; ``None`` takes the first held-out row.
-        target: a class number, a target or a function; left out, the log-odds of each row's top class (the
-            output itself in regression).
+        target: a class number or name, a target or a function; left out, the log-odds of each row's top class
+            (the output itself in regression).
         method: name or function; left out, the one that evidence supports best here, by the audit kept with
             the run or else by a survey of a panel; the explanation's ``note`` names it with the reason.
         cards: whether to test the explanation.
         compute: how to run.
 
     Returns:
-        An :class:`Explanation` whose ``cards`` hold the evidence, one per row.
+        An :class:`Explanation` whose ``cards`` hold the evidence, one per row. Where the audit kept with the
+        run refutes the method over its rows, or 20 rows explained here do together, or 64 held-out rows of a
+        table, no card is *supported*.
 
     Raises:
         MethodError: where there is no such method, or it does not fit this network.
@@ -89,12 +92,15 @@ def explain(
 
     Cost:
         The method's own, about 78 rows per input for the evidence of a one-gradient method, about 65 more and
-        maps of 16 training rows for tables and methods that spend 500 or more (:func:`givers`), and, where
-        the method is left out, as much for each method on up to 32 held-out rows.
+        maps of 16 training rows for tables and methods that spend 500 or more (:func:`givers`). For tables
+        where no audit was kept and fewer than 20 rows are explained, once 65 rows for each of 64 held-out
+        rows, and maps of these and of 128 training rows. Where the method is left out, also a survey: as much
+        as cards for each method on up to 32 held-out rows.
 
     Limits:
         Evidence says how well a map predicts the network's response to taking parts away, under the fill that
-        the card names; it does not prove a map right.
+        the card names; it does not prove a map right. One row cannot tell a network that is built to fool a
+        method; many can, so audit what somebody else trained.
 
     Example:
         >>> import pellucid, torch
@@ -104,8 +110,10 @@ def explain(
         >>> pellucid.explain(subject, 0, method="integrated_gradients").values.shape
         torch.Size([1, 4])
     """
+    only_subject(subject)
     inputs = chosen_inputs(subject, x)
     wanted = usual_target(subject, inputs) if target is None else target
+    wanted = target_named(subject, wanted) if isinstance(wanted, str) else wanted
     note, chosen = "", method
     if chosen is None:
         chosen, note = best_method(subject, compute=compute)
@@ -126,6 +134,8 @@ def explain(
         on_data=givers(subject, found),
         compute=compute,
     )
+    usual = partial(usual_target, subject)
+    tested = over_rows(subject, found, function, tested, usual, compute)
     return dataclasses.replace(found, cards=tested)
 
 
@@ -134,8 +144,8 @@ def givers(subject: Subject, why: Explanation) -> Tensor | bool:
 
     It is done for tables, where the method's values are contributions against a reference and cost 500 rows
     of the network per input or more, so that the exchange adds little. Such methods (LIME, KernelSHAP) are
-    also those that look where no data lies, which a network can be built to know. Cheaper ones are asked in
-    the audit.
+    also those that look where no data lies, which a network can be built to know. Cheaper ones are judged
+    over held-out rows, and in the audit.
 
     Example:
         >>> import pellucid
@@ -145,8 +155,11 @@ def givers(subject: Subject, why: Explanation) -> Tensor | bool:
         False
     """
     made = why.provenance
-    table = isinstance(subject.spec, TabularSpec) and made.at is None and "baseline" in made.params
-    if subject.data is None or not table or made.forward + made.backward < DEAR * len(why):
+    if (
+        subject.data is None
+        or not exchangeable(subject, why)
+        or made.forward + made.backward < DEAR * len(why)
+    ):
         return False
     return training_rows(subject.data, made.seed)
 
@@ -276,7 +289,36 @@ def chosen_inputs(subject: Subject, x: Tensor | int | Sequence[int] | None) -> T
     if isinstance(x, Tensor) and (x.is_floating_point() or x.ndim > 1 or subject.data is None):
         return x
     data = held_out(subject.needs_data("Naming rows by number"))
-    wanted = torch.as_tensor(0 if x is None else x).flatten()
+    try:
+        wanted = torch.as_tensor(0 if x is None else x)
+    except (TypeError, ValueError, RuntimeError):
+        wanted = None
+    if wanted is None or wanted.is_floating_point() or wanted.ndim > 1:
+        raise InputError(
+            f"Expected inputs as a tensor [N, …], or numbers of held-out rows such as [0, 1]; got "
+            f"{type(x).__name__}. An array becomes inputs by torch.as_tensor(x)."
+        )
+    wanted = wanted.flatten()
     if not len(wanted) or not 0 <= int(wanted.min()) <= int(wanted.max()) < len(data):
         raise InputError(f"Held-out rows are numbered 0 to {len(data) - 1}, got {wanted.tolist()}.")
     return data.inputs[wanted]
+
+
+def target_named(subject: Subject, name: str) -> int:
+    """The class of that number or name; raises :class:`TargetError` with near misses.
+
+    Example:
+        >>> import pellucid, torch
+        >>> data = (torch.rand(8, 3), torch.tensor([0, 1] * 4))
+        >>> target_named(pellucid.open(torch.nn.Linear(3, 2), data=data, classes=["cat", "dog"]), "dog")
+        1
+    """
+    text = name.strip()
+    if text in subject.classes and not text.isdecimal():
+        return subject.classes.index(text)
+    count = len(subject.classes)
+    if text.isdecimal() and (not count or int(text) < count):
+        return int(text)
+    known = f" Classes are numbered 0 to {count - 1}." if count else ""
+    hint = f" {near_misses(text, subject.classes)}" if count and not text.isdecimal() else ""
+    raise TargetError(f"There is no class {text!r}.{known}{hint}")

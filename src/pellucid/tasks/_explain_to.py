@@ -16,7 +16,16 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Explanation, Json, Subject, TargetLike, inputs_hash, model_hash
+from pellucid._core import (
+    Compute,
+    Explanation,
+    Json,
+    Subject,
+    TargetLike,
+    inputs_hash,
+    model_hash,
+    only_subject,
+)
 from pellucid._core._store import write_bytes
 from pellucid._version import __version__
 from pellucid.errors import InputError, StoreError
@@ -81,6 +90,7 @@ def explain_to(
         >>> [(numbers.tolist()[-1], len(why)) for numbers, why in pellucid.load_explanations(file)]
         [(9, 10)]
     """
+    only_subject(subject)
     _arrow()
     data, out, how = subject.needs_data("explain_to"), Path(path), compute or Compute()
     chosen = rows_named(data, rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from pellucid._core import Compute, Dataset, Subject
+from pellucid._core import Compute, Dataset, Subject, only_subject
 from pellucid.errors import InputError
 from pellucid.features import Choice, FeaturePictures, Objective, Transforms, activation_maximization
 from pellucid.inputs import TextSpec
@@ -35,6 +35,9 @@ class FeaturePage:
     pictures: FeaturePictures
     exemplars: Exemplars | None = None
     real: Dataset | None = None
+
+    def __repr__(self) -> str:
+        return f"FeaturePage({self.pictures.site}, {len(self.pictures.pictures)} objectives)"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
@@ -107,6 +110,7 @@ def features(
         >>> pellucid.features(subject, "0", steps=4).pictures.units.tolist()
         [0, 1, 2, 3]
     """
+    only_subject(subject)
     data = subject.needs_data("features")
     looked = data.rows(sample(len(data), rows, seed=(compute or Compute()).seed))
     second = None if twin is None else twin.model

@@ -5,7 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pellucid._core import Compute, Dataset, Subject, Target, TargetLike, as_target, log_odds, logit, predict
+from pellucid._core import (
+    Compute,
+    Dataset,
+    Subject,
+    Target,
+    TargetLike,
+    as_target,
+    log_odds,
+    logit,
+    only_subject,
+    predict,
+)
 from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.importance import (
     Importance,
@@ -67,6 +78,8 @@ def importance_of(
         >>> importance_of(subject, "mean").values.shape
         torch.Size([4])
     """
+    only_subject(subject)
+    kind = kind.replace("_", "-")
     if kind not in KINDS:
         raise InputError(f"No kind of importance is called {kind!r}. {near_misses(kind, KINDS)}")
     how = compute or Compute()

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Subject, predict
+from pellucid._core import Compute, Subject, only_subject, predict
 from pellucid.errors import InputError, near_misses
 from pellucid.influence import Influence, representer_points, tracin
 from pellucid.tasks._performance import answers_of
@@ -53,6 +53,7 @@ def influence(
         >>> len(found.proponents()[0])
         5
     """
+    only_subject(subject)
     data = subject.needs_data("influence")
     if method not in METHODS:
         raise InputError(f"No method is called {method!r}. {near_misses(method, METHODS)}")

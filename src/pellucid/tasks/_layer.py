@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pellucid._core import Batch, Compute, Dataset, Subject, TargetLike
+from pellucid._core import Batch, Compute, Dataset, Subject, TargetLike, only_subject
 from pellucid._core._functions import HEADS
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
 from pellucid.features import FeaturePictures
@@ -172,6 +172,9 @@ class LayerPage:
             drawn += self.dictionary.figures()
         return drawn
 
+    def __repr__(self) -> str:
+        return f"LayerPage({self.row.site}, {len(self.real)} inputs)"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         drawn = self.figures()
@@ -225,6 +228,7 @@ def layer(
         >>> page.row.kind, page.selectivity.auc.shape
         ('ReLU', torch.Size([4]))
     """
+    only_subject(subject)
     how = compute or Compute(batch_size=256)
     if dictionary is not None:
         checked_kind(dictionary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid._core import Compute, Subject
+from pellucid._core import Compute, Subject, only_subject
 from pellucid.layers import LayerSummary, summary
 from pellucid.tasks._rows import held_out, sample
 
@@ -32,6 +32,7 @@ def layers(subject: Subject, *, rows: int = 512, compute: Compute | None = None)
         >>> [row.site for row in pellucid.layers(subject).rows]
         ['0', '1', '2']
     """
+    only_subject(subject)
     data = held_out(subject.needs_data("layers"))
     seed = (compute or Compute()).seed
     looked = data.inputs[sample(len(data), rows, seed=seed)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid._core import Compute, Subject
+from pellucid._core import Compute, Subject, only_subject
 from pellucid.errors import InputError
 from pellucid.layers import NearestInputs, nearest_inputs
 from pellucid.tasks._asked_rows import Asked, asked_rows
@@ -45,6 +45,7 @@ def nearest(
         >>> nearest(subject, 0).same.shape
         torch.Size([1, 3])
     """
+    only_subject(subject)
     data, how = subject.needs_data("nearest"), compute or Compute(batch_size=256)
     known = (data.parts == 0).nonzero()[:, 0]
     rows = known[sample(len(known), most, seed=how.seed)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from pellucid import loading
@@ -12,7 +13,7 @@ from pellucid._core import Dataset, InputSpec, Subject, predict
 from pellucid.data import arrays
 from pellucid.data._as_trained import table_as_trained
 from pellucid.data._names import TABLES
-from pellucid.errors import InputError, LoadError, near_misses
+from pellucid.errors import InputError, LoadError, MethodError, TargetError, near_misses
 from pellucid.inputs import TabularSpec
 from pellucid.tasks._runs import open_run
 from pellucid.tasks._train import dataset_of
@@ -40,11 +41,12 @@ class Fitted(Protocol):
 def open(  # noqa: A001
     model: nn.Module | Fitted | str | Path,
     *,
-    data: Dataset | Pair | Tensor | str | Path | None = None,
+    data: Dataset | Pair | str | Path | None = None,
     spec: InputSpec | None = None,
     classes: Sequence[str] = (),
     answer: str | None = None,
     weights: str | Path | None = None,
+    output: int | str | None = None,
     name: str = "",
 ) -> Subject:
     """Put a trained network under examination.
@@ -61,6 +63,8 @@ def open(  # noqa: A001
         classes: names of the outputs; numbers where left out.
         answer: the column to predict, where ``data`` is a table's path.
         weights: a safetensors file or a ``weights_only`` checkpoint that is loaded into the network.
+        output: where the network returns several tensors, the number or name of the one that is examined;
+            its layers are then addressed below ``network``. ``"logits"`` is found without.
         name: short name for people.
 
     Returns:
@@ -72,6 +76,11 @@ def open(  # noqa: A001
 
     Cost:
         One forward pass of two rows, to see that network and data fit.
+
+    Limits:
+        A subject takes one tensor of inputs; for a network of several, give ``pellucid.Batch`` to the
+        functions of ``pellucid.attribution``. A single output of two classes is read as the log-odds of
+        the second: open a network that ends in a sigmoid without it.
 
     Example:
         >>> import pellucid, torch
@@ -87,6 +96,8 @@ def open(  # noqa: A001
         subject = open_run(model)
         return subject if data is None else _with_data(subject, data, spec, classes, answer)
     network = _network(model, weights)
+    if output is not None:
+        network = loading.OneOutput(network, output)
     found = _dataset(data, spec, tuple(classes), answer)
     means = spec or (found.spec if found is not None else None)
     if means is None:
@@ -97,12 +108,12 @@ def open(  # noqa: A001
     origin = model if isinstance(model, str) else f"a {type(network).__name__} given in Python"
     title = name or type(network).__name__
     subject = Subject(network, found, means, labels, title, None, str(origin))
-    _fits(subject)
+    _fits(subject, data[0] if isinstance(data, tuple) and spec is None else None)
     return subject
 
 
 def _fitted(
-    model: Fitted, data: Dataset | Pair | Tensor | str | Path | None, answer: str | None, name: str
+    model: Fitted, data: Dataset | Pair | str | Path | None, answer: str | None, name: str
 ) -> Subject:
     if data is None:
         return model.subject(name=name)
@@ -116,7 +127,7 @@ def _fitted(
 
 def _pretrained(
     folder: Path,
-    data: Dataset | Pair | Tensor | str | Path | None,
+    data: Dataset | Pair | str | Path | None,
     spec: InputSpec | None,
     classes: tuple[str, ...],
     answer: str | None,
@@ -134,6 +145,22 @@ def _pretrained(
     subject = Subject(found.model, rows, means, named, name or found.name, None, str(folder))
     _fits(subject)
     return subject
+
+
+def _other_meaning(inputs: Tensor) -> str:
+    """What inputs without a spec may have meant instead."""
+    if inputs.ndim == 3:
+        return (
+            "Inputs [N, H, W] without spec= are taken as pictures [N, 1, H, W]. For steps [N, T, D] there is "
+            "no spec: the functions of pellucid.attribution and pellucid.layers take them as they are, or "
+            "open a module that calls the network on x[:, 0]."
+        )
+    if not inputs.is_floating_point() and inputs.ndim == 2:
+        return (
+            "Whole numbers without spec= are taken as a table of floating numbers; "
+            "for numbers of tokens say spec=TextSpec(tokenizer, …)."
+        )
+    return ""
 
 
 def _network(model: nn.Module | str | Path, weights: str | Path | None) -> nn.Module:
@@ -163,7 +190,7 @@ def _runs_beside(place: Path) -> str:
 
 
 def _dataset(
-    data: Dataset | Pair | Tensor | str | Path | None,
+    data: Dataset | Pair | str | Path | None,
     spec: InputSpec | None,
     classes: tuple[str, ...],
     answer: str | None,
@@ -181,7 +208,7 @@ def _dataset(
 
 def _with_data(
     subject: Subject,
-    data: Dataset | Pair | Tensor | str | Path,
+    data: Dataset | Pair | str | Path,
     spec: InputSpec | None,
     classes: Sequence[str],
     answer: str | None,
@@ -208,11 +235,17 @@ def _with_data(
     return other
 
 
-def _fits(subject: Subject) -> None:
-    """Pass two rows through, so that what does not fit is said now."""
+def _fits(subject: Subject, guessed: Rows | None = None) -> None:
+    """Pass two rows through, so that what does not fit is said now; ``guessed`` came without a spec."""
     if subject.data is None or not len(subject.data):
         return
-    outputs = predict(subject.model, subject.data.inputs[:2], spec=subject.spec)
+    try:
+        outputs = predict(subject.model, subject.data.inputs[:2], spec=subject.spec)
+    except MethodError as error:
+        hint = "" if guessed is None else _other_meaning(torch.as_tensor(guessed))
+        raise MethodError(f"{error} {hint}".rstrip()) from error.__cause__
+    except TargetError as error:
+        raise TargetError(str(error).replace("as logit(0, output=", "as pellucid.open(…, output=")) from None
     count = outputs.shape[1] if outputs.ndim == 2 else 1
     if subject.classes and outputs.ndim == 2 and count > 1 and count != len(subject.classes):
         raise InputError(

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Subject, Target, TargetLike, log_odds, margin, predict
+from pellucid._core import (
+    Compute,
+    Dataset,
+    Subject,
+    Target,
+    TargetLike,
+    log_odds,
+    margin,
+    only_subject,
+    predict,
+)
 from pellucid.errors import InputError, TargetError
 from pellucid.layers import (
     ActivationPatching,
@@ -56,6 +66,9 @@ class Patching:
 
         pair = figures.pairs(self.clean, self.corrupt, self.clean_rows, self.corrupt_rows, self.read)
         return [pair, *figures.figures_of(self.found)]
+
+    def __repr__(self) -> str:
+        return f"Patching({type(self.found).__name__}, rows {self.clean_rows} and {self.corrupt_rows})"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
@@ -114,6 +127,7 @@ def patch(
         >>> found.estimate.shape, found.n
         (torch.Size([4]), 1)
     """
+    only_subject(subject)
     good, bad, asked = paired(subject, clean, corrupt, into, site, target)
     data = held_out(subject.needs_data("patch"))
     places = _rows(data, clean, "clean"), _rows(data, corrupt, "corrupt")

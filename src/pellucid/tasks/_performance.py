@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Json, Subject, predict, wilson
+from pellucid._core import Compute, Dataset, Json, Subject, percent, predict, wilson
 from pellucid.tasks._rows import held_out
 
 
@@ -50,8 +50,8 @@ class Performance:
     def __str__(self) -> str:
         if self.metric == "accuracy":
             return (
-                f"accuracy {self.value:.1%} [{self.low:.1%}, {self.high:.1%}] on {self.n:,} held-out rows; "
-                f"{self.baseline_name}: {self.baseline:.1%}"
+                f"accuracy {percent(self.value)} [{percent(self.low)}, {percent(self.high)}] on "
+                f"{self.n:,} held-out rows; {self.baseline_name}: {percent(self.baseline)}"
             )
         return (
             f"R² {self.value:.2f} [{self.low:.2f}, {self.high:.2f}] on {self.n:,} held-out rows; "

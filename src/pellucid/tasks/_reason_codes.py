@@ -10,7 +10,16 @@ from typing import TypeGuard
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Explanation, Subject, log_odds, predict
+from pellucid._core import (
+    Compute,
+    Explanation,
+    Subject,
+    class_log_odds,
+    each_class,
+    only_subject,
+    percent,
+    predict,
+)
 from pellucid.attribution import integrated_gradients, kernel_shap
 from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.inputs import TabularSpec
@@ -94,6 +103,7 @@ def reason_codes(
         >>> len(found[0].reasons) <= 4
         True
     """
+    only_subject(subject)
     data, how = subject.needs_data("reason_codes"), compute or Compute(batch_size=256)
     spec = subject.spec
     if not isinstance(spec, TabularSpec) or not subject.classes:
@@ -108,7 +118,7 @@ def reason_codes(
         else tuple(refits)
     )
     known, networks = data.part("train").inputs, (subject.model, *judges)
-    outputs = predict(subject.model, torch.cat([inputs, known]), compute=how)
+    outputs = each_class(predict(subject.model, torch.cat([inputs, known]), compute=how))
     own, of_known = outputs[: len(inputs)].argmax(1), outputs[len(inputs) :].argmax(1)
     compared: dict[int, _Compared] = {}
     found: list[ReasonCodes] = []
@@ -197,7 +207,7 @@ def _class(name: str | int, classes: Sequence[str]) -> int:
 def _scores(model: nn.Module, x: Tensor, bad: int, how: Compute) -> Tensor:
     """Log-odds of the adverse class."""
     outputs = predict(model, x, compute=how).double()
-    return log_odds(bad).score(outputs, torch.arange(len(x), device=outputs.device)).cpu()
+    return class_log_odds(bad).score(outputs, torch.arange(len(x), device=outputs.device)).cpu()
 
 
 def _swapped(rows: Tensor, typical: Tensor, spec: TabularSpec) -> Tensor:
@@ -284,7 +294,7 @@ def _attributed(
     model: nn.Module, row: Tensor, beside: _Compared, bad: int, spec: TabularSpec, how: Compute
 ) -> tuple[Explanation, Tensor, str]:
     """An attribution, the rows it compares with, and its name."""
-    target, mean = log_odds(bad), beside.typical[None]
+    target, mean = class_log_odds(bad), beside.typical[None]
     try:
         made = integrated_gradients(model, row[None], target, baseline=mean, spec=spec, compute=how)
     except MethodError:  # steps and rules have no slopes
@@ -316,7 +326,9 @@ def _note(
     if not again:
         said.append("No refits were made: whether other samples would give the same reasons is not known.")
     else:
-        said.append(f"A reason counts as stable where {level:.0%} of the networks trained anew name it too.")
+        said.append(
+            f"A reason counts as stable where {percent(level, 0)} of the networks trained anew name it too."
+        )
     return " ".join(said)
 
 

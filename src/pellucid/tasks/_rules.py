@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pellucid._core import Compute, Subject
+from pellucid._core import Compute, Subject, only_subject
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.networks import Gated, RuleNetwork
@@ -71,6 +71,7 @@ def rules(
         >>> pellucid.rules(subject, leaves=4).fidelity > 0.5
         True
     """
+    only_subject(subject)
     data = subject.needs_data("rules")
     how = compute or Compute()
     if conditions is not None or fidelity is not None:

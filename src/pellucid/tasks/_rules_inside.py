@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, Subject, predict, untrained
+from pellucid._core import Compute, Dataset, Subject, percent, predict, untrained
 from pellucid.errors import MethodError
 from pellucid.layers import (
     ConceptValues,
@@ -19,7 +19,8 @@ from pellucid.layers import (
     exemplars,
     unit_values,
 )
-from pellucid.rules import Kind, RuleSet, rules_of_values
+from pellucid.rules import Frontier, Kind, RuleSet, frontier_of_values, rules_of_values
+from pellucid.rules._frontier import SIZES
 from pellucid.tasks._concept_sets import Sets, concept_sets
 from pellucid.tasks._feature_sites import last_site
 from pellucid.tasks._rows import sample
@@ -41,6 +42,7 @@ class InsideRules:
             there can be none.
         names: of the concepts, by the numbers that ``exemplars`` has for them; empty for units.
         told, told_null: how well each concept is told from other inputs, beside chance; empty for units.
+        frontier: sets of other sizes, where they were asked for.
     """
 
     rules: RuleSet
@@ -50,6 +52,56 @@ class InsideRules:
     names: dict[int, str] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
     told_null: dict[str, float] = field(default_factory=dict)
+    frontier: Frontier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which rules over values are asked for, grown and picked as those over inputs."""
+
+    outputs: Tensor
+    data: Dataset
+    kind: Kind
+    usual: int
+    leaves: int | None
+    conditions: int | None
+    fidelity: float | None
+    regrown: int
+    whole: bool
+    seed: int
+
+    def rules(self, values: Tensor, names: Sequence[str]) -> tuple[RuleSet, Frontier | None, int]:
+        """The rules, those of other sizes, and how many they were allowed."""
+        picking = self.conditions is not None or self.fidelity is not None
+        sizes = [size for size in SIZES if self.leaves is None or size <= self.leaves]
+        whole = self._sizes(values, names, sizes, 0) if picking or self.whole else None
+        if whole is None or not picking:
+            return self._usual(values, names, self.regrown), whole, self.usual
+        found = whole.pick(conditions=self.conditions, fidelity=self.fidelity)
+        size = next(n for n, each in zip(whole.sizes, whole.sets, strict=True) if each.rules == found.rules)
+        if self.regrown:
+            (again,) = self._sizes(values, names, [size], self.regrown)
+            found = replace(again, note=found.note)
+        return found, whole, size
+
+    def control(self, values: Tensor, names: Sequence[str], size: int) -> float:
+        """Fidelity of rules of that size over the same of an untrained network, on the same rows."""
+        if self.conditions is None and self.fidelity is None:
+            return self._usual(values, names, 0).fidelity
+        (found,) = self._sizes(values, names, [size], 0)
+        return found.fidelity
+
+    def _usual(self, values: Tensor, names: Sequence[str], regrown: int) -> RuleSet:
+        return rules_of_values(
+            values, self.outputs, names, self.data, kind=self.kind, size=self.usual, seed=self.seed,
+            regrown=regrown,
+        )  # fmt: skip
+
+    def _sizes(self, values: Tensor, names: Sequence[str], sizes: Sequence[int], regrown: int) -> Frontier:
+        return frontier_of_values(
+            values, self.outputs, names, self.data, kind=self.kind, sizes=sizes, seed=self.seed,
+            regrown=regrown,
+        )  # fmt: skip
 
 
 def unit_rules(
@@ -58,7 +110,10 @@ def unit_rules(
     *,
     leaves: int | None = None,
     kind: Kind = "tree",
+    conditions: int | None = None,
+    fidelity: float | None = None,
     regrown: int = 0,
+    whole: bool = False,
     compute: Compute | None = None,
 ) -> InsideRules:
     """The network's answers told by what the units of a layer give: "if unit 12 of conv2 > 0.4 …".
@@ -66,7 +121,8 @@ def unit_rules(
     Args:
         subject: a network with data: pictures, sounds, texts or a table.
         site: the layer.
-        leaves, kind, regrown: as for :func:`rules`.
+        leaves, kind, conditions, fidelity, regrown: as for :func:`rules`.
+        whole: keep the sets of other sizes, too; with ``conditions`` or ``fidelity`` they are kept anyway.
         compute: how to run.
 
     Returns:
@@ -88,28 +144,23 @@ def unit_rules(
         >>> found.site
         'dense1'
     """
-    whole, how = subject.needs_data("unit_rules"), compute or Compute()
-    data, _ = _some(whole, how)
+    every, how = subject.needs_data("unit_rules"), compute or Compute()
+    data, _ = _some(every, how)
     seen = unit_values(subject.model, data.inputs, site, spec=subject.spec, compute=compute)
     names = {int(unit): f"{site} unit {int(unit)}" for unit in seen.units}
-    size = _size(subject, leaves, kind)
     outputs = predict(subject.model, data.inputs, spec=subject.spec, compute=compute)
-
-    def told(values: Tensor, regrown: int) -> RuleSet:
-        return rules_of_values(
-            values, outputs, [*names.values()], data, kind=kind, size=size, seed=how.seed, regrown=regrown
-        )
-
-    found, control = told(seen.values, regrown), torch.nan
-    twin = _twin(subject, data, how)
+    size = _size(subject, leaves, kind)
+    wanted = _Wanted(outputs, data, kind, size, leaves, conditions, fidelity, regrown, whole, how.seed)
+    found, sets, size = wanted.rules(seen.values, [*names.values()])
+    control, twin = torch.nan, _twin(subject, data, how)
     if twin is not None:
         beside = unit_values(twin, data.inputs, site, spec=subject.spec, compute=compute)
-        control = told(beside.values, 0).fidelity
+        control = wanted.control(beside.values, [*names.values()], size)
     asked = _asked(found)
     units = [unit for unit, name in names.items() if name in asked] or [next(iter(names))]
-    shown = exemplars(subject.model, whole.inputs, site, units=units, spec=subject.spec, compute=compute)
+    shown = exemplars(subject.model, every.inputs, site, units=units, spec=subject.spec, compute=compute)
     found = _noted(found, [_beside(control, "the units of the same layer")])
-    return InsideRules(found, site, shown, control)
+    return InsideRules(found, site, shown, control, frontier=sets)
 
 
 def concept_rules(
@@ -119,7 +170,10 @@ def concept_rules(
     *,
     leaves: int | None = None,
     kind: Kind = "tree",
+    conditions: int | None = None,
+    fidelity: float | None = None,
     regrown: int = 0,
+    whole: bool = False,
     compute: Compute | None = None,
 ) -> InsideRules:
     """The network's answers told by how much its layer shows of concepts: "if striped > 0.6 …".
@@ -133,7 +187,8 @@ def concept_rules(
             column, a condition, classes that have it, or inputs by name. Where they are taken from the
             subject's own data, from its train rows.
         site: the layer; left out, the last hidden one with weights.
-        leaves, kind, regrown: as for :func:`rules`.
+        leaves, kind, conditions, fidelity, regrown: as for :func:`rules`.
+        whole: keep the sets of other sizes, too; with ``conditions`` or ``fidelity`` they are kept anyway.
         compute: how to run.
 
     Returns:
@@ -160,35 +215,24 @@ def concept_rules(
         >>> sorted(found.names.values())[0]
         'high worst area'
     """
-    whole, how = subject.needs_data("concept_rules"), compute or Compute()
+    every, how = subject.needs_data("concept_rules"), compute or Compute()
     layer = site or last_site(subject)
-    data, chosen = _some(whole, how)
-    shown, others = concept_sets(subject, whole.part("train"), sets)
+    data, chosen = _some(every, how)
+    shown, others = concept_sets(subject, every.part("train"), sets)
     outputs = predict(subject.model, data.inputs, spec=subject.spec, compute=compute)
     size = _size(subject, leaves, kind)
+    wanted = _Wanted(outputs, data, kind, size, leaves, conditions, fidelity, regrown, whole, how.seed)
 
     def measured(model: nn.Module) -> ConceptValues:
         return concept_values(
             model, data.inputs, shown, layer, random=others, spec=subject.spec, compute=compute
         )
 
-    def told(values: ConceptValues, regrown: int) -> RuleSet:
-        return rules_of_values(
-            values.values,
-            outputs,
-            values.concepts,
-            data,
-            kind=kind,
-            size=size,
-            seed=how.seed,
-            regrown=regrown,
-        )
-
-    seen, control = measured(subject.model), torch.nan
-    found = told(seen, regrown)
-    twin = _twin(subject, data, how)
+    seen = measured(subject.model)
+    found, of_sizes, size = wanted.rules(seen.values, seen.concepts)
+    control, twin = torch.nan, _twin(subject, data, how)
     if twin is not None:
-        control = told(measured(twin), 0).fidelity
+        control = wanted.control(measured(twin).values, seen.concepts, size)
     asked = _asked(found)
     units = [k for k, name in enumerate(seen.concepts) if name in asked] or [0]
     best = concept_exemplars(subject.model, data.inputs, seen, units, spec=subject.spec, compute=compute)
@@ -201,6 +245,7 @@ def concept_rules(
         dict(enumerate(seen.concepts)),
         dict(zip(seen.concepts, seen.told.tolist(), strict=True)),
         dict(zip(seen.concepts, seen.told_null.tolist(), strict=True)),
+        of_sizes,
     )
 
 
@@ -230,7 +275,7 @@ def _twin(subject: Subject, data: Dataset, how: Compute) -> nn.Module | None:
 def _beside(control: float, what: str) -> str:
     if control != control:
         return "No untrained copy can be made of this network, so nothing stands beside the layer."
-    return f"Over {what} in an untrained copy, rules of that size reach fidelity {100 * control:.1f} %."
+    return f"Over {what} in an untrained copy, rules of that size reach fidelity {percent(control)}."
 
 
 def _reading(seen: ConceptValues, asked: set[str]) -> Sequence[str]:
@@ -244,7 +289,7 @@ def _reading(seen: ConceptValues, asked: set[str]) -> Sequence[str]:
         told, null, count = float(seen.told[k]), float(seen.told_null[k]), int(seen.n_concept[k])
         weak = "" if told > null else " That is chance: do not read the name into the rules."
         lines.append(
-            f"{name}: told from other inputs in {100 * told:.0f} % (by chance up to {100 * null:.0f} %), "
+            f"{name}: told from other inputs in {percent(told, 0)} (by chance up to {percent(null, 0)}), "
             f"from {count} that show it.{weak}"
         )
     return lines

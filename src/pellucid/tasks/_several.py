@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor
 
 from pellucid import evidence
-from pellucid._core import Compute, Explanation, Subject, TargetLike, several_targets
-from pellucid.errors import TargetError, near_misses
+from pellucid._core import Compute, Explanation, Subject, TargetLike, only_subject, several_targets
 from pellucid.tasks._explain import (
     Method,
     answer_names,
@@ -18,8 +18,10 @@ from pellucid.tasks._explain import (
     givers,
     method_named,
     other_rows,
+    target_named,
     usual_target,
 )
+from pellucid.tasks._over_rows import over_rows
 
 
 def explain_several(
@@ -68,6 +70,7 @@ def explain_several(
         >>> [f"{why.provenance.method} of {why.provenance.target}" for why in found][:3]
         ['saliency of logit(0)', 'occlusion of logit(0)', 'saliency of logit(1)']
     """
+    only_subject(subject)
     functions = [method_named(one) if isinstance(one, str) else one for one in methods]
     inputs = chosen_inputs(subject, x)
     asked = [target_named(subject, one) if isinstance(one, str) else one for one in targets]
@@ -97,6 +100,7 @@ def explain_several(
 def _tested(
     subject: Subject, why: Explanation, method: Method, place: evidence.Bench, compute: Compute | None
 ) -> Explanation:
+    usual = partial(usual_target, subject)
     found = evidence.cards(
         subject.model,
         why,
@@ -107,24 +111,5 @@ def _tested(
         on_data=givers(subject, why),
         compute=compute,
     )
+    found = over_rows(subject, why, method, found, usual, compute)
     return dataclasses.replace(why, cards=found)
-
-
-def target_named(subject: Subject, name: str) -> int:
-    """The class of that number or name; raises :class:`TargetError` with near misses.
-
-    Example:
-        >>> import pellucid, torch
-        >>> data = (torch.rand(8, 3), torch.tensor([0, 1] * 4))
-        >>> target_named(pellucid.open(torch.nn.Linear(3, 2), data=data, classes=["cat", "dog"]), "dog")
-        1
-    """
-    text = name.strip()
-    if text in subject.classes and not text.isdecimal():
-        return subject.classes.index(text)
-    count = len(subject.classes)
-    if text.isdecimal() and (not count or int(text) < count):
-        return int(text)
-    known = f" Classes are numbered 0 to {count - 1}." if count else ""
-    hint = f" {near_misses(text, subject.classes)}" if count and not text.isdecimal() else ""
-    raise TargetError(f"There is no class {text!r}.{known}{hint}")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pellucid import evidence
-from pellucid._core import PARTS, Compute, Dataset, Subject
+from pellucid._core import PARTS, Compute, Dataset, Subject, only_subject
 from pellucid.errors import InputError, near_misses
 from pellucid.tasks._explain import method_named, usual_target
 from pellucid.tasks._rows import sample
@@ -57,6 +57,7 @@ def shortcuts(
         >>> shortcuts(subject, pairs=40).n
         200
     """
+    only_subject(subject)
     how = compute or Compute(batch_size=256)
     data = subject.needs_data("shortcuts")
     named = method_named(method)

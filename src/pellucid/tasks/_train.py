@@ -14,7 +14,7 @@ from pellucid import training
 from pellucid._core import Dataset, Subject
 from pellucid.data import Kind, by_name, from_path, sounds
 from pellucid.errors import InputError, near_misses
-from pellucid.networks import Architecture, Readable, build, concepts_for, default_network
+from pellucid.networks import Architecture, Readable, build, concepts_for, default_network, rules_for
 from pellucid.tasks._runs import save_run
 
 EPOCHS, BATCH = 20, 64
@@ -216,9 +216,23 @@ def network_for(
     hidden: Sequence[int] | None = None,
     activation: str | None = None,
     concepts: Sequence[str] = (),
+    ordered: bool = False,
+    max_rules: int | None = None,
+    max_conditions: int | None = None,
     seed: int = 0,
 ) -> nn.Module:
-    """A plain network that suits the data, with other widths or another activation where they are given."""
+    """A plain network that suits the data, with other widths or another activation where they are given.
+
+    ``ordered``, ``max_rules`` and ``max_conditions`` are those of :func:`pellucid.networks.rules_for`.
+    """
+    budget = (20 if max_rules is None else max_rules, 4 if max_conditions is None else max_conditions)
+    if kind == "rules" and hidden is None and activation is None and not concepts:
+        return rules_for(dataset, max_rules=budget[0], max_conditions=budget[1], ordered=ordered, seed=seed)
+    if ordered or max_rules is not None or max_conditions is not None:
+        raise InputError(
+            "Ordered, max rules and max conditions are for network 'rules' only, which has no other choices; "
+            "leave them away, or ask for it."
+        )
     if concepts:
         if kind != "concepts":
             raise InputError("Concepts are for network 'concepts' only; leave them away, or ask for it.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Check, Compute, Dataset, Subject, untrained
+from pellucid._core import Check, Compute, Dataset, Subject, only_subject, untrained
 from pellucid.errors import InputError, TargetError
 from pellucid.evidence import unit_matters
 from pellucid.features import FeaturePictures
@@ -113,6 +113,9 @@ class UnitPage:
             drawn.append(figures.dictionary(self.dictionary))
         return drawn
 
+    def __repr__(self) -> str:
+        return f"UnitPage({self.site}, unit {self.unit} of {self.total}, {len(self.real)} inputs)"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         drawn = self.figures()
@@ -160,6 +163,7 @@ def unit_of(
         >>> page.name, len(page.areas.auc)
         ('unit 2 of 0', 2)
     """
+    only_subject(subject)
     how = compute or Compute(batch_size=256)
     if dictionary is not None and dictionary.site != site:
         raise InputError(f"The dictionary is of {dictionary.site!r}, not of {site!r}.")

@@ -23,6 +23,7 @@ from pellucid.training._values import Epoch, LayerHealth
 
 OwnLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 _VALIDATION_BATCH = 256
+_TABLE_BATCH = 4096  # rows of columns are small
 _WATCHED_ROWS = 512  # enough to tell a dead unit from a rarely active one
 
 
@@ -128,7 +129,9 @@ class Passes:
         """Loss and score on the validation rows; the first of them pass under the instruments."""
         self.network.eval()
         total, tally = 0.0, 0.0
-        for inputs, answers in self.validation.batches(_VALIDATION_BATCH):
+        rows = self.validation.inputs
+        table = rows.dim() == 2 and rows.is_floating_point()
+        for inputs, answers in self.validation.batches(_TABLE_BATCH if table else _VALIDATION_BATCH):
             with torch.no_grad():
                 outputs = self._watched(inputs)
             total += float(self.objective.loss(outputs, answers)) * len(inputs)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pellucid._core import Explanation, Param, Pass, Question, Slope
+from pellucid._core import Explanation, Param, Pass, Question, Slope, percent
 from pellucid.attribution._attention._look import Counts, Look
 from pellucid.attribution._attention._tokens import Tokens, by_row, folded, tokens
 from pellucid.attribution._operations import frozen
@@ -105,5 +105,5 @@ def _note(where: Tokens, made: Tensor, reader: Tensor, seen: Counts, query: int 
     total = made.abs().sum(1)
     held = (made[:, bare].abs().sum(1) / total.where(total > 0, torch.ones_like(total))).mean()
     if bool(bare.any()):
-        told.append(f"{float(held):.0%} stays on tokens that no input goes into and is left out")
+        told.append(f"{percent(float(held), 0)} stays on tokens that no input goes into and is left out")
     return "; ".join([told[0][0].upper() + told[0][1:], *told[1:]]) + "."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Pass, Question
+from pellucid._core import Pass, Question, percent
 from pellucid.attribution._attention._look import Heads, Look
 from pellucid.attribution._operations import frozen
 from pellucid.errors import MethodError
@@ -148,7 +148,7 @@ def _told(found: Tensor) -> tuple[Tensor, str]:
     share = float(some.sum(1).float().median()) / int(some.any(0).sum())
     if share > 0.5 and len(some) > 1:
         return made_of, (
-            f" to the input: at the first attention layer a token already depends on {share:.0%} of it. "
-            "Explain a later layer with at=."
+            f" to the input: at the first attention layer a token already depends on "
+            f"{percent(share, 0)} of it. Explain a later layer with at=."
         )
     return made_of, ""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pellucid._core import Dataset, split
+from pellucid._core import Dataset, percent, split
 from pellucid.data._planted._patch import called
 from pellucid.data._planted._planted import Kind, Planted, interventions
 from pellucid.inputs import ImageSpec
@@ -175,7 +175,10 @@ def _task(
         ("even", "odd"),
         split(answers, classes=True, seed=seed),
         answer="parity",
-        notes=(what, f"{WRONG:.0%} of the digits are called the wrong way, so only the plant is reliable."),
+        notes=(
+            what,
+            f"{percent(WRONG, 0)} of the digits are called the wrong way, so only the plant is reliable.",
+        ),
         source=source,
         relevant=relevant,
     )

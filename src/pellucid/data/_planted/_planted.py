@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid._core import PARTS, Dataset, Part
+from pellucid._core import PARTS, Dataset, Part, percent
 from pellucid.errors import InputError
 
 Kind = Literal["rule", "column", "corner", "watermark", "colour", "border", "high frequency", "word", "tone"]
@@ -75,9 +75,9 @@ class PlantReport:
         """One sentence with the figures."""
         verb = "uses" if self.used else "does not live by"
         return (
-            f"The network {verb} the plant: right in {self.with_plant:.1%} of {self.n} rows, "
-            f"{self.without_plant:.1%} without it, {self.alone:.1%} with nothing else; exchanging it turns "
-            f"{self.flips:.1%} of the answers (guessing: {self.chance:.1%})."
+            f"The network {verb} the plant: right in {percent(self.with_plant)} of {self.n} rows, "
+            f"{percent(self.without_plant)} without it, {percent(self.alone)} with nothing else; exchanging "
+            f"it turns {percent(self.flips)} of the answers (guessing: {percent(self.chance)})."
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, Target, predict
+from pellucid._core import Compute, InputSpec, Target, each_class, predict
 from pellucid.errors import InputError
 from pellucid.evidence._metrics._metric import Metric, metric
 from pellucid.evidence._metrics._removal import first_of, order_of, removing
@@ -75,8 +75,8 @@ def road(
     how = compute or Compute(batch_size=256)
     if not shares or not all(0 < share < 1 for share in shares):
         raise InputError(f"Expected shares between 0 and 1, got {list(shares)}.")
-    outputs = predict(model, inputs, spec=spec, compute=how)
-    if outputs.ndim != 2 or outputs.shape[1] < 2:
+    outputs = each_class(predict(model, inputs, spec=spec, compute=how))
+    if outputs.ndim != 2:
         raise InputError(f"ROAD asks which class is named; got outputs of the shape {list(outputs.shape)}.")
     classes = (outputs.argmax(1) if answers is None else answers).cpu()
     tried = trial(inputs, maps, spec=spec, beside=beside, seed=how.seed)
@@ -109,6 +109,6 @@ def road(
 
 def _named(classes: Tensor) -> Target:
     def score(output: Tensor, rows: Tensor) -> Tensor:
-        return (output.argmax(1) == classes.to(output.device)[rows]).to(output.dtype)
+        return (each_class(output).argmax(1) == classes.to(output.device)[rows]).to(output.dtype)
 
     return Target("the class is named", score)

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from pellucid._core import percent
 from pellucid.evidence._shortcuts._contest import LEVEL, measure, upper
 from pellucid.evidence._shortcuts._value import Alarm, Copies
 
@@ -58,15 +59,15 @@ def copied(
     note = (
         f"Near is at most one word in {1 / WORDS:.0f} that differs."
         if words
-        else f"Near is within {CLOSE:.0%} of the usual distance between a training row and the nearest other "
-        f"one ({usual:.3g} standard deviations over all elements)."
+        else f"Near is within {percent(CLOSE, 0)} of the usual distance between a training row and the "
+        f"nearest other one ({usual:.3g} standard deviations over all elements)."
         if usual > 0
         else "Most training rows repeat, so that only exact copies are counted."
     )
     if bool(both.any()) and not told:
         note += (
             " The answers of these pairs agree no more often than those of rows drawn at random "
-            f"({usually:.0%}): they repeat because they say little, as where everything is missing."
+            f"({percent(usually, 0)}): they repeat because they say little, as where everything is missing."
         )
     return Copies(
         word, int(exact.sum()), int(near.sum()), len(held), len(learned), on, off, p, agree, rows, note

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pellucid._core import percent
 from pellucid.evidence._shortcuts._contest import Mix, Rows, Suspect
 from pellucid.evidence._shortcuts._pictures import CONTENT, place
 from pellucid.evidence._shortcuts._value import MapCluster
@@ -53,7 +54,7 @@ def cluster_suspects(rows: Rows, found: list[tuple[MapCluster, Tensor, Tensor]])
         place(
             rows,
             "place",
-            f"{taken.double().mean():.0%} of the picture, {_where(taken)}",
+            f"{percent(taken.double().mean(), 0)} of the picture, {_where(taken)}",
             f"half of the maps of {one.n} of {one.of} rows answered {one.answer} lies there",
             taken,
             CONTENT,

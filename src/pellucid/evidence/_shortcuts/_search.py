@@ -144,9 +144,11 @@ def shortcuts(
         copies = copied(
             x, right, data.answers[chosen], data.inputs[learned], data.answers[learned], (chosen, learned)
         )
-    words: list[Alarm] = [*(one.word for one in suspicions), *([] if copies is None else [copies.word])]
+    words: list[Alarm] = [one.word for one in suspicions] or ["not tested"]
+    if copies is not None and copies.word in ("found", "suspected"):
+        words.append(copies.word)  # that no row was copied does not say that parts were tested
     return Shortcuts(
-        min(words, key=ORDER.index) if words else "not tested",
+        min(words, key=ORDER.index),
         tuple(suspicions),
         copies,
         tuple(one for one, _, _ in seen),

@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from pellucid._core import percent
 from pellucid.evidence._shortcuts._contest import Mix, Rows, Suspect
 from pellucid.evidence._shortcuts._pictures import CONTENT, IDLE, whole
 from pellucid.inputs import AudioSpec
@@ -23,7 +24,7 @@ def sound_suspects(rows: Rows, spec: AudioSpec) -> list[Suspect]:
     found = [_stretch(x, spec, k) for k in range(STRETCHES)] if x.shape[-1] >= 2 * STRETCHES else []
     found += _bands_of_bins(x, spec) if spec.pitched else _bands_of_waves(x, spec)
     found.append(whole("loudness", "how loud the sound is as a whole", _louder(x, spec), IDLE))
-    found.append(whole("pauses", f"the quietest {QUIET:.0%} of the sound", _hushed(x, spec), IDLE))
+    found.append(whole("pauses", f"the quietest {percent(QUIET, 0)} of the sound", _hushed(x, spec), IDLE))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid._core import percent
 from pellucid.evidence._shortcuts._contest import Outcome, Pairs, Rows, Suspect
 from pellucid.evidence._shortcuts._pictures import IDLE, whole
 from pellucid.inputs import TextSpec
@@ -123,7 +124,7 @@ def _suspect(rows: Rows, spec: TextSpec, one: Carried) -> Suspect:
     return Suspect(
         "word",
         f"the word “{one.word}”",
-        f"in {share:.0%} of the texts; among the words that tell most about the answer",
+        f"in {percent(share, 0)} of the texts; among the words that tell most about the answer",
         lambda rest, _: torch.where(_middle(rows.x[rest], spec), one.number, rows.x[rest]),
         None,
         "another word of the same text at the same place",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from pellucid._core import InputSpec
+from pellucid._core import InputSpec, percent
 from pellucid.errors import InputError, near_misses
 from pellucid.evidence._localisation import Measure
 
@@ -213,4 +213,4 @@ class Shortcuts:
 
 
 def _share(one: Measure) -> str:
-    return f"{one.value:.0%} [{100 * one.low:.0f}, {100 * one.high:.0f}]"
+    return f"{percent(one.value, 0)} [{100 * one.low:.0f}, {100 * one.high:.0f}]"

@@ -172,6 +172,9 @@ class Counterfactuals:
             "cases": [_case(case) for case in self.cases],
         }
 
+    def __repr__(self) -> str:
+        return f"Counterfactuals({len(self)} rows of {self.name}, {self.answer})"
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         from pellucid import figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pellucid._core import Compute, Subject
+from pellucid._core import Compute, Subject, only_subject
 from pellucid.errors import InputError, PellucidError
 from pellucid.tasks._check._approved import approved_run
 from pellucid.tasks._check._examined import Examined
@@ -66,6 +66,7 @@ def check(
         >>> [outcome.word for outcome in found.outcomes]
         ['passed', 'passed']
     """
+    only_subject(subject)
     asked = asked_of(expectations)
     seen = examination(subject, asked, baseline=baseline, compute=compute)
     outcomes: list[Outcome] = []

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from pellucid._core import Subject
+from pellucid._core import Subject, percent
 from pellucid.errors import InputError
 from pellucid.tasks._check._examined import Examined
 from pellucid.tasks._check._expectation import Expectation, line
@@ -66,5 +66,7 @@ class SurrogateFidelity(Expectation):
         made = dataclasses.replace(
             made, control=found.null_fidelity, control_name="a tree that never saw the network"
         )
-        beyond = f"Beyond that tree: {found.excess:+.1%} [{found.excess_low:+.1%}, {found.excess_high:+.1%}]."
+        ends = (found.excess, found.excess_low, found.excess_high)
+        more, low, high = (f"{'+' if one > 0 else ''}{percent(one)}" for one in ends)
+        beyond = f"Beyond that tree: {more} [{low}, {high}]."
         return Measured([made], (), [found], f"{beyond} {found.note}".strip())
