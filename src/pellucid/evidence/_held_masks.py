@@ -88,7 +88,7 @@ def _said(whole: Measure, places: Sequence[HeldColumn], about: bool) -> tuple[Wo
     if hidden:
         worst, named = max(hidden, key=lambda one: one.part), max(places, key=lambda one: one.shown)
         low, share, high = (100 * one for one in (worst.told.low, worst.told.value, worst.told.high))
-        does = f"Removing {worst.name} makes {worst.part:.0%} of what removing does"
+        does = f"Removing {worst.name} makes {100 * worst.part:.0f} % of what removing does"
         said = f"{does}, but the maps foretell {share:.0f} % of it [{low:.0f}, {high:.0f}]"
         said += f"; they point to {named.name.removeprefix('the square in ')}." if named != worst else "."
     else:
