@@ -21,7 +21,7 @@ def over_data(found: Audit) -> Figure:
     body: list[tuple[Cell | Word, ...]] = []
     for row in rows:
         if row.held is not None and row.held.whole is not None:
-            first = (row.name, Word(row.held.word), "all parts", "–", "100%", "100%")
+            first = (row.name, Word(row.held.word), "all parts", "–", percent(1, 0), percent(1, 0))
             body.append((*first, share_measured(row.held.whole)))
         columns = () if row.held is None else row.held.columns
         shown = [one for one in columns if one.matters] or ([] if masked else list(columns[:1]))

@@ -54,7 +54,7 @@ def cluster_suspects(rows: Rows, found: list[tuple[MapCluster, Tensor, Tensor]])
         place(
             rows,
             "place",
-            f"{percent(taken.double().mean(), 0)} of the picture, {_where(taken)}",
+            f"{percent(float(taken.double().mean()), 0)} of the picture, {_where(taken)}",
             f"half of the maps of {one.n} of {one.of} rows answered {one.answer} lies there",
             taken,
             CONTENT,
