@@ -242,6 +242,17 @@ def test_a_network_that_learned_nothing_is_not_tested():
     assert found.suspicions[0].follows.value == 1.0
 
 
+def test_that_no_row_was_copied_does_not_say_that_parts_were_tested():
+    spec = TabularSpec([Column(name) for name in "ab"])
+    generator = torch.Generator().manual_seed(1)
+    x, noise = torch.randn(2 * N, 2, generator=generator), torch.randint(2, (2 * N,), generator=generator)
+    data = Dataset("made", x, noise, spec, ("no", "yes"), torch.zeros(2 * N, dtype=torch.int8))
+    model = Reads(lambda x: two(x[:, 0]))
+    found = evidence.shortcuts(model, data, torch.arange(N), learned=torch.arange(N, 2 * N), pairs=60)
+    assert found.copies.word == "no alarm"
+    assert found.word == "not tested"
+
+
 def test_a_network_with_one_answer_says_so():
     spec = TabularSpec([Column(name) for name in "ab"])
     x = torch.randn(N, 2, generator=torch.Generator().manual_seed(0))

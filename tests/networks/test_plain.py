@@ -9,6 +9,7 @@ from pellucid._core import Dataset, split
 from pellucid.errors import InputError
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 from pellucid.networks import Architecture, Rescale, build, cnn, default_network, mlp
+from pellucid.networks._pool import MaxPool2d
 
 ACTIVATIONS = {
     "sigmoid": nn.Sigmoid,
@@ -229,3 +230,17 @@ def test_data_without_a_default_network_say_so():
     constant = Dataset("flat", flat.inputs, torch.full((40,), 3.0), flat.spec, (), flat.parts)
     with pytest.raises(InputError, match="same"):
         default_network(constant)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 7), (2, 3), (1, 1)])
+def test_pooling_without_slopes_gives_the_same_numbers(size):
+    x = torch.randn(3, 4, *size)
+    x[0, 0, 0, 0] = math.nan
+    quick, slow = MaxPool2d(), nn.MaxPool2d(2)
+    if min(size) < 2:
+        with torch.no_grad(), pytest.raises(RuntimeError):
+            quick(x)
+        return
+    with torch.no_grad():
+        assert torch.equal(quick(x).nan_to_num(99.0), slow(x).nan_to_num(99.0))
+    assert torch.equal(quick(x.nan_to_num()), slow(x.nan_to_num()))

@@ -83,3 +83,12 @@ def test_a_method_whose_cards_mostly_say_so_is_contradicted_too(made):
         audit = with_row(made.audit, name, verdicts={"contradicted": count, "supported": 24 - count})
         found = findings(dataclasses.replace(made, audit=audit, cases=()))
         assert any("Contradicted" in one.text and f"{count} of 24" in one.text for one in found) == word
+
+
+def test_slopes_that_are_contradicted_say_why(made):
+    cases = made.audit.of("method")[0].name
+    audit = with_row(
+        made.audit, cases, name="saliency", held=None, verdicts={"contradicted": 5, "supported": 2}
+    )
+    told = next(one for one in beliefs(dataclasses.replace(made, audit=audit)) if one.method == "saliency")
+    assert told.against.startswith("On 5 of 7 inputs. A slope says what a little more of a part would do")
