@@ -38,7 +38,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
 
 \b
   pellucid demo                                        trains two networks, explains them, writes two dossiers
-  pellucid train data.csv --target outcome --out run/  a network for your table (or a folder of pictures)
+  pellucid train data.csv --target outcome --out run/  from a table, or a folder or zip of pictures or sounds
   pellucid explain run/ --input 3                      why one answer came out, with evidence
   pellucid explain run/ --method a,b --target x,y      methods and targets side by side, with a random control
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped

@@ -62,9 +62,9 @@ def _table(epochs: list[Epoch]) -> Table:
 def line(epoch: Epoch) -> str:
     """One epoch in one line."""
     return (
-        f"epoch {epoch.index + 1:>3}  loss {epoch.train_loss:.4f}  validation {epoch.validation_loss:.4f}  "
-        f"score {epoch.train_score:.3f} / {epoch.validation_score:.3f}{'  best' if epoch.best else ''}"
-        f"  {_health(epoch)}{f'  {epoch.stopped}' if epoch.stopped else ''}"
+        f"epoch {epoch.index + 1:>3}  loss {epoch.train_loss:.4f}, validation {epoch.validation_loss:.4f}  "
+        f"score {epoch.train_score:.3f}, validation {epoch.validation_score:.3f}"
+        f"{'  best' if epoch.best else ''}  {_health(epoch)}{f'  {epoch.stopped}' if epoch.stopped else ''}"
     )
 
 

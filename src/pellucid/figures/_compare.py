@@ -150,7 +150,8 @@ def _dots(rows: Sequence[Difference], title: str, *, share: bool) -> Spec:
     y: Spec = {"field": "name", "type": "nominal", "sort": names, "title": None}
     y["axis"] = {"labelLimit": 200, "labelExpr": "split(datum.label, '\\n')", "ticks": False, "domain": False}
     x: Spec = {"type": "quantitative", "title": title, "scale": {"domain": [-end, end]}}
-    x["axis"] = {"format": "+.0%" if share else "+.2f", "tickCount": 5}
+    written = f"format(datum.value, '{'+.0%' if share else '+.2f'}')"
+    x["axis"] = {"labelExpr": f"datum.value === 0 ? '0' : {written}", "tickCount": 5}
     zero: Spec = {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "strokeDash": [2, 3]}}
     zero["encoding"] = {"x": {**x, "field": "zero"}}
     line: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "color": THEME.muted}}
@@ -254,8 +255,8 @@ def _rules(found: Comparison) -> Figure:
         first = only[0]
         said = (
             f"{counted(len(only), 'rule')} of {len(found.rules)} that one network follows more than the "
-            f"other. Most: {first.rule} (of {first.of}; {counted(first.n, 'row')}), which A follows on "
-            f"{percent(first.a)} and B on {percent(first.b)}."
+            f"other. Most: {_readable(first.rule)} (of {first.of}; {counted(first.n, 'row')}), which A "
+            f"follows on {percent(first.a)} and B on {percent(first.b)}."
         )
     else:
         said = f"No rule of {len(found.rules)} is told to be followed by one network more than by the other."
@@ -263,8 +264,14 @@ def _rules(found: Comparison) -> Figure:
         f"{percent(each.fidelity)} for {name}" for name, each in zip("AB", found.rule_sets, strict=True)
     )
     columns = ("rule of", "rule", "rows", "A follows", "B follows", "A less B", "low", "high")
-    body = tuple((o.of, o.rule, o.n, o.a, o.b, o.a - o.b, o.low, o.high) for o in found.rules[:RULES])
+    body = tuple(
+        (o.of, _readable(o.rule), o.n, o.a, o.b, o.a - o.b, o.low, o.high) for o in found.rules[:RULES]
+    )
     left = len(found.rules) - RULES
     more = f" {RULES} of {len(found.rules)} rules shown." if left > 0 else ""
     note = f"Rules copy each network's answers (fidelity {fit}).{more}"
     return Figure("Rules that only one follows", said, None, None, Table(columns, body), note)
+
+
+def _readable(rule: str) -> str:
+    return rule.replace("<=", "≤")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
 
 ACROSS, GAP, MADE = 3, 10, 3
-LEAST = 11  # pixels between two names of pitches
 
 
 def wide_card(
@@ -86,12 +85,8 @@ def _placed(scale: Scale, spec: AudioSpec, x: Tensor, left: int, *, first: bool)
     """Axes of a small tile: the first and the last moment, and pitch once at the left."""
     # of a part of the bins it is not known where it lies
     whole = not spec.pitched or x.shape[-2] == len(spec.frequencies)
-    apart: list[tuple[float, str]] = []
-    for y, name in reversed(scale.hertz):
-        if not apart or y - apart[-1][0] >= LEAST:
-            apart.append((y, name))
     ends = scale.seconds if len(scale.seconds) < 3 else (scale.seconds[0], scale.seconds[-1])
-    return replace(scale, left=left, seconds=ends, hertz=tuple(apart) if whole and first else ())
+    return replace(scale, left=left, seconds=ends, hertz=scale.hertz if whole and first else ())
 
 
 def _where(spec: AudioSpec, box: list[int]) -> str:

@@ -20,7 +20,7 @@ from pellucid.figures._feature_texts import text_card
 from pellucid.figures._feature_wide import lasting, wide_card
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
-from pellucid.figures._numbers import counted, finite, number
+from pellucid.figures._numbers import counted, finite, number, times
 from pellucid.figures._pixels import png, seen, sheet
 from pellucid.figures._real import Real
 from pellucid.figures._theme import Spec
@@ -246,23 +246,23 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
         return ("no start excited this unit", "")
     ratio, untrained = float(pictures.ratio[i]), float(pictures.untrained_ratio[i])
     # no share where real inputs do not move the unit above zero
-    beside = f", untrained {number(untrained, 2)} ×" if math.isfinite(untrained) else ""
-    first = f"reached {number(ratio, 2)} × the largest real{beside}"
+    beside = f", untrained {times(untrained)} ×" if math.isfinite(untrained) else ""
+    first = f"reached {times(ratio)} × the largest real{beside}"
     if not math.isfinite(ratio):
         first = "no real input moves it above zero"
     if pictures.origin_values is not None:
-        began = number(float(pictures.origin_values[i] / pictures.largest[i]), 2)
+        began = times(float(pictures.origin_values[i] / pictures.largest[i]))
         ways = (
             "from {} × to {} ×"
             if pictures.params.get("method") == "accentuation"
             else "itself {} ×, made {} ×"
         )
-        first = f"{ways.format(began, number(ratio, 2))} the largest{beside}"
-    distance, agree = number(float(pictures.distance[i]), 2), number(float(pictures.agreement[i]), 2)
-    control = number(float(pictures.untrained_agreement[i]), 2)
+        first = f"{ways.format(began, times(ratio))} the largest{beside}"
+    distance, agree = times(float(pictures.distance[i])), times(float(pictures.agreement[i]))
+    control = times(float(pictures.untrained_agreement[i]))
     if pictures.moved is not None:
         what = "changes" if pictures.params.get("method") == "accentuation" else "seeds"
-        away = number(float(pictures.moved[i].mean()), 2)
+        away = times(float(pictures.moved[i].mean()))
         return first, f"{what} agree {agree}, untrained {control} · {away} away from it"
     second = f"seeds agree {agree}, untrained {control} · distance to data {distance}"
     return first, second
@@ -284,8 +284,8 @@ def _alt(pictures: FeaturePictures) -> str:
     started = started[started.isfinite()]
     middle = ""
     if len(started):
-        times = number(float(started.median()), 2)
-        middle = f" The median made input reaches {times} times the largest real activation."
+        reach = times(float(started.median()))
+        middle = f" The median made input reaches {reach} times the largest real activation."
     what = "unit" if pictures.site != "." and bool((pictures.units >= 0).all()) else "objective"
     return f"{counted(len(pictures.units), what)} of {place_of(pictures)}: {said}.{middle}"
 

@@ -64,8 +64,9 @@ class Table:
 
     def text(self) -> str:
         """Columns of plain text."""
-        lines = [list(self.columns), *self.texts()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        head = [list(self.columns)] if any(self.columns) else []
+        lines = [*head, *self.texts()]
+        widths = [max((len(line[i]) for line in lines), default=0) for i in range(len(self.columns))]
         drawn = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
             for line in lines

@@ -16,6 +16,7 @@ from pellucid.inputs import AudioSpec
 
 PITCHES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 LEFT = 34  # pixels for the names of pitches
+LEAST = 14  # pixels between two of them
 TALL = {True: 0.55, False: 0.36}  # height as a share of the width: spectrograms, waveforms
 FINE = 2  # drawn pixels to a pixel of the panel
 INK = 0.16  # grey of an outline
@@ -46,11 +47,11 @@ def scale_of(spec: AudioSpec, x: Tensor, size: int) -> Scale:
     edges = [spec.hertz(k) for k in range(len(spec.frequencies) + 1)]
     shown = [f for f in PITCHES if edges[0] <= f <= edges[-1]]
     places = np.interp(shown, edges, np.linspace(height, 0, len(edges)))
-    hertz = tuple(
-        (float(y), f"{f / 1000:g} kHz" if f >= 1000 else f"{f} Hz")
-        for f, y in zip(shown, places, strict=True)
-    )
-    return Scale(width, height, left, seconds, hertz)
+    hertz: list[tuple[float, str]] = []
+    for f, y in zip(reversed(shown), reversed(places.tolist()), strict=True):
+        if not hertz or y - hertz[-1][0] >= LEAST:
+            hertz.append((y, f"{f / 1000:g} kHz" if f >= 1000 else f"{f} Hz"))
+    return Scale(width, height, left, seconds, tuple(hertz))
 
 
 def _step(length: float) -> float:

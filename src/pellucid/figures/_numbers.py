@@ -33,6 +33,16 @@ def number(value: float | None, digits: int = 3) -> str:
     return written.replace("-", "−")
 
 
+def times(value: float, digits: int = 2) -> str:
+    """As :func:`number`, as exact where it happens to be whole: beside 0.93 stands 1.0.
+
+    Example:
+        >>> times(1.0), times(0.996), times(12.0), times(0.0)
+        ('1.0', '1.0', '12', '0')
+    """
+    return _plain(value, digits) if 1 <= abs(value) < 10 else number(value, digits)
+
+
 def finite(value: float | Tensor | None) -> float | None:
     """A number as charts and tables take it: nothing where there is none, or none that can be drawn.
 

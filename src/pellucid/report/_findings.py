@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pellucid.figures import measured, number, percent, word_rank
+from pellucid.figures import number, percent, share_interval, word_rank
 from pellucid.report._belief import beliefs
 from pellucid.report._certain import number_words
 from pellucid.report._dossier import Dossier, Slice
@@ -217,9 +217,9 @@ def _rules(dossier: Dossier) -> list[Finding]:
     given = dossier.rules
     if given is None:
         return []
-    ends = measured(given.fidelity, given.fidelity_low, given.fidelity_high)
+    ends = f"{percent(given.fidelity)} {share_interval(given.fidelity_low, given.fidelity_high)}"
     if given.excess_low > 0 and given.fidelity_low > given.majority:
         return [Finding("passed", f"The rules stand for the network: fidelity {ends}.", "rules")]
-    control = number(max(given.null_fidelity, given.majority))
+    control = percent(max(given.null_fidelity, given.majority))
     text = f"The rules say no more than what never saw the network: fidelity {ends}, control {control}."
     return [Finding("mixed", text, "rules")]

@@ -18,13 +18,13 @@ from pellucid.figures import (
     figures_of,
     importance,
     layer_strip,
-    measured,
     number,
     partial_dependence,
     percent,
     picture,
     picture_trust,
     rules_table,
+    share_interval,
     training_curves,
     training_health,
     tree,
@@ -303,14 +303,14 @@ def rules(dossier: Dossier) -> Piece:
         own = f"<h3>The network itself</h3>{paragraph(about)}{own}<h3>A stand-in that copies its answers</h3>"
     if given is None:
         return Piece("rules", "Rules", own + missing("A set of rules"))
-    kind = "R² against the network's answers" if dossier.task == "regression" else "agree with the network"
+    kind = "variance of its answers told" if dossier.task == "regression" else "agree with the network"
     body = [
-        ("the rules", measured(given.fidelity, given.fidelity_low, given.fidelity_high)),
-        ("control: a tree of that size that never saw the network", number(given.null_fidelity)),
-        ("control: always the commonest answer", number(given.majority)),
-        ("share of rows that a rule speaks for", number(given.coverage)),
-        ("the rules' own score against the true answers", number(given.accuracy)),
-        ("the network's score on the same rows", number(given.network_accuracy)),
+        ("the rules", f"{percent(given.fidelity)} {share_interval(given.fidelity_low, given.fidelity_high)}"),
+        ("control: a tree of that size that never saw the network", percent(given.null_fidelity)),
+        ("control: always the commonest answer", percent(given.majority)),
+        ("share of rows that a rule speaks for", percent(given.coverage)),
+        ("the rules' own score against the true answers", score(dossier, given.accuracy)),
+        ("the network's score on the same rows", score(dossier, given.network_accuracy)),
     ]
     table = rows(("what", f"{kind}, held-out [95 %]"), body)
     drawn = f"<h3>The rules, largest first</h3>{rules_table(given).html(heading=False)}"

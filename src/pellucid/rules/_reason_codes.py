@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid._core import Json, amount, percent, wilson
 from pellucid.errors import InputError, near_misses
-from pellucid.inputs import TabularSpec
+from pellucid.inputs import Column, TabularSpec
 
 MOST = 4  # principal reasons, as creditors give them
 LEVEL = 0.7  # share of refits that must name a reason for it to count as stable
@@ -207,11 +207,12 @@ def reasons_of(
         held = sum(k in each for each in named)
         stable = None if not again else held / len(again) >= level
         mine = slice(starts[k], starts[k] + column.width)
-        common = bool(column.levels) and int(row[mine].argmax()) == int(typical[mine].argmax())
-        side = _side(float(row[starts[k]]), float(typical[starts[k]])) if not column.levels else ""
-        text = texts.get(
-            f"{column.name} {side}", texts.get(column.name, _plain(column.name, side, beside, common))
-        )
+        if column.levels:
+            side, plain = "", _level(column, value, column.levels[int(typical[mine].argmax())], beside)
+        else:
+            side = _side(float(row[starts[k]]), float(typical[starts[k]]))
+            plain = f"{column.name} is {side} for {beside}"
+        text = texts.get(f"{column.name} {side}", texts.get(column.name, plain))
         if stable is False:
             text += f" (not stable: named by {held} of {len(again)} networks trained anew)"
         if k in protected:
@@ -242,10 +243,10 @@ def _side(value: float, usual: float) -> str:
     return "low" if value < usual else "high"
 
 
-def _plain(name: str, side: str, beside: str, common: bool) -> str:
-    if common:  # the commonest level, which still scores below the average over all levels
-        return f"{name} scores below the average of {beside}"
-    return f"{name} is {side} for {beside}" if side else f"{name} is not the usual one of {beside}"
+def _level(column: Column, value: object, commonest: str, beside: str) -> str:
+    if column.text(value) == column.text(commonest):  # which still scores below the average over all levels
+        return f"{column.name} scores below the average of {beside}"
+    return f"{column.name} is {column.text(value)}, mostly {column.text(commonest)} among {beside}"
 
 
 def _typical(spec: TabularSpec, k: int, slots: Tensor) -> str:

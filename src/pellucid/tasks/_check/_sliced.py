@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid._core import Subject
+from pellucid._core import Subject, amount
 from pellucid.errors import InputError
 from pellucid.tasks._check._examined import Examined, column_of, table_of
 
@@ -62,10 +62,11 @@ def _by_column(seen: Examined, by: str, cuts: Sequence[float]) -> list[tuple[str
         ]
     numbers = torch.tensor([np.nan if v is None else float(str(v)) for v in values], dtype=torch.float64)
     edges = list(cuts) or _quartiles(seen, by)
-    ends = [-np.inf, *edges, np.inf]
+    said = [f"{cut:g}" for cut in cuts] or _told(edges)
+    ends = list(zip([-np.inf, *edges, np.inf], ["", *said, ""], strict=True))
     found = [
-        (_range(by, low, high, column.unit), (numbers >= low) & (numbers < high))
-        for low, high in itertools.pairwise(ends)
+        (_range(by, low, high, column.unit), (numbers >= least) & (numbers < most))
+        for (least, low), (most, high) in itertools.pairwise(ends)
     ]
     return [*found, (f"{by} missing", numbers.isnan())]
 
@@ -77,11 +78,15 @@ def _quartiles(seen: Examined, by: str) -> list[float]:
     return sorted(set(np.quantile(values, [0.25, 0.5, 0.75]).tolist()))
 
 
-def _range(by: str, low: float, high: float, unit: str) -> str:
-    if np.isinf(low):
-        said = f"{by} < {high:g}"
-    elif np.isinf(high):
-        said = f"{by} ≥ {low:g}"
-    else:
-        said = f"{low:g} ≤ {by} < {high:g}"
+def _told(edges: Sequence[float]) -> list[str]:
+    """Cuts in three digits that matter, in more where these would not tell them apart."""
+    for digits in range(3, 17):
+        said = [amount(edge, digits) for edge in edges]
+        if len(set(said)) == len(said):
+            return said
+    return [repr(edge) for edge in edges]
+
+
+def _range(by: str, low: str, high: str, unit: str) -> str:
+    said = f"{low} ≤ {by} < {high}" if low and high else f"{by} ≥ {low}" if low else f"{by} < {high}"
     return f"{said} {unit}".rstrip()
