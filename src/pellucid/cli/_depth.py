@@ -61,12 +61,16 @@ def write_depth(
     from pellucid.report import depth_page
 
     drawn = [figures.layer_strip(summary)]
+    found = [drawn[0].alt]
     if depth is not None:
         drawn.append(figures.hierarchy(depth))
+        found = [drawn[-1].alt]
     if way is not None:
-        drawn.append(figures.traced(way, tasks.held_out(subject.needs_data("trace"))))
+        held = tasks.held_out(subject.needs_data("trace"))
+        drawn.append(figures.traced(way, held))
+        found = [figures.carried(way, held)]
     if out is not None:
-        depth_page(drawn, out, name=subject.name)
+        depth_page(drawn, out, name=subject.name, lede=" ".join(found))
         narrate(f"Page written to {out}")
     write_drawings(drawn, svg)
     show(figures.text(summary))

@@ -58,7 +58,7 @@ from pellucid.figures._space import space_map
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import tokens
-from pellucid.figures._traced import traced
+from pellucid.figures._traced import carried, traced
 from pellucid.figures._training import training_curves, training_health
 from pellucid.figures._unit_classes import unit_classes
 from pellucid.figures._unit_effect import unit_effect
@@ -84,6 +84,7 @@ __all__ = [
     "bottleneck",
     "calibration",
     "cards_html",
+    "carried",
     "check_figures",
     "check_outcome",
     "check_overview",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, get_args
 
 from pellucid._core import Verdict
 from pellucid.figures._figure import Cell, Figure, Table, Word
-from pellucid.figures._numbers import GAP, counted, hundredths, measured, number, percent
+from pellucid.figures._numbers import GAP, counted, hundredths, measured, number, percent, signed
 from pellucid.figures._over_data import over_data, share_measured, share_text
 from pellucid.figures._theme import THEME, Spec, look
 
 if TYPE_CHECKING:
-    from pellucid.evidence import Asked, Audit, AuditRow, Metric
+    from pellucid.evidence import Asked, Audit, AuditRow, Measure, Metric
 
 KINDS = {"method": "method", "model-free": "made without the model", "control": "negative control"}
 SHORT = {
@@ -163,11 +163,13 @@ def _absences(found: Audit) -> Figure:
         + ". The last column: on how many inputs agreement keeps its sign under the worst other absence."
     )
     least = min((row.everywhere for row in found.of("method") if row.everywhere), key=lambda m: -m.value)
-    alt = (
-        f"Agreement of {counted(len(found.rows), 'map')} under {counted(len(first), 'kind')} of absence. "
-        f"Under every "
-        f"one of them the best method is supported on {percent(least.value, 0)} of the inputs."
+    kinds = f"Agreement of {counted(len(found.rows), 'map')} under {counted(len(first), 'kind')} of absence."
+    best = (
+        f"Under every one of them the best method is supported on {percent(least.value, 0)} of the inputs."
+        if least.value > 0
+        else "No method is supported under every one of them on any input."
     )
+    alt = f"{kinds} {best}"
     return Figure("Does it depend on what absence means?", alt, None, None, Table(heads, tuple(body)), note)
 
 
@@ -296,13 +298,23 @@ def _plant(found: Audit) -> Figure:
             Word(row.word),
             "–" if row.before is None else share_measured(row.before),
             "–" if row.after is None else share_measured(row.after),
-            "–" if row.rise is None else measured(row.rise.value, row.rise.low, row.rise.high),
+            "–" if row.rise is None else _points(row.rise),
             "–" if row.agreement is None else hundredths(row.agreement),
             row.note,
         )
         for row in plant.rows
     )
-    columns = ("method", "finds it", "share inside before", "after", "rise", "median agreement", "note")
+    columns = (
+        "method",
+        "finds it",
+        "share inside before",
+        "after",
+        "rise, points",
+        "median agreement",
+        "note",
+    )
+    if not plant.note and not any(row.note for row in plant.rows):
+        columns, body = columns[:-1], tuple(line[:-1] for line in body)
     if plant.note:
         body = (("–", Word("not run"), "–", "–", "–", "–", plant.note),)
     finds = [row.method for row in plant.rows if row.word == "passed"]
@@ -324,6 +336,12 @@ def _plant(found: Audit) -> Figure:
     return Figure(
         "Positive control: is a planted shortcut found?", alt, None, None, Table(columns, body), note
     )
+
+
+def _points(rise: Measure) -> str:
+    """A difference of two shares, in points of per cent."""
+    low, high = number(100 * rise.low, 2), number(100 * rise.high, 2)
+    return f"{signed(100 * rise.value, 2)} [{low}, {high}]"
 
 
 def _pairs(found: Audit) -> Figure:

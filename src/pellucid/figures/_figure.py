@@ -22,6 +22,11 @@ _SMALL = 200
 LETTER = 10.0  # pixels that the smallest letter keeps, however narrow the screen
 SENTENCE = 36  # letters from which on a cell is a sentence
 NARROWEST = 288  # pixels that a drawing has on the narrowest screen
+_PLAIN = (
+    '<meta name="viewport" content="width=device-width,initial-scale=1"><style>body{max-width:60rem;'
+    "margin:1.5rem auto;padding:0 1rem;overflow-x:auto;color:#1a1a1a;background:#fff;"
+    'font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}</style>'
+)
 Cell = str | float | int | None
 
 
@@ -120,6 +125,7 @@ class Figure:
         raster: PNG bytes; ``None`` where ``chart`` is the figure.
         table: the numbers.
         note: what the reader must know.
+        narrow: the same for a screen too narrow for ``chart``; ``None`` where that one fits everywhere.
 
     Example:
         >>> Figure("Counts", "One bar.", None, None, Table(("n",), ((3,),))).table.text()
@@ -132,6 +138,7 @@ class Figure:
     raster: bytes | None
     table: Table
     note: str = field(default="")
+    narrow: Spec | None = None
 
     def spec(self, *, background: str = "transparent") -> Spec:
         """The complete Vega-Lite specification; a table where the figure is nothing but a table."""
@@ -203,12 +210,18 @@ class Figure:
             # what cannot shrink scrolls, by keyboard too
             name = escape(self.title or "drawing")
             body = f'<div class="scroll" tabindex="0" role="group" aria-label="{name}">{body}</div>'
+        if self.narrow is not None:
+            base = {"$schema": SCHEMA, "background": "transparent", "padding": 4, "config": THEME.config()}
+            # the style of the page shows one of the two; without it the wide one is shown
+            slim = f'<div class="slim" style="display:none">{_drawn({**base, **self.narrow}, self.alt)}</div>'
+            body = f'<div class="broad">{body}</div>{slim}'
         return f'<figure class="fig">{title}{body}{note}{shown}</figure>'
 
-    def static(self) -> str:
+    def static(self, *, words: bool = False) -> str:
         """HTML that survives an untrusted notebook: a PNG with alternative text, then the numbers."""
         numbers = self.table.html()
         heading = f'<p style="font-weight:600;margin:.4em 0">{escape(self.title)}</p>' if self.title else ""
+        heading += f'<p style="margin:.4em 0">{escape(self.alt)}</p>' if words and self.alt else ""
         note = f'<p style="opacity:.75;margin:.4em 0">{escape(self.note)}</p>' if self.note else ""
         if self.chart is None and self.raster is None:
             return f"{heading}{numbers}{note}"
@@ -227,7 +240,8 @@ class Figure:
             ".pdf": self.pdf,
             ".png": self.png,
             ".html": lambda: (
-                f'<!doctype html><meta charset="utf-8"><title>{escape(self.title)}</title>{self.static()}'
+                f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(self.title)}</title>'
+                f"{_PLAIN}<body>{self.static(words=True)}</body></html>"
             ),
             ".json": lambda: written(self.spec()),
         }

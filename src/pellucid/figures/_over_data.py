@@ -60,7 +60,8 @@ def over_data(found: Audit) -> Figure:
             "reactions. Of single squares, where the values are contributions: the share of the change that "
             "removing them makes, the share that the maps give them, and how much of it the maps foretell, "
             "with an interval adjusted for all squares. Failed where the maps surely tell less than half of "
-            "what fitted ones do, or less than .3 of a square that makes 5 % of the change. At most "
+            "what fitted ones do, or less than .3 of a square that makes 5 % of the change; mixed where the "
+            "maps are not about this network, as chance cannot be at fault. At most "
             f"{HELD} squares are shown, the least told first."
         )
     part = "part" if masked else "column"
@@ -78,4 +79,4 @@ def share_measured(one: Measure) -> str:
 def share_text(value: float, low: float, high: float) -> str:
     """The same of three numbers."""
     # no break inside, so that narrow columns stay readable
-    return f"{percent(value, 0)}{GAP}[{100 * low:.0f},{GAP}{100 * high:.0f}]"
+    return f"{percent(value, 0)}{GAP}[{100 * low:.0f},{GAP}{100 * high:.0f}]".replace("-", "−")

@@ -7,27 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from torch import Tensor
 
 from pellucid._core import Dataset
-from pellucid.figures._colour import NEGATIVE, POSITIVE, Numbers, Pixels
+from pellucid.figures._colour import NEGATIVE, POSITIVE
 from pellucid.figures._features import GAP
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import ONE, image, line, panel, text
 from pellucid.figures._numbers import counted, number, percent
 from pellucid.figures._parts import Described
-from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
-from pellucid.figures._real import cut, piece
+from pellucid.figures._pixels import fit, is_picture, png, seen
 from pellucid.figures._theme import THEME, Spec
 from pellucid.figures._tokens import drawn_width
-from pellucid.inputs import AudioSpec, TextSpec
+from pellucid.figures._traced_parts import SHOWN, TILE, answer_named, named, tiles_of, words_of
+from pellucid.figures._traced_steps import traced_steps
+from pellucid.inputs import AudioSpec
 
 if TYPE_CHECKING:
     from pellucid.layers import TracedExample, TracedUnit
 
 WIDTH, SPACE = 660, 104
-TILE, SHOWN = 40, 3  # exemplars beside the example's own patch
 CARD = 4 * (TILE + GAP) + 8
 TALL = 16 + TILE + 34
 WHOLE = 132
@@ -69,7 +68,7 @@ def traced(found: TracedExample, dataset: Dataset | None = None) -> Figure:
         >>> traced.__name__
         'traced'
     """
-    names = _classes(found, dataset)
+    names = answer_named(found, dataset)
     levels = [[u for u in found.units if u.site == site] for site in reversed(found.sites)]
     layers: list[Spec] = []
     spots: dict[int, Spot] = {-1: Spot(WIDTH / 2, 0, 36)}
@@ -95,15 +94,35 @@ def traced(found: TracedExample, dataset: Dataset | None = None) -> Figure:
         None,
         _table(found, names),
         _note(found),
+        traced_steps(found, dataset),
     )
 
 
-def _classes(found: TracedExample, dataset: Dataset | None) -> str:
-    """The answer in words."""
-    if dataset is None or not found.target.startswith("logit("):
-        return found.target
-    k = int(found.target[6:-1])
-    return dataset.classes[k] if k < len(dataset.classes) else dataset.answer
+def carried(found: TracedExample, dataset: Dataset | None = None) -> str:
+    """What carries the answer most, in two sentences.
+
+    Args:
+        found: from :func:`pellucid.layers.traced_example`.
+        dataset: the data that it names rows of.
+
+    Returns:
+        Text.
+
+    Example:
+        >>> carried.__name__
+        'carried'
+    """
+    names, first = answer_named(found, dataset), [arrow for arrow in found.arrows if arrow.sink < 0]
+    said = f"Answer {names}: {number(found.score)}, usually {number(found.usual)}."
+    if not first:
+        return said
+    most = max(first, key=lambda arrow: arrow.share)
+    beside = [f"units at random {percent(float(most.random.mean()), 0)}"] if len(most.random) else []
+    untrained = found.untrained.tolist()[:1]
+    beside += [f"the strongest of an untrained copy {percent(u, 0)}" for u in untrained if u == u]
+    control = f" ({', '.join(beside)})" if beside else ""
+    source = named(found, most.source, most.part)
+    return f"{said} Without {source} it loses {percent(most.share, 0)} of the difference{control}."
 
 
 def _across(count: int) -> list[float]:
@@ -122,69 +141,16 @@ def _card(
         text(left, top + 18 + TILE + 4, said, faint=True, limit=CARD),
         _control(found, i, left, top + 18 + TILE + 19, align="left"),
     ]
-    tiles = _tiles(found, dataset, unit)
+    tiles = tiles_of(found, dataset, unit)
     if tiles:
         layers.append(image(tiles[0], left, top + 17, TILE, TILE))
         if len(tiles) > 1:
             shown = min(SHOWN, len(unit.rows))
             layers.append(image(tiles[1], left + TILE + 8, top + 17, shown * (TILE + GAP) - GAP, TILE))
     else:
-        words = _words(found, dataset, unit)
+        words = words_of(found, dataset, unit)
         layers += [text(left, top + 18 + 15 * j, line, limit=CARD) for j, line in enumerate(words)]
     return layers
-
-
-def _tiles(found: TracedExample, dataset: Dataset | None, unit: TracedUnit) -> list[bytes]:
-    """The example's own patch in a frame, and the exemplars' as one picture."""
-    spec = None if dataset is None else dataset.spec
-    if not is_picture(found.example, spec) or (dataset is None and found.example.ndim != 4):
-        return []
-    own = _patch(found.example[0], unit.box, dataset)
-    framed = _framed(fit(own, 2 * TILE - 8))
-    made = [png(framed)]
-    if dataset is not None and len(unit.rows):
-        boxes = unit.boxes if len(unit.boxes) else [None] * len(unit.rows)
-        pairs = list(zip(unit.rows.tolist(), boxes, strict=True))[:SHOWN]
-        tiles = [_patch(dataset.inputs[row], box, dataset) for row, box in pairs]
-        made.append(png(sheet(tiles, 2 * TILE, columns=len(tiles), gap=2 * GAP)))
-    return made
-
-
-def _patch(x: Tensor, box: Tensor | None, dataset: Dataset | None) -> Numbers:
-    edges = None if box is None or not len(box) else [int(v) for v in box.tolist()]
-    spec = None if dataset is None else dataset.spec
-    return seen(piece(x, edges), spec) if isinstance(spec, AudioSpec) else cut(seen(x, spec), edges)
-
-
-def _framed(small: Pixels) -> Pixels:
-    """Centred on a square with an edge in the accent colour."""
-    side = 2 * TILE
-    colour = np.array([int(THEME.accent[j : j + 2], 16) for j in (1, 3, 5)], dtype=np.uint8)
-    made = np.empty((side, side, 3), dtype=np.uint8)
-    made[:] = colour
-    made[4:-4, 4:-4] = 255
-    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
-    made[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return made
-
-
-def _words(found: TracedExample, dataset: Dataset | None, unit: TracedUnit) -> list[str]:
-    """What a unit without pictures answers to."""
-    rows = unit.rows.tolist()[:SHOWN]
-    if dataset is None or not isinstance(dataset.spec, TextSpec):
-        return [f"strongest rows {', '.join(map(str, rows))}"]
-    if len(unit.position) != 1:
-        return [f"“{dataset.spec.text(dataset.inputs[row])}”" for row in rows[:2]]
-    own = _token(found.example[0], unit.position[0], dataset.spec)
-    others = [
-        _token(dataset.inputs[row], int(place[0]), dataset.spec)
-        for row, place in zip(rows, unit.places, strict=False)
-    ]
-    return [f"at “{own}”", f"elsewhere {', '.join(f'“{word}”' for word in others)}"]
-
-
-def _token(ids: Tensor, place: int, spec: TextSpec) -> str:
-    return spec.tokens(ids[None])[0][place] or "padding"
 
 
 def _control(found: TracedExample, sink: int, x: float, y: float, *, align: str = "center") -> Spec:
@@ -336,18 +302,10 @@ def _from_input(found: TracedExample, spots: dict[int, Spot], parts: list[str] |
     return ways
 
 
-def _name(found: TracedExample, number_of: int, otherwise: str) -> str:
-    """A unit in words, by its number; what is no unit has a name of its own."""
-    if number_of < 0:
-        return otherwise
-    unit = found.units[number_of]
-    return f"unit {unit.unit} of {unit.site}"
-
-
 def _alt(found: TracedExample, names: str) -> str:
     said: list[str] = []
     for arrow in (max(step, key=lambda a: a.share) for step in found.steps() if step):
-        source, sink = _name(found, arrow.source, arrow.part), _name(found, arrow.sink, names)
+        source, sink = named(found, arrow.source, arrow.part), named(found, arrow.sink, names)
         control = percent(float(arrow.random.mean()), 0) if len(arrow.random) else "none"
         said.append(f"without {source}, {sink} loses {percent(arrow.share, 0)} (at random {control})")
     return f"From the answer {names} down to the input: {'; '.join(said)}. {_beside(found)}".strip()
@@ -371,7 +329,7 @@ def _beside(found: TracedExample) -> str:
 def _note(found: TracedExample) -> str:
     stand_in = "its mean over real inputs" if found.instead == "mean" else "what it is in other real inputs"
     return (
-        f"At the arrows: share of what the upper end stands out by that is lost when the lower end is set to "
+        f"Shares: what is lost of how far a unit or the answer stands out when the one below is set to "
         f"{stand_in} ({counted(found.n, 'input')}). Brown carries, blue holds back; below "
         f"{percent(FEWEST, 0)} is in the table only. {found.note}"
     ).strip()
@@ -383,7 +341,7 @@ def _table(found: TracedExample, names: str) -> Table:
         for arrow in step:
             some = len(arrow.random) > 0
             drawn = (float(arrow.random.mean()), float(arrow.random.max())) if some else (None, None)
-            ends = (_name(found, arrow.source, arrow.part), _name(found, arrow.sink, names))
+            ends = (named(found, arrow.source, arrow.part), named(found, arrow.sink, names))
             control = untrained if untrained == untrained else None
             body.append((*ends, arrow.drop, arrow.share, *drawn, control))
     columns = ("without", "falls", "by", "share", "at random", "at random, most", "untrained, strongest")

@@ -11,6 +11,7 @@ from pellucid.figures._colour import class_colour, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
 from pellucid.figures._numbers import counted, percent
+from pellucid.figures._over_data import share_text
 from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
@@ -116,8 +117,11 @@ def _drawn(
         "support": rule.support,
         "precision": rule.precision if rule.support else None,
     }
-    interval = f"[{percent(rule.precision_low)}, {percent(rule.precision_high)}]"
-    right = f"{percent(rule.precision)} {interval} {rule.outcome}" if rule.support else "never met"
+    told_right = share_text(rule.precision, rule.precision_low, rule.precision_high)
+    right = "never met"
+    if rule.support:
+        # a list says its answer at the left already
+        right = told_right if rules.ordered else f"{told_right} {rule.outcome}"
     marks: list[Spec] = [
         *(text(0, top + LINE * i, words) for i, words in enumerate(lines)),
         {"data": {"values": [values]}, "mark": bar, "encoding": at},

@@ -108,6 +108,8 @@ display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;background:var(--card)}
 .reader label{display:flex}.fold{width:fit-content;color:var(--accent);margin:.5rem 0}
 .reader input,.fold input{width:1.05rem;height:1.05rem;margin:0;accent-color:var(--accent)}
 section.part>ul.findings{margin:.7rem 0 1rem}
+@media screen and (max-width:34rem){.broad{display:none}.slim{display:block!important}
+.slim svg{max-width:100%;height:auto;font-family:inherit}}
 @media(max-width:34rem){.page{padding:0 .9rem 4rem}.panels,.case .panels{gap:1rem .4rem}
 .panel.small{max-width:calc(50% - .2rem)}body{font-size:15px}
 .strip{font-size:.75rem}

@@ -172,7 +172,9 @@ class WeightedRules:
 
     def _what(self) -> tuple[str, ...]:
         about = f"{self.answer} ({self.name})" if self.name else self.answer
-        many = f"{_counted(len(self.rules), 'rule')} of {self.conditions:.1f} conditions for {about}"
+        many = (
+            f"{_counted(len(self.rules), 'rule')} of {self.conditions:.1f} conditions on average for {about}"
+        )
         if self.ordered:
             return (f"{many}; the first that holds decides; where none does, the last line.",)
         if len(self.classes) == 2:

@@ -39,9 +39,10 @@ class PlainBeside:
     def sentence(self) -> str:
         """What a reader should know, plainly."""
         one = self.score
+        apart, low, high = (f"{value:+.2g}".replace("-", "−") for value in (one.value, one.low, one.high))
         numbers = (
-            f"{one.name} {one.b:.3g} against {one.a:.3g}, difference {one.value:+.2g} [{one.low:+.2g}, "
-            f"{one.high:+.2g}] on {one.n:,} held-out rows"
+            f"{one.name} {one.b:.3g} against {one.a:.3g}, difference {apart} [{low}, {high}] on "
+            f"{one.n:,} held-out rows"
         )
         if not self.clear:
             return f"A plain network is not clearly better ({numbers})."
