@@ -94,3 +94,31 @@ def test_names_cannot_inject_html():
         assert '"onerror' not in html
     chart = figures.confusion(torch.tensor([[1, 0], [0, 1]]), (evil, "b"))
     assert "<script" not in chart.html() + chart.static() + chart.svg()
+
+
+def test_a_table_without_headings_has_no_empty_line_in_a_terminal():
+    assert Table(("", ""), (("answer", "good"), ("drawn", "rows"))).text().splitlines()[0] == "answer  good"
+    assert Table(("", ""), ()).text() == ""
+
+
+def test_a_narrow_screen_gets_the_narrow_drawing_and_no_other_page_does():
+    wide, slim = (
+        {"width": 660, "mark": "point", "data": {"values": [{}]}},
+        {"mark": "bar", "data": {"values": []}},
+    )
+    both = Figure("Way", "One way.", wide, None, Table(("n",), ((1,),)), narrow=slim)
+    page = both.html()
+    assert page.count("<svg") == 2
+    assert page.index('class="broad"') < page.index('class="slim" style="display:none"')
+    alone = Figure("Way", "One way.", wide, None, Table(("n",), ((1,),)))
+    assert alone.html().count("<svg") == 1
+    assert both.svg() == alone.svg()
+
+
+def test_a_figure_as_html_is_a_page_that_says_what_it_shows(tmp_path):
+    page = (
+        Figure("Counts", "One bar.", None, None, Table(("n",), ((1,),))).save(tmp_path / "a.html").read_text()
+    )
+    assert '<html lang="en">' in page
+    assert "width=device-width" in page
+    assert "One bar." in page

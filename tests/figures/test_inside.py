@@ -124,7 +124,7 @@ def test_training_curves_plot_every_epoch_and_mark_the_kept_one():
     loss = figures.training_curves(record).chart["concat"][0]
     held = [p["loss"] for p in loss["data"]["values"] if p["rows"] == "held out"]
     assert held == [epoch.validation_loss for epoch in record.epochs]
-    assert loss["layer"][1]["data"]["values"] == [{"epoch": 4}]
+    assert loss["layer"][1]["data"]["values"] == [{"epoch": record.best_epoch + 1}]  # counted from 1
 
 
 def test_training_curves_leave_gaps_for_numbers_that_are_not_finite():

@@ -1,6 +1,7 @@
 """Sounds drawn: ticks where seconds and hertz lie, words from the numbers, hatches, controls."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -129,3 +130,9 @@ def test_a_piece_of_a_spectrogram_is_drawn_too():
     drawn = heard(torch.rand(1, 7, 9), LEVELS)
     assert drawn.shape == (7, 9, 3)
     assert drawn.max() == 1.0
+
+
+def test_names_of_pitches_never_touch():
+    for size in (90, 140, 240, 400):
+        heights = [y for y, _ in scale_of(LEVELS, torch.zeros(1, 20, 40), size).hertz]
+        assert all(low - high >= 14 for high, low in itertools.pairwise(heights))

@@ -158,6 +158,12 @@ def test_the_figure_draws_every_card_and_names_the_controls(pictures: Tensor, tm
         assert f"{unit.site} · unit {unit.unit}" in svg
     assert "at random" in svg
     assert "untrained copy" in drawn.alt
+    slim = figures.Figure("", "", drawn.narrow, None, drawn.table).svg()
+    assert float(slim.split(' width="')[1].split('"')[0]) < 360
+    assert slim.count("<image") == 2 * len(found.units) + 1
+    for unit in found.units:
+        assert f"{unit.site} · unit {unit.unit}" in slim
+    assert figures.carried(found, data).startswith(f"Answer {data.classes[int(found.target[6:-1])]}: ")
     assert len(drawn.table.rows) == len(found.arrows)
     back = load(save(found, f"{tmp_path}/trace.safetensors"))
     assert isinstance(back, TracedExample)

@@ -32,7 +32,7 @@ def training_curves(record: TrainingRecord) -> Figure:
         'training_curves'
     """
     points = [
-        {"epoch": epoch.index, "rows": rows, "loss": finite(loss), "score": finite(score)}
+        {"epoch": epoch.index + 1, "rows": rows, "loss": finite(loss), "score": finite(score)}
         for epoch in record.epochs
         for rows, loss, score in (
             ("trained on", epoch.train_loss, epoch.train_score),
@@ -40,11 +40,11 @@ def training_curves(record: TrainingRecord) -> Figure:
         )
     ]
     parts = [
-        _curves(points, what, title, record.best_epoch)
+        _curves(points, what, title, record.best_epoch + 1)
         for what, title in (("loss", "loss"), ("score", record.metric))
     ]
     body = tuple(
-        (e.index, e.train_loss, e.validation_loss, e.train_score, e.validation_score, e.seconds)
+        (e.index + 1, e.train_loss, e.validation_loss, e.train_score, e.validation_score, e.seconds)
         for e in record.epochs
     )
     columns = (
@@ -76,7 +76,7 @@ def training_health(record: TrainingRecord) -> Figure:
     """
     points = [
         {
-            "epoch": epoch.index,
+            "epoch": epoch.index + 1,
             "layer": layer.site,
             "dead": finite(layer.dead),
             "saturated": finite(layer.saturated),
@@ -116,9 +116,10 @@ def _alt(record: TrainingRecord) -> str:
         return "No epoch was run."
     best = next((e for e in record.epochs if e.index == record.best_epoch), record.epochs[-1])
     stop = f" Stopped: {record.epochs[-1].stopped}." if record.epochs[-1].stopped else ""
+    told = percent if record.metric == "accuracy" else number
     return (
-        f"{counted(len(record.epochs), 'epoch')} in {number(record.seconds)} s. Best epoch {best.index}: "
-        f"{record.metric} {number(best.validation_score)} held out, {number(best.train_score)} on the rows "
+        f"{counted(len(record.epochs), 'epoch')} in {number(record.seconds)} s. Best epoch {best.index + 1}: "
+        f"{record.metric} {told(best.validation_score)} held out, {told(best.train_score)} on the rows "
         f"trained on.{stop}"
     )
 

@@ -54,7 +54,7 @@ def audit_page(found: Audit, path: str | Path, *, name: str = "", shortcuts: Sho
         ),
         Part("refused", "Not audited", "not audited", items(refused) if found.refused else ""),
         *([] if shortcuts is None else shortcuts_parts(shortcuts)),
-        Part("limits", "What this says", "limits", paragraph(LIMITS)),
+        Part("limits", "What this says, and what not", "limits", paragraph(LIMITS)),
         Part("sample", f"The {found.n} rows of the sample", "sample", paragraph(_sample(found))),
     ]
     facts = [counted(found.n, "held-out row"), f"seed {found.seed}"]

@@ -37,7 +37,7 @@ def shortcuts_page(found: Shortcuts, path: str | Path, *, name: str = "") -> Pat
     """
     parts = [
         *shortcuts_parts(found, led=True),
-        Part("limits", "What this says", "limits", paragraph(LIMITS)),
+        Part("limits", "What this says, and what not", "limits", paragraph(LIMITS)),
     ]
     lede = f"{figures_of(found)[0].alt} Answers are right on {percent(found.accuracy.value)} of these rows."
     facts = [counted(found.n, "held-out row"), f"seed {found.seed}"]

@@ -17,6 +17,7 @@ from pellucid.figures import check_text
 from pellucid.tasks._check import Bound, Line, Outcome
 from pellucid.tasks._check._intervals import auc, difference, mean_interval
 from pellucid.tasks._check._reliability import ece
+from pellucid.tasks._check._sliced import _told
 from tasks.check.made import of, only, people, scorer
 
 
@@ -218,3 +219,8 @@ def test_an_end_just_past_the_bound_does_not_read_like_it():
     outcome = Outcome("a", "swap", "a", told.word, False, bound, (told,))
     assert told.word == "undecided"
     assert "[0.8\xa0%, 2.001\xa0%], wanted ≤ 2\xa0%" in check_text(outcome)
+
+
+def test_quartiles_are_told_in_three_digits_and_in_more_where_these_are_alike():
+    assert _told([0.2437, 0.3725, 0.62975]) == ["0.244", "0.372", "0.63"]
+    assert _told([1.0001, 1.0002, 1.5]) == ["1.0001", "1.0002", "1.5"]
