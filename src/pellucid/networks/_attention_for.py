@@ -77,7 +77,7 @@ def _columns(
 def _measure(made: AttentionGate, x: Tensor) -> None:
     """Knots of the training rows, and which of them enough rows share."""
     slots = [made.columns[k][0] for k in made.numbers]
-    there = 1 - x[:, [made.columns[k][1] for k in made.numbers]]
+    there = made.there(x)
     seen = [x[there[:, j] > 0.5, slot] for j, slot in enumerate(slots)]
     made.knots = padded([knots_of(v if len(v) else v.new_zeros(1), KNOTS) for v in seen], KNOTS)
     made.crowded = (shares_at(x[:, slots], there, made.knots) >= CROWD / len(x)).float()

@@ -19,7 +19,8 @@ from pellucid.networks._shape_nets import STEP, placed
 Gate = Literal["global", "row"]
 GATES: tuple[Gate, ...] = ("global", "row")
 FAR = 4.0  # standard deviations beyond which a number says no more
-LEAST = 0.5  # of an equal share: columns that get less attention are closed, and the rest is trained again
+LEAST = 0.25  # of an equal share: columns that get less attention are closed, and the rest is trained again
+SOME = 5000  # rows below which a second training starts from the first weights
 READ_STEP = 4.0  # scores of the global gate start at 0; their steps are this many times those of weights
 ENTROPY = 0.003  # how much spread-out attention costs
 
@@ -146,8 +147,14 @@ class AttentionGate(Gated):
         at = left + torch.arange(len(slots), device=x.device) * self.knots.shape[1]
         table, way = (STEP * self.crowded[..., None] * offsets).flatten(0, 1), way[..., None]
         found = (1 - way) * F.embedding(at, table) + way * F.embedding(at + 1, table)
-        gone = [self.columns[k][1] for k in self.numbers]
-        return found * (1 - x[:, gone])[..., None]
+        return found * self.there(x)[..., None]
+
+    def there(self, x: Tensor) -> Tensor:
+        """0 where a number with offsets is missing ``[N, numbers]``."""
+        gone = [(j, self.columns[k][1]) for j, k in enumerate(self.numbers) if len(self.columns[k]) > 1]
+        there = torch.ones(len(x), len(self.numbers), dtype=x.dtype, device=x.device)
+        there[:, [j for j, _ in gone]] = 1 - x[:, [slot for _, slot in gone]]
+        return there
 
     def weighed(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Attention and values."""
@@ -161,13 +168,25 @@ class AttentionGate(Gated):
         return (attention == 0)[:, owner]
 
     def advance(self, dataset: Dataset) -> bool:
-        """Columns with hardly any attention are closed once, and the others trained again without them."""
+        """Columns with hardly any attention are closed once, and the others trained again without them;
+        where rows are few from the start, since going on would be twice as long a training."""
         if not bool(self.open.all()):
             return False
+        x = dataset.part("train").inputs
         with torch.no_grad():
-            mean = self.attention(dataset.part("train").inputs).mean(0)
+            mean = self.attention(x).mean(0)
             self.open = (mean >= LEAST / len(mean)).to(mean)
-        return not bool(self.open.all())
+        if bool(self.open.all()):
+            return False
+        if len(x) < SOME:
+            self._begin_again()
+        return True
+
+    def _begin_again(self) -> None:
+        fresh = AttentionGate(**self.architecture.params)  # pyright: ignore[reportArgumentType]
+        for mine, first in zip(self.parameters(), fresh.parameters(), strict=True):
+            mine.data = first.data.to(mine)
+        self.norm.reset_running_stats()
 
 
 def attention(
