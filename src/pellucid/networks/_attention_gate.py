@@ -19,8 +19,7 @@ from pellucid.networks._shape_nets import STEP, placed
 Gate = Literal["global", "row"]
 GATES: tuple[Gate, ...] = ("global", "row")
 FAR = 4.0  # standard deviations beyond which a number says no more
-LEAST = 0.25  # of an equal share: columns that get less attention are closed, and the rest is trained again
-SOME = 5000  # rows below which a second training starts from the first weights
+LEAST = 0.25  # of an equal share: columns that get less attention are closed, and the rest is trained on
 READ_STEP = 4.0  # scores of the global gate start at 0; their steps are this many times those of weights
 ENTROPY = 0.003  # how much spread-out attention costs
 
@@ -168,25 +167,13 @@ class AttentionGate(Gated):
         return (attention == 0)[:, owner]
 
     def advance(self, dataset: Dataset) -> bool:
-        """Columns with hardly any attention are closed once, and the others trained again without them;
-        where rows are few from the start, since going on would be twice as long a training."""
+        """Columns with hardly any attention are closed once, and the others trained on without them."""
         if not bool(self.open.all()):
             return False
-        x = dataset.part("train").inputs
         with torch.no_grad():
-            mean = self.attention(x).mean(0)
+            mean = self.attention(dataset.part("train").inputs).mean(0)
             self.open = (mean >= LEAST / len(mean)).to(mean)
-        if bool(self.open.all()):
-            return False
-        if len(x) < SOME:
-            self._begin_again()
-        return True
-
-    def _begin_again(self) -> None:
-        fresh = AttentionGate(**self.architecture.params)  # pyright: ignore[reportArgumentType]
-        for mine, first in zip(self.parameters(), fresh.parameters(), strict=True):
-            mine.data = first.data.to(mine)
-        self.norm.reset_running_stats()
+        return not bool(self.open.all())
 
 
 def attention(
