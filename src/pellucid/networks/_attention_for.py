@@ -11,6 +11,7 @@ from pellucid.networks._attention_gate import AttentionGate, Gate, attention
 from pellucid.networks._attention_patches import AttentionPatches, attention_patches
 from pellucid.networks._attention_words import AttentionWords, attention_words
 from pellucid.networks._text import PAD
+from pellucid.networks._wide import columns_read, slots_read, told_of
 
 GRID = 8  # patches along the shorter side, about
 LARGEST = 64  # pixels along the shorter side above which some are averaged to one
@@ -56,11 +57,13 @@ def _columns(
     penalty: float,
     answers: tuple[float, float] | None,
 ) -> AttentionGate:
-    owner = spec.column_of_slot
-    columns = [[s for s, k in enumerate(owner) if k == j] for j in range(len(spec.columns))]
-    return attention(
+    kept = columns_read(dataset)
+    columns = slots_read(spec, kept)
+    made = attention(
         columns, dataset.outputs, gate=gate, swap=swap, penalty=penalty, seed=seed, answers=answers
     )
+    made.told = told_of(spec, kept)
+    return made
 
 
 def _parts(
