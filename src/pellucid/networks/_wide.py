@@ -96,7 +96,7 @@ def told_of(spec: TabularSpec, kept: Sequence[int]) -> str:
         return ""
     names = ", ".join(spec.columns[k].name for k in kept)
     return (
-        f"Of {len(spec.columns):,} columns this network reads {len(kept)}, those that go most with the answer in "
-        f"the rows it learns from: {names}. One that only counts together with others may be missed; to have "
-        f"a column read, leave out others until at most {WIDE} are left."
+        f"Of {len(spec.columns):,} columns this network reads {len(kept)}, those that go most with the "
+        f"answer in the rows it learns from: {names}. One that only counts together with others may be "
+        f"missed; to have a column read, leave out others until at most {WIDE} are left."
     )
