@@ -6,8 +6,10 @@ import pytest
 import torch
 
 import pellucid
+from pellucid import tasks
 from pellucid._core import Dataset, split
-from pellucid.errors import InputError
+from pellucid._core._coalitions import pairs
+from pellucid.errors import InputError, MethodError
 from pellucid.inputs import Column, TabularSpec
 from pellucid.networks import Additive, default_network, rules_for
 from pellucid.networks._wide import LEAST, MOST, WIDE, columns_read, telling_columns
@@ -141,3 +143,21 @@ def test_the_estimator_reads_few_of_very_many():
     model = AdditiveClassifier(epochs=20).fit(frame, y)
     assert "g7" in model.network_.told
     assert model.score(frame, y) > 0.85
+
+
+def test_what_thousands_of_columns_cannot_give_is_said_at_once():
+    wide = table(1100, rows=120)
+    subject = pellucid.train(wide, network=rules_for(wide, soft=False), epochs=1)
+    with pytest.raises(MethodError, match="1,100 columns are free to change"):
+        pellucid.counterfactual(subject, 0)  # before networks are trained anew
+    with pytest.raises(InputError, match="Shapley values of up to 500 columns"):
+        tasks.reason_codes(subject, 0, refits=0)
+    with pytest.raises(InputError, match="Name a method and pay for it"):
+        tasks.survey(subject)
+
+
+def test_pairs_of_very_many_parts_are_no_overflow():
+    found = pairs(1100, 50, torch.Generator().manual_seed(0))
+    assert found.sets.shape == (50, 1100)
+    assert not found.exhaustive
+    assert all(torch.isfinite(each).all() for each in found.weights(50))
