@@ -15,6 +15,7 @@ from pellucid.networks._attention_patches import AttentionPatches, attention_pat
 from pellucid.networks._attention_words import AttentionWords, attention_words
 from pellucid.networks._shape_nets import knots_of, padded, shares_at
 from pellucid.networks._text import PAD
+from pellucid.networks._wide import columns_read, slots_read, told_of
 
 GRID = 8  # patches along the shorter side, about
 KNOTS = 128  # most knots of a number
@@ -61,14 +62,15 @@ def _columns(
     penalty: float,
     answers: tuple[float, float] | None,
 ) -> AttentionGate:
-    owner = spec.column_of_slot
-    columns = [[s for s, k in enumerate(owner) if k == j] for j in range(len(spec.columns))]
+    kept = columns_read(dataset)
+    columns = slots_read(spec, kept)
     x = dataset.part("train").inputs
-    spiked = [k for k, c in enumerate(spec.columns) if not c.levels and len(x) >= MANY]
+    spiked = [k for k in kept if not spec.columns[k].levels and len(x) >= MANY]
     made = attention(
         columns, dataset.outputs, gate=gate, swap=swap, penalty=penalty, seed=seed, answers=answers,
         numbers=spiked, knots=KNOTS,
     )  # fmt: skip
+    made.told = told_of(spec, kept)
     if spiked:
         _measure(made, x)
     return made

@@ -37,7 +37,7 @@ class AttentionGate(Gated):
     the attention of another row (swap loss), which takes that road away.
 
     Args:
-        columns: slots of each column.
+        columns: slots of each column; one without slots is not read and closed from the start.
         outputs: classes, or 1 for regression.
         gate: ``"global"`` or ``"row"``.
         swap: weight of the swap loss.
@@ -93,18 +93,20 @@ class AttentionGate(Gated):
         self.architecture = Architecture("attention", params)
         self.columns = [list(slots) for slots in columns]
         self.gate: Gate = gate
-        count, most = len(columns), max(len(slots) for slots in columns)
-        inputs = sum(len(slots) for slots in columns)
+        self.taken = [k for k, slots in enumerate(columns) if slots]  # columns that are read at all
+        self.seen = sorted(slot for slots in columns for slot in slots)
+        count, most = len(self.taken), max(len(slots) for slots in columns)
+        inputs = len(self.seen)
         chance = torch.Generator().manual_seed(seed)
 
         def drawn(*shape: int, sd: float) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape, generator=chance) * sd)
 
-        padded = torch.full((count, most), inputs)  # one slot more, always 0, fills short columns
-        for k, slots in enumerate(columns):
-            padded[k, : len(slots)] = torch.tensor(list(slots))
+        padded = torch.full((count, most), -1)  # one slot more, always 0, fills short columns
+        for row, k in enumerate(self.taken):
+            padded[row, : len(columns[k])] = torch.tensor(list(columns[k]))
         self.register_buffer("slots", padded, persistent=False)
-        self.register_buffer("open", torch.ones(count))
+        self.register_buffer("open", torch.tensor([float(bool(slots)) for slots in columns]))
         self.weight1, self.bias1 = drawn(count, most, hidden, sd=1.0), drawn(count, 1, hidden, sd=0.5)
         self.weight2 = drawn(count, hidden, self.width, sd=hidden**-0.5)
         self.norm = nn.BatchNorm1d(count * self.width, affine=False)
@@ -126,7 +128,9 @@ class AttentionGate(Gated):
         if self.read is not None:
             scores = (READ_STEP * self.read).expand(len(x), -1)
         else:
-            scores = F.relu(x.clamp(-FAR, FAR) @ self.look + self.look_bias) @ self.point
+            row = x if len(self.seen) == x.shape[1] else x[:, self.seen]
+            scores = F.relu(row.clamp(-FAR, FAR) @ self.look + self.look_bias) @ self.point
+        scores = self._among_all(scores)
         return scores.masked_fill(self.open == 0, -torch.inf).softmax(1)
 
     def values(self, x: Tensor) -> Tensor:
@@ -135,9 +139,16 @@ class AttentionGate(Gated):
         hidden = F.relu(torch.baddbmm(self.bias1, wide, self.weight1))
         said = torch.bmm(hidden, self.weight2).transpose(0, 1)
         if self.offsets is not None:
-            at = torch.tensor(self.numbers, device=x.device)
+            at = torch.tensor([self.taken.index(k) for k in self.numbers], device=x.device)
             said = said.index_add(1, at, self._offset(x, self.offsets))
-        return standard(self.norm, said.flatten(1)).view_as(said)
+        return self._among_all(standard(self.norm, said.flatten(1)).view_as(said))
+
+    def _among_all(self, of_taken: Tensor) -> Tensor:
+        """``[N, columns that are read, …]`` with a 0 for each of the others."""
+        if len(self.taken) == len(self.columns):
+            return of_taken
+        every = of_taken.new_zeros(len(of_taken), len(self.columns), *of_taken.shape[2:])
+        return every.index_copy(1, torch.tensor(self.taken, device=every.device), of_taken)
 
     def _offset(self, x: Tensor, offsets: Tensor) -> Tensor:
         """What numbers say beside their network ``[N, numbers, width]``; straight between knots."""
@@ -160,20 +171,25 @@ class AttentionGate(Gated):
         return self.attention(x), self.values(x)
 
     def unread(self, x: Tensor, attention: Tensor) -> Tensor:
-        """The slots of columns of weight 0."""
-        owner = torch.empty(x.shape[1], dtype=torch.long)
+        """The slots of columns of weight 0, and those that are never read."""
+        owner = torch.full((x.shape[1],), -1)
         for k, slots in enumerate(self.columns):
             owner[slots] = k
-        return (attention == 0)[:, owner]
+        return (attention == 0)[:, owner] | (owner < 0)
 
     def advance(self, dataset: Dataset) -> bool:
         """Columns with hardly any attention are closed once, and the others trained on without them."""
-        if not bool(self.open.all()):
+        if self.closed_some:
             return False
         with torch.no_grad():
             mean = self.attention(dataset.part("train").inputs).mean(0)
-            self.open = (mean >= LEAST / len(mean)).to(mean)
-        return not bool(self.open.all())
+            self.open = (mean >= LEAST / len(self.taken)).to(mean)
+        return self.closed_some
+
+    @property
+    def closed_some(self) -> bool:
+        """Whether training closed columns for good, beside those that are never read."""
+        return int(self.open.sum()) < len(self.taken)
 
 
 def attention(
