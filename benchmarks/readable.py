@@ -5,7 +5,8 @@ row of the set, conditions a rule, and all end positions of tic-tac-toe. Exits w
 where there are more than 20 rules or 4 conditions a rule, or where an end position is misjudged.
 
 ``python benchmarks/readable.py attention FOLDER``: the certificate of attention networks, with one gate for
-all rows and with a gate of each row.
+all rows and with a gate of each row; ``--gates global`` for one of them, ``--seeds 3`` for the agreement of
+three fits.
 
 FOLDER and the names of the sets are those of ``pellucid bench readable``; ``--sets heart,pima`` and
 ``--folds 0,1`` do a part. Seconds are processor time of one thread.
@@ -52,7 +53,9 @@ def endgames() -> Table:
     return table_of(PUZZLE, columns | {"won": [int(wins(board, "x")) for board in boards]}, "won")
 
 
-def rules(table: Table, train: np.ndarray, test: np.ndarray) -> dict[str, dict[str, float]]:
+def rules(
+    table: Table, train: np.ndarray, test: np.ndarray, given: argparse.Namespace
+) -> dict[str, dict[str, float]]:
     model = RuleClassifier().fit(table.raw[train], table.answers[train])
     printed, own = model.rules_, model.predict(table.raw)
     told = np.array(printed.predict(model.spec_.decode(model._encoded(table.raw))))
@@ -67,18 +70,23 @@ def rules(table: Table, train: np.ndarray, test: np.ndarray) -> dict[str, dict[s
     }
 
 
-def attention(table: Table, train: np.ndarray, test: np.ndarray) -> dict[str, dict[str, float]]:
+def attention(
+    table: Table, train: np.ndarray, test: np.ndarray, given: argparse.Namespace
+) -> dict[str, dict[str, float]]:
     found = {}
-    for gate in ("global", "row"):
-        model = AttentionClassifier(gate=gate).fit(table.raw[train], table.answers[train])
+    for gate in given.gates:
+        learned = table.raw[train], table.answers[train]
+        model = AttentionClassifier(gate=gate).fit(*learned)
         x, y = table.raw[test], table.answers[test]
-        told = model.certificate(x, y)
+        told = model.certificate(x, y, training=learned, seeds=given.seeds)
         found[f"{gate} gate"] = {
             "auc": roc_auc_score(y, model.predict_proba(x)[:, 1]),
             "swap auc": told.swap_auc,
             "probe auc": told.probe_auc,
             "unused": len(told.unused),
-        }
+            "change": told.unused_change,
+            "sum gap": told.sum_gap,
+        } | ({} if told.agreement is None else {"agreement": told.agreement})
     return found
 
 
@@ -94,13 +102,15 @@ def main() -> int:
     asked.add_argument("folder", type=folder)
     asked.add_argument("--sets", type=several_of((*SETS, PUZZLE)), default=[])
     asked.add_argument("--folds", type=several_of("01234"), default=[*"01234"])
+    asked.add_argument("--gates", type=several_of(("global", "row")), default=["global", "row"])
+    asked.add_argument("--seeds", type=int, default=1)
     given = asked.parse_args()
     warnings.simplefilter("ignore")
     fine, measure = True, rules if given.of == "rules" else attention
     for name in given.sets or (*SETS, *[PUZZLE][: given.of == "rules"]):
         table = endgames() if name == PUZZLE else read(name, given.folder)
         cut = list(StratifiedKFold(5, shuffle=True, random_state=0).split(table.codes, table.answers))
-        began, runs = time.process_time(), [measure(table, *cut[int(k)]) for k in given.folds]
+        began, runs = time.process_time(), [measure(table, *cut[int(k)], given) for k in given.folds]
         seconds = (time.process_time() - began) / len(runs)
         for who in runs[0]:
             means = {k: statistics.mean(run[who][k] for run in runs) for k in runs[0][who]}

@@ -214,14 +214,6 @@ def test_trained_from_a_name(tmp_path):
     assert len(subject.record.epochs) in (3, 6)
 
 
-def test_wide_tables_get_a_leaner_make():
-    x = np.random.default_rng(0).normal(size=(60, 1500))
-    model = AdditiveClassifier(epochs=2).fit(x, (x[:, 0] > 0).astype(int))
-    plan = model.network_.plan
-    assert (plan.members, plan.penalties, plan.knots) == (4, (0.1,), 8)
-    assert np.isfinite(model.decision_function(x)).all()
-
-
 def test_the_network_of_the_command_line_is_made_for_its_data():
     cancer = pellucid.data.breast_cancer()
     network = tasks.network_for(cancer, kind="additive")

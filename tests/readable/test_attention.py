@@ -111,6 +111,35 @@ def test_swap_auc_of_a_gate_that_is_the_answer():
     assert not found.honest
 
 
+def test_a_number_that_many_rows_share_may_be_a_spike(monkeypatch):
+    chance = np.random.default_rng(0)
+    x = chance.integers(0, 30, size=(3000, 2)).astype(float)
+    x[:, 1] = np.where(chance.random(3000) < 0.2, np.nan, x[:, 1])
+    y = (chance.random(3000) < np.where(x[:, 0] == 17, 0.9, 0.2)).astype(int)
+    grid = np.array([[16.0, np.nan], [17.0, np.nan], [18.0, np.nan]])
+
+    def rise():
+        low, spike, high = AttentionClassifier(epochs=10).fit(x, y).decision_function(grid)
+        return spike - max(low, high)
+
+    without = rise()
+    monkeypatch.setattr("pellucid.networks._attention_for.MANY", 1000)
+    assert rise() > without + 1  # of 3.6 log-odds that were planted
+
+
+def test_offsets_run_straight_between_knots_and_leave_out_what_is_missing():
+    """By hand: 2 halfway between 0 and 4 has half of the offset at 4; rare knots have none."""
+    network = attention([[0, 1], [2], [3, 4]], 2, numbers=[0, 1], knots=3).eval()
+    network.knots = torch.tensor([[0.0, 4.0, 5.0], [-1.0, 1.0, torch.inf]])
+    network.crowded = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+    x = torch.tensor([[2.0, 0, 1, 0, 1], [9.0, 0, 7, 1, 0], [4.0, 1, 0, 0, 1], [-3.0, 0, -9, 0, 1]])
+    plain = network.values(x)
+    network.offsets.data = torch.tensor([[[0.1], [0.3], [9.0]], [[9.0], [0.2], [9.0]]])
+    added = (network.values(x) - plain)[..., 0] * (1 + 1e-5) ** 0.5  # the norm's guard against no spread
+    wanted = torch.tensor([[2.0, 2, 0], [0, 2, 0], [0, 1, 0], [1, 0, 0]])  # steps of ten
+    assert torch.allclose(added, wanted, atol=1e-5)
+
+
 def test_bad_calls(closed):
     model, x, y = closed
     with pytest.raises(InputError, match="all must be among the held-out rows"):

@@ -398,6 +398,6 @@ def test_stronger_models_read_the_telling_slots_of_very_many():
     x, answers = chance.normal(size=(200, 3000)), np.arange(200) % 2
     x[:, 1234] += 2 * answers
     kept = _telling(x, np.eye(2)[answers])
-    assert len(kept) == SLOTS
+    assert len(kept) < SLOTS
     assert 1234 in kept
     assert _telling(x[:, :SLOTS], np.eye(2)[answers]).tolist() == list(range(SLOTS))

@@ -9,6 +9,7 @@ from math import comb
 import torch
 from torch import Tensor
 
+ENDLESS = 10**300  # subsets of a size that are as good as without end, and still a number
 SCARCE = 2  # below so many pairs for each part, single parts come first: they decide every value
 
 
@@ -68,7 +69,8 @@ def pairs(n: int, count: int, generator: torch.Generator) -> Pairs:
     stratum = torch.repeat_interleave(torch.arange(len(whole)), torch.tensor(wanted))
     place = torch.cat([torch.arange(m, dtype=torch.float64) for m in wanted])
     order = _turn(place, stratum, mass, singles=first).argsort(stable=True)
-    return Pairs(torch.cat(sets)[order], stratum[order], mass, torch.tensor(whole, dtype=torch.float64))
+    there = torch.tensor([min(w, ENDLESS) for w in whole], dtype=torch.float64)
+    return Pairs(torch.cat(sets)[order], stratum[order], mass, there)
 
 
 def _shares(mass: Tensor, whole: list[int], count: int, *, singles: bool) -> list[int]:

@@ -176,7 +176,8 @@ def train(
     told = _of_itself(subject)
     beside = tasks.plain_beside(subject, seed=seed)
     if as_json:
-        results = {"run": str(out), "performance": score, "record": _told(subject), "notes": dataset.notes}
+        notes = () if subject.data is None else subject.data.notes
+        results = {"run": str(out), "performance": score, "record": _told(subject), "notes": notes}
         results |= {name: value for name, value in told.items() if name not in ("pairs", "attention")}
         if beside is not None:
             results["beside"] = beside.to_json()
@@ -184,6 +185,8 @@ def train(
             "train", {"data": data, "target": target}, results, seconds=time.perf_counter() - began, seed=seed
         )
         return
+    for note in () if subject.data is None else subject.data.notes[len(dataset.notes) :]:
+        narrate(note)
     for name, value in told.items():
         if isinstance(value, WeightedRules):
             narrate(value.to_text())

@@ -1,6 +1,7 @@
 """From a path or a name to a network: code, weights, a run or model folder, an exported program."""
 
 from pellucid.loading._hugging_face import Pretrained, is_pretrained, open_pretrained
+from pellucid.loading._log_odds import Ending, LogOdds, ending
 from pellucid.loading._manifest import RunManifest
 from pellucid.loading._module_attr import module_attr
 from pellucid.loading._one_output import OneOutput
@@ -10,9 +11,12 @@ from pellucid.loading._run_folder import is_run, open_run, read_manifest, save_r
 from pellucid.loading._weights import load_weights, read_weights
 
 __all__ = [
+    "Ending",
+    "LogOdds",
     "OneOutput",
     "Pretrained",
     "RunManifest",
+    "ending",
     "is_pretrained",
     "is_run",
     "load_weights",

@@ -19,6 +19,8 @@ from pellucid.networks._pairs import MOST_LEVELS, TABLE_STEP, Cells, screened, s
 from pellucid.networks._readable import Readable
 from pellucid.networks._shape_nets import ShapeNets, placed
 
+UNREAD = (-1, ())  # the part of a column that is not read
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -28,7 +30,7 @@ class Plan:
         inputs: width of an encoded row.
         outputs: classes, or 1 for regression.
         parts: for each column the slot of its number (-1 for a category) and the slots with a value of their
-            own: the levels of a category, or "is missing".
+            own: the levels of a category, or "is missing"; neither for a column that is not read.
         monotone: for each column 1 or -1 where more can only raise or lower the answer.
         knots: most knots of a number.
         cells: most knots of a number in a pair.

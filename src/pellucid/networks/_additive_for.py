@@ -15,12 +15,12 @@ from pellucid.inputs import TabularSpec
 from pellucid.networks._additive import Additive, Plan
 from pellucid.networks._readable import Recipe
 from pellucid.networks._shape_nets import knots_of, padded, shares_at
+from pellucid.networks._wide import columns_read, slots_read, told_of
 
 PENALTIES = (0.1, 0.03, 0.01)
 MIDDLE = (0.03, 0.01)  # from SOME rows on: on HELOC a stronger pull was never chosen
 LARGE = (0.001,)  # from MANY rows on, hardly any pull is needed
 SOME = 5000  # rows from which steps take more of them, and fewer penalties compete
-WIDE = 200  # columns above which a model of the usual make would take minutes
 MANY = 20000  # rows from which knots that many rows share have offsets of their own
 CROWD = 4  # rows that many are: levels of a capital gain that few people had are spikes too
 STEPS = 400  # of training at least, however few the rows
@@ -89,16 +89,19 @@ def additive_for(
         dataset: with a :class:`~pellucid.inputs.TabularSpec`; columns with a direction in it get shape
             functions that only rise or only fall.
         seed: the only source of chance.
-        knots: most knots of a number; ``None`` takes 32 below 20,000 training rows, else 128;
-            8 for more than 200 columns.
+        knots: most knots of a number; ``None`` takes 32 below 20,000 training rows, else 128.
         penalties: strengths of the pull to 0 that compete in training; ``None`` takes 0.1, 0.03 and 0.01, or
-            0.1 alone for more than 200 columns, else 0.03 and 0.01 from 5,000 rows on, 0.001 from 20,000 on.
-        members: for bands, under each penalty; ``None`` takes 8, or 4 for more than 200 columns.
+            0.03 and 0.01 from 5,000 rows on, 0.001 from 20,000 on.
+        members: for bands, under each penalty; ``None`` takes 8.
         most_pairs: pairs that may be added where they pay; 0 for none.
         epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at least 12.
 
     Raises:
         InputError: if the data are no table, or a direction is asked for among more than two classes.
+
+    Limits:
+        Of more than 200 columns at most 100 are read, chosen in the training rows; the others contribute
+        nothing. The sentence is in ``told``.
     """
     spec = dataset.spec
     if not isinstance(spec, TabularSpec):
@@ -111,21 +114,20 @@ def additive_for(
         )
     train = dataset.part("train")
     rows = len(train)
-    wide = len(spec.columns) > WIDE
-    most = knots or (8 if wide else 32 if rows < 20000 else 128)
-    parts, start = list[tuple[int, tuple[int, ...]]](), 0
-    for column in spec.columns:
-        slots = tuple(range(start, start + column.width))
-        parts.append((-1, slots) if column.levels else (start, slots[1:]))
-        start += column.width
+    most = knots or (32 if rows < 20000 else 128)
+    kept = columns_read(dataset)
+    parts = list[tuple[int, tuple[int, ...]]]()
+    for column, slots in zip(spec.columns, slots_read(spec, kept), strict=True):
+        plain = not slots or bool(column.levels)  # without a slot: nothing of this column is read
+        parts.append((-1, tuple(slots)) if plain else (slots[0], tuple(slots[1:])))
     plan = Plan(
         spec.width,
         dataset.outputs,
         tuple(parts),
         tuple(column.monotone for column in spec.columns),
         max(2, most),
-        penalties=tuple(penalties or _penalties(rows, wide)),
-        members=members or (4 if wide else 8),
+        penalties=tuple(penalties or _penalties(rows)),
+        members=members or 8,
         most_pairs=most_pairs,
         seed=seed,
         answers=_scale(train.answers) if dataset.task == "regression" else None,
@@ -137,12 +139,11 @@ def additive_for(
     batch = 128 if rows < SOME else 512
     passes = epochs or max(12, min(60, math.ceil(STEPS * batch / rows)))
     network.recipe = dataclasses.replace(Recipe(), epochs=passes, batch_size=batch)
+    network.told = told_of(spec, kept)
     return network
 
 
-def _penalties(rows: int, wide: bool) -> tuple[float, ...]:
-    if wide:
-        return PENALTIES[:1]
+def _penalties(rows: int) -> tuple[float, ...]:
     return PENALTIES if rows < SOME else MIDDLE if rows < MANY else LARGE
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 
+from torch import Tensor
+
 from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec, TextSpec
+from pellucid.networks._additive_for import CROWD, MANY
 from pellucid.networks._attention_gate import AttentionGate, Gate, attention
 from pellucid.networks._attention_patches import AttentionPatches, attention_patches
 from pellucid.networks._attention_words import AttentionWords, attention_words
+from pellucid.networks._shape_nets import knots_of, padded, shares_at
 from pellucid.networks._text import PAD
+from pellucid.networks._wide import columns_read, slots_read, told_of
 
 GRID = 8  # patches along the shorter side, about
+KNOTS = 128  # most knots of a number
 LARGEST = 64  # pixels along the shorter side above which some are averaged to one
 
 
@@ -56,11 +62,27 @@ def _columns(
     penalty: float,
     answers: tuple[float, float] | None,
 ) -> AttentionGate:
-    owner = spec.column_of_slot
-    columns = [[s for s, k in enumerate(owner) if k == j] for j in range(len(spec.columns))]
-    return attention(
-        columns, dataset.outputs, gate=gate, swap=swap, penalty=penalty, seed=seed, answers=answers
-    )
+    kept = columns_read(dataset)
+    columns = slots_read(spec, kept)
+    x = dataset.part("train").inputs
+    spiked = [k for k in kept if not spec.columns[k].levels and len(x) >= MANY]
+    made = attention(
+        columns, dataset.outputs, gate=gate, swap=swap, penalty=penalty, seed=seed, answers=answers,
+        numbers=spiked, knots=KNOTS,
+    )  # fmt: skip
+    made.told = told_of(spec, kept)
+    if spiked:
+        _measure(made, x)
+    return made
+
+
+def _measure(made: AttentionGate, x: Tensor) -> None:
+    """Knots of the training rows, and which of them enough rows share."""
+    slots = [made.columns[k][0] for k in made.numbers]
+    there = made.there(x)
+    seen = [x[there[:, j] > 0.5, slot] for j, slot in enumerate(slots)]
+    made.knots = padded([knots_of(v if len(v) else v.new_zeros(1), KNOTS) for v in seen], KNOTS)
+    made.crowded = (shares_at(x[:, slots], there, made.knots) >= CROWD / len(x)).float()
 
 
 def _parts(

@@ -17,6 +17,7 @@ from pellucid.networks._architecture import Architecture
 from pellucid.networks._concept_bottleneck import fit_head
 from pellucid.networks._pool import MaxPool2d
 from pellucid.networks._readable import Readable, Recipe, refuse_numbers, refuse_others
+from pellucid.networks._wide import columns_read, slots_read, told_of
 
 SMALL = 1e-2  # distance at which two cases count as the same
 CLUSTER, SEPARATION = 0.8, 0.08  # pull to a prototype of the own class, push from those of others
@@ -104,6 +105,8 @@ class PrototypeNetwork(Readable):
             owner = torch.zeros(shape[0], dtype=torch.long)
             for k, slots in enumerate(columns):
                 owner[list(slots)] = k
+            self.taken = [k for k, slots in enumerate(columns) if slots]  # columns that are read
+            self.seen = sorted(slot for slots in columns for slot in slots)
             self.encoder, self.cut = None, None
             self.register_buffer("owner", owner, persistent=False)
             self.spread = nn.Parameter(torch.full((len(columns),), -1.0))
@@ -131,9 +134,12 @@ class PrototypeNetwork(Readable):
         """Squared distance to each prototype by place ``[N, P, H, W]``; for tables by column
         ``[N, P, columns]``."""
         if self.encoder is None:
-            gap = (x.clamp(-FAR, FAR)[:, None] - self.prototypes[None]).square()
+            mine, owner = self.prototypes, self.owner
+            if len(self.seen) < x.shape[1]:  # columns without slots are not read
+                x, mine, owner = x[:, self.seen], mine[:, self.seen], owner[self.seen]
+            gap = (x.clamp(-FAR, FAR)[:, None] - mine[None]).square()
             by_column = gap.new_zeros(*gap.shape[:2], len(self.columns))
-            by_column.index_add_(2, self.owner, gap)
+            by_column.index_add_(2, owner, gap)
             return by_column * self.weights
         found = self.encoder(x)
         across = torch.einsum("nfhw,pf->nphw", found, self.prototypes)
@@ -160,7 +166,7 @@ class PrototypeNetwork(Readable):
         away, self._said = self._said, None
         if away is None:
             return plain
-        scale = 1.0 if self.encoder is not None else 1 / max(1, len(self.columns))
+        scale = 1.0 if self.encoder is not None else 1 / max(1, len(self.taken))
         own = answers[:, None] == self.classes[None]
         near = away.masked_fill(~own, torch.inf).amin(1).mean()
         other = away.masked_fill(own, torch.inf).amin(1).clamp_max(5 / scale).mean()
@@ -241,9 +247,9 @@ class PrototypeNetwork(Readable):
                     continue
                 members = members[torch.randperm(len(members), generator=chance)[:200]]
                 places = (self.classes == k).nonzero().flatten()
-                for p, m in zip(
-                    places.tolist(), _spread_out(train.inputs[members], len(places)), strict=True
-                ):
+                cases = train.inputs[members]
+                cases = cases if self.encoder is not None else cases[:, self.seen]
+                for p, m in zip(places.tolist(), _spread_out(cases, len(places)), strict=True):
                     case = train.inputs[members[m]]
                     if self.encoder is None:
                         self.prototypes[p] = case.clamp(-FAR, FAR)
@@ -360,10 +366,10 @@ def prototypes_for(
     """
     refuse_numbers(dataset, "prototypes tell")
     shape = [*dataset.inputs.shape[1:]]
-    columns = None
+    columns, told = None, ""
     if isinstance(dataset.spec, TabularSpec):
-        owner = dataset.spec.column_of_slot
-        columns = [[s for s, k in enumerate(owner) if k == j] for j in range(len(dataset.spec.columns))]
+        kept = columns_read(dataset)
+        columns, told = slots_read(dataset.spec, kept), told_of(dataset.spec, kept)
     else:
         refuse_others(dataset, "prototypes are compared with")
     widths = _widths(min(shape[1:])) if len(shape) == 3 else (32, 64)
@@ -377,4 +383,5 @@ def prototypes_for(
     steps = STEP_COUNT if columns else STEP_COUNT // 2
     passes = epochs or max(12 if columns else 6, min(60, -(-steps * 64 // max(rows, 1))))
     made.recipe = dataclasses.replace(made.recipe, epochs=passes)
+    made.told = told
     return made

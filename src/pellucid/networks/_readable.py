@@ -42,10 +42,12 @@ class Readable(nn.Module):
     Attributes:
         architecture: enough to build it again; after :meth:`advance` it says what is there now.
         recipe: how it likes to be trained.
+        told: what was decided when it was made for data and its user should know, a sentence; not saved.
     """
 
     architecture: Architecture
     recipe: Recipe = Recipe()
+    told: str = ""
 
     def training_loss(self, plain: Tensor, inputs: Tensor, outputs: Tensor, answers: Tensor) -> Tensor:
         """What one step makes small: ``plain`` (cross-entropy or scaled squared error) with what the network

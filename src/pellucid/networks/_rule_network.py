@@ -18,6 +18,7 @@ from pellucid.networks._parts import positive
 from pellucid.networks._readable import Readable, Recipe
 from pellucid.networks._rules._grid import Literal, fit_grid
 from pellucid.networks._rules._search import Found, Settings, search
+from pellucid.networks._wide import telling_columns, told_of
 
 POINTS = 100  # weights are whole hundredths: sums are exact, and what is printed is what is computed
 WIDTH, BANK = 32, 16  # rules that are learned by gradient, cut points of each number that they choose from
@@ -266,7 +267,8 @@ def rules_for(
             f"Rules keep no direction, and {dataset.name} declares one for {', '.join(one_way)}: take "
             "network='additive', which keeps it everywhere, or declare none."
         )
-    grid = fit_grid(spec, x, answers.astype(np.float64), bins=BANK)
+    kept = telling_columns(spec, x, np.eye(dataset.outputs)[answers])
+    grid = fit_grid(spec, x, answers.astype(np.float64), bins=BANK, among=kept)
     every: list[Literal] = []
     for axis in grid.axes[:COLUMNS]:
         for at in axis.cuts:
@@ -281,6 +283,7 @@ def rules_for(
     steps = max(1, len(x) // 64)
     epochs = max(10, min(60, math.ceil(600 / steps)))
     network.recipe = Recipe(epochs=epochs, batch_size=64 if len(x) < 5000 else 256)
+    network.told = told_of(spec, kept)
     return network
 
 

@@ -152,6 +152,7 @@ def looks_like(
     adds = weight[best] * alike(away)
     order = adds.argsort(1, descending=True)[:, :most]
     names = _column_names(spec, network)
+    read = set(network.taken) if names else set[int]()
     found: list[tuple[Pair, ...]] = [()] * len(x)
     for k in range(order.shape[1]):
         chosen = order[:, k]
@@ -159,7 +160,9 @@ def looks_like(
         for i, p in enumerate(chosen.tolist()):
             that = None if network.cut is None else network.cut.box(*network.places[p].tolist())
             columns = (
-                tuple((names[j], float(shares[i, j])) for j in shares[i].argsort().tolist()) if names else ()
+                tuple((names[j], float(shares[i, j])) for j in shares[i].argsort().tolist() if j in read)
+                if names
+                else ()
             )
             pair = Pair(
                 p, int(network.rows[p]), classes[int(network.classes[p])], float(alike(away[i, p])),
@@ -255,13 +258,14 @@ def _hidden_columns(
     """The columns whose agreement counts most are made typical: those in which input and case are near each
     other and both far from the typical row."""
     usual = network.typical.expand_as(x)
-    count = max(1, round(HIDDEN * len(network.columns)))
-    gain = network.apart(usual)[torch.arange(len(x)), chosen] - apart
-    best = gain.argsort(1, descending=True)[:, :count]
+    read = torch.tensor(network.taken)
+    count = max(1, round(HIDDEN * len(read)))
+    gain = (network.apart(usual)[torch.arange(len(x)), chosen] - apart)[:, read]
+    best = read[gain.argsort(1, descending=True)[:, :count]]
     without = _similar(network, _typical_at(network, x, best), chosen)
     beside = torch.zeros_like(without)
     for _ in range(CONTROLS):
-        other = torch.rand(apart.shape, generator=chance).argsort(1)[:, :count]
+        other = read[torch.rand(gain.shape, generator=chance).argsort(1)[:, :count]]
         beside += _similar(network, _typical_at(network, x, other), chosen) / CONTROLS
     return without, beside
 

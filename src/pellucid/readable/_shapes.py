@@ -12,6 +12,7 @@ from pellucid._core import Json
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import Column, TabularSpec
 from pellucid.networks import Additive
+from pellucid.networks._additive import UNREAD
 from pellucid.networks._edit import flattened
 from pellucid.networks._members import BAG
 
@@ -153,7 +154,11 @@ def shapes_of(
     kind = _class(plan.outputs, classes, of) if plan.width > 1 or of is not None else 0
     scale = 1.0 if plan.answers is None else plan.answers[1]
     shift = 0.0 if plan.answers is None else plan.answers[0]
-    found = [_shape(network, k, column, kind, scale) for k, column in enumerate(spec.columns)]
+    found = [
+        _shape(network, k, column, kind, scale)
+        for k, (column, part) in enumerate(zip(spec.columns, plan.parts, strict=True))
+        if part != UNREAD
+    ]
     pairs = [_pair(network, q, spec, kind, scale) for q in range(len(plan.pairs))]
     answer = f"log-odds of {classes[1]}" if len(classes) > 1 else f"answer{f' in {unit}' if unit else ''}"
     if plan.width > 1:
@@ -202,6 +207,10 @@ def flatten(
         raise InputError(f"{column} holds names; only functions of numbers are flattened over a stretch.")
     if network.plan.width > 1:
         raise InputError("Functions are flattened in models of two classes or a number; this one has more.")
+    if network.plan.parts[spec.columns.index(meaning)] == UNREAD:
+        raise InputError(
+            f"{column} is one of the columns that this network does not read: it adds 0 anywhere."
+        )
     ends = [(v - meaning.mean) / meaning.std for v in (low, high)]
     k = spec.columns.index(meaning)
     scale = 1.0 if network.plan.answers is None else network.plan.answers[1]

@@ -229,6 +229,13 @@ def survey(
     inputs = tested.inputs[sample(len(tested), rows)]
     target = usual_target(subject, inputs)
     chosen = fitting_methods(subject, among=methods)
+    if not chosen:
+        raise InputError(
+            f"None of {', '.join(methods)} answers for this network within {MODERATE:,} rows through it per "
+            "input: it has no slopes, or very many parts. Name a method and pay for it (occlusion takes a "
+            "row for each part); a network that is readable by design says itself what it computes (rules, "
+            "shapes)."
+        )
     found = evidence.survey(subject.model, inputs, target, chosen, spec=subject.spec, compute=compute)
     if tested is held:
         return found

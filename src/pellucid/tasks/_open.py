@@ -47,6 +47,7 @@ def open(  # noqa: A001
     answer: str | None = None,
     weights: str | Path | None = None,
     output: int | str | None = None,
+    ends_in: loading.Ending | None = None,
     name: str = "",
 ) -> Subject:
     """Put a trained network under examination.
@@ -65,6 +66,8 @@ def open(  # noqa: A001
         weights: a safetensors file or a ``weights_only`` checkpoint that is loaded into the network.
         output: where the network returns several tensors, the number or name of the one that is examined;
             its layers are then addressed below ``network``. ``"logits"`` is found without.
+        ends_in: ``"sigmoid"`` or ``"softmax"``, where the network gives probabilities of classes: what went
+            into that step is then read from them, and its layers are addressed below ``network``.
         name: short name for people.
 
     Returns:
@@ -80,7 +83,8 @@ def open(  # noqa: A001
     Limits:
         A subject takes one tensor of inputs; for a network of several, give ``pellucid.Batch`` to the
         functions of ``pellucid.attribution``. A single output of two classes is read as the log-odds of
-        the second: open a network that ends in a sigmoid without it.
+        the second. With ``ends_in=`` probabilities that are rounded to 0 or 1 have slope 0: where the network
+        is sure, open it without its last step instead.
 
     Example:
         >>> import pellucid, torch
@@ -96,8 +100,11 @@ def open(  # noqa: A001
         subject = open_run(model)
         return subject if data is None else _with_data(subject, data, spec, classes, answer)
     network = _network(model, weights)
+    kind = type(network).__name__
     if output is not None:
         network = loading.OneOutput(network, output)
+    if ends_in is not None:
+        network = loading.LogOdds(network, ends_in)
     found = _dataset(data, spec, tuple(classes), answer)
     means = spec or (found.spec if found is not None else None)
     if means is None:
@@ -105,8 +112,8 @@ def open(  # noqa: A001
             "What do the inputs mean? Give data=(inputs, answers), or spec=ImageSpec(…) or TabularSpec(…)."
         )
     labels = tuple(classes) or (found.classes if found is not None else ())
-    origin = model if isinstance(model, str) else f"a {type(network).__name__} given in Python"
-    title = name or type(network).__name__
+    origin = model if isinstance(model, str) else f"a {kind} given in Python"
+    title = name or kind
     subject = Subject(network, found, means, labels, title, None, str(origin))
     _fits(subject, data[0] if isinstance(data, tuple) and spec is None else None)
     return subject
@@ -239,13 +246,20 @@ def _fits(subject: Subject, guessed: Rows | None = None) -> None:
     """Pass two rows through, so that what does not fit is said now; ``guessed`` came without a spec."""
     if subject.data is None or not len(subject.data):
         return
+    rows = subject.data.inputs[:2]
     try:
-        outputs = predict(subject.model, subject.data.inputs[:2], spec=subject.spec)
+        outputs, last = loading.ending(lambda: predict(subject.model, rows, spec=subject.spec))
     except MethodError as error:
         hint = "" if guessed is None else _other_meaning(torch.as_tensor(guessed))
         raise MethodError(f"{error} {hint}".rstrip()) from error.__cause__
     except TargetError as error:
         raise TargetError(str(error).replace("as logit(0, output=", "as pellucid.open(…, output=")) from None
+    if last is not None and subject.data.classes:
+        raise InputError(
+            f"The network ends in a {last}: it gives probabilities, where what goes into that step is "
+            f"expected; shares and log-odds would be wrong. Say pellucid.open(…, ends_in={last!r}), or open "
+            "the network without that step."
+        )
     count = outputs.shape[1] if outputs.ndim == 2 else 1
     if subject.classes and outputs.ndim == 2 and count > 1 and count != len(subject.classes):
         raise InputError(

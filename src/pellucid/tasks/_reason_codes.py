@@ -32,6 +32,7 @@ NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 PROBES = 64  # rows on which additivity is tried
 APPROVED = 512  # approved rows whose terms are averaged
 STANDINS = 64  # approved rows that stand in for columns left out, where a network has no slopes
+WIDEST = 500  # columns up to which each is exchanged in these rows, and Shapley values are taken
 SCORED = 1e-4  # log-odds from which a column counts in a score
 EXACT = 1e-4  # of the largest score, up to which columns count as additive
 
@@ -258,7 +259,10 @@ def _usual(
     spec: TabularSpec,
     how: Compute,
 ) -> _Usual | None:
-    """Where single columns account for all of the difference on every row tried, their means."""
+    """Where single columns account for all of the difference on every row tried, their means; not asked
+    about in very wide tables, but of a network that has tables of its own."""
+    if len(spec.columns) > WIDEST and not _has_tables(model):
+        return None
     terms, whole = _terms(model, torch.cat([typical[None], probes, approved]), typical, bad, spec, how)
     rest = whole - terms.sum(1)  # the same on every row where columns add up
     if bool(((rest - rest[0]).abs() > EXACT * whole.abs().max().clamp(min=1)).any()):
@@ -297,7 +301,13 @@ def _attributed(
     target, mean = class_log_odds(bad), beside.typical[None]
     try:
         made = integrated_gradients(model, row[None], target, baseline=mean, spec=spec, compute=how)
-    except MethodError:  # steps and rules have no slopes
+    except MethodError as error:  # steps and rules have no slopes
+        if len(spec.columns) > WIDEST:
+            raise InputError(
+                f"The table has {len(spec.columns):,} columns, and this network has no slopes: Shapley "
+                f"values of up to {WIDEST} columns can be computed. The rules that hold for a row say what "
+                "decides it (pellucid rules); network additive gives reasons for any number of columns."
+            ) from error
         made = kernel_shap(model, row[None], target, background=beside.some, spec=spec, compute=how)
         return made, beside.some, f"Shapley values against {len(beside.some)} of them"
     return made, mean, "integrated gradients from their average"

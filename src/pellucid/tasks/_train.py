@@ -137,6 +137,8 @@ def _train_readable(
         learning_rate=own.learning_rate if learning_rate is None else learning_rate,
     )
     record = train_readable(net, dataset, recipe=recipe, seed=seed, watch=watch)
+    if net.told:
+        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, net.told))
     subject = Subject(net, dataset, dataset.spec, dataset.classes, dataset.name, record, "trained here")
     if out is not None:
         save_run(subject, out)

@@ -275,3 +275,14 @@ def test_road_knows_when_the_class_is_lost():
     assert wrong.values.tolist() == [1.0, 0.0]
     with pytest.raises(InputError, match="which class"):
         road(nn.Sequential(nn.Flatten(), nn.Linear(81, 1)), x, maps)
+
+
+def test_road_reads_one_output_as_two_classes_where_answers_are_given():
+    x = torch.rand(3, 1, 9, 9, generator=torch.Generator().manual_seed(0))
+    two = nn.Sequential(nn.Flatten(), nn.Linear(81, 2))
+    one = nn.Sequential(nn.Flatten(), nn.Linear(81, 1))
+    one[1].weight.data = two[1].weight.data[1:] - two[1].weight.data[:1]
+    one[1].bias.data = two[1].bias.data[1:] - two[1].bias.data[:1]
+    answers, maps = torch.tensor([0, 1, 1]), torch.rand(3, 1, 9, 9)
+    first, second = (road(net, x, maps, answers, beside={}) for net in (one, two))
+    assert first.curve.tolist() == second.curve.tolist()

@@ -75,9 +75,13 @@ def road(
     how = compute or Compute(batch_size=256)
     if not shares or not all(0 < share < 1 for share in shares):
         raise InputError(f"Expected shares between 0 and 1, got {list(shares)}.")
-    outputs = each_class(predict(model, inputs, spec=spec, compute=how))
-    if outputs.ndim != 2:
-        raise InputError(f"ROAD asks which class is named; got outputs of the shape {list(outputs.shape)}.")
+    given = predict(model, inputs, spec=spec, compute=how)
+    outputs = each_class(given)
+    if outputs.ndim != 2 or (answers is None and outputs is not given):
+        raise InputError(
+            f"ROAD asks which class is named; got outputs of the shape {list(given.shape)}. A single output "
+            "is that of two classes only where answers= are given."
+        )
     classes = (outputs.argmax(1) if answers is None else answers).cpu()
     tried = trial(inputs, maps, spec=spec, beside=beside, seed=how.seed)
     asked = removing(model, inputs, _named(classes), spec=spec, fill=fill, others=others, compute=how)

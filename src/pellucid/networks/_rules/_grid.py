@@ -125,12 +125,23 @@ class Grid:
         )
 
 
-def fit_grid(spec: TabularSpec, x: NDArray[np.float32], score: Numbers, *, bins: int = 32) -> Grid:
-    """Axes from training rows, without constant ones; ``score`` ``[N]`` is what puts levels in order."""
+def fit_grid(
+    spec: TabularSpec,
+    x: NDArray[np.float32],
+    score: Numbers,
+    *,
+    bins: int = 32,
+    among: Sequence[int] | None = None,
+) -> Grid:
+    """Axes from training rows, without constant ones; ``score`` ``[N]`` is what puts levels in order,
+    ``among`` are the columns that have some (``None``: all)."""
     axes: list[Axis] = []
     start = 0
-    for column in spec.columns:
-        if column.levels:
+    wanted = None if among is None else set(among)
+    for k, column in enumerate(spec.columns):
+        if wanted is not None and k not in wanted:
+            pass
+        elif column.levels:
             axes.append(_of_levels(column, start, x, score))
         else:
             axes.append(_of_number(column, start, x[:, start], min(bins, MOST_BINS)))

@@ -25,6 +25,7 @@ from pellucid.networks._rules._grid import (
 from pellucid.networks._rules._grown import grown
 from pellucid.networks._rules._pool import ENOUGH, candidates, different
 from pellucid.networks._rules._teacher import Answers, soft_answers
+from pellucid.networks._wide import telling_columns
 
 CLIP, FLOOR = 4.0, 0.02  # log-odds beyond which all rows are as sure; weight that every row keeps
 ROWS = 12_000  # rows that rules are chosen by; weights are fitted on all
@@ -92,16 +93,20 @@ def search(
     settings: Settings,
     known: Sequence[Sequence[Literal]] = (),
 ) -> Found:
-    """At most ``settings.rules`` rules that together tell the answers best; ``known`` are candidates, too."""
+    """At most ``settings.rules`` rules that together tell the answers best; ``known`` are candidates, too.
+
+    Of tables of many columns rules speak of those that tell most in these rows.
+    """
     hard = np.eye(classes)[answers]
+    among = telling_columns(spec, x, hard)
     shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
     if settings.ordered:
-        return Space(spec, x, shares, settings, known).listed(settings.rules)
+        return Space(spec, x, shares, settings, among, known).listed(settings.rules)
     if settings.soft and classes == 2 and (shares.argmax(1) == answers).mean() >= SURE:
-        found = Space(spec, x, hard, settings, known).covered(settings.rules)
+        found = Space(spec, x, hard, settings, among, known).covered(settings.rules)
         if found is not None:
             return found
-    return Space(spec, x, shares, settings, known).summed(settings.rules)
+    return Space(spec, x, shares, settings, among, known).summed(settings.rules)
 
 
 def by_budget(
@@ -115,7 +120,7 @@ def by_budget(
     """Rules for each of several budgets, of the same candidates and the same soft answers."""
     hard = np.eye(classes)[answers]
     shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
-    space = Space(spec, x, shares, settings)
+    space = Space(spec, x, shares, settings, telling_columns(spec, x, hard))
     return [space.listed(most) if settings.ordered else space.summed(most) for most in budgets]
 
 
@@ -128,13 +133,15 @@ class Space:
         x: NDArray[np.float32],
         shares: Numbers,
         settings: Settings,
+        among: Sequence[int],
         known: Sequence[Sequence[Literal]] = (),
     ) -> None:
         self.chance = chance = np.random.default_rng(settings.seed)
         self.settings, self.shares = settings, shares
         self.longer = LONGER_FEW if len(x) < ENOUGH else LONGER_MANY
         odds = np.clip(log_odds(shares), -CLIP, CLIP)
-        self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=48 if len(x) >= ENOUGH else 32), x, odds)
+        bins = 48 if len(x) >= ENOUGH else 32
+        self.grid = _telling(fit_grid(spec, x, odds[:, 0], bins=bins, among=among), x, odds)
         self.every = self.grid.of(x)
         rows = chance.permutation(len(x))[:ROWS]
         self.bins, self.odds = self.every[rows], odds[rows]

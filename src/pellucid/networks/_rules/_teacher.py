@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.networks._rules._grid import Numbers, log_odds, share_of
+from pellucid.networks._wide import squared_correlations, telling
 
 FOLDS, LARGE = 5, 5000
-SLOTS = (
-    256  # of wider rows stronger models read so many: those that tell most alone, chosen anew in each fold
-)
+SLOTS = 256  # of wider rows stronger models read those that tell most alone, chosen anew in each fold
 Answers = NDArray[np.int64]
 Judge = Callable[[Numbers], Numbers]  # encoded rows to log-odds
 Learner = Callable[[Numbers, Answers], Judge]
@@ -49,10 +48,7 @@ def _telling(x: Numbers, hard: Numbers) -> NDArray[np.int64]:
     """The slots that go most with the classes, where there are very many; ``x`` must hold no judged row."""
     if x.shape[1] <= SLOTS:
         return np.arange(x.shape[1])
-    x, wanted = x - x.mean(0), hard - hard.mean(0)
-    spread = np.sqrt((x**2).sum(0))
-    goes = np.abs(x.T @ wanted).max(1) / np.maximum(spread, 1e-9)
-    return np.sort(np.argsort(-goes, kind="stable")[:SLOTS])
+    return telling(squared_correlations(x, hard), np.full(x.shape[1], 2 * hard.shape[1]), len(x))
 
 
 def _stacked(odds: Numbers, hard: Numbers) -> Numbers:

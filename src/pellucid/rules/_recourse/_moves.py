@@ -113,14 +113,23 @@ def changed_columns(now: Numbers, rows: Numbers) -> NDArray[np.bool_]:
     return (rows != now) & ~(np.isnan(rows) & np.isnan(now))
 
 
-def moves_of(codes: Codes, constraints: Constraints, most: int) -> Moves:
-    """What rows may become under constraints that were made whole."""
+def refuse_wide(constraints: Constraints) -> None:
+    """Say what to do where more columns are free than can be searched, before anything dear is done.
+
+    Raises:
+        MethodError: where more than 500 columns are free to change.
+    """
     free = sum(not limit.immutable for limit in constraints.limits)
     if free > WIDEST:
         raise MethodError(
             f"{free:,} columns are free to change, and changes of up to {WIDEST} can be searched. Name "
             "those that matter with actionable (--actionable on the command line)."
         )
+
+
+def moves_of(codes: Codes, constraints: Constraints, most: int) -> Moves:
+    """What rows may become under constraints that were made whole."""
+    refuse_wide(constraints)
     names = [column.name for column in codes.columns]
     links = tuple(
         (names.index(link.when), names.index(link.then), link.direction, link.least)
