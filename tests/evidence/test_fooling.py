@@ -19,6 +19,7 @@ from pellucid.attribution import input_x_gradient, integrated_gradients, kernel_
 from pellucid.errors import InputError
 from pellucid.evidence import Responses, cards, responses
 from pellucid.evidence._bank import Bank
+from pellucid.evidence._coarse import design
 from pellucid.evidence._exchange import ON_DATA, Exchanged, Foretold
 from pellucid.evidence._held import held
 from pellucid.evidence._held_masks import held_by_masks
@@ -367,6 +368,56 @@ def test_what_maps_tell_of_masks_is_a_ratio_over_rows(pictures, honest):
         held_by_masks(seen, why.map.flatten(1), rows & (torch.arange(30) < 19), adds=True, about=True, seed=0)
         is None
     )
+
+
+def test_a_square_is_hidden_where_maps_show_nearly_nothing_of_it(pictures, honest):
+    """Told badly is not hidden: honest maps of networks that are no sum tell a tenth, and show it."""
+    x = pictures[0][1300:1360]
+    target, spec = log_odds(honest(x).argmax(1)), ImageSpec(1, (8, 8))
+    seen, rows = responses(honest, x, target, spec=spec), torch.ones(60, dtype=torch.bool)
+    maps = integrated_gradients(honest, x, target, spec=spec).map.view(60, 8, 8)
+    first = held_by_masks(seen, maps.flatten(1), rows, adds=True, about=True, seed=0).columns[0]
+    down, across = (2 * int(word) - 2 for word in re.findall(r"(?:row|column) (\d)", first.name))
+    erased, mixed = maps.clone(), maps.clone()
+    erased[:, down : down + 2, across : across + 2] = 0
+    # as large as before, and of another picture
+    mixed[:, down : down + 2, across : across + 2] = maps.roll(7, 0)[:, down : down + 2, across : across + 2]
+    one, other = (
+        held_by_masks(seen, each.flatten(1), rows, adds=True, about=True, seed=0) for each in (erased, mixed)
+    )
+    assert one.word == "failed"
+    assert first.name[4:] in one.reason
+    assert next(each for each in one.columns if each.name == first.name).hidden
+    assert other.word == "passed"
+    assert not any(each.hidden for each in other.columns)
+
+
+@pytest.mark.parametrize("side", [2, 3, 4])
+def test_maps_enlarged_from_cells_are_judged_by_maps_as_coarse(pictures, honest, side):
+    x = pictures[0][1300:1350]
+    target, spec = log_odds(honest(x).argmax(1)), ImageSpec(1, (8, 8))
+    seen, rows = responses(honest, x, target, spec=spec), torch.ones(50, dtype=torch.bool)
+    cells = torch.randn(50, 1, side, side, generator=torch.Generator().manual_seed(side))
+    maps = F.interpolate(cells, size=(8, 8), mode="bilinear", align_corners=False)
+    found = design(seen.bank, maps.flatten(1))
+    assert found.removed.shape == (64, side * side)
+    assert f"{side} × {side} cells" in found.best
+    # any weights of the cells say of a mask what the enlarged map says
+    said = found.removed @ cells.flatten(1).double().T
+    assert torch.allclose(said, seen.bank.masks.double() @ maps.flatten(1).double().T, atol=1e-5)
+    whole = foretold(seen.bank.masks, seen.drops), foretold(found.removed, seen.drops)
+    fine, coarse = (float(correlation(each, seen.drops).mean()) for each in whole)
+    assert coarse < fine
+    # of the truth, the coarse part alone is not asked for what it cannot say
+    truth = alone(honest, x)
+    basis = F.interpolate(
+        torch.eye(side * side).view(-1, 1, side, side), size=(8, 8), mode="bilinear"
+    ).flatten(1)
+    laid = torch.linalg.lstsq(basis.T, truth.T).solution.T @ basis
+    word = held_by_masks(seen, laid, rows, adds=False, about=True, seed=0).word
+    assert word in ("mixed", "not run")
+    noise = torch.randn(50, 64, generator=torch.Generator().manual_seed(9))
+    assert design(seen.bank, noise).removed is seen.bank.masks
 
 
 def test_maps_that_do_not_come_from_the_network_are_chance_not_a_lie(pictures, honest):

@@ -5,7 +5,7 @@ from torch import nn
 from pellucid._core import Question, load, log_odds, save
 from pellucid.attribution import input_x_gradient, integrated_gradients, saliency
 from pellucid.errors import InputError
-from pellucid.evidence import MethodEvidence, Pair, survey
+from pellucid.evidence import MethodEvidence, Pair, cards, responses, survey
 from pellucid.evidence._survey import _reason
 from pellucid.inputs import ImageSpec
 
@@ -128,3 +128,19 @@ def test_the_next_best_is_called_higher_where_it_is():
         "a", False, torch.ones(4) > 0, 1, 0.5, 1, torch.ones(4), 0.8, torch.zeros(4), None, 1
     )
     assert "; next is b, 0.03 higher on average (p = 0.0035)." in _reason([row], [pair], 4)
+
+
+def test_a_table_of_few_columns_is_surveyed_and_says_what_its_cards_will():
+    """Five columns have 10 different masks of a quarter: together they tell, one row alone is not tested."""
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+    net = nn.Linear(5, 2)
+    found = survey(net, x, 1, {"input_x_gradient": input_x_gradient})
+    few = responses(net, x, 1).bank.different
+    assert few < 32
+    assert f"for 40 of 40 only {few} different masks exist" in found.reason
+    why = input_x_gradient(net, x[:1], 1)
+    (card,) = cards(net, why, input_x_gradient, target=1, others=x[1:])
+    assert card.verdict == "not testable"
+    assert f"only {few} different masks exist" in card.reason
+    wide = torch.randn(40, 12, generator=torch.Generator().manual_seed(0))
+    assert "alone" not in survey(nn.Linear(12, 2), wide, 1, {"input_x_gradient": input_x_gradient}).reason

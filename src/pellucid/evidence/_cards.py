@@ -16,6 +16,7 @@ from pellucid.evidence._adds_up import completeness_checks
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._bench import Bench
 from pellucid.evidence._case import Case, Method, case_of, out_of_reach, pool
+from pellucid.evidence._coarse import Design, design
 from pellucid.evidence._exchange import Exchanged, Foretold, exchange_checks, exchanged, foretelling
 from pellucid.evidence._fill import own_reference
 from pellucid.evidence._free import free_maps
@@ -234,12 +235,13 @@ def answered(
         columns.insert(-1, exchange_checks(case, asked, told, blocked, draws))
         spent += asked.seen.rows + (0 if told is None else told.rows)
     rows = math.ceil((spent + sum(one.rows for one in (main, *further))) / len(case.x))
-    left, refuted = found.left.tolist(), refutations(found, blocked)
+    fitting = design(main.bank, units)
+    left, refuted = found.left.tolist(), refutations(found, blocked, fitting)
     made = tuple(
         Card(*verdict(checks, blocked[i], left[i], refuted[i]), checks, main.fill, rows)
         for i, checks in enumerate(zip(*columns, strict=True))
     )
-    over = _over_rows(case, explanation, main, units, blocked, made, asked, told)
+    over = _over_rows(case, explanation, main, units, blocked, made, asked, told, fitting)
     return over_many(made, over), over
 
 
@@ -252,6 +254,7 @@ def _over_rows(
     made: Sequence[Card],
     asked: Exchanged | None,
     told: Foretold | None,
+    fitting: Design,
 ) -> Held | None:
     """By exchanged columns where there are some, else by the masks; tables are not asked by masks, since the
     slopes of an honest table say little of what removing a column does.
@@ -268,7 +271,8 @@ def _over_rows(
     trained = [check.word for card in made for check in card.checks if check.test == TRAINED]
     about = 2 * trained.count("passed") > len(trained)
     adds = _contributions(case, explanation)
-    return held_by_masks(main, units, testable, adds=adds, about=about, seed=case.compute.seed)
+    seed = case.compute.seed
+    return held_by_masks(main, units, testable, fitting=fitting, adds=adds, about=about, seed=seed)
 
 
 def _contributions(case: Case, explanation: Explanation) -> bool:

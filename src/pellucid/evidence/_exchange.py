@@ -13,9 +13,10 @@ from pellucid._core import Check, Compute, Explanation, InputSpec, Target, Word,
 from pellucid.errors import InputError
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._case import Case
+from pellucid.evidence._coarse import BEST, NO_MAP
 from pellucid.evidence._matters import LEVEL, not_run
 from pellucid.evidence._nulls import EQUAL
-from pellucid.evidence._reached import BEST, NO_MAP, compared, foretold, refuted
+from pellucid.evidence._reached import compared, foretold, refuted
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import correlation, differ, resampled_correlation, resamples
 

@@ -32,6 +32,8 @@ class HeldColumn:
         told: how much of what the exchange does the maps foretell: 1 is all, 0 nothing; its interval is
             adjusted for the number of columns. NaN where the column does nothing.
         shown: share of the squared change that the maps foretell over all columns.
+        faint: whether the maps surely show it with less than a quarter of its part; of squares of pictures,
+            where even honest maps of a network that is no sum tell a tenth.
     """
 
     name: str
@@ -39,11 +41,17 @@ class HeldColumn:
     part: float
     told: Measure
     shown: float
+    faint: bool = True
 
     @property
     def matters(self) -> bool:
         """Whether exchanging it surely changes more than one answer in twenty."""
         return self.part >= PART and (self.turned is None or self.turned.low > TURNS)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it matters, and the maps surely tell less than .3 of it."""
+        return self.matters and self.told.high < TOLD and self.faint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +123,7 @@ def _said(columns: Sequence[HeldColumn]) -> tuple[Word, str]:
             "No single column, exchanged with a similar real row, surely changes "
             f"{percent(TURNS, 0)} of the answers and makes {percent(PART, 0)} of the effect."
         )
-    hidden = [one for one in able if one.told.high < TOLD]
+    hidden = [one for one in able if one.hidden]
     worst = max(hidden, key=lambda one: one.part) if hidden else min(able, key=lambda one: one.told.low)
     named = max(columns, key=lambda one: one.shown)
     does = (

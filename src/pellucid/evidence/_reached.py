@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pellucid.evidence._coarse import BEST, Design
 from pellucid.evidence._matters import LEVEL, Agreement
 from pellucid.evidence._statistics import correlation, interval, resampled_correlation, resamples
 
-BEST = "a map fitted to the network's own reactions"
 FOLDS = 8
 RIDGE = 0.1  # of the mean eigenvalue; agreement differs by .01 from a tenth of it to ten times as much
 SHARE = 0.5  # of what the fitted map tells
@@ -44,29 +44,28 @@ def foretold(removed: Tensor, drops: Tensor) -> Tensor:
     return made.to(drops)
 
 
-def refutations(found: Agreement, blocked: Sequence[str]) -> list[str]:
+def refutations(found: Agreement, blocked: Sequence[str], fitting: Design) -> list[str]:
     """For each row, one sentence where the network's reactions can be foretold, but not by half as much by
     this map, which does no better than chance; ``""`` elsewhere. No pass of the network is needed.
     """
     seen = found.seen
-    best = foretold(seen.bank.masks, seen.drops)
+    best = foretold(fitting.removed, seen.drops)
     draws = resampled_correlation(
         best, seen.drops, resamples(best.shape[1], found.draws.shape[1], found.seed)
     )
     columns = compared(found.value, found.draws, correlation(best, seen.drops), draws)
     return [
-        refuted(value, top, seen.fill) if not why and p > LEVEL and sure > 0 and above < 0 else ""
+        refuted(value, top, seen.fill, fitting.best)
+        if not why and p > LEVEL and sure > 0 and above < 0
+        else ""
         for (value, _, _, top, sure, above, _), p, why in zip(columns, found.p.tolist(), blocked, strict=True)
     ]
 
 
-NO_MAP = "no map foretells the network's reactions to these masks: they do not add up"
-
-
-def refuted(value: float, top: float, fill: str) -> str:
+def refuted(value: float, top: float, fill: str, best: str = BEST) -> str:
     """What is said of a map that is refuted."""
     return (
-        f"With {fill} in the place of removed parts, {BEST} foretells them with {top:+.2f}, "
+        f"With {fill} in the place of removed parts, {best} foretells them with {top:+.2f}, "
         f"this one with {value:+.2f}: the network follows other parts than it names."
     )
 

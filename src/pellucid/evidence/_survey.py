@@ -15,7 +15,7 @@ from pellucid.evidence._about import twin_maps
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
 from pellucid.evidence._fill import absent
 from pellucid.evidence._free import free_maps
-from pellucid.evidence._matters import examined
+from pellucid.evidence._matters import FEWEST, examined
 from pellucid.evidence._nulls import agreement
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._scalar import of_target, settled
@@ -247,10 +247,23 @@ def table(rows: Sequence[MethodEvidence], seen: Responses, draws: int, twins: in
     pairs = _pairs(ordered, ~seen.still)
     n, count = len(seen), int((~seen.still).sum())
     spent = seen.rows // n + 1 + sum(row.rows for row in rows)
-    best, why = ordered[0].method, _reason(ordered, pairs, count)
+    best, why = ordered[0].method, _reason(ordered, pairs, count) + _alone(seen)
     masks = seen.drops.shape[1]
     return Survey(
         tuple(ordered), pairs, best, why, n, count, seen.fill, seen.target, masks, draws, twins, q, spent
+    )
+
+
+def _alone(seen: Responses) -> str:
+    """What is said where a card of one of these inputs will be *not testable*."""
+    known = seen.bank.different
+    few = [one for one in ([known] * len(seen) if isinstance(known, int) else known) if one < FEWEST]
+    if not few:
+        return ""
+    each = f"{min(few)} to {max(few)}" if min(few) < max(few) else f"{few[0]}"
+    return (
+        f" This holds of these inputs together: for {len(few)} of {len(seen)} only {each} different masks "
+        f"exist, and a card, which tests one input alone, needs {FEWEST} and will say not testable."
     )
 
 
