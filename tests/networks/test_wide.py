@@ -81,7 +81,7 @@ def test_up_to_the_limit_all_columns_are_read():
 @pytest.fixture(scope="module", params=KINDS)
 def trained(request, tmp_path_factory):
     out = tmp_path_factory.mktemp(request.param)
-    data, epochs = table(), None if request.param == "attention" else 30
+    data, epochs = table(), 120 if request.param == "attention" else 30
     made = rules_for(data, soft=False) if request.param == "rules" else request.param
     return pellucid.train(data, network=made, epochs=epochs, out=out / "run"), out / "run"
 
