@@ -58,6 +58,7 @@ class AttentionGate(Gated):
     knots: Tensor
     crowded: Tensor
     slots: Tensor
+    owner: Tensor
     recipe = Recipe(epochs=60, batch_size=128, learning_rate=5e-3, weight_decay=1e-3)
 
     def __init__(
@@ -104,6 +105,10 @@ class AttentionGate(Gated):
         for k, slots in enumerate(columns):
             padded[k, : len(slots)] = torch.tensor(list(slots))
         self.register_buffer("slots", padded, persistent=False)
+        owner = torch.zeros(inputs, dtype=torch.long)
+        for k, slots in enumerate(columns):
+            owner[list(slots)] = k
+        self.register_buffer("owner", owner, persistent=False)
         self.register_buffer("open", torch.ones(count))
         self.weight1, self.bias1 = drawn(count, most, hidden, sd=1.0), drawn(count, 1, hidden, sd=0.5)
         self.weight2 = drawn(count, hidden, self.width, sd=hidden**-0.5)
@@ -126,7 +131,8 @@ class AttentionGate(Gated):
         if self.read is not None:
             scores = (READ_STEP * self.read).expand(len(x), -1)
         else:
-            scores = F.relu(x.clamp(-FAR, FAR) @ self.look + self.look_bias) @ self.point
+            seen = x.clamp(-FAR, FAR) * self.open[self.owner]  # what is closed is not read by the gate either
+            scores = F.relu(seen @ self.look + self.look_bias) @ self.point
         return scores.masked_fill(self.open == 0, -torch.inf).softmax(1)
 
     def values(self, x: Tensor) -> Tensor:
@@ -161,10 +167,7 @@ class AttentionGate(Gated):
 
     def unread(self, x: Tensor, attention: Tensor) -> Tensor:
         """The slots of columns of weight 0."""
-        owner = torch.empty(x.shape[1], dtype=torch.long)
-        for k, slots in enumerate(self.columns):
-            owner[slots] = k
-        return (attention == 0)[:, owner]
+        return (attention == 0)[:, self.owner]
 
     def advance(self, dataset: Dataset) -> bool:
         """Columns with hardly any attention are closed once, and the others trained on without them."""
