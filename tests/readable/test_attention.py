@@ -97,6 +97,16 @@ def test_the_swap_loss_keeps_a_row_gate_from_carrying_the_answer(halves):
     assert kept.auc > 0.97
 
 
+def test_a_gate_of_rows_does_not_read_closed_columns():
+    network = attention([[0], [1, 2], [3]], 2, gate="row").eval()
+    x = torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
+    other = x.clone()
+    other[:, 1:3] += 1
+    assert not torch.equal(network(other), network(x))
+    network.open = torch.tensor([1.0, 0.0, 1.0])
+    assert torch.equal(network(other), network(x))
+
+
 def test_swap_auc_of_a_gate_that_is_the_answer():
     """Closed form: two columns that say ±1 for every row, and a gate that picks by the answer."""
     network = attention([[0], [1]], 2, gate="row")

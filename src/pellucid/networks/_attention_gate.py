@@ -58,6 +58,7 @@ class AttentionGate(Gated):
     knots: Tensor
     crowded: Tensor
     slots: Tensor
+    owner: Tensor
     recipe = Recipe(epochs=60, batch_size=128, learning_rate=5e-3, weight_decay=1e-3)
 
     def __init__(
@@ -106,6 +107,8 @@ class AttentionGate(Gated):
         for row, k in enumerate(self.taken):
             padded[row, : len(columns[k])] = torch.tensor(list(columns[k]))
         self.register_buffer("slots", padded, persistent=False)
+        column = {slot: k for k, slots in enumerate(columns) for slot in slots}
+        self.register_buffer("owner", torch.tensor([column[slot] for slot in self.seen]), persistent=False)
         self.register_buffer("open", torch.tensor([float(bool(slots)) for slots in columns]))
         self.weight1, self.bias1 = drawn(count, most, hidden, sd=1.0), drawn(count, 1, hidden, sd=0.5)
         self.weight2 = drawn(count, hidden, self.width, sd=hidden**-0.5)
@@ -129,7 +132,8 @@ class AttentionGate(Gated):
             scores = (READ_STEP * self.read).expand(len(x), -1)
         else:
             row = x if len(self.seen) == x.shape[1] else x[:, self.seen]
-            scores = F.relu(row.clamp(-FAR, FAR) @ self.look + self.look_bias) @ self.point
+            row = row.clamp(-FAR, FAR) * self.open[self.owner]  # the gate reads nothing that is closed either
+            scores = F.relu(row @ self.look + self.look_bias) @ self.point
         scores = self._among_all(scores)
         return scores.masked_fill(self.open == 0, -torch.inf).softmax(1)
 
@@ -172,10 +176,9 @@ class AttentionGate(Gated):
 
     def unread(self, x: Tensor, attention: Tensor) -> Tensor:
         """The slots of columns of weight 0, and those that are never read."""
-        owner = torch.full((x.shape[1],), -1)
-        for k, slots in enumerate(self.columns):
-            owner[slots] = k
-        return (attention == 0)[:, owner] | (owner < 0)
+        gone = torch.ones(len(x), x.shape[1], dtype=torch.bool, device=x.device)
+        gone[:, self.seen] = (attention == 0)[:, self.owner]
+        return gone
 
     def advance(self, dataset: Dataset) -> bool:
         """Columns with hardly any attention are closed once, and the others trained on without them."""
