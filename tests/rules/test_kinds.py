@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from pellucid import figures
-from pellucid._core import Dataset
+from pellucid._core import Dataset, percent
 from pellucid.errors import InputError, MethodError
 from pellucid.rules import readable_rows, rule_frontier, rules_of_values, surrogate_rules
 from pellucid.rules._bits import bits_of
@@ -288,7 +288,7 @@ def test_the_frontier_is_picked_from_on_rows_that_its_figures_do_not_use():
     out = found.pick(fidelity=1.0)
     best = max(found.chosen)
     if best < 1:
-        assert f"the best is {100 * best:.1f} %" in out.note
+        assert f"the best is {percent(best)}" in out.note
     with pytest.raises(InputError, match="shortest take"):
         found.pick(conditions=0)
     with pytest.raises(InputError, match="share"):

@@ -10,6 +10,7 @@ from PIL import Image
 import pellucid
 from layers.nets import conv, trained
 from pellucid import figures, tasks
+from pellucid._core import percent
 from pellucid.errors import InputError, SiteError
 from pellucid.inputs import ImageSpec
 
@@ -40,7 +41,7 @@ def test_the_column_that_decides_is_what_the_rules_ask_for(planted):
     assert {c.column for r in found.rules.rules for c in r.conditions} <= {f"high {first}", f"low {first}"}
     assert found.rules.fidelity > 0.9
     assert found.told[f"high {first}"] > found.told_null[f"high {first}"]
-    assert f"fidelity {100 * found.untrained:.1f} %" in found.rules.note
+    assert f"fidelity {percent(found.untrained)}" in found.rules.note
     assert "told from other inputs in" in found.rules.note
     assert "0 is what other inputs have on average" in found.rules.note
 

@@ -119,8 +119,9 @@ def activation_atlas(
         Carter et al. 2019, Activation atlas, Distill 4(3), doi:10.23915/distill.00015.
 
     Example:
-        >>> net = nn.Sequential(nn.Linear(4, 6), nn.ReLU())
-        >>> atlas = activation_atlas(net, "1", data=torch.randn(120, 4), grid=2, steps=2)
+        >>> _ = torch.manual_seed(0)
+        >>> net, x = nn.Sequential(nn.Linear(4, 6), nn.ReLU()), torch.rand(400, 4) * 2 - 1
+        >>> atlas = activation_atlas(net, "1", data=x, grid=2, steps=2)
         >>> atlas.cells.shape, atlas.pictures.pictures.shape
         (torch.Size([4, 2]), torch.Size([4, 1, 4]))
     """

@@ -8,6 +8,7 @@ import torch
 
 from pellucid import tasks
 from pellucid._core import Compute, Subject, predict
+from pellucid.errors import InputError, MethodError
 from pellucid.inputs import TabularSpec
 from pellucid.report._chosen import EACH, case_methods
 from pellucid.report._report import spread
@@ -53,7 +54,7 @@ def estimate_report(
     # numbers are also held against their validation rows
     tuned = 0 if subject.classes else int((subject.needs_data("estimate_report").parts == 1).sum())
     outputs = _predicting(subject, 3 * len(held) + total + tuned)
-    parts = [_layers(subject, how, min(ROWS, len(held))), outputs]
+    parts = [*_layers(subject, how, min(ROWS, len(held))), outputs]
     memory = 0
     rows = torch.arange(3 * EACH) % len(held)
     cases = tasks.estimate(subject, held.inputs[rows], methods=case_methods(subject, None), compute=how)
@@ -89,14 +90,18 @@ def _sum(name: str, found: Estimate, times: int = 1) -> Step:
     return Step(name, forward, backward, times * found.seconds, exact=False)
 
 
-def _layers(subject: Subject, how: Compute, rows: int) -> Step:
-    """Two small summaries, and on to the wanted number of rows."""
-    one, two = (
-        counted(subject.model, lambda n=n: tasks.layers(subject, rows=n, compute=how)) for n in (FEW, 2 * FEW)
-    )
+def _layers(subject: Subject, how: Compute, rows: int) -> list[Step]:
+    """Two small summaries, and on to the wanted number of rows; nothing of a network without layers."""
+    try:
+        one, two = (
+            counted(subject.model, lambda n=n: tasks.layers(subject, rows=n, compute=how))
+            for n in (FEW, 2 * FEW)
+        )
+    except (MethodError, InputError):  # the dossier leaves that part out and says why
+        return []
     forward = one[0] + (two[0] - one[0]) * (rows - FEW) // FEW
     seconds = one[1] + max(0.0, two[1] - one[1]) * (rows - FEW) / FEW
-    return Step("layers", forward, 0, seconds, exact=False)
+    return [Step("layers", forward, 0, seconds, exact=False)]
 
 
 def _predicting(subject: Subject, rows: int) -> Step:
