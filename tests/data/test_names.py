@@ -58,3 +58,18 @@ def test_bad_paths(tmp_path, name, target, kind, message):
 def test_seed_of_the_split_is_passed_on(written):
     table = written("x,y\n" + "1.5,a\n2,b\n" * 30)
     assert data.from_path(table, "y", seed=3).parts.tolist() == data.table(table, "y", seed=3).parts.tolist()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"text": "said", "types": {"said": "category"}}, "types=.* with text='said' that column alone"),
+        ({"text": "said", "missing": ("n.d.",)}, "missing=.* with text='said' that column alone"),
+        ({"skip": True}, "skip is for pictures and sounds"),
+    ],
+)
+def test_what_would_not_be_heeded_of_a_table_is_refused(tmp_path, asked, told):
+    path = tmp_path / "notes.csv"
+    path.write_text("said,y\n" + "well done,a\nnot so well,b\n" * 20)
+    with pytest.raises(InputError, match=told):
+        data.from_path(path, "y", **asked)

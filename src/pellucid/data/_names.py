@@ -108,7 +108,15 @@ def from_path(
     place = existing(path)
     ending = place.name.lower()
     if place.is_file() and ending.endswith(TABLES):
+        if skip:
+            raise InputError(f"skip is for pictures and sounds; {place.name} is a table.")
         if text is not None:
+            for name, given in (("types", types), ("missing", missing)):
+                if given:
+                    raise InputError(
+                        f"{name}={given!r} is about numbers and categories; with text={text!r} "
+                        "that column alone is read."
+                    )
             return texts(place, text=text, target=target, parts=parts, encoding=encoding, seed=seed)
         if target is None:
             raise InputError(
