@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -195,23 +196,12 @@ def _inside(
     from pellucid import figures, tasks
 
     data = subject.needs_data("rules")
-    if concepts is None:
-        told = tasks.unit_rules(
-            subject,
-            site or "",
-            leaves=leaves,
-            kind=kind.value,
-            conditions=conditions,
-            fidelity=fidelity,
-            regrown=regrown,
-            whole=whole,
-            compute=compute,
-        )
-        return told, figures.exemplars(told.exemplars, data)
-    told = tasks.concept_rules(
-        subject,
-        concepts,
-        site,
+    grown = (
+        partial(tasks.unit_rules, subject, site or "")
+        if concepts is None
+        else partial(tasks.concept_rules, subject, concepts, site)
+    )
+    told = grown(
         leaves=leaves,
         kind=kind.value,
         conditions=conditions,
@@ -220,6 +210,8 @@ def _inside(
         whole=whole,
         compute=compute,
     )
+    if concepts is None:
+        return told, figures.exemplars(told.exemplars, data)
     # concepts are shown whole, so larger
     return told, figures.exemplars(told.exemplars, data, names=told.names, k=6, tile=64)
 

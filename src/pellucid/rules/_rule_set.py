@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-from pellucid._core import Json, Task, amount
-from pellucid._core import percent as _percent
+from pellucid._core import Json, Task, amount, percent
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import Column
 from pellucid.rules._python import python_source
@@ -146,31 +145,31 @@ class RuleSet:
 
     def summary(self) -> tuple[str, ...]:
         """How far the rules stand for the network, beside the baselines, a line each."""
-        ends = f"[{_percent(self.fidelity_low)}, {_percent(self.fidelity_high)}]"
-        agree = f"agree with the network (fidelity) on {_percent(self.fidelity)} {ends} of"
+        ends = f"[{percent(self.fidelity_low)}, {percent(self.fidelity_high)}]"
+        agree = f"agree with the network (fidelity) on {percent(self.fidelity)} {ends} of"
         if not self.classes:
-            agree = f"explain {_percent(self.fidelity)} {ends} of the variance of the network's answers to"
+            agree = f"explain {percent(self.fidelity)} {ends} of the variance of the network's answers to"
         usual, right = ("commonest", "right") if self.classes else ("mean", "R²")
         about = f"{self.answer} ({self.name})" if self.name else self.answer
         lines = [
             f"{_counted(len(self.rules), 'rule')} for {about} {agree} {self.n_test} held-out rows.",
-            f"Without the network: {_percent(self.null_fidelity)} by a tree of that size on the true "
-            f"answers, {_percent(self.majority)} by its {usual} answer.",
-            f"Held-out {right}: rules {_percent(self.accuracy)}, network {_percent(self.network_accuracy)}.",
+            f"Without the network: {percent(self.null_fidelity)} by a tree of that size on the true "
+            f"answers, {percent(self.majority)} by its {usual} answer.",
+            f"Held-out {right}: rules {percent(self.accuracy)}, network {percent(self.network_accuracy)}.",
         ]
         if self.differ:
-            ends = f"[{_percent(self.differ_low)}, {_percent(self.differ_high)}]"
+            ends = f"[{percent(self.differ_low)}, {percent(self.differ_high)}]"
             lines.append(
                 f"Where the network is wrong ({_counted(self.differ, 'row')}) they follow it on "
-                f"{_percent(self.differ_fidelity)} {ends}; without the network {_percent(self.differ_null)}."
+                f"{percent(self.differ_fidelity)} {ends}; without the network {percent(self.differ_null)}."
             )
         if self.coverage < 1:
-            lines.append(f"No rule speaks for {_percent(1 - self.coverage)} of the held-out rows.")
+            lines.append(f"No rule speaks for {percent(1 - self.coverage)} of the held-out rows.")
         if self.regrown:
             lines.append(
                 f"Grown again from other rows {self.regrown} times: "
-                f"{_percent(self.steady)} same answers (at least {_percent(self.steady_least)}), "
-                f"{_percent(self.same_columns)} of the columns shared."
+                f"{percent(self.steady)} same answers (at least {percent(self.steady_least)}), "
+                f"{percent(self.same_columns)} of the columns shared."
             )
         return tuple(lines)
 
@@ -235,9 +234,9 @@ class RuleSet:
 
     def _line(self, k: int) -> str:
         rule = self.rules[k]
-        ends = f"[{_percent(rule.precision_low)}, {_percent(rule.precision_high)}]"
+        ends = f"[{percent(rule.precision_low)}, {percent(rule.precision_high)}]"
         wide = None if rule.error is None else amount(rule.error, 3, self.unit)
-        met = f"{_percent(rule.precision)} {ends}" if wide is None else f"± {wide}"
+        met = f"{percent(rule.precision)} {ends}" if wide is None else f"± {wide}"
         said = met if rule.support else "never met"
         return f"{k + 1}. {rule}  ({_counted(rule.support, 'row')}, {said})"
 
@@ -245,7 +244,7 @@ class RuleSet:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return f"RuleSet({_counted(len(self.rules), 'rule')}, fidelity {_percent(self.fidelity)})"
+        return f"RuleSet({_counted(len(self.rules), 'rule')}, fidelity {percent(self.fidelity)})"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from pellucid._core import Json
+from pellucid._core import Json, percent
 from pellucid.inputs import Column
 from pellucid.rules._readable import Row
 from pellucid.rules._rule import Condition, Rule, known
-from pellucid.rules._rule_set import _cells, _counted, _percent
+from pellucid.rules._rule_set import _cells, _counted
 from pellucid.rules._weighted_source import markdown, python_source, sql_source
 
 POINTS = 100  # weights are whole hundredths, so that sums are exact
@@ -164,7 +164,7 @@ class WeightedRules:
         """What the rules are and what they are counted on, in two or three sentences."""
         if not self.shares:
             return self._what()
-        told = ", ".join(f"{_percent(s)} {c}" for c, s in zip(self.classes, self.shares, strict=True))
+        told = ", ".join(f"{percent(s)} {c}" for c, s in zip(self.classes, self.shares, strict=True))
         return (
             *self._what(),
             f"Counted on {self.n} {self._counted_on()}: {told}.",
@@ -223,16 +223,16 @@ class WeightedRules:
     def _answered(self, scores: Sequence[float]) -> str:
         shares = _softmax(scores)
         best = shares.index(max(shares))
-        return f"{self.classes[best]} ({_percent(shares[best])})"
+        return f"{self.classes[best]} ({percent(shares[best])})"
 
     def support_text(self, k: int) -> str:
         """In how many rows a rule holds, and what share of them is of its class."""
         rule = self.rules[k]
         if not rule.support:
             return "never met"
-        ends = f"[{_percent(rule.precision_low)}, {_percent(rule.precision_high)}]"
+        ends = f"[{percent(rule.precision_low)}, {percent(rule.precision_high)}]"
         rows = f"{rule.support} of {self.n} {self._counted_on()}"
-        return f"{rows}, {_percent(rule.precision)} {ends} {rule.outcome}"
+        return f"{rows}, {percent(rule.precision)} {ends} {rule.outcome}"
 
     def to_markdown(self) -> str:
         """A table of the rules."""
@@ -323,7 +323,7 @@ class Decision:
         lines = [f"Answer: {self.outcome}. {said}:"]
         lines += [f"{self.start:+8.2f}  start"]
         lines += [f"{weight:+8.2f}  {rule}" for rule, weight in self.fired]
-        lines += [f"{self.score:+8.2f}  score of {self.told}: probability {_percent(self.probability)}"]
+        lines += [f"{self.score:+8.2f}  score of {self.told}: probability {percent(self.probability)}"]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Json]:
