@@ -1,4 +1,4 @@
-"""Directions of rule networks: kept in every cell that thresholds cut, rules and weights as good as may be."""
+"""Directions of rule networks: kept in every cell that thresholds cut; rules and weights are the best so."""
 
 import itertools
 
@@ -172,7 +172,7 @@ def test_a_rule_for_both_ways_becomes_two_of_one_way_each():
     spec = TabularSpec((Column("a", monotone=1), Column("b", monotone=-1), Column("free")))
     values = np.random.default_rng(0).uniform(-2, 2, (200, 3))
     x = spec.encode([dict(zip("ab", row, strict=False), free=row[2]) for row in values]).numpy()
-    grid = fit_grid(spec, x, x[:, 0].astype(float), bins=8)
+    grid = fit_grid(spec, x, x[:, 0].astype(float), bins=16)
     whole = grid.full
 
     def rule(**masks):
