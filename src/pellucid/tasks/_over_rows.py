@@ -62,8 +62,9 @@ def judged_by(
 
 def exchangeable(subject: Subject, why: Explanation) -> bool:
     """Whether maps of rows of a table can be subtracted: contributions of columns against a reference."""
-    made = why.provenance
-    return isinstance(subject.spec, TabularSpec) and made.at is None and "baseline" in made.params
+    return (
+        isinstance(subject.spec, TabularSpec) and why.provenance.at is None and evidence.is_contribution(why)
+    )
 
 
 def _audited(subject: Subject, why: Explanation, method: Method) -> evidence.Held | None:
