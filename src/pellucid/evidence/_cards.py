@@ -87,10 +87,10 @@ def cards(
     supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or the opposite under
     another fill, or refuted although it is about this model: a map fitted to seven eighths of the reactions
     foretells the rest, and this one, with p > .05, surely less than half as well; or one of 20 or more maps
-    that are refuted together (:class:`Held`), whatever it says of its own row. Sizes without a sign (variances,
-    squares, lengths) and slopes that foretell what happens when multiplied by the way from the reference are
-    not contradicted by removing, but *not supported*. *not testable*: a constant map, a score that no mask
-    moves, or fewer than 32 masks.
+    that are refuted together (:class:`Held`), whatever it says of its own row. Sizes without a sign
+    (variances, squares, lengths) and slopes that foretell what happens when multiplied by the way from the
+    reference are not contradicted by removing, but *not supported*. *not testable*: a constant map, a score
+    that no mask moves, or fewer than 32 masks.
 
     Args:
         model: the network that was explained.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 from torch import Tensor
@@ -44,6 +46,8 @@ def over_rows(
             donors=training_rows(subject.data, why.provenance.seed),
             compute=compute,
         )
+        spent = 0 if known is None else math.ceil(known.rows / len(cards))
+        cards = [dataclasses.replace(card, rows=card.rows + spent) for card in cards]
     return evidence.over_many(cards, known)
 
 
