@@ -171,15 +171,20 @@ class Question:
         return normal(ks, self.point, self.compute.seed)
 
     def scores(
-        self, variants: Variants | None = None, count: int = 1, *, within: slice | None = None
+        self,
+        variants: Variants | None = None,
+        count: int = 1,
+        *,
+        within: slice | None = None,
+        near: bool = False,
     ) -> Tensor:
         """The target's value ``[count, N]`` for each variant of each row, without gradients.
 
-        ``within``, a slice with both ends, asks for some rows only.
+        ``within``, a slice with both ends, asks for some rows only; ``near`` as in :func:`passes`.
         """
         found: Tensor | None = None
         some = slice(0, self.rows) if within is None else within
-        for chunk, _, score in self._chunks(variants, count, None, gradients=False, within=some):
+        for chunk, _, score in self._chunks(variants, count, None, gradients=False, within=some, near=near):
             score = score.view(chunk.k1 - chunk.k0, -1)
             if score.shape == (count, some.stop - some.start):
                 found = score
@@ -381,6 +386,7 @@ class Question:
         gradients: bool,
         by: Slope | None = None,
         within: slice | None = None,
+        near: bool = False,
     ) -> Iterator[tuple[Chunk, Tensor | None, Tensor]]:
         """As :func:`passes`."""
         if gradients and not self.point.is_floating_point():
@@ -396,4 +402,5 @@ class Question:
             weights=weights,
             by=by,
             within=within,
+            near=near,
         )

@@ -1,0 +1,77 @@
+"""Whether variants of a row can be computed beside it: only what lies near each change anew."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core._boxed import Boxed
+
+FEW = 16  # variants of a row that must share the pass of the row itself
+MOST = 0.5  # share of the map along which a change may reach to begin with
+
+
+class Again(Exception):  # noqa: N818
+    """A chunk could not be computed beside its rows and is to be computed as any other."""
+
+
+class Beside:
+    """The decision for one run of passes; it is withdrawn where it saved nothing.
+
+    Networks that something listens to, or that torch runs in other ways than operation by operation, are
+    left alone, and so are accelerators, which many small operations would keep waiting.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module], point: Tensor) -> None:
+        self.open: bool = (
+            point.device.type == "cpu"
+            and point.ndim > 2
+            and point.dtype in (torch.float32, torch.float64)
+            and not torch.is_autocast_enabled("cpu")
+            and not any(_special(module) for module in modules)
+        )
+
+    def boxed(self, points: Tensor, base: Tensor, copies: int) -> Boxed | None:
+        """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``; ``None`` where too much
+        differs."""
+        if not self.open or copies < FEW:
+            return None
+        rows, axes = len(points), base.ndim - 2
+        differs = (points.view(copies, *base.shape) != base).flatten(0, 1).any(1)
+        corners, sides = list[Tensor](), list[int]()
+        for axis in range(axes):
+            others = [other + 1 for other in range(axes) if other != axis]
+            line = (differs.any(others) if others else differs).to(torch.uint8)
+            length = line.shape[1]
+            first, last = line.argmax(1), length - line.flip(1).argmax(1)
+            # of what differs nowhere, flipped or not, the first place is named
+            side = int(torch.where(line[:, 0].bool() | (first > 0), last - first, 1).max())
+            corners.append(first.clamp(max=length - side))
+            sides.append(side)
+        share = 1.0
+        for side, length in zip(sides, base.shape[2:], strict=True):
+            share *= side / length
+        if share > MOST:
+            return None
+        corner = torch.stack(corners, 1)
+        index: Tensor = torch.zeros(rows, *[1] * axes, dtype=torch.int64)
+        for axis, side in enumerate(sides):
+            at = corner[:, axis, None] + torch.arange(side)
+            index = index * base.shape[2 + axis] + at.view(
+                rows, *[side if other == axis else 1 for other in range(axes)]
+            )
+        index = index.reshape(rows, 1, -1).expand(rows, base.shape[1], -1)
+        crops = points.flatten(2).gather(2, index).view(rows, base.shape[1], *sides)
+        return Boxed(base.clone(), crops, corner, [])
+
+
+def _special(module: nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule) or module._forward_hooks or module._forward_pre_hooks:
+        return True
+    if module._compiled_call_impl is not None:
+        return True
+    dynamo = sys.modules.get("torch._dynamo")
+    return dynamo is not None and isinstance(module, dynamo.OptimizedModule)
