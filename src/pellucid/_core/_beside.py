@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._boxed import Boxed
+from pellucid._core._boxed import Boxed, Places, places
 
 FEW = 16  # variants of a row that must share the pass of the row itself
-MOST = 0.5  # share of the map along which a change may reach to begin with
+SMALL = 256  # places of a map that are computed sooner than looked up
+MOST = 0.5  # share of the map that a change may take to begin with
 
 
 class Again(Exception):  # noqa: N818
@@ -29,6 +32,7 @@ class Beside:
         self.open: bool = (
             point.device.type == "cpu"
             and point.ndim > 2
+            and math.prod(point.shape[2:]) >= SMALL
             and point.dtype in (torch.float32, torch.float64)
             and not torch.is_autocast_enabled("cpu")
             and not any(_special(module) for module in modules)
@@ -40,30 +44,18 @@ class Beside:
         if not self.open or copies < FEW:
             return None
         rows, axes = len(points), base.ndim - 2
-        differs = (points.view(copies, *base.shape) != base).flatten(0, 1).any(1)
-        corners, sides = list[Tensor](), list[int]()
+        differs = (points.view(copies, *base.shape) != base).flatten(0, 1).any(1).numpy()
+        corners, sides = list[Places](), list[int]()
         for axis in range(axes):
-            others = [other + 1 for other in range(axes) if other != axis]
-            line = (differs.any(others) if others else differs).to(torch.uint8)
-            length = line.shape[1]
-            first, last = line.argmax(1), length - line.flip(1).argmax(1)
-            # of what differs nowhere, flipped or not, the first place is named
-            side = int(torch.where(line[:, 0].bool() | (first > 0), last - first, 1).max())
-            corners.append(first.clamp(max=length - side))
+            line = differs.any(tuple(other + 1 for other in range(axes) if other != axis))
+            first, last = line.argmax(1), line.shape[1] - line[:, ::-1].argmax(1)
+            side = int(np.where(line.any(1), last - first, 1).max())
+            corners.append(np.minimum(first, line.shape[1] - side))
             sides.append(side)
-        share = 1.0
-        for side, length in zip(sides, base.shape[2:], strict=True):
-            share *= side / length
-        if share > MOST:
+        if math.prod(sides) > MOST * math.prod(base.shape[2:]):
             return None
-        corner = torch.stack(corners, 1)
-        index: Tensor = torch.zeros(rows, *[1] * axes, dtype=torch.int64)
-        for axis, side in enumerate(sides):
-            at = corner[:, axis, None] + torch.arange(side)
-            index = index * base.shape[2 + axis] + at.view(
-                rows, *[side if other == axis else 1 for other in range(axes)]
-            )
-        index = index.reshape(rows, 1, -1).expand(rows, base.shape[1], -1)
+        corner = np.stack(corners, 1)
+        index = places(corner, sides, base.shape[2:]).view(rows, 1, -1).expand(rows, base.shape[1], -1)
         crops = points.flatten(2).gather(2, index).view(rows, base.shape[1], *sides)
         return Boxed(base.clone(), crops, corner, [])
 

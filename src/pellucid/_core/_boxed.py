@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
 Args = tuple[Any, ...]
+# small tables of places: numpy takes a third of the time for each step
+Places = NDArray[np.int64]
 aten: Any = torch.ops.aten
 OUTSIDE = -(2**40)  # added to the index of what lies outside, so that any sum of it is below zero
-# nanoseconds of a product and of a number that goes out, and the least that must be saved by one operation:
-# where each number lies is looked up for every convolution anew
-PRODUCT, NUMBER, LEAST = 1 / 60, 1.0, 5e5
+# nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
+# operation must save: where each number lies is looked up for it anew
+PRODUCT, NUMBER, POOLED, LEAST = 1 / 60, 1.0, 10.0, 3e5
 
 
 class Boxed(Tensor):
@@ -33,21 +37,21 @@ class Boxed(Tensor):
 
     base: Tensor
     crops: Tensor
-    corner: Tensor
+    corner: Places
     full: Tensor | None
     later: Callable[[], Tensor] | None
     used: list[bool]
     __torch_function__: Any = torch._C._disabled_torch_function_impl  # pyright: ignore[reportPrivateUsage]
 
     @staticmethod
-    def __new__(cls, base: Tensor, crops: Tensor, corner: Tensor, used: list[bool]) -> Boxed:  # noqa: D102
+    def __new__(cls, base: Tensor, crops: Tensor, corner: Places, used: list[bool]) -> Boxed:  # noqa: D102
         make = cast("Callable[..., Boxed]", Tensor._make_wrapper_subclass)
         made = make(cls, (len(crops), *base.shape[1:]), dtype=base.dtype, device=base.device)
         made.base, made.crops, made.corner, made.used = base, crops, corner, used
         made.full = made.later = None
         return made
 
-    def __init__(self, base: Tensor, crops: Tensor, corner: Tensor, used: list[bool]) -> None:
+    def __init__(self, base: Tensor, crops: Tensor, corner: Places, used: list[bool]) -> None:
         """All is done in ``__new__``."""
 
     @classmethod
@@ -81,29 +85,23 @@ class Boxed(Tensor):
         if self.full is None:
             rows, channels = self.crops.shape[:2]
             self.full = self.base.repeat(rows // len(self.base), *[1] * (self.base.ndim - 1)).contiguous()
-            where: Tensor | int = 0
-            for axis, (length, side) in enumerate(zip(self.map, self.box, strict=True)):
-                where = where * length + _along(self.corner[:, axis, None] + torch.arange(side), axis, self)
-            index = cast("Tensor", where).reshape(rows, 1, -1).expand(rows, channels, -1)
-            self.full.view(rows, channels, -1).scatter_(2, index, self.crops.reshape(rows, channels, -1))
+            where = places(self.corner, self.box, self.map).view(rows, 1, -1).expand(rows, channels, -1)
+            self.full.view(rows, channels, -1).scatter_(2, where, self.crops.reshape(rows, channels, -1))
             self.base, self.crops = self.base[:0], self.crops[:0]
         return self.full
 
-    def patch(self, start: Tensor, size: Sequence[int], outside: float = 0.0) -> Tensor:
+    def patch(self, start: Places, size: Sequence[int], outside: float = 0.0) -> Tensor:
         """What lies in the boxes of a size that begin at ``start`` ``[rows, axes]``; ``outside`` off the map."""
         rows, channels = self.crops.shape[:2]
         count, area, most = len(self.base), self.map.numel(), self.box.numel()
-        one = _along(torch.arange(rows)[:, None], 0, self)
-        there, mine = 0, 0
+        row = _along(np.arange(rows)[:, None], 0, len(size))
+        there, mine = row % count, row
         for axis, side in enumerate(size):
-            at = start[:, axis, None] + torch.arange(side)
+            at = start[:, axis, None] + np.arange(side)
             off = at - self.corner[:, axis, None]
-            there = there * self.map[axis] + _along(_inside(at, self.map[axis]), axis, self)
-            mine = mine * self.box[axis] + _along(_inside(off, self.box[axis]), axis, self)
-        there, mine = cast("Tensor", there), cast("Tensor", mine)
-        last = count * area + rows * most
-        index = torch.where(there >= 0, there + one.remainder(count) * area, last)
-        index = torch.where(mine >= 0, mine + one * most + count * area, index)
+            there = there * self.map[axis] + _along(_inside(at, self.map[axis]), axis, len(size))
+            mine = mine * self.box[axis] + _along(_inside(off, self.box[axis]), axis, len(size))
+        index = np.where(mine >= 0, mine + count * area, np.where(there >= 0, there, count * area + rows * most))
         # a table of places, each with its channels side by side: base, crops, and the one off the map
         table = torch.cat(
             [
@@ -112,22 +110,31 @@ class Boxed(Tensor):
                 self.base.new_full((1, channels), outside),
             ]
         )
-        return table.index_select(0, index.flatten()).view(rows, *size, channels).movedim(-1, 1)
+        found = table.index_select(0, torch.from_numpy(index.ravel()))
+        return found.view(rows, *size, channels).movedim(-1, 1)
+
+
+def places(corner: Places, box: Sequence[int], within: Sequence[int]) -> Tensor:
+    """Number of each place of a box on a map, int64 ``[rows, *box]``."""
+    where = np.zeros((len(corner), *[1] * len(box)), dtype=np.int64)
+    for axis, (side, length) in enumerate(zip(box, within, strict=True)):
+        where = where * length + _along(corner[:, axis, None] + np.arange(side), axis, len(box))
+    return torch.from_numpy(where)
 
 
 def _plain(value: object) -> object:
     return value.whole() if isinstance(value, Boxed) else value
 
 
-def _along(index: Tensor, axis: int, x: Boxed) -> Tensor:
+def _along(index: Places, axis: int, axes: int) -> Places:
     """``[rows, side]`` laid along one axis of a map."""
-    shape = [1] * len(x.map)
+    shape = [1] * axes
     shape[axis] = index.shape[1]
-    return index.view(len(index), *shape)
+    return index.reshape(len(index), *shape)
 
 
-def _inside(at: Tensor, length: int) -> Tensor:
-    return torch.where(at == at.clamp(0, length - 1), at, OUTSIDE)
+def _inside(at: Places, length: int) -> Places:
+    return np.where((at >= 0) & (at < length), at, OUTSIDE)
 
 
 def _open(value: object) -> bool:
@@ -143,19 +150,20 @@ def _slid(
     out: Sequence[int],
     sliding: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]],
     cost: float,
-) -> tuple[Tensor, list[int], Tensor, list[int]] | None:
+) -> tuple[Places, list[int], Places, list[int]] | None:
     """Boxes of what a sliding window (size, stride, padding, dilation) changes, and of all that it reads;
     ``None`` where that does not pay. ``cost`` is nanoseconds of one place of one row."""
-    size, stride, padding, dilation = (torch.tensor([*part]) for part in sliding)
-    end, reach = torch.tensor([*out]), dilation * (size - 1)
-    first = (-((reach - x.corner - padding) // stride)).clamp(min=0)
-    last = torch.minimum((x.corner + torch.tensor([*x.box]) - 1 + padding) // stride, end - 1)
-    side = (last - first + 1).amax(0).clamp(min=1)
-    share = float(side.prod()) / max(1, int(end.prod())) + len(x.base) / len(x.crops)
-    if share >= 1 or (1 - share) * cost * float(end.prod()) * len(x.crops) < LEAST:
+    size, stride, padding, dilation = (np.asarray(part) for part in sliding)
+    end, reach = np.asarray(out), dilation * (size - 1)
+    first = np.maximum(-((reach - x.corner - padding) // stride), 0)
+    last = np.minimum((x.corner + np.asarray(x.box) - 1 + padding) // stride, end - 1)
+    side = np.maximum((last - first + 1).max(0), 1)
+    area = float(end.prod())
+    share = float(side.prod()) / area + len(x.base) / len(x.crops)
+    if share >= 1 or (1 - share) * cost * area * len(x.crops) < LEAST:
         return None
-    first = torch.minimum(first, end - side)
     x.used.append(True)
+    first = np.minimum(first, end - side)
     return first, side.tolist(), first * stride - padding, ((side - 1) * stride + reach + 1).tolist()
 
 
@@ -191,7 +199,7 @@ def _max_pool(func: Any, args: Args) -> Any:
     base = func(x.base, *args[1:])
     size, padding, dilation = _sides(size, x), _sides(padding, x), _sides(dilation, x)
     stride = _sides(stride, x) if len(stride) else size
-    found = _slid(x, base[0].shape[2:], (size, stride, padding, dilation), 3 * NUMBER * x.shape[1])
+    found = _slid(x, base[0].shape[2:], (size, stride, padding, dilation), POOLED * x.shape[1])
     if found is None:
         return None
     corner, _, at, read = found
@@ -211,7 +219,7 @@ def _average_pool(func: Any, args: Args) -> Any:
     stride, none = _sides(stride, x) if len(stride) else size, [0] * len(size)
     base = func(x.base, *args[1:])
     sliding = size, stride, padding, [1] * len(size)
-    found = _slid(x, base.shape[2:], sliding, 3 * NUMBER * x.shape[1])
+    found = _slid(x, base.shape[2:], sliding, POOLED * x.shape[1])
     if found is None:
         return None
     corner, _, at, read = found
@@ -228,15 +236,15 @@ def _batch_norm(func: Any, args: Args) -> Any:
     return (Boxed(base, func(x.crops, *given)[0], x.corner, x.used), *rest)
 
 
-def _together(parts: Sequence[Boxed]) -> tuple[Tensor, list[Tensor]]:
+def _together(parts: Sequence[Boxed]) -> tuple[Places, list[Tensor]]:
     """A box that holds the boxes of all, and the crops of each there."""
     first = parts[0]
     if all(x.corner is first.corner and x.box == first.box for x in parts):
         return first.corner, [x.crops for x in parts]
-    corner = torch.stack([x.corner for x in parts]).amin(0)
-    end = torch.stack([x.corner + torch.tensor([*x.box]) for x in parts]).amax(0)
-    side = (end - corner).amax(0)
-    corner = torch.minimum(corner, torch.tensor([*first.map]) - side)
+    corner = np.min([x.corner for x in parts], 0)
+    end = np.max([x.corner + np.asarray(x.box) for x in parts], 0)
+    side = (end - corner).max(0)
+    corner = np.minimum(corner, np.asarray(first.map) - side)
     return corner, [x.patch(corner, side.tolist()) for x in parts]
 
 
