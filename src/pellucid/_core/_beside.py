@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pellucid._core._boxed import Boxed, Places, places
@@ -44,10 +45,10 @@ class Beside:
         if not self.open or copies < FEW:
             return None
         rows, axes = len(points), base.ndim - 2
-        differs = (points.view(copies, *base.shape) != base).flatten(0, 1).any(1).numpy()
+        differs: NDArray[np.bool_] = (points.view(copies, *base.shape) != base).flatten(0, 1).any(1).numpy()
         corners, sides = list[Places](), list[int]()
         for axis in range(axes):
-            line = differs.any(tuple(other + 1 for other in range(axes) if other != axis))
+            line: NDArray[np.bool_] = differs.any(tuple(other + 1 for other in range(axes) if other != axis))
             first, last = line.argmax(1), line.shape[1] - line[:, ::-1].argmax(1)
             side = int(np.where(line.any(1), last - first, 1).max())
             corners.append(np.minimum(first, line.shape[1] - side))

@@ -44,7 +44,7 @@ class Boxed(Tensor):
     __torch_function__: Any = torch._C._disabled_torch_function_impl  # pyright: ignore[reportPrivateUsage]
 
     @staticmethod
-    def __new__(cls, base: Tensor, crops: Tensor, corner: Places, used: list[bool]) -> Boxed:  # noqa: D102
+    def __new__(cls: type[Boxed], base: Tensor, crops: Tensor, corner: Places, used: list[bool]) -> Boxed:
         make = cast("Callable[..., Boxed]", Tensor._make_wrapper_subclass)
         made = make(cls, (len(crops), *base.shape[1:]), dtype=base.dtype, device=base.device)
         made.base, made.crops, made.corner, made.used = base, crops, corner, used
@@ -91,7 +91,7 @@ class Boxed(Tensor):
         return self.full
 
     def patch(self, start: Places, size: Sequence[int], outside: float = 0.0) -> Tensor:
-        """What lies in the boxes of a size that begin at ``start`` ``[rows, axes]``; ``outside`` off the map."""
+        """What lies in boxes of a size that begin at ``start`` ``[rows, axes]``; ``outside`` off the map."""
         rows, channels = self.crops.shape[:2]
         count, area, most = len(self.base), self.map.numel(), self.box.numel()
         row = _along(np.arange(rows)[:, None], 0, len(size))
@@ -101,7 +101,9 @@ class Boxed(Tensor):
             off = at - self.corner[:, axis, None]
             there = there * self.map[axis] + _along(_inside(at, self.map[axis]), axis, len(size))
             mine = mine * self.box[axis] + _along(_inside(off, self.box[axis]), axis, len(size))
-        index = np.where(mine >= 0, mine + count * area, np.where(there >= 0, there, count * area + rows * most))
+        index = np.where(
+            mine >= 0, mine + count * area, np.where(there >= 0, there, count * area + rows * most)
+        )
         # a table of places, each with its channels side by side: base, crops, and the one off the map
         table = torch.cat(
             [
@@ -167,13 +169,16 @@ def _slid(
     return first, side.tolist(), first * stride - padding, ((side - 1) * stride + reach + 1).tolist()
 
 
-def _lengths(x: Boxed, size: Sequence[int], stride: list[int], padding: list[int], by: list[int]) -> list[int]:
+def _lengths(
+    x: Boxed, size: Sequence[int], stride: list[int], padding: list[int], by: list[int]
+) -> list[int]:
     each = zip(x.map, size, stride, padding, by, strict=True)
     return [(length + 2 * p - d * (k - 1) - 1) // s + 1 for length, k, s, p, d in each]
 
 
 def _convolution(func: Any, args: Args) -> Any:
-    x, weight, bias, stride, padding, dilation, transposed, _, groups = args
+    x: Boxed = args[0]
+    weight, bias, stride, padding, dilation, transposed, _, groups = args[1:]
     if transposed or not _open(x) or isinstance(weight, Boxed):
         return None
     size = weight.shape[2:]
@@ -192,8 +197,14 @@ def _convolution(func: Any, args: Args) -> Any:
     return Boxed(base, crops, corner, x.used)
 
 
+def _given(args: Args, *default: Any) -> list[Any]:
+    """What follows the first argument, with what stands for the last ones where they are left out."""
+    return [*args[1:], *default[len(args) - 2 :]][: len(default) + 1]
+
+
 def _max_pool(func: Any, args: Args) -> Any:
-    x, size, stride, padding, dilation, _ = [*args, *[[], [0], [1], False][len(args) - 2 :]]
+    x: Boxed = args[0]
+    size, stride, padding, dilation = _given(args, [], [0], [1])
     if not _open(x):
         return None
     base = func(x.base, *args[1:])
@@ -212,7 +223,8 @@ def _max_pool(func: Any, args: Args) -> Any:
 
 
 def _average_pool(func: Any, args: Args) -> Any:
-    x, size, stride, padding, ceil, padded, divisor = [*args, *[[], [0], False, True, None][len(args) - 2 :]]
+    x: Boxed = args[0]
+    size, stride, padding, ceil, padded, divisor = _given(args, [], [0], False, True, None)
     if not _open(x) or ceil or not (padded or not any(padding)):
         return None
     size, padding = _sides(size, x), _sides(padding, x)
@@ -228,7 +240,8 @@ def _average_pool(func: Any, args: Args) -> Any:
 
 
 def _batch_norm(func: Any, args: Args) -> Any:
-    x, *given = args
+    x: Boxed = args[0]
+    given = args[1:]
     # a norm over the batch would have to see all of it
     if not _open(x) or given[4] or any(isinstance(part, Boxed) for part in given):
         return None
@@ -257,7 +270,7 @@ def _spread(value: object, axes: int) -> bool:
 
 
 def _pointwise(func: Any, args: Args) -> Any:
-    parts = [value for value in args if isinstance(value, Boxed)]
+    parts: list[Boxed] = [value for value in args if isinstance(value, Boxed)]
     if not parts or not all(_open(x) and x.map == parts[0].map for x in parts):
         return None
     others = [value for value in args if not isinstance(value, Boxed)]

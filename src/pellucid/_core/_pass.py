@@ -19,6 +19,7 @@ from pellucid._core._target import Picked, Target, the_output
 from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
+Some = slice | None  # rows that are asked, where not all are
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
