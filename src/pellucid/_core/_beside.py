@@ -48,7 +48,8 @@ class Beside:
         differs: NDArray[np.bool_] = (points.view(copies, *base.shape) != base).flatten(0, 1).any(1).numpy()
         corners, sides = list[Places](), list[int]()
         for axis in range(axes):
-            line: NDArray[np.bool_] = differs.any(tuple(other + 1 for other in range(axes) if other != axis))
+            others = tuple(other + 1 for other in range(axes) if other != axis)
+            line = np.asarray(differs.any(others))
             first, last = line.argmax(1), line.shape[1] - line[:, ::-1].argmax(1)
             side = int(np.where(line.any(1), last - first, 1).max())
             corners.append(np.minimum(first, line.shape[1] - side))
