@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pellucid._core._boxed import Boxed, Places, places
 
 FEW = 16  # variants of a row that must share the pass of the row itself
+TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
 MOST = 0.5  # share of the map that a change may take to begin with
 
@@ -38,6 +39,10 @@ class Beside:
             and not torch.is_autocast_enabled("cpu")
             and not any(_special(module) for module in modules)
         )
+
+    def at_once(self, rows: int, most: int, point: Tensor) -> int:
+        """How many rows go together, at least ``rows``: large ones take little room beside their row."""
+        return max(rows, min(most, TOGETHER, ROOM // max(1, point[:1].numel())))
 
     def boxed(self, points: Tensor, base: Tensor, copies: int) -> Boxed | None:
         """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``; ``None`` where too much

@@ -39,8 +39,11 @@ def passes(
     # rows that share an input go through the network once
     size = most if work.fold is None or by is not None else most * work.fold.columns
     beside = Beside(work.feed.guard.modules, point) if near and work.fold is None else None
-    # the fewer rows go together, the more variants of each do
-    each = max(1, size // count) if beside is not None and beside.open else size
+    each = alone = size
+    if beside is not None and beside.open:
+        size = beside.at_once(size, compute.batch_size, point)
+        # the fewer rows go together, the more variants of each do
+        each = max(1, size // count)
     waiting = chunks(count, some.stop - some.start, size, first=some.start, each=each)[::-1]
     while waiting:
         chunk = waiting.pop()
@@ -57,6 +60,7 @@ def passes(
             waiting.append(chunk)
             continue
         except Again:
+            size = min(size, alone)
             waiting.append(chunk)
             continue
         except Exception as error:
@@ -65,6 +69,8 @@ def passes(
             size = smaller(chunk, error)
             waiting.append(chunk)
             continue
+        if beside is not None and not beside.open:
+            size = min(size, alone)
         done += chunk.size
         counted[0] += forward
         counted[1] += backward
