@@ -17,6 +17,7 @@ from pellucid.evidence._coarse import BEST, NO_MAP
 from pellucid.evidence._matters import LEVEL, not_run
 from pellucid.evidence._nulls import EQUAL
 from pellucid.evidence._reached import compared, foretold, refuted
+from pellucid.evidence._reading import is_contribution
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import correlation, differ, resampled_correlation, resamples
 
@@ -163,7 +164,7 @@ def foretelling(case: Case, explanation: Explanation, asked: Exchanged, units: T
     Whatever the reference is, it cancels: for a network that adds up its columns, the map of a row less that
     of another tells exactly what exchanging a column does.
     """
-    if "baseline" not in explanation.provenance.params:
+    if not is_contribution(explanation):
         return None
     bank = asked.seen.bank
     chosen, able = asked.chosen.T, asked.able.T

@@ -286,7 +286,7 @@ def line_of(
         fixed,
         exact,
         one[3].stderr is not None,
-        "baseline" in one[3].provenance.params,
+        evidence.is_contribution(one[3]),
         one[3],
     )
 
