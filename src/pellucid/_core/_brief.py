@@ -12,7 +12,7 @@ from torch import Tensor
 FEW, LONG = 3, 40  # items that are written out; letters of a text
 
 
-def brief(value: object, /) -> str:
+def brief(self: object) -> str:
     """Class and fields: numbers and short texts as they are, of all else how much it is; nothing of nothing.
 
     Example:
@@ -22,10 +22,10 @@ def brief(value: object, /) -> str:
         >>> brief(Made("conv1", torch.zeros(120, 16), 0.12345, ""))
         "Made(name='conv1', values=[120, 16], rate=0.123)"
     """
-    if not is_dataclass(value):
-        return object.__repr__(value)
-    told = {field.name: _told(getattr(value, field.name)) for field in fields(value) if field.repr}
-    return f"{type(value).__name__}({', '.join(f'{name}={text}' for name, text in told.items() if text)})"
+    if not is_dataclass(self):
+        return object.__repr__(self)
+    told = {field.name: _told(getattr(self, field.name)) for field in fields(self) if field.repr}
+    return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in told.items() if text)})"
 
 
 def _told(value: object) -> str:

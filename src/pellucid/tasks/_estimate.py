@@ -65,7 +65,6 @@ class Estimate:
     steps: tuple[Step, ...]
     memory: int
     spent: float = field(default=0.0, compare=False)
-
     __repr__ = brief
 
     @property
