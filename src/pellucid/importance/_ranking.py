@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid._core import brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Importance:
@@ -28,6 +30,8 @@ class Importance:
     level: float
     what: str
     rows: int
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Compute, Dataset, Json, Subject, percent, predict, wilson
+from pellucid._core import Compute, Dataset, Json, Subject, brief, percent, predict, wilson
 from pellucid.tasks._rows import held_out
 
 
@@ -34,6 +34,8 @@ class Performance:
     n: int
     confusion: Tensor | None = None
     error: float | None = None
+
+    __repr__ = brief
 
     def to_json(self) -> dict[str, Json]:
         """The figures by name."""
