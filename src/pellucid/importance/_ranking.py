@@ -19,6 +19,7 @@ class Importance:
         level: of the interval, 0 to 1.
         what: what one number means, with its unit.
         rows: how many rows it rests on.
+        note: which parts were not looked at, and why; empty where all were.
     """
 
     names: tuple[str, ...]
@@ -28,6 +29,7 @@ class Importance:
     level: float
     what: str
     rows: int
+    note: str = ""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
