@@ -71,9 +71,9 @@ def at_once(most: int, inputs: Tensor) -> int:
         >>> at_once(128, torch.zeros(4, 10)), at_once(128, torch.zeros(4, 3, 224, 224))
         (128, 6)
     """
-    if inputs.device.type != "cpu":
+    if not inputs.is_cpu:
         return most
-    size = max(1, inputs[:1].numel())
+    size = max(1, inputs.numel() // max(1, inputs.shape[0]))
     return min(most, max(1, LARGE // size, min(FEW, HUGE // size)))
 
 

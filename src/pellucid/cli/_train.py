@@ -79,6 +79,18 @@ def train(
     max_conditions: Annotated[
         int | None, typer.Option(help="For network rules: most conditions of each; left out, 4.")
     ] = None,
+    rises: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For networks additive and rules: of this column more can only raise the answer (of two "
+            "classes, the second in order); holds everywhere. Once each.",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    falls: Annotated[
+        list[str] | None,
+        typer.Option(help="The same where more can only lower it. Once each.", metavar="COLUMN"),
+    ] = None,
     hidden: Annotated[
         str | None, typer.Option(help="Widths of the hidden dense layers, such as 64,64.", metavar="LIST")
     ] = None,
@@ -145,6 +157,8 @@ def train(
         encoding=encoding,
         skip=skip,
         heard=heard,
+        rises=rises or (),
+        falls=falls or (),
     )
     if not as_json:
         _describe(dataset)
@@ -198,6 +212,8 @@ def train(
     if pairs := tasks.pairs_found(subject):
         narrate(pairs)
     narrate(str(score))
+    if warning := tasks.no_better(subject, score):
+        narrate(warning)
     if beside is not None:
         narrate(beside.sentence)
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from pellucid._core import Dataset
 from pellucid.data import _bundled, _imagenet, _packaged, _planted
@@ -14,7 +15,7 @@ from pellucid.data._paths import existing, names_in
 from pellucid.data._pictures import pictures
 from pellucid.data._raw import MARKERS
 from pellucid.data._sounds import holds_sounds, sounds
-from pellucid.data._table import NO_KINDS, table
+from pellucid.data._table import NO_KINDS, NO_SIGNS, table
 from pellucid.data._text import holds_texts, texts
 from pellucid.errors import InputError, LoadError, near_misses
 
@@ -80,6 +81,7 @@ def from_path(
     missing: Collection[str] = (),
     encoding: str | None = None,
     skip: bool = False,
+    monotone: Mapping[str, Literal[0, 1, -1]] = NO_SIGNS,
     seed: int = 0,
 ) -> Dataset:
     """Read a table, an ``.npz`` file or a folder of pictures, sounds or texts, by what lies at the path.
@@ -92,6 +94,7 @@ def from_path(
         parts: a column that says train, validation or test; for tables.
         types, missing, encoding: of a table, see :func:`table`; ``missing`` are markers beside the usual.
         skip: leave out pictures or sounds that are damaged, and name them in ``notes``.
+        monotone: 1 or -1 by column of a table, see :func:`table`.
         seed: of the split.
 
     Raises:
@@ -111,7 +114,7 @@ def from_path(
         if skip:
             raise InputError(f"skip is for pictures and sounds; {place.name} is a table.")
         if text is not None:
-            for name, given in (("types", types), ("missing", missing)):
+            for name, given in (("types", types), ("missing", missing), ("monotone", monotone)):
                 if given:
                     raise InputError(
                         f"{name}={given!r} is about numbers and categories; with text={text!r} "
@@ -124,8 +127,12 @@ def from_path(
                 "which one is to be read (text)."
             )
         every = (*MARKERS, *missing)
-        return table(place, target, types=types, missing=every, parts=parts, encoding=encoding, seed=seed)
-    for name, given in (("text", text), ("parts", parts), ("types", types), ("missing", missing)):
+        return table(
+            place, target, types=types, missing=every, parts=parts, monotone=monotone, encoding=encoding,
+            seed=seed,
+        )  # fmt: skip
+    columns = {"text": text, "parts": parts, "types": types, "missing": missing, "monotone": monotone}
+    for name, given in columns.items():
         if given:
             raise InputError(f"{name}={given!r} is about columns, and {place.name} is no table.")
     if target is not None:

@@ -16,6 +16,7 @@ from pellucid.inputs import TabularSpec
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._parts import positive
 from pellucid.networks._readable import Readable, Recipe
+from pellucid.networks._rules._directions import refuse_unless_kept
 from pellucid.networks._rules._grid import Literal, fit_grid
 from pellucid.networks._rules._search import Found, Settings, search
 from pellucid.networks._wide import telling_columns, told_of
@@ -257,16 +258,16 @@ def rules_for(
 ) -> RuleNetwork:
     """An untrained rule network whose conditions are cut points and levels of a table.
 
+    Where a column has a direction (``monotone``), the trained network keeps it for all rows there could be:
+    of a number of which more can only raise the answer, a rule that asks for more of it has a weight of at
+    least 0, one that asks for less of it a weight of at most 0.
+
     Raises:
-        InputError: if the data is no table, predicts a number, or declares directions (``monotone``).
+        InputError: if the data is no table or predicts a number, and where it declares directions, if there
+            are more than two classes or the rules are a list.
     """
     spec, x, answers = _table(dataset)
-    one_way = [column.name for column in spec.columns if column.monotone]
-    if one_way:
-        raise InputError(
-            f"Rules keep no direction, and {dataset.name} declares one for {', '.join(one_way)}: take "
-            "network='additive', which keeps it everywhere, or declare none."
-        )
+    refuse_unless_kept(spec, dataset.outputs, ordered=ordered)
     kept = telling_columns(spec, x, np.eye(dataset.outputs)[answers])
     grid = fit_grid(spec, x, answers.astype(np.float64), bins=BANK, among=kept)
     every: list[Literal] = []

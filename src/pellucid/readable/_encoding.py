@@ -49,7 +49,7 @@ class Said:
         categorical = {_name(c, names, "categorical") for c in self.categorical}
         fixed = {_name(c, names, "immutable") for c in self.immutable}
         units = {_name(c, names, "units"): unit for c, unit in (self.units or {}).items()}
-        directions = {_name(c, names, "monotone"): sign for c, sign in (self.monotone or {}).items()}
+        directions = self._directions(names)
         wrong = next((c for c, sign in directions.items() if sign not in (-1, 0, 1)), None)
         if wrong is not None:
             raise InputError(f"monotone: {wrong!r} must be 1, 0 or -1, got {directions[wrong]!r}.")
@@ -67,6 +67,17 @@ class Said:
             )
             for name in names
         }
+
+    def _directions(self, names: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for column, sign in (self.monotone or {}).items():
+            name = _name(column, names, "monotone")
+            if found.setdefault(name, sign) != sign:
+                raise InputError(
+                    f"monotone: {name!r} is declared twice, by name and by number, as {found[name]!r} and as "
+                    f"{sign!r}. Leave one out."
+                )
+        return found
 
 
 @dataclass(frozen=True, slots=True)

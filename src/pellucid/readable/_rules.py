@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor
 
 from pellucid._core import Dataset
-from pellucid.errors import InputError
 from pellucid.networks import Readable, RuleNetwork, rules_for
 from pellucid.networks._rules._search import Settings
 from pellucid.readable._encoding import Said, encode
@@ -42,7 +41,8 @@ class RuleClassifier(ReadableClassifier):
         ordered: whether the first rule that holds decides.
         soft: whether stronger models help to choose. Without them rules follow chance in small tables.
         categorical, units, immutable: what is said of columns, by name or number.
-        monotone: not kept by rules; a direction is refused.
+        monotone: 1 or -1 for columns of which more may only raise or lower the log-odds of the second class;
+            holds everywhere, as the signs of the printed rules show. Not for lists or more than two classes.
         validation: share of the rows that learning by gradient is watched on; all rows choose the rules.
         random_state: the only source of chance.
 
@@ -101,10 +101,6 @@ class RuleClassifier(ReadableClassifier):
         self.random_state = random_state
 
     def _make(self, dataset: Dataset, seed: int) -> Readable:
-        if any((self.monotone or {}).values()):
-            raise InputError(
-                "Rules keep no direction: monotone= is for AdditiveClassifier. Leave it out, or use that."
-            )
         return rules_for(
             dataset, max_rules=self.max_rules, max_conditions=self.max_conditions, ordered=self.ordered,
             soft=self.soft, seed=seed,

@@ -4,6 +4,7 @@ from pellucid.rules._anchor import Anchor, anchor
 from pellucid.rules._copied import surrogate_rules
 from pellucid.rules._counterfactual import counterfactuals
 from pellucid.rules._frontier import Frontier, rule_frontier
+from pellucid.rules._kept import KeptDirection
 from pellucid.rules._of_values import frontier_of_values, rules_of_values
 from pellucid.rules._readable import readable_rows
 from pellucid.rules._reason_codes import Reason, ReasonCodes, principal, reasons_of
@@ -25,6 +26,7 @@ __all__ = [
     "Counterfactuals",
     "Decision",
     "Frontier",
+    "KeptDirection",
     "Kind",
     "Limit",
     "Link",

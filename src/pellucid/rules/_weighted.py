@@ -9,6 +9,7 @@ from typing import final
 
 from pellucid._core import Json, percent
 from pellucid.inputs import Column
+from pellucid.rules._kept import KeptDirection, kept_directions, told_of_directions
 from pellucid.rules._readable import Row
 from pellucid.rules._rule import Condition, Rule, known
 from pellucid.rules._rule_set import _cells, _counted
@@ -160,15 +161,18 @@ class WeightedRules:
             lines.append(f"   ELSE {self.otherwise_text()}  ({self.otherwise_rows_text()})")
         return "\n".join((*self.summary(), *lines))
 
+    @property
+    def directions(self) -> tuple[KeptDirection, ...]:
+        """Whether each direction that is declared for a column holds everywhere, as the rules' signs show."""
+        return kept_directions(self)
+
     def summary(self) -> tuple[str, ...]:
-        """What the rules are and what they are counted on, in two or three sentences."""
+        """What the rules are, which directions they keep and what they are counted on, in some sentences."""
+        kept = told_of_directions(self.directions, f"log-odds of {self.classes[-1]}")
         if not self.shares:
-            return self._what()
+            return (*self._what(), *kept)
         told = ", ".join(f"{percent(s)} {c}" for c, s in zip(self.classes, self.shares, strict=True))
-        return (
-            *self._what(),
-            f"Counted on {self.n} {self._counted_on()}: {told}.",
-        )
+        return (*self._what(), *kept, f"Counted on {self.n} {self._counted_on()}: {told}.")
 
     def _what(self) -> tuple[str, ...]:
         about = f"{self.answer} ({self.name})" if self.name else self.answer
@@ -275,6 +279,7 @@ class WeightedRules:
             "n": self.n,
             "held_out": self.held_out,
             "shares": [*self.shares],
+            "directions": [each.to_json() for each in self.directions],
         }
 
     def __str__(self) -> str:

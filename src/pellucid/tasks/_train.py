@@ -21,6 +21,7 @@ EPOCHS, BATCH = 20, 64
 SNAPSHOTS, SMALL = 5, 1_000_000  # epochs kept of a network of so many parameters: 20 MB at most
 NORMED = ("spectrogram_cnn", "waveform_cnn")
 NORMED_RATE = 4e-3
+DIRECTED = ("additive", "rules")  # networks that keep directions
 Watcher = Callable[["training.Epoch"], None]
 
 
@@ -108,6 +109,8 @@ def train(
                 watch(epoch)
     finally:
         running.close()
+    if net is not network:  # made here, so nobody's mode to keep: what it answers is not left to chance
+        net.eval()
     subject = Subject(
         net, dataset, dataset.spec, dataset.classes, dataset.name, running.record, "trained here"
     )
@@ -166,19 +169,27 @@ def dataset_of(
     encoding: str | None = None,
     skip: bool = False,
     heard: Heard | None = None,
+    rises: Sequence[str] = (),
+    falls: Sequence[str] = (),
 ) -> Dataset:
     """A data set from a path or the name of a bundled one; ``text`` and ``parts`` name columns of a table,
     ``heard`` says how to read sounds, the others are as in :func:`pellucid.data.from_path`.
+
+    Of columns in ``rises`` more can only raise the answer (of two classes: the second), of those in ``falls``
+    only lower it.
 
     Example:
         >>> dataset_of("digits").classes[3]
         '3'
     """
     place = Path(source)
+    directed = _directions(rises, falls)
     if heard is not None and heard != Heard():
         given = {name: value for name, value in dataclasses.asdict(heard).items() if value is not None}
         return sounds(place, skip=skip, **given)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
+        if directed:
+            raise InputError(f"Directions are for columns of a table file; {source} brings its own columns.")
         return by_name(str(source))
     return from_path(
         place,
@@ -189,7 +200,18 @@ def dataset_of(
         missing=missing,
         encoding=encoding,
         skip=skip,
+        monotone=directed,
     )
+
+
+def _directions(rises: Sequence[str], falls: Sequence[str]) -> dict[str, Literal[0, 1, -1]]:
+    both = sorted({*rises} & {*falls})
+    if both:
+        raise InputError(
+            f"{both[0]!r} is to rise and to fall, and only a column that changes nothing could do both. "
+            "Leave one of the two out."
+        )
+    return {**dict.fromkeys(rises, 1), **dict.fromkeys(falls, -1)}  # pyright: ignore[reportReturnType]
 
 
 def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
@@ -211,6 +233,17 @@ def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
     return {name: cast("Kind", kind) for name, _, kind in pairs}
 
 
+def _refuse_directions(dataset: Dataset, kind: str | None) -> None:
+    columns = getattr(dataset.spec, "columns", ())
+    names = [column.name for column in columns if column.monotone]
+    if names:
+        raise InputError(
+            f"{', '.join(names)} should only raise or lower the answer, and "
+            f"{'a plain network' if kind is None else f'network {kind!r}'} keeps no directions: take network "
+            "'additive' or 'rules', or declare none."
+        )
+
+
 def network_for(
     dataset: Dataset,
     *,
@@ -227,6 +260,8 @@ def network_for(
 
     ``ordered``, ``max_rules`` and ``max_conditions`` are those of :func:`pellucid.networks.rules_for`.
     """
+    if kind not in DIRECTED:
+        _refuse_directions(dataset, kind)
     budget = (20 if max_rules is None else max_rules, 4 if max_conditions is None else max_conditions)
     if kind == "rules" and hidden is None and activation is None and not concepts:
         return rules_for(dataset, max_rules=budget[0], max_conditions=budget[1], ordered=ordered, seed=seed)

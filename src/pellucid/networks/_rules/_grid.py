@@ -39,6 +39,7 @@ class Axis:
         cuts: of a number, in encoded units; bin b lies above ``cuts[b - 1]`` up to and with ``cuts[b]``.
         levels: of a category, the slots in each bin, bins in the order of their answers.
         unseen: slots of levels that no training row has.
+        direction: 1 or -1 where more of a number can only raise or lower the answer.
     """
 
     column: Column
@@ -46,6 +47,7 @@ class Axis:
     cuts: NDArray[np.float32]
     levels: tuple[tuple[int, ...], ...] = ()
     unseen: tuple[int, ...] = ()
+    direction: int = 0
 
     @property
     def bins(self) -> int:
@@ -99,6 +101,11 @@ class Grid:
     """The axes that rules may speak of."""
 
     axes: tuple[Axis, ...]
+
+    @property
+    def directed(self) -> bool:
+        """Whether the answer may only rise or only fall with one of them."""
+        return any(axis.direction for axis in self.axes)
 
     @property
     def full(self) -> Masks:
@@ -164,7 +171,7 @@ def _of_number(column: Column, start: int, slots: NDArray[np.float32], bins: int
     wide = spread(numbers)
     found = {short_cut(seen[g - 1], seen[g], wide, whole=column.integer) for g in gaps}
     cuts = np.unique(column.slot(np.array(sorted(found), dtype=np.float64)))
-    return Axis(column, start, cuts.astype(np.float32))
+    return Axis(column, start, cuts.astype(np.float32), direction=column.monotone)
 
 
 def _of_levels(column: Column, start: int, x: NDArray[np.float32], score: Numbers) -> Axis:

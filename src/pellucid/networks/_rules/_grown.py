@@ -20,8 +20,10 @@ def grown(
     rows: NDArray[np.int64],
     most: int,
     chance: np.random.Generator,
+    side: int = 1,
 ) -> Iterator[Masks]:
-    """Rules of at most ``most`` conditions that hold in wanted rows, some of ``rows``, and in no other.
+    """Rules of at most ``most`` conditions that hold in wanted rows, some of ``rows``, and in no other; of
+    columns with a direction they ask for what raises (``side`` 1) or lowers (-1) the answer.
 
     Each begins at one of ``rows`` with no condition; of all conditions that this row fulfils the one with the
     largest gain in FOIL's sense is added (Quinlan 1990; right are only ``rows``) until no other row is left.
@@ -34,7 +36,10 @@ def grown(
         mask, inside = grid.full, np.ones(len(bins), dtype=bool)
         for _ in range(most):
             best = max(
-                (_best(grid.axes[k], k, bins, inside & aimed, inside & ~wanted, seed, mask) for k in axes),
+                (
+                    _best(grid.axes[k], k, bins, inside & aimed, inside & ~wanted, seed, mask, side)
+                    for k in axes
+                ),
                 default=None,
             )
             if best is None or best[0] <= 0:
@@ -54,6 +59,7 @@ def _best(
     wrong_rows: NDArray[np.bool_],
     seed: int,
     mask: Masks,
+    side: int,
 ) -> tuple[float, int, int]:
     """Gain, axis and new mask of the best condition on one axis that the seed row fulfils."""
     here = int(bins[seed, k])
@@ -63,8 +69,9 @@ def _best(
     if axis.levels:
         masks = [interval(here, here), *(full(axis.bins) ^ 1 << b for b in range(axis.bins) if b != here)]
     else:
-        masks = [interval(0, b) for b in range(here, axis.bins - 1)]
-        masks += [interval(b, axis.bins - 1) for b in range(1, here + 1)]
+        way = axis.direction * side
+        masks = [interval(0, b) for b in range(here, axis.bins - 1) if way <= 0]
+        masks += [interval(b, axis.bins - 1) for b in range(1, here + 1) if way >= 0]
     if not masks:
         return 0.0, k, now
     kept = np.array([allowed(each & now)[: axis.bins] for each in masks])

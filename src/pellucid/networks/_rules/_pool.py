@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.networks._rules._directions import one_way, signs_of
 from pellucid.networks._rules._grid import Bins, Grid, Masks, Numbers, ends, fires, full, interval
 
 ENOUGH = 2000  # rows from which there are many: more candidates, and conditions are moved one by one
@@ -33,17 +34,20 @@ def candidates(
     if not found:
         return np.zeros((0, len(whole)), dtype=np.uint64)
     masks = np.stack(list(found.values()))
+    masks = one_way(grid, masks) if grid.directed else masks
     counted = grid.conditions(masks)
-    return different(masks[(counted > 0) & (counted <= most)], bins, whole)
+    return different(grid, masks[(counted > 0) & (counted <= most)], bins)
 
 
-def different(masks: Masks, bins: Bins, whole: Masks) -> Masks:
-    """The same without rules that hold in hardly any row or in nearly all, or in the same rows as another."""
-    held = fires(masks, bins, whole)
+def different(grid: Grid, masks: Masks, bins: Bins) -> Masks:
+    """The same without rules that hold in hardly any row or in nearly all, or in the same rows as another
+    whose weight may have the same sign."""
+    held = fires(masks, bins, grid.full)
     count = held.sum(1)
     some = (count >= FEWEST) & (count <= len(bins) - FEWEST)
     masks, held = masks[some], held[some]
-    _, first = np.unique(np.packbits(held, axis=1), axis=0, return_index=True)
+    told = np.concatenate([np.packbits(held, axis=1), signs_of(grid, masks)[0][:, None].view(np.uint8)], 1)
+    _, first = np.unique(told, axis=0, return_index=True)
     return masks[np.sort(first)]
 
 

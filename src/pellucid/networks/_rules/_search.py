@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.inputs import TabularSpec
 from pellucid.networks._rules._choice import Fit, chosen, exchanged, favour, refined
+from pellucid.networks._rules._directions import refuse_unless_kept, signs_of
 from pellucid.networks._rules._grid import (
     Grid,
     Literal,
@@ -23,6 +24,7 @@ from pellucid.networks._rules._grid import (
     share_of,
 )
 from pellucid.networks._rules._grown import grown
+from pellucid.networks._rules._head import head
 from pellucid.networks._rules._pool import ENOUGH, candidates, different
 from pellucid.networks._rules._teacher import Answers, soft_answers
 from pellucid.networks._wide import telling_columns
@@ -37,6 +39,7 @@ SHORT = 0.25  # of the bits of the answers that rules without exceptions may tak
 HOPELESS = 0.5  # share of the rows left over at which no more rules are grown
 ROUNDS = 4  # times rules without exceptions are grown for rows that have none
 PURE = 10.0  # inverse of the L2 penalty on weights of rules without exceptions
+LEAST = 0.005  # weights below are printed as 0
 RELINEARISED = 2  # times the squared error is brought closer to the cross-entropy
 
 
@@ -118,6 +121,7 @@ def by_budget(
     budgets: Sequence[int],
 ) -> list[Found]:
     """Rules for each of several budgets, of the same candidates and the same soft answers."""
+    refuse_unless_kept(spec, classes, ordered=settings.ordered)
     hard = np.eye(classes)[answers]
     shares = soft_answers(x.astype(np.float64), answers, classes, settings.seed) if settings.soft else hard
     space = Space(spec, x, shares, settings, telling_columns(spec, x, hard))
@@ -151,6 +155,7 @@ class Space:
         found = candidates(self.grid, self.bins, self.odds, self.weight, most, chance)
         self.masks = self._with(found, known)
         self.held = fires(self.masks, self.bins, self.grid.full)
+        self.signs = signs_of(self.grid, self.masks)[0]
 
     def _with(self, found: Masks, known: Sequence[Sequence[Literal]]) -> Masks:
         """Candidates with the rules that are known, where the grid can say them."""
@@ -159,20 +164,25 @@ class Space:
         if not rows:
             return found
         counted = self.grid.conditions(np.stack(rows))
-        short = np.stack(rows)[(counted > 0) & (counted <= self.settings.conditions)]
-        return different(np.concatenate([found, short]), self.bins, self.grid.full)
+        agree = signs_of(self.grid, np.stack(rows))[1]
+        short = np.stack(rows)[(counted > 0) & (counted <= self.settings.conditions) & agree]
+        return different(self.grid, np.concatenate([found, short]), self.bins)
 
     def summed(self, most: int) -> Found:
         """Rules that add up."""
         fit = Fit(self.odds, self.weight)
-        masks = self.masks[
-            chosen(fit, fit.column(self.held), most, favour(self.grid.conditions(self.masks), self.longer))
-        ]
+        counts = favour(self.grid.conditions(self.masks), self.longer)
+        masks = self.masks[chosen(fit, fit.column(self.held), most, counts, signs=self.signs)]
         if len(self.every) >= ENOUGH and len(masks):
             masks = self._moved(fit, masks)
-        masks = different(masks, self.bins, self.grid.full)
-        held = fires(masks, self.every, self.grid.full)
-        return self._found(masks, *head(held, self.shares))
+        return self._weighed(different(self.grid, masks, self.bins))
+
+    def _weighed(self, masks: Masks, strength: float = 1.0) -> Found:
+        """Rules with their weights; those that their direction leaves none are left out."""
+        held, signs = fires(masks, self.every, self.grid.full), signs_of(self.grid, masks)[0]
+        weight, bias = head(held, self.shares, strength=strength, signs=signs)
+        says = (signs == 0) | (np.abs(weight).max(0, initial=0) >= LEAST)
+        return self._found(masks[says], weight[:, says], bias)
 
     def _moved(self, fit: Fit, masks: Masks) -> Masks:
         most, whole = self.settings.conditions, self.grid.full
@@ -180,8 +190,8 @@ class Space:
         if self.odds.shape[1] > 1:
             return masks
         for _ in range(RELINEARISED):
-            held = fires(masks, self.bins, whole)
-            weight, bias = head(held, self.near)
+            held, signs = fires(masks, self.bins, whole), signs_of(self.grid, masks)[0]
+            weight, bias = head(held, self.near, signs=signs)
             told = (held.T @ weight[1] + bias[1])[:, None]
             now = share_of(told)
             matters = np.maximum(entropy_weight(now), FLOOR)
@@ -195,36 +205,37 @@ class Space:
         """Rules that were moved, some of them exchanged for candidates that now say more in their place."""
         pool = np.concatenate([masks, self.masks])
         columns = fit.column(fires(pool, self.bins, self.grid.full))
-        counts = favour(self.grid.conditions(pool), self.longer)
-        return pool[exchanged(fit, columns, range(len(masks)), counts, swaps=1)]
+        counts, signs = favour(self.grid.conditions(pool), self.longer), signs_of(self.grid, pool)[0]
+        return pool[exchanged(fit, columns, range(len(masks)), counts, swaps=1, signs=signs)]
 
     def covered(self, most: int) -> Found | None:
         """Rules that hold in all rows of one class and in none of the other.
 
         ``None`` where they are not far shorter to say than the answers (description length, Rissanen 1978).
         """
-        left, masks = self._cover(self.shares[:, 1] > 0.5, most)
+        left, masks = self._cover(self.shares[:, 1] > 0.5, most, 1)
         if len(left):
-            left, masks = self._cover(self.shares[:, 0] > 0.5, most)
+            left, masks = self._cover(self.shares[:, 0] > 0.5, most, -1)
         known = sum(2 * axis.bins for axis in self.grid.axes)
         said = self.grid.conditions(masks).sum() * np.log2(max(2, known))
         share = np.clip(self.shares[:, 1].mean(), 1e-9, 1 - 1e-9)
         answers = -len(self.every) * (share * np.log2(share) + (1 - share) * np.log2(1 - share))
         if len(left) or said > SHORT * answers:
             return None
-        held = fires(masks, self.every, self.grid.full)
-        return self._found(masks, *head(held, self.shares, strength=PURE))
+        return self._weighed(masks, PURE)
 
-    def _cover(self, wanted: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int64], Masks]:
-        """Wanted rows that are left over, and rules: as short ones as reach all of them.
+    def _cover(self, wanted: NDArray[np.bool_], most: int, side: int) -> tuple[NDArray[np.int64], Masks]:
+        """Wanted rows that are left over, and rules: as short ones as reach all of them, each with a weight
+        that may have the sign ``side``.
 
         Long rules are often without exceptions by luck. More are grown from rows that no rule reaches.
         """
         left, best = np.flatnonzero(wanted), self.masks[:0]
         for length in range(1, self.settings.conditions + 1):
-            masks, left = self.masks[self.grid.conditions(self.masks) <= length], np.flatnonzero(wanted)
+            short = (self.grid.conditions(self.masks) <= length) & (self.signs * side >= 0)
+            masks, left = self.masks[short], np.flatnonzero(wanted)
             for k in range(ROUNDS):
-                more = self._grown(wanted, left, length) if k else ()
+                more = self._grown(wanted, left, length, side) if k else ()
                 masks = self._pure(np.concatenate([masks, *(mask[None] for mask in more)]), wanted)
                 left, found = _covering(fires(masks, self.every, self.grid.full), wanted, most)
                 best = masks[found]
@@ -234,12 +245,14 @@ class Space:
                 break
         return left, best
 
-    def _grown(self, wanted: NDArray[np.bool_], rows: NDArray[np.int64], length: int) -> tuple[Masks, ...]:
-        return tuple(grown(self.grid, self.every, wanted, rows, length, self.chance))
+    def _grown(
+        self, wanted: NDArray[np.bool_], rows: NDArray[np.int64], length: int, side: int
+    ) -> tuple[Masks, ...]:
+        return tuple(grown(self.grid, self.every, wanted, rows, length, self.chance, side))
 
     def _pure(self, masks: Masks, wanted: NDArray[np.bool_]) -> Masks:
         """Those that hold in wanted rows only."""
-        pool = different(masks, self.every, self.grid.full)
+        pool = different(self.grid, masks, self.every)
         return pool[~(fires(pool, self.every, self.grid.full) & ~wanted).any(1)]
 
     def listed(self, most: int) -> Found:
@@ -287,26 +300,6 @@ def _covering(
         found.append(int(gain.argmax()))
         left &= ~held[found[-1]]
     return np.flatnonzero(left), found
-
-
-def head(held: NDArray[np.bool_], shares: Numbers, *, strength: float = 1.0) -> tuple[Numbers, Numbers]:
-    """Weights ``[K, R]`` and bias ``[K]`` of a logistic regression of the shares on the rules (L2)."""
-    from sklearn.linear_model import LogisticRegression
-
-    classes = shares.shape[1]
-    prior = np.clip(shares.mean(0), 1e-4, 1)
-    if not len(held):
-        bias = np.log(prior) - (np.log(prior[0]) if classes == 2 else np.log(prior).mean())
-        return np.zeros((classes, 0)), bias
-    # a share is a row once for each class, as often as the share says
-    table = np.tile(held.T.astype(np.float64), (classes, 1))
-    answers = np.repeat(np.arange(classes), held.shape[1])
-    model = LogisticRegression(C=strength, max_iter=1000)
-    model.fit(table, answers, sample_weight=shares.T.reshape(-1))
-    if classes == 2:
-        none = np.zeros_like(model.coef_)
-        return np.concatenate([none, model.coef_]), np.concatenate([[0.0], model.intercept_])
-    return np.asarray(model.coef_), np.asarray(model.intercept_)
 
 
 def _odds_where(shares: Numbers, rows: NDArray[np.bool_], prior: Numbers) -> Numbers:
