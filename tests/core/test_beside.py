@@ -304,6 +304,23 @@ def test_scripted_parts_are_left_alone(monkeypatch):
     assert not seen
 
 
+def test_a_network_that_keeps_activations_keeps_plain_ones(monkeypatch):
+    class Keeping(Functional):
+        def forward(self, x):
+            self.last = self.conv(x)
+            return self.head(self.next(self.last).flatten(1))
+
+    net, x = made(lambda: Keeping(None))
+    agrees(net, x)
+    occlusion(net, x, 1, window=4)
+    assert type(net.last) is torch.Tensor
+    seen = boxes(monkeypatch)
+    net, x = made(lambda: Functional(F.relu))
+    occlusion(net, x, 1, window=4, compute=Compute(batch_size=40))
+    # nothing is left over of one pass that would stop the next
+    assert seen.count("convolution.default") > 6
+
+
 def test_what_boxes_cannot_do_is_done_plainly():
     class Picky(Functional):
         def forward(self, x):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +23,19 @@ OUTSIDE = -(2**40)  # added to the index of what lies outside, so that any sum o
 PRODUCT, NUMBER, POOLED, LEAST = 1 / 60, 1.0, 10.0, 3e5
 
 
+@dataclass(slots=True)
+class Run:
+    """One forward pass by boxes: whether an operation saved work, and every box that was made."""
+
+    saved: bool = False
+    made: list[weakref.ref[Tensor]] = field(default_factory=list[weakref.ref[Tensor]])
+
+    @property
+    def kept(self) -> bool:
+        """Whether the network has kept one for itself."""
+        return any(ref() is not None for ref in self.made)
+
+
 class Boxed(Tensor):
     """``[c * n, C, *map]`` as ``[n, C, *map]`` and a crop for each row, which holds all that differs.
 
@@ -32,7 +47,7 @@ class Boxed(Tensor):
         base: ``[n, C, *map]``; row ``i`` stands on base row ``i % n``.
         crops: ``[c * n, C, *box]``, true values.
         corner: int64 ``[c * n, axes]``, where each crop lies.
-        used: filled where an operation saved work.
+        run: the pass that it lives in.
     """
 
     base: Tensor
@@ -40,18 +55,19 @@ class Boxed(Tensor):
     corner: Places
     full: Tensor | None
     later: Callable[[], Tensor] | None
-    used: list[bool]
+    run: Run
     __torch_function__: Any = torch._C._disabled_torch_function_impl  # pyright: ignore[reportPrivateUsage]
 
     @staticmethod
-    def __new__(cls: type[Boxed], base: Tensor, crops: Tensor, corner: Places, used: list[bool]) -> Boxed:
+    def __new__(cls: type[Boxed], base: Tensor, crops: Tensor, corner: Places, run: Run) -> Boxed:
         make = cast("Callable[..., Boxed]", Tensor._make_wrapper_subclass)
         made = make(cls, (len(crops), *base.shape[1:]), dtype=base.dtype, device=base.device)
-        made.base, made.crops, made.corner, made.used = base, crops, corner, used
+        made.base, made.crops, made.corner, made.run = base, crops, corner, run
         made.full = made.later = None
+        run.made.append(weakref.ref(made))
         return made
 
-    def __init__(self, base: Tensor, crops: Tensor, corner: Places, used: list[bool]) -> None:
+    def __init__(self, base: Tensor, crops: Tensor, corner: Places, run: Run) -> None:
         """All is done in ``__new__``."""
 
     @classmethod
@@ -164,7 +180,7 @@ def _slid(
     share = float(side.prod()) / area + len(x.base) / len(x.crops)
     if share >= 1 or (1 - share) * cost * area * len(x.crops) < LEAST:
         return None
-    x.used.append(True)
+    x.run.saved = True
     first = np.minimum(first, end - side)
     return first, side.tolist(), first * stride - padding, ((side - 1) * stride + reach + 1).tolist()
 
@@ -194,7 +210,7 @@ def _convolution(func: Any, args: Args) -> Any:
     none = [0] * len(size)
     base = func(x.base, weight, bias, stride, padding, dilation, False, none, groups)
     crops = func(x.patch(at, read), weight, bias, stride, none, dilation, False, none, groups)
-    return Boxed(base, crops, corner, x.used)
+    return Boxed(base, crops, corner, x.run)
 
 
 def _given(args: Args, *default: Any) -> list[Any]:
@@ -215,11 +231,11 @@ def _max_pool(func: Any, args: Args) -> Any:
         return None
     corner, _, at, read = found
     crops = func(x.patch(at, read, -torch.inf), size, stride, [0] * len(size), dilation)[0]
-    index = Boxed(base[1], crops.new_empty(len(crops), dtype=torch.int64), corner, x.used)
+    index = Boxed(base[1], crops.new_empty(len(crops), dtype=torch.int64), corner, x.run)
     kept = x.base, x.crops, x.corner
     # hardly anybody asks where the largest numbers were
-    index.later = lambda: func(Boxed(*kept, []).whole(), *args[1:])[1]
-    return Boxed(base[0], crops, corner, x.used), index
+    index.later = lambda: func(Boxed(*kept, Run()).whole(), *args[1:])[1]
+    return Boxed(base[0], crops, corner, x.run), index
 
 
 def _average_pool(func: Any, args: Args) -> Any:
@@ -236,7 +252,7 @@ def _average_pool(func: Any, args: Args) -> Any:
         return None
     corner, _, at, read = found
     crops = func(x.patch(at, read), size, stride, none, False, True, divisor)
-    return Boxed(base, crops, corner, x.used)
+    return Boxed(base, crops, corner, x.run)
 
 
 def _batch_norm(func: Any, args: Args) -> Any:
@@ -246,7 +262,7 @@ def _batch_norm(func: Any, args: Args) -> Any:
     if not _open(x) or given[4] or any(isinstance(part, Boxed) for part in given):
         return None
     base, *rest = func(x.base, *given)
-    return (Boxed(base, func(x.crops, *given)[0], x.corner, x.used), *rest)
+    return (Boxed(base, func(x.crops, *given)[0], x.corner, x.run), *rest)
 
 
 def _together(parts: Sequence[Boxed]) -> tuple[Places, list[Tensor]]:
@@ -288,7 +304,7 @@ def _pointwise(func: Any, args: Args) -> Any:
     made = func(*[next(waiting) if isinstance(value, Boxed) else value for value in args])
     base = func(*[next(below) if isinstance(value, Boxed) else value for value in args])
     if not writes:
-        return Boxed(base, made, corner, parts[0].used)
+        return Boxed(base, made, corner, parts[0].run)
     args[0].base, args[0].crops, args[0].corner = base, made, corner
     return args[0]
 
@@ -298,7 +314,7 @@ def _joined(func: Any, args: Args) -> Any:
     if not all(_open(x) and x.map == parts[0].map for x in parts) or axis not in (1, 1 - parts[0].ndim):
         return None
     corner, crops = _together(parts)
-    return Boxed(func([x.base for x in parts], 1), func(crops, 1), corner, parts[0].used)
+    return Boxed(func([x.base for x in parts], 1), func(crops, 1), corner, parts[0].run)
 
 
 RULES: dict[Any, Callable[[Any, Args], Any]] = {

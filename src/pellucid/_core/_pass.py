@@ -156,8 +156,13 @@ class Pass:
             # what is wrong with the network itself will be wrong again, and is told then
             beside.open = False
             raise Again from error
-        beside.open = bool(boxed.used)
-        return score
+        run = boxed.run
+        del boxed
+        # a network that keeps what passes through it, as a cache, must be left with plain tensors
+        beside.open = run.saved and not run.kept
+        if run.kept:
+            raise Again
+        return score.detach()
 
     def _once(
         self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool
