@@ -469,7 +469,7 @@ def held_by(told, seen, turned=None, names="ab", times=2):
     drops = Responses(bank, seen, torch.zeros(len(seen)), "", "", 0)
     none = torch.zeros(0)
     asked = Exchanged(drops, none, none, none, None if turned is None else turned.T)
-    return held(asked, Foretold(none, told, 0), names, 0)
+    return held(asked, Foretold(none, none, none, none, told, 0), names, 0)
 
 
 def test_what_is_told_of_each_column_is_a_ratio_of_sums():

@@ -21,6 +21,7 @@ class Importance:
         level: of the interval, 0 to 1.
         what: what one number means, with its unit.
         rows: how many rows it rests on.
+        note: which parts were not looked at, and why; empty where all were.
     """
 
     names: tuple[str, ...]
@@ -30,6 +31,7 @@ class Importance:
     level: float
     what: str
     rows: int
+    note: str = ""
 
     __repr__ = brief
 
