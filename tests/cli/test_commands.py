@@ -129,6 +129,13 @@ def test_features(call, run, tmp_path):
     assert b"<svg" in (tmp_path / "f.svg").read_bytes()
 
 
+def test_features_as_a_page_begin_with_the_words_of_the_pictures(call, run, tmp_path):
+    code, _, err = call("features", run, "dense1", "--units", "0", "--steps", 8, "--out", tmp_path / "f.html")
+    assert code == 0, err
+    page = (tmp_path / "f.html").read_text()
+    assert page.index("1 unit of dense1") < page.index("What units of dense1 respond to")
+
+
 def test_features_of_classes_directions_and_rows(call, run, tmp_path):
     kept = ("--steps", 4, "--seeds", 2, "--json")
     first = ("features", run, "--class", "1", "--keep", tmp_path / "kept", *kept)

@@ -122,3 +122,12 @@ def test_what_a_layer_adds_is_the_difference_of_two_probes():
     assert bool((found.read[changed] != found.read_before[changed]).all())
     assert len(changed) == int((found.read != found.read_before).sum())
     assert bool((found.truth == y[test]).all())
+
+
+def test_a_block_is_told_with_the_layers_in_it() -> None:
+    net = torch.nn.Sequential(
+        torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU()), torch.nn.Linear(4, 2)
+    )
+    subject = pellucid.open(net, data=(torch.rand(60, 3), torch.arange(60) % 2))
+    with pytest.raises(SiteError, match=r"block of layers.*0\.0, 0\.1"):
+        pellucid.layer(subject, "0")

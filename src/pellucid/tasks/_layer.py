@@ -241,6 +241,12 @@ def layer(
     names = [each.site for each in every.rows]
     row = next((each for each in every.rows if each.site == site), None)
     if row is None:
+        inside = [name for name in names if name.startswith(f"{site}.")]
+        if inside:
+            raise SiteError(
+                f"{site!r} is a block of layers, and this page is of one. {near_misses('', inside)} "
+                "Pages of single units, `pellucid features RUN SITE --unit N`, read blocks too."
+            )
         raise SiteError(f"No layer is called {site!r}. {near_misses(site, names)}")
     notes = Notes()
     # first, since a set that does not exist is found out here
