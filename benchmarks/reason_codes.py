@@ -1,6 +1,6 @@
 """Would another sample give the same reasons? The additive network beside logistic regression.
 
-Run: python benchmarks/reason_codes.py FOLDER [--refits 10] [--rows 100] [--sets german_credit heloc] [--members 8]
+Run: python benchmarks/reason_codes.py FOLDER [--refits 10] [--rows 100] [--members 8] [--sets heloc]
 FOLDER holds german_credit.csv and heloc.csv. Both models learn from the train rows and again from the same
 bootstraps of them; reasons are those of ``pellucid reasons`` for held-out rows that both models count among
 the riskiest 30 %.
