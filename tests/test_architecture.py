@@ -127,3 +127,16 @@ def test_no_catch_all_keyword_arguments(path):
 def test_files_are_read_in_one_sitting(path):
     lines = path.read_text().splitlines()
     assert len(lines) <= 400, f"{path} has {len(lines)} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_what_a_notebook_draws_is_one_line_where_its_name_is_typed(path):
+    """A dataclass writes its own repr with every number of every tensor, unless the class has one."""
+    for made in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(made, ast.ClassDef):
+            continue
+        own = {node.name for node in made.body if isinstance(node, ast.FunctionDef)}
+        own |= {
+            t.id for n in made.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)
+        }
+        assert DRAWS not in own or "__repr__" in own, f"{made.name}: add __repr__, or `__repr__ = brief`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pellucid._core import Compute
 from pellucid._core._strongest import strongest
@@ -55,3 +55,16 @@ def test_units_of_tokens_are_features_and_of_signals_channels() -> None:
     assert by_unit(nn.Linear(7, 7), x).shape == (2, 7, 5)
     assert by_unit(nn.Conv1d(5, 5, 3), x).shape == (2, 5, 7)
     assert by_unit(nn.Identity(), torch.zeros(2)).shape == (2, 1, 1)
+
+
+def test_not_a_number_is_the_strongest_whatever_its_sign() -> None:
+    """Processors make it with the sign set, so that its bits alone would stand at the end."""
+    x = torch.tensor([[1.0], [-1.0], [2.0], [4.0]])
+
+    class Root(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.sqrt()
+
+    for size in (1, 4):
+        found = strongest(Root(), x, ["."], k=2, compute=Compute(batch_size=size))["."]
+        assert found.rows.tolist() == [[1, 3]]

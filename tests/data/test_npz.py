@@ -148,3 +148,11 @@ def test_fashion_mnist_file(real_file):
     assert made.parts.bincount().tolist() == [17000, 3000, 5000]
     assert len(made.classes) == 10
     made.spec.check(made.inputs)
+
+
+def test_series_are_not_taken_for_pictures_in_silence(saved):
+    draw = np.random.default_rng(0)
+    notes = data.npz(saved(x=draw.normal(size=(20, 12, 5)), y=[0, 1] * 10)).notes
+    assert any("read as grey pictures" in note and "series" in note for note in notes)
+    grey = data.npz(saved(x=draw.random((20, 12, 5)), y=[0, 1] * 10)).notes
+    assert not any("series" in note for note in grey)

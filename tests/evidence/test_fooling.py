@@ -18,7 +18,7 @@ from pellucid._core import Dataset, log_odds, split
 from pellucid.attribution import input_x_gradient, integrated_gradients, kernel_shap, lime, saliency
 from pellucid.errors import InputError
 from pellucid.evidence import Responses, cards, responses
-from pellucid.evidence._bank import Bank
+from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._coarse import design
 from pellucid.evidence._exchange import ON_DATA, Exchanged, Foretold
 from pellucid.evidence._held import held
@@ -392,6 +392,17 @@ def test_a_square_is_hidden_where_maps_show_nearly_nothing_of_it(pictures, hones
     assert not any(each.hidden for each in other.columns)
 
 
+@pytest.mark.parametrize(("shape", "cells"), [((64, 63), (8, 7)), ((40, 101), (5, 8)), ((24, 9), (6, 4))])
+def test_coarse_maps_are_recognised_whatever_the_sides(shape, cells):
+    drawn = bank(torch.zeros(1, 2, *shape), ImageSpec(2, shape))
+    draw = torch.Generator().manual_seed(0)
+    maps = F.interpolate(torch.randn(9, 1, *cells, generator=draw), size=shape, mode="bilinear")
+    found = design(drawn, drawn.reduce(maps.expand(-1, 2, -1, -1)))
+    assert f"{cells[0]} × {cells[1]} cells" in found.best
+    noise = torch.randn(9, 2, *shape, generator=draw)
+    assert design(drawn, drawn.reduce(noise)).removed is drawn.masks
+
+
 @pytest.mark.parametrize("side", [2, 3, 4])
 def test_maps_enlarged_from_cells_are_judged_by_maps_as_coarse(pictures, honest, side):
     x = pictures[0][1300:1350]
@@ -458,7 +469,7 @@ def held_by(told, seen, turned=None, names="ab", times=2):
     drops = Responses(bank, seen, torch.zeros(len(seen)), "", "", 0)
     none = torch.zeros(0)
     asked = Exchanged(drops, none, none, none, None if turned is None else turned.T)
-    return held(asked, Foretold(none, told, 0), names, 0)
+    return held(asked, Foretold(none, none, none, none, told, 0), names, 0)
 
 
 def test_what_is_told_of_each_column_is_a_ratio_of_sums():

@@ -90,6 +90,8 @@ def test_features_of_sounds_are_read_too():
     ("make", "words"),
     [
         (lambda: transformer(30, 2, width=9), "multiple of heads"),
+        (lambda: transformer(30, 2, input_dropout=1.0), "input_dropout is a share"),
+        (lambda: transformer(30, 2, drawn=0.0), "drawn must be a number above 0"),
         (lambda: gru(2), "vocabulary=, a number of tokens, or features="),
         (lambda: gru(2, vocabulary=3, features=3), "vocabulary="),
         (lambda: text_cnn(30, 2, dropout=1.0), "dropout is a share"),
@@ -99,6 +101,12 @@ def test_features_of_sounds_are_read_too():
 def test_sizes_that_cannot_be(make, words):
     with pytest.raises(InputError, match=words):
         make()
+
+
+def test_first_vectors_of_words_are_as_small_as_asked():
+    quiet, usual = (transformer(500, 2, drawn=share).embedding.weight[2:] for share in (0.05, 1.0))
+    torch.testing.assert_close(quiet * 20, usual)
+    assert float(usual.detach().std()) == pytest.approx(32**-0.5, rel=0.03)
 
 
 @pytest.mark.parametrize("name", ["deep_lift", "lrp", "integrated_gradients", "kernel_shap", "smoothgrad"])

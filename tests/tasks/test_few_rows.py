@@ -6,6 +6,7 @@ import torch
 import pellucid
 from pellucid import tasks
 from pellucid.errors import InputError
+from pellucid.inputs import Column, TabularSpec
 
 
 def subject(rows):
@@ -31,3 +32,17 @@ def test_with_too_few_rows_a_method_is_shown_and_not_called_best():
     why = pellucid.explain(tiny, 0)
     assert why.provenance.method == "integrated_gradients"
     assert "integrated_gradients is shown because it fits this network, not by evidence" in why.note
+
+
+def test_rows_that_judge_the_method_are_counted():
+    torch.manual_seed(0)
+    x = torch.randn(400, 12)
+    spec = TabularSpec([Column(f"c{k}") for k in range(12)])
+    network = torch.nn.Linear(12, 2)
+    table = pellucid.open(network, data=(x, (x[:, 0] > 0).long()), spec=spec)
+    seen = [0]
+    network.register_forward_hook(lambda module, args, output: seen.__setitem__(0, seen[0] + len(args[0])))
+    (card,) = pellucid.explain(table, 0, method="occlusion").cards
+    held = len(tasks.held_out(table.data))
+    assert card.rows > 65 * min(64, held)
+    assert card.rows <= seen[0] <= 1.1 * card.rows  # the network ran once more for the answers

@@ -95,3 +95,25 @@ def test_a_path_that_is_no_run(tmp_path):
         pellucid.open(tmp_path / "no_run")
     with pytest.raises(InputError, match="int"):
         pellucid.open(3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pellucid.Batch({"left": torch.rand(8, 3), "right": torch.rand(8, 2)}),
+        {"left": torch.rand(8, 3), "right": torch.rand(8, 2)},
+        (pellucid.Batch({"left": torch.rand(8, 3)}), torch.tensor([0, 1] * 4)),
+        ({"left": torch.rand(8, 3)}, torch.tensor([0, 1] * 4)),
+        (torch.rand(8, 3), torch.rand(8, 2), torch.tensor([0, 1] * 4)),
+    ],
+    ids=["batch", "mapping", "batch and answers", "mapping and answers", "three"],
+)
+def test_several_inputs_are_told_what_takes_them(data):
+    with pytest.raises(InputError, match=r"one tensor of inputs.*pellucid.Batch.*pellucid.attribution"):
+        pellucid.open(net(), data=data)
+
+
+@pytest.mark.parametrize("data", [torch.rand(8, 3), torch.rand(8, 3).numpy()])
+def test_inputs_without_answers_are_told_to_bring_them(data):
+    with pytest.raises(InputError, match=r"data=\(inputs, answers\)"):
+        pellucid.open(net(), data=data)

@@ -2,6 +2,7 @@
 
 from pellucid._core._amount import amount
 from pellucid._core._answers import class_log_odds, each_class
+from pellucid._core._brief import brief
 from pellucid._core._compute import Compute, Progress, silent
 from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
@@ -92,6 +93,7 @@ __all__ = [
     "nudged",
     "percent",
     "amount",
+    "brief",
     "predict",
     "probability",
     "probe",

@@ -46,14 +46,16 @@ class Chunk:
         return [Chunk(self.k0, self.k1, self.r0, middle), Chunk(self.k0, self.k1, middle, self.r1)]
 
 
-def chunks(count: int, rows: int, size: int, *, first: int = 0) -> list[Chunk]:
+def chunks(count: int, rows: int, size: int, *, first: int = 0, each: int | None = None) -> list[Chunk]:
     """All variants of some rows, then of the next; none larger than ``size``; rows begin at ``first``.
+
+    ``each`` is how many rows go together at most, where that is less than ``size``.
 
     Example:
         >>> [(c.k0, c.k1, c.r0, c.r1) for c in chunks(3, 2, 4)]
         [(0, 2, 0, 2), (2, 3, 0, 2)]
     """
-    n = min(rows, size)
+    n = min(rows, size if each is None else each)
     c = max(1, size // n)
     return [
         Chunk(k, min(k + c, count), first + r, first + min(r + n, rows))
@@ -69,9 +71,9 @@ def at_once(most: int, inputs: Tensor) -> int:
         >>> at_once(128, torch.zeros(4, 10)), at_once(128, torch.zeros(4, 3, 224, 224))
         (128, 6)
     """
-    if inputs.device.type != "cpu":
+    if not inputs.is_cpu:
         return most
-    size = max(1, inputs[:1].numel())
+    size = max(1, inputs.numel() // max(1, inputs.shape[0]))
     return min(most, max(1, LARGE // size, min(FEW, HUGE // size)))
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pellucid._core._brief import brief
 from pellucid._core._spec import InputSpec
 from pellucid.errors import InputError, near_misses
 
@@ -48,6 +49,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
     source: str = ""
     relevant: Tensor | None = None
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pellucid._core._brief import brief
+
 Word = Literal["passed", "mixed", "failed", "not run"]
 Verdict = Literal["supported", "partly supported", "not supported", "contradicted", "not testable"]
 
@@ -60,6 +62,8 @@ class Card:
     checks: tuple[Check, ...]
     fill: str
     rows: int
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

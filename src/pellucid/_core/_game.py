@@ -68,13 +68,17 @@ class Game:
                 yield slice(first, row), self.counts[first]
                 first = row
 
-    def worth(self, masks: Tensor, within: slice) -> Tensor:
-        """Score of some rows with the parts that each mask ``[K, n]`` keeps: float64 ``[K, rows]``."""
+    def worth(self, masks: Tensor, within: slice, *, near: bool = False) -> Tensor:
+        """Score of some rows with the parts that each mask ``[K, n]`` keeps: float64 ``[K, rows]``.
+
+        ``near`` says that masks leave out little, as in :func:`passes`.
+        """
         masks = masks.to(self.q.point.device)
         found: list[Tensor] = []
         for some in masks.split(max(1, BLOCK // max(self.cost, len(self.fill) if self._weighed else 1))):
             weight, served = self._served(some, within)
-            scores = self.q.scores(self._variants(some, served, within), len(some) * self.cost, within=within)
+            variants = self._variants(some, served, within)
+            scores = self.q.scores(variants, len(some) * self.cost, within=within, near=near)
             each = scores.double().view(len(some), self.cost, -1)
             found.append((each.mean(1) if weight is None else (each * weight).sum(1)).cpu())
         return torch.cat(found)

@@ -134,9 +134,15 @@ def _walked(model: nn.Module) -> tuple[list[nn.Module], list[Tensor], dict[str, 
     modules: list[nn.Module] = []
     parameters: list[Tensor] = []
     state: dict[str, Tensor] = {}
-    for prefix, module in model.named_modules():
+    met: set[nn.Module] = set()
+    # by hand: generators inside generators, as named_modules() has them, cost twice as much
+    waiting: list[tuple[str, nn.Module | None]] = [("", model)]
+    while waiting:
+        start, module = waiting.pop()
+        if module is None or module in met:
+            continue
+        met.add(module)
         modules.append(module)
-        start = f"{prefix}." if prefix else ""
         if module._parameters:
             for name, tensor in module._parameters.items():
                 if tensor is not None:
@@ -146,4 +152,7 @@ def _walked(model: nn.Module) -> tuple[list[nn.Module], list[Tensor], dict[str, 
             for name, tensor in module._buffers.items():
                 if tensor is not None:
                     state[start + name] = tensor
+        if module._modules:
+            below = [(f"{start}{name}.", child) for name, child in module._modules.items()]
+            waiting.extend(below[::-1])
     return modules, parameters, state

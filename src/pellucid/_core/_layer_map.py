@@ -11,6 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._brief import brief
 from pellucid._core._compute import Compute
 from pellucid._core._outputs import activations
 from pellucid._core._site import Reached, sites
@@ -55,6 +56,8 @@ class LayerMap:
     parameters: int
     cost: int | None
     note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid._core._beside import Again, Beside
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed, out_of_memory
 from pellucid._core._fold import Fold, turns
-from pellucid._core._guard import inference_made
+from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._target import Picked, Target, the_output
 from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
+Some = slice | None  # rows that are asked, where not all are
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
@@ -47,6 +49,7 @@ class Pass:
         gradients: bool,
         by: Slope | None = None,
         most: int = 0,
+        beside: Beside | None = None,
     ) -> tuple[Tensor | None, Tensor, int, int]:
         """Gradient ``[c * n, *shape]`` (times ``weights[k]`` where given), scores ``[c * n]``, rows passed.
 
@@ -54,7 +57,9 @@ class Pass:
         Whoever cannot be differentiated is told which methods would work.
         """
         if not gradients:
-            return self._run(point, variants, chunk, weights, gradients=False, by=by, most=most)
+            return self._run(
+                point, variants, chunk, weights, gradients=False, by=by, most=most, beside=beside
+            )
         model = self.feed.model
         parameters = self.feed.guard.parameters
         try:
@@ -98,6 +103,7 @@ class Pass:
         gradients: bool,
         by: Slope | None,
         most: int,
+        beside: Beside | None = None,
     ) -> tuple[Tensor | None, Tensor, int, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
@@ -116,8 +122,10 @@ class Pass:
         points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
         if not gradients:
             with torch.no_grad():
+                fed = _own(points, made)
+                score = None if beside is None else self._beside(beside, fed, point[rows], rows, c)
                 # a network may differentiate inside itself
-                return None, self.score(_own(points, made), rows, c).detach(), c * n, 0
+                return None, (self.score(fed, rows, c) if score is None else score).detach(), c * n, 0
         if by is not None:
             every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
             before = self.feed.ran[0]
@@ -130,6 +138,26 @@ class Pass:
         with torch.enable_grad():
             grad, score = self.slope(points, rows, c, weight)
         return grad, score, c * n, c * n
+
+    def _beside(
+        self, beside: Beside, points: Tensor, base: Tensor, rows: slice, copies: int
+    ) -> Tensor | None:
+        """As :meth:`score`, with only what lies near each change computed anew; ``None`` where too much
+        differs."""
+        boxed = beside.boxed(points, base, copies)
+        if boxed is None:
+            return None
+        try:
+            with eagerly():
+                score = self.score(boxed, rows, copies)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            # what is wrong with the network itself will be wrong again, and is told then
+            beside.open = False
+            raise Again from error
+        beside.open = bool(boxed.used)
+        return score
 
     def _once(
         self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from pellucid._core._beside import Again, Beside
 from pellucid._core._chunk import Chunk, at_once, chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
@@ -24,18 +25,26 @@ def passes(
     weights: Tensor | None = None,
     by: Slope | None = None,
     within: slice | None = None,
+    near: bool = False,
 ) -> Iterator[tuple[Chunk, Tensor | None, Tensor]]:
     """Cut variants × rows into chunks, run each, and go on with halves where memory runs out.
 
     Yields each chunk with its gradient and scores as :meth:`Pass.run` gives them; rows that passed
-    forward and backward are added to ``counted``.
+    forward and backward are added to ``counted``. ``near`` says that variants differ from their row in a
+    small part; what lies far from it is then computed once for the row, where that pays.
     """
     some = slice(0, point.shape[0]) if within is None else within
     total, done = count * (some.stop - some.start), 0
     most = at_once(compute.batch_size, point)
     # rows that share an input go through the network once
     size = most if work.fold is None or by is not None else most * work.fold.columns
-    waiting = chunks(count, some.stop - some.start, size, first=some.start)[::-1]
+    beside = Beside(work.feed.guard.modules, point) if near and work.fold is None else None
+    each = alone = size
+    if beside is not None and beside.open:
+        size = beside.at_once(size, compute.batch_size, point)
+        # the fewer rows go together, the more variants of each do
+        each = max(1, size // count)
+    waiting = chunks(count, some.stop - some.start, size, first=some.start, each=each)[::-1]
     while waiting:
         chunk = waiting.pop()
         if chunk.size > size:
@@ -44,10 +53,14 @@ def passes(
         try:
             with work.feed.guard.pass_by(seed=compute.seed):
                 grad, score, forward, backward = work.run(
-                    point, variants, chunk, weights, gradients=gradients, by=by, most=most
+                    point, variants, chunk, weights, gradients=gradients, by=by, most=most, beside=beside
                 )
         except Apart:
             size = most
+            waiting.append(chunk)
+            continue
+        except Again:
+            size = min(size, alone)
             waiting.append(chunk)
             continue
         except Exception as error:
@@ -56,6 +69,8 @@ def passes(
             size = smaller(chunk, error)
             waiting.append(chunk)
             continue
+        if beside is not None and not beside.open:
+            size = min(size, alone)
         done += chunk.size
         counted[0] += forward
         counted[1] += backward

@@ -136,14 +136,17 @@ class _Hooks:
     def __init__(
         self, seen: Probe, read: Mapping[Site, Write | None], write: Mapping[Site, Write], stop: Site | None
     ) -> None:
-        self.seen, self.read, self.write, self.stop = seen, read, write, stop
+        self.seen, self.write, self.stop = seen, write, stop
+        self.reads: dict[tuple[str, Side], dict[Site, Write | None]] = {}
+        for site, of in read.items():
+            self.reads.setdefault((site.module, site.side), {})[site] = of
 
     def visit(self, module: str, side: Side, value: object) -> object:
         call = self.seen._count(module, side)
         for site, change in self.write.items():
             if site.matches(module, side, call):
                 value = _put(value, site, change(pick(value, site)))
-        for site, of in self.read.items():
+        for site, of in self.reads.get((module, side), {}).items():
             if site.matches(module, side, call):
                 tensor = pick(value, site)
                 if of is not None:

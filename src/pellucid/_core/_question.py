@@ -21,7 +21,7 @@ from pellucid._core._fold import Fold, folded
 from pellucid._core._instead import instead
 from pellucid._core._look import look
 from pellucid._core._outputs import stream
-from pellucid._core._pass import Pass, Slope, Variants
+from pellucid._core._pass import Pass, Slope, Some, Variants
 from pellucid._core._passes import passes
 from pellucid._core._place import Place, called_once, placed
 from pellucid._core._refusals import refusal
@@ -43,8 +43,7 @@ class Question:
     ``[N, T, E]``, a part is a token, and :meth:`answer` sums over ``E``, so that values are like the inputs.
     The numbers themselves go through the network as they came, so masks that it makes of them keep.
 
-    ``Variants`` is a function ``(ks int64 [c], rows slice of n) -> tensor`` that broadcasts to
-    ``[c, n, *shape]``.
+    ``Variants`` is a function ``(ks int64 [c], rows slice of n) -> tensor``, broadcast to ``[c, n, *shape]``.
 
     Args:
         model: any network.
@@ -171,15 +170,15 @@ class Question:
         return normal(ks, self.point, self.compute.seed)
 
     def scores(
-        self, variants: Variants | None = None, count: int = 1, *, within: slice | None = None
+        self, variants: Variants | None = None, count: int = 1, *, within: Some = None, near: bool = False
     ) -> Tensor:
         """The target's value ``[count, N]`` for each variant of each row, without gradients.
 
-        ``within``, a slice with both ends, asks for some rows only.
+        ``within``, a slice with both ends, asks for some rows only; ``near`` as in :func:`passes`.
         """
         found: Tensor | None = None
         some = slice(0, self.rows) if within is None else within
-        for chunk, _, score in self._chunks(variants, count, None, gradients=False, within=some):
+        for chunk, _, score in self._chunks(variants, count, None, gradients=False, within=some, near=near):
             score = score.view(chunk.k1 - chunk.k0, -1)
             if score.shape == (count, some.stop - some.start):
                 found = score
@@ -380,7 +379,8 @@ class Question:
         *,
         gradients: bool,
         by: Slope | None = None,
-        within: slice | None = None,
+        within: Some = None,
+        near: bool = False,
     ) -> Iterator[tuple[Chunk, Tensor | None, Tensor]]:
         """As :func:`passes`."""
         if gradients and not self.point.is_floating_point():
@@ -396,4 +396,5 @@ class Question:
             weights=weights,
             by=by,
             within=within,
+            near=near,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pellucid._core._brief import brief
 from pellucid.errors import InputError
 
 
@@ -87,6 +88,8 @@ class Batch:
     varied: Mapping[str, Tensor]
     held: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     shared: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         """Refuse parts that cannot be one batch."""

@@ -16,6 +16,7 @@ from pellucid._core._units import along, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
+SHORT = (torch.float32, torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,19 +60,42 @@ def chosen_units(units: Sequence[int] | Tensor | None, total: int, site: str) ->
     return picked.to(torch.int64).cpu()
 
 
+def _ordered(values: Tensor) -> Tensor | None:
+    """Whole numbers below 2³¹ in the order of floats of up to 32 bits; ``None`` for other numbers."""
+    if values.dtype not in SHORT:
+        return None
+    # a float's bits, read as a whole number, keep its order, or turn it below zero; NaN is the largest
+    bits = (values.float() + 0.0).view(torch.int32).long().masked_fill_(values.isnan(), 0x7FC00000)
+    return torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+
+
 def _first(values: Tensor, k: int) -> Tensor:
     """Columns of the ``k`` largest of each row, largest first; of equal ones the earlier column."""
-    count = values.shape[1]
-    if values.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+    count, ordered = values.shape[1], _ordered(values)
+    if ordered is None:
         return values.sort(dim=1, descending=True, stable=True).indices[:, :k]
-    # a float's bits, read as a whole number, keep its order; the column in the lower half parts equal ones
-    bits = (values.float() + 0.0).view(torch.int32).long()
-    key = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits) << 32
+    # the column in the lower half parts equal ones
     column = torch.arange(count - 1, -1, -1, device=values.device)
-    return count - 1 - ((key | column).topk(k, dim=1).values & 0xFFFFFFFF)
+    return count - 1 - ((ordered << 32 | column).topk(k, dim=1).values & 0xFFFFFFFF)
 
 
-Offer = tuple[Tensor, Tensor, Tensor, Tensor]  # unit, value, row, place
+def _by_unit(unit: Tensor, values: Tensor) -> Tensor:
+    """The order by unit, then by value from the largest, then as they come."""
+    ordered = _ordered(values)
+    if ordered is not None:
+        return ((unit << 32) - ordered).argsort(stable=True)
+    order = values.argsort(descending=True, stable=True)
+    return order[unit[order].argsort(stable=True)]
+
+
+Offer = tuple[Tensor, Tensor, Tensor]  # row · units + unit, value, place
+
+
+def _maps(found: Tensor, worth: Tensor) -> Tensor:
+    """Some of the rows' units of ``[b, U, positions]``."""
+    if found.is_contiguous():
+        return found.view(-1, found.shape[2]).index_select(0, worth)
+    return found[worth // found.shape[1], worth % found.shape[1]]
 
 
 class _Ranking:
@@ -118,21 +142,19 @@ class _Ranking:
             found = found.masked_fill(~here[:, None], float("-inf"))
         values = found[:, :, 0] if found.shape[2] == 1 else found.amax(2)
         self._sizes(activation, axis, whole, values.shape[1])
-        row, unit = self._worth(values)
+        worth = self._worth(values)
         # the place matters for the few rows that are kept, so only there is it looked for
-        place = torch.zeros_like(row) if found.shape[2] == 1 else found[row, unit].argmax(1)
-        self.found = unit, values[row, unit], row, place
+        place = _maps(found, worth).argmax(1) if found.shape[2] > 1 else torch.zeros_like(worth)
+        self.found = worth, values.reshape(-1)[worth], place
         return self.found[1]
 
-    def _worth(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows and units of the values ``[b, U]`` that may be among the best."""
+    def _worth(self, values: Tensor) -> Tensor:
+        """Which of the values ``[b, U]``, counted along rows, may be among the best."""
         if self.floor is not None:
             # later rows with a value that is there already do not count; NaN does
-            row, unit = (values <= self.floor).logical_not_().nonzero(as_tuple=True)
-            return row, unit
+            return (values <= self.floor).logical_not_().view(-1).nonzero().squeeze(1)
         row = _first(values.T.contiguous(), min(self.k, len(values)))
-        unit = torch.arange(values.shape[1], device=row.device)[:, None].expand_as(row)
-        return row.flatten(), unit.flatten()
+        return (row * values.shape[1] + torch.arange(values.shape[1], device=row.device)[:, None]).flatten()
 
     def _sizes(self, activation: Tensor, axis: int, whole: int, picked: int) -> None:
         shape = places(activation, axis)
@@ -148,11 +170,11 @@ class _Ranking:
                 f"The activation at {self.site!r} has {self.rows} rows for {rows.stop - rows.start} "
                 "inputs; only layers that keep the row axis first can be looked at."
             )
-        unit, value, row, place = self.found
+        worth, value, place = self.found
         self.n += self.rows
-        self.offers.append((unit, value, row + rows.start, place))
+        self.offers.append((worth + rows.start * self.picked, value, place))
         self.found = None
-        return len(unit)
+        return len(worth)
 
     def keep(self, best: Tensor) -> None:
         """Go on with the best so far ``[3, U, k]``: values, rows, places."""
@@ -203,14 +225,15 @@ class _Board:
                 kept = ranking.best.shape[2]
                 units.append(torch.arange(ranking.picked, device=device).repeat_interleave(kept) + before)
                 flat.append(ranking.best.flatten(1).to(device))
-            unit, value, row, place = (torch.cat(part) for part in zip(*ranking.offers, strict=True))
-            units.append(unit.to(device) + before)
+            worth, value, place = (torch.cat(part) for part in zip(*ranking.offers, strict=True))
+            units.append((worth % ranking.picked).to(device) + before)
+            row = worth // ranking.picked
             flat.append(torch.stack([value.double(), row.double(), place.double()]).to(device))
             before += ranking.picked
         unit, every = torch.cat(units), torch.cat(flat, 1)
         # stable, so that equal values keep the order of the rows for any batch size
-        order = every[0].argsort(descending=True, stable=True)
-        order = order[unit[order].argsort(stable=True)]
+        short = all(ranking.dtype in SHORT for ranking in self.rankings)
+        order = _by_unit(unit, every[0].float() if short else every[0])
         count = unit.bincount(minlength=before)
         place = torch.arange(len(order), device=device) - (count.cumsum(0) - count)[unit[order]]
         best = every[:, order[place < self.k]].unflatten(1, (before, -1))

@@ -78,7 +78,7 @@ def feature_ablation(
     for rows, n in played.runs():
         # the last mask keeps everything: the score itself, in the same pass
         worth = played.worth(
-            torch.cat([~torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)]), rows
+            torch.cat([~torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)]), rows, near=True
         )
         full[rows] = worth[-1]
         values[rows] = played.spread(worth[-1] - worth[:-1], rows)

@@ -100,7 +100,7 @@ def _falls(
         kept = (ks == count).view(-1, *[1] * q.point.ndim)
         return torch.where(inside(ks.clamp(max=count - 1), rows) & ~kept, fill[rows], q.point[rows])
 
-    found = q.scores(without, count + 1)
+    found = q.scores(without, count + 1, near=True)
     return (found[-1] - found[:-1]).T, found[-1]
 
 

@@ -35,7 +35,7 @@ def dissect(
         Path,
         typer.Option(
             help="Folder or .zip with images/NAME.jpg and masks/CONCEPT/NAME.png, bright where the concept "
-            "lies.",
+            "lies; masks/NAME.png where there is one.",
             metavar="FOLDER",
         ),
     ],

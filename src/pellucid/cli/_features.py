@@ -23,8 +23,8 @@ from pellucid.cli._arguments import (
     parts_of,
     subject_of,
 )
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
-from pellucid.cli._unit import page_of_unit, write_drawings
+from pellucid.cli._say import document, progress, show, tell_estimate
+from pellucid.cli._unit import page_of_unit, write_drawings, write_page
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def features(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the pictures to this .png, .svg or .pdf; with --unit the page to this .html.",
+            help="Write the page to this .html, or the pictures to this .png, .svg or .pdf.",
             metavar="FILE",
         ),
     ] = None,
@@ -192,9 +192,8 @@ def features(
     drawn = figures.feature_tiles(page.pictures, page.exemplars, page.real)
     trust = [] if page.pictures.trust is None else [figures.picture_trust(page.pictures)]
     write_drawings([drawn, *trust], svg)
-    if out is not None:
-        drawn.save(out)
-        narrate(f"Pictures written to {out}")
+    title, facts = f"What moves {page.pictures.site}", (f"{steps} steps", f"seed {seed}")
+    write_page([drawn, *trust], out, drawn, over=subject.name, title=title, facts=facts)
     if as_json:
         document("features", about, page, seconds=time.perf_counter() - began, seed=seed)
     else:

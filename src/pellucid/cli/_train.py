@@ -212,6 +212,8 @@ def train(
     if pairs := tasks.pairs_found(subject):
         narrate(pairs)
     narrate(str(score))
+    if warning := tasks.no_better(subject, score):
+        narrate(warning)
     if beside is not None:
         narrate(beside.sentence)
     narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")

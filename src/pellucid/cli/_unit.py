@@ -80,7 +80,7 @@ def write_page(
     if out is None:
         return
     if is_page(out):
-        inside_page(drawn, out, over=over, title=title, facts=facts)
+        inside_page(drawn, out, over=over, title=title, main=main, facts=facts)
         narrate(f"Page written to {out}")
     else:
         main.save(out)

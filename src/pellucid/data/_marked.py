@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pellucid._core import brief
 from pellucid.data._imagenet import to_tensor
 from pellucid.data._masked import PICTURES, Files
 from pellucid.data._paths import existing
@@ -35,6 +36,8 @@ class Marked:
     pixels: Tensor
     masks: Mapping[str, Tensor]
     names: tuple[str, ...]
+
+    __repr__ = brief
 
 
 def marked_places(

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from pellucid._core import PARTS, Dataset
+from pellucid._core import PARTS, Dataset, brief
 from pellucid.data._imagenet import SIDE, imagenet_classes, imagenet_spec, to_tensor
 from pellucid.data._paths import existing
 from pellucid.data._zipped import Zipped, inside
@@ -36,6 +36,8 @@ class Located:
     dataset: Dataset
     fitting: tuple[tuple[int, ...], ...]
     clusters: Tensor
+
+    __repr__ = brief
 
 
 def masked_pictures(source: str | Path) -> Located:

@@ -166,6 +166,11 @@ def _pixels(x: NDArray[np.generic], name: str) -> tuple[Tensor, list[str]]:
     last = x.ndim == 4 and shape[-1] in CHANNELS and shape[1] not in CHANNELS
     if last:
         notes.append(f"Shape {shape} was read as [N, height, width, channels].")
+    if x.ndim == 3 and x.dtype.kind == "f" and (x.min() < 0 or x.max() > 255):  # hardly grey levels
+        notes.append(
+            f"Shape {shape} was read as grey pictures [N, height, width]; for series [N, steps, channels] "
+            "there is no reading: the functions of pellucid.attribution take them as they are."
+        )
     tensor = torch.from_numpy(np.ascontiguousarray(x.astype(np.float32)))
     tensor = tensor[:, None] if x.ndim == 3 else tensor.permute(0, 3, 1, 2) if last else tensor
     low, high = (float(v) for v in torch.aminmax(tensor))

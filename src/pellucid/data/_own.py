@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from pellucid._core import brief
 from pellucid.data._csv import read_csv
 from pellucid.data._frame import read_parquet
 from pellucid.data._imagenet import SIDE, square
@@ -45,6 +46,8 @@ class Own:
     names: tuple[str, ...]
     inputs: Tensor | tuple[str, ...]
     notes: tuple[str, ...]
+
+    __repr__ = brief
 
 
 def own_sounds(path: str | Path, *, rate: int, seconds: float) -> Own:

@@ -41,6 +41,7 @@ from pellucid.evidence._nulls import (
     training,
 )
 from pellucid.evidence._plant import Plant, PlantRow
+from pellucid.evidence._reading import is_contribution
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._shortcuts._search import shortcuts
 from pellucid.evidence._shortcuts._value import KINDS as SHORTCUT_KINDS
@@ -105,6 +106,7 @@ __all__ = [
     "mass_accuracy",
     "max_sensitivity",
     "mprt",
+    "is_contribution",
     "over_many",
     "placement",
     "pointing_game",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Check, Word
+from pellucid._core import Check, Word, brief
 from pellucid.errors import MethodError
 from pellucid.evidence._case import LEAST, Case
 from pellucid.evidence._matters import not_run
@@ -38,6 +38,8 @@ class Copies:
     count: int
     rows: int
     why: str = ""
+
+    __repr__ = brief
 
     @property
     def enough(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Card, Compute, Explanation, InputSpec, Target, TargetLike
+from pellucid._core import Card, Compute, Explanation, InputSpec, Target, TargetLike, brief
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence._about import Copies, twin_maps
 from pellucid.evidence._audited import AuditRow, filled, over_all, supported, under
@@ -65,6 +65,8 @@ class Audit:
     q: float
     seed: int
     network_rows: int
+
+    __repr__ = brief
 
     def of(self, kind: str) -> tuple[AuditRow, ...]:
         """The rows of one kind: ``method``, ``model-free`` or ``control``."""

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid._core import Card, Check, Word, wilson
+from pellucid._core import Card, Check, Word, brief, wilson
 from pellucid.evidence._about import Copies
 from pellucid.evidence._case import Pool
 from pellucid.evidence._held import Held
@@ -68,6 +68,8 @@ class Fill:
     p: Tensor | None
     share: Measure | None
     same: float
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from pellucid._core import InputSpec
+from pellucid._core import InputSpec, brief
 from pellucid.errors import InputError
 from pellucid.evidence._statistics import rank_correlation, ranks, standardised
 
@@ -38,6 +38,8 @@ class Bank:
     units: Tensor
     grid: tuple[int, int] | None
     seed: int
+
+    __repr__ = brief
 
     @property
     def removed(self) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, Target, TargetLike, as_target, predict, untrained
+from pellucid._core import Compute, InputSpec, Target, TargetLike, as_target, brief, predict, untrained
 from pellucid._core._fold import together
 from pellucid.errors import InputError
 from pellucid.evidence._bank import Bank
@@ -65,6 +65,8 @@ class Bench:
     masks: int | Bank
     compute: Compute
     known: _Known
+
+    __repr__ = brief
 
     @property
     def target(self) -> Target:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid._core import Card, Compute, InputSpec, TargetLike, untrained, wilson
+from pellucid._core import Card, Compute, InputSpec, TargetLike, brief, untrained, wilson
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence._about import Copies, twin_maps
 from pellucid.evidence._audited import Kind
@@ -82,6 +82,8 @@ class Calibration:
     twins: int
     seed: int
     level: float = LEVEL
+
+    __repr__ = brief
 
     @property
     def kept(self) -> bool:

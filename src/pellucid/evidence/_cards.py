@@ -32,7 +32,9 @@ from pellucid.evidence._matters import (
     not_run,
     obstacles,
 )
+from pellucid.evidence._nulls import agreement
 from pellucid.evidence._reached import refutations
+from pellucid.evidence._reading import as_contributions, is_contribution, reading, shields
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._stable import stability_checks
 from pellucid.evidence._verdict import over_many, verdict
@@ -85,8 +87,10 @@ def cards(
     supported*: not told apart from chance. *contradicted*: T < 0, lower than chance, or the opposite under
     another fill, or refuted although it is about this model: a map fitted to seven eighths of the reactions
     foretells the rest, and this one, with p > .05, surely less than half as well; or one of 20 or more maps
-    that are refuted together (:class:`Held`), whatever it says of its own row. *not testable*: a constant
-    map, a score that no mask moves, or fewer than 32 masks.
+    that are refuted together (:class:`Held`), whatever it says of its own row. Sizes without a sign
+    (variances, squares, lengths) and slopes that foretell what happens when multiplied by the way from the
+    reference are not contradicted by removing, but *not supported*. *not testable*: a constant map, a score
+    that no mask moves, or fewer than 32 masks.
 
     Args:
         model: the network that was explained.
@@ -237,8 +241,9 @@ def answered(
     rows = math.ceil((spent + sum(one.rows for one in (main, *further))) / len(case.x))
     fitting = design(main.bank, units)
     left, refuted = found.left.tolist(), refutations(found, blocked, fitting)
+    shield = shields(case, explanation, main, fitting, draws)
     made = tuple(
-        Card(*verdict(checks, blocked[i], left[i], refuted[i]), checks, main.fill, rows)
+        Card(*verdict(checks, blocked[i], left[i], refuted[i], shield[i]), checks, main.fill, rows)
         for i, checks in enumerate(zip(*columns, strict=True))
     )
     over = _over_rows(case, explanation, main, units, blocked, made, asked, told, fitting)
@@ -257,7 +262,7 @@ def _over_rows(
     fitting: Design,
 ) -> Held | None:
     """By exchanged columns where there are some, else by the masks; tables are not asked by masks, since the
-    slopes of an honest table say little of what removing a column does.
+    slopes of an honest table say little of what removing a column does; nor are sizes without a sign.
     """
     if len(made) < ROWS:
         return None
@@ -265,8 +270,12 @@ def _over_rows(
         spec = case.spec
         names = [f"column {k}" for k in range(asked.width)] if spec is None else spec.group_names(case.x)
         return held(asked, told, names, case.compute.seed)
-    if case.x.ndim == 2 and case.x.is_floating_point():
+    if (case.x.ndim == 2 and case.x.is_floating_point()) or reading(explanation) == "sizes":
         return None
+    read = as_contributions(case, explanation, main)
+    if read is not None and bool(read[1].any()):
+        # slopes below the reference: the reading that is kinder to them
+        units = max(units, read[0], key=lambda one: float(agreement(main, one).nan_to_num().mean()))
     testable = torch.tensor([not why for why in blocked])
     trained = [check.word for card in made for check in card.checks if check.test == TRAINED]
     about = 2 * trained.count("passed") > len(trained)
@@ -277,7 +286,9 @@ def _over_rows(
 
 def _contributions(case: Case, explanation: Explanation) -> bool:
     """Whether the values are contributions against a reference, so that parts equal to it get nothing."""
-    if "baseline" in explanation.provenance.params:
+    if is_contribution(explanation):
         return True
+    if reading(explanation) != "contributions":
+        return False
     same = case.x == own_reference(explanation, case.spec)[0].expand_as(case.x)
     return bool(same.any()) and not bool(case.maps[same].any())

@@ -42,17 +42,34 @@ def design(bank: Bank, units: Tensor) -> Design:
     # a constant is in every span and no mask sees it
     wanted = units.to(bank.units.device, torch.float64)
     wanted = wanted - wanted.mean(1, keepdim=True)
-    for down in range(2, min(MOST, shape[1] // 2) + 1):
-        across = max(1, round(down * shape[2] / shape[1]))
-        cells = torch.eye(down * across, device=wanted.device).view(-1, 1, down, across)
-        laid = F.interpolate(cells, size=shape[1:], mode="bilinear", align_corners=False)
-        basis = bank.reduce(laid.expand(-1, *shape)).double()
-        found = torch.linalg.lstsq(basis.T.cpu(), wanted.T.cpu(), driver="gelsd").solution.to(basis)
-        if bool(((wanted - found.T @ basis).norm(dim=1) <= NEAR * wanted.norm(dim=1)).all()):
-            size = f"map of {down} × {across} cells"
-            return Design(
-                bank.masks.to(basis) @ basis.T,
-                f"a {size} fitted to the network's own reactions",
-                f"A {size} is too coarse to foretell the network's reactions to these masks.",
-            )
-    return parts
+    grids = wanted.view(-1, *bank.grid)
+    down = _cells(bank.units[0, :, 0] // bank.grid[1], grids)
+    across = _cells(bank.units[0, 0] % bank.grid[1], grids.mT)
+    if not down or not across:
+        return parts
+    cells = torch.eye(down * across, device=wanted.device).view(-1, 1, down, across)
+    laid = F.interpolate(cells, size=shape[1:], mode="bilinear", align_corners=False)
+    basis = bank.reduce(laid.expand(-1, *shape)).double()
+    size = f"map of {down} × {across} cells"
+    return Design(
+        bank.masks.to(basis) @ basis.T,
+        f"a {size} fitted to the network's own reactions",
+        f"A {size} is too coarse to foretell the network's reactions to these masks.",
+    )
+
+
+def _cells(unit: Tensor, grids: Tensor) -> int:
+    """The fewest cells along the first axis from which all ``[N, A, B]`` are enlarged; 0 where more than 8.
+
+    Enlarging goes along one axis at a time, so that each can be asked alone; ``unit`` is of each element.
+    """
+    size = grids.flatten(1).norm(dim=1)
+    for count in range(1, min(MOST, len(unit) // 2) + 1):
+        cells = torch.eye(count, dtype=torch.float64, device=grids.device)[:, None]
+        line = F.interpolate(cells, size=len(unit), mode="linear", align_corners=False)[:, 0]
+        basis = line.new_zeros(count, grids.shape[1]).index_add_(1, unit, line)
+        span = torch.linalg.qr(basis.T).Q
+        left = grids - span @ (span.T @ grids)
+        if bool((left.flatten(1).norm(dim=1) <= NEAR * size).all()):
+            return count
+    return 0

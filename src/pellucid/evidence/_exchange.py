@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pellucid.evidence._coarse import BEST, NO_MAP
 from pellucid.evidence._matters import LEVEL, not_run
 from pellucid.evidence._nulls import EQUAL
 from pellucid.evidence._reached import compared, foretold, refuted
+from pellucid.evidence._reading import is_contribution
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import correlation, differ, resampled_correlation, resamples
 
@@ -147,14 +149,23 @@ class Foretold:
     """What the maps of one method say of each exchange.
 
     Args:
-        gained: ``[N, M, U]``, map of each row less that of the row that gives; 0 where nothing is exchanged.
-        told: ``[N, M]``, that of the column exchanged.
+        own, given: ``[N, U]`` and ``[G, U]``, maps of the rows and of givers, once for each class asked.
+        giver: int64 ``[N, M]``, which of these gives.
+        able: bool ``[N, M]``, whether something is exchanged.
+        told: ``[N, M]``, map of the row less that of the giver, at the column exchanged; 0 where nothing is.
         rows: rows of the network that the maps of the giving rows cost.
     """
 
-    gained: Tensor
+    own: Tensor
+    given: Tensor
+    giver: Tensor
+    able: Tensor
     told: Tensor
     rows: int
+
+    def at(self, columns: Tensor) -> Tensor:
+        """``[N, M]``: map of the row less that of the giver, at the column ``[M]`` of each exchange."""
+        return (self.own[:, columns] - self.given[self.giver, columns]) * self.able.to(self.own)
 
 
 def foretelling(case: Case, explanation: Explanation, asked: Exchanged, units: Tensor) -> Foretold | None:
@@ -163,7 +174,7 @@ def foretelling(case: Case, explanation: Explanation, asked: Exchanged, units: T
     Whatever the reference is, it cancels: for a network that adds up its columns, the map of a row less that
     of another tells exactly what exchanging a column does.
     """
-    if "baseline" not in explanation.provenance.params:
+    if not is_contribution(explanation):
         return None
     bank = asked.seen.bank
     chosen, able = asked.chosen.T, asked.able.T
@@ -171,15 +182,17 @@ def foretelling(case: Case, explanation: Explanation, asked: Exchanged, units: T
     place = torch.zeros(len(asked.donors), dtype=torch.int64, device=chosen.device)
     place[used] = torch.arange(len(used), device=chosen.device)
     givers = asked.donors[used]
-    made, rows = units.new_zeros(*chosen.shape, units.shape[1]), 0
+    giver, given, rows = torch.zeros_like(chosen), list[Tensor](), 0
     for mine, target in _asked_of(case, givers) if len(used) else []:
         maps, cost = case.again(case.model, givers, target)
         rows += cost
-        here = mine.to(units.device)
-        made[here] = units[here][:, None] - bank.reduce(maps, of=givers).to(units)[place[chosen[here]]]
-    made = made * able[..., None].to(made)
-    told = torch.einsum("nmu,mu->nm", made, bank.masks.to(made))
-    return Foretold(made, told, rows)
+        here = mine.to(chosen.device)
+        giver[here] = place[chosen[here]] + len(given) * len(givers)
+        given.append(bank.reduce(maps, of=givers).to(units))
+    known = torch.cat(given) if given else torch.zeros_like(units[:1])
+    column = bank.masks.to(torch.int8).argmax(1).to(units.device)
+    found = Foretold(units, known, giver, able, units.new_zeros(giver.shape), rows)
+    return dataclasses.replace(found, told=found.at(column))
 
 
 def _asked_of(case: Case, givers: Tensor) -> list[tuple[Tensor, Target]]:
@@ -236,13 +249,12 @@ def _elsewhere(
 ) -> tuple[list[float], list[float]]:
     """p of an agreement as high with the columns of the maps permuted, and the median of those."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 15_485_863)
-    masks, gained = seen.bank.masks, found.gained
+    masks = seen.bank.masks
     column = masks.to(torch.int8).argmax(1)
     nulls: list[Tensor] = []
     for _ in range(draws):
         lot = torch.randperm(masks.shape[1], generator=generator).to(column.device)
-        laid = gained.gather(2, lot[column].expand(len(gained), -1)[..., None])[..., 0]
-        nulls.append(correlation(laid, seen.drops))
+        nulls.append(correlation(found.at(lot[column]), seen.drops))
     null = torch.stack(nulls, 1)
     above = (null >= value[:, None] - EQUAL).sum(1)
     return ((1 + above).double() / (draws + 1)).tolist(), null.median(1).values.tolist()

@@ -18,6 +18,7 @@ TURNS = 0.05  # of the answers that a column turns, surely, before it counts as 
 PART = 0.05  # of all that exchanges of single columns do
 TOLD = 0.3  # below which, surely, maps hide a column: of a product of three they tell a third
 DRAWS = 499
+MOST = 20  # times as many rows, beyond which no number is named
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,7 @@ class Held:
         n: rows; ``times`` exchanges of each column in every row, or masks.
         whole: what the maps tell of the reactions to masks, of what maps fitted to them tell; ``None`` where
             columns were exchanged instead.
+        rows: rows of the network that it cost beside the cards of what was explained.
     """
 
     word: Word
@@ -75,6 +77,7 @@ class Held:
     n: int
     times: int
     whole: Measure | None = None
+    rows: int = 0
 
 
 def held(asked: Exchanged, found: Foretold, names: Sequence[str], seed: int) -> Held:
@@ -113,10 +116,10 @@ def held(asked: Exchanged, found: Foretold, names: Sequence[str], seed: int) -> 
         for u in range(width)
     ]
     ordered = tuple(sorted(columns, key=lambda one: -one.part))
-    return Held(*_said(ordered), ordered, n, times)
+    return Held(*_said(ordered, n), ordered, n, times)
 
 
-def _said(columns: Sequence[HeldColumn]) -> tuple[Word, str]:
+def _said(columns: Sequence[HeldColumn], n: int) -> tuple[Word, str]:
     able = [one for one in columns if one.matters]
     if not able:
         return "not run", (
@@ -139,8 +142,26 @@ def _said(columns: Sequence[HeldColumn]) -> tuple[Word, str]:
     if hidden:
         return "failed", f"{said}; they point to {named.name}."
     said = said.replace(", but ", ", and ")
-    sure = all(one.told.low >= TOLD for one in able)
-    return "passed" if sure else "mixed", f"{said}, the least of the columns that matter."
+    said = f"{said}, the least of the columns that matter."
+    if all(one.told.low >= TOLD for one in able):
+        return "passed", said
+    return "mixed", f"{said} {_needed(worst.told, n)}"
+
+
+def _needed(told: Measure, n: int) -> str:
+    """About how many rows would tell whether a column is hidden, since intervals shrink with their root.
+
+    Example:
+        >>> _needed(Measure(0.2, 0.08, 0.32), 100).partition(": ")[2]
+        'it would take about 150 rows instead of 100.'
+    """
+    reach, apart = max(told.high - told.value, told.value - told.low), abs(told.value - TOLD)
+    close = f"That is too near {percent(TOLD, 0)} to be sure"
+    rows = n * (reach / apart) ** 2 if apart > 0 else math.inf
+    if rows > MOST * n:
+        return f"{close}, and would be with {MOST} times as many rows."
+    step = 10 ** math.floor(math.log10(rows)) // 2 or 1
+    return f"{close}: it would take about {math.ceil(rows / step) * step} rows instead of {n}."
 
 
 def ratio(over: Tensor, under: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec, TargetLike
@@ -67,4 +69,7 @@ def held_over(
     units = spec.groups(case.x)
     asked = exchanged(model, case.x, case.scalar.target, units, donors, spec=spec, compute=how)
     told = foretelling(case, why, asked, asked.seen.bank.reduce(case.maps))
-    return None if told is None else held(asked, told, spec.group_names(case.x), how.seed)
+    if told is None:
+        return None
+    spent = len(case.x) + why.provenance.forward + asked.seen.rows + told.rows
+    return dataclasses.replace(held(asked, told, spec.group_names(case.x), how.seed), rows=spent)

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid._core import Json
+from pellucid._core import Json, brief
 from pellucid.data import PlantReport
 from pellucid.evidence._localisation import Measure
 from pellucid.evidence._statistics import interval
@@ -44,6 +44,8 @@ class Trial:
     sources: Mapping[str, Source]
     costs: Mapping[str, int]
     refused: Mapping[str, str]
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid._core import wilson
+from pellucid._core import brief, wilson
 from pellucid.errors import InputError
 from pellucid.evidence._statistics import interval, ranks, resamples
 
@@ -57,6 +57,8 @@ class Localisation:
     reading: Reading
     n: int
     rows: Tensor
+
+    __repr__ = brief
 
 
 def localisation(

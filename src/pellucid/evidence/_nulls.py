@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid._core import brief
 from pellucid.evidence._bank import Bank
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import flat, interval, resampled_correlation, resamples, standardised
@@ -34,6 +35,8 @@ class Null:
     left: Tensor
     centre: Tensor
     n: Tensor
+
+    __repr__ = brief
 
 
 def agreement(seen: Responses, maps: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, Question, TargetLike, Variants
+from pellucid._core import Compute, InputSpec, Question, TargetLike, Variants, brief
 from pellucid.errors import InputError
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._fill import constant, filling
@@ -40,6 +40,8 @@ class Responses:
     target: str
     rows: int
     lasting: Tensor | None = None
+
+    __repr__ = brief
 
     def __len__(self) -> int:
         """Number of inputs N."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, TargetLike, holm, percent, wilson
+from pellucid._core import Compute, InputSpec, TargetLike, brief, holm, percent, wilson
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence._about import twin_maps
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
@@ -50,6 +50,8 @@ class MethodEvidence:
     p: Tensor
     p_training: float | None
     rows: int
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ GATES = {
 }
 
 
-def verdict(checks: Sequence[Check], blocked: str, left: float, refuted: str = "") -> tuple[Verdict, str]:
+def verdict(
+    checks: Sequence[Check], blocked: str, left: float, refuted: str = "", shield: str = ""
+) -> tuple[Verdict, str]:
     """The word for a card, with one sentence.
 
     Args:
@@ -30,35 +32,43 @@ def verdict(checks: Sequence[Check], blocked: str, left: float, refuted: str = "
         blocked: why the agreement cannot be tested; ``""`` where it can.
         left: p of an agreement this low, over all nulls.
         refuted: what the network follows instead, where that can be told; else ``""``.
+        shield: why what removing does cannot contradict the map; ``""`` where it can.
     """
     first = next(check for check in checks if check.question == MATTERS)
     value = first.value
     if blocked or value is None or first.p is None:
         return "not testable", f"Not testable: {blocked}."
-    if value < 0 and left <= LEVEL:
-        return "contradicted", (
-            f"The model does the opposite of what the map says: agreement {value:+.2f}, "
-            f"lower than chance (p = {left:.3f})."
-        )
-    apart = next((c for c in checks if c.question == HOLDS and c.word == "failed"), None)
-    if apart is not None and apart.value is not None:
-        return "contradicted", (
-            f"Agreement is {value:+.2f} with removed parts replaced by {apart.control_name}, "
-            f"but {apart.value:+.2f} under another fill: what the map says does not carry over."
-        )
-    off = next((c for c in checks if c.question == ON_DATA and c.word == "failed"), None)
-    if off is not None:
-        return "contradicted", off.note
-    # a map that does not come from the network at all is chance, not a statement that can be refuted
-    if refuted and any(c.test == TRAINED and c.word == "passed" for c in checks):
-        return "contradicted", refuted
+    against = "" if shield else _against(checks, value, left, refuted)
+    if against:
+        return "contradicted", against
     if first.word == "failed":
-        return "not supported", f"Not told apart from chance: agreement {value:+.2f}, p = {first.p:.3f}."
+        said = f"Not told apart from chance: agreement {value:+.2f}, p = {first.p:.3f}."
+        return "not supported", f"{said} {shield}." if shield else said
     wrong = _wrong(checks)
     told = f"It tells what the model does better than chance (agreement {value:+.2f}, p = {first.p:.3f})"
     if wrong:
         return "partly supported", f"{told}, but {'; '.join(wrong)}."
     return "supported", f"{told}, and every other gate that applies is passed."
+
+
+def _against(checks: Sequence[Check], value: float, left: float, refuted: str) -> str:
+    """What contradicts a map, in a sentence; ``""`` where nothing does."""
+    if value < 0 and left <= LEVEL:
+        return (
+            f"The model does the opposite of what the map says: agreement {value:+.2f}, "
+            f"lower than chance (p = {left:.3f})."
+        )
+    apart = next((c for c in checks if c.question == HOLDS and c.word == "failed"), None)
+    if apart is not None and apart.value is not None:
+        return (
+            f"Agreement is {value:+.2f} with removed parts replaced by {apart.control_name}, "
+            f"but {apart.value:+.2f} under another fill: what the map says does not carry over."
+        )
+    off = next((c for c in checks if c.question == ON_DATA and c.word == "failed"), None)
+    if off is not None:
+        return off.note
+    # a map that does not come from the network at all is chance, not a statement that can be refuted
+    return refuted if any(c.test == TRAINED and c.word == "passed" for c in checks) else ""
 
 
 def over_many(cards: Sequence[Card], found: Held | None) -> tuple[Card, ...]:

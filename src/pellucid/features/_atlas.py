@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, activations
+from pellucid._core import Compute, InputSpec, activations, brief
 from pellucid._core._units import along, unit_axis
 from pellucid.errors import InputError
 from pellucid.features._canvas import canvas_of
@@ -55,6 +55,8 @@ class ActivationAtlas:
     trust: float
     n: int
     note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pellucid._core import brief
 from pellucid.errors import TargetError
 
 POWER = 2.0
@@ -116,6 +117,8 @@ class Direction:
     everywhere: bool = False
     name: str = "direction"
 
+    __repr__ = brief
+
     def __post_init__(self) -> None:
         """Refuse vectors without direction."""
         if self.vector.ndim != 1 or not bool(self.vector.isfinite().all()) or not bool(self.vector.any()):
@@ -160,6 +163,8 @@ class Concept:
     power: float = POWER
     everywhere: bool = False
     name: str = "concept"
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         """Refuse empty sides."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pellucid._core import InputSpec, Param
+from pellucid._core import InputSpec, Param, brief
 from pellucid.features._trust import PictureTrust
 from pellucid.features._words import Word
 
@@ -85,6 +85,8 @@ class FeaturePictures:
     origin_values: Tensor | None = None
     moved: Tensor | None = None
     trust: PictureTrust | None = None
+
+    __repr__ = brief
 
     def label(self, i: int) -> str:
         """What objective ``i`` is."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, activations
+from pellucid._core import Compute, activations, brief
 from pellucid._core._units import by_unit
 from pellucid.features._paths import Paths, paths
 from pellucid.features._transfer import Transfer, transfer
@@ -63,6 +63,8 @@ class PictureTrust:
     untrained_told: Tensor
     untrained_path: Tensor
     untrained_transfer: Tensor
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)

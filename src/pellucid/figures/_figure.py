@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from pellucid._core import brief
 from pellucid._core._store import write_bytes
 from pellucid._visible import escaped as escape
 from pellucid._visible import visible
@@ -139,6 +140,8 @@ class Figure:
     table: Table
     note: str = field(default="")
     narrow: Spec | None = None
+
+    __repr__ = brief
 
     def spec(self, *, background: str = "transparent") -> Spec:
         """The complete Vega-Lite specification; a table where the figure is nothing but a table."""

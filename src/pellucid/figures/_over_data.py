@@ -59,11 +59,19 @@ def over_data(found: Audit) -> Figure:
             "Of all parts together: agreement of the maps beside that of maps fitted to each input's own "
             "reactions. Of single squares, where the values are contributions: the share of the change that "
             "removing them makes, the share that the maps give them, and how much of it the maps foretell, "
-            "with an interval adjusted for all squares. Failed where the maps surely tell less than half of "
+            "with an interval adjusted for all squares. Failed where the maps surely tell less than .3 of "
             "what fitted ones do, or less than .3 of a square that makes 5 % of the change; mixed where the "
             "maps are not about this network, as chance cannot be at fault. At most "
             f"{HELD} squares are shown, the least told first."
         )
+    alone = [row.name for row in found.of("method") if row.held is None]
+    if alone:
+        why = (
+            "their values are sizes without a sign"
+            if masked
+            else "their values are no contributions against a reference, so no two maps can be subtracted"
+        )
+        note += f" Not asked of {', '.join(alone)}: {why}. Of these each input is judged alone."
     part = "part" if masked else "column"
     heads = ("method", "holds", part, "answers changed", "part of the change", "by the maps", "told")
     if masked:

@@ -48,9 +48,26 @@ def similarity(found: RepresentationSimilarity) -> Figure:
         for name, line in found.references.items()
         for i, row in enumerate(rows)
     )
-    note = f"{counted(found.n, 'row')} in blocks of {found.block}. {found.note}".strip()
+    note = f"{counted(found.n, 'row')} in blocks of {found.block}.{_chance(found)} {found.note}".strip()
     table = Table(("layer", "with", "CKA", "random pairings stay below", "less chance"), body)
     return Figure("How alike layers are", _alt(found), panels(charts, columns=2), None, table, note)
+
+
+def _chance(found: RepresentationSimilarity) -> str:
+    """What has to be known to read a small value: how far chance reaches with so few rows."""
+    apart = [
+        float(found.null[i, j])
+        for i, row in enumerate(found.sites)
+        for j, column in enumerate(found.other_sites)
+        if found.sites != found.other_sites or row != column
+    ]
+    known = [value for value in apart if math.isfinite(value)]
+    if not known:
+        return ""
+    return (
+        f" Layers with nothing in common give 0, give or take {number(max(known), 2)} with so many rows "
+        "(random pairings, by pair in the table): smaller values say nothing. “Less chance” takes that off."
+    )
 
 
 def _less(found: RepresentationSimilarity, i: int, j: int) -> float | None:

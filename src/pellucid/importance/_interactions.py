@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Provenance, Question, TargetLike
+from pellucid._core import Batch, Compute, InputSpec, Provenance, Question, TargetLike, brief
 from pellucid._core._coalitions import pairs
 from pellucid._core._estimate import LEAST, student
 from pellucid._core._game import Background, Baseline, Game, game
@@ -36,6 +36,8 @@ class Interactions:
     reference: Tensor
     provenance: Provenance
     note: str
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, Question, TargetLike
+from pellucid._core import Compute, InputSpec, Question, TargetLike, brief
 from pellucid._core._parts import numbered
 from pellucid.errors import InputError, near_misses
 from pellucid.importance._ranking import bootstrapped
@@ -39,6 +39,8 @@ class PartialDependence:
     what: str
     shown: tuple[float | str, ...] = ()
     unit: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

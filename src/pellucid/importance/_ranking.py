@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid._core import brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Importance:
@@ -19,6 +21,7 @@ class Importance:
         level: of the interval, 0 to 1.
         what: what one number means, with its unit.
         rows: how many rows it rests on.
+        note: which parts were not looked at, and why; empty where all were.
     """
 
     names: tuple[str, ...]
@@ -28,6 +31,9 @@ class Importance:
     level: float
     what: str
     rows: int
+    note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Site
+from pellucid._core import Batch, Compute, InputSpec, Site, brief
 from pellucid.errors import InputError
 from pellucid.layers._effects import paired
 from pellucid.layers._logistic import fitted, standardised
@@ -46,6 +46,8 @@ class LayerGain:
     read: Tensor
     sure: Tensor
     n_train: int
+
+    __repr__ = brief
 
     def changed(self) -> Tensor:
         """Places in ``rows`` where the reading changes, those put right first, the surest first."""

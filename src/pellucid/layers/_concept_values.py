@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, activations
+from pellucid._core import Batch, Compute, InputSpec, activations, brief
 from pellucid._core._feed import feed
 from pellucid._core._field import fields
 from pellucid._core._units import by_unit, position_shape
@@ -46,6 +46,8 @@ class ConceptValues:
     n_random: int
     directions: Tensor
     centre: Tensor
+
+    __repr__ = brief
 
 
 def concept_values(

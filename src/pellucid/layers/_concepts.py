@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike, activations, holm
+from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike, activations, brief, holm
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, SiteError
 from pellucid.layers._permuted import Measured, measured
@@ -67,6 +67,8 @@ class Concepts:
     n_inputs: int
     draws: int
     note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

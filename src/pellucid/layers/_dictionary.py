@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pellucid._core import Batch, Compute, InputSpec, predict, probe
+from pellucid._core import Batch, Compute, InputSpec, brief, predict, probe
 from pellucid._core._units import unit_axis
 from pellucid.layers._exemplars import Exemplars, exemplars_by
 from pellucid.layers._reach import rows_of
@@ -77,6 +77,8 @@ class Dictionary:
     n: int
     params: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
     note: str = ""
+
+    __repr__ = brief
 
     def codes(self, x: Tensor) -> Tensor:
         """Codes ``[…, E]`` of activation vectors ``[…, C]``.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pellucid._core import Compute, activations
+from pellucid._core import Compute, activations, brief
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, MethodError
@@ -53,6 +53,8 @@ class Dissection:
     quantile: float
     n: int
     note: str = ""
+
+    __repr__ = brief
 
     @property
     def detectors(self) -> dict[str, int]:

@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Reached, Site, activations, predict, probe, wilson
+from pellucid._core import (
+    Batch,
+    Compute,
+    InputSpec,
+    Reached,
+    Site,
+    activations,
+    brief,
+    predict,
+    probe,
+    wilson,
+)
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
 from pellucid.layers._reach import (
     along,
@@ -55,6 +66,8 @@ class EarlyExit:
     check: float
     n: int
     note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, Target, TargetLike, activations, probe
+from pellucid._core import Batch, Compute, InputSpec, Question, Target, TargetLike, activations, brief, probe
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError
 from pellucid.layers._patching import asked_of_both, difference
@@ -41,6 +41,8 @@ class EdgeAttribution:
     restored: Tensor
     random: Tensor
     n: int
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, Site, Target
+from pellucid._core import Batch, Compute, InputSpec, Question, Site, Target, brief
 from pellucid._core._functions import HEADS
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit, unit_axis
@@ -48,6 +48,8 @@ class UnitEffects:
     by_class: Tensor
     classes: Tensor
     n: int
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, activations
+from pellucid._core import Batch, Compute, InputSpec, activations, brief
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
 from pellucid._core._strongest import Strongest, strongest
@@ -45,6 +45,8 @@ class Exemplars:
     n: int
     positions: Tensor | None = None
     maps: Tensor | None = None
+
+    __repr__ = brief
 
 
 def exemplars(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Site, activations, predict, probe
+from pellucid._core import Batch, Compute, Site, activations, brief, predict, probe
 from pellucid._core._functions import ATTENTION, HEADS
 from pellucid.errors import InputError
 from pellucid.layers._effects import UnitEffects, unit_effects
@@ -45,6 +45,8 @@ class AttentionHeads:
     effects: UnitEffects | None
     n: int
     note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

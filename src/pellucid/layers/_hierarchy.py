@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, Target, split, unit, untrained
+from pellucid._core import Batch, Compute, InputSpec, Question, Target, brief, split, unit, untrained
 from pellucid._core._units import by_unit, position_shape, unit_axis
 from pellucid.errors import InputError
 from pellucid.layers._probes import FEWEST, probe_selectivity
@@ -54,6 +54,8 @@ class Hierarchy:
     input_invariance: float
     n: int
     note: str = ""
+
+    __repr__ = brief
 
     @property
     def apart(self) -> dict[str, tuple[str, ...]]:

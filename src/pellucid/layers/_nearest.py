@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, each_class, predict, wilson
+from pellucid._core import Compute, Dataset, brief, each_class, predict, wilson
 from pellucid.errors import InputError
 from pellucid.layers._reach import along, tokens_of, twin_of
 from pellucid.layers._sketch import Sketch, sketches
@@ -54,6 +54,8 @@ class NearestInputs:
     agree_untrained: float
     judged: int
     note: str = ""
+
+    __repr__ = brief
 
     def __len__(self) -> int:
         """Number of asked inputs."""

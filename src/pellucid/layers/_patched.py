@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pellucid._core import brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ActivationPatching:
@@ -41,6 +43,8 @@ class ActivationPatching:
     random: Tensor
     random_low: Tensor
     random_high: Tensor
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
@@ -82,6 +86,8 @@ class AttributionPatching:
     clean: float
     corrupt: float
     n: int
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, split, wilson
+from pellucid._core import Batch, Compute, InputSpec, brief, split, wilson
 from pellucid.errors import InputError
 from pellucid.layers._logistic import fitted, standardised
 from pellucid.layers._reach import along, chosen_sites, count_of, part_of, tokens_of, twin_of
@@ -54,6 +54,8 @@ class LinearProbes:
     n_train: int
     n_test: int
     note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

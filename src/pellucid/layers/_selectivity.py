@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, activations
+from pellucid._core import Batch, Compute, InputSpec, activations, brief
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
@@ -38,6 +38,8 @@ class Selectivity:
     low: Tensor
     high: Tensor
     n: int
+
+    __repr__ = brief
 
 
 def selectivity(

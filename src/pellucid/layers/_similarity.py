@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, activations
+from pellucid._core import Batch, Compute, InputSpec, activations, brief
 from pellucid.errors import InputError
 from pellucid.layers._reach import along, chosen_sites, count_of, flat, rows_of, tokens_of, twin_of
 
@@ -45,6 +45,8 @@ class RepresentationSimilarity:
     block: int
     note: str = ""
     shrunk: Tensor | None = None
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, wilson
+from pellucid._core import Batch, Compute, InputSpec, brief, wilson
 from pellucid.errors import InputError
 from pellucid.layers._reach import along, count_of, part_of, rows_of, tokens_of, twin_of
 from pellucid.layers._sketch import Sketch, sketches
@@ -42,6 +42,8 @@ class PlaneMap:
     high: float
     same_class_before: float
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpaceMap:
@@ -64,6 +66,8 @@ class SpaceMap:
     chance: float
     total: int
     note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

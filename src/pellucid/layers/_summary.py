@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, LayerMap, Reached, activations, layer_map
+from pellucid._core import Batch, Compute, InputSpec, LayerMap, Reached, activations, brief, layer_map
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
 from pellucid.layers._reach import along, calls, leaves, part_of, rows_of, tokens_of, twin_of
@@ -78,6 +78,8 @@ class LayerSummary:
     rows: tuple[LayerRow, ...]
     n: int
     note: str = ""
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

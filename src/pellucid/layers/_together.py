@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, activations
+from pellucid._core import Batch, Compute, InputSpec, activations, brief
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
 from pellucid.layers._reach import along, count_of, largest, part_of, tokens_of, twin_of
@@ -32,6 +32,8 @@ class CoActivation:
     correlation: Tensor
     untrained: Tensor
     n: int
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

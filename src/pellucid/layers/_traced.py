@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pellucid._core import brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TracedUnit:
@@ -33,6 +35,8 @@ class TracedUnit:
     boxes: Tensor
     places: Tensor
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrow:
@@ -53,6 +57,8 @@ class Arrow:
     drop: float
     share: float
     random: Tensor
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +90,8 @@ class TracedExample:
     instead: str
     n: int
     note: str = ""
+
+    __repr__ = brief
 
     def steps(self) -> list[list[Arrow]]:
         """Arrows by step: into the answer, into the last layer's units, and so on down to the input."""

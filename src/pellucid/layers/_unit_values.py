@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, activations
+from pellucid._core import Batch, Compute, InputSpec, activations, brief
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
@@ -29,6 +29,8 @@ class UnitValues:
     units: Tensor
     values: Tensor
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassAreas:
@@ -44,6 +46,8 @@ class ClassAreas:
     auc: Tensor
     low: Tensor
     high: Tensor
+
+    __repr__ = brief
 
 
 def unit_values(

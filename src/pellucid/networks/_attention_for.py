@@ -19,6 +19,7 @@ from pellucid.networks._wide import columns_read, slots_read, told_of
 
 GRID = 8  # patches along the shorter side, about
 KNOTS = 128  # most knots of a number
+STEPS, MOST = 300, 120  # of few texts: 30 passes over 168 are 90 steps, which learn too little
 LARGEST = 64  # pixels along the shorter side above which some are averaged to one
 
 
@@ -117,7 +118,8 @@ def _passes(made: AttentionGate | AttentionPatches | AttentionWords, dataset: Da
         return max(12, min(60, -(-600 * batch // rows)))
     if made.part == "patch":
         return max(8, min(60, -(-60_000 // rows)))
-    return max(6, min(30, -(-60_000 // rows)))
+    usual = max(6, min(30, -(-60_000 // rows)))
+    return max(usual, min(MOST, -(-STEPS * made.recipe.batch_size // rows)))
 
 
 def _scale(dataset: Dataset) -> tuple[float, float] | None:

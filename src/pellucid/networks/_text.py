@@ -102,11 +102,11 @@ class Transformer(Reader):
     """Made by :func:`transformer`."""
 
     def __init__(self, vocabulary: int, outputs: int, width: int, heads: int, blocks: int, dropout: float,
-                 word_dropout: float) -> None:  # fmt: skip
+                 input_dropout: float, word_dropout: float) -> None:  # fmt: skip
         super().__init__()
         self.word_dropout = word_dropout
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=PAD)
-        self.input_dropout = nn.Dropout(dropout)
+        self.input_dropout = nn.Dropout(input_dropout)
         self.blocks = blocks
         for number in range(1, blocks + 1):
             self.add_module(f"block{number}", Block(width, heads, dropout))
@@ -212,11 +212,13 @@ def transformer(
     vocabulary: int,
     outputs: int,
     *,
-    width: int = 64,
+    width: int = 32,
     heads: int = 4,
     blocks: int = 2,
     dropout: float = 0.3,
+    input_dropout: float = 0.5,
     word_dropout: float = 0.2,
+    drawn: float = 0.05,
     seed: int = 0,
     answers: tuple[float, float] | None = None,
 ) -> Reader:
@@ -232,7 +234,10 @@ def transformer(
         width: of a word's vector; even, and a multiple of ``heads``.
         heads: of each attention. blocks: how many follow each other.
         dropout: share that is dropped in training, behind each step.
+        input_dropout: share of the words' vectors that is dropped in training.
         word_dropout: share of words that turn into the unknown one in training.
+        drawn: spread of the words' first vectors, as a share of the usual ``width ** -0.5``; small, so that
+            a word hardly ever seen does not speak by chance.
         seed: decides the weights.
         answers: mean and sd of the answers in regression.
 
@@ -253,13 +258,16 @@ def transformer(
             "blocks": [blocks],
         }
     )
+    if not (drawn > 0 and math.isfinite(drawn)):
+        raise InputError(f"drawn must be a number above 0, got {drawn}.")
     if width % heads or width % 2:
         raise InputError(f"width must be even and a multiple of heads={heads}, got {width}.")
     with torch.random.fork_rng(devices=[]):  # torch's own random state is not moved
-        made = Transformer(vocabulary, outputs, width, heads, blocks, dropout, word_dropout)
+        made = Transformer(vocabulary, outputs, width, heads, blocks, dropout, input_dropout, word_dropout)
     params: dict[str, Json] = {"vocabulary": vocabulary, "outputs": outputs, "width": width, "heads": heads}
-    params |= {"blocks": blocks, "dropout": dropout, "word_dropout": word_dropout}
-    return finished(made, "transformer", params, seed, answers)
+    params |= {"blocks": blocks, "dropout": dropout, "input_dropout": input_dropout}
+    params |= {"word_dropout": word_dropout, "drawn": drawn}
+    return finished(made, "transformer", params, seed, answers, drawn)
 
 
 def gru(
@@ -325,16 +333,21 @@ def _mean(x: Tensor, there: Tensor) -> Tensor:
 
 
 def finished(
-    made: Reader, kind: str, params: Mapping[str, Json], seed: int, answers: tuple[float, float] | None
+    made: Reader,
+    kind: str,
+    params: Mapping[str, Json],
+    seed: int,
+    answers: tuple[float, float] | None,
+    drawn: float = 1.0,
 ) -> Reader:
     """Weights drawn from the seed alone, the unit of a regression, and the architecture."""
-    for name in ("dropout", "word_dropout"):
+    for name in ("dropout", "input_dropout", "word_dropout"):
         if not 0 <= cast("float", params.get(name, 0.0)) < 1:
             raise InputError(f"{name} is a share from 0 up to below 1, got {params[name]}.")
     generator = torch.Generator().manual_seed(seed)
     for module in made.modules():
         if isinstance(module, nn.Embedding):
-            scale = 1 / math.sqrt(module.embedding_dim)
+            scale = drawn / math.sqrt(module.embedding_dim)
             nn.init.normal_(module.weight, 0.0, scale, generator=generator).data[PAD] = 0
         elif isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             nn.init.xavier_uniform_(module.weight, generator=generator)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import InputSpec
+from pellucid._core import InputSpec, brief
 from pellucid.networks import Gated
 
 
@@ -33,6 +33,8 @@ class Attended:
     answers: tuple[str, ...]
     probabilities: tuple[float, ...]
     rest: Tensor
+
+    __repr__ = brief
 
     def __len__(self) -> int:
         return len(self.inputs)

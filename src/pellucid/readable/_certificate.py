@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from pellucid._core import InputSpec
+from pellucid._core import InputSpec, brief
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec, TextSpec
 from pellucid.networks import AttentionPatches, Gated
@@ -68,6 +68,8 @@ class AttentionCertificate:
     worst: tuple[str, float] | None = None
     replaced: int = 0
     reopened: float = 0.0
+
+    __repr__ = brief
 
     @property
     def honest(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import InputSpec, wilson
+from pellucid._core import InputSpec, brief, wilson
 from pellucid.errors import InputError
 from pellucid.networks import PrototypeNetwork
 from pellucid.networks._prototypes import SAME, alike
@@ -73,6 +73,8 @@ class LooksLike:
     probabilities: tuple[float, ...]
     total: int
     spec: InputSpec
+
+    __repr__ = brief
 
     def __len__(self) -> int:
         """Number of inputs."""

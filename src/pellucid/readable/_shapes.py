@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 
-from pellucid._core import Json
+from pellucid._core import Json, brief
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import Column, TabularSpec
 from pellucid.networks import Additive
@@ -81,6 +81,8 @@ class Shapes:
     pairs: tuple[PairShape, ...]
     edits: tuple[str, ...] = ()
     band: str = BAND
+
+    __repr__ = brief
 
     def shape(self, name: str) -> Shape:
         """The function of a column."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
@@ -14,6 +12,9 @@ from pellucid.report._dossier import Case
 
 EACH = 3
 BESIDE = 3  # methods side by side in each case
+DEAREST = (
+    2_500  # rows of the network per input up to which a method explains cases: testing it takes it again
+)
 
 
 def chosen_cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case, ...]:
@@ -30,8 +31,8 @@ def chosen_cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple
 
 def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
     """The best supported method first, then one of another family and the plain gradient, for comparison; of
-    these only what fits the network: steps and rules have no slopes. What the survey tested fits; only other
-    ones are tried, and only while three are not found.
+    these only what fits the network, since steps and rules have no slopes, and what :data:`DEAREST` allows.
+    What the survey tested fits; only other ones are tried, and only while three are not found.
     """
     known = tasks.methods()
     best = survey.best if survey is not None and survey.best in known else "integrated_gradients"
@@ -41,10 +42,22 @@ def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
     chosen: list[str] = []
     for name in wanted:
         if len(chosen) < BESIDE and (
-            name in tested or tasks.fitting_methods(subject, among=[name], most=sys.maxsize)
+            name in tested or tasks.fitting_methods(subject, among=[name], most=DEAREST)
         ):
             chosen.append(name)
     return tuple(chosen)
+
+
+def left_out(subject: Subject) -> str:
+    """What no case is explained by because of the number of parts, in a sentence; else empty."""
+    inputs = subject.needs_data("cases").inputs[:1]
+    parts = len(subject.spec.group_names(inputs)) or inputs[0].numel()
+    if subject.spec.axes == ("C", "H", "W") or parts < DEAREST:
+        return ""
+    return (
+        f"Cases are not explained by occlusion: with {parts:,} parts it takes as many passes for a row, and "
+        "its test some hundred times that. To have it for one row: pellucid explain --method occlusion."
+    )
 
 
 def _chosen(held: Dataset, outputs: Tensor, seed: int) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from pellucid._core import Dataset, Explanation, InputSpec, Json, Task
+from pellucid._core import Dataset, Explanation, InputSpec, Json, Task, brief
 from pellucid.report._card import ModelCard
 from pellucid.tasks import Slice
 
@@ -70,6 +70,8 @@ class Case:
     chosen: str
     explanations: tuple[Explanation, ...]
     confidence: float | None = None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,16 +15,18 @@ def inside_page(
     *,
     over: str,
     title: str,
+    main: Figure | None = None,
     notes: Sequence[str] = (),
     facts: Sequence[str] = (),
 ) -> Path:
     """Write figures, one below the other, into one HTML file that needs no network and no JavaScript.
 
     Args:
-        drawn: from top to bottom; what the last one says stands on top.
+        drawn: from top to bottom.
         path: where to write; an earlier file stays until the new one is complete.
         over: a line above the title: the network and the layer.
         title: what the page is about.
+        main: whose words stand on top; ``None`` for the last one.
         notes: what could not be computed.
         facts: for the foot.
 
@@ -38,9 +40,9 @@ def inside_page(
         >>> inside_page.__name__
         'inside_page'
     """
+    first = main or (drawn[-1] if drawn else None)
     parts = [
-        Part(f"part-{i}", each.title, each.title, told(each, heading=False, words=i < len(drawn) - 1))
+        Part(f"part-{i}", each.title, each.title, told(each, heading=False, words=each is not first))
         for i, each in enumerate(drawn)
     ]
-    lede = drawn[-1].alt if drawn else ""
-    return written(leaf(over, title, lede, parts, notes=notes, facts=facts), path)
+    return written(leaf(over, title, first.alt if first else "", parts, notes=notes, facts=facts), path)

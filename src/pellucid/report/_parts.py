@@ -285,6 +285,7 @@ def uses(dossier: Dossier) -> Piece:
         "columns that can stand in for each other both look unimportant.",
         css="soft",
     )
+    about += paragraph(dossier.importance.note, css="note") if dossier.importance.note else ""
     curves = "".join(
         f"<h3>{escape(figure.title)}</h3>{paragraph(figure.alt)}{figure.html(heading=False)}"
         for figure in map(partial_dependence, dossier.dependence)

@@ -30,7 +30,7 @@ from pellucid.inputs import TabularSpec
 from pellucid.layers import selectivity
 from pellucid.loading import is_run
 from pellucid.report._card import NAME, ModelCard, read_card
-from pellucid.report._chosen import EACH, chosen_cases
+from pellucid.report._chosen import EACH, chosen_cases, left_out
 from pellucid.report._dossier import Dossier, Origin
 from pellucid.report._front import first_of_each
 from pellucid.report._page import MOST
@@ -176,6 +176,7 @@ def dossier(
         for site in (telling(subject, shown, how) if whole is None else whole)
     ]
     cases = clock.run("cases", lambda: chosen_cases(subject, survey, how))
+    clock.notes += [said] if (said := left_out(subject)) else []
     importance, dependence = _uses(subject, clock, how)
     asked = tuple(case.row for case in first_of_each(cases or ())[:EACH])
     recourse, reasons = _whatif(subject, asked, constraints, clock, how)
@@ -239,7 +240,8 @@ def _uses(
     ranked = clock.run("importance", lambda: tasks.importance_of(subject, compute=how))
     if not isinstance(ranked, Importance):
         return None, ()
-    columns = [int(k) for k in ranked.values.argsort(descending=True, stable=True)[:EACH]]
+    first = [int(k) for k in ranked.values.argsort(descending=True, stable=True)[:EACH]]
+    columns = [ranked.names[k] for k in first] if ranked.note else first
     curves = clock.run(
         "partial dependence",
         lambda: tasks.importance_of(subject, "partial-dependence", columns=columns, compute=how),

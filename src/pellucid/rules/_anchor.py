@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, Json, amount, percent, predict, wilson
+from pellucid._core import Compute, Dataset, Json, amount, brief, percent, predict, wilson
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TabularSpec
 from pellucid.rules._anchor_conditions import REAL, meets, row_draws
@@ -68,6 +68,8 @@ class Anchor:
     asked: int
     row: Mapping[str, object]
     note: str = ""
+
+    __repr__ = brief
 
     def __str__(self) -> str:
         return str(Rule(self.conditions, self.answer, self.covered, self.precision))

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from torch import nn
 
-from pellucid._core import Compute, Dataset, Json, percent
+from pellucid._core import Compute, Dataset, Json, brief, percent
 from pellucid.errors import InputError
 from pellucid.rules._box import Box
 from pellucid.rules._copied import Copier, copier, refuse
@@ -42,6 +42,8 @@ class Frontier:
     apart: bool
     n_chosen: int
     sizes: tuple[int, ...]
+
+    __repr__ = brief
 
     def __len__(self) -> int:
         """Number of sets."""

@@ -8,7 +8,7 @@ from typing import final
 
 from torch import Tensor
 
-from pellucid._core import Json, amount, percent, wilson
+from pellucid._core import Json, amount, brief, percent, wilson
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import Column, TabularSpec
 
@@ -101,6 +101,8 @@ class ReasonCodes:
     level: float
     row: Mapping[str, object]
     note: str = ""
+
+    __repr__ = brief
 
     def to_json(self) -> dict[str, Json]:
         """As JSON would write it."""

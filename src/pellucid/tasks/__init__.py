@@ -58,7 +58,7 @@ from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sen
 from pellucid.tasks._own_account import own_account
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
 from pellucid.tasks._patch import Patching, patch
-from pellucid.tasks._performance import Performance, answers_of, performance
+from pellucid.tasks._performance import Performance, answers_of, no_better, performance
 from pellucid.tasks._plain_beside import PlainBeside, pairs_found, plain_beside
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._readable import (
@@ -192,6 +192,7 @@ __all__ = [
     "own_rules",
     "parsed_types",
     "pairs_found",
+    "no_better",
     "performance",
     "plain_beside",
     "reason_codes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pellucid._core import Compute, Subject, only_subject, untrained
+from pellucid._core import Compute, Subject, brief, only_subject, untrained
 from pellucid.errors import InputError
 from pellucid.features import ActivationAtlas, activation_atlas
 from pellucid.inputs import AudioSpec, ImageSpec
@@ -30,6 +30,8 @@ class AtlasPage:
 
     found: ActivationAtlas
     untrained: ActivationAtlas
+
+    __repr__ = brief
 
     def figures(self) -> list[Figure]:
         """Both, with the real inputs of the same cells."""

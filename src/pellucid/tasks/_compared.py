@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Explanation
+from pellucid._core import Explanation, brief
 from pellucid.layers import RepresentationSimilarity
 from pellucid.rules import RuleSet
 
@@ -85,6 +85,8 @@ class Reasons:
     a: Explanation
     b: Explanation
 
+    __repr__ = brief
+
     @property
     def bound(self) -> float:
         """The 5 % quantile of the floor."""
@@ -140,6 +142,8 @@ class Comparison:
     notes: tuple[str, ...]
     n: int
     seed: int
+
+    __repr__ = brief
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pellucid._core import PARTS, Compute, Dataset, Subject, only_subject
+from pellucid._core import PARTS, Compute, Dataset, Subject, brief, only_subject
 from pellucid.data import marked_places
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
@@ -36,6 +36,8 @@ class DissectionPage:
     found: Dissection
     strongest: Exemplars
     real: Dataset
+
+    __repr__ = brief
 
     def figures(self) -> list[Figure]:
         """The pictures, and the agreement."""

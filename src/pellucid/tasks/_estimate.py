@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid import evidence
-from pellucid._core import Compute, Explanation, Subject, TargetLike, predict, several_targets
+from pellucid._core import Compute, Explanation, Subject, TargetLike, brief, predict, several_targets
 from pellucid._core._embedding import LOOKED_AT
 from pellucid._core._question import Question
 from pellucid.errors import MethodError
@@ -65,6 +65,7 @@ class Estimate:
     steps: tuple[Step, ...]
     memory: int
     spent: float = field(default=0.0, compare=False)
+    __repr__ = brief
 
     @property
     def forward(self) -> int:
@@ -286,7 +287,7 @@ def line_of(
         fixed,
         exact,
         one[3].stderr is not None,
-        "baseline" in one[3].provenance.params,
+        evidence.is_contribution(one[3]),
         one[3],
     )
 

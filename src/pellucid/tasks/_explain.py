@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid import attribution, evidence
 from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, only_subject, predict
 from pellucid.errors import CancelledError, InputError, MethodError, TargetError, near_misses
+from pellucid.inputs import TabularSpec
 from pellucid.tasks._kept_audit import kept_audit
 from pellucid.tasks._over_rows import exchangeable, over_rows
 from pellucid.tasks._rows import ENOUGH, held_out, sample, training_rows
@@ -28,6 +29,7 @@ PANEL = (
     "occlusion",
 )
 DEAR = 500  # rows of the network per input from which exchanging columns is cheap beside the map itself
+TOGETHER = 2048  # rows of a table in one pass, where nobody says how many
 MODERATE = 256  # rows of the network per input that a method may cost where nobody named it
 
 
@@ -124,6 +126,9 @@ def explain(
     )
     if not cards:
         return found
+    if compute is None and isinstance(subject.spec, TabularSpec):
+        # rows of tables are small, and thousands are asked
+        compute = Compute(batch_size=TOGETHER)
     tested = evidence.cards(
         subject.model,
         found,

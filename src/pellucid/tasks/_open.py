@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from pellucid import loading
-from pellucid._core import Dataset, InputSpec, Subject, predict
+from pellucid._core import Batch, Dataset, InputSpec, Subject, predict
 from pellucid.data import arrays
 from pellucid.data._as_trained import table_as_trained
 from pellucid.data._names import TABLES
@@ -206,11 +207,32 @@ def _dataset(
         return data
     if isinstance(data, str | Path):
         return dataset_of(data, answer=answer)
-    if isinstance(data, tuple) and len(data) == 2:
+    if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], Batch | Mapping):
         return arrays(data[0], data[1], spec=spec, classes=classes)
     raise InputError(
-        f"data must be a Dataset, (inputs, answers), a path or a name; got {type(data).__name__}."
+        f"data must be a Dataset, (inputs, answers), a path or a name; got {_said(data)}.{_instead(data)}"
     )
+
+
+def _said(data: object) -> str:
+    """What was given as data, in words."""
+    if not isinstance(data, tuple):
+        return type(data).__name__
+    return f"a tuple of {', '.join(type(part).__name__ for part in cast('tuple[object, ...]', data))}"
+
+
+def _instead(data: object) -> str:
+    """What serves data that are no subject's."""
+    first: object = cast("tuple[object, ...]", data)[0] if isinstance(data, tuple) and data else data
+    if isinstance(first, Batch | Mapping) or (isinstance(data, tuple) and len(cast("Sized", data)) > 2):
+        return (
+            " A subject takes one tensor of inputs. For a network of several give a pellucid.Batch to the "
+            "functions of pellucid.attribution: integrated_gradients(model, pellucid.Batch({'left': a, "
+            "'right': b}), 1); to examine one input here, open a module that holds the others still."
+        )
+    if hasattr(data, "shape"):
+        return " Answers are what networks are judged by: give data=(inputs, answers)."
+    return ""
 
 
 def _with_data(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 from torch import Tensor
@@ -44,6 +46,8 @@ def over_rows(
             donors=training_rows(subject.data, why.provenance.seed),
             compute=compute,
         )
+        spent = 0 if known is None else math.ceil(known.rows / len(cards))
+        cards = [dataclasses.replace(card, rows=card.rows + spent) for card in cards]
     return evidence.over_many(cards, known)
 
 
@@ -62,8 +66,9 @@ def judged_by(
 
 def exchangeable(subject: Subject, why: Explanation) -> bool:
     """Whether maps of rows of a table can be subtracted: contributions of columns against a reference."""
-    made = why.provenance
-    return isinstance(subject.spec, TabularSpec) and made.at is None and "baseline" in made.params
+    return (
+        isinstance(subject.spec, TabularSpec) and why.provenance.at is None and evidence.is_contribution(why)
+    )
 
 
 def _audited(subject: Subject, why: Explanation, method: Method) -> evidence.Held | None:

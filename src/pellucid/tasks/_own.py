@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid import data
-from pellucid._core import PARTS, Dataset, InputSpec, Subject, predict
+from pellucid._core import PARTS, Dataset, InputSpec, Subject, brief, predict
 from pellucid.inputs import AudioSpec, ImageSpec
 from pellucid.tasks._performance import answers_of
 from pellucid.tasks._pretrained import (
@@ -38,6 +38,8 @@ class Guests:
     subject: Subject
     names: tuple[str, ...]
     others: Tensor
+
+    __repr__ = brief
 
 
 def own_photographs(path: str | Path) -> Guests:

@@ -109,6 +109,8 @@ def train(
                 watch(epoch)
     finally:
         running.close()
+    if net is not network:  # made here, so nobody's mode to keep: what it answers is not left to chance
+        net.eval()
     subject = Subject(
         net, dataset, dataset.spec, dataset.classes, dataset.name, running.record, "trained here"
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pellucid._core import Json, Snapshot
+from pellucid._core import Json, Snapshot, brief
 
 Metric = Literal["accuracy", "R²"]
 
@@ -92,6 +92,8 @@ class TrainingRecord:
     seconds: float
     parameters: int
     snapshots: tuple[Snapshot, ...] = field(default=(), compare=False, repr=False)
+
+    __repr__ = brief
 
     @property
     def best(self) -> Epoch | None:

@@ -8,6 +8,8 @@ import torch
 import pellucid
 from pellucid import expect
 from pellucid.errors import InputError
+from pellucid.evidence import Copies, Measure
+from pellucid.tasks._check._no_shortcut import _copied
 from tasks.check.made import Corner, of, only, people, pictures, scorer
 
 
@@ -58,3 +60,19 @@ def test_kinds_suit_the_inputs(data):
         only(of(scorer(), data), expect.NoShortcut(("corner",)))
     with pytest.raises(InputError, match="40 or more"):
         only(of(scorer(), people(50)), expect.NoShortcut(rows=10))
+
+
+@pytest.mark.parametrize(
+    ("word", "copies", "said"),
+    [
+        ("suspected", 9, "undecided"),
+        ("suspected", 16, "failed"),
+        ("found", 9, "failed"),
+        ("no alarm", 4, "passed"),
+    ],
+)
+def test_surely_too_many_copies_are_failed_whether_or_not_they_are_known_by_heart(word, copies, said):
+    share = Measure(0.9, 0.8, 1.0)
+    line = _copied(Copies(word, copies, 0, 500, 2000, share, share, 0.4, 1.0, torch.zeros(1, 2), ""))
+    assert line.word == said
+    assert (line.low > line.limit) == (copies == 16)

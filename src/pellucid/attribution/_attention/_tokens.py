@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Pass, Question, percent
+from pellucid._core import Pass, Question, brief, percent
 from pellucid.attribution._attention._look import Heads, Look
 from pellucid.attribution._operations import frozen
 from pellucid.errors import MethodError
@@ -25,6 +25,8 @@ class Tokens:
     """
 
     made_of: Tensor
+
+    __repr__ = brief
 
     @property
     def bare(self) -> Tensor:

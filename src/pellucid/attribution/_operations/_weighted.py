@@ -10,6 +10,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor
 
+from pellucid._core import brief
 from pellucid.attribution._operations._names import CONVOLUTIONS
 from pellucid.attribution._operations._watch import Call, transposed
 
@@ -34,6 +35,8 @@ class Weighted:
     weight: Tensor
     bias: Tensor | None
     outputs: int | None
+
+    __repr__ = brief
 
     def scaled(self, scale: Tensor, shift: Tensor) -> Weighted | None:
         """The same followed by ``scale · z + shift`` for each output channel."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Question
+from pellucid._core import Question, brief
 from pellucid.attribution._path._nested import LEVELS, nested
 from pellucid.attribution._path._tangent import Nodes
 
@@ -41,6 +41,8 @@ class Walked:
     bound: Tensor
     steps: Tensor
     kinked: Tensor
+
+    __repr__ = brief
 
     @property
     def words(self) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from pellucid._core import brief
 from pellucid.attribution._relevance import _rules
 from pellucid.attribution._relevance._rules import Rule
 from pellucid.errors import InputError, near_misses
@@ -33,6 +34,8 @@ class Numbers:
     stabilizer: float = 1e-6
     low: float | Tensor | None = None
     high: float | Tensor | None = None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)

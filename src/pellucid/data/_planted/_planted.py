@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid._core import PARTS, Dataset, Part, percent
+from pellucid._core import PARTS, Dataset, Part, brief, percent
 from pellucid.errors import InputError
 
 Kind = Literal["rule", "column", "corner", "watermark", "colour", "border", "high frequency", "word", "tone"]
@@ -33,6 +33,8 @@ class Planted:
     exchanged: Tensor
     alone: Tensor
     kind: Kind = "rule"
+
+    __repr__ = brief
 
     @property
     def twin(self) -> Dataset:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, InputSpec, Target, TargetLike, as_target, logit, predict
+from pellucid._core import Compute, InputSpec, Target, TargetLike, as_target, brief, logit, predict
 from pellucid.errors import InputError
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._case import fitted
@@ -33,6 +33,8 @@ class Trial:
 
     bank: Bank
     units: Mapping[str, Tensor]
+
+    __repr__ = brief
 
     @property
     def map(self) -> Tensor:

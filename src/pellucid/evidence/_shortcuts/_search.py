@@ -16,7 +16,7 @@ from pellucid.evidence._shortcuts._judged import judged
 from pellucid.evidence._shortcuts._maps import cluster_suspects, map_clusters, spot_suspect
 from pellucid.evidence._shortcuts._pictures import picture_suspects
 from pellucid.evidence._shortcuts._sounds import sound_suspects
-from pellucid.evidence._shortcuts._tables import column_suspects
+from pellucid.evidence._shortcuts._tables import column_suspects, narrowed
 from pellucid.evidence._shortcuts._texts import length_suspects, word_outcome, word_suspects
 from pellucid.evidence._shortcuts._value import ORDER, Alarm, Shortcuts
 from pellucid.inputs import AudioSpec, ImageSpec, TabularSpec, TextSpec
@@ -129,6 +129,7 @@ def shortcuts(
     maps = _maps(model, x, target, method, spec, how, notes)
     seen = [] if maps is None else map_clusters(maps, rows.given, names)
     suspects = _listed(rows, spec, how.seed)
+    notes += [said] if isinstance(spec, TabularSpec) and (said := narrowed(spec)) else []
     if maps is not None:
         rows.spent += 2 * len(x)
         suspects += [*cluster_suspects(rows, seen), spot_suspect(rows, maps, how.seed)]

@@ -14,19 +14,25 @@ BARS = (0.8, 0.9)  # columns are there to be used: only one that decides nearly 
 TWINS = 0.95  # correlation from which columns are taken for the same
 TELLS = 0.9  # of the answers that a column must foretell alone to be taken for a leak beside others
 LEVELS = 10  # as many values of a column are told apart for that
+WIDE, TRIED = 200, 100  # columns up to which each is tried, and how many are of more
 SOME = 0.02  # of all cells that are missing, or rows where some are, below which this is not looked at
 
 
 def column_suspects(rows: Rows, spec: TabularSpec, seed: int) -> list[Suspect]:
-    """Each column, swapped with all that say the same; the control swaps another column."""
+    """Each column, swapped with all that say the same; the control swaps another column.
+
+    Of a wide table those that best foretell the network's answers alone, as one that decides alone does.
+    """
     slots = torch.tensor(spec.column_of_slot, device=rows.x.device)
     count = len(spec.columns)
     alike = _alike(rows.x, slots, count)
-    leaks = _leaks(rows, slots, count)
+    share = _foretold(rows, slots, count) if count > WIDE or _guessable(rows) else [0.0] * count
+    leaks = [k for k in range(count) if share[k] >= TELLS] if _guessable(rows) else []
+    tried = sorted(sorted(range(count), key=lambda k: -share[k])[:TRIED]) if count > WIDE else range(count)
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 122_949_823)
     found: dict[tuple[int, ...], Suspect] = {}
     several = tuple(sorted({j for k in leaks for j in alike[k].nonzero().flatten().tolist()}))
-    for members in [*(tuple(alike[k].nonzero().flatten().tolist()) for k in range(count)), several]:
+    for members in [*(tuple(alike[k].nonzero().flatten().tolist()) for k in tried), several]:
         if members in found or not members:
             continue
         outside = [j for j in range(count) if j not in members]
@@ -36,7 +42,7 @@ def column_suspects(rows: Rows, spec: TabularSpec, seed: int) -> list[Suspect]:
         found[members] = Suspect(
             "column",
             f"the column{'s' if len(members) > 1 else ''} {names}",
-            "every column is tried"
+            ("every column is tried" if count <= WIDE else "it foretells answers best alone")
             if len(members) == 1
             else "each foretells the answers nearly alone"
             if members == several
@@ -50,15 +56,17 @@ def column_suspects(rows: Rows, spec: TabularSpec, seed: int) -> list[Suspect]:
     return [*found.values(), *_missing(rows, spec, slots)]
 
 
-def _leaks(rows: Rows, slots: Tensor, count: int) -> list[int]:
-    """Columns that each foretell nearly all of the network's answers, where guessing does not.
+def _guessable(rows: Rows) -> bool:
+    """Whether always guessing the commonest answer is far from a leak's share."""
+    return float(rows.given.bincount().max()) / len(rows.given) < TELLS - 0.1
 
-    Two of them outvote each other, so that neither decides alone.
+
+def _foretold(rows: Rows, slots: Tensor, count: int) -> list[float]:
+    """Share of the network's answers that each column foretells alone, in at most ten steps.
+
+    Two that foretell nearly all outvote each other, so that neither decides alone.
     """
-    given = rows.given
-    if float(given.bincount().max()) / len(given) >= TELLS - 0.1:
-        return []
-    found: list[int] = []
+    given, found = rows.given, list[float]()
     for k in range(count):
         own = rows.x[:, slots == k].cpu()
         level = own.argmax(1) if own.shape[1] > 2 else own[:, 0]
@@ -66,9 +74,18 @@ def _leaks(rows: Rows, slots: Tensor, count: int) -> list[int]:
         if len(values) > LEVELS:
             bins = level.argsort(stable=True).argsort() * LEVELS // len(level)
         right = sum(int(given[bins == each].bincount().max()) for each in bins.unique().tolist())
-        if right >= TELLS * len(given):
-            found.append(k)
+        found.append(right / len(given))
     return found
+
+
+def narrowed(spec: TabularSpec) -> str:
+    """Which columns of a wide table are tried, in a sentence; empty where all are."""
+    if len(spec.columns) <= WIDE:
+        return ""
+    return (
+        f"Of {len(spec.columns):,} columns only the {TRIED} that best foretell the network's answers alone "
+        "(in ten steps) were exchanged, to save time: one that decides nearly alone is among them."
+    )
 
 
 def _missing(rows: Rows, spec: TabularSpec, slots: Tensor) -> list[Suspect]:
@@ -98,9 +115,8 @@ def _alike(x: Tensor, slots: Tensor, count: int) -> Tensor:
     if len(single) > 1:
         index = torch.cat([(slots == k).nonzero().flatten() for k in single])
         r = torch.corrcoef(x[:, index].double().T).abs().nan_to_num(0).cpu()
-        for a, first in enumerate(single):
-            for b, second in enumerate(single):
-                same[first, second] |= bool(r[a, b] >= TWINS)
+        place = torch.tensor(single)
+        same[place[:, None], place] |= r >= TWINS
     return same
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from pellucid._core import InputSpec, percent
+from pellucid._core import InputSpec, brief, percent
 from pellucid.errors import InputError, near_misses
 from pellucid.evidence._localisation import Measure
 
@@ -47,6 +47,8 @@ class SwapCases:
     rows: Tensor
     answers: tuple[tuple[str, str, str], ...]
     marked: Tensor | None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +132,8 @@ class Copies:
     rows: Tensor
     note: str = ""
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapCluster:
@@ -149,6 +153,8 @@ class MapCluster:
     map: Tensor
     area: float
     eigenvalues: tuple[float, ...]
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,6 +190,8 @@ class Shortcuts:
     spent: int
     seed: int
     spec: InputSpec
+
+    __repr__ = brief
 
     @property
     def alarms(self) -> tuple[Suspicion, ...]:

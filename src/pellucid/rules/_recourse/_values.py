@@ -8,7 +8,7 @@ from typing import final
 
 from torch import Tensor
 
-from pellucid._core import Json, Task
+from pellucid._core import Json, Task, brief
 from pellucid.rules._recourse._constraints import Constraints
 
 
@@ -79,6 +79,8 @@ class Alternative:
     holds_low: float = 0.0
     holds_high: float = 1.0
 
+    __repr__ = brief
+
     def __str__(self) -> str:
         return "; ".join(map(str, self.changes)) or "nothing changes"
 
@@ -117,6 +119,8 @@ class Counterfactual:
     steady: int
     asked: int
     number: int = 0
+
+    __repr__ = brief
 
 
 @final

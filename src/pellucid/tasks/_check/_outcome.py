@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from pellucid._core import InputSpec, Json
+from pellucid._core import InputSpec, Json, brief
 
 Said = Literal["passed", "failed", "undecided", "not run"]
 Side = Literal["at least", "at most"]
@@ -89,6 +89,8 @@ class Line:
     rows: Tensor | None = None
     limit: float | None = None
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckedRow:
@@ -110,6 +112,8 @@ class CheckedRow:
     given: str
     spec: InputSpec | None = None
     other: Tensor | None = None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, eq=False)

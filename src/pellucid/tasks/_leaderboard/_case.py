@@ -73,8 +73,9 @@ def network_for(made: Dataset, name: str, seed: int) -> nn.Module:
     if kind_of(name) != "transformer":
         return network
     own = network.architecture
-    # a word that decides must not be hidden in training
-    return build(Architecture(own.kind, {**own.params, "word_dropout": 0.0, "dropout": 0.1}))
+    # a word that decides must not be hidden in training, and is seen often enough to speak from the start
+    plain = {"width": 64, "dropout": 0.1, "input_dropout": 0.1, "word_dropout": 0.0, "drawn": 1.0}
+    return build(Architecture(own.kind, {**own.params, **plain}))
 
 
 def trained(task: data.Planted, name: str, seed: int) -> tuple[nn.Module, data.PlantReport]:

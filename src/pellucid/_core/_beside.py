@@ -1,0 +1,76 @@
+"""Whether variants of a row can be computed beside it: only what lies near each change anew."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pellucid._core._boxed import Boxed, Places, places
+
+FEW = 16  # variants of a row that must share the pass of the row itself
+TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
+SMALL = 256  # places of a map that are computed sooner than looked up
+MOST = 0.5  # share of the map that a change may take to begin with
+
+
+class Again(Exception):  # noqa: N818
+    """A chunk could not be computed beside its rows and is to be computed as any other."""
+
+
+class Beside:
+    """The decision for one run of passes; it is withdrawn where it saved nothing.
+
+    Networks that something listens to, or that torch runs in other ways than operation by operation, are
+    left alone, and so are accelerators, which many small operations would keep waiting.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module], point: Tensor) -> None:
+        self.open: bool = (
+            point.device.type == "cpu"
+            and point.ndim > 2
+            and math.prod(point.shape[2:]) >= SMALL
+            and point.dtype in (torch.float32, torch.float64)
+            and not torch.is_autocast_enabled("cpu")
+            and not any(_special(module) for module in modules)
+        )
+
+    def at_once(self, rows: int, most: int, point: Tensor) -> int:
+        """How many rows go together, at least ``rows``: large ones take little room beside their row."""
+        return max(rows, min(most, TOGETHER, ROOM // max(1, point[:1].numel())))
+
+    def boxed(self, points: Tensor, base: Tensor, copies: int) -> Boxed | None:
+        """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``; ``None`` where too much
+        differs."""
+        if not self.open or copies < FEW:
+            return None
+        rows, axes = len(points), base.ndim - 2
+        differs: NDArray[np.bool_] = (points.view(copies, *base.shape) != base).flatten(0, 1).any(1).numpy()
+        corners, sides = list[Places](), list[int]()
+        for axis in range(axes):
+            others = tuple(other + 1 for other in range(axes) if other != axis)
+            line = np.asarray(differs.any(others))
+            first, last = line.argmax(1), line.shape[1] - line[:, ::-1].argmax(1)
+            side = int(np.where(line.any(1), last - first, 1).max())
+            corners.append(np.minimum(first, line.shape[1] - side))
+            sides.append(side)
+        if math.prod(sides) > MOST * math.prod(base.shape[2:]):
+            return None
+        corner = np.stack(corners, 1)
+        index = places(corner, sides, base.shape[2:]).view(rows, 1, -1).expand(rows, base.shape[1], -1)
+        crops = points.flatten(2).gather(2, index).view(rows, base.shape[1], *sides)
+        return Boxed(base.clone(), crops, corner, [])
+
+
+def _special(module: nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule) or module._forward_hooks or module._forward_pre_hooks:
+        return True
+    if module._compiled_call_impl is not None:
+        return True
+    dynamo = sys.modules.get("torch._dynamo")
+    return dynamo is not None and isinstance(module, dynamo.OptimizedModule)

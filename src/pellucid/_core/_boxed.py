@@ -1,0 +1,313 @@
+"""Rows that differ from base rows inside a box each: what lies outside is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+Args = tuple[Any, ...]
+# small tables of places: numpy takes a third of the time for each step
+Places = NDArray[np.int64]
+aten: Any = torch.ops.aten
+OUTSIDE = -(2**40)  # added to the index of what lies outside, so that any sum of it is below zero
+# nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
+# operation must save: where each number lies is looked up for it anew
+PRODUCT, NUMBER, POOLED, LEAST = 1 / 60, 1.0, 10.0, 3e5
+
+
+class Boxed(Tensor):
+    """``[c * n, C, *map]`` as ``[n, C, *map]`` and a crop for each row, which holds all that differs.
+
+    It lives inside one forward pass. Convolutions, poolings, batch norms and what works on one number at a
+    time are done on the base and on the crops. For any other operation, or where the crop is most of the
+    map, it becomes a plain tensor, for good, so that views and changes in place stay what they are.
+
+    Args:
+        base: ``[n, C, *map]``; row ``i`` stands on base row ``i % n``.
+        crops: ``[c * n, C, *box]``, true values.
+        corner: int64 ``[c * n, axes]``, where each crop lies.
+        used: filled where an operation saved work.
+    """
+
+    base: Tensor
+    crops: Tensor
+    corner: Places
+    full: Tensor | None
+    later: Callable[[], Tensor] | None
+    used: list[bool]
+    __torch_function__: Any = torch._C._disabled_torch_function_impl  # pyright: ignore[reportPrivateUsage]
+
+    @staticmethod
+    def __new__(cls: type[Boxed], base: Tensor, crops: Tensor, corner: Places, used: list[bool]) -> Boxed:
+        make = cast("Callable[..., Boxed]", Tensor._make_wrapper_subclass)
+        made = make(cls, (len(crops), *base.shape[1:]), dtype=base.dtype, device=base.device)
+        made.base, made.crops, made.corner, made.used = base, crops, corner, used
+        made.full = made.later = None
+        return made
+
+    def __init__(self, base: Tensor, crops: Tensor, corner: Places, used: list[bool]) -> None:
+        """All is done in ``__new__``."""
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, func: Any, types: Sequence[type], args: Args = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Do one operation by boxes where that is known and pays, else on plain tensors."""
+        if not kwargs:
+            rule = RULES.get(func)
+            if rule is None and torch.Tag.pointwise in func.tags:
+                rule = _pointwise
+            found = None if rule is None else rule(func, args)
+            if found is not None:
+                return found
+        return func(*tree_map(_plain, args), **tree_map(_plain, dict(kwargs or {})))
+
+    @property
+    def map(self) -> torch.Size:
+        """Length of each axis."""
+        return self.base.shape[2:]
+
+    @property
+    def box(self) -> torch.Size:
+        """Length of a crop along each axis."""
+        return self.crops.shape[2:]
+
+    def whole(self) -> Tensor:
+        """The plain tensor; from now on it is the only thing here."""
+        if self.full is None and self.later is not None:
+            self.full, self.later = self.later(), None
+        if self.full is None:
+            rows, channels = self.crops.shape[:2]
+            self.full = self.base.repeat(rows // len(self.base), *[1] * (self.base.ndim - 1)).contiguous()
+            where = places(self.corner, self.box, self.map).view(rows, 1, -1).expand(rows, channels, -1)
+            self.full.view(rows, channels, -1).scatter_(2, where, self.crops.reshape(rows, channels, -1))
+            self.base, self.crops = self.base[:0], self.crops[:0]
+        return self.full
+
+    def patch(self, start: Places, size: Sequence[int], outside: float = 0.0) -> Tensor:
+        """What lies in boxes of a size that begin at ``start`` ``[rows, axes]``; ``outside`` off the map."""
+        rows, channels = self.crops.shape[:2]
+        count, area, most = len(self.base), self.map.numel(), self.box.numel()
+        row = _along(np.arange(rows)[:, None], 0, len(size))
+        there, mine = row % count, row
+        for axis, side in enumerate(size):
+            at = start[:, axis, None] + np.arange(side)
+            off = at - self.corner[:, axis, None]
+            there = there * self.map[axis] + _along(_inside(at, self.map[axis]), axis, len(size))
+            mine = mine * self.box[axis] + _along(_inside(off, self.box[axis]), axis, len(size))
+        index = np.where(
+            mine >= 0, mine + count * area, np.where(there >= 0, there, count * area + rows * most)
+        )
+        # a table of places, each with its channels side by side: base, crops, and the one off the map
+        table = torch.cat(
+            [
+                self.base.movedim(1, -1).reshape(-1, channels),
+                self.crops.movedim(1, -1).reshape(-1, channels),
+                self.base.new_full((1, channels), outside),
+            ]
+        )
+        found = table.index_select(0, torch.from_numpy(index.ravel()))
+        return found.view(rows, *size, channels).movedim(-1, 1)
+
+
+def places(corner: Places, box: Sequence[int], within: Sequence[int]) -> Tensor:
+    """Number of each place of a box on a map, int64 ``[rows, *box]``."""
+    where = np.zeros((len(corner), *[1] * len(box)), dtype=np.int64)
+    for axis, (side, length) in enumerate(zip(box, within, strict=True)):
+        where = where * length + _along(corner[:, axis, None] + np.arange(side), axis, len(box))
+    return torch.from_numpy(where)
+
+
+def _plain(value: object) -> object:
+    return value.whole() if isinstance(value, Boxed) else value
+
+
+def _along(index: Places, axis: int, axes: int) -> Places:
+    """``[rows, side]`` laid along one axis of a map."""
+    shape = [1] * axes
+    shape[axis] = index.shape[1]
+    return index.reshape(len(index), *shape)
+
+
+def _inside(at: Places, length: int) -> Places:
+    return np.where((at >= 0) & (at < length), at, OUTSIDE)
+
+
+def _open(value: object) -> bool:
+    return isinstance(value, Boxed) and value.full is None and value.later is None
+
+
+def _sides(given: Sequence[int], x: Boxed) -> list[int]:
+    return [*given] * len(x.map) if len(given) == 1 else [*given]
+
+
+def _slid(
+    x: Boxed,
+    out: Sequence[int],
+    sliding: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]],
+    cost: float,
+) -> tuple[Places, list[int], Places, list[int]] | None:
+    """Boxes of what a sliding window (size, stride, padding, dilation) changes, and of all that it reads;
+    ``None`` where that does not pay. ``cost`` is nanoseconds of one place of one row."""
+    size, stride, padding, dilation = (np.asarray(part) for part in sliding)
+    end, reach = np.asarray(out), dilation * (size - 1)
+    first = np.maximum(-((reach - x.corner - padding) // stride), 0)
+    last = np.minimum((x.corner + np.asarray(x.box) - 1 + padding) // stride, end - 1)
+    side = np.maximum((last - first + 1).max(0), 1)
+    area = float(end.prod())
+    share = float(side.prod()) / area + len(x.base) / len(x.crops)
+    if share >= 1 or (1 - share) * cost * area * len(x.crops) < LEAST:
+        return None
+    x.used.append(True)
+    first = np.minimum(first, end - side)
+    return first, side.tolist(), first * stride - padding, ((side - 1) * stride + reach + 1).tolist()
+
+
+def _lengths(
+    x: Boxed, size: Sequence[int], stride: list[int], padding: list[int], by: list[int]
+) -> list[int]:
+    each = zip(x.map, size, stride, padding, by, strict=True)
+    return [(length + 2 * p - d * (k - 1) - 1) // s + 1 for length, k, s, p, d in each]
+
+
+def _convolution(func: Any, args: Args) -> Any:
+    x: Boxed = args[0]
+    weight, bias, stride, padding, dilation, transposed, _, groups = args[1:]
+    if transposed or not _open(x) or isinstance(weight, Boxed):
+        return None
+    size = weight.shape[2:]
+    stride, padding, dilation = _sides(stride, x), _sides(padding, x), _sides(dilation, x)
+    cost = len(weight) * (weight[0].numel() * PRODUCT + NUMBER)
+    out = _lengths(x, size, stride, padding, dilation)
+    if min(out) < 1:
+        return None
+    found = _slid(x, out, (size, stride, padding, dilation), cost)
+    if found is None:
+        return None
+    corner, _, at, read = found
+    none = [0] * len(size)
+    base = func(x.base, weight, bias, stride, padding, dilation, False, none, groups)
+    crops = func(x.patch(at, read), weight, bias, stride, none, dilation, False, none, groups)
+    return Boxed(base, crops, corner, x.used)
+
+
+def _given(args: Args, *default: Any) -> list[Any]:
+    """What follows the first argument, with what stands for the last ones where they are left out."""
+    return [*args[1:], *default[len(args) - 2 :]][: len(default) + 1]
+
+
+def _max_pool(func: Any, args: Args) -> Any:
+    x: Boxed = args[0]
+    size, stride, padding, dilation = _given(args, [], [0], [1])
+    if not _open(x):
+        return None
+    base = func(x.base, *args[1:])
+    size, padding, dilation = _sides(size, x), _sides(padding, x), _sides(dilation, x)
+    stride = _sides(stride, x) if len(stride) else size
+    found = _slid(x, base[0].shape[2:], (size, stride, padding, dilation), POOLED * x.shape[1])
+    if found is None:
+        return None
+    corner, _, at, read = found
+    crops = func(x.patch(at, read, -torch.inf), size, stride, [0] * len(size), dilation)[0]
+    index = Boxed(base[1], crops.new_empty(len(crops), dtype=torch.int64), corner, x.used)
+    kept = x.base, x.crops, x.corner
+    # hardly anybody asks where the largest numbers were
+    index.later = lambda: func(Boxed(*kept, []).whole(), *args[1:])[1]
+    return Boxed(base[0], crops, corner, x.used), index
+
+
+def _average_pool(func: Any, args: Args) -> Any:
+    x: Boxed = args[0]
+    size, stride, padding, ceil, padded, divisor = _given(args, [], [0], False, True, None)
+    if not _open(x) or ceil or not (padded or not any(padding)):
+        return None
+    size, padding = _sides(size, x), _sides(padding, x)
+    stride, none = _sides(stride, x) if len(stride) else size, [0] * len(size)
+    base = func(x.base, *args[1:])
+    sliding = size, stride, padding, [1] * len(size)
+    found = _slid(x, base.shape[2:], sliding, POOLED * x.shape[1])
+    if found is None:
+        return None
+    corner, _, at, read = found
+    crops = func(x.patch(at, read), size, stride, none, False, True, divisor)
+    return Boxed(base, crops, corner, x.used)
+
+
+def _batch_norm(func: Any, args: Args) -> Any:
+    x: Boxed = args[0]
+    given = args[1:]
+    # a norm over the batch would have to see all of it
+    if not _open(x) or given[4] or any(isinstance(part, Boxed) for part in given):
+        return None
+    base, *rest = func(x.base, *given)
+    return (Boxed(base, func(x.crops, *given)[0], x.corner, x.used), *rest)
+
+
+def _together(parts: Sequence[Boxed]) -> tuple[Places, list[Tensor]]:
+    """A box that holds the boxes of all, and the crops of each there."""
+    first = parts[0]
+    if all(x.corner is first.corner and x.box == first.box for x in parts):
+        return first.corner, [x.crops for x in parts]
+    corner = np.min([x.corner for x in parts], 0)
+    end = np.max([x.corner + np.asarray(x.box) for x in parts], 0)
+    side = (end - corner).max(0)
+    corner = np.minimum(corner, np.asarray(first.map) - side)
+    return corner, [x.patch(corner, side.tolist()) for x in parts]
+
+
+def _spread(value: object, axes: int) -> bool:
+    """Whether a plain tensor is the same for every row and place: one number, or one for each channel."""
+    if not isinstance(value, Tensor):
+        return True
+    shape = (1,) * (axes + 2 - value.ndim) + value.shape
+    return len(shape) == axes + 2 and shape[0] == 1 and all(length == 1 for length in shape[2:])
+
+
+def _pointwise(func: Any, args: Args) -> Any:
+    parts: list[Boxed] = [value for value in args if isinstance(value, Boxed)]
+    if not parts or not all(_open(x) and x.map == parts[0].map for x in parts):
+        return None
+    others = [value for value in args if not isinstance(value, Boxed)]
+    writes = func._schema.is_mutable
+    if not all(_spread(value, len(parts[0].map)) for value in others) or (
+        writes and (not _open(args[0]) or any(x.shape[1] != args[0].shape[1] for x in parts))
+    ):
+        return None
+    corner, crops = _together(parts)
+    bases = [x.base for x in parts]
+    if writes:
+        # others may hold the same memory
+        crops, bases = [crops[0].clone(), *crops[1:]], [bases[0].clone(), *bases[1:]]
+    waiting, below = iter(crops), iter(bases)
+    made = func(*[next(waiting) if isinstance(value, Boxed) else value for value in args])
+    base = func(*[next(below) if isinstance(value, Boxed) else value for value in args])
+    if not writes:
+        return Boxed(base, made, corner, parts[0].used)
+    args[0].base, args[0].crops, args[0].corner = base, made, corner
+    return args[0]
+
+
+def _joined(func: Any, args: Args) -> Any:
+    parts, axis = args[0], args[1] if len(args) > 1 else 0
+    if not all(_open(x) and x.map == parts[0].map for x in parts) or axis not in (1, 1 - parts[0].ndim):
+        return None
+    corner, crops = _together(parts)
+    return Boxed(func([x.base for x in parts], 1), func(crops, 1), corner, parts[0].used)
+
+
+RULES: dict[Any, Callable[[Any, Args], Any]] = {
+    aten.convolution.default: _convolution,
+    aten.max_pool2d_with_indices.default: _max_pool,
+    aten.avg_pool2d.default: _average_pool,
+    aten.native_batch_norm.default: _batch_norm,
+    aten.cat.default: _joined,
+    aten.hardswish.default: _pointwise,
+    aten.hardswish_.default: _pointwise,
+    aten._prelu_kernel.default: _pointwise,
+}

@@ -1,0 +1,336 @@
+"""Variants computed beside their row give what a plain pass gives, for any network."""
+
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pellucid._core import Compute, _beside, _boxed
+from pellucid.attribution import feature_ablation, occlusion
+from pellucid.errors import MethodError
+
+
+class Residual(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.stem = nn.Conv2d(2, 6, 3, padding=1, bias=False)
+        self.norm, self.act = nn.BatchNorm2d(6), act
+        self.a, self.b = nn.Conv2d(6, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.short = nn.Conv2d(6, 6, 1, 2)
+        self.down = nn.Conv2d(6, 6, 3, 2, 1)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = self.act(self.norm(self.stem(x)))
+        out = self.b(self.act(self.a(x)))
+        out += x
+        x = self.act(out)
+        x = self.down(x) + self.short(x)
+        return self.head(x.mean((2, 3)))
+
+
+class Functional(nn.Module):
+    """``how`` is a function of activations ``[B, 6, H, W]``."""
+
+    def __init__(self, how, **conv):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 6, **({"kernel_size": 3, "padding": 1} | conv))
+        self.how, self.next, self.head = how, nn.Conv2d(6, 4, 3), nn.LazyLinear(3)
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.next(self.how(self.conv(x)))).flatten(1))
+
+
+def dense(y):
+    return torch.cat([y, F.relu(y), F.avg_pool2d(y, 3, 1, 1)], 1)[:, ::3]
+
+
+def dense_whole(y):
+    return torch.cat([y[:, :2], y.sigmoid()[:, 2:4], F.max_pool2d(y, 5, 1, 2)[:, 4:]], 1)
+
+
+def in_place_view(y):
+    flat = y.view(len(y), -1)
+    flat.mul_(0.5)
+    return F.relu_(y).add_(1).clamp_(max=2)
+
+
+def kept_alias(y):
+    z = y.relu()
+    before = z
+    z -= 0.3
+    return before * y
+
+
+def squeeze_excite(y):
+    return y * y.mean((2, 3), keepdim=True).sigmoid()
+
+
+def attention(y):
+    t = y.flatten(2).transpose(1, 2)
+    return F.scaled_dot_product_attention(t, t, t).transpose(1, 2).reshape(y.shape)
+
+
+def branches(y):
+    return y + 1 if y.mean() > 0 else F.relu(y) - y
+
+
+def unpooled(y):
+    small, where = F.max_pool2d(y, 2, return_indices=True)
+    return F.max_unpool2d(small, where, 2, output_size=y.shape[2:])
+
+
+def batch_made(y):
+    # one number for each row of the batch
+    return y * torch.linspace(1, 2, len(y), dtype=y.dtype).fill_(1.5).view(-1, 1, 1, 1)
+
+
+def placed(y):
+    return y + torch.linspace(0, 1, y.shape[-1], dtype=y.dtype)
+
+
+def looped(y):
+    for _ in range(3):
+        y = F.hardswish(F.gelu(y) * 0.7 - y / 3)
+    return torch.where(y > 0, y, 0.1 * y)
+
+
+def swallowing(y):
+    try:
+        return torch.from_numpy(y.numpy() * 2)
+    except RuntimeError:
+        return y * 2
+
+
+HOW = [
+    dense, dense_whole, in_place_view, kept_alias, squeeze_excite, attention, branches, unpooled, batch_made,
+    placed, looped, swallowing,
+    lambda y: F.interpolate(y, scale_factor=1.5, mode="bilinear"),
+    lambda y: F.pad(y, (1, 0, 2, 1)),
+    lambda y: y.permute(0, 1, 3, 2),
+    lambda y: torch.roll(y, 3, -1),
+    lambda y: F.group_norm(y, 2),
+    lambda y: F.layer_norm(y, y.shape[1:]),
+    lambda y: F.prelu(y, torch.full((6,), 0.2, dtype=y.dtype)),
+    lambda y: F.max_pool2d(y, 3, 2, 1, ceil_mode=True),
+    lambda y: F.max_pool2d(y, 3, 1, 0, dilation=2),
+    lambda y: F.avg_pool2d(y, 3, 2, 1, ceil_mode=True),
+    lambda y: F.avg_pool2d(y, (2, 3), (2, 1), (1, 0), count_include_pad=False),
+    lambda y: F.avg_pool2d(y, 4, 3, 2),
+    lambda y: torch.fft.rfft2(y).abs(),
+    lambda y: F.dropout(y, 0.5, training=False).softmax(1),
+    lambda y: y.float().double() + y.detach().to(torch.float64),
+    lambda y: torch.tensor(y.tolist(), dtype=y.dtype),
+    lambda y: y - torch.tensor([0.1] * 6, dtype=y.dtype).view(6, 1, 1),
+]  # fmt: skip
+CONVS = [
+    {"kernel_size": 3, "stride": 2},
+    {"kernel_size": 5, "stride": (3, 2), "padding": (4, 0)},
+    {"kernel_size": 3, "dilation": (2, 3), "padding": 2},
+    {"kernel_size": (1, 5), "padding": "same"},
+    {"kernel_size": 2, "stride": 3},
+    {"kernel_size": 1, "stride": 4},
+    {"kernel_size": 3, "groups": 2, "padding": 2},
+    {"kernel_size": 3, "padding": 1, "padding_mode": "reflect"},
+    {"kernel_size": 3, "padding": 1, "padding_mode": "circular"},
+    {"kernel_size": 7, "padding": 9},
+]
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch):
+    """However little there is to save."""
+    monkeypatch.setattr(_boxed, "LEAST", 0.0)
+    monkeypatch.setattr(_beside, "SMALL", 1)
+    monkeypatch.setattr(_beside, "FEW", 2)
+
+
+def made(net, seed=0):
+    torch.manual_seed(seed)
+    net = net().double()
+    x = torch.rand(3, 2, 17, 19, dtype=torch.float64)
+    net.train()(x)  # norms of their own, and lazy layers
+    return net.eval(), x
+
+
+def by_hand(net, x, window, stride):
+    """Fall of class 1 for each box in turn, each in a pass of its own, averaged over boxes that cover."""
+    total, count = torch.zeros_like(x), torch.zeros_like(x)
+    with torch.no_grad():
+        for r in range(len(x)):
+            whole = net(x[r : r + 1].clone())[0, 1]
+            for i in range(0, x.shape[2] - window + stride, stride):
+                for j in range(0, x.shape[3] - window + stride, stride):
+                    without = x[r : r + 1].clone()
+                    without[:, :, i : i + window, j : j + window] = 0
+                    total[r, :, i : i + window, j : j + window] += whole - net(without)[0, 1]
+                    count[r, :, i : i + window, j : j + window] += 1
+    return total / count
+
+
+def boxes(monkeypatch):
+    """How many operations went by boxes, counted while a test runs."""
+    seen = []
+    begin = _boxed.Boxed.__torch_dispatch__.__func__
+
+    def dispatch(cls, func, types, args=(), kwargs=None):
+        found = begin(cls, func, types, args, kwargs)
+        first = found[0] if isinstance(found, tuple) else found
+        if isinstance(first, _boxed.Boxed):
+            seen.append(func.__name__)
+        return found
+
+    monkeypatch.setattr(_boxed.Boxed, "__torch_dispatch__", classmethod(dispatch))
+    return seen
+
+
+def agrees(net, x, window=4, stride=3):
+    found = occlusion(net, x, 1, window=window, stride=(x.shape[1], stride, stride))
+    torch.testing.assert_close(found.values, by_hand(net, x, window, stride), rtol=1e-10, atol=1e-10)
+    return found
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_what_follows_a_convolution(how, monkeypatch):
+    net, x = made(lambda: Functional(how))
+    seen = boxes(monkeypatch)
+    agrees(net, x)
+    assert "convolution.default" in seen
+
+
+@pytest.mark.parametrize("conv", CONVS)
+def test_borders_strides_dilation_groups_padding(conv, monkeypatch):
+    net, x = made(lambda: Functional(F.relu, **conv))
+    seen = boxes(monkeypatch)
+    agrees(net, x, 3, 2)
+    assert seen or conv.get("padding_mode")
+
+
+@pytest.mark.parametrize("act", [F.relu, nn.ReLU(inplace=True), torch.Tensor.relu_, F.silu, nn.ReLU6(True)])
+def test_residual_with_norm(act, monkeypatch):
+    net, x = made(lambda: Residual(act))
+    seen = boxes(monkeypatch)
+    agrees(net, x)
+    assert {"convolution.default", "native_batch_norm.default", "add_.Tensor", "add.Tensor"} <= set(seen)
+    assert seen.count("convolution.default") >= 3
+
+
+def test_pools_are_computed_by_boxes(monkeypatch):
+    net, x = made(lambda: Functional(lambda y: F.avg_pool2d(F.max_pool2d(y, 2, 2, 1), 2, 1)))
+    seen = boxes(monkeypatch)
+    agrees(net, x, 2, 1)
+    assert {"max_pool2d_with_indices.default", "avg_pool2d.default"} <= set(seen)
+
+
+def test_one_axis_and_three(monkeypatch):
+    seen = boxes(monkeypatch)
+    for axes, shape in ((1, (60,)), (3, (9, 8, 7))):
+        torch.manual_seed(0)
+        conv, norm = (nn.Conv1d, nn.BatchNorm1d) if axes == 1 else (nn.Conv3d, nn.BatchNorm3d)
+        net = nn.Sequential(
+            conv(2, 5, 3, 2, 1), norm(5), nn.ELU(), conv(5, 4, 3), nn.Flatten(), nn.LazyLinear(3)
+        )
+        x = torch.rand(2, 2, *shape, dtype=torch.float64)
+        net.double()(x)
+        net.eval()
+        groups = torch.arange(2 * x[0, 0].numel()).view(2, *shape) % x[0, 0].numel() // 9
+        found = feature_ablation(net, x, 1, groups=groups).values
+        with torch.no_grad():
+            for part in range(int(groups.max()) + 1):
+                fall = net(x)[:, 1] - net(torch.where(groups == part, 0.0, x))[:, 1]
+                size = int((groups == part).sum())
+                each = found[:, groups == part]
+                torch.testing.assert_close(
+                    each, (fall / size)[:, None].expand_as(each), rtol=1e-9, atol=1e-10
+                )
+    assert seen.count("convolution.default") >= 3
+
+
+def test_single_precision_and_channels_last():
+    net, x = made(lambda: Residual(F.relu))
+    exact = occlusion(net, x, 1, window=3).values
+    for form in (torch.contiguous_format, torch.channels_last):
+        found = occlusion(net.float().to(memory_format=form), x.float().to(memory_format=form), 1, window=3)
+        torch.testing.assert_close(found.values.double(), exact, rtol=1e-4, atol=2e-6)
+
+
+def test_any_batch_size_any_order_and_the_network_as_it_came():
+    net, x = made(lambda: Residual(nn.ReLU(inplace=True)))
+    kept, before = x.clone(), {name: part.clone() for name, part in net.state_dict().items()}
+    alone = occlusion(net, x, 1, window=4).values
+    for size in (1, 7, 50, 1000):
+        found = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size))
+        torch.testing.assert_close(found.values, alone, rtol=1e-10, atol=1e-10)
+    turned = occlusion(net, x.flip(0), 1, window=4).values.flip(0)
+    torch.testing.assert_close(turned, alone, rtol=1e-10, atol=1e-10)
+    assert torch.equal(x, kept)
+    assert all(torch.equal(part, before[name]) for name, part in net.state_dict().items())
+
+
+def test_hidden_layers_units_and_groups_of_each_row(monkeypatch):
+    net, x = made(lambda: Residual(F.relu))
+    part = torch.randint(0, 5, (3, 1, 17, 19), generator=torch.Generator().manual_seed(1)).sort(2).values
+
+    def asked():
+        yield occlusion(net, x, 1, at="stem", window=4).values
+        yield feature_ablation(net, x, 1, groups=part).values
+        yield feature_ablation(net, x, torch.tensor([0, 2, 1]), background=x.flip(0)).values
+
+    found = list(asked())
+    monkeypatch.setattr(_beside, "FEW", 10**9)
+    for one, other in zip(found, asked(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_networks_that_are_listened_to_are_left_alone(monkeypatch):
+    net, x = made(lambda: Residual(F.relu))
+    heard = []
+    net.a.register_forward_hook(lambda _, given, out: heard.append((type(given[0]), type(out))))
+    seen = boxes(monkeypatch)
+    agrees(net, x[:1])
+    assert not seen
+    assert set(heard) == {(torch.Tensor, torch.Tensor)}
+
+
+def test_scripted_parts_are_left_alone(monkeypatch):
+    net, x = made(lambda: Residual(nn.ReLU()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        net.a = torch.jit.trace(net.a, torch.rand(1, 6, 5, 5, dtype=torch.float64))
+    seen = boxes(monkeypatch)
+    agrees(net, x[:1])
+    assert not seen
+
+
+def test_what_boxes_cannot_do_is_done_plainly():
+    class Picky(Functional):
+        def forward(self, x):
+            y = self.conv(x)
+            if not torch.is_grad_enabled():
+                y.numpy()  # no box has this
+            return self.head(self.next(y).flatten(1))
+
+    net, x = made(lambda: Picky(None))
+    agrees(net, x)
+
+
+def test_a_network_that_fails_says_what_it_always_said():
+    class Failing(Functional):
+        def forward(self, x):
+            raise ValueError("always")
+
+    with pytest.raises(MethodError, match=r"Failing raised ValueError.*always"):
+        occlusion(Failing(None).eval(), torch.rand(1, 2, 20, 20), 1, window=4)
+
+
+def test_nothing_is_tried_where_nothing_was_saved(monkeypatch):
+    monkeypatch.undo()
+    tried = []
+    boxed = _beside.Beside.boxed
+    monkeypatch.setattr(_beside.Beside, "boxed", lambda self, *a: tried.append(self.open) or boxed(self, *a))
+    net = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 3)).eval()
+    occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=32))
+    assert tried[0]
+    assert not any(tried[1:])
