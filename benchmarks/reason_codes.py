@@ -1,6 +1,6 @@
 """Would another sample give the same reasons? The additive network beside logistic regression.
 
-Run: python benchmarks/reason_codes.py FOLDER [--refits 10] [--rows 100] [--sets german_credit heloc]
+Run: python benchmarks/reason_codes.py FOLDER [--refits 10] [--rows 100] [--members 8] [--sets heloc]
 FOLDER holds german_credit.csv and heloc.csv. Both models learn from the train rows and again from the same
 bootstraps of them; reasons are those of ``pellucid reasons`` for held-out rows that both models count among
 the riskiest 30 %.
@@ -41,6 +41,7 @@ def main() -> None:
         "--pairs", type=int, default=10, help="most pairs of the additive network; 0 for none"
     )
     parser.add_argument("--penalty", type=float, help="one pull to 0 for the additive network; else chosen")
+    parser.add_argument("--members", type=int, help="networks whose mean the additive one is; left out, 8")
     parser.add_argument("--sets", nargs="*", type=one_of([*SETS]), default=list(SETS))
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -89,7 +90,7 @@ def one_set(data, adverse, args) -> None:
 
 def additive(rows, args) -> nn.Module:
     penalties = None if args.penalty is None else (args.penalty,)
-    made = additive_for(rows, most_pairs=args.pairs, penalties=penalties)
+    made = additive_for(rows, most_pairs=args.pairs, penalties=penalties, members=args.members)
     train_readable(made, rows, instruments=False)
     return made.eval()
 

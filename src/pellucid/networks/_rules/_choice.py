@@ -65,8 +65,11 @@ class Fit:
         """Which columns have a weight other than 0 in the best sum whose weights have these signs."""
         from scipy.optimize import lsq_linear
 
-        basis, shape = np.linalg.qr(np.concatenate([self.root[None], columns]).T.astype(np.float64))
-        aimed = basis.T @ self.target[:, 0]
+        taken = np.concatenate([self.root[None], columns])
+        squares = (taken @ taken.T).astype(np.float64)
+        squares += 1e-7 * np.eye(len(squares)) * squares.max()
+        shape = np.linalg.cholesky(squares).T  # the same problem with as many rows as columns
+        aimed = np.linalg.solve(shape.T, (taken @ self.target[:, 0]).astype(np.float64))
         either = np.concatenate([[0], signs])
         if (np.linalg.lstsq(shape, aimed, rcond=None)[0] * either >= 0).all():
             return np.arange(len(columns))
