@@ -34,8 +34,9 @@ def where_heard(explanation: Explanation, row: int) -> str:
     half = int((np.cumsum([p.value for p in up]) < 0.5 * total).sum()) + 1
     said = f"Strongest for {name}: {_named(up[:2])}; half of what speaks for it lies on {half} of "
     said += f"{len(parts)} parts"
-    said += f"; strongest against: {_named(down[:1])}" if down else ""
-    return f"{said}; {percent(against / (total + against), 0)} of the weight speaks against."
+    share = against / (total + against)
+    said += f"; strongest against: {_named(down[:1])}" if share >= 0.005 else ""  # what is 0 % has no name
+    return f"{said}; {percent(share, 0)} of the weight speaks against."
 
 
 def _named(parts: Sequence[Share]) -> str:
