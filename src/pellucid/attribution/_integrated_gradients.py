@@ -49,9 +49,10 @@ def integrated_gradients(
         steps: nodes on the way; with ``rule="auto"`` the most that a row may take, at least 6.
         rule: ``"auto"`` measures how the slope changes along the way of each row. Where it changes smoothly,
             nested Gauss rules (Kronrod, Patterson: 6, 13, 27 … nodes) go on until the change from one to the
-            next is below the tolerance. Where it jumps (ReLU, max-pooling), nodes go to the jumps, and each is placed
-            where the tangents of the score on both sides meet, which is exact for a single kink. The note
-            says how many rows went which way. ``"gauss_legendre"`` and ``"midpoint"`` take all ``steps``.
+            next is below the tolerance. Where it jumps (ReLU, max-pooling), nodes go to the jumps, and each
+            is placed where the tangents of the score on both sides meet, which is exact for a single kink.
+            The note says how many rows went which way. ``"gauss_legendre"`` and ``"midpoint"`` take all
+            ``steps``.
         tolerance: for ``"auto"``: change and gap, as shares of the norm of a row's values, that are enough.
         compute: how to run.
 
