@@ -137,8 +137,8 @@ def test_smooth_networks_take_few_nodes():
 
 
 def test_integrated_gradients_refuses_what_it_cannot_judge(net, x):
-    with pytest.raises(InputError, match="at least 7"):
-        a.integrated_gradients(net, x, 1, steps=6)
+    with pytest.raises(InputError, match="at least 6"):
+        a.integrated_gradients(net, x, 1, steps=5)
     with pytest.raises(InputError, match="tolerance"):
         a.integrated_gradients(net, x, 1, tolerance=0)
 

@@ -46,12 +46,13 @@ def integrated_gradients(
         baseline: where the way begins: a number, a tensor that broadcasts to the inputs (or to the activation
             at ``at``), or one of them for each name of a ``Batch``. ``None`` is what the spec calls absent,
             and zeros without a spec or at a hidden site.
-        steps: nodes on the way; with ``rule="auto"`` the most that a row may take, at least 7.
+        steps: nodes on the way; with ``rule="auto"`` the most that a row may take, at least 6.
         rule: ``"auto"`` measures how the slope changes along the way of each row. Where it changes smoothly,
-            nested Gauss rules (Patterson: 7, 15, 31 … nodes) go on until the change from one to the next is
-            below the tolerance. Where it jumps (ReLU, max-pooling), nodes go to the jumps, and each is placed
-            where the tangents of the score on both sides meet, which is exact for a single kink. The note
-            says how many rows went which way. ``"gauss_legendre"`` and ``"midpoint"`` take all ``steps``.
+            nested Gauss rules (Kronrod, Patterson: 6, 13, 27 … nodes) go on until the change from one to the
+            next is below the tolerance. Where it jumps (ReLU, max-pooling), nodes go to the jumps, and each
+            is placed where the tangents of the score on both sides meet, which is exact for a single kink.
+            The note says how many rows went which way. ``"gauss_legendre"`` and ``"midpoint"`` take all
+            ``steps``.
         tolerance: for ``"auto"``: change and gap, as shares of the norm of a row's values, that are enough.
         compute: how to run.
 
@@ -66,7 +67,7 @@ def integrated_gradients(
 
     Cost:
         ``steps`` forward and backward passes, and two forward passes. Memory: one chunk. With ``"auto"`` a
-        smooth network needs 7 to 15 of them, and the slopes of up to 16 chunks are held.
+        smooth network needs 6 to 27 of them, and the slopes of up to 16 chunks are held.
 
     Limits:
         The baseline decides what is seen: elements that equal it get nothing. Points on the way may lie where

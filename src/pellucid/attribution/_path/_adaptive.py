@@ -13,15 +13,16 @@ from pellucid.attribution._path._nested import LEVELS, nested
 from pellucid.attribution._path._tangent import Nodes
 
 SLOW = 0.2  # a smooth network's change falls faster from one level to the next
-STEADY = 0.5  # measured with 31 nodes: GELU transformer above 0.8, ReLU below 0.35; with 15 they overlap
-SURE = 0.75  # ReLU networks on tables reach 0.71 with 15 nodes
-JUMPY, UNSURE = 0.0, 15  # with so few nodes only what is clear counts
+STEADY = 0.5  # measured with 31 nodes: GELU transformer above 0.8, ReLU below 0.35
+ALMOST = 0.4  # the same with up to 13 nodes, where they overlap: there the last change is promised
+SURE = 0.8  # ReLU networks on tables reach 0.71 with 15 nodes, more with 13
+JUMPY, UNSURE = 0.0, 13  # with so few nodes only what is clear counts
 # Where slopes are smooth, the error as a share of the values is judged from the last two changes and the gap;
 # fitted to transformers (the spread of what it misses is a factor 1.8), checked on other smooth networks.
 SCALE, BY_CHANGE, BY_BEFORE, BY_GAP = 0.7, 0.5, 0.2, 0.6
 LUCK = 0.05  # a gap far below what the changes expect is luck
 SAFE = 2.1  # between what is judged and what is promised
-FIRST = 7  # nodes before anything is judged
+FIRST = 6  # nodes before anything is judged
 WARY = 2.5  # between kinks the change from half the nodes is no sure bound: measured against exact integrals
 HIDDEN = 0.1  # share of a stretch whose slope jumps that a kink out of sight may take
 
@@ -95,12 +96,12 @@ class _Block:
         """Nested rules, as long as the change from one to the next falls fast."""
         rows = torch.arange(self.q.rows, device=self.way.device)
         nodes = self._at(rows, _places(0, FIRST, rows))
-        before = _size(_nested(nodes, 3) - nodes.share[1])  # the middle alone is the rule of one node
+        before = _size(_nested(nodes, 2) - nodes.share[0])  # no rule is smaller than two nodes: one of them
         for level, more in zip(LEVELS[1:], (*LEVELS[2:], self.most + 1), strict=True):
             values = _nested(nodes, level)
             change = _size(values - _nested(nodes, LEVELS[LEVELS.index(level) - 1]))
             even = nodes.sorted().steadiness()
-            smooth = even > STEADY
+            smooth = even > (STEADY if level > UNSURE else ALMOST)
             judged = _judged(_size(values), change, before, nodes.gap(values))
             judged = torch.where(smooth, judged, torch.maximum(change, nodes.gap(values)))
             # many small kinks look almost smooth: there the last change is promised, not what is judged
