@@ -148,7 +148,7 @@ class Foretold:
     """What the maps of one method say of each exchange.
 
     Args:
-        own, given: ``[N, U]`` and ``[G, U]``, maps of the rows and of those that give, once for each class asked.
+        own, given: ``[N, U]`` and ``[G, U]``, maps of the rows, and of those that give for each class asked.
         giver: int64 ``[N, M]``, which of these gives.
         able: bool ``[N, M]``, whether something is exchanged.
         told: ``[N, M]``, map of the row less that of the giver, at the column exchanged; 0 where nothing is.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid import evidence
-from pellucid._core import Compute, Explanation, Subject, TargetLike, predict, several_targets
+from pellucid._core import Compute, Explanation, Subject, TargetLike, only_subject, predict, several_targets
 from pellucid._core._embedding import LOOKED_AT
 from pellucid._core._question import Question
 from pellucid.errors import MethodError
@@ -164,6 +164,7 @@ def estimate(
         >>> plan.forward, plan.backward, plan.exact
         (6, 3, True)
     """
+    only_subject(subject)
     began, how = time.perf_counter(), compute or Compute()
     inputs = chosen_inputs(subject, x)
     names = list(methods) or [best_method(subject, compute=compute)[0]]

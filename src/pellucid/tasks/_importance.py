@@ -57,9 +57,9 @@ def importance_of(
         kind: ``"permutation"``: how much worse the answers get when a part comes from another row;
             ``"mean"``: mean size of each part's attribution; ``"partial-dependence"``: how the score goes
             with a column; ``"interactions"``: what pairs of parts do together in one row.
-        columns: numbers or names, for partial dependence and permutation; left out, the three that permutation
-            ranks first, and for permutation all of up to 200, else the 100 with the largest mean attribution
-            (its ``note`` says so).
+        columns: numbers or names, for partial dependence and permutation; left out, the three that
+            permutation ranks first, and for permutation all of up to 200, else the 100 with the largest mean
+            attribution (its ``note`` says so).
         target: what is explained; left out, the log-odds of each row's top class for ``"mean"`` and
             ``"interactions"``, of one class for ``"partial-dependence"``: the second of two, else the one
             predicted most often.
