@@ -198,14 +198,15 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    slower, known = 0, list[str]()
-    for net, made in {
+    slower = 0
+    cases = {
         "MLP": case(mlp, "2"),
         "small CNN": case(small_cnn, "3"),
         "ResNet-18/4": case(resnet18, "6"),
-    }.items():
+    }
+    names(options.only or (), [name for made in cases.values() for name, _, _ in methods(made)])
+    for net, made in cases.items():
         for name, ours, calls in methods(made):
-            known.append(name)
             if options.only and name not in options.only:
                 continue
             try:
@@ -215,7 +216,6 @@ def main() -> int:
                 continue
             slower += best < 1
             print(f"{name:24} {net:12} {ms:9.1f} ms   default {default:6.2f}   best {best:6.2f}", flush=True)
-    names(options.only or (), known)
     return 1 if slower else 0
 
 

@@ -76,21 +76,22 @@ def counterfactual(
     began = time.perf_counter()
     subject = subject_of(model, data, answer, weights)
     picked = numbers(rows, "--row") or [0]
+    only = None if actionable is None else parts_of(actionable)
+    given = Constraints() if constraints is None else constraints_from(constraints)
+    whole = given.also(
+        immutable=parts_of(immutable), actionable=only, up=parts_of(up), down=parts_of(down), most=most
+    )
     if estimate:
         plan = tasks.estimate_case(
             subject,
             "counterfactual",
             picked,
             refits=refits,
+            constraints=whole,
             compute=Compute(batch_size=batch_size, seed=seed),
         )
         tell_estimate("counterfactual", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
         return
-    only = None if actionable is None else parts_of(actionable)
-    given = Constraints() if constraints is None else constraints_from(constraints)
-    whole = given.also(
-        immutable=parts_of(immutable), actionable=only, up=parts_of(up), down=parts_of(down), most=most
-    )
     with progress("counterfactual", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.counterfactual(
             subject,

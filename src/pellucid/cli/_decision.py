@@ -144,6 +144,8 @@ def reasons(
     for number, each in zip(picked, found, strict=True):
         narrate(f"{subject.name}: held-out row {number}")
         show(figures.text(each))
+    if warning := tasks.no_better(subject):
+        narrate(warning)
 
 
 def nearest(
@@ -239,6 +241,8 @@ def decision(
     if out is not None:
         decision_page(found, out)
         narrate(f"Page written to {out}")
+    if warning := tasks.no_better(subject):
+        narrate(warning)
     if as_json:
         inputs = {"model": model, "row": row, "wanted": wanted, "protected": protected, "refits": refits}
         document("decision", dict(inputs), found.to_json(), seconds=time.perf_counter() - began, seed=seed)

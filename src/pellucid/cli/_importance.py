@@ -95,3 +95,5 @@ def _tell(found: object) -> None:
 
     for each in _each(found):
         show(figures.text(each))
+        if note := getattr(each, "note", ""):
+            narrate(str(note))

@@ -16,6 +16,7 @@ from pellucid._core import (
     Site,
     activations,
     brief,
+    each_class,
     predict,
     probe,
     wilson,
@@ -100,7 +101,7 @@ def early_exit(
 
     Args:
         model: any network of layers of equal shape, such as a transformer or residual network; it comes back
-            as it was.
+            as it was. A single output is the log-odds of the second of two classes.
         inputs: ``[N, *shape]``, or a :class:`~pellucid._core.Batch`.
         answers: class numbers int64 ``[N]``, for the accuracy.
         sites: layers; ``None`` for those of the shape that the last part takes through which everything goes.
@@ -265,7 +266,7 @@ class _Exchange:
         for length in lengths.unique():
             alike = (lengths == length).nonzero()[:, 0]
             self.order[alike] = alike.roll(1)
-        self.plain = predict(model, inputs, compute=self.one)
+        self.plain = each_class(predict(model, inputs, compute=self.one))
         if self.plain.ndim < 2 or self.plain.shape[-1] < 2:
             raise MethodError(
                 f"Early exits compare answers of classes; this network gives {list(self.plain.shape)}."
@@ -274,7 +275,7 @@ class _Exchange:
     def apart(self, site: str) -> float:
         """Largest relative difference between exchanged answers and answers to exchanged rows."""
         with probe(self.model, write={site: lambda here: here[self.order.to(here.device)]}):
-            exchanged = predict(self.model, self.inputs, compute=self.one)
+            exchanged = each_class(predict(self.model, self.inputs, compute=self.one))
         wanted = self.plain[self.order.to(self.plain.device)]
         return float((exchanged - wanted).abs().max() / self.plain.abs().max().clamp_min(1e-12))
 
@@ -298,9 +299,9 @@ def _read(
     for rows, seen in activations(model, inputs, sites, compute=how):
         some = rows_of(inputs, rows)
         one = Compute(rows.stop - rows.start, how.seed, how.device)
-        final.append(predict(model, some, compute=one).cpu())
+        final.append(each_class(predict(model, some, compute=one)).cpu())
         for kept, site in zip(early, sites, strict=True):
             here = seen[site]
             with probe(model, write={_side(start): lambda _, here=here: here}):
-                kept.append(predict(model, some, compute=one).cpu())
+                kept.append(each_class(predict(model, some, compute=one)).cpu())
     return torch.cat(final), torch.stack([torch.cat(kept) for kept in early])

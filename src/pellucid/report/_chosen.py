@@ -31,8 +31,8 @@ def chosen_cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple
 
 def case_methods(subject: Subject, survey: Survey | None) -> tuple[str, ...]:
     """The best supported method first, then one of another family and the plain gradient, for comparison; of
-    these only what fits the network, since steps and rules have no slopes, and what :data:`DEAREST` allows.
-    What the survey tested fits; only other ones are tried, and only while three are not found.
+    these only what fits the network, since steps and rules have no slopes, within :data:`DEAREST`. What the
+    survey tested fits; only other ones are tried, and only while three are not found.
     """
     known = tasks.methods()
     best = survey.best if survey is not None and survey.best in known else "integrated_gradients"

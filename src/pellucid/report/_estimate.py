@@ -13,7 +13,7 @@ from pellucid.inputs import TabularSpec
 from pellucid.report._chosen import EACH, case_methods
 from pellucid.report._report import spread
 from pellucid.tasks import Estimate, Step
-from pellucid.tasks._estimate import gathered
+from pellucid.tasks._amounts import gathered
 from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._explain import PANEL
 from pellucid.tasks._refits import REFITS

@@ -176,7 +176,7 @@ def dossier(
         for site in (telling(subject, shown, how) if whole is None else whole)
     ]
     cases = clock.run("cases", lambda: chosen_cases(subject, survey, how))
-    clock.notes += list(filter(None, [left_out(subject)]))
+    clock.notes += [narrowed] if (narrowed := left_out(subject)) else []
     importance, dependence = _uses(subject, clock, how)
     asked = tuple(case.row for case in first_of_each(cases or ())[:EACH])
     recourse, reasons = _whatif(subject, asked, constraints, clock, how)

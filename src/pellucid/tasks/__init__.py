@@ -1,5 +1,6 @@
 """The verbs: a subject in, a value out."""
 
+from pellucid.tasks._amounts import Estimate, Step
 from pellucid.tasks._anchor import anchor
 from pellucid.tasks._asked_rows import asked_rows
 from pellucid.tasks._atlas import AtlasPage, atlas
@@ -17,7 +18,7 @@ from pellucid.tasks._decision import Decision, decision
 from pellucid.tasks._depth import hierarchy, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._dissect import DissectionPage, dissect
-from pellucid.tasks._estimate import Estimate, Step, estimate
+from pellucid.tasks._estimate import estimate
 from pellucid.tasks._estimate_audit import estimate_audit, long_audit
 from pellucid.tasks._estimate_case import estimate_case
 from pellucid.tasks._estimate_check import estimate_check

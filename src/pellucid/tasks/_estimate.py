@@ -7,18 +7,27 @@ import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from pellucid import evidence
-from pellucid._core import Compute, Explanation, Subject, TargetLike, brief, predict, several_targets
+from pellucid._core import (
+    Compute,
+    Explanation,
+    Subject,
+    TargetLike,
+    only_subject,
+    predict,
+    several_targets,
+)
 from pellucid._core._embedding import LOOKED_AT
 from pellucid._core._question import Question
 from pellucid.errors import MethodError
 from pellucid.evidence._about import shares
 from pellucid.evidence._statistics import differ
+from pellucid.tasks._amounts import Estimate, Step, gathered
 from pellucid.tasks._estimate_exchanges import exchanging, judging
 from pellucid.tasks._explain import (
     Method,
@@ -32,66 +41,6 @@ from pellucid.tasks._several import target_named
 
 POINTS = 4  # copies of a chunk of inputs that are held while it is made
 MASKS, NOISES, TWINS, OTHERS = 64, 4, 19, 40
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One part of the work.
-
-    Args:
-        name: what is done.
-        forward, backward: rows of the network in each direction.
-        seconds: of this part.
-        exact: whether the rows are those that will be; else they depend on what is found on the way.
-    """
-
-    name: str
-    forward: int
-    backward: int
-    seconds: float
-    exact: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a piece of work will take.
-
-    Args:
-        steps: its parts.
-        memory: bytes at the peak, beside what the network itself holds.
-        spent: seconds that the estimate took.
-    """
-
-    steps: tuple[Step, ...]
-    memory: int
-    spent: float = field(default=0.0, compare=False)
-    __repr__ = brief
-
-    @property
-    def forward(self) -> int:
-        """Rows through the network."""
-        return sum(step.forward for step in self.steps)
-
-    @property
-    def backward(self) -> int:
-        """Rows back through the network."""
-        return sum(step.backward for step in self.steps)
-
-    @property
-    def seconds(self) -> float:
-        """Time on this machine, busy as it is now."""
-        return sum(step.seconds for step in self.steps)
-
-    @property
-    def exact(self) -> bool:
-        """Whether the passes are those that will be."""
-        return all(step.exact for step in self.steps)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        """What a notebook draws."""
-        from pellucid import figures
-
-        return figures.mimebundle(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +114,7 @@ def estimate(
         >>> plan.forward, plan.backward, plan.exact
         (6, 3, True)
     """
+    only_subject(subject)
     began, how = time.perf_counter(), compute or Compute()
     inputs = chosen_inputs(subject, x)
     names = list(methods) or [best_method(subject, compute=compute)[0]]
@@ -355,20 +305,6 @@ def _of_method(
 def twin_shares(n: int, count: int) -> list[int]:
     """How many of ``n`` rows each untrained copy explains, but for those that explain none."""
     return [len(rows) for rows in shares(n, count) if len(rows)]
-
-
-def gathered(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Steps of one name as one."""
-    found: dict[str, Step] = {}
-    for step in steps:
-        before = found.get(step.name)
-        if before is not None:
-            forward, backward = before.forward + step.forward, before.backward + step.backward
-            took, exact = before.seconds + step.seconds, before.exact and step.exact
-            found[step.name] = Step(step.name, forward, backward, took, exact)
-        else:
-            found[step.name] = step
-    return tuple(found.values())
 
 
 def memory_of(subject: Subject, inputs: Tensor, rows: int, how: Compute, cards: bool) -> int:

@@ -15,19 +15,9 @@ from pellucid.evidence._exchange import DONORS as EXCHANGED
 from pellucid.evidence._exchange import asked_rows
 from pellucid.evidence._metrics._chosen import measured, metric_named
 from pellucid.inputs import TabularSpec, TextSpec
+from pellucid.tasks._amounts import Estimate, Step
 from pellucid.tasks._audit import usual_fills
-from pellucid.tasks._estimate import (
-    MASKS,
-    NOISES,
-    Estimate,
-    Line,
-    Pace,
-    Step,
-    line_of,
-    looked,
-    memory_of,
-    twin_shares,
-)
+from pellucid.tasks._estimate import MASKS, NOISES, Line, Pace, line_of, looked, memory_of, twin_shares
 from pellucid.tasks._explain import PANEL, Method, fitting_methods, usual_target
 from pellucid.tasks._rows import held_out, sample, training_rows
 

@@ -11,8 +11,11 @@ import torch
 from pellucid._core import Compute, Subject, predict
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import TabularSpec
+from pellucid.rules import Constraints
+from pellucid.rules._recourse._moves import refuse_wide
+from pellucid.tasks._amounts import Estimate, Step, gathered
 from pellucid.tasks._asked_rows import Asked, asked_rows
-from pellucid.tasks._estimate import Estimate, Step, gathered, memory_of
+from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._nearest import MOST as SEARCHED
 from pellucid.tasks._reason_codes import APPROVED, PROBES
@@ -34,6 +37,7 @@ def estimate_case(
     x: Asked = None,
     *,
     refits: int | None = None,
+    constraints: Constraints | None = None,
     compute: Compute | None = None,
 ) -> Estimate:
     """What ``counterfactual``, ``anchor``, ``reasons``, ``nearest`` or ``decision`` will take.
@@ -43,6 +47,7 @@ def estimate_case(
         account: which of them.
         x: the rows, as for the verb itself.
         refits: networks trained anew that judge; ``None`` is 5 for a run of ours, else none.
+        constraints: which columns of a counterfactual may change; ``None`` frees all.
         compute: how it will run.
 
     Returns:
@@ -50,6 +55,7 @@ def estimate_case(
 
     Raises:
         InputError: for another account, rows that are not there, or fewer than 0 refits.
+        MethodError: where more columns are free to change than a counterfactual searches.
 
     Cost:
         Two passes of up to 1,024 rows of a table, or 64 other inputs; where refits are
@@ -65,6 +71,8 @@ def estimate_case(
     if account not in get_args(Account):
         raise InputError(f"No account is called {account!r}. {near_misses(account, get_args(Account))}")
     data, inputs = subject.needs_data(account), asked_rows(subject, x)
+    if account == "counterfactual" and isinstance(subject.spec, TabularSpec):
+        refuse_wide((constraints or Constraints()).of(subject.spec))
     # a table's rows pass in large chunks, which cost little more than small ones
     chunk = min(how.batch_size, 1024 if isinstance(subject.spec, TabularSpec) else 64)
     few = data.inputs[torch.arange(chunk) % len(data)]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pellucid._core import Compute, Subject
+from pellucid.tasks._amounts import Estimate, Step, gathered
 from pellucid.tasks._check import Expectation, Expectations, examination
 from pellucid.tasks._check._attribution_share import AttributionShare
 from pellucid.tasks._check._check import asked_of
@@ -19,7 +20,7 @@ from pellucid.tasks._check._no_shortcut import NoShortcut
 from pellucid.tasks._check._stability import Stability
 from pellucid.tasks._check._surrogate import SurrogateFidelity
 from pellucid.tasks._check._swap import Swap
-from pellucid.tasks._estimate import MASKS, Estimate, Pace, Step, estimate, gathered, line_of, memory_of
+from pellucid.tasks._estimate import MASKS, Pace, estimate, line_of, memory_of
 from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._estimate_shortcuts import estimate_shortcuts
 from pellucid.tasks._explain import fitting_methods, method_named

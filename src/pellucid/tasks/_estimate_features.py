@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from pellucid._core import Compute, Subject
 from pellucid.features import Choice, Objective, Transforms
 from pellucid.features._ascent import CHECK_EVERY, WINDOW
-from pellucid.tasks._estimate import Estimate, Step, memory_of
+from pellucid.tasks._amounts import Estimate, Step
+from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._features import FeaturePage, features
 
 

@@ -16,12 +16,13 @@ from pellucid.layers import activation_patching, attribution_patching, edge_attr
 from pellucid.layers._concepts import FEWEST
 from pellucid.layers._patching import sizes_of
 from pellucid.layers._reach import chosen_sites
+from pellucid.tasks._amounts import Estimate, Step
 from pellucid.tasks._atlas import atlas
 from pellucid.tasks._concept_sets import Sets
 from pellucid.tasks._concepts import concepts as named_concepts
 from pellucid.tasks._dictionary import checked_kind, learned_dictionary
 from pellucid.tasks._dissect import dissect, marked
-from pellucid.tasks._estimate import Estimate, Step, memory_of
+from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._estimate_features import by_steps, counted
 from pellucid.tasks._layer import layer
 from pellucid.tasks._patch import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from pellucid._core import Compute, Subject
-from pellucid.tasks._estimate import Estimate, Step, memory_of
+from pellucid.tasks._amounts import Estimate, Step
+from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._shortcuts import shortcuts
 
 ROWS, PAIRS = 48, 8  # of the small search

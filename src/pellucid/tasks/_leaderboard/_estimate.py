@@ -11,7 +11,8 @@ import torch
 from pellucid import data
 from pellucid._core import Compute, Subject, predict
 from pellucid.errors import InputError, MethodError
-from pellucid.tasks._estimate import Estimate, Step, memory_of
+from pellucid.tasks._amounts import Estimate, Step
+from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._explain import Method
 from pellucid.tasks._leaderboard._case import EPOCHS, USUAL, Case, kind_of, network_for, planted_for
 from pellucid.tasks._leaderboard._measured import entrants
