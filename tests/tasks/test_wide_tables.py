@@ -72,6 +72,19 @@ def test_a_network_no_better_than_the_commonest_answer_is_called_that(wide):
     assert "explain chance" in said
 
 
+def test_a_network_that_ranks_rows_is_not_called_chance_where_one_class_is_common():
+    x = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+    answers = (x[:, 0] > 0.8).long()  # a fifth
+    shy = torch.nn.Linear(3, 1)
+    with torch.no_grad():
+        shy.weight.copy_(torch.tensor([[1.0, 0, 0]]))
+        shy.bias.fill_(-9.0)  # ranks rightly, and answers 0 always
+    subject = pellucid.open(shy, data=(x, answers))
+    score = tasks.performance(subject)
+    assert score.low <= score.baseline
+    assert tasks.no_better(subject) == ""
+
+
 def test_an_estimate_of_a_bare_network_is_refused_in_a_sentence():
     with pytest.raises(InputError, match="Expected a Subject, got Linear"):
         tasks.estimate(torch.nn.Linear(2, 2))

@@ -52,6 +52,7 @@ from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._leaderboard import estimate_leaderboard, leaderboard_names, truth_leaderboard
 from pellucid.tasks._nearest import nearest
+from pellucid.tasks._no_better import no_better
 from pellucid.tasks._number_calibration import NumberCalibration, number_calibration
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
@@ -59,7 +60,7 @@ from pellucid.tasks._own import Guests, own_photographs, own_recordings, own_sen
 from pellucid.tasks._own_account import own_account
 from pellucid.tasks._own_readable import own_concepts, own_prototypes
 from pellucid.tasks._patch import Patching, patch
-from pellucid.tasks._performance import Performance, answers_of, no_better, performance
+from pellucid.tasks._performance import Performance, answers_of, performance
 from pellucid.tasks._plain_beside import PlainBeside, pairs_found, plain_beside
 from pellucid.tasks._pretrained import TOPICS, mobilenet, sentence_topics, sentences, speech_detector
 from pellucid.tasks._readable import (

@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Compute, Dataset, Json, Subject, brief, percent, predict, wilson
-from pellucid.inputs import TabularSpec
 from pellucid.tasks._rows import held_out
-
-WIDE = 200  # columns from which readable networks read some only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,37 +73,6 @@ def performance(subject: Subject, *, compute: Compute | None = None) -> Performa
     if subject.task == "classification":
         return _accuracy(subject, data, held, outputs)
     return _r_squared(data, held, outputs)
-
-
-def no_better(subject: Subject, found: Performance | None = None) -> str:
-    """A plain sentence where the network is not shown to be better than a trivial answer; else empty.
-
-    Without ``found``, the score is taken; where there are no data, nothing is said.
-
-    Example:
-        >>> import pellucid
-        >>> no_better(pellucid.train("breast-cancer", epochs=2))
-        ''
-    """
-    if subject.data is None:
-        return ""
-    score = performance(subject) if found is None else found
-    if score.low > score.baseline:
-        return ""
-    whole = percent if score.metric == "accuracy" else lambda value: f"{value:.2f}"
-    said = (
-        f"On {score.n:,} held-out rows this network is not shown to be better than {score.baseline_name}: "
-        f"{score.metric} {whole(score.value)} [{whole(score.low)}, {whole(score.high)}] against "
-        f"{whole(score.baseline)}. What explains its answers may explain chance."
-    )
-    spec, rows = subject.spec, int((subject.data.parts == 0).sum())
-    plain = getattr(getattr(subject.model, "architecture", None), "kind", "") == "mlp"
-    if isinstance(spec, TabularSpec) and plain and len(spec.columns) > max(WIDE, rows):
-        said += (
-            f" With {len(spec.columns):,} columns and {rows:,} rows to learn from it learns rows by heart; "
-            "where few columns tell, network 'additive', which reads those alone, may do better."
-        )
-    return said
 
 
 def answers_of(outputs: Tensor) -> Tensor:
