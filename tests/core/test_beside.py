@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
-from pellucid._core import Compute, _beside, _boxed
+from pellucid._core import Compute, _beside, _boxed, _pass
 from pellucid.attribution import feature_ablation, occlusion
 from pellucid.errors import MethodError
 
@@ -124,6 +124,9 @@ def caught(ask):
     return how
 
 
+exported = caught(torch.utils.dlpack.to_dlpack)
+
+
 def by_type(y):
     return y * 2 if type(y) is torch.Tensor else y * 3
 
@@ -225,7 +228,7 @@ HOW = [
     checkpointed, half_inside, compiled, Own.apply,
     caught(lambda y: y.numpy(force=True)), caught(np.asarray), caught(copy.deepcopy), caught(pickle.dumps),
     caught(lambda y: y.tolist()), caught(lambda y: y.apply_(abs)), caught(lambda y: y.share_memory_()),
-    caught(lambda y: 1 / y.data_ptr()), caught(torch.utils.dlpack.to_dlpack),
+    caught(lambda y: 1 / y.data_ptr()), exported,
     lambda y: pickle.loads(pickle.dumps(y)) * 2,
     lambda y: torch.func.vmap(lambda r: F.relu(r) * 2 + r.mean() * torch.ones_like(r[0]))(y),
     lambda y: torch.func.jvp(lambda t: F.relu(t) * t, (y,), (y * 2,))[1],
@@ -272,11 +275,14 @@ CONVS = [
 
 
 @pytest.fixture(autouse=True)
-def eager(monkeypatch):
-    """However little there is to save."""
+def checks(monkeypatch):
+    """However little there is to save; and whether rows by boxes were those of a plain pass."""
+    found = []
     monkeypatch.setattr(_boxed, "LEAST", 0.0)
     monkeypatch.setattr(_beside, "SMALL", 1)
     monkeypatch.setattr(_beside, "FEW", 2)
+    monkeypatch.setattr(_pass, "agree", lambda *given: found.append(_beside.agree(*given)) or found[-1])
+    return found
 
 
 def made(net, seed=0):
@@ -326,26 +332,30 @@ def agrees(net, x, window=4, stride=3):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("how", HOW)
-def test_what_follows_a_convolution(how, monkeypatch):
+def test_what_follows_a_convolution(how, monkeypatch, checks):
     net, x = made(lambda: Functional(how))
     seen = boxes(monkeypatch)
     agrees(net, x)
     assert "convolution.default" in seen
+    # what nothing else tells is seen in the row that is passed plainly too
+    assert all(checks) != (how in (by_type, exported))
 
 
 @pytest.mark.parametrize("conv", CONVS)
-def test_borders_strides_dilation_groups_padding(conv, monkeypatch):
+def test_borders_strides_dilation_groups_padding(conv, monkeypatch, checks):
     net, x = made(lambda: Functional(F.relu, **conv))
     seen = boxes(monkeypatch)
     agrees(net, x, 3, 2)
+    assert checks == [True]
     assert seen or conv.get("padding_mode")
 
 
 @pytest.mark.parametrize("act", [F.relu, nn.ReLU(inplace=True), torch.Tensor.relu_, F.silu, nn.ReLU6(True)])
-def test_residual_with_norm(act, monkeypatch):
+def test_residual_with_norm(act, monkeypatch, checks):
     net, x = made(lambda: Residual(act))
     seen = boxes(monkeypatch)
     agrees(net, x)
+    assert checks == [True]
     assert {"convolution.default", "native_batch_norm.default", "add_.Tensor", "add.Tensor"} <= set(seen)
     assert seen.count("convolution.default") >= 3
 

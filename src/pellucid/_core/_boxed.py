@@ -18,8 +18,6 @@ Args = tuple[Any, ...]
 # small tables of places: numpy takes a third of the time for each step
 Places = NDArray[np.int64]
 aten: Any = torch.ops.aten
-MEMORY = ["numpy", "tolist", "apply_", "map_", "data_ptr", "storage", "untyped_storage", "share_memory_"]
-COPIES = ["__array__", "__dlpack__", "__deepcopy__", "__reduce_ex__"]
 OUTSIDE = -(2**40)  # added to the index of what lies outside, so that any sum of it is below zero
 # nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
 # operation must save: where each number lies is looked up for it anew
@@ -52,6 +50,9 @@ def _leave(x: Boxed, *_: object) -> Any:
     raise RuntimeError("Only a plain tensor has this.")
 
 
+NO_MEMORY: Any = property(_leave, _leave)
+
+
 class Boxed(Tensor):
     """``[c * n, C, *map]`` as ``[n, C, *map]`` and a crop for each row, which holds all that differs.
 
@@ -73,6 +74,20 @@ class Boxed(Tensor):
     later: Callable[[], Tensor] | None
     run: Run
     __torch_function__: Any = torch._C._disabled_torch_function_impl  # pyright: ignore[reportPrivateUsage]
+
+    numpy: Any = NO_MEMORY
+    tolist: Any = NO_MEMORY
+    apply_: Any = NO_MEMORY
+    map_: Any = NO_MEMORY
+    data_ptr: Any = NO_MEMORY
+    storage: Any = NO_MEMORY
+    untyped_storage: Any = NO_MEMORY
+    share_memory_: Any = NO_MEMORY
+    __array__: Any = NO_MEMORY
+    __dlpack__: Any = NO_MEMORY
+    __deepcopy__: Any = NO_MEMORY
+    __reduce_ex__: Any = NO_MEMORY
+    data: Any = property(lambda self: self.whole().detach(), _leave)
 
     @staticmethod
     def __new__(cls: type[Boxed], base: Tensor, crops: Tensor, corner: Places, run: Run) -> Boxed:
@@ -337,10 +352,6 @@ def _joined(func: Any, args: Args) -> Any:
     corner, crops = _together(parts)
     return Boxed(func([x.base for x in parts], 1), func(crops, 1), corner, parts[0].run)
 
-
-for name in MEMORY + COPIES:
-    setattr(Boxed, name, property(_leave, _leave))  # there is no memory behind a box
-setattr(Boxed, "data", property(lambda x: x.whole().detach(), _leave))  # noqa: B010
 
 RULES: dict[Any, Callable[[Any, Args], Any]] = {
     aten.convolution.default: _convolution,
