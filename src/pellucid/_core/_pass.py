@@ -157,7 +157,8 @@ class Pass:
             if same and not beside.checked:
                 n = rows.stop - rows.start
                 one = slice(copies // 2 * n, copies // 2 * n + 1)
-                plain = self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
+                with eagerly():  # nothing is compiled for the sake of one row
+                    plain = self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
                 same = beside.checked = agree(score[one], plain, score)
             beside.open = run.saved and same
         except Exception as error:
