@@ -1,13 +1,19 @@
 """Variants computed beside their row give what a plain pass gives, for any network."""
 
+import copy
+import pickle
 import warnings
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
 
-from pellucid._core import Compute, _beside, _boxed
+from pellucid._core import Compute, _beside, _boxed, _pass
 from pellucid.attribution import feature_ablation, occlusion
 from pellucid.errors import MethodError
 
@@ -37,7 +43,7 @@ class Functional(nn.Module):
     def __init__(self, how, **conv):
         super().__init__()
         self.conv = nn.Conv2d(2, 6, **({"kernel_size": 3, "padding": 1} | conv))
-        self.how, self.next, self.head = how, nn.Conv2d(6, 4, 3), nn.LazyLinear(3)
+        self.how, self.next, self.head = how, nn.LazyConv2d(4, 3), nn.LazyLinear(3)
 
     def forward(self, x):
         return self.head(torch.tanh(self.next(self.how(self.conv(x)))).flatten(1))
@@ -104,9 +110,138 @@ def swallowing(y):
         return y * 2
 
 
+def caught(ask):
+    """A network that asks for memory and goes on without an answer."""
+
+    def how(y):
+        y = y.detach() if y.requires_grad else y * 1
+        try:
+            ask(y)
+        except Exception:
+            return y * 0
+        return y * 2
+
+    return how
+
+
+exported = caught(torch.utils.dlpack.to_dlpack)
+
+
+def by_type(y):
+    return y * 2 if type(y) is torch.Tensor else y * 3
+
+
+def turned_in_place(y):
+    z = y.relu()
+    z.transpose_(2, 3)
+    return z * 2 if z.shape[2] == y.shape[3] else z
+
+
+def shape_in_place(y):
+    z = y.relu()
+    z.unsqueeze_(0)
+    return z.squeeze(0)
+
+
+def data_set(y):
+    z = y.relu()
+    z.data = z.data * 2
+    return z
+
+
+def data_asked(y):
+    z = y.relu()
+    z.data.mul_(2)
+    return z + (y.round() - y).data
+
+
+def in_memory(y):
+    weight = torch.linspace(-1, 1, 36, dtype=y.dtype).view(6, 6, 1, 1).expand(6, 6, 3, 3)
+    z = F.conv2d(y, weight.contiguous(memory_format=torch.channels_last), padding=1)
+    return z.as_strided((len(z), 6, 9, 9), (z[0].numel(), 1, 57, 6))
+
+
+def own_attributes(y):
+    z = y.relu()
+    z.mask = z.base = 3
+    return z * z.mask
+
+
+def inner_gradient(y):
+    with torch.enable_grad():
+        x = (y * 1).requires_grad_()
+        energy = (F.max_pool2d(F.silu(x.tanh() * x.relu()), 2) ** 2).sum()
+        return torch.autograd.grad(energy, x)[0] + y
+
+
+def inferred(y):
+    with torch.inference_mode():
+        z = F.max_pool2d(F.relu(y) * 2, 3, 1, 1)
+    return z + y
+
+
+def complex_numbers(y):
+    z = (y * 1j).exp()
+    return (z * z.conj()).real + z.imag + z.abs()
+
+
+def whole_numbers(y):
+    mask = (y > 0) * 2 + (y > 1) * 1
+    return y * mask + torch.where(mask == 2, 1.0, y)
+
+
+def pooled_then_overwritten(y):
+    z = F.relu(y)
+    small, where = F.max_pool2d(z, 3, 2, 1, return_indices=True)
+    z.add_(5).mul_(0)
+    return small + where / 100
+
+
+def checkpointed(y):
+    return checkpoint(lambda t: F.relu(t) * 2, y, use_reentrant=False)
+
+
+def half_inside(y):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z = F.conv2d(y, torch.ones(6, 6, 1, 1, dtype=y.dtype))
+    return z.double() * 0 + y
+
+
+def compiled(y):
+    return torch.compile(lambda t: F.relu(t) * 2 + t, backend="eager")(y)
+
+
+class Own(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clamp(min=0) * 2
+
+    @staticmethod
+    def backward(ctx, slope):
+        return slope
+
+
 HOW = [
     dense, dense_whole, in_place_view, kept_alias, squeeze_excite, attention, branches, unpooled, batch_made,
-    placed, looped, swallowing,
+    placed, looped, swallowing, by_type, turned_in_place, shape_in_place, data_set, data_asked, in_memory,
+    own_attributes, inner_gradient, inferred, complex_numbers, whole_numbers, pooled_then_overwritten,
+    checkpointed, half_inside, compiled, Own.apply,
+    caught(lambda y: y.numpy(force=True)), caught(np.asarray), caught(copy.deepcopy), caught(pickle.dumps),
+    caught(lambda y: y.tolist()), caught(lambda y: y.apply_(abs)), caught(lambda y: y.share_memory_()),
+    caught(lambda y: 1 / y.data_ptr()), exported,
+    lambda y: pickle.loads(pickle.dumps(y)) * 2,
+    lambda y: torch.func.vmap(lambda r: F.relu(r) * 2 + r.mean() * torch.ones_like(r[0]))(y),
+    lambda y: torch.func.jvp(lambda t: F.relu(t) * t, (y,), (y * 2,))[1],
+    lambda y: torch.func.grad(lambda t: (t.tanh() ** 2).sum())(y),
+    lambda y: F.max_pool2d(y - 100, 3, 1, 1) + 100,
+    lambda y: F.avg_pool2d(y, 3, 2, 1, divisor_override=5),
+    lambda y: F.max_pool2d(y.flatten(2), (1, 3)).unflatten(2, (1, -1)).expand(-1, -1, 9, -1),
+    lambda y: F.conv_transpose2d(y, torch.ones(6, 6, 3, 3, dtype=y.dtype) / 9, stride=2),
+    lambda y: F.pixel_unshuffle(F.pixel_shuffle(y.repeat(1, 2, 1, 1)[:, :8], 2), 2)[:, :6],
+    lambda y: F.instance_norm(y).flatten(2).softmax(2).view_as(y),
+    lambda y: F.batch_norm(y * 0, None, None, training=True) + y,
+    lambda y: sum(torch.frexp(y)),
+    lambda y: torch.func.functional_call(nn.Softplus(), {}, (y.log().nan_to_num(-1, 2, -3) / y.sign(),)),
     lambda y: F.interpolate(y, scale_factor=1.5, mode="bilinear"),
     lambda y: F.pad(y, (1, 0, 2, 1)),
     lambda y: y.permute(0, 1, 3, 2),
@@ -140,11 +275,14 @@ CONVS = [
 
 
 @pytest.fixture(autouse=True)
-def eager(monkeypatch):
-    """However little there is to save."""
+def checks(monkeypatch):
+    """However little there is to save; and whether rows by boxes were those of a plain pass."""
+    found = []
     monkeypatch.setattr(_boxed, "LEAST", 0.0)
     monkeypatch.setattr(_beside, "SMALL", 1)
     monkeypatch.setattr(_beside, "FEW", 2)
+    monkeypatch.setattr(_pass, "agree", lambda *given: found.append(_beside.agree(*given)) or found[-1])
+    return found
 
 
 def made(net, seed=0):
@@ -192,27 +330,32 @@ def agrees(net, x, window=4, stride=3):
     return found
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("how", HOW)
-def test_what_follows_a_convolution(how, monkeypatch):
+def test_what_follows_a_convolution(how, monkeypatch, checks):
     net, x = made(lambda: Functional(how))
     seen = boxes(monkeypatch)
     agrees(net, x)
     assert "convolution.default" in seen
+    # what nothing else tells is seen in the row that is passed plainly too
+    assert all(checks) != (how in (by_type, exported))
 
 
 @pytest.mark.parametrize("conv", CONVS)
-def test_borders_strides_dilation_groups_padding(conv, monkeypatch):
+def test_borders_strides_dilation_groups_padding(conv, monkeypatch, checks):
     net, x = made(lambda: Functional(F.relu, **conv))
     seen = boxes(monkeypatch)
     agrees(net, x, 3, 2)
+    assert checks == [True]
     assert seen or conv.get("padding_mode")
 
 
 @pytest.mark.parametrize("act", [F.relu, nn.ReLU(inplace=True), torch.Tensor.relu_, F.silu, nn.ReLU6(True)])
-def test_residual_with_norm(act, monkeypatch):
+def test_residual_with_norm(act, monkeypatch, checks):
     net, x = made(lambda: Residual(act))
     seen = boxes(monkeypatch)
     agrees(net, x)
+    assert checks == [True]
     assert {"convolution.default", "native_batch_norm.default", "add_.Tensor", "add.Tensor"} <= set(seen)
     assert seen.count("convolution.default") >= 3
 
@@ -351,3 +494,153 @@ def test_nothing_is_tried_where_nothing_was_saved(monkeypatch):
     occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=32))
     assert tried[0]
     assert not any(tried[1:])
+
+
+class Heard(TorchFunctionMode):
+    def __init__(self, types):
+        super().__init__()
+        self.types = types
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.types.update(type(value) for value in args)
+        return func(*args, **(kwargs or {}))
+
+
+class Counted(TorchDispatchMode):
+    def __init__(self, types):
+        super().__init__()
+        self.types = types
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.types.update(type(value) for value in args)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("mode", [Heard, Counted])
+def test_who_listens_to_operations_hears_plain_ones(mode):
+    net, x = made(lambda: Residual(F.relu))
+    types = set()
+    with mode(types):
+        found = occlusion(net, x[:1], 1, window=4).values
+    assert torch.Tensor in types
+    assert _boxed.Boxed not in types
+    torch.testing.assert_close(found, occlusion(net, x[:1], 1, window=4).values, rtol=1e-10, atol=1e-10)
+
+
+def test_who_listens_to_every_module_hears_plain_ones():
+    net, x = made(lambda: Residual(F.relu))
+    types = set()
+    handle = nn.modules.module.register_module_forward_hook(lambda _, given, out: types.add(type(out)))
+    try:
+        agrees(net, x[:1])
+    finally:
+        handle.remove()
+    assert types == {torch.Tensor}
+
+
+class Cache(Functional):
+    """Keeps what it has computed once, in a place that is never written again."""
+
+    first = None
+
+    def forward(self, x):
+        y = self.conv(x)
+        if self.first is None and not torch.is_grad_enabled():
+            self.first = y, F.relu(y)
+        if self.how == "fails" and type(y) is not torch.Tensor:
+            raise ValueError
+        return self.head(self.next(y).flatten(1))
+
+
+@pytest.mark.parametrize("how", ["goes on", "fails"])
+def test_what_a_network_keeps_for_good_is_plain(how):
+    net, x = made(lambda: Cache(how))
+    agrees(net, x)
+    assert [type(kept) for kept in net.first] == [torch.Tensor] * 2
+    assert torch.equal(F.relu(net.first[0]), net.first[1])
+    assert torch.equal(copy.deepcopy(net.first[0]), pickle.loads(pickle.dumps(net.first[0])))
+
+
+def test_a_score_that_sees_maps():
+    class Maps(Functional):
+        def forward(self, x):
+            return {"logits": F.relu(self.conv(x)), "other": x}
+
+    seen = []
+
+    def score(maps, rows):
+        seen.append(maps)
+        return maps[:, 1].amax((1, 2)) + maps[:, 2, 3, 3]
+
+    net, x = made(lambda: Maps(None))
+    found = occlusion(net, x, score, window=4, stride=(2, 3, 3)).values
+
+    class Whole(nn.Module):
+        def forward(self, x):
+            out = net(x)["logits"]
+            return (out[:, 1].amax((1, 2)) + out[:, 2, 3, 3])[:, None].expand(-1, 2)
+
+    torch.testing.assert_close(found, by_hand(Whole(), x, 4, 3), rtol=1e-10, atol=1e-10)
+    assert {type(maps) for maps in seen} == {torch.Tensor}
+
+
+def test_random_numbers_are_those_of_a_plain_pass(monkeypatch):
+    class Noisy(Functional):
+        def forward(self, x):
+            y = F.relu(self.conv(x))
+            return self.head((F.dropout(y, 0.3) + F.rrelu(y, training=True)).flatten(1))
+
+    net, x = made(lambda: Noisy(None))
+    before = torch.get_rng_state()
+    for size in (40, 200):
+        found = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
+        with monkeypatch.context() as plain:
+            plain.setattr(_beside.Beside, "boxed", lambda *_: None)
+            plainly = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
+        torch.testing.assert_close(found, plainly, rtol=1e-10, atol=1e-10)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_zero_below_zero_is_another_number(monkeypatch):
+    net, x = made(lambda: Functional(F.relu))
+    signed = nn.Sequential(Sign(), net).eval()
+    x[:, :, 3:12] = -0.0
+    seen = boxes(monkeypatch)
+    agrees(signed, x)
+    assert seen
+
+
+class Sign(nn.Module):
+    def forward(self, x):
+        return x + torch.copysign(torch.full((2, 1, 1), 0.5, dtype=x.dtype), x)
+
+
+def test_not_finite_on_the_way(monkeypatch):
+    net, x = made(
+        lambda: Functional(lambda y: torch.where(y > 0.3, torch.inf, y.log()).nan_to_num(-1, 3, -3))
+    )
+    seen = boxes(monkeypatch)
+    agrees(net, x)
+    assert "log.default" in seen
+    # and where numbers that are not finite spread through windows
+    net, x = made(lambda: Functional(lambda y: F.max_pool2d(y.log(), 3, 2, 1).nan_to_num(-1, 3, -3)))
+    agrees(net, x)
+
+
+def test_companions_weights_and_layers_of_other_kinds():
+    two = Residual(F.relu).double()
+    two.a = nn.utils.parametrizations.weight_norm(two.a)
+    two.down = nn.Sequential(two.down, nn.utils.parametrizations.spectral_norm(nn.Conv2d(6, 6, 3, padding=1)))
+    net, x = made(lambda: two)
+    agrees(net, x)
+    net, x = made(
+        lambda: nn.Sequential(nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4), nn.Flatten(), nn.LazyLinear(3))
+    )
+    agrees(net, x.requires_grad_().detach().to(memory_format=torch.channels_last))
+
+
+def test_nobody_sees_the_class():
+    import pellucid
+    from pellucid import _core
+
+    assert not any("Boxed" in dir(place) for place in (pellucid, _core))

@@ -27,7 +27,9 @@ class Beside:
     """The decision for one run of passes; it is withdrawn where it saved nothing.
 
     Networks that something listens to, or that torch runs in other ways than operation by operation, are
-    left alone, and so are accelerators, which many small operations would keep waiting.
+    left alone, and so are accelerators, which many small operations would keep waiting. One row of the first
+    pass is compared with a plain pass of it, because a network could ask of what type its input is, or mix
+    the rows of a batch.
     """
 
     def __init__(self, modules: Iterable[nn.Module], point: Tensor) -> None:
@@ -37,8 +39,10 @@ class Beside:
             and math.prod(point.shape[2:]) >= SMALL
             and point.dtype in (torch.float32, torch.float64)
             and not torch.is_autocast_enabled("cpu")
+            and not _watched()
             and not any(_special(module) for module in modules)
         )
+        self.checked: bool = False
 
     def at_once(self, rows: int, most: int, point: Tensor) -> int:
         """How many rows go together, at least ``rows``: large ones take little room beside their row."""
@@ -50,7 +54,10 @@ class Beside:
         if not self.open or copies < FEW:
             return None
         rows, axes = len(points), base.ndim - 2
-        differs: NDArray[np.bool_] = (points.view(copies, *base.shape) != base).flatten(0, 1).any(1).numpy()
+        # bit by bit, because there is a zero below zero
+        bits = torch.int32 if base.dtype == torch.float32 else torch.int64
+        unlike = points.view(bits).view(copies, *base.shape) != base.view(bits)
+        differs: NDArray[np.bool_] = unlike.flatten(0, 1).any(1).numpy()
         corners, sides = list[Places](), list[int]()
         for axis in range(axes):
             others = tuple(other + 1 for other in range(axes) if other != axis)
@@ -65,6 +72,25 @@ class Beside:
         index = places(corner, sides, base.shape[2:]).view(rows, 1, -1).expand(rows, base.shape[1], -1)
         crops = points.flatten(2).gather(2, index).view(rows, base.shape[1], *sides)
         return Boxed(base.clone(), crops, corner, Run())
+
+
+def agree(score: Tensor, plain: Tensor, scores: Tensor) -> bool:
+    """Whether one score is that of a plain pass: in half of the digits that the largest has."""
+    near = 0.0
+    if scores.is_floating_point():
+        near = torch.finfo(scores.dtype).eps ** 0.5 * float(scores.nan_to_num(0, 0, 0).abs().max())
+    return torch.allclose(score, plain, rtol=0, atol=near, equal_nan=True)
+
+
+def _watched() -> bool:
+    """Whether somebody listens to every module or operation, who would see what a network is given."""
+    every = torch.nn.modules.module
+    return bool(
+        every._global_forward_hooks
+        or every._global_forward_pre_hooks
+        or torch._C._len_torch_dispatch_stack()  # pyright: ignore[reportPrivateUsage]
+        or torch._C._len_torch_function_stack()  # pyright: ignore[reportPrivateUsage]
+    )
 
 
 def _special(module: nn.Module) -> bool:

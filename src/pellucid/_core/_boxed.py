@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 Args = tuple[Any, ...]
 # small tables of places: numpy takes a third of the time for each step
@@ -25,15 +26,31 @@ PRODUCT, NUMBER, POOLED, LEAST = 1 / 60, 1.0, 10.0, 3e5
 
 @dataclass(slots=True)
 class Run:
-    """One forward pass by boxes: whether an operation saved work, and every box that was made."""
+    """One forward pass by boxes: whether an operation saved work, whether something was asked that only a
+    plain tensor has, and every box that was made."""
 
     saved: bool = False
-    made: list[weakref.ref[Tensor]] = field(default_factory=list[weakref.ref[Tensor]])
+    left: bool = False
+    made: list[weakref.ref[Boxed]] = field(default_factory=list["weakref.ref[Boxed]"])
 
-    @property
-    def kept(self) -> bool:
-        """Whether the network has kept one for itself."""
-        return any(ref() is not None for ref in self.made)
+    def end(self) -> bool:
+        """Whether the network has kept a box for itself; each becomes a plain tensor where it lies."""
+        kept = [box for ref in self.made if (box := ref()) is not None]
+        self.made.clear()
+        for box in kept:
+            # fails where somebody else points at it too, as autograd does: then it stays
+            with suppress(Exception):
+                torch.utils.swap_tensors(box, box.whole().detach())
+        return bool(kept)
+
+
+def _leave(x: Boxed, *_: object) -> Any:
+    """Give up the pass, even where the network catches this."""
+    x.run.left = True
+    raise RuntimeError("Only a plain tensor has this.")
+
+
+NO_MEMORY: Any = property(_leave, _leave)
 
 
 class Boxed(Tensor):
@@ -58,12 +75,28 @@ class Boxed(Tensor):
     run: Run
     __torch_function__: Any = torch._C._disabled_torch_function_impl  # pyright: ignore[reportPrivateUsage]
 
+    numpy: Any = NO_MEMORY
+    tolist: Any = NO_MEMORY
+    apply_: Any = NO_MEMORY
+    map_: Any = NO_MEMORY
+    data_ptr: Any = NO_MEMORY
+    storage: Any = NO_MEMORY
+    untyped_storage: Any = NO_MEMORY
+    share_memory_: Any = NO_MEMORY
+    __array__: Any = NO_MEMORY
+    __dlpack__: Any = NO_MEMORY
+    __deepcopy__: Any = NO_MEMORY
+    __reduce_ex__: Any = NO_MEMORY
+    data: Any = property(lambda self: self.whole().detach(), _leave)
+
     @staticmethod
     def __new__(cls: type[Boxed], base: Tensor, crops: Tensor, corner: Places, run: Run) -> Boxed:
         make = cast("Callable[..., Boxed]", Tensor._make_wrapper_subclass)
         made = make(cls, (len(crops), *base.shape[1:]), dtype=base.dtype, device=base.device)
         made.base, made.crops, made.corner, made.run = base, crops, corner, run
         made.full = made.later = None
+        # code in C that asks for its memory fails instead of reading nothing
+        torch._C._set_throw_on_mutable_data_ptr(made)
         run.made.append(weakref.ref(made))
         return made
 
@@ -75,9 +108,12 @@ class Boxed(Tensor):
         cls, func: Any, types: Sequence[type], args: Args = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Do one operation by boxes where that is known and pays, else on plain tensors."""
+        if torch.Tag.inplace_view in func.tags or func is aten.as_strided.default:
+            # a new shape would not be seen from outside, and places in memory are not those of a plain pass
+            _leave(next(x for x in tree_leaves(args) if isinstance(x, Boxed)))
         if not kwargs:
             rule = RULES.get(func)
-            if rule is None and torch.Tag.pointwise in func.tags:
+            if rule is None and torch.Tag.pointwise in func.tags and len(func._schema.returns) == 1:
                 rule = _pointwise
             found = None if rule is None else rule(func, args)
             if found is not None:
@@ -221,7 +257,7 @@ def _given(args: Args, *default: Any) -> list[Any]:
 def _max_pool(func: Any, args: Args) -> Any:
     x: Boxed = args[0]
     size, stride, padding, dilation = _given(args, [], [0], [1])
-    if not _open(x):
+    if not _open(x) or len(x.map) != 2:
         return None
     base = func(x.base, *args[1:])
     size, padding, dilation = _sides(size, x), _sides(padding, x), _sides(dilation, x)
@@ -241,7 +277,7 @@ def _max_pool(func: Any, args: Args) -> Any:
 def _average_pool(func: Any, args: Args) -> Any:
     x: Boxed = args[0]
     size, stride, padding, ceil, padded, divisor = _given(args, [], [0], False, True, None)
-    if not _open(x) or ceil or not (padded or not any(padding)):
+    if not _open(x) or len(x.map) != 2 or ceil or not (padded or not any(padding)):
         return None
     size, padding = _sides(size, x), _sides(padding, x)
     stride, none = _sides(stride, x) if len(stride) else size, [0] * len(size)

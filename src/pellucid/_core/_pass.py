@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core._beside import Again, Beside
+from pellucid._core._beside import Again, Beside, agree
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed, out_of_memory
 from pellucid._core._fold import Fold, turns
@@ -16,7 +16,7 @@ from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._target import Picked, Target, the_output
-from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
+from pellucid.errors import CancelledError, MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
 Some = slice | None  # rows that are asked, where not all are
@@ -147,22 +147,30 @@ class Pass:
         boxed = beside.boxed(points, base, copies)
         if boxed is None:
             return None
+        run = boxed.run
         try:
             with eagerly():
-                score = self.score(boxed, rows, copies)
+                score = self.score(boxed, rows, copies).detach()
+            del boxed
+            # a network that keeps what passes through it, as a cache, must be left with plain tensors
+            same = not run.end() and not run.left
+            if same and not beside.checked:
+                n = rows.stop - rows.start
+                one = slice(copies // 2 * n, copies // 2 * n + 1)
+                with eagerly():  # nothing is compiled for the sake of one row
+                    plain = self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
+                same = beside.checked = agree(score[one], plain, score)
+            beside.open = run.saved and same
         except Exception as error:
-            if out_of_memory(error):
+            run.end()
+            if out_of_memory(error) or isinstance(error, CancelledError):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             beside.open = False
             raise Again from error
-        run = boxed.run
-        del boxed
-        # a network that keeps what passes through it, as a cache, must be left with plain tensors
-        beside.open = run.saved and not run.kept
-        if run.kept:
+        if not same:
             raise Again
-        return score.detach()
+        return score
 
     def _once(
         self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool
