@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pellucid._core import Compute, InputSpec, TargetLike, brief, holm, percent, wilson
 from pellucid.errors import InputError, MethodError
 from pellucid.evidence._about import twin_maps
+from pellucid.evidence._bench import benches
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
 from pellucid.evidence._fill import absent
 from pellucid.evidence._free import free_maps
@@ -169,6 +170,8 @@ def survey(
             f"Expected at least one method and {LEAST + 1} inputs, got {len(methods)} and {len(inputs)}."
         )
     what = settled(model, inputs, target, spec, how)
+    # every method meets the same untrained copies, which are made once
+    place = benches(model, inputs, [what], spec=spec, masks=masks, compute=how)[0]
     drawn: dict[str, tuple[Case, int]] = {}
     for name, method in methods.items():
         try:
@@ -183,7 +186,7 @@ def survey(
         maps = fitted(made.map.detach(), made.point)
         about = of_target(what, len(inputs))
         # nothing here asks for another class, so the outputs stay out
-        case = Case(model, method, spec, how, made.point, maps, about, made.scores, None, sampled=False)
+        case = Case(model, method, spec, how, made.point, maps, about, made.scores, None, False, place)
         drawn[name] = case, made.provenance.forward
     if not drawn:
         raise MethodError(f"None of {', '.join(methods)} answers for these inputs of this network.")

@@ -122,6 +122,8 @@ def _explained(
     seen = evidence.responses(
         subject.model, x, target, spec=subject.spec, fill="own", masks=64, others=pool, compute=how
     )
+    # and the same untrained copies
+    place = evidence.benches(subject.model, x, [target], spec=subject.spec, compute=how)[0]
     found: list[Explanation] = []
     for name, method in methods.items():
         tell(f"{name.replace('_', ' ')}{' with its evidence' if name in tested else ''}")
@@ -136,6 +138,7 @@ def _explained(
                 spec=subject.spec,
                 others=pool,
                 seen=seen,
+                bench=place,
                 compute=how,
             )
             why = dataclasses.replace(why, cards=cards)

@@ -241,7 +241,8 @@ def estimate_layer(
         An :class:`Estimate`; nothing of it is exact.
 
     Cost:
-        About a tenth of the work, and one dictionary from few rows; of concepts, 90 inputs of each set.
+        About a tenth of the work, and one dictionary from few rows; of concepts, 90 inputs of each set. Of 16
+        rows or fewer all measures, without the made inputs: on large pictures these are most of the work.
 
     Example:
         >>> estimate_layer.__name__
@@ -299,7 +300,10 @@ def _concepts(subject: Subject, site: str, sets: Sets, target: TargetLike | str,
 def _by_rows(
     subject: Subject, some: Callable[[int], object], name: str, sizes: tuple[int, int], total: int
 ) -> Step:
-    """What so many rows take, from two trials with fewer."""
+    """What so many rows take, from two trials with fewer; one of all where there are few."""
+    if total <= sizes[1]:
+        rows, seconds = counted(subject.model, lambda: some(total))
+        return Step(name, rows, 0, seconds, exact=False)
     low, high = (counted(subject.model, lambda size=size: some(size)) for size in sizes)
     left, apart = max(0, total - sizes[1]), sizes[1] - sizes[0]
     rows = high[0] + round(left * max(0, high[0] - low[0]) / apart)
