@@ -143,6 +143,8 @@ def test_an_unforeseen_error_is_called_a_bug(call, run, monkeypatch):
     assert got == 1
     assert "bug of ours" in err
     assert "ZeroDivisionError" in err
+    with pytest.raises(ZeroDivisionError):
+        call("layers", run, "--traceback")
 
 
 def test_interrupted_training_goes_on_where_it_stopped(patients, tmp_path):

@@ -59,6 +59,8 @@ loaded, 4 method not applicable, 5 an expectation is broken, 7 result cannot be 
 130 interrupted.
 """
 
+TRACE = "--traceback"  # anywhere among the arguments: where a bug of ours arose is shown
+
 app = typer.Typer(
     help=HELP,
     no_args_is_help=True,
@@ -111,8 +113,9 @@ def _root(
 
 def main() -> None:
     """Run a command; every foreseen failure ends in one sentence and its documented exit code."""
+    given = sys.argv[1:]
     try:
-        app()
+        app([part for part in given if part != TRACE])
     except PellucidError as error:
         narrate(f"pellucid: {error}")
         sys.exit(exit_code(error))
@@ -128,6 +131,6 @@ def main() -> None:
             f"pellucid: this is a bug of ours, please report it with the command you ran: "
             f"{type(error).__name__}: {error}"
         )
-        if "--traceback" in sys.argv or (__debug__ and sys.flags.dev_mode):
+        if TRACE in given or (__debug__ and sys.flags.dev_mode):
             raise
         sys.exit(EXIT["bug"])
