@@ -16,6 +16,7 @@ from pellucid.inputs._column import MISSING, OTHER, Column
 
 __all__ = ["MISSING", "OTHER", "Column", "TabularSpec"]
 
+WIDE = 200  # columns beyond which a table is wide: some are chosen to be read, shuffled or exchanged
 FAR = 10  # times the training range: further out, numbers were not standardised
 
 

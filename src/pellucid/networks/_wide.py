@@ -10,8 +10,8 @@ from scipy.special import erfc
 
 from pellucid._core import Dataset
 from pellucid.inputs import TabularSpec
+from pellucid.inputs._tabular import WIDE
 
-WIDE = 200  # columns up to which all are read
 LEAST, MOST = 10, 100  # columns that are read of more
 FALSE = 0.2  # share of the columns kept that may go with the answer by chance alone
 FAR = 4.0  # standard deviations beyond which a number says no more

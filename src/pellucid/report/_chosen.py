@@ -12,9 +12,8 @@ from pellucid.report._dossier import Case
 
 EACH = 3
 BESIDE = 3  # methods side by side in each case
-DEAREST = (
-    2_500  # rows of the network per input up to which a method explains cases: testing it takes it again
-)
+# rows of the network per input up to which a method explains cases: testing it takes it again
+DEAREST = 2_500
 
 
 def chosen_cases(subject: Subject, survey: Survey | None, how: Compute) -> tuple[Case, ...]:

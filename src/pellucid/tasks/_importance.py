@@ -31,12 +31,13 @@ from pellucid.importance import (
     shapley_interactions,
 )
 from pellucid.inputs import TabularSpec
+from pellucid.inputs._tabular import WIDE
 from pellucid.tasks._explain import explain, usual_target
 from pellucid.tasks._rows import held_out, sample
 
 KINDS = ("permutation", "mean", "partial-dependence", "interactions")
 TOP = 3  # columns whose curves are drawn where none is named
-WIDE, SHUFFLED = 200, 100  # columns up to which each is shuffled, and how many are of more
+SHUFFLED = 100  # columns of a wide table that are shuffled
 
 
 def importance_of(
@@ -136,10 +137,8 @@ def _used_most(subject: Subject, looked: Dataset, count: int, how: Compute) -> t
     that harm most when shuffled once."""
     try:
         why = explain(subject, looked.inputs, method="integrated_gradients", cards=False, compute=how)
-        ranked, by = (
-            mean_attribution(why, seed=how.seed),
-            "the largest mean attribution (integrated gradients)",
-        )
+        ranked = mean_attribution(why, seed=how.seed)
+        by = "the largest mean attribution (integrated gradients)"
     except MethodError:
         once = Compute(how.batch_size, how.seed + 1, how.device)
         ranked = permutation_importance(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pellucid._core import Subject, each_class, percent, predict
 from pellucid.inputs import TabularSpec
+from pellucid.inputs._tabular import WIDE
 from pellucid.tasks._check._intervals import auc
 from pellucid.tasks._performance import Performance, performance
 from pellucid.tasks._rows import held_out, sample
 
-WIDE = 200  # columns from which readable networks read some only
 RANKED = 2000  # most rows that are compared in pairs
 
 

@@ -9,12 +9,13 @@ from pellucid.evidence._shortcuts._contest import Mix, Rows, Suspect
 from pellucid.evidence._shortcuts._pictures import IDLE, whole
 from pellucid.inputs import TabularSpec
 from pellucid.inputs._column import MISSING
+from pellucid.inputs._tabular import WIDE
 
 BARS = (0.8, 0.9)  # columns are there to be used: only one that decides nearly alone is an alarm
 TWINS = 0.95  # correlation from which columns are taken for the same
 TELLS = 0.9  # of the answers that a column must foretell alone to be taken for a leak beside others
 LEVELS = 10  # as many values of a column are told apart for that
-WIDE, TRIED = 200, 100  # columns up to which each is tried, and how many are of more
+TRIED = 100  # columns of a wide table that are tried
 SOME = 0.02  # of all cells that are missing, or rows where some are, below which this is not looked at
 
 
