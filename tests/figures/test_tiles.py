@@ -169,7 +169,7 @@ def test_real_inputs_of_many_channels_have_one_set_of_colours_everywhere() -> No
     drawn = figures.exemplars(found, rows)
     assert "5 channels in false colours" in drawn.note
     shown = made(data, spec)
-    assert "principal component of the inputs" in figures.feature_pictures(shown, found, rows).note
+    assert "principal component of the inputs" in figures.feature_tiles(shown, None, rows).note
     for channels in (1, 3):
         plain = replace(rows, inputs=data[:, :channels], spec=ImageSpec(channels=channels))
         assert false_colours(plain) is None
