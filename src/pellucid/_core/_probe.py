@@ -33,7 +33,7 @@ class Probe:
     """
 
     def __init__(self, wanted: Iterable[Site], model: nn.Module) -> None:
-        self._wanted = tuple(wanted)
+        self._wanted = dict.fromkeys(wanted)
         self._model = type(model).__name__
         self._seen: dict[Site, dict[int, Tensor]] = {}
         self._calls: dict[tuple[str, Side], int] = {}
