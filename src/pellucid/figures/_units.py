@@ -98,7 +98,16 @@ def unit_grid(
     kept = [k for k in range(len(columns)) if k < 3 or any(row[k] not in ("", "–", None) for row in body)]
     table = Table(tuple(columns[k] for k in kept), tuple(tuple(row[k] for k in kept) for row in body))
     note = _note(
-        len(shown) if chart else 0, first, len(order), strongest, dataset, effects, selectivity, noun
+        len(shown) if chart else 0,
+        first,
+        len(order),
+        strongest,
+        dataset,
+        effects,
+        selectivity,
+        noun,
+        made=pictures is not None,
+        means=values is not None and 0 < len(dataset.classes) <= CLASSES,
     )
     alt = _alt(strongest, dataset, selectivity, untrained, noun, called)
     return Figure(f"{noun.capitalize()}s of {called}", alt, chart, None, table, note)
@@ -113,6 +122,9 @@ def _note(
     effects: UnitEffects | None,
     selectivity: Selectivity | None,
     noun: str,
+    *,
+    made: bool,
+    means: bool,
 ) -> str:
     if not drawn:
         return f"{looked} of {counted(strongest.total, noun)}, those that real inputs move most first."
@@ -129,12 +141,11 @@ def _note(
         return f"{said}. {read(strongest, dataset)}"
     if not is_picture(dataset.inputs[:1], dataset.spec):
         return f"{said}. Rule: 95 % interval; ring: the same unit of an untrained copy; 0.5 is chance."
+    below = ["inputs of the 90 % and 50 % quantile"]
+    below += ["synthetic ones where they were made"] if made else []
+    below += ["the mean activation for each class, the largest in blue"] if means else []
     lines = read(strongest, dataset) if strongest.maps is not None else ""
-    return (
-        f"{said}. Top: strongest real inputs. Below: inputs of the 90 % and 50 % quantile; synthetic ones "
-        "where they were made; the mean activation for each class, the largest in blue. "
-        f"{lines}"
-    ).strip()
+    return f"{said}. Top: strongest real inputs. Below: {'; '.join(below)}. {lines}".strip()
 
 
 def _order(strongest: Exemplars, effects: UnitEffects | None, selectivity: Selectivity | None) -> list[int]:
