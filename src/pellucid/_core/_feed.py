@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pellucid._core._compute import Compute
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import Guard
+from pellucid._core._layout import Layout
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid.errors import CancelledError, InputError, MethodError, PellucidError, near_misses
 
@@ -30,7 +31,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 def place_of(guard: Guard) -> tuple[torch.device | None, torch.dtype | None]:
     """Device and floating type in which a network computes; ``None`` where it has no parameters."""
-    for tensor in guard.state.values():
+    for tensor in guard.tensors:
         if tensor.is_floating_point():
             return tensor.device, tensor.dtype
     return None, None
@@ -41,7 +42,7 @@ class Feed:
     """Inputs of one question: what varies, packed into one tensor, and what goes along.
 
     ``single`` says whether one plain tensor came in; it may still have a name to the network, and companions.
-    ``ran[0]`` counts the rows that went through the network.
+    ``ran[0]`` counts the rows that went through the network; ``layout`` says how they lie in memory.
     """
 
     model: nn.Module
@@ -54,6 +55,7 @@ class Feed:
     shared: Mapping[str, object]
     single: bool
     ran: list[int] = field(default_factory=lambda: [0])
+    layout: Layout = field(default_factory=Layout)
 
     @property
     def rows(self) -> int:

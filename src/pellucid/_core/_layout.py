@@ -1,0 +1,46 @@
+"""Whether rows of pictures go through a network with their channels last in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core._beside import alone, watched
+
+FEW = 6  # rows that must go together
+# numbers that weights of convolutions may have for each number of the rows: they too are laid anew, every pass
+HEAVY = 32
+
+
+class Layout:
+    """The decision for one question; it is withdrawn where a network does not bear it.
+
+    Processors pass convolutions, poolings and norms faster where the channels of a place lie together; nothing
+    but rounding changes. A network may still ask how its input lies (a view that cannot be had then raises; a
+    write into a view that has become a copy is lost), so one row of the first such pass is compared with a
+    plain pass of it.
+    """
+
+    __slots__ = ("_weights", "checked", "open")
+
+    def __init__(self) -> None:
+        self.open: bool | None = None
+        self.checked: bool = False
+        self._weights: int = 0
+
+    def pays(self, modules: Iterable[nn.Module], parameters: Iterable[Tensor], points: Tensor) -> bool:
+        """Whether these points should lie so."""
+        if self.open is False or points.ndim != 4 or len(points) < FEW:
+            return False
+        if self.open is None:
+            self._weights = sum(p.numel() for p in parameters if p.ndim == 4)
+            self.open = (
+                points.device.type == "cpu"
+                and points.dtype in (torch.float32, torch.float64)
+                and not torch.is_autocast_enabled("cpu")
+                and not watched()
+                and all(alone(module) for module in modules)
+            )
+        return self.open and 0 < self._weights <= HEAVY * points.numel()
