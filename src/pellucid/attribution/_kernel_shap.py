@@ -9,6 +9,7 @@ from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, Tar
 from pellucid._core._coalitions import pairs
 from pellucid._core._conditional import Conditional
 from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 from pellucid._core._least_squares import fit, summing
 
@@ -126,7 +127,8 @@ def kernel_shap(
 
 def _plan(n: int, coalitions: int, seed: int) -> Plan:
     """Pairs, and the regression of their differences on who is in which half."""
-    drawn = pairs(n, (coalitions - 2) // 2, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = evenly(pairs(n, (coalitions - 2) // 2, generator), generator)
     signs = drawn.sets.double() * 2 - 1
     free = summing(n)
 
