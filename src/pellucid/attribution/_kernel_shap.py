@@ -12,6 +12,7 @@ from pellucid._core._estimate import Plan, budget_of, doubling, estimate, studen
 from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 from pellucid._core._least_squares import fit, summing
+from pellucid._core._remainder import Remainder
 
 
 def kernel_shap(
@@ -138,10 +139,10 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
         X = signs[: k // 2]
         y = worth[0::2] - worth[1::2] - X.sum(1, keepdim=True) * share
         made = fit(X @ free, weight)
-        # errors of the parts, not of the free directions: carried over before they are squared
-        parts = type(made)(free @ made.influence, made.leverage, X)
+        influence = free @ made.influence
         wider = student(int((unsampled > 0).sum()) - 1)
-        return parts.coefficients(y) + share, wider * parts.stderr(y, unsampled)
+        left = Remainder(X, influence, unsampled, torch.Generator().manual_seed(seed))
+        return influence @ y + share, wider * left.stderr(y)
 
     every = 2 * len(drawn.sets)
     return Plan(drawn.masks(), doubling(2 * max(2 * n, 32), every), solve, drawn.exhaustive)
