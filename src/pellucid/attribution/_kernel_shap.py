@@ -141,7 +141,7 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
         made = fit(X @ free, weight)
         influence = free @ made.influence
         wider = student(int((unsampled > 0).sum()) - 1)
-        left = Remainder(X, influence, unsampled, torch.Generator().manual_seed(seed))
+        left = Remainder(X, influence, free, unsampled, torch.Generator().manual_seed(seed))
         return influence @ y + share, wider * left.stderr(y)
 
     every = 2 * len(drawn.sets)
