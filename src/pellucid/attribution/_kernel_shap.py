@@ -9,8 +9,10 @@ from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, Tar
 from pellucid._core._coalitions import pairs
 from pellucid._core._conditional import Conditional
 from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 from pellucid._core._least_squares import fit, summing
+from pellucid._core._remainder import Remainder
 
 
 def kernel_shap(
@@ -126,7 +128,8 @@ def kernel_shap(
 
 def _plan(n: int, coalitions: int, seed: int) -> Plan:
     """Pairs, and the regression of their differences on who is in which half."""
-    drawn = pairs(n, (coalitions - 2) // 2, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = evenly(pairs(n, (coalitions - 2) // 2, generator), generator)
     signs = drawn.sets.double() * 2 - 1
     free = summing(n)
 
@@ -136,10 +139,10 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
         X = signs[: k // 2]
         y = worth[0::2] - worth[1::2] - X.sum(1, keepdim=True) * share
         made = fit(X @ free, weight)
-        # errors of the parts, not of the free directions: carried over before they are squared
-        parts = type(made)(free @ made.influence, made.leverage, X)
+        influence = free @ made.influence
         wider = student(int((unsampled > 0).sum()) - 1)
-        return parts.coefficients(y) + share, wider * parts.stderr(y, unsampled)
+        left = Remainder(X, influence, free, unsampled, torch.Generator().manual_seed(seed))
+        return influence @ y + share, wider * left.stderr(y)
 
     every = 2 * len(drawn.sets)
     return Plan(drawn.masks(), doubling(2 * max(2 * n, 32), every), solve, drawn.exhaustive)
