@@ -18,7 +18,8 @@ from pellucid.networks._shape_nets import knots_of, padded, shares_at
 from pellucid.networks._wide import columns_read, slots_read, told_of
 
 PENALTIES = (0.1, 0.03, 0.01)
-MIDDLE = (0.03, 0.01)  # from SOME rows on: on HELOC a stronger pull was never chosen
+MIDDLE = (0.003,)  # from SOME rows on, where a last fit with a pull to straight lines follows
+BEND = 0.05
 LARGE = (0.001,)  # from MANY rows on, hardly any pull is needed
 SOME = 5000  # rows from which steps take more of them, and fewer penalties compete
 MANY = 20000  # rows from which knots that many rows share have offsets of their own
@@ -44,6 +45,7 @@ def additive(
     settled: bool = False,
     edits: Sequence[Sequence[str | float]] = (),
     crowded: float = 0.0,
+    bend: float = 0.0,
 ) -> Additive:
     """An additive model of the given make, its knots and tables still empty; arguments as in ``Plan``.
 
@@ -69,6 +71,7 @@ def additive(
         settled,
         tuple(tuple(edit) for edit in edits),
         crowded,
+        bend,
     )
     return Additive(plan)
 
@@ -91,7 +94,7 @@ def additive_for(
         seed: the only source of chance.
         knots: most knots of a number; ``None`` takes 32 below 20,000 training rows, else 128.
         penalties: strengths of the pull to 0 that compete in training; ``None`` takes 0.1, 0.03 and 0.01, or
-            0.03 and 0.01 from 5,000 rows on, 0.001 from 20,000 on.
+            0.003 from 5,000 rows on, 0.001 from 20,000 on.
         members: for bands, under each penalty; ``None`` takes 8.
         most_pairs: pairs that may be added where they pay; 0 for none.
         epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at least 12.
@@ -132,6 +135,7 @@ def additive_for(
         seed=seed,
         answers=_scale(train.answers) if dataset.task == "regression" else None,
         crowded=CROWD / rows if rows >= MANY else 0.0,
+        bend=BEND if SOME <= rows < MANY else 0.0,
     )
     network = Additive(plan)
     _measure(network, train.inputs)
