@@ -15,8 +15,8 @@ from pellucid._core._best import Best, Numbers, Offers, Whole, first, joined
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
 from pellucid._core._order import Passed, keeps_order, same
-from pellucid._core._outputs import activations
-from pellucid._core._probe import Knowing
+from pellucid._core._outputs import activations, listen
+from pellucid._core._probe import Knowing, Probe
 from pellucid._core._site import Site, named
 from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, places, unit_axis
@@ -124,7 +124,10 @@ class _Ranking:
         self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
         self.real, self.known = real, known
         self.module = _module_at(model, site)
-        self.axes = (0, 1)  # number of axes, and which of them holds units
+        self.each: torch.Size | None = None  # of one row
+        self.axis = 1  # which holds units
+        self.index: Tensor | None = None
+        self.looks = 0  # since the last chunk was taken in
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
         self.rows, self.dtype = 0, torch.float32
@@ -139,40 +142,65 @@ class _Ranking:
 
         What was put down is exchanged by the next look, so that a chunk may be tried again.
         """
-        if self.axes[0] != activation.ndim:
-            self.axes = activation.ndim, unit_axis(self.model, activation, self.site)
-        axis = self.axes[1]
         shown = activation.detach() if self.of is None else self.of(activation.detach())
-        found = along(shown, axis)
-        if not len(found):
-            raise InputError(f"{self.site!r}: expected at least one row, got none.")
-        whole = found.shape[1]
-        if self.wanted is not None:
-            found = found[:, chosen_units(self.wanted, whole, self.site).to(found.device)]
+        self._sizes(activation, shown)
+        self.looks += 1
+        before, made = self._before(activation, given)
+        if before is None or before.found is None or self.floor is None or not self.trusted:
+            self._all(shown, None if before is None or made is None else (before, made))
+        else:
+            self.values = None
+            # what was not worth it there is not worth it here
+            worth, values, place = before.found
+            if len(worth):
+                values, place = _peaks(self._units(shown), worth)
+                over = ~(values <= self.floor[worth % self.picked])
+                self.found = worth[over], values[over], place[over]
+            else:
+                self.found = before.found
+        passed = Passed.of(activation)
+        if passed is not None:
+            self.known[id(activation)] = passed, self
+        return activation.new_empty(0)
+
+    def _all(self, shown: Tensor, before: tuple[_Ranking, Callable[[Tensor], Tensor]] | None) -> None:
+        """Look at every row."""
+        found = self._units(shown)
+        self.values = _largest(found)
+        worth, values = self._worth(self.values)
+        # the place matters for the few rows that are kept, so only there is it looked for
+        few = found.shape[2] == 1 or not len(worth)
+        self.found = worth, values, np.zeros(len(worth), np.int64) if few else _peaks(found, worth)[1]
+        self.trusted = False
+        if before is not None and before[0].values is not None:
+            self.trusted = torch.equal(before[1](before[0].values), self.values)
+
+    def _units(self, shown: Tensor) -> Tensor:
+        """The wanted units ``[b, U, positions]``, at positions that count."""
+        found = along(shown, self.axis)
+        if self.index is not None:
+            found = found[:, self.index.to(found.device)]
         if self.real is not None and found.shape[2] == self.real.shape[1]:
             # rows come in order, and this chunk begins behind those taken in
             here = self.real[self.n : self.n + len(found)].to(found.device)
             found = found.masked_fill(~here[:, None], float("-inf"))
-        self._sizes(shown, axis, whole, found.shape[1])
-        before, made = self._before(activation, given)
-        if before is not None and before.found is not None and self.floor is not None and self.trusted:
-            # what was not worth it there is not worth it here
-            worth = before.found[0]
-            values, place = _peaks(found, worth)
-            over = ~(values <= self.floor[worth % found.shape[1]])
-            self.found, self.values = (worth[over], values[over], place[over]), None
-        else:
-            self.values = _largest(found)
-            worth, values = self._worth(self.values)
-            # the place matters for the few rows that are kept, so only there is it looked for
-            few = found.shape[2] == 1 or not len(worth)
-            self.found = worth, values, np.zeros(len(worth), np.int64) if few else _peaks(found, worth)[1]
-            known = None if before is None else before.values
-            self.trusted = made is not None and known is not None and torch.equal(made(known), self.values)
-        passed = Passed.of(activation)
-        if passed is not None:
-            self.known[id(activation)] = passed, self
-        return found.new_empty(0)
+        return found
+
+    def _sizes(self, activation: Tensor, shown: Tensor) -> None:
+        """What is the same in every chunk: which axis holds units, how many there are, and the positions."""
+        self.rows, self.dtype = len(shown), shown.dtype
+        if not self.rows:
+            raise InputError(f"{self.site!r}: expected at least one row, got none.")
+        if shown.shape[1:] == self.each:
+            return
+        axis = unit_axis(self.model, activation, self.site)
+        shape = places(shown, axis)
+        if self.each is not None and shape != self.shape:
+            raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
+        self.each, self.axis, self.shape = shown.shape[1:], axis, shape
+        self.total = 1 if shown.ndim == 1 else shown.shape[axis]
+        self.index = None if self.wanted is None else chosen_units(self.wanted, self.total, self.site)
+        self.picked = self.total if self.index is None else len(self.index)
 
     def _before(
         self, activation: Tensor, given: tuple[object, ...]
@@ -189,7 +217,7 @@ class _Ranking:
             passed, ranking = self.known.get(id(went), (None, None))
             if passed is not None and passed.still(went, changes=int(went is activation)):
                 made = keeps_order(self.module, went, activation)
-        alike = ranking is not None and (ranking.axes[1], ranking.picked) == (self.axes[1], self.picked)
+        alike = ranking is not None and (ranking.axis, ranking.picked) == (self.axis, self.picked)
         return (ranking, made) if alike and made is not None else (None, None)
 
     def _worth(self, values: Tensor) -> tuple[Whole, Numbers]:
@@ -206,13 +234,6 @@ class _Ranking:
             row = first(np.ascontiguousarray(numbers.T), min(self.k, len(numbers)))
             worth = (row * numbers.shape[1] + np.arange(numbers.shape[1])[:, None]).ravel()
         return worth, numbers.reshape(-1)[worth]
-
-    def _sizes(self, activation: Tensor, axis: int, whole: int, picked: int) -> None:
-        shape = places(activation, axis)
-        if self.total and shape != self.shape:
-            raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
-        self.picked = picked
-        self.shape, self.total, self.rows, self.dtype = shape, whole, len(activation), activation.dtype
 
     def add(self, rows: slice, before: int) -> int:
         """Take in what a chunk offered, with units counted from ``before``; says how much."""
@@ -319,14 +340,22 @@ def strongest(
     rankings = {site: _Ranking(model, site, k, units, of, real, known) for site in sites}
     if not rankings:
         raise InputError("Expected at least one layer, got none.")
-    stop = sites[0] if len(rankings) == 1 else None
     looks = {site: Knowing(ranking.look) for site, ranking in rankings.items()}
     board = _Board(rankings, k)
-    for rows, seen in activations(model, inputs, looks, stop=stop, spec=spec, compute=compute):
-        for site in rankings:
-            seen[site]  # raises where it was not reached, or several times
+
+    def add(rows: slice, seen: Probe) -> None:
+        for site, ranking in rankings.items():
+            if ranking.looks != 1:
+                seen[site]  # raises where it was not reached, or several times
+            ranking.looks = 0
         board.add(rows)
         known.clear()
+
+    if len(rankings) == 1:
+        for rows, seen in activations(model, inputs, looks, stop=sites[0], spec=spec, compute=compute):
+            add(rows, seen)
+    else:
+        listen(model, inputs, looks, add, spec=spec, compute=compute or Compute(batch_size=256))
     return board.results()
 
 
