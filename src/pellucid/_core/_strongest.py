@@ -14,14 +14,17 @@ from torch import Tensor, nn
 from pellucid._core._best import Best, Numbers, Offers, Whole, first, joined
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
-from pellucid._core._outputs import activations
+from pellucid._core._order import Passed, keeps_order, same
+from pellucid._core._outputs import activations, listen
+from pellucid._core._probe import Knowing, Probe
+from pellucid._core._site import Site, named
 from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
 FEW = 32  # positions that are not worth a reduction
-SHORT = (torch.float32, torch.float16, torch.bfloat16)
+SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,23 +81,31 @@ def _largest(found: Tensor) -> Tensor:
 
 def _numbers(values: Tensor) -> Numbers:
     """Floats that keep all there is to a value."""
-    kept = values if values.dtype in (torch.float32, torch.float64) else None
-    values = kept if kept is not None else values.to(torch.float32 if values.dtype in SHORT else torch.float64)
+    if values.dtype not in LONG:
+        values = values.to(torch.float32 if values.dtype in SHORT else torch.float64)
     return values.cpu().numpy()
 
 
-def _first_place(found: Tensor, worth: Whole) -> Whole:
-    """Where the largest of some of the rows' units ``[b, U, positions]`` stands, of equal ones the first."""
-    count, (_, units, size) = len(worth), found.shape
-    if size == 1 or not count:
-        return np.zeros(count, np.int64)
-    if found.is_cpu and found.dtype in (torch.float32, torch.float64):
+def _peaks(found: Tensor, worth: Whole) -> tuple[Numbers, Whole]:
+    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first."""
+    _, units, size = found.shape
+    if found.is_cpu and found.dtype in LONG:
         maps = found.numpy()
         whole = maps.flags.c_contiguous
         some = maps.reshape(-1, size)[worth] if whole else maps[worth // units, worth % units]
-        return some.argmax(1)
+        place = some.argmax(1)
+        return some[np.arange(len(worth)), place], place
     at = torch.from_numpy(worth).to(found.device)
-    return found[at // units, at % units].argmax(1).cpu().numpy()
+    some = found[at // units, at % units]
+    place = some.argmax(1, keepdim=True)
+    return _numbers(some.gather(1, place)[:, 0]), place[:, 0].cpu().numpy()
+
+
+def _module_at(model: nn.Module, site: str) -> nn.Module | None:
+    """The module whose output stands at a site as the module gives it."""
+    address = Site.parse(site)
+    module = named(model, address.module)
+    return module if address.side == "out" and address.item is None and not module._forward_hooks else None
 
 
 class _Ranking:
@@ -108,42 +119,106 @@ class _Ranking:
         units: Sequence[int] | Tensor | None,
         of: Callable[[Tensor], Tensor] | None,
         real: Tensor | None,
+        known: dict[int, tuple[Passed, _Ranking]],
     ) -> None:
         self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
-        self.real = real
-        self.axes = (0, 1)  # number of axes, and which of them holds units
+        self.real, self.known = real, known
+        self.module = _module_at(model, site)
+        self.each: torch.Size | None = None  # of one row
+        self.axis = 1  # which holds units
+        self.index: Tensor | None = None
+        self.looks = 0  # since the last chunk was taken in
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
         self.rows, self.dtype = 0, torch.float32
         self.found: tuple[Whole, Numbers, Whole] | None = None
+        self.values: Tensor | None = None  # of all rows of this chunk, where they were looked for
+        self.trusted = False  # whether an earlier layer's order has been this one's in a chunk looked at
         self.offers: list[Offers] = []
         self.floor: Numbers | None = None  # what a unit's value must exceed, where there are k of each
 
-    def look(self, activation: Tensor) -> Tensor:
-        """Put down what a chunk has to offer, and give its values.
+    def look(self, activation: Tensor, given: tuple[object, ...] = ()) -> Tensor:
+        """Put down what a chunk has to offer.
 
         What was put down is exchanged by the next look, so that a chunk may be tried again.
         """
-        if self.axes[0] != activation.ndim:
-            self.axes = activation.ndim, unit_axis(self.model, activation, self.site)
-        axis = self.axes[1]
-        activation = activation.detach() if self.of is None else self.of(activation.detach())
-        found = along(activation, axis)
-        if not len(found):
-            raise InputError(f"{self.site!r}: expected at least one row, got none.")
-        whole = found.shape[1]
-        if self.wanted is not None:
-            found = found[:, chosen_units(self.wanted, whole, self.site).to(found.device)]
+        shown = activation.detach() if self.of is None else self.of(activation.detach())
+        self._sizes(activation, shown)
+        self.looks += 1
+        before, made = self._before(activation, given)
+        if before is None or before.found is None or self.floor is None or not self.trusted:
+            self._all(shown, None if before is None or made is None else (before, made))
+        else:
+            self.values = None
+            # what was not worth it there is not worth it here
+            worth, values, place = before.found
+            if len(worth):
+                values, place = _peaks(self._units(shown), worth)
+                over = ~(values <= self.floor[worth % self.picked])
+                self.found = worth[over], values[over], place[over]
+            else:
+                self.found = before.found
+        passed = Passed.of(activation)
+        if passed is not None:
+            self.known[id(activation)] = passed, self
+        return activation.new_empty(0)
+
+    def _all(self, shown: Tensor, before: tuple[_Ranking, Callable[[Tensor], Tensor]] | None) -> None:
+        """Look at every row."""
+        found = self._units(shown)
+        self.values = _largest(found)
+        worth, values = self._worth(self.values)
+        # the place matters for the few rows that are kept, so only there is it looked for
+        few = found.shape[2] == 1 or not len(worth)
+        self.found = worth, values, np.zeros(len(worth), np.int64) if few else _peaks(found, worth)[1]
+        self.trusted = False
+        if before is not None and before[0].values is not None:
+            self.trusted = torch.equal(before[1](before[0].values), self.values)
+
+    def _units(self, shown: Tensor) -> Tensor:
+        """The wanted units ``[b, U, positions]``, at positions that count."""
+        found = along(shown, self.axis)
+        if self.index is not None:
+            found = found[:, self.index.to(found.device)]
         if self.real is not None and found.shape[2] == self.real.shape[1]:
             # rows come in order, and this chunk begins behind those taken in
             here = self.real[self.n : self.n + len(found)].to(found.device)
             found = found.masked_fill(~here[:, None], float("-inf"))
-        values = _largest(found)
-        self._sizes(activation, axis, whole, values.shape[1])
-        worth, numbers = self._worth(values)
-        # the place matters for the few rows that are kept, so only there is it looked for
-        self.found = worth, numbers, _first_place(found, worth)
-        return values
+        return found
+
+    def _sizes(self, activation: Tensor, shown: Tensor) -> None:
+        """What is the same in every chunk: which axis holds units, how many there are, and the positions."""
+        self.rows, self.dtype = len(shown), shown.dtype
+        if not self.rows:
+            raise InputError(f"{self.site!r}: expected at least one row, got none.")
+        if shown.shape[1:] == self.each:
+            return
+        axis = unit_axis(self.model, activation, self.site)
+        shape = places(shown, axis)
+        if self.each is not None and shape != self.shape:
+            raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
+        self.each, self.axis, self.shape = shown.shape[1:], axis, shape
+        self.total = 1 if shown.ndim == 1 else shown.shape[axis]
+        self.index = None if self.wanted is None else chosen_units(self.wanted, self.total, self.site)
+        self.picked = self.total if self.index is None else len(self.index)
+
+    def _before(
+        self, activation: Tensor, given: tuple[object, ...]
+    ) -> tuple[_Ranking | None, Callable[[Tensor], Tensor] | None]:
+        """The layer whose largest values tell those of this one, and how; keyed to what really went in."""
+        ranking, made = None, None
+        if self.of is not None or self.real is not None:
+            return None, None
+        passed, ranking = self.known.get(id(activation), (None, None))
+        if passed is not None and passed.still(activation):
+            made = same
+        elif self.module is not None and len(given) == 1 and isinstance(given[0], Tensor):
+            went = given[0]
+            passed, ranking = self.known.get(id(went), (None, None))
+            if passed is not None and passed.still(went, changes=int(went is activation)):
+                made = keeps_order(self.module, went, activation)
+        alike = ranking is not None and (ranking.axis, ranking.picked) == (self.axis, self.picked)
+        return (ranking, made) if alike and made is not None else (None, None)
 
     def _worth(self, values: Tensor) -> tuple[Whole, Numbers]:
         """Which of the values ``[b, U]``, counted along rows, may be among the best; and these values."""
@@ -159,13 +234,6 @@ class _Ranking:
             row = first(np.ascontiguousarray(numbers.T), min(self.k, len(numbers)))
             worth = (row * numbers.shape[1] + np.arange(numbers.shape[1])[:, None]).ravel()
         return worth, numbers.reshape(-1)[worth]
-
-    def _sizes(self, activation: Tensor, axis: int, whole: int, picked: int) -> None:
-        shape = places(activation, axis)
-        if self.total and shape != self.shape:
-            raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
-        self.picked = picked
-        self.shape, self.total, self.rows, self.dtype = shape, whole, len(activation), activation.dtype
 
     def add(self, rows: slice, before: int) -> int:
         """Take in what a chunk offered, with units counted from ``before``; says how much."""
@@ -268,16 +336,26 @@ def strongest(
     """
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")
-    rankings = {site: _Ranking(model, site, k, units, of, real) for site in sites}
+    known: dict[int, tuple[Passed, _Ranking]] = {}
+    rankings = {site: _Ranking(model, site, k, units, of, real, known) for site in sites}
     if not rankings:
         raise InputError("Expected at least one layer, got none.")
-    stop = sites[0] if len(rankings) == 1 else None
-    looks = {site: ranking.look for site, ranking in rankings.items()}
+    looks = {site: Knowing(ranking.look) for site, ranking in rankings.items()}
     board = _Board(rankings, k)
-    for rows, seen in activations(model, inputs, looks, stop=stop, spec=spec, compute=compute):
-        for site in rankings:
-            seen[site]  # raises where it was not reached, or several times
+
+    def add(rows: slice, seen: Probe) -> None:
+        for site, ranking in rankings.items():
+            if ranking.looks != 1:
+                seen[site]  # raises where it was not reached, or several times
+            ranking.looks = 0
         board.add(rows)
+        known.clear()
+
+    if len(rankings) == 1:
+        for rows, seen in activations(model, inputs, looks, stop=sites[0], spec=spec, compute=compute):
+            add(rows, seen)
+    else:
+        listen(model, inputs, looks, add, spec=spec, compute=compute or Compute(batch_size=256))
     return board.results()
 
 
