@@ -39,6 +39,7 @@ from pellucid.layers._reach import (
 )
 
 ALIKE = 1e-3
+NAME = "Name another head=."
 FEW = 16  # inputs that tell where the last part begins
 
 
@@ -189,7 +190,11 @@ def exit_near(
 ) -> EarlyExit:
     """As :func:`early_exit` of one layer and the nearest before it, few others being tried."""
     few = rows_of(inputs, slice(0, FEW))
-    start, fitting, _, check = _places(model, along(few, spec), tokens_of(few, spec), None, None, compute)
+    try:
+        start, fitting, _, check = _places(model, along(few, spec), tokens_of(few, spec), None, None, compute)
+    except MethodError as error:
+        # where it begins cannot be named on a page
+        raise MethodError(str(error).replace(NAME, "The linear probes read it.")) from error
 
     def passes(name: str) -> bool:
         return check.apart(name) <= ALIKE
@@ -329,7 +334,7 @@ class _Exchange:
         if not apart <= ALIKE:
             raise MethodError(
                 f"The self-check failed: answers do not depend on what enters {start!r} alone "
-                f"(difference {apart:.2g} of the largest output). Name another head=."
+                f"(difference {apart:.2g} of the largest output). {NAME}"
             )
         return apart
 

@@ -283,7 +283,8 @@ def _fits(subject: Subject, guessed: Rows | None = None) -> None:
         outputs, last = loading.ending(lambda: predict(subject.model, rows, spec=subject.spec))
     except MethodError as error:
         hint = "" if guessed is None else _other_meaning(torch.as_tensor(guessed))
-        raise MethodError(f"{error} {hint}".rstrip()) from error.__cause__
+        said = str(error) if str(error).endswith(".") else f"{error}."
+        raise MethodError(f"{said} {hint}".rstrip()) from error.__cause__
     except TargetError as error:
         raise TargetError(str(error).replace("as logit(0, output=", "as pellucid.open(…, output=")) from None
     if last is not None and subject.data.classes:
