@@ -32,7 +32,9 @@ class Buffers:
                 if buffer is None:
                     continue
                 # the many small ones of norms go together, the others one by one
-                key = (buffer.device, buffer.ndim) if norm and buffer.ndim < 2 else id(buffer)
+                key: object = id(buffer)
+                if norm and buffer.ndim < 2:
+                    key = buffer.ndim < 1 if buffer.is_cpu else (buffer.device, buffer.ndim)
                 if key not in groups:
                     groups[key] = _Alike(counted=not norm or not buffer.ndim)
                 groups[key].tensors.append(buffer)

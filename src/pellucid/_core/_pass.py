@@ -134,7 +134,7 @@ class Pass:
             with torch.enable_grad():
                 grad, score = by(self, _own(every, made), chunk.ks, rows)
             # what goes forward is the method's own affair: a reference too, or rows that it keeps
-            return grad, score, self.feed.ran[0] - before, c * n
+            return grad.contiguous(), score, self.feed.ran[0] - before, c * n
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         del made
         with torch.enable_grad():
@@ -171,6 +171,30 @@ class Pass:
             raise Again from error
         layout.checked = True
         return grad, score
+
+    def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
+        """A copy of points ``[copies * n, *shape]`` for the network to write into, as it passes them fastest."""
+        layout, guard = self.feed.layout, self.feed.guard
+        turned = layout.pays(guard.modules, guard.parameters, points)
+        if turned and not layout.checked:
+            turned = layout.checked = layout.open = self._bears(points, rows, copies)
+        return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
+
+    def _bears(self, points: Tensor, rows: slice, copies: int) -> bool:
+        """Whether two rows have the same scores with channels last in memory."""
+        n = rows.stop - rows.start
+        two, rows, copies = (
+            (points[-n:][:2], slice(rows.start, rows.start + 2), 1) if n > 1 else (points[-2:], rows, 2)
+        )
+        try:
+            with torch.no_grad():
+                plain = self.score(two.clone(), rows, copies)
+                return agree(self.score(two.clone(memory_format=torch.channels_last), rows, copies), plain, plain)
+        except Exception as error:
+            if out_of_memory(error) or isinstance(error, CancelledError):
+                raise
+            # what is wrong with the network itself will be wrong again, and is told then
+            return False
 
     def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
         """Raise :class:`Again` where one row has another score in a plain pass of itself."""

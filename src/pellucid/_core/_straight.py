@@ -14,6 +14,7 @@ from pellucid._core._explanation import Explanation, Param, Provenance, finite_v
 from pellucid._core._feed import place_of
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import Guard
+from pellucid._core._layout import Layout
 from pellucid._core._question import Question
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._target import TargetLike
@@ -50,15 +51,21 @@ class Straight:
             raise OtherRoadError
         self.point, self._classes = inputs.detach(), classes
         finite(self.point, "inputs")
+        layout = Layout()
+        turned = layout.pays(guard.modules, guard.parameters, self.point)
+        if turned and not layout.checked:
+            raise OtherRoadError
+        order = torch.channels_last if turned else torch.preserve_format
         with guard.pass_by(), torch.enable_grad():
             start = self.point.detach().requires_grad_()
             # a copy: networks may write into what they are given, which is forbidden on a leaf
-            output: object = model(start.clone())
+            output: object = model(start.clone(memory_format=order))
             if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != rows:
                 raise OtherRoadError
             # no number of a class lies outside: indices of a processor are checked
             score = output[:, classes] if column is None else output.gather(1, column)
-            (self._slope,) = torch.autograd.grad(score, start, torch.ones_like(score))
+            (slope,) = torch.autograd.grad(score, start, torch.ones_like(score))
+        self._slope = slope.contiguous() if turned else slope
         self._scores = score.detach().view(rows)
 
     def gradient(self) -> Tensor:

@@ -27,10 +27,12 @@ def through(method: str, *, gated: bool) -> Slope:
     """
 
     def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with visible(work, method), torch.enable_grad(), _Rectifiers(method, gated=gated) as seen:
+        with visible(work, method), torch.enable_grad():
             start = points.detach().requires_grad_()
             # networks may write into what they are given, and a leaf must not be written into
-            score = work.score(start.clone(), rows, len(ks))
+            fed = work.laid(start, rows, len(ks))
+            with _Rectifiers(method, gated=gated) as seen:
+                score = work.score(fed, rows, len(ks))
         # a function of its own may hold ReLUs
         unseen(score, method)
         if not seen.count:
