@@ -2,6 +2,8 @@
 
 from html import escape
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -301,9 +303,25 @@ def test_attention_says_that_a_plain_network_sees_more():
     subject = pellucid.train(data, network="attention", epochs=3, seed=0)
     beside = plain_beside(subject)
     assert beside.clear
+    assert not beside.worse
     assert "cannot see columns that only count together" in beside.sentence
     assert beside.score.b > beside.score.a + 0.1
     assert plain_beside(subject_of(Terms(), data)) is None
+
+
+def test_a_plain_network_that_is_worse_is_called_so():
+    """One column of 120 decides: a rule finds it, a plain network of 200 rows reads them all."""
+    x = torch.randn(400, 120, generator=torch.Generator().manual_seed(0)).numpy()
+    frame = pd.DataFrame(x, columns=[f"c{k}" for k in range(120)])
+    frame["paid"] = np.where(frame.c3 > 0.2, "yes", "no")
+    beside = plain_beside(
+        pellucid.train(pellucid.data.frame(frame, "paid"), network="rules", epochs=1, seed=0)
+    )
+    assert beside.worse
+    assert not beside.clear
+    assert beside.score.b < beside.score.a - 0.02
+    assert beside.sentence.startswith("A plain network does clearly worse (AUC ")
+    assert beside.to_json()["worse"] is True
 
 
 def test_a_network_of_rules_gives_shapley_values(data):

@@ -244,8 +244,15 @@ def _told(subject: Subject) -> object:
 
 def _describe(dataset: Dataset) -> None:
     from pellucid.figures import counted
+    from pellucid.inputs import TabularSpec
 
-    shape = " × ".join(map(str, dataset.inputs.shape[1:]))
+    spec = dataset.spec
+    # what a row holds for its owner, not the slots that a network is given
+    shape = (
+        counted(len(spec.columns), "column")
+        if isinstance(spec, TabularSpec)
+        else " × ".join(map(str, dataset.inputs.shape[1:]))
+    )
     kind = (
         f"{len(dataset.classes)} classes"
         if dataset.classes
