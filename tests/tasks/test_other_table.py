@@ -45,11 +45,8 @@ def test_rows_are_coded_as_in_training_whatever_the_table_holds(run, tmp_path):
 def test_the_network_keeps_the_rows_it_learned_from(run, tmp_path):
     """What is trained anew, compared with or drawn comes from these, never from the rows in question."""
     own = pellucid.open_run(run).data
-    (row,) = (
-        (found := pellucid.open(run, data=written(tmp_path / "one.csv", [(31.5, "a", "no")])))
-        .data.part("test")
-        .inputs
-    )
+    found = pellucid.open(run, data=written(tmp_path / "one.csv", [(31.5, "a", "no")]))
+    (row,) = found.data.part("test").inputs
     assert torch.equal(row, found.spec.encode([{"age": 31.5, "job": "a"}])[0])
     for part in ("train", "validation"):
         assert torch.equal(found.data.part(part).inputs, own.part(part).inputs)
