@@ -136,7 +136,8 @@ def _chart(
     beside = "typical row" if pictures.origins is None else "row itself"
     told = (
         f"Brown: raised above the {beside}; blue: lowered. Numbers are means over seeds, categories those of "
-        f"the best made row. Evidence: {key(pictures.words[:shown])}."
+        f"the best made row. Evidence: {key(pictures.words[:shown])}; it rests on the numbers below it: "
+        "distance in units of that between real neighbours, untrained networks for comparison."
     )
     return columns(pictures, labels_of(pictures, shown)), told
 
