@@ -11,7 +11,7 @@ from pellucid._core._beside import alone, watched
 
 FEW = 6  # rows that must go together
 PAYS = 16  # rows from which on one more, to check, costs little
-# numbers that weights of convolutions may have for each number of the rows: they too are laid anew, every pass
+# numbers that weights of convolutions may have for each number of the rows: every pass lays them anew too
 HEAVY = 32
 # whose results nobody can write into, and which nobody can ask how they lie in memory
 KNOWN = frozenset(
@@ -24,10 +24,10 @@ KNOWN = frozenset(
 class Layout:
     """The decision for one question; it is withdrawn where a network does not bear it.
 
-    Processors pass convolutions, poolings and norms faster where the channels of a place lie together; nothing
-    but rounding changes. A network with a forward of its own may ask how its input lies (a view that cannot be
-    had then raises; a write into a view that has become a copy is lost), so one row of the first such pass is
-    compared with a plain pass of it.
+    Processors pass convolutions, poolings and norms faster where the channels of a place lie together;
+    nothing but rounding changes. A network with a forward of its own may ask how its input lies (a view that
+    cannot be had then raises; a write into a view that has become a copy is lost), so one row of the first
+    such pass is compared with a plain pass of it.
     """
 
     __slots__ = ("_rows", "_weights", "checked", "open")
@@ -53,7 +53,5 @@ class Layout:
             )
         self._rows += len(points)
         return (
-            self.open
-            and (self.checked or self._rows >= PAYS)
-            and 0 < self._weights <= HEAVY * points.numel()
+            self.open and (self.checked or self._rows >= PAYS) and 0 < self._weights <= HEAVY * points.numel()
         )

@@ -84,6 +84,11 @@ class Pass:
             ) from error
 
     @property
+    def picks(self) -> bool:
+        """Whether the target is one output of each row, whose number is known."""
+        return isinstance(self.target.score, Picked)
+
+    @property
     def _inferred(self) -> str:
         """Why nothing can be differentiated, where the network holds tensors without a history."""
         if not self.feed.guard.inferred:
@@ -173,7 +178,7 @@ class Pass:
         return grad, score
 
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
-        """A copy of points ``[copies * n, *shape]`` for the network to write into, as it passes them fastest."""
+        """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
         layout, guard = self.feed.layout, self.feed.guard
         turned = layout.pays(guard.modules, guard.parameters, points)
         if turned and not layout.checked:
@@ -189,7 +194,9 @@ class Pass:
         try:
             with torch.no_grad():
                 plain = self.score(two.clone(), rows, copies)
-                return agree(self.score(two.clone(memory_format=torch.channels_last), rows, copies), plain, plain)
+                return agree(
+                    self.score(two.clone(memory_format=torch.channels_last), rows, copies), plain, plain
+                )
         except Exception as error:
             if out_of_memory(error) or isinstance(error, CancelledError):
                 raise

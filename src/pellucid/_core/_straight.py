@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from pellucid._core._feed import place_of
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import Guard
 from pellucid._core._layout import Layout
+from pellucid._core._pass import Pass
 from pellucid._core._question import Question
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._target import TargetLike
@@ -28,6 +30,18 @@ class OtherRoadError(Exception):
     """Something that only the long road can do, or has the words for."""
 
 
+class Way(Protocol):
+    """A slope of a method's own: of a chunk of points, and of a whole network's output."""
+
+    def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice, /) -> tuple[Tensor, Tensor]:
+        """As :data:`Slope`."""
+        ...
+
+    def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, /) -> object:
+        """What the network gives, with a way back of the method's own; raises where it has none."""
+        ...
+
+
 class Straight:
     """What :class:`Question` gives of slopes at the inputs, with one look at the network and one pass.
 
@@ -38,7 +52,7 @@ class Straight:
 
     __slots__ = ("_began", "_classes", "_guard", "_scores", "_slope", "point")
 
-    def __init__(self, model: nn.Module, inputs: Tensor, classes: int | Tensor) -> None:
+    def __init__(self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None) -> None:
         self._began = time.perf_counter()
         rows = len(inputs)
         if inputs.dtype not in PRECISE or not 0 < rows <= at_once(MOST, inputs):
@@ -59,7 +73,8 @@ class Straight:
         with guard.pass_by(), torch.enable_grad():
             start = self.point.detach().requires_grad_()
             # a copy: networks may write into what they are given, which is forbidden on a leaf
-            output: object = model(start.clone(memory_format=order))
+            fed = start.clone(memory_format=order)
+            output: object = model(fed) if by is None else by.output(model, guard.modules, fed)
             if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != rows:
                 raise OtherRoadError
             # no number of a class lies outside: indices of a processor are checked
@@ -68,8 +83,8 @@ class Straight:
         self._slope = slope.contiguous() if turned else slope
         self._scores = score.detach().view(rows)
 
-    def gradient(self) -> Tensor:
-        """Slope of the score, like the inputs."""
+    def gradient(self, *, by: Way | None = None) -> Tensor:
+        """Slope of the score, like the inputs; ``by`` is known from the beginning."""
         return self._slope
 
     def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
@@ -118,6 +133,7 @@ def sloped(
     at: str | None,
     spec: InputSpec | None,
     compute: Compute | None,
+    by: Way | None = None,
 ) -> Straight | Question:
     """The question of a method that asks for the slope alone: the short road where it leads there.
 
@@ -126,7 +142,7 @@ def sloped(
     plain = at is None and spec is None and compute is None and type(inputs) is Tensor
     if plain and isinstance(target, int | Tensor):
         try:
-            return Straight(model, inputs, target)
-        except Exception:  # noqa: S110
+            return Straight(model, inputs, target, by)
+        except Exception:
             pass
-    return Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=True)
+    return Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=by is None)
