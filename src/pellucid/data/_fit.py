@@ -35,7 +35,8 @@ class Meaning:
         for what in ("units", "immutable", "monotone", "levels"):
             for name in getattr(self, what):
                 if name not in names:
-                    raise InputError(f"{what} names {name!r}, which is no column. {near_misses(name, names)}")
+                    said = "a direction (monotone; --rises, --falls)" if what == "monotone" else what
+                    raise InputError(f"{said} names {name!r}, which is no column. {near_misses(name, names)}")
 
 
 def fit_spec(reads: Mapping[str, Read], train: NDArray[np.bool_], meaning: Meaning) -> TabularSpec:
