@@ -1,8 +1,8 @@
 """The last fit of an additive model's tables, in which nothing is left to the draw of the first weights.
 
 Two columns that go together can share their effect in many ways with hardly a change of the loss. Where a
-training by steps stops along that valley is chance, and so are reasons. The loss of the tables is convex: with
-a pull to 0 and a pull to straight lines it has one lowest point.
+training by steps stops along that valley is chance, and so are reasons. The loss of the tables is convex:
+with a pull to 0 and a pull to straight lines it has one lowest point.
 """
 
 from __future__ import annotations
