@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,10 +31,34 @@ class Passed:
         return self.tensor() is tensor and tensor._version == self.version + changes
 
 
-def keeps_order(module: nn.Module, given: Tensor, made: Tensor) -> Callable[[Tensor], Tensor] | None:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a layer makes of the largest value of each unit.
+
+    Args:
+        of: the largest value before to the largest behind, exactly.
+        low, high: between these it leaves numbers as they are.
+        placed: whether it also leaves them where they are, and what lies below stays below.
+    """
+
+    of: Callable[[Tensor], Tensor]
+    low: float = -math.inf
+    high: float = math.inf
+    placed: bool = True
+
+
+def _kept(values: Tensor) -> Tensor:
+    return values
+
+
+SAME = Order(_kept)
+POOLED = Order(_kept, placed=False)
+
+
+def keeps_order(module: nn.Module, given: Tensor, made: Tensor) -> Order | None:
     """What a layer makes of the largest value of each unit, where it keeps their order exactly.
 
-    Only functions that choose or multiply once: others, such as a sigmoid, round differently at different
+    Only functions that choose, or multiply once: others, such as a sigmoid, round differently at different
     places of a tensor. Pools count where their windows leave nothing out.
 
     Example:
@@ -41,29 +66,26 @@ def keeps_order(module: nn.Module, given: Tensor, made: Tensor) -> Callable[[Ten
         >>> x = torch.rand(1, 1, 5, 5)
         >>> keeps_order(nn.MaxPool2d(2), x, nn.MaxPool2d(2)(x)) is None, keeps_order(nn.GELU(), x, x) is None
         (True, True)
-        >>> keeps_order(nn.ReLU(), x, x.relu())(torch.tensor([-1.0, 2.0]))
+        >>> keeps_order(nn.ReLU(), x, x.relu()).of(torch.tensor([-1.0, 2.0]))
         tensor([0., 2.])
     """
     if type(module).__module__.partition(".")[0] not in OURS or "forward" in vars(module):
         return None
     if isinstance(module, pooling._MaxPoolNd):
-        return same if _covers(module, given, made) else None
+        return POOLED if _covers(module, given, made) else None
     if isinstance(module, pooling._AdaptiveMaxPoolNd):
-        return same
+        return POOLED
     if given.shape != made.shape:
         return None
     if type(module) is nn.ReLU:
-        return F.relu
-    if type(module) in (nn.Hardtanh, nn.ReLU6):
-        return lambda values: F.hardtanh(values, module.min_val, module.max_val)
+        return Order(F.relu, 0.0)
+    if isinstance(module, nn.Hardtanh) and type(module) in (nn.Hardtanh, nn.ReLU6):
+        low, high = module.min_val, module.max_val
+        return Order(lambda values: F.hardtanh(values, low, high), low, high)
     if type(module) is nn.LeakyReLU and module.negative_slope > 0:
-        return lambda values: F.leaky_relu(values, module.negative_slope)
+        slope = module.negative_slope
+        return Order(lambda values: F.leaky_relu(values, slope), 0.0)
     return None
-
-
-def same(values: Tensor) -> Tensor:
-    """What stays as it is."""
-    return values
 
 
 def _covers(pool: pooling._MaxPoolNd, given: Tensor, made: Tensor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from pellucid._core._best import Best, Numbers, Offers, Whole, first, joined
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
-from pellucid._core._order import Passed, keeps_order, same
+from pellucid._core._order import SAME, Order, Passed, keeps_order
 from pellucid._core._outputs import activations, listen
 from pellucid._core._probe import Knowing, Probe
 from pellucid._core._site import Site, named
@@ -108,6 +109,16 @@ def _module_at(model: nn.Module, site: str) -> nn.Module | None:
     return module if address.side == "out" and address.item is None and not module._forward_hooks else None
 
 
+class _Found(NamedTuple):
+    """What a chunk offers: which of ``[b, U]``, counted along rows, their rows and units, values and places."""
+
+    worth: Whole
+    row: Whole
+    unit: Whole
+    values: Numbers
+    place: Whole
+
+
 class _Ranking:
     """What one layer has to offer, chunk by chunk."""
 
@@ -131,9 +142,11 @@ class _Ranking:
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
         self.rows, self.dtype = 0, torch.float32
-        self.found: tuple[Whole, Numbers, Whole] | None = None
+        self.found: _Found | None = None
         self.values: Tensor | None = None  # of all rows of this chunk, where they were looked for
         self.trusted = False  # whether an earlier layer's order has been this one's in a chunk looked at
+        self.order: Order | None = None
+        self.shapes: tuple[torch.Size, torch.Size] | None = None  # before and behind, for which that holds
         self.offers: list[Offers] = []
         self.floor: Numbers | None = None  # what a unit's value must exceed, where there are k of each
 
@@ -145,35 +158,40 @@ class _Ranking:
         shown = activation.detach() if self.of is None else self.of(activation.detach())
         self._sizes(activation, shown)
         self.looks += 1
-        before, made = self._before(activation, given)
-        if before is None or before.found is None or self.floor is None or not self.trusted:
-            self._all(shown, None if before is None or made is None else (before, made))
+        before, order = self._before(activation, given)
+        if before is None or order is None or before.found is None or not self.trusted or self.floor is None:
+            self._all(shown, before, order)
         else:
-            self.values = None
-            # what was not worth it there is not worth it here
-            worth, values, place = before.found
-            if len(worth):
-                values, place = _peaks(self._units(shown), worth)
-                over = ~(values <= self.floor[worth % self.picked])
-                self.found = worth[over], values[over], place[over]
-            else:
-                self.found = before.found
+            self._some(shown, before.found, order)
         passed = Passed.of(activation)
         if passed is not None:
             self.known[id(activation)] = passed, self
         return activation.new_empty(0)
 
-    def _all(self, shown: Tensor, before: tuple[_Ranking, Callable[[Tensor], Tensor]] | None) -> None:
+    def _some(self, shown: Tensor, found: _Found, order: Order) -> None:
+        """Look only at what was worth it in the layer before: nothing else can be worth it here."""
+        self.values, self.found = None, found
+        if not len(found.values) or (
+            order.placed and order.low < found.values.min() and found.values.max() < order.high
+        ):
+            return
+        values, place = _peaks(self._units(shown), found.worth)
+        over = ~(values <= cast("Numbers", self.floor)[found.unit])
+        self.found = _Found(found.worth[over], found.row[over], found.unit[over], values[over], place[over])
+
+    def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
         """Look at every row."""
         found = self._units(shown)
         self.values = _largest(found)
         worth, values = self._worth(self.values)
+        row = worth // self.picked
         # the place matters for the few rows that are kept, so only there is it looked for
         few = found.shape[2] == 1 or not len(worth)
-        self.found = worth, values, np.zeros(len(worth), np.int64) if few else _peaks(found, worth)[1]
+        place = np.zeros(len(worth), np.int64) if few else _peaks(found, worth)[1]
+        self.found = _Found(worth, row, worth - row * self.picked, values, place)
         self.trusted = False
-        if before is not None and before[0].values is not None:
-            self.trusted = torch.equal(before[1](before[0].values), self.values)
+        if before is not None and order is not None and before.values is not None:
+            self.trusted = torch.equal(order.of(before.values), self.values)
 
     def _units(self, shown: Tensor) -> Tensor:
         """The wanted units ``[b, U, positions]``, at positions that count."""
@@ -202,23 +220,23 @@ class _Ranking:
         self.index = None if self.wanted is None else chosen_units(self.wanted, self.total, self.site)
         self.picked = self.total if self.index is None else len(self.index)
 
-    def _before(
-        self, activation: Tensor, given: tuple[object, ...]
-    ) -> tuple[_Ranking | None, Callable[[Tensor], Tensor] | None]:
-        """The layer whose largest values tell those of this one, and how; keyed to what really went in."""
-        ranking, made = None, None
+    def _before(self, activation: Tensor, given: tuple[object, ...]) -> tuple[_Ranking | None, Order | None]:
+        """The layer whose order is also this one's, and how; keyed to what really went in."""
         if self.of is not None or self.real is not None:
             return None, None
         passed, ranking = self.known.get(id(activation), (None, None))
-        if passed is not None and passed.still(activation):
-            made = same
-        elif self.module is not None and len(given) == 1 and isinstance(given[0], Tensor):
+        order = SAME if passed is not None and passed.still(activation) else None
+        if order is None and self.module is not None and len(given) == 1 and isinstance(given[0], Tensor):
             went = given[0]
             passed, ranking = self.known.get(id(went), (None, None))
             if passed is not None and passed.still(went, changes=int(went is activation)):
-                made = keeps_order(self.module, went, activation)
-        alike = ranking is not None and (ranking.axis, ranking.picked) == (self.axis, self.picked)
-        return (ranking, made) if alike and made is not None else (None, None)
+                shapes = went.shape[1:], activation.shape[1:]
+                if shapes != self.shapes:
+                    self.shapes, self.order = shapes, keeps_order(self.module, went, activation)
+                order = self.order
+        if ranking is None or (ranking.axis, ranking.picked) != (self.axis, self.picked):
+            return None, None
+        return ranking, order
 
     def _worth(self, values: Tensor) -> tuple[Whole, Numbers]:
         """Which of the values ``[b, U]``, counted along rows, may be among the best; and these values."""
@@ -237,17 +255,15 @@ class _Ranking:
 
     def add(self, rows: slice, before: int) -> int:
         """Take in what a chunk offered, with units counted from ``before``; says how much."""
-        if self.rows != rows.stop - rows.start or self.found is None:
+        found, self.found = self.found, None
+        if self.rows != rows.stop - rows.start or found is None:
             raise InputError(
                 f"The activation at {self.site!r} has {self.rows} rows for {rows.stop - rows.start} "
                 "inputs; only layers that keep the row axis first can be looked at."
             )
-        worth, values, place = self.found
         self.n += self.rows
-        self.found = None
-        row = worth // self.picked
-        self.offers.append(Offers(worth - row * self.picked + before, values, row + rows.start, place))
-        return len(worth)
+        self.offers.append(Offers(found.unit + before, found.values, found.row + rows.start, found.place))
+        return len(found.values)
 
     def result(self, best: Best) -> Strongest:
         """The best of this layer's units."""
