@@ -191,6 +191,7 @@ class Pass:
         two, rows, copies = (
             (points[-n:][:2], slice(rows.start, rows.start + 2), 1) if n > 1 else (points[-2:], rows, 2)
         )
+        before = self.feed.ran[0]
         try:
             with torch.no_grad():
                 plain = self.score(two.clone(), rows, copies)
@@ -202,6 +203,8 @@ class Pass:
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             return False
+        finally:
+            self.feed.ran[0] = before
 
     def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
         """Raise :class:`Again` where one row has another score in a plain pass of itself."""
