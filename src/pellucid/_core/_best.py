@@ -1,4 +1,4 @@
-"""The best of each of many units, joined with what comes later; of equal values the earlier one stays first."""
+"""The best of each of many units, joined with what comes later; of equal values the earlier one is first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOW = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offers:
-    """Candidates ``[n]``: whose they are, their values, their rows in rising order for each unit, their places."""
+    """Candidates ``[n]``: whose, their values, rows and places; of equal values the earlier row first."""
 
     units: Whole
     values: Numbers
@@ -58,7 +58,7 @@ class Best:
 
 
 def _ordered(values: Numbers) -> Whole:
-    """Whole numbers in the order of floats, below 2³¹ for short ones; NaN is the largest whatever its sign."""
+    """Whole numbers in the order of floats, below 2³¹ for short ones; NaN of any sign is the largest."""
     whole, most, nan = (
         (np.int32, 0x7FFFFFFF, 0x7FC00000)
         if values.dtype == np.float32

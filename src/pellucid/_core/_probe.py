@@ -22,7 +22,7 @@ Write = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Knowing:
-    """A function of what a module gave and of what it was given by place, to be read instead of the former."""
+    """A function of what a module gave and of what it was given by place; read instead of the former."""
 
     of: Callable[[Tensor, tuple[object, ...]], Tensor]
 

@@ -110,7 +110,7 @@ def _module_at(model: nn.Module, site: str) -> nn.Module | None:
 
 
 class _Found(NamedTuple):
-    """What a chunk offers: which of ``[b, U]``, counted along rows, their rows and units, values and places."""
+    """What a chunk offers: which of ``[b, U]`` along rows, their rows and units, values and places."""
 
     worth: Whole
     row: Whole

@@ -279,7 +279,7 @@ def field_of(
 
 
 def _usual(inputs: Tensor | Batch) -> Compute:
-    """More rows at once where they are small: their activations stay in the cache, and a chunk's cost is paid less often."""
+    """More rows at once where they are small, and their activations stay in the cache all the same."""
     small = isinstance(inputs, Tensor) and inputs.is_floating_point() and inputs.ndim > 1
     each = inputs[:1].numel() if small else SMALL
     return Compute(batch_size=min(MOST, max(256, SMALL // max(1, each))))
