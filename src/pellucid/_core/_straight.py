@@ -140,7 +140,7 @@ def sloped(
     Whatever goes wrong on it goes wrong again on the long one, which has the words for it.
     """
     plain = at is None and spec is None and compute is None and type(inputs) is Tensor
-    if plain and isinstance(target, int | Tensor):
+    if plain and isinstance(inputs, Tensor) and isinstance(target, int | Tensor):
         try:
             return Straight(model, inputs, target, by)
         except Exception:
