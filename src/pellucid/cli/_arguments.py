@@ -22,7 +22,9 @@ Model = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="Data to examine on: a path or a bundled name. A run folder brings its own.", metavar="DATA"
+        help="Data to examine on: a path or a bundled name. A run folder brings its own; all rows of "
+        "another table are held out.",
+        metavar="DATA",
     ),
 ]
 Answer = Annotated[

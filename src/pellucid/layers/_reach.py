@@ -124,8 +124,8 @@ def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
         other |= set() if some or not (call.shape or call.items) else {call.site}
     if not plain:
         raise InputError(
-            "The network is one piece that lets nobody look inside (scripted or traced), or none of its "
-            "layers gives a tensor. Open it as it was before it was scripted."
+            "The network is one piece that lets nobody look inside (scripted or traced: open it as it was "
+            "before), or it has no hidden layers (what an additive one adds up: pellucid shapes)."
         )
     notes = [f"Not listed, for they give more than one tensor: {', '.join(sorted(other))}."] if other else []
     packed = [call.site for call in last if isinstance(call.module, nn.RNNBase) and 0 not in call.items]

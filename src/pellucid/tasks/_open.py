@@ -61,7 +61,7 @@ def open(  # noqa: A001
             ``"package.module:attr"`` or
             ``"file.py:attr"``, which names a module or a function of no arguments that returns one.
         data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path or the name of a
-            bundled data set. A run folder brings its own.
+            bundled data set. A run folder brings its own; all rows of another table are held out.
         spec: what an input means; guessed from the shape of the data where it is left out.
         classes: names of the outputs; numbers where left out.
         answer: the column to predict, where ``data`` is a table's path.
@@ -256,7 +256,7 @@ def _with_data(
         if target is None:
             raise InputError(f"{rows.name} is a table: say which column holds the answers (answer).")
         # another table's own means and levels would be another language than the network's
-        found = table_as_trained(rows, target, own, labels)
+        found = table_as_trained(rows, target, own, labels, _learned(subject, target, own, labels))
     else:
         found = _dataset(data, own, labels, answer)
     other = Subject(
@@ -264,6 +264,14 @@ def _with_data(
     )
     _fits(other)
     return other
+
+
+def _learned(subject: Subject, target: str, spec: TabularSpec, classes: tuple[str, ...]) -> Dataset | None:
+    """The run's own rows, where another table predicts and means the same."""
+    own = subject.data
+    if own is None or spec is not subject.spec:
+        return None
+    return own if (own.answer, own.classes) == (target, classes) else None
 
 
 def _fits(subject: Subject, guessed: Rows | None = None) -> None:
