@@ -2,8 +2,8 @@
 
 ``python benchmarks/shapley.py [--seeds 3] [--inputs 3] [--data FOLDER]`` prints the tables. Truth is exact
 enumeration. For the errors a whole game is kept in a table, so that every library plays the very same one.
-``--ours`` leaves peers and times away and says how often standard errors hold the truth; ``--evenness`` prints
-only what the choice of coalitions leaves of the error by products of three and five parts.
+``--ours`` leaves peers and times away and says how often standard errors hold the truth; ``--evenness``
+prints only what the choice of coalitions leaves of the error by products of three and five parts.
 """
 
 import argparse
@@ -189,7 +189,7 @@ def products(sets, size):
 
 
 def evenness():
-    """Mean squared error of a product's values by the kernel's regression and by the best linear estimator."""
+    """Squared error of a product's values by the kernel's regression and by the best linear estimator."""
     print("\nsquared error by a product of three (five) parts, summed over the parts")
     for n, rows in ((12, 80), (12, 320), (12, 1600), (16, 80), (16, 320), (16, 1600)):
         generator = torch.Generator().manual_seed(0)
