@@ -351,6 +351,8 @@ def test_missing_target_lists_near_misses(loans):
         ({"units": {"incom": "€"}}, "units names 'incom'.*Did you mean income"),
         ({"immutable": ["hom"]}, "immutable names 'hom'"),
         ({"monotone": {"hom": 1}}, "monotone names 'hom'"),
+        ({"monotone": {"home": 1}}, "'home', which holds categories; .* There are: income"),
+        ({"monotone": {"income": 1}, "types": {"income": "ignore"}}, "'income', which is not learned from"),
         ({"absence": "meen"}, "Did you mean mean"),
         ({"monotone": {"income": 5}}, "monotone must be"),
     ],

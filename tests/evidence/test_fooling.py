@@ -85,7 +85,9 @@ def test_a_scaffolded_network_is_contradicted_by_its_behaviour_on_data(method):
     assert said["supported"] == 0
     checks = [next(c for c in card.checks if c.question == ON_DATA) for card in found]
     words = Counter(check.word for check in checks)
-    assert words["failed"] == said["contradicted"]
+    # by itself one row is undecided under exact Shapley values too; that the others fail contradicts it
+    assert words["failed"] >= 39
+    assert words["passed"] == 0
     note = next(check.note for check in checks if check.word == "failed")
     assert "the network follows other parts than it names" in note
     # without the exchange nothing is seen: off the data the explanation is exact

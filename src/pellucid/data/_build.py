@@ -50,6 +50,7 @@ def build(raw: RawTable, target: str, reading: Reading) -> Dataset:
             f"{' '.join([*_left_out(reads), *_texts(cells, reads)])}"
         )
     reading.meaning.check([*reads, target])
+    reading.meaning.check_directions(used)
     parts, keep, moved = _seen(used, parts, fixed=reading.parts is not None)
     spec = fit_spec(used, np.asarray(parts == 0), reading.meaning)
     used = used if bool(keep.all()) else {name: _kept(read, keep) for name, read in used.items()}
@@ -192,7 +193,7 @@ def _texts(cells: Mapping[str, list[Cell]], reads: Mapping[str, Read]) -> list[s
     name = max(spaces, key=lambda n: spaces[n], default="")
     if not name or spaces[name] < 0.5:
         return []
-    return [f"Column {name!r} holds sentences: read it with text={name!r} (--text {name!r})."]
+    return [f"Column {name!r} holds sentences: read it with text={name!r}."]
 
 
 def _back(name: str) -> str:

@@ -136,6 +136,13 @@ def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
     return plain, notes
 
 
+def repeating(found: Sequence[Reached]) -> set[str]:
+    """Functions that give what the module they are in gives, such as ``relu()`` of an ``nn.ReLU``."""
+    reached = {id(call.module) for call in found if not is_function(call)}
+    whole = found[-1].module if found else None
+    return {call.site for call in found if is_function(call) and not _is_last(call, reached, whole)}
+
+
 def _is_last(call: Reached, reached: set[int], whole: nn.Module | None) -> bool:
     """Whether nothing inside has a line of its own, and it is not all that the line of a module says."""
     calls_none = not any(id(m) in reached for m in call.module.modules() if m is not call.module)

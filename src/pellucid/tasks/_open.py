@@ -16,6 +16,7 @@ from pellucid.data._as_trained import table_as_trained
 from pellucid.data._names import TABLES
 from pellucid.errors import InputError, LoadError, MethodError, TargetError, near_misses
 from pellucid.inputs import TabularSpec
+from pellucid.networks import Plain
 from pellucid.tasks._runs import open_run
 from pellucid.tasks._train import dataset_of
 
@@ -101,7 +102,8 @@ def open(  # noqa: A001
         subject = open_run(model)
         return subject if data is None else _with_data(subject, data, spec, classes, answer)
     network = _network(model, weights)
-    kind = type(network).__name__
+    # our own networks in a row are all of one class, whose name says nothing
+    kind = network.architecture.kind if isinstance(network, Plain) else type(network).__name__
     if output is not None:
         network = loading.OneOutput(network, output)
     if ends_in is not None:
@@ -281,7 +283,8 @@ def _fits(subject: Subject, guessed: Rows | None = None) -> None:
         outputs, last = loading.ending(lambda: predict(subject.model, rows, spec=subject.spec))
     except MethodError as error:
         hint = "" if guessed is None else _other_meaning(torch.as_tensor(guessed))
-        raise MethodError(f"{error} {hint}".rstrip()) from error.__cause__
+        said = str(error) if str(error).endswith(".") else f"{error}."
+        raise MethodError(f"{said} {hint}".rstrip()) from error.__cause__
     except TargetError as error:
         raise TargetError(str(error).replace("as logit(0, output=", "as pellucid.open(…, output=")) from None
     if last is not None and subject.data.classes:

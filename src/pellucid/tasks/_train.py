@@ -190,6 +190,11 @@ def dataset_of(
     place = Path(source)
     directed = _directions(rises, falls)
     if heard is not None and heard != Heard():
+        for name, of_tables in (("target", answer), ("text", text), ("parts", parts), ("types", types)):
+            if of_tables:
+                raise InputError(f"{name}={of_tables!r} belongs to tables; the other options are of sounds.")
+        if directed:
+            raise InputError(f"Directions are for columns of a table; {source} is read as sounds.")
         given = {name: value for name, value in dataclasses.asdict(heard).items() if value is not None}
         return sounds(place, skip=skip, **given)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
