@@ -252,6 +252,9 @@ def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
         does = "telling" if dossier.task == "classification" else "estimating"
         enough = f"where {given.metric} {score(dossier, given.low)} is enough"
         use.append(f"{does} the {dossier.answer} on data like these, {enough}")
+    elif dossier.ranks:
+        use.append("ranking rows by its probabilities, with a threshold chosen for the purpose")
+        avoid.append("taking its answers as they come: they are not shown to be better than a trivial one")
     else:
         why = (
             "is not shown to be better than a trivial answer" if given is not None else "was not scored here"
