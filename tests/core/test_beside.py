@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
-from pellucid._core import Compute, _beside, _boxed, _pass
+from pellucid._core import Compute, _beside, _boxed, _layout, _pass
 from pellucid.attribution import feature_ablation, occlusion
 from pellucid.errors import MethodError
 
@@ -278,6 +278,7 @@ CONVS = [
 def checks(monkeypatch):
     """However little there is to save; and whether rows by boxes were those of a plain pass."""
     found = []
+    monkeypatch.setattr(_layout, "FEW", 10**9)  # boxes alone
     monkeypatch.setattr(_boxed, "LEAST", 0.0)
     monkeypatch.setattr(_beside, "SMALL", 1)
     monkeypatch.setattr(_beside, "FEW", 2)

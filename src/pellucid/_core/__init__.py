@@ -23,6 +23,7 @@ from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._store import load, save
+from pellucid._core._straight import sloped
 from pellucid._core._subject import Subject, only_subject
 from pellucid._core._target import (
     Target,
@@ -104,6 +105,7 @@ __all__ = [
     "shuffled",
     "silent",
     "sites",
+    "sloped",
     "spaced",
     "split",
     "the_output",

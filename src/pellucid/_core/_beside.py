@@ -39,8 +39,8 @@ class Beside:
             and math.prod(point.shape[2:]) >= SMALL
             and point.dtype in (torch.float32, torch.float64)
             and not torch.is_autocast_enabled("cpu")
-            and not _watched()
-            and not any(_special(module) for module in modules)
+            and not watched()
+            and all(alone(module) for module in modules)
         )
         self.checked: bool = False
 
@@ -82,7 +82,7 @@ def agree(score: Tensor, plain: Tensor, scores: Tensor) -> bool:
     return torch.allclose(score, plain, rtol=0, atol=near, equal_nan=True)
 
 
-def _watched() -> bool:
+def watched() -> bool:
     """Whether somebody listens to every module or operation, who would see what a network is given."""
     every = torch.nn.modules.module
     return bool(
@@ -93,10 +93,11 @@ def _watched() -> bool:
     )
 
 
-def _special(module: nn.Module) -> bool:
+def alone(module: nn.Module) -> bool:
+    """Whether torch runs a module operation by operation, and nothing listens to it."""
     if isinstance(module, torch.jit.ScriptModule) or module._forward_hooks or module._forward_pre_hooks:
-        return True
+        return False
     if module._compiled_call_impl is not None:
-        return True
+        return False
     dynamo = sys.modules.get("torch._dynamo")
-    return dynamo is not None and isinstance(module, dynamo.OptimizedModule)
+    return dynamo is None or not isinstance(module, dynamo.OptimizedModule)

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from operator import is_
+from collections.abc import Callable, Iterable
+from operator import attrgetter, is_
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase  # pyright: ignore[reportPrivateUsage]
+
+version: Callable[[Tensor], int] = attrgetter("_version")
 
 
 class Buffers:
     """The buffers of some modules and what is in them.
 
     Args:
-        modules: whose buffers; each module is named once.
+        modules: those that hold buffers; each is named once.
     """
 
-    __slots__ = ("_alike", "_buffers", "_homes", "_names")
+    __slots__ = ("_alike", "_homes")
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        self._homes: list[dict[str, Tensor | None]] = []
-        self._names: list[str] = []
-        self._buffers: list[Tensor] = []
+        self._homes: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = []
         groups: dict[object, _Alike] = {}
         for module in modules:
             home = module._buffers
-            if not home:
-                continue
             norm = isinstance(module, _NormBase)
-            for name, buffer in home.items():
+            self._homes.append((home, dict(home)))
+            for buffer in home.values():
                 if buffer is None:
                     continue
-                self._homes.append(home)
-                self._names.append(name)
-                self._buffers.append(buffer)
                 # the many small ones of norms go together, the others one by one
-                key = (buffer.device, buffer.ndim) if norm and buffer.ndim < 2 else id(buffer)
+                key: object = id(buffer)
+                if norm and buffer.ndim < 2:
+                    key = buffer.ndim < 1 if buffer.is_cpu else (buffer.device, buffer.ndim)
                 if key not in groups:
                     groups[key] = _Alike(counted=not norm or not buffer.ndim)
                 groups[key].tensors.append(buffer)
@@ -49,10 +47,9 @@ class Buffers:
 
     def restore(self) -> None:
         """Put back what :meth:`keep` found."""
-        now = [home.get(name) for home, name in zip(self._homes, self._names, strict=True)]
-        if not all(map(is_, now, self._buffers)):
-            for home, name, buffer in zip(self._homes, self._names, self._buffers, strict=True):
-                home[name] = buffer
+        for home, before in self._homes:
+            if not all(map(is_, home.values(), before.values())) or len(home) != len(before):
+                home.update({name: buffer for name, buffer in before.items() if buffer is not None})
         for some in self._alike:
             some.restore()
 
@@ -78,10 +75,8 @@ class _Alike:
             self.content, self.versions = self._together(), now
 
     def restore(self) -> None:
-        content, now = self.content, self._now()
-        if content is None or (
-            now and now == self.versions and (self.counted or torch.equal(self._together(), content))
-        ):
+        content = self.content
+        if content is None or self._same(content):
             return
         parts = (
             [content]
@@ -95,11 +90,17 @@ class _Alike:
                     tensor.copy_(before)
         self.versions = self._now()
 
+    def _same(self, content: Tensor) -> bool:
+        if not self.counted:
+            return torch.equal(self._together(), content)
+        now = self._now()
+        return bool(now) and now == self.versions
+
     def _now(self) -> list[int]:
         """How often each was written into; nothing where nobody counts."""
         if self.tensors[0].is_inference():
             return []
-        return [tensor._version for tensor in self.tensors]
+        return list(map(version, self.tensors))
 
     def _together(self) -> Tensor:
         with torch.no_grad():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._guard import state_of
+from pellucid._core._buffers import version
+from pellucid._core._guard import Guard, joined, state_of
 
 CHANGED = "unknown: it changed before the hash was taken"
 
@@ -37,31 +37,34 @@ class Fingerprint:
     instead of giving the hash of something else.
 
     Args:
-        tensors: what is hashed, by name.
+        tensors: what is hashed, by name, or all parameters and buffers of a network.
         keep: whether the tensors stay alive until the hash is taken.
     """
 
-    __slots__ = ("_digest", "_names", "_refs", "_versions")
+    __slots__ = ("_digest", "_kept", "_names", "_refs", "_versions")
 
-    def __init__(self, tensors: Mapping[str, Tensor], *, keep: bool = False) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor] | Guard, *, keep: bool = False) -> None:
+        if isinstance(tensors, Guard):
+            self._names, each = tensors.names, tensors.tensors
+        else:
+            self._names, each = [("", name) for name in tensors], list(tensors.values())
         self._digest: str | None = None
-        self._names: tuple[str, ...] = ()
-        self._refs: list[Callable[[], Tensor | None]] = []
-        self._versions: list[int] = []
-        each = tensors.values()
+        self._kept: Sequence[Tensor] = each if keep else ()
+        self._refs: list[weakref.ref[Tensor]] = []
         try:
-            self._versions = [tensor._version for tensor in each]
+            self._versions = list(map(version, each))
         except RuntimeError:
             # inference tensors do not count their changes
-            self._digest = sha256(tensors)
+            self._digest = sha256(joined(self._names, each))
+            self._kept = ()
             return
-        self._names = tuple(tensors)
-        self._refs = [partial(_same, tensor) for tensor in each] if keep else list(map(weakref.ref, each))
+        if not keep:
+            self._refs = list(map(weakref.ref, each))
 
     @classmethod
     def of_model(cls, model: nn.Module) -> Fingerprint:
         """All parameters and buffers."""
-        return cls(state_of(model))
+        return cls(Guard(model))
 
     @classmethod
     def known(cls, digest: str) -> Fingerprint:
@@ -72,11 +75,11 @@ class Fingerprint:
 
     def __str__(self) -> str:
         if self._digest is None:
-            each = [ref() for ref in self._refs]
+            each = [*self._kept, *[ref() for ref in self._refs]]
             alive = [t for t in each if t is not None]
-            same = len(alive) == len(each) and [t._version for t in alive] == self._versions
-            self._digest = sha256(dict(zip(self._names, alive, strict=True))) if same else CHANGED
-            self._refs = []
+            same = len(alive) == len(each) and list(map(version, alive)) == self._versions
+            self._digest = sha256(joined(self._names, alive)) if same else CHANGED
+            self._kept, self._refs = (), []
         return self._digest
 
     def __eq__(self, other: object) -> bool:
@@ -90,10 +93,6 @@ class Fingerprint:
 
     def __repr__(self) -> str:
         return f"Fingerprint({str(self)[:12]})"
-
-
-def _same(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def short(digest: object, letters: int = 12) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from operator import attrgetter
 
 import torch
 from torch import Tensor, nn
 
 from pellucid._core._buffers import Buffers
 from pellucid.errors import MethodError
+
+# a network may have hundreds of parts, and most of a small pass goes into looking at them: loops in C
+training: Callable[[nn.Module], bool] = attrgetter("training")
+wants: Callable[[Tensor], bool] = attrgetter("requires_grad")
 
 
 class Guard:
@@ -19,16 +25,54 @@ class Guard:
         model: any network, whose modules stay the same ones meanwhile.
     """
 
-    __slots__ = ("buffers", "modules", "parameters", "state")
+    __slots__ = ("buffers", "modules", "names", "parameters", "tensors")
 
     def __init__(self, model: nn.Module) -> None:
-        self.modules, self.parameters, self.state = _walked(model)
-        self.buffers = Buffers(self.modules)
+        self.modules: list[nn.Module] = []  # every one once
+        self.parameters: list[Tensor] = []
+        self.tensors: list[Tensor] = []  # parameters and buffers; shared ones by all of their names
+        self.names: list[tuple[str, str]] = []  # what each is called, in two parts
+        self.buffers = Buffers(self._walk(model))
+
+    def _walk(self, model: nn.Module) -> list[nn.Module]:
+        """Look at every module, and give those that hold buffers."""
+        modules, parameters, tensors, names = self.modules, self.parameters, self.tensors, self.names
+        met: set[nn.Module] = set()
+        holders: list[nn.Module] = []
+        # by hand: generators inside generators, as named_modules() has them, cost twice as much
+        waiting: list[tuple[str, nn.Module | None]] = [("", model)]
+        while waiting:
+            start, module = waiting.pop()
+            if module is None or module in met:
+                continue
+            met.add(module)
+            modules.append(module)
+            if module._parameters:
+                for name, tensor in module._parameters.items():
+                    if tensor is not None:
+                        parameters.append(tensor)
+                        tensors.append(tensor)
+                        names.append((start, name))
+            if module._buffers:
+                holders.append(module)
+                for name, tensor in module._buffers.items():
+                    if tensor is not None:
+                        tensors.append(tensor)
+                        names.append((start, name))
+            if module._modules:
+                below = [(f"{start}{name}.", child) for name, child in module._modules.items()]
+                waiting.extend(below[::-1])
+        return holders
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Every parameter and buffer by name."""
+        return joined(self.names, self.tensors)
 
     @property
     def inferred(self) -> bool:
         """Whether anything was made under ``torch.inference_mode()``."""
-        return any(tensor.is_inference() for tensor in self.state.values())
+        return any(tensor.is_inference() for tensor in self.tensors)
 
     def pass_by(self, *, seed: int = 0) -> AbstractContextManager[None]:
         """As :func:`untouched`."""
@@ -45,12 +89,13 @@ class _Visit:
 
     def __enter__(self) -> None:
         guard = self._guard
-        self._modes = [module.training for module in guard.modules]
-        self._wants = [parameter.requires_grad for parameter in guard.parameters]
+        self._modes = list(map(training, guard.modules))
+        self._wants = list(map(wants, guard.parameters))
         guard.buffers.keep()
-        self._random = torch.get_rng_state()
+        self._random = torch.default_generator.get_state()
         self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-        _set_modes(guard.modules, [False] * len(self._modes))
+        if any(self._modes):
+            _set_modes(guard.modules, [False] * len(self._modes))
         torch.default_generator.manual_seed(self._seed)
         if self._cuda:
             torch.cuda.manual_seed_all(self._seed)
@@ -62,20 +107,19 @@ class _Visit:
         guard = self._guard
         if self._inferring is not None:
             self._inferring.__exit__(None, None, None)
-        _set_modes(guard.modules, self._modes)
-        if self._wants != [parameter.requires_grad for parameter in guard.parameters]:
+        if self._modes != list(map(training, guard.modules)):
+            _set_modes(guard.modules, self._modes)
+        if self._wants != list(map(wants, guard.parameters)):
             for parameter, want in zip(guard.parameters, self._wants, strict=True):
                 if parameter.requires_grad != want:
                     parameter.requires_grad_(want)
         guard.buffers.restore()
-        torch.set_rng_state(self._random)
+        torch.default_generator.set_state(self._random)
         if self._cuda:
             torch.cuda.set_rng_state_all(self._cuda)
 
 
 def _set_modes(modules: list[nn.Module], modes: list[bool]) -> None:
-    if modes == [module.training for module in modules]:
-        return
     # set by hand: a network may override train() with work of its own
     for module, mode in zip(modules, modes, strict=True):
         if module.training != mode:
@@ -124,35 +168,11 @@ def eagerly() -> AbstractContextManager[object]:
     return torch.compiler.set_stance("force_eager")
 
 
+def joined(names: Iterable[tuple[str, str]], tensors: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Tensors by name. Names come in two parts, because they are seldom asked for."""
+    return {start + name: tensor for (start, name), tensor in zip(names, tensors, strict=True)}
+
+
 def state_of(model: nn.Module) -> dict[str, Tensor]:
     """Every parameter and buffer by name; shared ones by all of their names."""
-    return _walked(model)[2]
-
-
-def _walked(model: nn.Module) -> tuple[list[nn.Module], list[Tensor], dict[str, Tensor]]:
-    """Every module once, their parameters, and parameters and buffers by name."""
-    modules: list[nn.Module] = []
-    parameters: list[Tensor] = []
-    state: dict[str, Tensor] = {}
-    met: set[nn.Module] = set()
-    # by hand: generators inside generators, as named_modules() has them, cost twice as much
-    waiting: list[tuple[str, nn.Module | None]] = [("", model)]
-    while waiting:
-        start, module = waiting.pop()
-        if module is None or module in met:
-            continue
-        met.add(module)
-        modules.append(module)
-        if module._parameters:
-            for name, tensor in module._parameters.items():
-                if tensor is not None:
-                    parameters.append(tensor)
-                    state[start + name] = tensor
-        if module._buffers:
-            for name, tensor in module._buffers.items():
-                if tensor is not None:
-                    state[start + name] = tensor
-        if module._modules:
-            below = [(f"{start}{name}.", child) for name, child in module._modules.items()]
-            waiting.extend(below[::-1])
-    return modules, parameters, state
+    return Guard(model).state

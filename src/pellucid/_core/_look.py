@@ -63,11 +63,12 @@ def _with_slope(work: Pass, site: str, compute: Compute, counted: list[int]) -> 
         return layer.detach().requires_grad_()
 
     def by(own: Pass, points: Tensor, _: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        fed = own.laid(points, rows, 1)
         with probe(own.feed.model, read=[site], write={site: cut}) as seen:
-            score = own.score(points, rows, 1)
+            score = own.score(fed, rows, 1)
         layer = kept_rows(seen[site], site, len(points))
         found = own.differentiated(score, layer, torch.ones_like(score), of=site)
-        point.append(layer.detach())
+        point.append(layer.detach().contiguous())
         return found.to(layer.dtype), score.detach()
 
     slope: list[Tensor] = []

@@ -70,7 +70,7 @@ class Pass:
         except MethodError as error:
             words = self._inferred or str(error)
             raise type(error)(f"{words}{self._instead(point, chunk)}") from error
-        except (PellucidError, Apart):
+        except (PellucidError, Apart, Again):
             raise
         except Exception as error:
             if out_of_memory(error):
@@ -82,6 +82,11 @@ class Pass:
                 f"{type(error).__name__} while {type(model).__name__} was differentiated: {words}"
                 f"{self._instead(point, chunk)}"
             ) from error
+
+    @property
+    def picks(self) -> bool:
+        """Whether the target is one output of each row, whose number is known."""
+        return isinstance(self.target.score, Picked)
 
     @property
     def _inferred(self) -> str:
@@ -122,22 +127,93 @@ class Pass:
         points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
         if not gradients:
             with torch.no_grad():
-                fed = _own(points, made)
-                score = None if beside is None else self._beside(beside, fed, point[rows], rows, c)
+                score = None if beside is None else self._beside(beside, points, point[rows], rows, c)
+                if score is None:
+                    turned = self._turned(points, rows, c)
+                    score = self.score(_own(points, made), rows, c) if turned is None else turned[1]
                 # a network may differentiate inside itself
-                return None, (self.score(fed, rows, c) if score is None else score).detach(), c * n, 0
+                return None, score.detach(), c * n, 0
         if by is not None:
             every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
             before = self.feed.ran[0]
             with torch.enable_grad():
                 grad, score = by(self, _own(every, made), chunk.ks, rows)
             # what goes forward is the method's own affair: a reference too, or rows that it keeps
-            return grad, score, self.feed.ran[0] - before, c * n
+            return grad.contiguous(), score, self.feed.ran[0] - before, c * n
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         del made
         with torch.enable_grad():
-            grad, score = self.slope(points, rows, c, weight)
+            found = self._turned(points, rows, c, weight, gradients=True)
+            grad, score = self.slope(points, rows, c, weight) if found is None else found
         return grad, score, c * n, c * n
+
+    def _turned(
+        self,
+        points: Tensor,
+        rows: slice,
+        copies: int,
+        weight: Tensor | None = None,
+        *,
+        gradients: bool = False,
+    ) -> tuple[Tensor | None, Tensor] | None:
+        """As :meth:`slope`, with channels last in memory; ``None`` where that does not pay."""
+        layout, grad = self.feed.layout, None
+        if not layout.pays(self.feed.guard.modules, self.feed.guard.parameters, points):
+            return None
+        try:
+            if gradients:
+                grad, score = self.slope(points, rows, copies, weight, layout=torch.channels_last)
+                grad = grad.contiguous()
+            else:
+                score = self.score(points.clone(memory_format=torch.channels_last), rows, copies)
+            if not layout.checked:
+                self._same(score.detach(), points, rows, copies)
+        except Exception as error:
+            if out_of_memory(error) or isinstance(error, CancelledError):
+                raise
+            # what is wrong with the network itself will be wrong again, and is told then
+            layout.open = False
+            raise Again from error
+        layout.checked = True
+        return grad, score
+
+    def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
+        """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
+        layout, guard = self.feed.layout, self.feed.guard
+        turned = layout.pays(guard.modules, guard.parameters, points)
+        if turned and not layout.checked:
+            turned = layout.checked = layout.open = self._bears(points, rows, copies)
+        return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
+
+    def _bears(self, points: Tensor, rows: slice, copies: int) -> bool:
+        """Whether two rows have the same scores with channels last in memory."""
+        n = rows.stop - rows.start
+        two, rows, copies = (
+            (points[-n:][:2], slice(rows.start, rows.start + 2), 1) if n > 1 else (points[-2:], rows, 2)
+        )
+        before = self.feed.ran[0]
+        try:
+            with torch.no_grad():
+                plain = self.score(two.clone(), rows, copies)
+                return agree(
+                    self.score(two.clone(memory_format=torch.channels_last), rows, copies), plain, plain
+                )
+        except Exception as error:
+            if out_of_memory(error) or isinstance(error, CancelledError):
+                raise
+            # what is wrong with the network itself will be wrong again, and is told then
+            return False
+        finally:
+            self.feed.ran[0] = before
+
+    def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
+        """Raise :class:`Again` where one row has another score in a plain pass of itself."""
+        n = rows.stop - rows.start
+        one = slice(copies // 2 * n, copies // 2 * n + 1)
+        with torch.no_grad(), eagerly():  # nothing is compiled for the sake of one row
+            plain = self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
+        if not agree(score[one], plain, score):
+            raise Again
 
     def _beside(
         self, beside: Beside, points: Tensor, base: Tensor, rows: slice, copies: int
@@ -155,11 +231,8 @@ class Pass:
             # a network that keeps what passes through it, as a cache, must be left with plain tensors
             same = not run.end() and not run.left
             if same and not beside.checked:
-                n = rows.stop - rows.start
-                one = slice(copies // 2 * n, copies // 2 * n + 1)
-                with eagerly():  # nothing is compiled for the sake of one row
-                    plain = self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
-                same = beside.checked = agree(score[one], plain, score)
+                self._same(score, points, rows, copies)
+                beside.checked = True
             beside.open = run.saved and same
         except Exception as error:
             run.end()
@@ -200,11 +273,19 @@ class Pass:
             found[:, mine] = grad
         return None if found is None else found.flatten(0, 1), shown, c * g, count * c * g
 
-    def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    def slope(
+        self,
+        points: Tensor,
+        rows: slice,
+        copies: int,
+        weight: Tensor | None,
+        *,
+        layout: torch.memory_format = torch.preserve_format,
+    ) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
         start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         # a copy: networks may write into what they are given, which is forbidden on a leaf
-        score = self.score(start.clone(), rows, copies)
+        score = self.score(start.clone(memory_format=layout), rows, copies)
         each = weight
         if weight is not None:
             each = weight.to(score.device).repeat_interleave(rows.stop - rows.start)

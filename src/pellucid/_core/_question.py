@@ -319,7 +319,7 @@ class Question:
             dict(params),
             self.target.label,
             self.at if hidden else None,
-            Fingerprint(self._feed.guard.state),
+            Fingerprint(self._feed.guard),
             (self._feed if self._fold is None else self._fold.feed).fingerprint(),
             self.compute.seed,
             self._count[0],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid.attribution._rectified import through
+from pellucid._core import Batch, Compute, Explanation, InputSpec, TargetLike, sloped
+from pellucid.attribution._rectified import Through
 
 
 def deconvnet(
@@ -61,6 +61,7 @@ def deconvnet(
         >>> deconvnet(net, torch.tensor([[1.0, 1.0]]), 0).values
         tensor([[ 6., -4.]])
     """
-    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    slope = q.gradient(by=through("deconvnet", gated=False))
+    by = Through("deconvnet", gated=False)
+    q = sloped(model, inputs, target, at=at, spec=spec, compute=compute, by=by)
+    slope = q.gradient(by=by)
     return q.answer("deconvnet", q.folded(slope, lengths=True), {})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid.attribution._rectified import through
+from pellucid._core import Batch, Compute, Explanation, InputSpec, TargetLike, sloped
+from pellucid.attribution._rectified import Through
 
 
 def guided_backpropagation(
@@ -62,6 +62,7 @@ def guided_backpropagation(
         >>> guided_backpropagation(net, torch.tensor([[1.0, 1.0]]), 0).values
         tensor([[ 6., -4.]])
     """
-    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    slope = q.gradient(by=through("guided_backpropagation", gated=True))
+    by = Through("guided_backpropagation", gated=True)
+    q = sloped(model, inputs, target, at=at, spec=spec, compute=compute, by=by)
+    slope = q.gradient(by=by)
     return q.answer("guided_backpropagation", q.folded(slope, lengths=True), {})

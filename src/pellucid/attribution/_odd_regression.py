@@ -12,6 +12,7 @@ from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, Tar
 from pellucid._core._coalitions import pairs
 from pellucid._core._conditional import Conditional
 from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 
 # strength of products of d + 2 signs against d signs; the likeliest is taken
@@ -135,7 +136,8 @@ def odd_regression(
 
 def _plan(n: int, coalitions: int, seed: int) -> Plan:
     """Pairs, and what their differences say of the values."""
-    drawn = pairs(n, (coalitions - 2) // 2, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = evenly(pairs(n, (coalitions - 2) // 2, generator), generator)
     # everyone against no one is a pair that every row has
     signs = torch.cat([torch.ones(1, n, dtype=torch.float64), drawn.sets.double() * 2 - 1])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core import Batch, Compute, Explanation, InputSpec, TargetLike, sloped
 
 
 def saliency(
@@ -62,6 +62,6 @@ def saliency(
         >>> saliency(net, torch.ones(1, 2), 0).values
         tensor([[ 3., -2.]])
     """
-    q = Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=True)
+    q = sloped(model, inputs, target, at=at, spec=spec, compute=compute)
     slope = q.folded(q.gradient(), lengths=True)
     return q.answer("saliency", slope.abs() if absolute else slope, {"absolute": absolute})

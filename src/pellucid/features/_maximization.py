@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
+from pellucid._core._field import Field
 from pellucid.errors import TargetError
 from pellucid.features._choice import Choice
 from pellucid.features._objectives import Objective
@@ -33,6 +34,7 @@ def activation_maximization(
     untrained_control: bool = True,
     twin: nn.Module | None = None,
     keep: str | Path | None = None,
+    field: Field | None = None,
     compute: Compute | None = None,
 ) -> FeaturePictures:
     """Inputs that move each unit of a layer most, learned inside the data's own statistics.
@@ -99,6 +101,7 @@ def activation_maximization(
             are shown too.
         keep: folder for finished portions. The same call goes on after the last one, however it was stopped,
             and ends with the same pictures to the bit.
+        field: what each position of the layer sees of an input, where it is known already.
         compute: how to run; at most ``batch_size`` inputs climb together, fewer where memory is short.
 
     Returns:
@@ -158,5 +161,6 @@ def activation_maximization(
         keep,
         twin,
         how,
+        field,
     )
     return run(model, site, data, objectives, options, units=units)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec, Json, inputs_hash, model_hash
 from pellucid._core._feed import feed
+from pellucid._core._field import Field
 from pellucid._core._store import packed
 from pellucid._core._strongest import chosen_units
 from pellucid.errors import InputError, StoreError, TargetError
@@ -52,6 +53,7 @@ class Options:
     keep: str | Path | None
     twin: nn.Module | None
     how: Compute
+    field: Field | None = None
 
     def settings(self) -> dict[str, Json]:
         """What a run that goes on must share with the one that began."""
@@ -108,7 +110,7 @@ def run(
     known(options.statistics, real.ndim)
     place = site_of(site, objectives)
     whole = start is not None or any(map(sees_all, objectives or ()))
-    canvas = canvas_of(model, real[:1], place, how, whole=whole)
+    canvas = canvas_of(model, real[:1], place, how, whole=whole, field=options.field)
     chosen = tuple(objectives or map(Unit, chosen_units(units, canvas.units, place).tolist()))
     sample, rows = samples(real, canvas, how.seed)
     kept = statistics_of(sample, options.statistics, options.spec)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -10,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid._core import InputSpec
+from pellucid._core import Dataset, InputSpec
 from pellucid.figures._colour import Numbers
 from pellucid.figures._heard import INK
 from pellucid.figures._numbers import percent
@@ -18,6 +20,7 @@ from pellucid.figures._pixels import array, is_picture, seen
 from pellucid.inputs import AudioSpec
 
 SLICES, LINES = 3, 4  # of a volume, of a signal with several channels
+SOME = 256  # inputs that false colours are made for
 TALL, WIDE = 96, 256  # pixels of a signal's tile
 ROOM = 1.3  # times the range of real signals
 SPAN = 2.5  # standard deviations from the mean to the ends of false colours
@@ -72,7 +75,21 @@ class Drawing:
         return np.clip(light + second[..., None] / SPAN * BLUE_YELLOW, 0.0, 1.0)
 
 
-def drawing(real: Tensor, spec: InputSpec | None) -> Drawing | None:
+def false_colours(dataset: Dataset) -> Drawing | None:
+    """One way to draw all inputs of a data set where they have neither one nor three channels."""
+    some = dataset.inputs[:SOME]
+    if isinstance(dataset.spec, AudioSpec) or not is_picture(some, dataset.spec) or some.shape[1] in (1, 3):
+        return None
+    return drawing(some, dataset.spec, of="the inputs")
+
+
+def tiles_of(dataset: Dataset) -> Callable[[Tensor], Numbers]:
+    """What draws one input of a data set: as people see it, or in the false colours of all."""
+    colours = false_colours(dataset)
+    return partial(seen, spec=dataset.spec) if colours is None else colours.tile
+
+
+def drawing(real: Tensor, spec: InputSpec | None, *, of: str = "the strongest real inputs") -> Drawing | None:
     """How to draw inputs like ``real`` ``[n, C, *space]``; ``None`` for rows and texts."""
     if not real.is_floating_point() or real.ndim < 3 or real.ndim > 5:
         return None
@@ -93,7 +110,7 @@ def drawing(real: Tensor, spec: InputSpec | None) -> Drawing | None:
     mean, basis, share = _components(real)
     told = (
         f"{real.shape[1]} channels in false colours: light against dark is the first principal component of "
-        "the strongest real inputs, yellow against blue the second; they hold "
+        f"{of}, yellow against blue the second; they hold "
         f"{percent(share, 0)} of the variance."
     )
     return Drawing(kind, spec, mean, basis, 0.0, 1.0, f"{told} {slices}".strip())

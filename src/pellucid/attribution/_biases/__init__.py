@@ -22,7 +22,11 @@ def contributions(picture: Tensor) -> Slope:
     channels, size = picture.shape[1], picture.shape[-2:]
 
     def found(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with visible(work, "full_grad"), torch.enable_grad(), _Biased() as seen:
+        with (
+            visible(work.feed.model, work.feed.guard.modules, "full_grad"),
+            torch.enable_grad(),
+            _Biased() as seen,
+        ):
             start = points.detach().requires_grad_()
             score = work.score(start.clone(), rows, len(ks))
         outputs = [result for result, _ in seen.added]

@@ -105,13 +105,15 @@ def _slope_at(at: str | None, seen: list[Tensor]) -> Slope:
         for parameter in work.feed.guard.parameters:
             parameter.requires_grad_(False)
         moving = points.detach().requires_grad_(at is None)
+        with torch.enable_grad():
+            fed = work.laid(moving, rows, len(ks))
         with (
             torch.enable_grad(),
             probe(
                 work.feed.model, read=[] if at is None else [at], write={} if at is None else {at: cut}
             ) as probed,
         ):
-            score = work.score(moving.clone(), rows, len(ks))
+            score = work.score(fed, rows, len(ks))
         layer = moving if at is None else probed[at]
         found = None
         if score.requires_grad and layer.requires_grad:
@@ -121,7 +123,7 @@ def _slope_at(at: str | None, seen: list[Tensor]) -> Slope:
                 f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
                 "Explain another layer."
             )
-        seen[:] = [layer.detach()]
+        seen[:] = [layer.detach().contiguous()]
         return found, score.detach()
 
     return slope

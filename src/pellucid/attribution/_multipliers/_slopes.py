@@ -60,20 +60,31 @@ def _found(
     once = len(start) < len(points)
     pairing = Pairing(len(points) if once else None, once=once)
     first = leaf(start)
-    with Differences(method, pairing, remember=True, rule=rule):
+    there = Differences(method, pairing, remember=True, rule=rule)
+    with there:
+        output = work.output(
+            first.clone(), slice(rows.start, rows.start + 1) if once else rows, 1 if once else count
+        )
         if once:
-            output = work.output(first.clone(), slice(rows.start, rows.start + 1), 1)
             pairing.whole(output, 1)
-            base = work.scored(output.expand(len(points), *output.shape[1:]), rows, count).detach()
-        else:
-            base = work.score(first.clone(), rows, count).detach()
+            output = output.expand(len(points), *output.shape[1:])
+    base = _asked(work, output, rows, count, there).detach()
     x = leaf(points)
-    with Differences(method, pairing, remember=False, rule=rule) as seen:
-        score = work.score(x.clone(), rows, count)
+    seen = Differences(method, pairing, remember=False, rule=rule)
+    with seen:
+        output = work.output(x.clone(), rows, count)
+    score = _asked(work, output, rows, count, seen)
     pairing.compare()
     multiplier = graded(work, score, x, method, torch.ones_like(score))
     values = multiplier * (x - first).detach()
     return _Found(values, score.detach(), base, seen.rescaled, pairing.torn)
+
+
+def _asked(work: Pass, output: Tensor, rows: slice, count: int, watch: Differences) -> Tensor:
+    if work.picks:
+        return work.scored(output, rows, count)  # one number of each row, as it is
+    with watch:
+        return work.scored(output, rows, count)
 
 
 def leaf(points: Tensor) -> Tensor:

@@ -35,7 +35,11 @@ class Choices:
 def tensors(value: object) -> list[Tensor]:
     """All tensors in nested arguments, in order."""
     found: list[Tensor] = []
-    _gather(value, found)
+    for item in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif item is not None and not isinstance(item, int | float | str):
+            _gather(item, found)
     return found
 
 

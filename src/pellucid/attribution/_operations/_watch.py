@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from pellucid._core import Pass, eagerly
@@ -23,6 +24,7 @@ from pellucid.errors import MethodError
 
 Func = Callable[..., object]
 HOOK = "BackwardHookFunction"
+ASKED = ("__get__", "__len__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,6 @@ class Watch(TorchFunctionMode, ABC):
         self.method = method
         self.kept = Kept()
         self._choices = Choices()
-        self._opened: dict[Func, Func | None] = {}
-        self._names: dict[Func, tuple[str, str, bool]] = {}
 
     @abstractmethod
     def rule(self, call: Call) -> object:
@@ -107,10 +107,12 @@ class Watch(TorchFunctionMode, ABC):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """Do one operation the method's way."""
-        known = self._names.get(func)
-        if known is None:
-            known = self._names[func] = _named(func)
-        called, name, writes = known
+        called, name, writes = _named(func)
+        if called in ASKED:
+            # half of what a small network does; only a tensor may lead on
+            told = func(*args, **(kwargs or {}))
+            if not isinstance(told, Tensor):
+                return told
         call = Call(called, func, args, kwargs or {})
         if writes and isinstance(args[0], Tensor):
             self.kept.before_writing(args[0])
@@ -139,9 +141,9 @@ class Watch(TorchFunctionMode, ABC):
         return result
 
     def _done(self, call: Call) -> object:
-        if call.func not in self._opened:
-            self._opened[call.func] = _opened(call)
-        parts = self._opened[call.func]
+        if call.func is F.relu and len(call.args) == 1 and not call.kwargs.get("inplace"):
+            call = Call(call.name, torch.relu, call.args, {})  # so that it is not seen twice
+        parts = None if call.name in MAXIMA else _opened(call.func)
         if parts is None:
             result = self.rule(call)
             if result is not NotImplemented:
@@ -158,15 +160,15 @@ def frozen(work: Pass, method: str) -> Generator[None]:
     """Only what depends on the point carries a graph inside, and every operation can be seen."""
     for parameter in work.feed.guard.parameters:
         parameter.requires_grad_(False)
-    with visible(work, method):
+    with visible(work.feed.model, work.feed.guard.modules, method):
         yield
 
 
 @contextmanager
-def visible(work: Pass, method: str) -> Generator[None]:
+def visible(model: nn.Module, modules: Iterable[nn.Module], method: str) -> Generator[None]:
     """Compiled parts run operation by operation inside; a scripted part raises, for nobody sees into it."""
-    if any(isinstance(module, torch.jit.ScriptModule) for module in work.feed.guard.modules):
-        for name, module in work.feed.model.named_modules():
+    if any(isinstance(module, torch.jit.ScriptModule) for module in modules):
+        for name, module in model.named_modules():
             if isinstance(module, torch.jit.ScriptModule):
                 raise MethodError(
                     f"{method} cannot look into the scripted {f'module {name!r}' if name else 'network'}."
@@ -212,6 +214,7 @@ def transposed(f: Callable[..., Tensor], *at: Tensor) -> Callable[[Tensor], tupl
     return found[1]
 
 
+@lru_cache
 def _named(func: Func) -> tuple[str, str, bool]:
     """What an operation is called, the same without the mark of what writes, and whether it writes."""
     called = plain(func)
@@ -254,6 +257,7 @@ def _unwritten(name: str, method: str) -> Func:
     raise MethodError(f"{method} has no rule for the in-place operation '{name}_'.")
 
 
-def _opened(call: Call) -> Func | None:
+@lru_cache
+def _opened(func: Func) -> Func | None:
     """The operation written out in smaller ones, which are seen one by one; ``None`` where it is none."""
-    return None if call.name in MAXIMA else opened(call.func)
+    return opened(func)

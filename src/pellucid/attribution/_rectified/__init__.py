@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pellucid._core import Pass, Slope
+from pellucid._core import Pass
 from pellucid.attribution._operations import transforms, unseen, visible
 from pellucid.errors import MethodError
 
@@ -20,17 +22,26 @@ CLOSED = frozenset({"rnn_relu", "rnn_relu_cell"})
 SEEN = RELUS | CAPPED | CLOSED
 
 
-def through(method: str, *, gated: bool) -> Slope:
+class Through:
     """Differentiate with only what is positive going on at every ReLU, and as usual at everything else.
 
-    ``gated`` lets it pass only where the ReLU is on, too.
+    Args:
+        method: for error texts.
+        gated: let it pass only where the ReLU is on, too.
     """
 
-    def slope(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with visible(work, method), torch.enable_grad(), _Rectifiers(method, gated=gated) as seen:
+    def __init__(self, method: str, *, gated: bool) -> None:
+        self.method, self.gated = method, gated
+
+    def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        """Slopes and scores of one chunk."""
+        method = self.method
+        with torch.enable_grad():
             start = points.detach().requires_grad_()
             # networks may write into what they are given, and a leaf must not be written into
-            score = work.score(start.clone(), rows, len(ks))
+            fed = work.laid(start, rows, len(ks))
+            with self._watched(work.feed.model, work.feed.guard.modules) as seen:
+                score = work.score(fed, rows, len(ks))
         # a function of its own may hold ReLUs
         unseen(score, method)
         if not seen.count:
@@ -46,7 +57,20 @@ def through(method: str, *, gated: bool) -> Slope:
             raise MethodError(f"{work.target.label} does not depend on {work.at or 'the input'}.")
         return found, score.detach()
 
-    return slope
+    def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor) -> object:
+        """What the network gives, with that way back; raises where the long road would."""
+        with self._watched(model, modules) as seen:
+            output: object = model(fed)
+        if not seen.count:
+            raise MethodError(f"{self.method} met no ReLU.")
+        if isinstance(output, Tensor):
+            unseen(output, self.method)
+        return output
+
+    @contextmanager
+    def _watched(self, model: nn.Module, modules: Iterable[nn.Module]) -> Generator[_Rectifiers]:
+        with visible(model, modules, self.method), _Rectifiers(self.method, gated=self.gated) as seen:
+            yield seen
 
 
 class _Rectifiers(TorchFunctionMode):
@@ -55,7 +79,6 @@ class _Rectifiers(TorchFunctionMode):
     def __init__(self, method: str, *, gated: bool) -> None:
         super().__init__()
         self.method, self.gated, self.count = method, gated, 0
-        self._names: dict[object, str] = {}
 
     def __torch_function__(
         self,
@@ -65,9 +88,7 @@ class _Rectifiers(TorchFunctionMode):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """Exchange a ReLU; leave everything else as it is."""
-        name = self._names.get(func)
-        if name is None:
-            name = self._names[func] = str(getattr(func, "__name__", "")).split(".")[0]
+        name = _named(func)
         if name not in SEEN:
             return func(*args, **(kwargs or {}))
         given = dict(kwargs or {})
@@ -95,6 +116,11 @@ class _Rectifiers(TorchFunctionMode):
         if result.requires_grad:
             result.register_hook(_positive)
         return result
+
+
+@lru_cache
+def _named(func: Callable[..., object]) -> str:
+    return str(getattr(func, "__name__", "")).split(".")[0]
 
 
 def _positive(slope: Tensor) -> Tensor:

@@ -121,8 +121,10 @@ def search(moves: Moves, now: Numbers, pool: Sequence[Numbers], seeds: Numbers, 
         found_at = found_at or (depth if good.any() else 0)
     if not book.valid and len(seeds):
         brought = _brought(moves, now, seeds)
-        gaps = yield brought
-        book.add(brought, gaps)
+        brought = brought[changed_columns(now, brought).any(1)]  # the row as it is would be no attempt
+        if len(brought):
+            gaps = yield brought
+            book.add(brought, gaps)
     made = book.best(2, POOL)
     if len(made):
         made = yield from _shrunk(book, made)

@@ -1,0 +1,57 @@
+"""Whether rows of pictures go through a network with their channels last in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core._beside import alone, watched
+
+FEW = 6  # rows that must go together
+PAYS = 16  # rows from which on one more, to check, costs little
+# numbers that weights of convolutions may have for each number of the rows: every pass lays them anew too
+HEAVY = 32
+# whose results nobody can write into, and which nobody can ask how they lie in memory
+KNOWN = frozenset(
+    {nn.Sequential, nn.Identity, nn.Flatten, nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm, nn.MaxPool2d}
+    | {nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Dropout, nn.Dropout2d, nn.ReLU, nn.ReLU6}
+    | {nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softmax, nn.LogSoftmax}
+)
+
+
+class Layout:
+    """The decision for one question; it is withdrawn where a network does not bear it.
+
+    Processors pass convolutions, poolings and norms faster where the channels of a place lie together;
+    nothing but rounding changes. A network with a forward of its own may ask how its input lies (a view that
+    cannot be had then raises; a write into a view that has become a copy is lost), so one row of the first
+    such pass is compared with a plain pass of it.
+    """
+
+    __slots__ = ("_rows", "_weights", "checked", "open")
+
+    def __init__(self) -> None:
+        self.open: bool | None = None
+        self.checked: bool = False
+        self._weights = self._rows = 0
+
+    def pays(self, modules: Iterable[nn.Module], parameters: Iterable[Tensor], points: Tensor) -> bool:
+        """Whether these points should lie so."""
+        if self.open is False or points.ndim != 4 or len(points) < FEW:
+            return False
+        if self.open is None:
+            self._weights = sum(p.numel() for p in parameters if p.ndim == 4)
+            self.checked = all(type(module) in KNOWN for module in modules)
+            self.open = (
+                points.device.type == "cpu"
+                and points.dtype in (torch.float32, torch.float64)
+                and not torch.is_autocast_enabled("cpu")
+                and not watched()
+                and all(alone(module) for module in modules)
+            )
+        self._rows += len(points)
+        return (
+            self.open and (self.checked or self._rows >= PAYS) and 0 < self._weights <= HEAVY * points.numel()
+        )

@@ -1,0 +1,148 @@
+"""The short road: one pass of rows as they come, for questions of which nothing else is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from pellucid._core._chunk import at_once
+from pellucid._core._compute import Compute
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
+from pellucid._core._feed import place_of
+from pellucid._core._fingerprint import Fingerprint
+from pellucid._core._guard import Guard
+from pellucid._core._layout import Layout
+from pellucid._core._pass import Pass
+from pellucid._core._question import Question
+from pellucid._core._spec import Batch, InputSpec, finite
+from pellucid._core._target import TargetLike
+from pellucid._version import __version__
+
+MOST = Compute().batch_size
+PRECISE = (torch.float32, torch.float64)
+
+
+class OtherRoadError(Exception):
+    """Something that only the long road can do, or has the words for."""
+
+
+class Way(Protocol):
+    """A slope of a method's own: of a chunk of points, and of a whole network's output."""
+
+    def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice, /) -> tuple[Tensor, Tensor]:
+        """As :data:`Slope`."""
+        ...
+
+    def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, /) -> object:
+        """What the network gives, with a way back of the method's own; raises where it has none."""
+        ...
+
+
+class Straight:
+    """What :class:`Question` gives of slopes at the inputs, with one look at the network and one pass.
+
+    Made by :func:`sloped`. On a small network most of a gradient's time goes into code that has nothing to do
+    there and is cold: chunks, variants, embeddings, sites, several targets. So nothing is shared with it but
+    the guard of the network and the checks of numbers.
+    """
+
+    __slots__ = ("_began", "_classes", "_guard", "_scores", "_slope", "point")
+
+    def __init__(self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None) -> None:
+        self._began = time.perf_counter()
+        rows = len(inputs)
+        if inputs.dtype not in PRECISE or not 0 < rows <= at_once(MOST, inputs):
+            raise OtherRoadError
+        column = _column(classes, rows)
+        self._guard = guard = Guard(model)
+        if place_of(guard) not in ((inputs.device, inputs.dtype), (None, None)):
+            raise OtherRoadError
+        if guard.parameters and guard.parameters[0].is_inference():
+            raise OtherRoadError
+        self.point, self._classes = inputs.detach(), classes
+        finite(self.point, "inputs")
+        layout = Layout()
+        turned = layout.pays(guard.modules, guard.parameters, self.point)
+        if turned and not layout.checked:
+            raise OtherRoadError
+        order = torch.channels_last if turned else torch.preserve_format
+        with guard.pass_by(), torch.enable_grad():
+            start = self.point.detach().requires_grad_()
+            # a copy: networks may write into what they are given, which is forbidden on a leaf
+            fed = start.clone(memory_format=order)
+            output: object = model(fed) if by is None else by.output(model, guard.modules, fed)
+            if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != rows:
+                raise OtherRoadError
+            # no number of a class lies outside: indices of a processor are checked
+            score = output[:, classes] if column is None else output.gather(1, column)
+            (slope,) = torch.autograd.grad(score, start, torch.ones_like(score))
+        self._slope = slope.contiguous() if turned else slope
+        self._scores = score.detach().view(rows)
+
+    def gradient(self, *, by: Way | None = None) -> Tensor:
+        """Slope of the score, like the inputs; ``by`` is known from the beginning."""
+        return self._slope
+
+    def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
+        """Values as they are: there are no tokens here."""
+        return values
+
+    def answer(self, method: str, values: Tensor, params: Mapping[str, Param]) -> Explanation:
+        """As :meth:`Question.answer`."""
+        rows, chosen = len(self.point), self._classes
+        one = isinstance(chosen, int)
+        provenance = Provenance(
+            method,
+            dict(params),
+            f"logit({chosen})" if one else "logit of each row's class",
+            None,
+            Fingerprint(self._guard),
+            Fingerprint({"inputs": self.point}, keep=True),
+            0,
+            rows,
+            rows,
+            time.perf_counter() - self._began,
+            {"pellucid": __version__, "torch": torch.__version__},
+        )
+        classes = torch.full((rows,), chosen, dtype=torch.int64) if one else chosen
+        return Explanation(
+            finite_values(method, values), self.point, self._scores, provenance, classes=classes
+        )
+
+
+def _column(classes: int | Tensor, rows: int) -> Tensor | None:
+    """Numbers of each row's class, upright; ``None`` where all rows are asked about one."""
+    if isinstance(classes, int):
+        if isinstance(classes, bool) or classes < 0:
+            raise OtherRoadError
+        return None
+    if classes.dtype != torch.int64 or classes.shape != (rows,) or not classes.is_cpu:
+        raise OtherRoadError
+    return classes.unsqueeze(1)
+
+
+def sloped(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    target: TargetLike,
+    *,
+    at: str | None,
+    spec: InputSpec | None,
+    compute: Compute | None,
+    by: Way | None = None,
+) -> Straight | Question:
+    """The question of a method that asks for the slope alone: the short road where it leads there.
+
+    Whatever goes wrong on it goes wrong again on the long one, which has the words for it.
+    """
+    plain = at is None and spec is None and compute is None and type(inputs) is Tensor
+    if plain and isinstance(inputs, Tensor) and isinstance(target, int | Tensor):
+        try:
+            return Straight(model, inputs, target, by)
+        except Exception:
+            pass
+    return Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=by is None)
