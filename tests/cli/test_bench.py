@@ -72,7 +72,7 @@ def test_the_leaderboard_for_people_documents_and_programs(call, tmp_path):
     assert "| saliency | 1.00 [1.00, 1.00] | 1.00 |" in out
     assert out == (tmp_path / "board" / "leaderboard.md").read_text(encoding="utf-8")
     code, _, err = call(*asked, "--inputs", 9)
-    assert (code, "other settings (inputs)" in err) == (2, True)
+    assert (code, "other settings (--inputs)" in err) == (2, True)
 
 
 def test_an_estimate_of_the_leaderboard(call):

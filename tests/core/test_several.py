@@ -100,7 +100,9 @@ def test_passes_are_shared_and_truly_counted(net, name, size):
     counted = Passes(net)
     got = several_targets(method, counted, x, TARGETS, compute=how)
     made = got[0].provenance
-    assert (made.forward, made.backward) == (counted.forward_rows, counted.backward_rows)
+    assert made.backward == counted.backward_rows
+    # a row may go once more, to see whether the network bears rows that lie channels last
+    assert 0 <= counted.forward_rows - made.forward <= 1
     one = [found.provenance for found in apart(method, net, x, how)]
     # settling the top class costs a pass of its own
     together, separate = made.forward - len(x), sum(each.forward for each in one) - len(x)
@@ -136,7 +138,7 @@ def test_a_baseline_for_each_row_goes_along(net):
     x, base = zoo.inputs(3), zoo.inputs(3, seed=9)
     method = functools.partial(attribution.occlusion, baseline=base)
     for ours, k in zip(several_targets(method, net, x, [0, 2]), (0, 2), strict=True):
-        assert torch.equal(ours.map, method(net, x, k).map)
+        assert torch.allclose(ours.map, method(net, x, k).map, rtol=0, atol=1e-12)
 
 
 def test_functions_see_the_numbers_of_the_rows(net):

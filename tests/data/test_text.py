@@ -138,7 +138,7 @@ def test_mistakes_are_named(table, given, words):
 
 
 def test_a_table_of_nothing_but_texts_says_how_to_read_it(table):
-    with pytest.raises(InputError, match=r"--text 'review'"):
+    with pytest.raises(InputError, match=r"text='review'"):
         data.from_path(table, "label")
     assert data.from_path(table, "label", text="review").spec.axes == ("T",)
     with pytest.raises(LoadError, match="does not exist"):
