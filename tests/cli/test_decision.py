@@ -136,7 +136,7 @@ def test_a_budget_of_rules_is_for_rules_only(call, patients, tmp_path):
     given = ("train", patients, "--target", "outcome", "--network", "rules", "--out", tmp_path / "x")
     code, _, err = call(*given, "--max-rules", 0)
     assert code == 2
-    assert "max_rules must be at least 1" in err
+    assert "--max-rules must be at least 1" in err
 
 
 def test_accounts_of_a_case_say_what_they_will_take(call, run):
