@@ -104,6 +104,9 @@ def test_a_network_no_better_than_a_trivial_answer_is_called_that():
     use, avoid = advice(dataclasses.replace(whole, performance=poor))
     assert not any("digit" in line for line in use)
     assert any("any decision" in line for line in avoid)
+    assert not any(line.startswith("reading") for line in use)  # only what it does, right or wrong
+    _, unscored = advice(dataclasses.replace(whole, performance=None))
+    assert any("was not scored here" in line for line in unscored)
 
 
 def test_a_network_that_ranks_is_not_called_no_better_than_none():

@@ -100,7 +100,8 @@ def additive_for(
         most_pairs: pairs that may be added where they pay; 0 for none.
         bend: pull to straight lines in a last fit of all tables together, 0 for none; ``None`` makes one from
             5,000 to 20,000 rows, where no penalties are given.
-        epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at least 12.
+        epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at
+            least 12 and at most 60.
 
     Raises:
         InputError: if the data are no table, or a direction is asked for among more than two classes.
