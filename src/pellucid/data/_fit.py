@@ -35,8 +35,7 @@ class Meaning:
         for what in ("units", "immutable", "monotone", "levels"):
             for name in getattr(self, what):
                 if name not in names:
-                    said = "a direction (monotone; --rises, --falls)" if what == "monotone" else what
-                    raise InputError(f"{said} names {name!r}, which is no column. {near_misses(name, names)}")
+                    raise InputError(f"{what} names {name!r}, which is no column. {near_misses(name, names)}")
 
     def check_directions(self, reads: Mapping[str, Read]) -> None:
         """Refuse directions of what has no more and no less; ``reads`` are what is learned from."""
