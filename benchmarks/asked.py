@@ -7,8 +7,9 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 
-from pellucid.errors import near_misses
+from pellucid.errors import PellucidError, near_misses
 
 
 def one_of(known: Sequence[str]) -> Callable[[str], str]:
@@ -65,3 +66,14 @@ def data_file(name: str) -> Path:
     if not place.exists():
         raise SystemExit(f"{place} does not exist; PELLUCID_TEST_DATA names the folder that holds {name}.")
     return place
+
+
+def in_a_sentence(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A table that is missing or damaged ends in what is wrong with it, not in a traceback."""
+    if isinstance(error, PellucidError):
+        print(error, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = in_a_sentence
