@@ -124,3 +124,11 @@ def test_pictures_for_an_own_network_are_said_to_be_scaled(call, tmp_path):
     assert code == 0
     assert "go into the network as (pixel − mean) ÷ sd" in err
     assert "Of 64 rows it answers" in err
+
+
+def test_concepts_write_a_page(call, run, tmp_path):
+    page = tmp_path / "concepts.html"
+    code, _, err = call("concepts", run, "age", "--target", "ill", "--draws", 100, "--out", page)
+    assert code == 0
+    assert "Page written" in err
+    assert "What concepts do to ill" in page.read_text()

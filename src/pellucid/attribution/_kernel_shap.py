@@ -87,8 +87,8 @@ def kernel_shap(
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
         each other divide what they do together. Standard errors take what the regression leaves over for
-        products of three parts and noise, none larger than the others by kind; from fewer than 5 coalitions
-        for each part they hold the truth 85 to 95 times in 100.
+        products of three parts and noise; from fewer than 5 coalitions for each part they are a little too
+        small, and widened by Student's factor.
         Conditional values credit a part also for what it tells of others: one that the network never uses
         gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many
         parts are there; the note says how many.

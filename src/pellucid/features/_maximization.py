@@ -60,6 +60,8 @@ def activation_maximization(
     canvas of a single unit is as large as the receptive field. A start that a dead ReLU does not answer
     begins again near a strong real input. An input stops when its value gained less than 0.5 % in 32 steps.
 
+    Steps ``[N, T, D]`` of recurrent networks and attention are compared number by number and are not moved.
+
     Instead of units, ``objectives`` are climbed, all of one layer, together: :class:`Unit`, :class:`Channel`,
     :class:`Logit`, :class:`Difference`, :class:`Direction`, :class:`Concept`. With ``diversity`` λ the seeds
     of one objective show several faces of it: each climbs ``a ÷ largest − λ · mean cos(G, G')``, where G, G'

@@ -82,7 +82,8 @@ def feature_tiles(
     spec = pictures.spec
     shown = min(limit, len(pictures.units))
     colours = None if dataset is None else false_colours(dataset)
-    drawn = colours or drawing(pictures.real.flatten(0, 1), spec)
+    steps = "axes" in pictures.params
+    drawn = colours or drawing(pictures.real.flatten(0, 1), spec, steps=steps)
     real = Real(pictures, exemplars, dataset, spec, drawn)
     if real.drawing is None and not isinstance(spec, TextSpec):
         shown = min(shown, MOST)

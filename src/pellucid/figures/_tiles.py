@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -39,6 +39,7 @@ class Drawing:
         mean, basis: of the channels, for false colours: ``[C]`` and ``[C, 2]``, in standard deviations.
         low, high: where black and white, or the ends of a signal, are.
         note: what a reader must know; empty where tiles look as people expect.
+        steps: whether a signal comes as steps ``[T, D]`` and not as channels ``[C, T]``.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Drawing:
     low: float
     high: float
     note: str = ""
+    steps: bool = False
 
     def tile(self, x: Tensor) -> Numbers:
         """One input ``[C, *space]`` in 0..1, ``[H, W, 3]``."""
@@ -55,7 +57,7 @@ class Drawing:
             return seen(x, self.spec)
         if self.kind == "wave":
             values = self.spec.levels(x[None])[0] if isinstance(self.spec, AudioSpec) else x
-            return _lines(array(values), self.low, self.high)
+            return _lines(array(values.T if self.steps else values), self.low, self.high)
         if self.kind == "slices":
             places = torch.linspace(0, x.shape[1] - 1, min(SLICES + 2, x.shape[1])).long()
             inner = places[1:-1] if len(places) > 2 else places
@@ -89,8 +91,10 @@ def tiles_of(dataset: Dataset) -> Callable[[Tensor], Numbers]:
     return partial(seen, spec=dataset.spec) if colours is None else colours.tile
 
 
-def drawing(real: Tensor, spec: InputSpec | None, *, of: str = "the strongest real inputs") -> Drawing | None:
-    """How to draw inputs like ``real`` ``[n, C, *space]``; ``None`` for rows and texts."""
+def drawing(
+    real: Tensor, spec: InputSpec | None, *, of: str = "the strongest real inputs", steps: bool = False
+) -> Drawing | None:
+    """How to draw ``real`` ``[n, C, *space]``, or ``steps`` ``[n, T, D]``; ``None`` for rows and texts."""
     if not real.is_floating_point() or real.ndim < 3 or real.ndim > 5:
         return None
     few = real.shape[1] in (1, 3)
@@ -99,8 +103,9 @@ def drawing(real: Tensor, spec: InputSpec | None, *, of: str = "the strongest re
     if is_picture(real, spec) and (few or isinstance(spec, AudioSpec)):
         return _plain("seen", spec, real)
     if real.ndim == 3:
-        lines = "" if real.shape[1] <= LINES else f"The first {LINES} of {real.shape[1]} channels are drawn."
-        return _plain("wave", spec, real, lines)
+        count, what = (real.shape[2], "numbers of each step") if steps else (real.shape[1], "channels")
+        lines = "" if count <= LINES else f"The first {LINES} of {count} {what} are drawn."
+        return replace(_plain("wave", spec, real, lines), steps=steps)
     kind: Kind = "slices" if real.ndim == 5 else "colours"
     slices = (
         f"{SLICES} slices of each volume, evenly spaced along its first axis." if kind == "slices" else ""

@@ -107,10 +107,6 @@ def counterfactuals(
         income: -1 k€ → 0.01 k€ · yes
     """
     began, how = time.perf_counter(), compute or Compute(batch_size=4096)
-    if k < 1:
-        raise InputError(
-            f"k, the ways to look for (--ways on the command line), must be at least 1, got {k}."
-        )
     bench = _bench(model, data, x, constraints, how)
     now, aims = bench.codes.read(x), goals(bench.asked.outputs(model, x), data.classes, wanted, least)
     judges = _Judges((model, *agreeing), bench)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.errors import InputError
 from pellucid.rules._recourse._codes import Codes, Numbers
 from pellucid.rules._recourse._goal import SURE
 from pellucid.rules._recourse._moves import Moves, changed_columns
@@ -99,6 +100,10 @@ def search(moves: Moves, now: Numbers, pool: Sequence[Numbers], seeds: Numbers, 
         seeds: real rows ``[S, C]`` with the wanted answer, from which to come back where nothing else helps.
         k: answers with different columns that are looked for.
     """
+    if k < 1:
+        raise InputError(
+            f"k, the ways to look for (--ways on the command line), must be at least 1, got {k}."
+        )
     book = _Book(moves, now, now.copy())
     columns, values = _singles(moves.options(now, pool))
     singles = np.repeat(now[None], len(columns), 0)
