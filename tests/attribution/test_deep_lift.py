@@ -335,3 +335,31 @@ def test_equal_references_pass_once():
     assert (once.provenance.forward, twice.provenance.forward) == (4, 6)
     torch.testing.assert_close(once.values, twice.values, rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(once.reference, twice.reference, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "widest",
+    [
+        lambda h: h.amax((2, 3)),
+        lambda h: torch.amax(h, [-1, 2], keepdim=True).flatten(1),
+        lambda h: -(-h).amin(dim=(2, 3)),
+        lambda h: torch.nn.functional.adaptive_max_pool2d(h, 1).flatten(1),
+    ],
+)
+def test_a_maximum_over_several_axes_is_one_over_an_axis_that_holds_them(widest):
+    draw = torch.Generator().manual_seed(0)
+    conv, last = torch.nn.Conv2d(2, 4, 3).double(), torch.nn.Linear(4, 3).double()
+
+    class Net(torch.nn.Module):
+        def __init__(self, how):
+            super().__init__()
+            self.conv, self.last, self.how = conv, last, how
+
+        def forward(self, x):
+            return self.last(self.how(self.conv(x).relu()))
+
+    x, b = (torch.rand(n, 2, 6, 6, generator=draw, dtype=torch.float64) for n in (3, 1))
+    one = deep_lift(Net(lambda h: h.flatten(2).max(2).values), x, 1, baseline=b)
+    several = deep_lift(Net(widest), x, 1, baseline=b)
+    torch.testing.assert_close(several.values, one.values, rtol=0, atol=1e-12)
+    assert several.gap.abs().max() < 1e-12

@@ -62,7 +62,10 @@ def test_explain_several_methods_side_by_side(call, run, tmp_path):
         "explain", run, "--method", "saliency,integrated_gradients", "--input", "0,1", "--out", picture
     )
     assert code == 0, err
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    # a picture for each row: none is left out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["why-0.png", "why-1.png"]
+    for path in tmp_path.iterdir():
+        assert path.read_bytes().startswith(b"\x89PNG")
     assert "saliency" in out.lower()
     assert "integrated" in out.lower()
 

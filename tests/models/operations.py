@@ -147,6 +147,7 @@ LAYERS = [
     on_rows("rounding", lambda h: h.round() + h),
     on_rows("variance", lambda h: h / h.std(1, keepdim=True)),
     on_rows("maximum", lambda h: torch.maximum(h, -h)),
+    on_maps("maximum over both axes", lambda m, h: h + h.amax((2, 3), keepdim=True) - h.amin([3, 2], keepdim=True)),
     on_rows("maxout", lambda h: h.unflatten(1, (24, 2)).amax(-1), size=48),
     on_rows("split", lambda h: torch.cat([part.relu() if i % 2 else part for i, part in enumerate(h.chunk(4, 1))], 1), relus=True),
     on_rows("square of a difference", lambda h: (h - h.flip(1)).square()),

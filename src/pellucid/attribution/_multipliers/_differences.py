@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 import torch
@@ -142,10 +142,25 @@ class Differences(Watch):
                 return torch.return_types.min((-found.values, found.indices))
         how = maxima(call)
         if how is None:
-            return NotImplemented
+            return self._several_axes(call)
         if self.remember:
             y, index = how.pick(x)
             self._next(call, x, y, index)
         else:
             y, index = cast("tuple[Tensor, Tensor]", Maximum.apply(x, self._next(call, x), how))
         return how.finish(y, index)
+
+    def _several_axes(self, call: Call) -> object:
+        """A maximum over several axes, none of them the rows': one over an axis that holds them all."""
+        x, dim = call.active[0], call.given(1, "dim")
+        if not isinstance(dim, tuple | list):
+            return NotImplemented
+        axes = sorted(axis % x.ndim for axis in cast("Sequence[int]", dim))
+        if not axes or axes[0] == 0:
+            return NotImplemented
+        with self:
+            last = x.movedim(axes, list(range(-len(axes), 0))).flatten(-len(axes))
+            found = torch.amax(last, -1)
+            for axis in axes if call.given(2, "keepdim", False) else []:
+                found = found.unsqueeze(axis)
+        return found
