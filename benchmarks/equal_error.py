@@ -158,6 +158,36 @@ def timed(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, floa
     return {name: statistics.median(found) for name, found in spent.items()}
 
 
+def line(
+    made: Setting,
+    games: list[Played],
+    rounds: int,
+    ours: Solve,
+    theirs: Solve,
+    equal: int,
+    truth: Callable[[Played], Tensor],
+) -> str:
+    """Errors, rows and ratios of one method on one network."""
+    exact = [truth(game) for game in games]
+    goal = error(theirs, 1024, games[:CHOSEN], exact[:CHOSEN])
+    budget = chosen(ours, equal, goal, made.n, games[:CHOSEN], exact[:CHOSEN])
+    mine = error(ours, budget, games[CHOSEN:], exact[CHOSEN:])
+    his = error(theirs, 1024, games[CHOSEN:], exact[CHOSEN:])
+
+    def call(solve: Solve, setting: int) -> Callable[[], object]:
+        return lambda: solve(made.net, made.x[CHOSEN:], made.y[CHOSEN:], made.cells, setting, 0)
+
+    calls = {"few": call(ours, budget), "equal": call(ours, equal)}
+    took = timed(calls | {k: call(theirs, n) for k, n in (("default", 1), ("16", 16), ("64", 64))}, rounds)
+    best = min(took["default"], took["16"], took["64"])
+    few, same = took["few"], took["equal"]
+    return (
+        f"errors captum {his:.1e} ours {mine:.1e}   rows {budget:4} of {equal:4}"
+        f"   equal error {took['default'] / few:6.2f} / {best / few:5.2f}"
+        f"   equal rows {took['default'] / same:6.2f} / {best / same:5.2f}"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -180,29 +210,8 @@ def main() -> int:
             continue
         made = make()
         games = [made.game(i) for i in range(CHOSEN + TIMED)]
-        x, y = made.x[CHOSEN:], made.y[CHOSEN:]
-        for name, ours, theirs, equal, truth in methods(made.n):
-            exact = [truth(game) for game in games]
-            goal = error(theirs, 1024, games[:CHOSEN], exact[:CHOSEN])
-            budget = chosen(ours, equal, goal, made.n, games[:CHOSEN], exact[:CHOSEN])
-            mine = error(ours, budget, games[CHOSEN:], exact[CHOSEN:])
-            his = error(theirs, 1024, games[CHOSEN:], exact[CHOSEN:])
-            calls = {
-                "few": lambda: ours(made.net, x, y, made.cells, budget, 0),
-                "equal": lambda: ours(made.net, x, y, made.cells, equal, 0),
-                **{
-                    label: lambda per=per: theirs(made.net, x, y, made.cells, per, 0)
-                    for label, per in (("default", 1), ("16", 16), ("64", 64))
-                },
-            }
-            took = timed(calls, options.rounds)
-            best = min(took["default"], took["16"], took["64"])
-            print(
-                f"{name:17}{net:7} errors captum {his:.1e} ours {mine:.1e}   rows {budget:4} of {equal:4}"
-                f"   equal error {took['default'] / took['few']:6.2f} / {best / took['few']:5.2f}"
-                f"   equal rows {took['default'] / took['equal']:6.2f} / {best / took['equal']:5.2f}",
-                flush=True,
-            )
+        for method in methods(made.n):
+            print(f"{method[0]:17}{net:7} {line(made, games, options.rounds, *method[1:])}", flush=True)
     return 0
 
 
