@@ -20,15 +20,15 @@ import captum.attr as captum
 import torch
 from asked import names
 from captum._utils.models.linear_model import SkLearnLinearRegression
+from shapley import Played
 from torch import Tensor, nn
 
-from attribution import digits_cnn, mlp, resnet18, small_cnn
+from attribution import mlp, resnet18, small_cnn
 from evidence import digits, trained
 from pellucid import attribution as a
 from pellucid._core import Compute
 from pellucid._core._coalitions import every
 from pellucid.errors import InputError
-from shapley import Played
 
 CHOSEN, TIMED, SEEDS = 10, 8, 3
 Solve = Callable[[nn.Module, Tensor, Tensor, Tensor, int, int], Tensor]
