@@ -1,8 +1,8 @@
 """Gradient methods against captum: error at equal cost, bounds and standard errors against the truth.
 
 ``python benchmarks/gradient.py`` prints the table and exits with 1 where a figure is missed; ``--quick``
-leaves all but integrated gradients away; ``--weights N`` prints only these, on the transformer with N
-further weights.
+leaves all but integrated gradients away; ``--weights N`` prints these and expected gradients, on the
+transformer with N further weights.
 """
 
 from __future__ import annotations
@@ -141,7 +141,14 @@ def expected(net: nn.Module, name: str, x: Tensor, background: Tensor, captum: o
         compute = Compute(512, seed=seed)
         return a.expected_gradients(net, x, classes, background=background, rounds=rounds, compute=compute)
 
-    truth = ours(300, 999).values
+    if name == "transformer":
+        each = [
+            a.integrated_gradients(net, x, classes, baseline=row, steps=32, rule="gauss_legendre").values
+            for row in background
+        ]
+        truth = torch.stack(each).mean(0)
+    else:
+        truth = ours(300, 999).values
     mine = torch.stack([(ours(1, s).values - truth).square().mean() for s in range(SEEDS)]).mean()
     theirs = []
     for seed in range(SEEDS):
@@ -173,6 +180,7 @@ def main() -> int:
         for seed in range(1, 1 + int(sys.argv[sys.argv.index("--weights") + 1])):
             net = trained(networks(seed)["transformer"], x, y)
             reached += integrated(net, "transformer", x[:60], captum)
+            reached += expected(net, "transformer", x[:8], x[100:150], captum)
         return 0 if all(reached) else 1
     for name, net in networks().items():
         trained(net, x, y)

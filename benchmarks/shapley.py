@@ -1,7 +1,9 @@
 """Coalition methods against captum, shap and shapiq: error and time at equal rows of the network.
 
-``python benchmarks/shapley.py [--seeds 3] [--inputs 3] [--data FOLDER]`` prints two tables. Truth is exact
+``python benchmarks/shapley.py [--seeds 3] [--inputs 3] [--data FOLDER]`` prints the tables. Truth is exact
 enumeration. For the errors a whole game is kept in a table, so that every library plays the very same one.
+``--ours`` leaves peers and times away and says how often standard errors hold the truth; ``--evenness``
+prints only what the choice of coalitions leaves of the error by products of three and five parts.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import statistics
 import sys
 import time
 import warnings
+from itertools import combinations
 from pathlib import Path
 
 import asked
@@ -21,7 +24,9 @@ from torch import nn
 from attribution import digits_cnn
 from evidence import digits, trained
 from pellucid._core import Compute
-from pellucid._core._coalitions import every
+from pellucid._core._coalitions import every, pairs
+from pellucid._core._evenly import evenly
+from pellucid._core._least_squares import fit, summing
 from pellucid.attribution import (
     exact_shapley,
     feature_ablation,
@@ -158,6 +163,57 @@ def errors(name, games, seeds):
         print(f"{who:24}{cells}{mark}", flush=True)
 
 
+def held(name, games, seeds):
+    print(f"\n{name}: share of values within 1.96 standard errors, {len(games)} inputs, {seeds} seeds")
+    ones = torch.ones(1, games[0].n, dtype=torch.float64)
+    truth = [exact_shapley(game, ones, 0, compute=Compute(4096)).map[0] for game in games]
+    for method in (kernel_shap, odd_regression):
+        cells = ""
+        for budget in (40, 80, 160, 320, 640, 1600, 3000):
+            inside = []
+            for game, exact in zip(games, truth, strict=True):
+                for seed in range(seeds):
+                    found = method(game, ones, 0, budget=budget, compute=Compute(4096, seed=seed))
+                    inside.append(
+                        float(((found.map[0] - exact).abs() <= 1.96 * found.stderr[0]).double().mean())
+                    )
+            cells += f"   {budget}: {statistics.mean(inside):.3f}"
+        print(f"{method.__name__:24}{cells}", flush=True)
+
+
+def products(sets, size):
+    signs, chosen = sets.double() * 2 - 1, list(combinations(range(sets.shape[1]), size))
+    inside = torch.zeros(signs.shape[1], len(chosen), dtype=torch.float64)
+    inside.scatter_(0, torch.tensor(chosen).T, 2 / size)
+    return torch.stack([signs[:, list(parts)].prod(1) for parts in chosen], 1), inside
+
+
+def evenness():
+    """Squared error of a product's values by the kernel's regression and by the best linear estimator."""
+    print("\nsquared error by a product of three (five) parts, summed over the parts")
+    for n, rows in ((12, 80), (12, 320), (12, 1600), (16, 80), (16, 320), (16, 1600)):
+        generator = torch.Generator().manual_seed(0)
+        drawn = pairs(n, (rows - 2) // 2, generator)
+        cells = ""
+        for who, found in (("random", drawn), ("even", evenly(drawn, generator))):
+            signs, free = found.sets.double() * 2 - 1, summing(n)
+            influence = free @ fit(signs @ free, found.weights(len(signs))[0]).influence
+            for size in (3, 5) if n < 16 else (3,):
+                made, wanted = products(found.sets, size)
+                moved = influence @ (2 * made - signs.sum(1, keepdim=True) * 2 / n) + 2 / n
+                cells += f"   {who} ({size}) {float((moved - wanted).square().sum(0).mean()):.4f}"
+        # universal kriging: a free trend, and products of three with one variance
+        whole = torch.cat([torch.ones(1, n, dtype=torch.bool), found.sets])
+        made, wanted = products(whole, 3)
+        trend, together = whole.double() * 2 - 1, made @ made.T
+        together += 1e-9 * together.diagonal().mean() * torch.eye(len(whole), dtype=torch.float64)
+        undone = torch.linalg.inv(together)
+        free = torch.linalg.solve(trend.T @ undone @ trend, trend.T @ undone)
+        best = 2 * free + wanted @ made.T @ undone @ (torch.eye(len(whole)).double() - trend @ free)
+        off = (best @ made - wanted).square().sum(0).mean()
+        print(f"{n} parts, {rows} rows{cells}   even, best linear (3) {float(off):.4f}", flush=True)
+
+
 def seconds(call, rounds):
     call()
     times = []
@@ -232,15 +288,22 @@ def main():
     options.add_argument("--inputs", type=int, default=3)
     folder = os.environ.get("PELLUCID_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
     options.add_argument("--data", type=asked.folder, default=Path(folder))
+    options.add_argument("--ours", action="store_true")
+    options.add_argument("--evenness", action="store_true")
     given = options.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    times(3)
+    if given.evenness:
+        evenness()
+        return 0
+    shown = held if given.ours else errors
+    if not given.ours:
+        times(3)
     for file, answer in (("heloc.csv", "RiskPerformance"), ("german_credit.csv", "creditability")):
         if (given.data / file).exists():
             games = list(table_games(given.data / file, answer, 4 * given.inputs))
-            errors(f"{file}, 12 columns", games, given.seeds)
-    errors("digits CNN, 16 cells", list(digit_games(given.inputs)), given.seeds)
+            shown(f"{file}, 12 columns", games, given.seeds)
+    shown("digits CNN, 16 cells", list(digit_games(given.inputs)), given.seeds)
     return 0
 
 

@@ -76,9 +76,13 @@ def near_misses(name: str, options: Iterable[str], *, limit: int = 3) -> str:
     Example:
         >>> near_misses("conv33", ["conv1", "conv3", "fc"])
         'Did you mean conv3 or conv1?'
+        >>> near_misses("Age", ["age_in_years", "amount"])
+        'Did you mean age_in_years?'
     """
     known = list(dict.fromkeys(options))
     close = difflib.get_close_matches(name, known, n=limit)
+    if not close and len(name) > 2:
+        close = [option for option in known if name.lower() in option.lower()][:limit]
     if close:
         return f"Did you mean {' or '.join(close)}?"
     if not known:

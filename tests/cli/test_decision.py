@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 import pellucid
 from pellucid import tasks
@@ -168,3 +169,14 @@ def test_a_decision_as_json_holds_its_parts(call, run):
     code, _, err = call("reasons", run, "--protected", "aeg", "--refits", 0)
     assert code == 2
     assert "Did you mean age" in err
+
+
+@pytest.mark.parametrize("warning", ["", "On 9 held-out rows it is not shown to be better."])
+def test_a_network_not_shown_to_be_better_says_so_in_the_document_too(call, run, monkeypatch, warning):
+    monkeypatch.setattr("pellucid.tasks.no_better", lambda subject: warning)
+    for command in ("reasons", "decision"):
+        code, out, _ = call(command, run, "--row", 1, "--refits", 0, "--json")
+        assert code == 0
+        told = json.loads(out)["results"]
+        (each,) = told if command == "reasons" else [told]
+        assert each.get("warning", "") == warning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -111,3 +112,23 @@ def test_wrong_uses_end_in_a_sentence(call, run, tmp_path):
     step = json.loads(out)["results"]["steps"][-1]
     assert step["name"] == "concepts"
     assert step["forward"] > step["backward"] > 0
+
+
+def test_pictures_for_an_own_network_are_said_to_be_scaled(call, tmp_path):
+    (tmp_path / "own_scaled.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def net():\n    torch.manual_seed(0)\n    return nn.Sequential(nn.Flatten(), nn.Linear(16, 2))\n"
+    )
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).random((80, 4, 4)), y=np.arange(80) % 2)
+    code, _, err = call("layers", f"{tmp_path}/own_scaled.py:net", "--data", tmp_path / "x.npz")
+    assert code == 0
+    assert "go into the network as (pixel − mean) ÷ sd" in err
+    assert "Of 64 rows it answers" in err
+
+
+def test_concepts_write_a_page(call, run, tmp_path):
+    page = tmp_path / "concepts.html"
+    code, _, err = call("concepts", run, "age", "--target", "ill", "--draws", 100, "--out", page)
+    assert code == 0
+    assert "Page written" in err
+    assert "What concepts do to ill" in page.read_text()

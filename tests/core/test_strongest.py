@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute
+from pellucid._core import Compute, _strongest, probe
 from pellucid._core._strongest import strongest
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError, TargetError
@@ -68,3 +68,141 @@ def test_not_a_number_is_the_strongest_whatever_its_sign() -> None:
     for size in (1, 4):
         found = strongest(Root(), x, ["."], k=2, compute=Compute(batch_size=size))["."]
         assert found.rows.tolist() == [[1, 3]]
+
+
+class Reused(nn.Module):
+    """A ReLU of several calls, on what was changed in between: rows that begin with 2, if any."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.pool = nn.Conv2d(2, 3, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2)
+        self.behind = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        some = x[:, 0, 0, 0] == 2
+        x = self.conv(x)
+        x.data.mul_(-1)  # not counted
+        first = self.relu(x)
+        if bool(some.any()):
+            first[some] = 5 - first[some]
+        pooled = self.pool(self.relu(first))
+        if bool(some.any()):
+            pooled[some] *= -1
+        return self.behind(pooled)
+
+
+def integer(net: nn.Module, seed: int) -> nn.Module:
+    """Whole numbers as weights, so that sums are exact in any order and values tie often."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for part in net.parameters():
+            part.copy_(torch.randint(-2, 3, part.shape, generator=generator))
+    return net.eval()
+
+
+def crossed(layer: nn.Module) -> nn.Module:
+    """A layer whose output a hook of somebody else turns over."""
+    layer.register_forward_hook(lambda _, __, out: -out)
+    return layer
+
+
+NETS = {
+    "relu and pool": lambda: nn.Sequential(
+        nn.Conv2d(2, 5, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(5, 4, 2)
+    ),
+    "in place": lambda: nn.Sequential(nn.Conv2d(2, 5, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+    "a rest left out": lambda: nn.Sequential(nn.Conv2d(2, 5, 2), nn.ReLU(), nn.MaxPool2d(2)),
+    "gaps": lambda: nn.Sequential(nn.Conv2d(2, 5, 3), nn.MaxPool2d(2, 3), nn.ReLU()),
+    "overlap": lambda: nn.Sequential(nn.Conv2d(2, 5, 3), nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.ReLU6()),
+    "dilated": lambda: nn.Sequential(nn.Conv2d(2, 5, 1), nn.MaxPool2d(2, 1, dilation=2)),
+    "clamped": lambda: nn.Sequential(nn.Conv2d(2, 5, 3), nn.Hardtanh(-3, 4, inplace=True), nn.MaxPool2d(3)),
+    "leaky": lambda: nn.Sequential(nn.Conv2d(2, 5, 3), nn.LeakyReLU(0.1), nn.AdaptiveMaxPool2d(4)),
+    "turned over": lambda: nn.Sequential(nn.Conv2d(2, 5, 3), nn.LeakyReLU(-0.5), nn.ReLU()),
+    "curved": lambda: nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5), nn.SiLU(), nn.AvgPool2d(2)),
+    "inside": lambda: nn.Sequential(
+        nn.Sequential(nn.Conv2d(2, 5, 3), nn.ReLU()), nn.Identity(), nn.Dropout(), nn.Flatten(), nn.ReLU()
+    ),
+    "a hook": lambda: nn.Sequential(nn.Conv2d(2, 5, 3), crossed(nn.ReLU()), nn.MaxPool2d(2)),
+    "a dense one": lambda: nn.Sequential(nn.Flatten(), nn.Linear(128, 6), nn.ReLU(), nn.Linear(6, 2)),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("size", [3, 16])
+def test_layers_that_keep_order_give_what_sorting_everything_gives(name: str, size: int) -> None:
+    net = integer(NETS[name](), len(name))
+    x = torch.randint(-2, 3, (60, 2, 8, 8), generator=torch.Generator().manual_seed(1)).float()
+    # blank rows, and rows on which units are dead
+    x[::7] = 0.0
+    x[20:40] = -x[20:40].abs()
+    compare(net, x, [n for n, _ in net.named_modules() if n], size)
+
+
+def compare(net: nn.Module, x: Tensor, sites: list[str], size: int) -> None:
+    found = strongest(net, x, sites, k=4, compute=Compute(size))
+    with torch.no_grad(), probe(net, read=sites) as seen:
+        net(x.clone())
+    for site in sites:
+        each = by_unit(net, seen[site], site)
+        value, place = each.max(2).values, each.argmax(2)
+        rows = value.argsort(dim=0, descending=True, stable=True)[:4].T
+        own = found[site]
+        assert torch.equal(own.rows, rows), site
+        assert torch.equal(own.values, value.T.gather(1, rows)), site
+        if own.positions.shape[-1]:
+            shape = seen[site].shape[2:]
+            expected = torch.stack(torch.unravel_index(place.T.gather(1, rows), shape), -1)
+            assert torch.equal(own.positions, expected), site
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_was_changed_in_between_is_looked_at_anew(seed: int) -> None:
+    net = integer(Reused(), seed)
+    x = torch.randint(-2, 3, (40, 2, 9, 9), generator=torch.Generator().manual_seed(seed)).float()
+    # none of the rows that decide whether an order is trusted
+    x[:20, 0, 0, 0] = 1
+    assert bool((x[:, 0, 0, 0] == 2).any())
+    compare(net, x, ["conv", "relu#0", "relu#1", "pool", "behind"], 8)
+
+
+def test_a_pass_looks_through_every_row_only_where_order_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    largest = _strongest._largest
+    monkeypatch.setattr(_strongest, "_largest", lambda found: looked.append(1) or largest(found))
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 2), nn.GELU())
+    strongest(net, torch.randn(40, 1, 8, 8), ["0", "1", "2", "3", "4"], k=2, compute=Compute(10))
+    assert len(looked) == 5 + 3 * 3
+
+
+class Overflows(nn.Module):
+    """NaN of what is very large."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + (x * 1e30 - x * 1e30)
+
+
+def test_not_a_number_goes_through_layers_that_keep_order() -> None:
+    x = torch.randn(30, 2, 6, 6, generator=torch.Generator().manual_seed(0))
+    x[21, 0, 2, 3] = 1e30
+    net = nn.Sequential(Overflows(), nn.ReLU(), nn.MaxPool2d(2))
+    found = strongest(net, x, ["0", "1", "2"], k=3, compute=Compute(5))
+    assert [own.rows[0, 0].item() for own in found.values()] == [21, 21, 21]
+    assert [own.positions[0, 0].tolist() for own in found.values()] == [[2, 3], [2, 3], [1, 1]]
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64])
+def test_numbers_of_any_kind(kind: torch.dtype) -> None:
+    x = torch.randint(-40, 40, (50, 3, 7), generator=torch.Generator().manual_seed(2)).to(kind)
+    found = strongest(nn.Identity(), x, [".:in"], k=5, compute=Compute(8))[".:in"]
+    value = x.flatten(2).amax(1 if found.total == 7 else 2)
+    rows = value.argsort(dim=0, descending=True, stable=True)[:5].T
+    assert found.values.dtype == kind
+    assert torch.equal(found.rows, rows)
+    assert torch.equal(found.values, value.T.gather(1, rows))
+
+
+def test_many_offers_to_one_unit_are_joined_in_turns() -> None:
+    x = torch.arange(300.0)[:, None].expand(300, 4).clone()
+    x[:, 1:] = 0.0
+    found = strongest(nn.Identity(), x, ["."], k=2, compute=Compute(50))["."]
+    assert found.rows.tolist() == [[299, 298], [0, 1], [0, 1], [0, 1]]

@@ -351,6 +351,8 @@ def test_missing_target_lists_near_misses(loans):
         ({"units": {"incom": "€"}}, "units names 'incom'.*Did you mean income"),
         ({"immutable": ["hom"]}, "immutable names 'hom'"),
         ({"monotone": {"hom": 1}}, "monotone names 'hom'"),
+        ({"monotone": {"home": 1}}, "'home', which holds categories; .* There are: income"),
+        ({"monotone": {"income": 1}, "types": {"income": "ignore"}}, "'income', which is not learned from"),
         ({"absence": "meen"}, "Did you mean mean"),
         ({"monotone": {"income": 5}}, "monotone must be"),
     ],
@@ -558,4 +560,4 @@ def test_of_thousands_of_columns_a_note_names_the_first(tmp_path):
     path = tmp_path / "wide.csv"
     path.write_text("\n".join([",".join([*names, "y"]), *rows]))
     (note,) = [note for note in data.table(path, "y").notes if note.startswith("Read as numbers")]
-    assert note.endswith("g59 and 1,440 more.")
+    assert note.endswith("g11 and 1,488 more.")

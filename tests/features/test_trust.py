@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pellucid import figures
 from pellucid._core import Compute, load, save
 from pellucid.errors import InputError
 from pellucid.features import activation_maximization
@@ -246,3 +247,29 @@ def test_a_twin_that_is_none_is_refused(cancer: tuple[nn.Module, Tensor], twin: 
     second = net if twin == "self" else nn.Linear(30, 2)
     with pytest.raises(InputError, match=says):
         activation_maximization(net, "dense1", data=x, twin=second)
+
+
+def test_steps_are_neither_moved_nor_compared_over_shifts() -> None:
+    class Reads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(20, 4, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.rnn(x)[0][:, -1]
+
+    torch.manual_seed(0)
+    net, x = Reads().eval(), torch.randn(60, 7, 20)
+    found = activation_maximization(net, ".", data=x, units=[0], steps=3, untrained_control=False)
+    assert found.params["axes"] == "steps, numbers"
+    assert found.params["jitter"] == [0]
+    tiles = figures.feature_tiles(found)
+    assert "The first 4 of 20 numbers of each step are drawn" in tiles.note
+    away = found.pictures.flatten(2)[0] - x.flatten(1).mean(0)
+    assert float(found.agreement[0]) == pytest.approx(
+        float(torch.cosine_similarity(away[0], away[1], dim=0)), abs=1e-4
+    )
+    with pytest.raises(InputError, match=r"reads steps \[N, T, D\]"):
+        activation_maximization(net, ".", data=x, units=[0], steps=3, transforms="jitter")
+    wave = nn.Sequential(nn.Conv1d(7, 4, 3), nn.AdaptiveAvgPool1d(1), nn.Flatten())
+    assert "axes" not in activation_maximization(wave, "2", data=x, steps=2, untrained_control=False).params

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from figures import made
-from pellucid import figures
+from pellucid import attribution, figures
 from pellucid.attribution import input_x_gradient
 from pellucid.errors import InputError
 from pellucid.figures._pixels import limit_of, overlay, seen
@@ -241,7 +241,9 @@ def test_panels_of_several_targets_name_them():
     drawn = str(figures.explanations(whys).chart)
     assert "input x gradient: class 0" in drawn
     assert "input x gradient: class 1" in drawn
-    assert "class" not in str(figures.explanations(whys[:1]).chart)
+    alone = str(figures.explanations(whys[:1]).chart)
+    assert "input x gradient: class" not in alone
+    assert "why class 0?" in alone
 
 
 def test_strips_of_several_targets_name_them():
@@ -289,3 +291,15 @@ def test_maps_of_several_targets_share_a_scale_and_methods_do_not():
     assert rows[0][2] == rows[1][2] == pytest.approx(limit_of(flat(large, 0)))
     alone = figures.saliency([small, other], limits="own").table.rows
     assert alone[1][2] == pytest.approx(10 * alone[0][2])
+
+
+def test_what_maps_are_in_is_said_where_they_add_up():
+    from pellucid.figures._parts import unit
+
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+    x = torch.rand(1, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    adds, slopes = (method(net, x, 0) for method in (attribution.deep_lift, attribution.saliency))
+    assert unit([adds]) == "in units of logit(0)"
+    assert unit([slopes]) == ""
+    assert unit([slopes, adds]) == "in units of logit(0) where they add up"
+    assert "in units of logit(0)" in str(figures.explanations(adds).chart)

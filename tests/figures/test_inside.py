@@ -10,6 +10,7 @@ from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._evidence import check_table
 from pellucid.figures._features import made_tiles
+from pellucid.figures._numbers import number
 
 
 def test_layer_strip_plots_shares_beside_the_untrained_ones():
@@ -98,7 +99,10 @@ def test_feature_tiles_of_columns_plot_the_mean_over_seeds():
     pictures = made.pictures(tabular=True)
     cells = figures.feature_tiles(pictures).chart["data"]["values"]
     assert [cell["words"] for cell in cells if cell["column"] == "evidence"] == [*"●◐○–●◐"]
-    values = [cell for cell in cells if cell["column"] != "evidence"]
+    rows = {cell["column"]: cell["words"] for cell in cells if cell["unit"] == "unit 0"}
+    assert rows["reached ÷ largest real"] == number(float(pictures.ratio[0]), 2)
+    assert rows["starts agree, untrained"] == number(float(pictures.untrained_agreement[0]), 2)
+    values = [cell for cell in cells if cell["value"] is not None]
     index = [c.name for c in pictures.spec.columns].index("mean radius")
     drawn = {cell["unit"]: cell["value"] for cell in values if cell["column"] == "mean radius"}
     if drawn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,8 @@ from pellucid import figures
 from pellucid._core import Dataset
 from pellucid.features import FeaturePictures, activation_maximization, token_maximization
 from pellucid.figures._colour import OKABE_ITO
-from pellucid.figures._tiles import drawing
+from pellucid.figures._real import Real
+from pellucid.figures._tiles import drawing, false_colours
 from pellucid.inputs import AudioSpec, Column, ImageSpec, TabularSpec, TextSpec, WordTokenizer
 from pellucid.layers import exemplars
 from pellucid.networks import text_cnn
@@ -150,3 +152,24 @@ def test_rows_are_told_in_the_units_of_the_table() -> None:
         assert float(cell["words"]) == pytest.approx(40 + 10 * mean, rel=0.01)
     assert {cell["words"] for cell in cells if cell["column"] == "home"} <= {"own", "rent"}
     assert {cell["value"] for cell in cells if cell["column"] == "home"} == {None}
+
+
+def test_real_inputs_of_many_channels_have_one_set_of_colours_everywhere() -> None:
+    data = (0.5 + noise(40, 5, 6, 6) / 8).clamp(0, 1)
+    spec = ImageSpec(channels=5)
+    rows = Dataset("bands", data, torch.zeros(40).long(), spec, ("a",), torch.zeros(40, dtype=torch.int8))
+    colours = false_colours(rows)
+    assert colours is not None
+    net = nn.Conv2d(5, 2, 1)
+    found = exemplars(net, data, ".", k=2)
+    tiles = Real.among(replace(found, boxes=None), rows).tiles(0, 2)
+    for tile, row in zip(tiles, found.rows[0].tolist(), strict=True):
+        assert np.array_equal(tile, colours.tile(data[row]))
+        assert not np.allclose(tile[..., 0], tile[..., 2])
+    drawn = figures.exemplars(found, rows)
+    assert "5 channels in false colours" in drawn.note
+    shown = made(data, spec)
+    assert "principal component of the inputs" in figures.feature_tiles(shown, None, rows).note
+    for channels in (1, 3):
+        plain = replace(rows, inputs=data[:, :channels], spec=ImageSpec(channels=channels))
+        assert false_colours(plain) is None

@@ -11,6 +11,7 @@ from pellucid import figures
 from pellucid._core import Compute, load, save
 from pellucid.errors import InputError, MethodError, SiteError
 from pellucid.layers import early_exit
+from pellucid.layers._early_exit import exit_near
 
 
 class Block(nn.Module):
@@ -111,3 +112,30 @@ def test_the_figure_and_the_file(residual: nn.Module, tmp_path: object) -> None:
     drawn = figures.early_exits(found)
     assert "Read by the last part from norm on, stem gives" in drawn.alt
     assert len(drawn.svg()) > 1000
+
+
+def test_large_pictures_are_exchanged_in_one_piece() -> None:
+    # on a processor such rows pass six at a time, and an exchange over two passes would compare strangers
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 8, 8), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(4, 3),
+    ).eval()  # fmt: skip
+    found = early_exit(net, torch.randn(9, 3, 224, 224), untrained_copy=False)
+    assert (found.head, found.sites) == ("3", ("0", "1", "2"))
+    assert found.check < 1e-5
+
+
+@pytest.mark.parametrize("site", ["stem", "blocks.0", "blocks.2"])
+def test_one_layer_is_read_as_among_all(residual: nn.Module, site: str) -> None:
+    x = gaussian(90, 6, 1)
+    y = residual(x).argmax(1).detach()
+    every = early_exit(residual, x, y)
+    near = exit_near(residual, x, y, site, compute=Compute(32))
+    place = every.sites.index(site)
+    assert near.sites == every.sites[max(0, place - 1) : place + 1]
+    assert torch.equal(near.agreement[-1], every.agreement[place])
+    with pytest.raises(MethodError, match="does not take what norm gives"):
+        exit_near(residual, x, y, "norm", compute=Compute(32))
+    with pytest.raises(MethodError, match=r"does not take what blocks\.1\.up gives"):
+        exit_near(residual, x, y, "blocks.1.up", compute=Compute(32))

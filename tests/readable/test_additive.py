@@ -13,6 +13,7 @@ from pellucid import tasks
 from pellucid.errors import InputError
 from pellucid.networks import build
 from pellucid.networks._additive_for import additive_for
+from pellucid.networks._anew import made_anew
 from pellucid.networks._pairs import Cells, screened, without_main_effects
 from pellucid.readable import AdditiveClassifier, AdditiveRegressor
 
@@ -260,3 +261,105 @@ def test_a_look_between_epochs_is_at_the_members_as_they_are_now():
             parameter.add_(0.1)
         assert not torch.allclose(network(x), before)
         assert torch.allclose(network(x), network.answer(network.every(x).mean(1)), atol=1e-5)
+
+
+def alike(n=900, seed=0):
+    """Two columns that tell nearly the same, one with a step in it, a category and missing numbers."""
+    chance = np.random.default_rng(seed)
+    a = chance.normal(size=n)
+    frame = pd.DataFrame({"a": a, "b": a + 0.3 * chance.normal(size=n), "c": chance.normal(size=n).round(1)})
+    frame["home"] = chance.choice(["own", "rent"], size=n)
+    logit = frame.a + frame.b + 1.5 * (frame.c > 0.5) - (frame.home == "rent")
+    y = np.where(chance.random(n) < 1 / (1 + np.exp(-logit)), "yes", "no")
+    frame.loc[chance.random(n) < 0.1, "c"] = np.nan
+    return frame, y, logit.to_numpy()
+
+
+@pytest.fixture
+def all_are_large(monkeypatch):
+    monkeypatch.setattr("pellucid.networks._additive_for.SOME", 100)
+
+
+QUICKER = {"epochs": 3, "members": 2, "knots": 12}
+
+
+def slow_loss(model, spec, x, wanted):
+    """The oracle: what the last fit makes small, function by function and knot by knot; of numbers twice the
+    log-likelihood's place is taken by the squared error."""
+    network, total = model, 0.0
+    with torch.no_grad():
+        said = network.every(x)[:, 0, 0].double()
+        if network.plan.answers is None:
+            total += torch.nn.functional.binary_cross_entropy_with_logits(said, wanted.double())
+        else:
+            mean, sd = network.plan.answers
+            total += ((said - (wanted[:, 0].double() - mean) / sd) ** 2).mean()
+        for j, knots in enumerate(network.knots):
+            there = int(knots.isfinite().sum())
+            values, shares = network.shape[j, :there, 0].double(), network.density[j, :there].double()
+            present = float(network.there(x)[:, j].mean())
+            total += 0.003 * present * float((shares * values**2).sum())
+            apart = [max(1 / 16, present * float(shares[m] + shares[m + 1]) / 2) for m in range(there - 1)]
+            for m in range(1, there - 1):
+                left = float(values[m] - values[m - 1]) / apart[m - 1]
+                right = float(values[m + 1] - values[m]) / apart[m]
+                total += 1e-4 * (right - left) ** 2 / ((apart[m - 1] + apart[m]) / 2)
+        total += 0.003 * float((network.flat_density * network.flat[:, 0] ** 2).sum())
+    return float(total)
+
+
+@pytest.mark.parametrize("kind", [AdditiveClassifier, AdditiveRegressor])
+def test_the_last_fit_ends_where_no_change_of_a_table_helps(all_are_large, kind):
+    frame, y, logit = alike()
+    model = kind(**QUICKER, pairs=0).fit(frame, y if kind is AdditiveClassifier else logit)
+    network = model.network_
+    assert network.plan.bend
+    x = model._encoded(frame)
+    wanted = torch.tensor(y == "yes") if kind is AdditiveClassifier else torch.tensor(logit)[:, None]
+    least = slow_loss(network, model.spec_, x, wanted)
+    for table in (network.shape, network.flat, network.constant):
+        for at in np.ndindex(*table.shape):
+            if table is network.shape and not network.knots[at[:2]].isfinite():
+                continue
+            for change in (0.05, -0.05):
+                with torch.no_grad():
+                    table[at] += change
+                    assert slow_loss(network, model.spec_, x, wanted) > least - 1e-5
+                    table[at] -= change
+
+
+def test_after_the_last_fit_the_first_weights_no_longer_matter(all_are_large):
+    frame, y, _ = alike()
+    one, other = (AdditiveClassifier(**QUICKER, pairs=0, random_state=seed).fit(frame, y) for seed in (0, 1))
+    rows = one.decision_function(frame)
+    assert np.abs(rows - other.decision_function(frame)).max() < 1e-3
+    free = [
+        AdditiveClassifier(**QUICKER, pairs=0, penalties=(0.03,), random_state=seed).fit(frame, y)
+        for seed in (0, 1)
+    ]
+    assert free[0].network_.plan.bend == 0  # who gives a penalty has the shapes trained under it
+    assert np.abs(free[0].decision_function(frame) - free[1].decision_function(frame)).max() > 0.05
+
+
+def test_the_last_fit_keeps_directions_and_the_width_of_bands(all_are_large):
+    frame, y, _ = alike()
+    model = AdditiveClassifier(**QUICKER, pairs=0, monotone={"c": -1}).fit(frame, y)
+    shape = model.network_.shape[2, :, 0]
+    assert bool((shape[model.network_.knots[2].isfinite()].diff() <= 1e-6).all())
+    network = model.network_
+    assert torch.allclose(network.member_shape.mean(2), network.shape, atol=1e-4)
+    assert torch.allclose(network.member_flat.mean(1), network.flat, atol=1e-4)
+    contributions = network.contributions(model._encoded(frame))
+    assert contributions.mean(0).abs().max() < 1e-4
+
+
+def test_networks_made_anew_keep_the_last_fit_and_look_for_no_pairs_where_there_are_none(
+    all_are_large, tmp_path
+):
+    frame, y, _ = alike()
+    model = AdditiveClassifier(**QUICKER).fit(frame, y)
+    frame.assign(y=y).to_csv(tmp_path / "rows.csv", index=False)
+    again = made_anew(model.network_, pellucid.data.table(tmp_path / "rows.csv", "y"), seed=3)
+    assert again.plan.bend == model.network_.plan.bend > 0
+    assert not model.network_.plan.pairs
+    assert again.plan.most_pairs == 0

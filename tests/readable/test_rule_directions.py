@@ -14,12 +14,14 @@ from pellucid import figures
 from pellucid.cli._app import app
 from pellucid.errors import InputError
 from pellucid.inputs import Column, TabularSpec
+from pellucid.networks import default_network
 from pellucid.networks._rules._choice import Fit, chosen
 from pellucid.networks._rules._directions import one_way, signs_of
 from pellucid.networks._rules._grid import fires, fit_grid, interval
 from pellucid.networks._rules._head import head
 from pellucid.readable import RuleClassifier
 from pellucid.rules import Condition, WeightedRule, WeightedRules
+from pellucid.rules._kept import KeptDirection, told_of_directions
 
 
 def against(n=400, seed=0):
@@ -85,9 +87,16 @@ def test_it_is_said_with_the_rules(directed):
     for name in SIGNS:
         numbers = [any(c.column == name and c.op != "in" for c in r.conditions) for r in found.rules]
         assert asked[name] == tuple(np.flatnonzero(numbers) + 1)
-    sentence = "more a, c can only raise it, and more b can only lower the log-odds of yes"
+    kept = [name for name in "abc" if asked[name]]
+    idle = [name for name in "abc" if not asked[name]]
+    assert "c" in kept
+    ups, downs = ", ".join(n for n in kept if SIGNS[n] > 0), ", ".join(n for n in kept if SIGNS[n] < 0)
+    sentence = (
+        f"more {ups} can only raise {f'it, and more {downs} can only lower ' if downs else ''}the log-odds"
+    )
     for text in (found.to_text(), found.to_markdown(), found.to_python(), figures.figures_of(found)[0].alt):
         assert sentence in text
+        assert not idle or f"No rule asks for {', '.join(idle)}, so more or less there" in text
     assert all(each["holds"] for each in found.to_json()["directions"])
     assert "never" not in model.rules(frame, y).summary()[1]
 
@@ -225,6 +234,29 @@ def test_directions_that_cannot_be_kept_are_refused(tmp_path):
         RuleClassifier(monotone={"kind": 1}).fit(frame, y)
 
 
+def test_a_plain_network_in_python_is_refused_directions_too():
+    frame, y = against(80)
+    data = pellucid.data.frame(frame.assign(y=y), "y", monotone={"a": 1})
+    for kind in (None, "attention", "prototypes", "concepts"):
+        with pytest.raises(InputError, match=r"a should only raise or lower .* keeps no directions"):
+            default_network(data, kind=kind)
+    assert default_network(data, kind="additive") is not None
+
+
+def test_a_column_that_no_rule_asks_for_is_not_said_to_be_kept():
+    asked, idle, odd = (
+        KeptDirection("a", 1, (1,), ()),
+        KeptDirection("b", -1, (), ()),
+        KeptDirection("c", 1, (2,), (2,)),
+    )
+    kept, unasked, against_it = told_of_directions((asked, idle, odd), "score")
+    assert "more a can only raise the score" in kept
+    assert "b" not in kept.split()
+    assert unasked == "No rule asks for b, so more or less there changes nothing."
+    assert "rule 2" in against_it
+    assert told_of_directions((idle,), "score") == (unasked,)
+
+
 def test_the_command_line_declares_them(tmp_path):
     frame, y = against(150)
     file = tmp_path / "rows.csv"
@@ -233,7 +265,7 @@ def test_the_command_line_declares_them(tmp_path):
     ask = ["train", str(file), "--target", "y", "--rises", "a", "--falls", "b", "--out", str(run)]
     done = CliRunner().invoke(app, [*ask, "--network", "rules", "--max-rules", "4", "--epochs", "2"])
     assert done.exit_code == 0, done.output
-    assert "Directions hold everywhere: more a can only raise it, and more b can only lower" in done.output
+    assert "No rule asks for a, b, so more or less there changes nothing." in done.output
     own = pellucid.tasks.own_rules(pellucid.open(run))
     assert [(each.column, each.sign) for each in own.directions] == [("a", 1), ("b", -1)]
     for wrong, said in (

@@ -104,6 +104,23 @@ def test_a_network_no_better_than_a_trivial_answer_is_called_that():
     use, avoid = advice(dataclasses.replace(whole, performance=poor))
     assert not any("digit" in line for line in use)
     assert any("any decision" in line for line in avoid)
+    assert not any(line.startswith("reading") for line in use)  # only what it does, right or wrong
+    _, unscored = advice(dataclasses.replace(whole, performance=None))
+    assert any("was not scored here" in line for line in unscored)
+
+
+def test_a_network_that_ranks_is_not_called_no_better_than_none():
+    """Where one class is common, its name is often right; ranking is what such a network is for."""
+    whole = dossiers.digits()
+    poor = dataclasses.replace(whole.performance, value=0.12, low=0.10, high=0.14)
+    ranked = dataclasses.replace(whole, performance=poor, ranks=True)
+    (said,) = (each for each in findings(ranked) if "trivial" in each.text)
+    assert said.word == "mixed"
+    assert "does rank rows of one class before others" in said.text
+    use, avoid = advice(ranked)
+    assert any(line.startswith("ranking rows") for line in use)
+    assert any(line.startswith("taking its answers as they come") for line in avoid)
+    assert not any("any decision" in line for line in avoid)
 
 
 def test_learning_by_heart_and_dead_layers_are_found():

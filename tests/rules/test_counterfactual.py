@@ -139,6 +139,24 @@ def test_none_within_the_constraints_gives_the_nearest_attempt(data):
     assert "nearest attempt" in found.note
 
 
+@pytest.mark.parametrize("fixed", [("job",), ("age", "job"), ("age", "loans", "savings"), ("loans", "job")])
+def test_what_cannot_change_does_not_come_from_real_rows_either(data, fixed):
+    """Where nothing else helps, real rows with the answer are taken back to the row: categories too."""
+    model = Gives(lambda x: torch.stack((0 * x[:, 4], 2 * x[:, 4] - 1 + 0.01 * x[:, 0]), 1))
+    x = refused(model, data, 12)
+    found = counterfactuals(model, data, x, constraints=Constraints().also(immutable=fixed), k=4)
+    assert len(found) == 12
+    for case in found:
+        shown = (*case.found, *case.bears, *([case.attempt] if case.attempt else []))
+        assert shown
+        for each in shown:
+            assert not {change.column for change in each.changes} & {*fixed}
+            assert all(each.row[name] == case.row[name] for name in fixed)
+        assert bool(case.found) == ("job" not in fixed)
+        # the row as it is is no attempt
+        assert "job" not in fixed or case.attempt.changes
+
+
 def test_nothing_that_may_change_has_another_value(data):
     model = weighing(data)
     x = data.spec.encode([{"age": 60, "loans": 6, "job": "none", "savings": 0}])
@@ -265,6 +283,8 @@ def test_missing_values_stay_missing():
 
 
 def test_wrong_questions_are_refused(data):
+    with pytest.raises(InputError, match="--ways on the command line"):
+        counterfactuals(weighing(data), data, refused(weighing(data), data, 1), k=0)
     model = weighing(data)
     x = refused(model, data, 2)
     yes = data.inputs[predict(model, data.inputs).argmax(1) == 1][:1]

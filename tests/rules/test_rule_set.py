@@ -93,6 +93,7 @@ def test_no_name_breaks_out_of_the_generated_code(k):
     network = Decides(lambda x: (x[:, 0] > 0.5) & (x[:, 1] == 1))
     found = surrogate_tree(network, data)
     source = found.to_python()
+    assert "xa0" not in source
     decide = compiled(source)
     rows = readable_rows(data.spec, data.inputs)
     assert [decide(row) for row in rows] == found.predict(rows)

@@ -2,6 +2,8 @@
 
 from html import escape
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -9,12 +11,19 @@ from torch import nn
 import pellucid
 from pellucid import figures
 from pellucid._core import Dataset, Subject, load, predict, save, split
+from pellucid._core._outputs import activations
 from pellucid.errors import InputError
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 from pellucid.networks import rules_for
 from pellucid.networks._additive_for import additive_for
 from pellucid.report import decision_figures, decision_html, decision_page
 from pellucid.tasks import asked_rows, decision, pairs_found, plain_beside, reason_codes, refits
+
+
+def activations_of(subject, inputs, site):
+    return torch.cat(
+        [seen[site] for _, seen in activations(subject.model, inputs, (site,), spec=subject.spec)]
+    )
 
 
 def people(n=300):
@@ -301,9 +310,49 @@ def test_attention_says_that_a_plain_network_sees_more():
     subject = pellucid.train(data, network="attention", epochs=3, seed=0)
     beside = plain_beside(subject)
     assert beside.clear
+    assert not beside.worse
     assert "cannot see columns that only count together" in beside.sentence
     assert beside.score.b > beside.score.a + 0.1
     assert plain_beside(subject_of(Terms(), data)) is None
+
+
+@pytest.mark.parametrize("kind", ["rules", "concepts", "prototypes"])
+def test_networks_readable_by_design_say_which_rows_are_alike(kind):
+    """In what they add up: rows with the same rules, concepts or likenesses lie at distance 0."""
+    subject = pellucid.train("breast-cancer", network=kind, epochs=1, seed=0)
+    found = pellucid.nearest(subject, [0, 1], k=2)
+    seen = activations_of(subject, subject.data.inputs, found.site)
+    spread = seen[subject.data.parts == 0].std(0)
+    held = activations_of(subject, found.asked, found.site)
+    for i in range(2):
+        away = ((seen - held[i]) / spread.clamp(min=1e-12)).square()[:, spread > 1e-6].sum(1).sqrt()
+        known = (subject.data.parts == 0) & (
+            predict(subject.model, subject.data.inputs).argmax(1) == found.answers[i]
+        )
+        nearest = away[known].sort().values[:2]
+        assert torch.allclose(away[found.same[i]], nearest, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["additive", "attention"])
+def test_networks_that_add_up_columns_have_no_place_where_rows_are_alike(kind):
+    subject = pellucid.train("breast-cancer", network=kind, epochs=1, seed=0)
+    with pytest.raises(InputError, match="adds up what single columns say"):
+        pellucid.nearest(subject, 0)
+
+
+def test_a_plain_network_that_is_worse_is_called_so():
+    """One column of 120 decides: a rule finds it, a plain network of 200 rows reads them all."""
+    x = torch.randn(400, 120, generator=torch.Generator().manual_seed(0)).numpy()
+    frame = pd.DataFrame(x, columns=[f"c{k}" for k in range(120)])
+    frame["paid"] = np.where(frame.c3 > 0.2, "yes", "no")
+    beside = plain_beside(
+        pellucid.train(pellucid.data.frame(frame, "paid"), network="rules", epochs=1, seed=0)
+    )
+    assert beside.worse
+    assert not beside.clear
+    assert beside.score.b < beside.score.a - 0.02
+    assert beside.sentence.startswith("A plain network does clearly worse (AUC ")
+    assert beside.to_json()["worse"] is True
 
 
 def test_a_network_of_rules_gives_shapley_values(data):

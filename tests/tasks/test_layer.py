@@ -1,5 +1,7 @@
 """The verb ``layer`` and its page."""
 
+import importlib
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,7 @@ from torch import nn
 import pellucid
 from layers.nets import conv, trained
 from pellucid import tasks
-from pellucid._core import Dataset, load, save
+from pellucid._core import Dataset, _field, load, save
 from pellucid.errors import SiteError, TargetError
 from pellucid.inputs import ImageSpec, TextSpec, WordTokenizer
 from pellucid.networks import transformer
@@ -131,3 +133,20 @@ def test_a_block_is_told_with_the_layers_in_it() -> None:
     subject = pellucid.open(net, data=(torch.rand(60, 3), torch.arange(60) % 2))
     with pytest.raises(SiteError, match=r"block of layers.*0\.0, 0\.1"):
         pellucid.layer(subject, "0")
+
+
+def test_each_receptive_field_is_measured_once(subject, monkeypatch):
+    asked = []
+    plain = _field.fields
+
+    def counted(model, example, sites, **rest):
+        asked.append((tuple(example.shape), tuple(sites)))
+        return plain(model, example, sites, **rest)
+
+    for user in ("layers._exemplars", "features._canvas", "layers._summary"):
+        monkeypatch.setattr(importlib.import_module(f"pellucid.{user}"), "fields", counted)
+    page = pellucid.layer(subject, "1", steps=2)
+    row = next(each for each in pellucid.layers(subject).rows if each.site == "1")
+    whole = [sites for shape, sites in asked if shape == (1, 1, 8, 8)]
+    assert whole[:-1] == [("1",)]
+    assert page.row == row

@@ -65,7 +65,7 @@ def pairs(n: int, count: int, generator: torch.Generator) -> Pairs:
     mass = mass / mass.sum()
     first = SCARCE * n > count
     wanted = _shares(mass, whole, count, singles=first)
-    sets = [_subsets(n, s, m, generator) for s, m in zip(sizes, wanted, strict=True)]
+    sets = [subsets(n, s, m, generator) for s, m in zip(sizes, wanted, strict=True)]
     stratum = torch.repeat_interleave(torch.arange(len(whole)), torch.tensor(wanted))
     place = torch.cat([torch.arange(m, dtype=torch.float64) for m in wanted])
     order = _turn(place, stratum, mass, singles=first).argsort(stable=True)
@@ -88,7 +88,7 @@ def _turn(place: Tensor, stratum: Tensor, mass: Tensor, *, singles: bool) -> Ten
     return torch.where(stratum == 0, place * 1e-9, turn) if singles else turn
 
 
-def _subsets(n: int, size: int, count: int, generator: torch.Generator) -> Tensor:
+def subsets(n: int, size: int, count: int, generator: torch.Generator) -> Tensor:
     """``count`` different subsets of a size in random order, bool ``[count, n]``; of half the parts only
     those that hold part 0, since the others are their complements."""
     half = 2 * size == n

@@ -94,7 +94,6 @@ def fields(
     how = compute or Compute()
     if example.ndim < 3 or not example.is_floating_point():
         return dict.fromkeys(sites)
-    hits: dict[str, list[Tensor]] = {site: [] for site in sites}
     try:
         if example.dtype in (torch.float16, torch.bfloat16):
             # kernels for half precision work in blocks, and a NaN fills its block
@@ -106,10 +105,7 @@ def fields(
             torch.no_grad(),
         ):
             units = unit_axis(model, example, ".:in")
-            chunk = at_once(how.batch_size, example)
-            for axis in [axis for axis in range(1, example.ndim) if axis != units]:
-                for site, hit in _poisoned(model, example[:1], sites, axis, units, chunk).items():
-                    hits[site].append(hit)
+            hits = _poisoned(model, example[:1], sites, units, at_once(how.batch_size, example))
     except (PellucidError, CancelledError):
         raise
     except Exception:
@@ -119,39 +115,44 @@ def fields(
 
 
 def _poisoned(
-    model: nn.Module, example: Tensor, sites: Sequence[str], axis: int, units: int, chunk: int
-) -> dict[str, Tensor]:
-    """For each site bool ``[input indices, positions along the axis]``: what turns NaN."""
-    found: dict[str, list[Tensor]] = {site: [] for site in sites}
-    for index in torch.arange(example.shape[axis]).split(chunk):
-        x = example.repeat(len(index), *[1] * (example.ndim - 1))
-        x.movedim(axis, 1)[torch.arange(len(index)), index.to(x.device)] = float("nan")
-        place = axis - (units < axis)  # among the axes of space, counted from 1
+    model: nn.Module, example: Tensor, sites: Sequence[str], units: int, chunk: int
+) -> dict[str, list[Tensor]]:
+    """For each site and axis bool ``[input indices, positions along the axis]``: what turns NaN."""
+    axes = [axis for axis in range(1, example.ndim) if axis != units]
+    sizes = [example.shape[axis] for axis in axes]
+    which = torch.arange(len(axes)).repeat_interleave(torch.tensor(sizes))
+    index = torch.cat([torch.arange(size) for size in sizes])
+    found: dict[str, list[list[Tensor]]] = {site: [[] for _ in axes] for site in sites}
+    for rows in torch.arange(len(which)).split(chunk):
+        x = example.repeat(len(rows), *[1] * (example.ndim - 1))
+        own = [(which[rows] == number).nonzero().flatten() for number in range(len(axes))]
+        for axis, mine in zip(axes, own, strict=True):
+            x.movedim(axis, 1)[mine.to(x.device), index[rows][mine].to(x.device)] = float("nan")
 
-        def turned(activation: Tensor, site: str, rows: int = len(index), place: int = place) -> Tensor:
-            return _turned(by_places(model, activation, site), rows, example.ndim, place)
+        def turned(activation: Tensor, site: str, count: int = len(rows)) -> Tensor:
+            return _turned(model, activation, site, count, example.ndim)
 
         looks = {site: partial(turned, site=site) for site in sites}
         with probe(model, read=looks, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
         for site in sites:
-            found[site].append(seen[site])
-    return {site: torch.cat(parts) for site, parts in found.items()}
+            turn = seen[site]
+            for number, mine in enumerate(own):
+                if len(mine):
+                    there, others = turn[mine].movedim(number + 1, 1), tuple(range(2, turn.ndim))
+                    found[site][number].append(there.any(others) if others else there)
+    return {site: [torch.cat(parts) for parts in found[site]] for site in sites}
 
 
-def by_places(model: nn.Module, activation: Tensor, site: str) -> Tensor:
-    """An activation with its units last, so that places come after the rows."""
-    return activation if activation.ndim < 3 else activation.movedim(unit_axis(model, activation, site), -1)
-
-
-def _turned(activation: Tensor, rows: int, ndim: int, axis: int) -> Tensor:
-    """Which places along an axis turned NaN: bool ``[rows, places]``, one where the layer has none."""
+def _turned(model: nn.Module, activation: Tensor, site: str, rows: int, ndim: int) -> Tensor:
+    """Which places turned NaN in any unit: bool ``[rows, *places]``, one where the layer has none."""
+    nowhere = (rows, *[1] * (ndim - 2))
     if len(activation) != rows or not activation.is_floating_point():
-        return torch.zeros(rows, 1, dtype=torch.bool)
+        return torch.zeros(nowhere, dtype=torch.bool)
     if activation.ndim != ndim or not activation.numel():
-        return activation.isnan().flatten(1).any(1, keepdim=True).cpu()
+        return activation.isnan().flatten(1).any(1).view(nowhere).cpu()
     # the largest of numbers one of which is NaN is NaN; a third of the time of looking at each
-    return activation.amax([other for other in range(1, ndim) if other != axis]).isnan().cpu()
+    return activation.amax(unit_axis(model, activation, site)).isnan().cpu()
 
 
 def _field(hits: list[Tensor]) -> Field | None:

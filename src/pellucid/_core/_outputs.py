@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +18,34 @@ from pellucid._core._spec import InputSpec
 from pellucid._core._target import the_output
 from pellucid.errors import MethodError
 
+T = TypeVar("T")
+
 
 @contextmanager
 def _quiet(guard: Guard, seed: int) -> Generator[None]:
     """No trace on the network and no graph."""
     with guard.pass_by(seed=seed), torch.no_grad():
         yield
+
+
+def _in_chunks(fed: Feed, compute: Compute, run: Callable[[slice], T]) -> Iterator[tuple[slice, T]]:
+    """Pass all rows through in chunks, smaller ones where memory does not suffice: ``(rows, what came)``."""
+    size, start = at_once(compute.batch_size, fed.packed), 0
+    while start < fed.rows:
+        rows = slice(start, min(start + size, fed.rows))
+        try:
+            with _quiet(fed.guard, compute.seed):
+                made = run(rows)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            if rows.stop - rows.start == 1:
+                raise MethodError(f"Memory does not suffice for a single row: {error}") from error
+            size = (rows.stop - rows.start) // 2
+            continue
+        yield rows, made
+        start = rows.stop
+        compute.progress(start, fed.rows)
 
 
 def stream(
@@ -32,23 +55,15 @@ def stream(
 
     What was returned is ``None`` where ``stop`` ended the pass.
     """
-    size, start = at_once(compute.batch_size, fed.packed), 0
-    while start < fed.rows:
-        rows = slice(start, min(start + size, fed.rows))
+
+    def run(rows: slice) -> tuple[object, Probe]:
         raw: object = None
-        try:
-            with _quiet(fed.guard, compute.seed), probe(fed.model, read=read, stop=stop) as seen:
-                raw = fed.run(fed.packed[rows].clone(), rows, 1)
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-            if rows.stop - rows.start == 1:
-                raise MethodError(f"Memory does not suffice for a single row: {error}") from error
-            size = (rows.stop - rows.start) // 2
-            continue
+        with probe(fed.model, read=read, stop=stop) as seen:
+            raw = fed.run(fed.packed[rows].clone(), rows, 1)
+        return raw, seen
+
+    for rows, (raw, seen) in _in_chunks(fed, compute, run):
         yield rows, raw, seen
-        start = rows.stop
-        compute.progress(start, fed.rows)
 
 
 def predict(
@@ -109,3 +124,19 @@ def activations(
         feed(model, inputs, spec=spec, check=False, compute=how), how, read=read, stop=stop
     ):
         yield rows, seen
+
+
+def listen(
+    model: nn.Module,
+    inputs: Inputs,
+    read: Reads,
+    each: Callable[[slice, Probe], None],
+    *,
+    spec: InputSpec | None = None,
+    compute: Compute,
+) -> None:
+    """As :func:`activations`, given to a function chunk by chunk; hooks are put on the network only once."""
+    fed = feed(model, inputs, spec=spec, check=False, compute=compute)
+    with probe(model, read=read) as seen:
+        for rows, _ in _in_chunks(fed, compute, lambda rows: fed.run(fed.packed[rows].clone(), rows, 1)):
+            each(rows, seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -18,7 +18,17 @@ from pellucid._core._site import Side, Site, named
 from pellucid.errors import SiteError
 
 Write = Callable[[Tensor], Tensor]
-Reads = Iterable[str] | Mapping[str, Write]
+
+
+@dataclass(frozen=True, slots=True)
+class Knowing:
+    """A function of what a module gave and of what it was given by place; read instead of the former."""
+
+    of: Callable[[Tensor, tuple[object, ...]], Tensor]
+
+
+Read = Write | Knowing
+Reads = Iterable[str] | Mapping[str, Read]
 
 
 class _StopPassError(BaseException):
@@ -33,7 +43,7 @@ class Probe:
     """
 
     def __init__(self, wanted: Iterable[Site], model: nn.Module) -> None:
-        self._wanted = tuple(wanted)
+        self._wanted = dict.fromkeys(wanted)
         self._model = type(model).__name__
         self._seen: dict[Site, dict[int, Tensor]] = {}
         self._calls: dict[tuple[str, Side], int] = {}
@@ -134,14 +144,14 @@ class _Hooks:
     """The hooks of one probe on one side of one module."""
 
     def __init__(
-        self, seen: Probe, read: Mapping[Site, Write | None], write: Mapping[Site, Write], stop: Site | None
+        self, seen: Probe, read: Mapping[Site, Read | None], write: Mapping[Site, Write], stop: Site | None
     ) -> None:
         self.seen, self.write, self.stop = seen, write, stop
-        self.reads: dict[tuple[str, Side], dict[Site, Write | None]] = {}
+        self.reads: dict[tuple[str, Side], dict[Site, Read | None]] = {}
         for site, of in read.items():
             self.reads.setdefault((site.module, site.side), {})[site] = of
 
-    def visit(self, module: str, side: Side, value: object) -> object:
+    def visit(self, module: str, side: Side, value: object, given: tuple[object, ...] = ()) -> object:
         call = self.seen._count(module, side)
         for site, change in self.write.items():
             if site.matches(module, side, call):
@@ -150,7 +160,8 @@ class _Hooks:
             if site.matches(module, side, call):
                 tensor = pick(value, site)
                 if of is not None:
-                    self.seen._seen.setdefault(site, {})[call] = of(tensor)
+                    found = of.of(tensor, given) if isinstance(of, Knowing) else of(tensor)
+                    self.seen._seen.setdefault(site, {})[call] = found
                     continue
                 self.seen._seen.setdefault(site, {})[call] = tensor
                 # what follows may change its input in place: it gets a copy
@@ -173,7 +184,8 @@ def probe(
     Args:
         model: any module; hooks are on it only inside the ``with``.
         read: sites whose activation is kept; or, by site, a function of the activation whose result is kept
-            instead of it. That must be a tensor of its own, and saves the copy.
+            instead of it. That must be a tensor of its own, and saves the copy. Within :class:`Knowing` it is
+            shown what went into the module too.
         write: for each site, what its activation is replaced by; applied before reading.
         stop: site at which the pass ends. Nothing in the ``with`` body after that pass runs.
 
@@ -249,7 +261,9 @@ def _attach(target: nn.Module, module: str, side: Side, hooks: _Hooks) -> Remova
     _open(target, module)
     if side == "out":
         return target.register_forward_hook(
-            lambda layer, _, output: as_given(layer, hooks.visit(module, side, rows_first(layer, output)))
+            lambda layer, given, output: as_given(
+                layer, hooks.visit(module, side, rows_first(layer, output), given)
+            )
         )
 
     def entering(

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple, cast
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid._core._best import Best, Numbers, Offers, Whole, first, joined
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
-from pellucid._core._outputs import activations
+from pellucid._core._order import SAME, Order, Passed, keeps_order
+from pellucid._core._outputs import activations, listen
+from pellucid._core._probe import Knowing, Probe
+from pellucid._core._site import Site, named
 from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
-SHORT = (torch.float32, torch.float16, torch.bfloat16)
+FEW = 32  # positions that are not worth a reduction
+SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,46 +69,58 @@ def chosen_units(units: Sequence[int] | Tensor | None, total: int, site: str) ->
     return picked.to(torch.int64).cpu()
 
 
-def _ordered(values: Tensor) -> Tensor | None:
-    """Whole numbers below 2³¹ in the order of floats of up to 32 bits; ``None`` for other numbers."""
-    if values.dtype not in SHORT:
-        return None
-    # a float's bits, read as a whole number, keep its order, or turn it below zero; NaN is the largest
-    bits = (values.float() + 0.0).view(torch.int32).long().masked_fill_(values.isnan(), 0x7FC00000)
-    return torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+def _largest(found: Tensor) -> Tensor:
+    """``[b, U, positions]`` to the largest ``[b, U]``."""
+    size = found.shape[2]
+    if size == 1:
+        return found[:, :, 0]
+    if size < FEW and found.is_cpu and found.is_contiguous() and found.is_floating_point():
+        # the same; a reduction over so few numbers takes several times as long
+        return F.max_pool1d(found.view(1, -1), size).view(found.shape[:2])
+    return found.amax(2)
 
 
-def _first(values: Tensor, k: int) -> Tensor:
-    """Columns of the ``k`` largest of each row, largest first; of equal ones the earlier column."""
-    count, ordered = values.shape[1], _ordered(values)
-    if ordered is None:
-        return values.sort(dim=1, descending=True, stable=True).indices[:, :k]
-    # the column in the lower half parts equal ones
-    column = torch.arange(count - 1, -1, -1, device=values.device)
-    return count - 1 - ((ordered << 32 | column).topk(k, dim=1).values & 0xFFFFFFFF)
+def _numbers(values: Tensor) -> Numbers:
+    """Floats that keep all there is to a value."""
+    if values.dtype not in LONG:
+        values = values.to(torch.float32 if values.dtype in SHORT else torch.float64)
+    return values.cpu().numpy()
 
 
-def _by_unit(unit: Tensor, values: Tensor) -> Tensor:
-    """The order by unit, then by value from the largest, then as they come."""
-    ordered = _ordered(values)
-    if ordered is not None:
-        return ((unit << 32) - ordered).argsort(stable=True)
-    order = values.argsort(descending=True, stable=True)
-    return order[unit[order].argsort(stable=True)]
+def _peaks(found: Tensor, worth: Whole) -> tuple[Numbers, Whole]:
+    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first."""
+    _, units, size = found.shape
+    if found.is_cpu and found.dtype in LONG:
+        maps = found.numpy()
+        whole = maps.flags.c_contiguous
+        some = maps.reshape(-1, size)[worth] if whole else maps[worth // units, worth % units]
+        place = some.argmax(1)
+        return some[np.arange(len(worth)), place], place
+    at = torch.from_numpy(worth).to(found.device)
+    some = found[at // units, at % units]
+    place = some.argmax(1, keepdim=True)
+    return _numbers(some.gather(1, place)[:, 0]), place[:, 0].cpu().numpy()
 
 
-Offer = tuple[Tensor, Tensor, Tensor]  # row · units + unit, value, place
+def _module_at(model: nn.Module, site: str) -> nn.Module | None:
+    """The module whose output stands at a site as the module gives it."""
+    address = Site.parse(site)
+    module = named(model, address.module)
+    return module if address.side == "out" and address.item is None and not module._forward_hooks else None
 
 
-def _maps(found: Tensor, worth: Tensor) -> Tensor:
-    """Some of the rows' units of ``[b, U, positions]``."""
-    if found.is_contiguous():
-        return found.view(-1, found.shape[2]).index_select(0, worth)
-    return found[worth // found.shape[1], worth % found.shape[1]]
+class _Found(NamedTuple):
+    """What a chunk offers: which of ``[b, U]`` along rows, their rows and units, values and places."""
+
+    worth: Whole
+    row: Whole
+    unit: Whole
+    values: Numbers
+    place: Whole
 
 
 class _Ranking:
-    """The k best of one layer so far."""
+    """What one layer has to offer, chunk by chunk."""
 
     def __init__(
         self,
@@ -109,88 +130,149 @@ class _Ranking:
         units: Sequence[int] | Tensor | None,
         of: Callable[[Tensor], Tensor] | None,
         real: Tensor | None,
+        known: dict[int, tuple[Passed, _Ranking]],
     ) -> None:
         self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
-        self.real = real
-        self.axes = (0, 1)  # number of axes, and which of them holds units
+        self.real, self.known = real, known
+        self.module = _module_at(model, site)
+        self.each: torch.Size | None = None  # of one row
+        self.axis = 1  # which holds units
+        self.index: Tensor | None = None
+        self.looks = 0  # since the last chunk was taken in
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
         self.rows, self.dtype = 0, torch.float32
-        self.found: Offer | None = None
-        self.offers: list[Offer] = []
-        self.best: Tensor | None = None
-        self.floor: Tensor | None = None
+        self.found: _Found | None = None
+        self.values: Tensor | None = None  # of all rows of this chunk, where they were looked for
+        self.trusted = False  # whether an earlier layer's order has been this one's in a chunk looked at
+        self.order: Order | None = None
+        self.shapes: tuple[torch.Size, torch.Size] | None = None  # before and behind, for which that holds
+        self.offers: list[Offers] = []
+        self.floor: Numbers | None = None  # what a unit's value must exceed, where there are k of each
 
-    def look(self, activation: Tensor) -> Tensor:
-        """Put down what a chunk has to offer, and give its values.
+    def look(self, activation: Tensor, given: tuple[object, ...] = ()) -> Tensor:
+        """Put down what a chunk has to offer.
 
         What was put down is exchanged by the next look, so that a chunk may be tried again.
         """
-        if self.axes[0] != activation.ndim:
-            self.axes = activation.ndim, unit_axis(self.model, activation, self.site)
-        axis = self.axes[1]
-        activation = activation.detach() if self.of is None else self.of(activation.detach())
-        found = along(activation, axis)
-        if not len(found):
-            raise InputError(f"{self.site!r}: expected at least one row, got none.")
-        whole = found.shape[1]
-        if self.wanted is not None:
-            found = found[:, chosen_units(self.wanted, whole, self.site).to(found.device)]
+        shown = activation.detach() if self.of is None else self.of(activation.detach())
+        self._sizes(activation, shown)
+        self.looks += 1
+        before, order = self._before(activation, given)
+        if before is None or order is None or before.found is None or not self.trusted or self.floor is None:
+            self._all(shown, before, order)
+        else:
+            self._some(shown, before.found, order)
+        passed = Passed.of(activation)
+        if passed is not None:
+            self.known[id(activation)] = passed, self
+        return activation.new_empty(0)
+
+    def _some(self, shown: Tensor, found: _Found, order: Order) -> None:
+        """Look only at what was worth it in the layer before: nothing else can be worth it here."""
+        self.values, self.found = None, found
+        if not len(found.values) or (
+            order.placed and order.low < found.values.min() and found.values.max() < order.high
+        ):
+            return
+        values, place = _peaks(self._units(shown), found.worth)
+        over = ~(values <= cast("Numbers", self.floor)[found.unit])
+        self.found = _Found(found.worth[over], found.row[over], found.unit[over], values[over], place[over])
+
+    def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
+        """Look at every row."""
+        found = self._units(shown)
+        self.values = _largest(found)
+        worth, values = self._worth(self.values)
+        row = worth // self.picked
+        # the place matters for the few rows that are kept, so only there is it looked for
+        few = found.shape[2] == 1 or not len(worth)
+        place = np.zeros(len(worth), np.int64) if few else _peaks(found, worth)[1]
+        self.found = _Found(worth, row, worth - row * self.picked, values, place)
+        self.trusted = False
+        if before is not None and order is not None and before.values is not None:
+            self.trusted = torch.equal(order.of(before.values), self.values)
+
+    def _units(self, shown: Tensor) -> Tensor:
+        """The wanted units ``[b, U, positions]``, at positions that count."""
+        found = along(shown, self.axis)
+        if self.index is not None:
+            found = found[:, self.index.to(found.device)]
         if self.real is not None and found.shape[2] == self.real.shape[1]:
             # rows come in order, and this chunk begins behind those taken in
             here = self.real[self.n : self.n + len(found)].to(found.device)
             found = found.masked_fill(~here[:, None], float("-inf"))
-        values = found[:, :, 0] if found.shape[2] == 1 else found.amax(2)
-        self._sizes(activation, axis, whole, values.shape[1])
-        worth = self._worth(values)
-        # the place matters for the few rows that are kept, so only there is it looked for
-        place = _maps(found, worth).argmax(1) if found.shape[2] > 1 else torch.zeros_like(worth)
-        self.found = worth, values.reshape(-1)[worth], place
-        return self.found[1]
+        return found
 
-    def _worth(self, values: Tensor) -> Tensor:
-        """Which of the values ``[b, U]``, counted along rows, may be among the best."""
-        if self.floor is not None:
-            # later rows with a value that is there already do not count; NaN does
-            return (values <= self.floor).logical_not_().view(-1).nonzero().squeeze(1)
-        row = _first(values.T.contiguous(), min(self.k, len(values)))
-        return (row * values.shape[1] + torch.arange(values.shape[1], device=row.device)[:, None]).flatten()
-
-    def _sizes(self, activation: Tensor, axis: int, whole: int, picked: int) -> None:
-        shape = places(activation, axis)
-        if self.total and shape != self.shape:
+    def _sizes(self, activation: Tensor, shown: Tensor) -> None:
+        """What is the same in every chunk: which axis holds units, how many there are, and the positions."""
+        self.rows, self.dtype = len(shown), shown.dtype
+        if not self.rows:
+            raise InputError(f"{self.site!r}: expected at least one row, got none.")
+        if shown.shape[1:] == self.each:
+            return
+        axis = unit_axis(self.model, activation, self.site)
+        shape = places(shown, axis)
+        if self.each is not None and shape != self.shape:
             raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
-        self.picked = picked
-        self.shape, self.total, self.rows, self.dtype = shape, whole, len(activation), activation.dtype
+        self.each, self.axis, self.shape = shown.shape[1:], axis, shape
+        self.total = 1 if shown.ndim == 1 else shown.shape[axis]
+        self.index = None if self.wanted is None else chosen_units(self.wanted, self.total, self.site)
+        self.picked = self.total if self.index is None else len(self.index)
 
-    def add(self, rows: slice) -> int:
-        """Take in what a chunk offered; says how much."""
-        if self.rows != rows.stop - rows.start or self.found is None:
+    def _before(self, activation: Tensor, given: tuple[object, ...]) -> tuple[_Ranking | None, Order | None]:
+        """The layer whose order is also this one's, and how; keyed to what really went in."""
+        if self.of is not None or self.real is not None:
+            return None, None
+        passed, ranking = self.known.get(id(activation), (None, None))
+        order = SAME if passed is not None and passed.still(activation) else None
+        if order is None and self.module is not None and len(given) == 1 and isinstance(given[0], Tensor):
+            went = given[0]
+            passed, ranking = self.known.get(id(went), (None, None))
+            if passed is not None and passed.still(went, changes=int(went is activation)):
+                shapes = went.shape[1:], activation.shape[1:]
+                if shapes != self.shapes:
+                    self.shapes, self.order = shapes, keeps_order(self.module, went, activation)
+                order = self.order
+        if ranking is None or (ranking.axis, ranking.picked) != (self.axis, self.picked):
+            return None, None
+        return ranking, order
+
+    def _worth(self, values: Tensor) -> tuple[Whole, Numbers]:
+        """Which of the values ``[b, U]``, counted along rows, may be among the best; and these values."""
+        if self.floor is not None and not values.is_cpu:
+            # later rows with a value that is there already do not count; NaN does
+            below = values <= torch.from_numpy(self.floor).to(values.device)
+            at = below.logical_not_().flatten().nonzero().squeeze(1)
+            return at.cpu().numpy(), _numbers(values.flatten()[at])
+        numbers = _numbers(values)
+        if self.floor is not None:
+            worth = np.flatnonzero(~(numbers <= self.floor))
+        else:
+            row = first(np.ascontiguousarray(numbers.T), min(self.k, len(numbers)))
+            worth = (row * numbers.shape[1] + np.arange(numbers.shape[1])[:, None]).ravel()
+        return worth, numbers.reshape(-1)[worth]
+
+    def add(self, rows: slice, before: int) -> int:
+        """Take in what a chunk offered, with units counted from ``before``; says how much."""
+        found, self.found = self.found, None
+        if self.rows != rows.stop - rows.start or found is None:
             raise InputError(
                 f"The activation at {self.site!r} has {self.rows} rows for {rows.stop - rows.start} "
                 "inputs; only layers that keep the row axis first can be looked at."
             )
-        worth, value, place = self.found
         self.n += self.rows
-        self.offers.append((worth + rows.start * self.picked, value, place))
-        self.found = None
-        return len(worth)
+        self.offers.append(Offers(found.unit + before, found.values, found.row + rows.start, found.place))
+        return len(found.values)
 
-    def keep(self, best: Tensor) -> None:
-        """Go on with the best so far ``[3, U, k]``: values, rows, places."""
-        self.best, self.offers = best, []
-        full = best.shape[2] == self.k
-        self.floor = best[0, :, -1].to(self.dtype) if full and self.dtype.is_floating_point else None
-
-    def result(self) -> Strongest:
-        if self.best is None:
-            raise InputError(f"{self.site!r}: expected at least one row, got none.")
-        values, rows, places_of = self.best.cpu()
-        rows, places_of = rows.long(), places_of.long()
+    def result(self, best: Best) -> Strongest:
+        """The best of this layer's units."""
+        places_of = torch.from_numpy(best.places)
         axes = torch.unravel_index(places_of, self.shape) if self.shape else ()
         positions = torch.stack(list(axes), -1) if axes else places_of.new_empty((*places_of.shape, 0))
         units = chosen_units(self.wanted, self.total, self.site)
-        return Strongest(units, values.to(self.dtype), rows, positions, self.total, self.n)
+        values = torch.from_numpy(best.values).to(self.dtype)
+        return Strongest(units, values, torch.from_numpy(best.rows), positions, self.total, self.n)
 
 
 class _Board:
@@ -199,47 +281,51 @@ class _Board:
     Each time twice as many chunks may pass as before, since offers become rare; sooner where they do not.
     """
 
-    def __init__(self, rankings: Sequence[_Ranking], k: int) -> None:
+    def __init__(self, rankings: Mapping[str, _Ranking], k: int) -> None:
         self.rankings, self.k = rankings, k
         self.chunks = self.offered = 0
         self.due = 1
+        self.best: Best | None = None
+
+    @property
+    def parts(self) -> dict[str, slice]:
+        """Which units of all are whose."""
+        ends = accumulate(ranking.picked for ranking in self.rankings.values())
+        return {
+            site: slice(end - ranking.picked, end)
+            for end, (site, ranking) in zip(ends, self.rankings.items(), strict=True)
+        }
 
     def add(self, rows: slice) -> None:
         """Take in what a chunk offered to every layer."""
-        self.offered += sum(ranking.add(rows) for ranking in self.rankings)
+        units = 0
+        for ranking in self.rankings.values():
+            self.offered += ranking.add(rows, units)
+            units += ranking.picked
         self.chunks += 1
-        units = sum(ranking.picked for ranking in self.rankings)
         if self.chunks >= self.due or self.offered > SLACK + OFFERS * self.k * units:
             self.merge()
 
     def merge(self) -> None:
         """Keep the best of what there is; of equal values the earlier row."""
-        device = self.rankings[0].offers[0][0].device if self.rankings[0].offers else None
-        if device is None:
+        parts = self.parts
+        offers = [offer for ranking in self.rankings.values() for offer in ranking.offers]
+        if not offers:
             return
-        units: list[Tensor] = []
-        flat: list[Tensor] = []
-        before = 0
-        for ranking in self.rankings:
-            if ranking.best is not None:
-                kept = ranking.best.shape[2]
-                units.append(torch.arange(ranking.picked, device=device).repeat_interleave(kept) + before)
-                flat.append(ranking.best.flatten(1).to(device))
-            worth, value, place = (torch.cat(part) for part in zip(*ranking.offers, strict=True))
-            units.append((worth % ranking.picked).to(device) + before)
-            row = worth // ranking.picked
-            flat.append(torch.stack([value.double(), row.double(), place.double()]).to(device))
-            before += ranking.picked
-        unit, every = torch.cat(units), torch.cat(flat, 1)
-        # stable, so that equal values keep the order of the rows for any batch size
-        short = all(ranking.dtype in SHORT for ranking in self.rankings)
-        order = _by_unit(unit, every[0].float() if short else every[0])
-        count = unit.bincount(minlength=before)
-        place = torch.arange(len(order), device=device) - (count.cumsum(0) - count)[unit[order]]
-        best = every[:, order[place < self.k]].unflatten(1, (before, -1))
-        for ranking, own in zip(self.rankings, best.split([r.picked for r in self.rankings], 1), strict=True):
-            ranking.keep(own)
+        best = self.best or Best.none(sum(ranking.picked for ranking in self.rankings.values()))
+        self.best = best = joined(best, Offers.together(offers), self.k)
+        full = best.rows.shape[1] == self.k
+        for site, ranking in self.rankings.items():
+            ranking.offers.clear()
+            ranking.floor = best.values[parts[site], -1].copy() if full else None
         self.offered, self.due = 0, 2 * self.chunks
+
+    def results(self) -> dict[str, Strongest]:
+        """What came out, by layer."""
+        self.merge()
+        if self.best is None:
+            raise InputError("Expected at least one row, got none.")
+        return {site: self.rankings[site].result(self.best.of(part)) for site, part in self.parts.items()}
 
 
 def strongest(
@@ -266,18 +352,27 @@ def strongest(
     """
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")
-    rankings = {site: _Ranking(model, site, k, units, of, real) for site in sites}
+    known: dict[int, tuple[Passed, _Ranking]] = {}
+    rankings = {site: _Ranking(model, site, k, units, of, real, known) for site in sites}
     if not rankings:
         raise InputError("Expected at least one layer, got none.")
-    stop = sites[0] if len(rankings) == 1 else None
-    looks = {site: ranking.look for site, ranking in rankings.items()}
-    board = _Board(list(rankings.values()), k)
-    for rows, seen in activations(model, inputs, looks, stop=stop, spec=spec, compute=compute):
-        for site in rankings:
-            seen[site]  # raises where it was not reached, or several times
+    looks = {site: Knowing(ranking.look) for site, ranking in rankings.items()}
+    board = _Board(rankings, k)
+
+    def add(rows: slice, seen: Probe) -> None:
+        for site, ranking in rankings.items():
+            if ranking.looks != 1:
+                seen[site]  # raises where it was not reached, or several times
+            ranking.looks = 0
         board.add(rows)
-    board.merge()
-    return {site: ranking.result() for site, ranking in rankings.items()}
+        known.clear()
+
+    if len(rankings) == 1:
+        for rows, seen in activations(model, inputs, looks, stop=sites[0], spec=spec, compute=compute):
+            add(rows, seen)
+    else:
+        listen(model, inputs, looks, add, spec=spec, compute=compute or Compute(batch_size=256))
+    return board.results()
 
 
 __all__ = ["Strongest", "chosen_units", "strongest"]

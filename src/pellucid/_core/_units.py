@@ -140,7 +140,9 @@ def along(activation: Tensor, axis: int) -> Tensor:
     """An activation whose units lie on ``axis`` as ``[b, units, positions]``."""
     if activation.ndim == 1:
         return activation[:, None, None]
-    return activation.movedim(axis, 1).flatten(2) if activation.ndim > 2 else activation[:, :, None]
+    if activation.ndim == 2:
+        return activation[:, :, None]
+    return (activation if axis == 1 else activation.movedim(axis, 1)).flatten(2)
 
 
 def position_shape(model: nn.Module, activation: Tensor, site: str = "") -> tuple[int, ...]:

@@ -9,8 +9,10 @@ from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, Tar
 from pellucid._core._coalitions import pairs
 from pellucid._core._conditional import Conditional
 from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 from pellucid._core._least_squares import fit, summing
+from pellucid._core._remainder import Remainder
 
 
 def kernel_shap(
@@ -36,7 +38,9 @@ def kernel_shap(
     evenly among its elements, so values summed over a part give its Shapley value, and all values add up to
     ``score - reference``: exactly, at any budget. Every part gets a value; none is dropped. Coalitions come
     in pairs with their complements, sizes as often as the Shapley kernel weighs them, and never twice: where
-    the budget reaches all ``2^n``, values are exact and their standard error is 0.
+    the budget reaches all ``2^n``, values are exact and their standard error is 0. Of each size those are
+    asked that lie most evenly among the others, so that what two parts do together does not reach the values
+    at all, and what three do together hardly.
 
     Formula: the ``phi`` that minimise ``sum_S w(S) · (v(S) - v(rest of S) - sum_i ±phi_i)²``, plus where part
     ``i`` is in ``S``, under ``sum_i phi_i = v(all) - v(none)``, with
@@ -82,15 +86,17 @@ def kernel_shap(
 
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
-        each other divide what they do together. Standard errors from fewer than 5 coalitions for each part
-        are too small; from few they are rough, and widened by Student's factor for it.
+        each other divide what they do together. Standard errors take what the regression leaves over for
+        products of three parts and noise; from fewer than 5 coalitions for each part they are a little too
+        small, and widened by Student's factor.
         Conditional values credit a part also for what it tells of others: one that the network never uses
         gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many
         parts are there; the note says how many.
 
     Source:
-        Lundberg & Lee 2017, A Unified Approach to Interpreting Model Predictions, arXiv 1705.07874; pairs and
-        standard errors after Covert & Lee 2021, Improving KernelSHAP, arXiv 2012.01536.
+        Lundberg & Lee 2017, A Unified Approach to Interpreting Model Predictions, arXiv 1705.07874; pairs
+        after Covert & Lee 2021, Improving KernelSHAP, arXiv 2012.01536; evenness after Ehler & Okoudjou 2012,
+        Minimization of the probabilistic p-frame potential, arXiv 1101.0140.
         Conditional values after Aas et al. 2021, Explaining individual predictions when features are
         dependent, arXiv 1903.10464, with differences scaled element by element.
 
@@ -126,7 +132,8 @@ def kernel_shap(
 
 def _plan(n: int, coalitions: int, seed: int) -> Plan:
     """Pairs, and the regression of their differences on who is in which half."""
-    drawn = pairs(n, (coalitions - 2) // 2, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = evenly(pairs(n, (coalitions - 2) // 2, generator), generator)
     signs = drawn.sets.double() * 2 - 1
     free = summing(n)
 
@@ -136,10 +143,13 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
         X = signs[: k // 2]
         y = worth[0::2] - worth[1::2] - X.sum(1, keepdim=True) * share
         made = fit(X @ free, weight)
-        # errors of the parts, not of the free directions: carried over before they are squared
-        parts = type(made)(free @ made.influence, made.leverage, X)
+        influence = free @ made.influence
+        values = influence @ y + share
+        if not bool(unsampled.any()):
+            return values, torch.zeros_like(values)
         wider = student(int((unsampled > 0).sum()) - 1)
-        return parts.coefficients(y) + share, wider * parts.stderr(y, unsampled)
+        left = Remainder(X, influence, free, unsampled, torch.Generator().manual_seed(seed))
+        return values, wider * left.stderr(y)
 
     every = 2 * len(drawn.sets)
     return Plan(drawn.masks(), doubling(2 * max(2 * n, 32), every), solve, drawn.exhaustive)

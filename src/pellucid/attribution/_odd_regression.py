@@ -12,6 +12,7 @@ from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, Tar
 from pellucid._core._coalitions import pairs
 from pellucid._core._conditional import Conditional
 from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 
 # strength of products of d + 2 signs against d signs; the likeliest is taken
@@ -42,7 +43,7 @@ def odd_regression(
     complement. That half is a sum of products of an odd number of signs (there, absent). Single signs are
     fitted freely, as in ``kernel_shap``; what is left over is guessed by products of three and more, the less
     the more signs they have, with a strength that each row's own coalitions make most likely. At equal cost
-    its squared error was 0.4 to 0.9 of ``kernel_shap`` with 5 coalitions for each part, and 0.02 to 0.2 of it
+    its squared error was 0.7 to 0.8 of ``kernel_shap`` with 5 coalitions for each part, and 0.04 to 0.6 of it
     with 100. A part's value is divided evenly among its elements, and all values add up to
     ``score - reference``; none is dropped.
 
@@ -92,7 +93,8 @@ def odd_regression(
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
         each other divide what they do together. The standard error is that of the guess: it trusts the prior,
-        and with fewer than 5 coalitions for each part it is too small.
+        and with fewer than 5 coalitions for each part, or most of all there are, it is too small (it held the
+        truth in 78 to 97 of 100 cases).
         Conditional values credit a part also for what it tells of others: one that the network never uses
         gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many
         parts are there; the note says how many.
@@ -135,7 +137,8 @@ def odd_regression(
 
 def _plan(n: int, coalitions: int, seed: int) -> Plan:
     """Pairs, and what their differences say of the values."""
-    drawn = pairs(n, (coalitions - 2) // 2, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = evenly(pairs(n, (coalitions - 2) // 2, generator), generator)
     # everyone against no one is a pair that every row has
     signs = torch.cat([torch.ones(1, n, dtype=torch.float64), drawn.sets.double() * 2 - 1])
 

@@ -32,6 +32,7 @@ from pellucid.cli import (
     _train,
 )
 from pellucid.cli._say import EXIT, exit_code, narrate
+from pellucid.cli._typed import as_typed
 from pellucid.errors import PellucidError
 
 HELP = """See what a network learned, why it decided, and how far to believe each explanation.
@@ -117,7 +118,7 @@ def main() -> None:
     try:
         app([part for part in given if part != TRACE])
     except PellucidError as error:
-        narrate(f"pellucid: {error}")
+        narrate(f"pellucid: {as_typed(str(error), typer.main.get_command(app), given)}")
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         narrate("pellucid: interrupted; what was finished before is kept.")

@@ -12,7 +12,9 @@ from pellucid.cli._say import narrate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
-    from pellucid._core import Subject
+    from pellucid._core import Dataset, Subject
+
+LOOKED = 64  # rows that a network of one's own answers before all else
 
 Model = Annotated[
     str, typer.Argument(help="A run folder, or package.module:attr / file.py:attr.", metavar="MODEL")
@@ -20,7 +22,9 @@ Model = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="Data to examine on: a path or a bundled name. A run folder brings its own.", metavar="DATA"
+        help="Data to examine on: a path or a bundled name. A run folder brings its own; all rows of "
+        "another table are held out.",
+        metavar="DATA",
     ),
 ]
 Answer = Annotated[
@@ -62,7 +66,38 @@ def subject_of(model: str, data: str | None, answer: str | None, weights: Path |
     if data is not None and subject.data is not None:
         for note in subject.data.notes:  # such as rows that the network cannot read
             narrate(f"{subject.data.name}: {note}")
+        if not Path(model).is_dir() and Path(data).exists():
+            told = _scaled(subject, subject.data)
+            if told:
+                narrate(told)
     return subject
+
+
+def _scaled(subject: Subject, data: Dataset) -> str:
+    """In which unit pictures go into a network of the user's own, which may have learned in another."""
+    import torch
+
+    from pellucid._core import each_class, predict
+    from pellucid.inputs import ImageSpec
+
+    spec = data.spec
+    if not isinstance(spec, ImageSpec) or not data.classes:
+        return ""
+    some = data.rows(torch.arange(0, len(data), max(1, len(data) // LOOKED))[:LOOKED])
+    told = each_class(predict(subject.model, some.inputs)).argmax(-1)
+    right = int((told.cpu() == some.answers).sum()) if told.shape == some.answers.shape else None
+    mean, sd = (", ".join(f"{v:.3g}" for v in each[:3]) for each in (spec.mean, spec.std))
+    more = ", …" if len(spec.mean) > 3 else ""
+    said = (
+        f"Pixels 0..1 go into the network as (pixel − mean) ÷ sd, mean {mean}{more} and sd {sd}{more}, "
+        "the data's own."
+    )
+    if right is not None:
+        said += f" Of {len(some)} rows it answers {right} rightly."
+    return (
+        f"{said} If it learned on other numbers, open it in Python: "
+        "pellucid.open(network, data=(inputs, answers))."
+    )
 
 
 def numbers(text: str | None, what: str) -> list[int] | None:

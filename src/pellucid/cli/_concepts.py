@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
-from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._say import document, progress, show
+from pellucid.cli._unit import write_page
 
 
 def concepts(
@@ -31,7 +32,10 @@ def concepts(
     weights: Weights = None,
     draws: Annotated[int, typer.Option(help="Random concepts that each is compared with.")] = 1000,
     out: Annotated[
-        Path | None, typer.Option(help="Write the figure to this .png or .svg.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write the page to this .html, or the figure to this .png or .svg.", metavar="FILE"
+        ),
     ] = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
@@ -48,9 +52,9 @@ def concepts(
     names = None if sites is None else [name.strip() for name in sites.split(",") if name.strip()]
     with progress("concepts", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.concepts(subject, target, sets, names, draws=draws, compute=compute)
-    if out is not None:
-        figures.concepts(found).save(out)
-        narrate(f"Figure written to {out}")
+    drawn = figures.concepts(found)
+    title, facts = f"What concepts do to {target}", (f"{draws:,} random concepts", f"seed {seed}")
+    write_page([drawn], out, drawn, over=subject.name, title=title, facts=facts)
     if as_json:
         inputs = {"model": model, "sets": sets, "target": target, "at": sites, "draws": draws}
         document("concepts", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)

@@ -32,6 +32,8 @@ from pellucid.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pellucid._core import Json
+
 Row = Annotated[int, typer.Option("--row", help="Held-out row.")]
 Texts = Annotated[
     Path | None,
@@ -136,15 +138,16 @@ def reasons(
     if out is not None:
         figures.reason_codes(found[0]).save(out)
         narrate(f"Figure written to {out}")
+    warning = tasks.no_better(subject)
     if as_json:
         inputs = {"model": model, "row": rows, "adverse": adverse, "protected": protected, "level": level}
-        told = [each.to_json() for each in found]
+        told = [each.to_json() | _warned(warning) for each in found]
         document("reasons", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
         return
     for number, each in zip(picked, found, strict=True):
         narrate(f"{subject.name}: held-out row {number}")
         show(figures.text(each))
-    if warning := tasks.no_better(subject):
+    if warning:
         narrate(warning)
 
 
@@ -245,12 +248,18 @@ def decision(
         narrate(warning)
     if as_json:
         inputs = {"model": model, "row": row, "wanted": wanted, "protected": protected, "refits": refits}
-        document("decision", dict(inputs), found.to_json(), seconds=time.perf_counter() - began, seed=seed)
+        told = found.to_json() | _warned(warning)
+        document("decision", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
         return
     for each in drawn:
         show(figures.text(each))
     for note in found.notes:
         narrate(note)
+
+
+def _warned(warning: str) -> dict[str, Json]:
+    """What a reader of the document must know too."""
+    return {"warning": warning} if warning else {}
 
 
 def _texts(path: Path | None) -> Mapping[str, str]:

@@ -81,5 +81,5 @@ def dissect(
         f"What units of {site} detect",
         (f"{page.found.n} pictures of {page.real.name}", f"seed {seed}"),
     )
-    write_page(drawn, out, drawn[-1], over=subject.name, title=title, facts=facts)
+    write_page(drawn, out, drawn[0], over=subject.name, title=title, facts=facts)
     tell_page("dissect", about, page, drawn, began, seed, as_json=as_json)

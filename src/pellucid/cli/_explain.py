@@ -98,7 +98,7 @@ def explain(
             subject, picked, methods=names, targets=asked, cards=evidence, compute=compute
         )
     if out is not None:
-        _write(found, out)
+        _write(found, out, picked)
     if as_json:
         document("explain", dict(settings), found, seconds=time.perf_counter() - began, seed=seed)
     else:
@@ -182,11 +182,14 @@ def _stream(
         result(str(out))
 
 
-def _write(found: tuple[Explanation, ...], out: Path) -> None:
+def _write(found: tuple[Explanation, ...], out: Path, rows: list[int]) -> None:
+    """One picture for each row: ``why.png``, of several rows ``why-3.png`` and ``why-5.png``."""
     from pellucid import figures
 
-    figures.explanations(found, row=0).save(out)
-    narrate(f"Picture written to {out}")
+    for k, row in enumerate(rows):
+        to = out if len(rows) == 1 else out.with_stem(f"{out.stem}-{row}")
+        figures.explanations(found, row=k).save(to)
+        narrate(f"Picture written to {to}")
 
 
 def _tell(subject: Subject, found: tuple[Explanation, ...], rows: list[int]) -> None:

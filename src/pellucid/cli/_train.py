@@ -205,7 +205,7 @@ def train(
         if isinstance(value, WeightedRules):
             narrate(value.to_text())
         elif name == "shapes":
-            narrate(f"What each column adds: pellucid shapes {out}")
+            continue  # many plots: the last line names their command
         else:
             for figure in figures.figures_of(value):
                 show(figures.text(figure), narrated=True)
@@ -216,7 +216,8 @@ def train(
         narrate(warning)
     if beside is not None:
         narrate(beside.sentence)
-    narrate(f"Look inside with: pellucid layers {out} · pellucid explain {out} · pellucid report {out}")
+    inside = "shapes" if "shapes" in told else "layers"
+    narrate(f"Look inside with: pellucid {inside} {out} · pellucid explain {out} · pellucid report {out}")
     result(str(out))
 
 
@@ -244,8 +245,15 @@ def _told(subject: Subject) -> object:
 
 def _describe(dataset: Dataset) -> None:
     from pellucid.figures import counted
+    from pellucid.inputs import TabularSpec
 
-    shape = " × ".join(map(str, dataset.inputs.shape[1:]))
+    spec = dataset.spec
+    # what a row holds for its owner, not the slots that a network is given
+    shape = (
+        counted(len(spec.columns), "column")
+        if isinstance(spec, TabularSpec)
+        else " × ".join(map(str, dataset.inputs.shape[1:]))
+    )
     kind = (
         f"{len(dataset.classes)} classes"
         if dataset.classes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
-from pellucid._core import Dataset, split
+from pellucid._core import PARTS, Dataset, split
 from pellucid.data._csv import read_csv
 from pellucid.data._frame import read_parquet
 from pellucid.data._kinds import number_of
@@ -19,13 +19,17 @@ Answer = int | float | None
 
 
 def table_as_trained(
-    path: str | Path, target: str, spec: TabularSpec, classes: Sequence[str], *, seed: int = 0
+    path: str | Path, target: str, spec: TabularSpec, classes: Sequence[str], learned: Dataset | None = None
 ) -> Dataset:
     """A table encoded with the means, levels and columns of a network's own training.
 
     Columns are found by name, in any order; others are left aside. Rows with a value that the network cannot
     read (a level it never saw and has no ``(other)`` for, a number missing where none was) are left out, and
     ``notes`` say how many.
+
+    Where the rows are known that the network ``learned`` from, these stay its training and validation rows,
+    and all rows of the table are held out, in its order: but those that were learned from. Else the rows of
+    the table are split anew.
 
     Raises:
         InputError: if a column is not there, text stands among numbers, an answer is no class of the network,
@@ -37,7 +41,13 @@ def table_as_trained(
         if parquet
         else read_csv(path, separator=None, encoding=None, missing=MARKERS)
     )
-    for name in (target, *(column.name for column in spec.columns)):
+    if target not in raw.columns:
+        raise InputError(
+            f"{raw.name} has no column {target!r}, the true answers beside which the network's are judged. "
+            "Rows whose answer nobody knows yet can be given in Python, such as pellucid.decision(subject, "
+            "{'column': value, …})."
+        )
+    for name in (column.name for column in spec.columns):
         if name not in raw.columns:
             raise InputError(
                 f"{raw.name} has no column {name!r}, which the network needs. "
@@ -56,15 +66,56 @@ def table_as_trained(
             f"{raw.name}: no row can be read by the network; the first has {why[0]}.{_known(spec, why[0])}"
         )
     notes = (f"{len(why)} of {raw.rows} rows have values that training never saw and were left out "
-             f"(such as {why[min(why)]}).",) if why else ()  # fmt: skip
+             f"(such as {why[min(why)]}): {_counted(why)}.",) if why else ()  # fmt: skip
     inputs = spec.encode_columns({name: [cells[k] for k in kept] for name, cells in values.items()})
     given = [answers[k] for k in kept]
     found = torch.tensor(given, dtype=torch.int64 if classes else torch.float32)
-    parts = split(found, classes=bool(classes), seed=seed)
-    return Dataset(
+    parts = split(found, classes=bool(classes))
+    made = Dataset(
         raw.name, inputs, found, spec, tuple(classes), parts, answer=target, notes=(*raw.notes, *notes),
         source=raw.source,
     )  # fmt: skip
+    return made if learned is None else _held_out(made, learned)
+
+
+def _held_out(rows: Dataset, learned: Dataset) -> Dataset:
+    """The ``rows`` held out, behind those of ``learned`` that are not."""
+    known = learned.rows(learned.parts != PARTS.index("test"))
+    seen = set(_bytes(known))
+    new = torch.tensor([row not in seen for row in _bytes(rows)])
+    again, notes = int((~new).sum()), list(rows.notes)
+    if again and bool(new.any()):
+        rows = rows.rows(new)
+        notes.append(
+            f"{again} of {len(new)} rows are those that the network learned from and were left out; "
+            "the others are counted from 0."
+        )
+    elif again:
+        notes.append("The network learned from all of these rows: what it reaches here flatters it.")
+    return Dataset(
+        rows.name,
+        torch.cat([known.inputs, rows.inputs]),
+        torch.cat([known.answers, rows.answers]),
+        rows.spec,
+        rows.classes,
+        torch.cat([known.parts, torch.full((len(rows),), PARTS.index("test"), dtype=known.parts.dtype)]),
+        rows.answer,
+        learned.unit,
+        tuple(notes),
+        rows.source,
+    )
+
+
+def _bytes(rows: Dataset) -> list[bytes]:
+    """What each row holds, its answer too."""
+    both = torch.cat([rows.inputs.double(), rows.answers.double()[:, None]], 1)
+    return [row.tobytes() for row in both.numpy()]
+
+
+def _counted(why: Mapping[int, str]) -> str:
+    """Which rows were left out, the first of them."""
+    first = ", ".join(str(k) for k in sorted(why)[:8]) + (", …" if len(why) > 8 else "")
+    return f"row{'s' if len(why) > 1 else ''} {first}; the others are counted from 0"
 
 
 def _known(spec: TabularSpec, why: str) -> str:

@@ -17,7 +17,7 @@ from pellucid.data._raw import Cell, RawTable, text_of
 from pellucid.errors import InputError, near_misses
 
 PART_WORDS = (("train", "training"), ("validation", "valid", "val", "dev"), ("test", "testing"))
-NAMED = 60  # columns that a note names
+NAMED, OF_MORE = 60, 12  # columns that a note names; of more, the first ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ def build(raw: RawTable, target: str, reading: Reading) -> Dataset:
             f"{' '.join([*_left_out(reads), *_texts(cells, reads)])}"
         )
     reading.meaning.check([*reads, target])
+    reading.meaning.check_directions(used)
     parts, keep, moved = _seen(used, parts, fixed=reading.parts is not None)
     spec = fit_spec(used, np.asarray(parts == 0), reading.meaning)
     used = used if bool(keep.all()) else {name: _kept(read, keep) for name, read in used.items()}
@@ -168,7 +169,7 @@ def _missing(reads: Mapping[str, Read]) -> list[str]:
     counts = {name: count for name, count in counts.items() if count}
     if not counts:
         return []
-    shown = ", ".join(f"{name} {count}" for name, count in counts.items())
+    shown = _listed([f"{name} {count}" for name, count in counts.items()])
     return [
         f"Missing values: {shown}. A missing number takes the training median and a slot that says so; "
         "a missing category is a level of its own."
@@ -177,8 +178,9 @@ def _missing(reads: Mapping[str, Read]) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     """Names, of very many the first ones."""
-    more = len(names) - NAMED
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more:,} more"
+    if len(names) <= NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:OF_MORE])} and {len(names) - OF_MORE:,} more"
 
 
 def _texts(cells: Mapping[str, list[Cell]], reads: Mapping[str, Read]) -> list[str]:
@@ -191,7 +193,7 @@ def _texts(cells: Mapping[str, list[Cell]], reads: Mapping[str, Read]) -> list[s
     name = max(spaces, key=lambda n: spaces[n], default="")
     if not name or spaces[name] < 0.5:
         return []
-    return [f"Column {name!r} holds sentences: read it with text={name!r} (--text {name!r})."]
+    return [f"Column {name!r} holds sentences: read it with text={name!r}."]
 
 
 def _back(name: str) -> str:

@@ -35,7 +35,18 @@ class Meaning:
         for what in ("units", "immutable", "monotone", "levels"):
             for name in getattr(self, what):
                 if name not in names:
-                    raise InputError(f"{what} names {name!r}, which is no column. {near_misses(name, names)}")
+                    said = "a direction (monotone; --rises, --falls)" if what == "monotone" else what
+                    raise InputError(f"{said} names {name!r}, which is no column. {near_misses(name, names)}")
+
+    def check_directions(self, reads: Mapping[str, Read]) -> None:
+        """Refuse directions of what has no more and no less; ``reads`` are what is learned from."""
+        for name in (name for name, sign in self.monotone.items() if sign):
+            if name not in reads or reads[name].kind != "number":
+                what = "holds categories" if name in reads else "is not learned from"
+                raise InputError(
+                    f"monotone names {name!r}, which {what}; only of numbers is there more and less. "
+                    f"{near_misses('', [each for each, read in reads.items() if read.kind == 'number'])}"
+                )
 
 
 def fit_spec(reads: Mapping[str, Read], train: NDArray[np.bool_], meaning: Meaning) -> TabularSpec:

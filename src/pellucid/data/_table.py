@@ -14,6 +14,7 @@ from pellucid.data._fit import Meaning
 from pellucid.data._frame import read_frame, read_parquet
 from pellucid.data._kinds import Kind
 from pellucid.data._raw import MARKERS
+from pellucid.errors import InputError
 
 Absence = Literal["mean", "median", "background"]
 NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
@@ -83,6 +84,11 @@ def table(
         >>> data.classes, data.spec.slots
         (('no', 'yes'), ('income', 'income is missing', 'home = own', 'home = rent'))
     """
+    if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(
+            f"Expected the path of a table, got {type(path).__name__}. Rows in memory: "
+            "pellucid.data.frame(rows, target)."
+        )
     parquet = str(path).lower().endswith((".parquet", ".pq"))
     raw = (
         read_parquet(path, missing)

@@ -17,7 +17,7 @@ from pellucid.evidence._case import Case
 from pellucid.evidence._coarse import BEST, NO_MAP
 from pellucid.evidence._matters import LEVEL, not_run
 from pellucid.evidence._nulls import EQUAL
-from pellucid.evidence._reached import compared, foretold, refuted
+from pellucid.evidence._reached import compared, foretold_singly, refuted
 from pellucid.evidence._reading import is_contribution
 from pellucid.evidence._responses import Responses
 from pellucid.evidence._statistics import correlation, differ, resampled_correlation, resamples
@@ -216,9 +216,7 @@ def exchange_checks(
     seen, seed, told = asked.seen, case.compute.seed, found.told
     value = correlation(told, seen.drops)
     shares = resamples(told.shape[1], draws, seed)
-    moved = (case.x[None] - asked.donors[asked.chosen]) * asked.able[..., None].to(case.x)
-    masks = seen.bank.masks[:, seen.bank.units]
-    best = foretold((moved * masks[:, None].to(moved)).transpose(0, 1), seen.drops)
+    best = foretold_singly(_products(asked, case.x), seen.drops)
     columns = compared(
         value,
         resampled_correlation(told, seen.drops, shares),
@@ -242,6 +240,17 @@ def exchange_checks(
             Check(ON_DATA, TEST, word, here, centre[i], CONTROL, n, low, high, p=p[i], rows=n, note=note)
         )
     return checks
+
+
+def _products(asked: Exchanged, x: Tensor) -> Tensor:
+    """Products of what two exchanges of the same column move, ``[N, U, T, T]``: sums over its elements."""
+    units, width = asked.seen.bank.units, asked.width
+    chosen, able = (of.view(-1, width, len(x)).mT[..., units] for of in (asked.chosen, asked.able))
+    moved = (x - asked.donors[chosen, torch.arange(len(units), device=x.device)]).double() * able
+    of = units.expand(len(moved), len(x), -1)
+    return torch.stack(
+        [moved.new_zeros(len(moved), len(x), width).scatter_add_(2, of, moved * one) for one in moved]
+    ).permute(2, 3, 0, 1)
 
 
 def _elsewhere(

@@ -37,11 +37,22 @@ class Canvas:
     spots: tuple[int, ...] = ()
 
 
-def canvas_of(model: nn.Module, example: Tensor, site: str, how: Compute, *, whole: bool = False) -> Canvas:
-    """The smallest canvas on which a central unit sees as much as on a full input; or that, if ``whole``."""
+def canvas_of(
+    model: nn.Module,
+    example: Tensor,
+    site: str,
+    how: Compute,
+    *,
+    whole: bool = False,
+    field: Field | None = None,
+) -> Canvas:
+    """The smallest canvas on which a central unit sees as much as on a full input; or that, if ``whole``.
+
+    ``field`` is what each position sees of a full input, where it is known already.
+    """
     _, seen = next(activations(model, example, [site], stop=site, compute=Compute(1, how.seed)))
     places, units = position_shape(model, seen[site], site), by_unit(model, seen[site], site).shape[1]
-    field = fields(model, example, [site], compute=how)[site]
+    field = field or fields(model, example, [site], compute=how)[site]
     flat = unit_axis(model, example, ".:in") != 1
     if field is None or flat or not field.placed or len(places) != len(field.spans):
         return Canvas(tuple(example.shape[1:]), units, math.prod(places) // 2, spots=tuple(places))

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec
+from pellucid._core._field import Field
 from pellucid.errors import TargetError
 from pellucid.features._choice import Choice
 from pellucid.features._objectives import Objective
@@ -33,6 +34,7 @@ def activation_maximization(
     untrained_control: bool = True,
     twin: nn.Module | None = None,
     keep: str | Path | None = None,
+    field: Field | None = None,
     compute: Compute | None = None,
 ) -> FeaturePictures:
     """Inputs that move each unit of a layer most, learned inside the data's own statistics.
@@ -57,6 +59,8 @@ def activation_maximization(
     range. Where only convolutions and pools lie before the layer, the
     canvas of a single unit is as large as the receptive field. A start that a dead ReLU does not answer
     begins again near a strong real input. An input stops when its value gained less than 0.5 % in 32 steps.
+
+    Steps ``[N, T, D]`` of recurrent networks and attention are compared number by number and are not moved.
 
     Instead of units, ``objectives`` are climbed, all of one layer, together: :class:`Unit`, :class:`Channel`,
     :class:`Logit`, :class:`Difference`, :class:`Direction`, :class:`Concept`. With ``diversity`` λ the seeds
@@ -99,6 +103,7 @@ def activation_maximization(
             are shown too.
         keep: folder for finished portions. The same call goes on after the last one, however it was stopped,
             and ends with the same pictures to the bit.
+        field: what each position of the layer sees of an input, where it is known already.
         compute: how to run; at most ``batch_size`` inputs climb together, fewer where memory is short.
 
     Returns:
@@ -158,5 +163,6 @@ def activation_maximization(
         keep,
         twin,
         how,
+        field,
     )
     return run(model, site, data, objectives, options, units=units)

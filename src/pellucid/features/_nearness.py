@@ -36,8 +36,11 @@ class Nearness:
     signal: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, real: Tensor, rows: Tensor, *, standardised: bool) -> Nearness:
-        """From real inputs ``[n, …]``; pieces of one and the same row are not neighbours."""
+    def of(cls, real: Tensor, rows: Tensor, *, standardised: bool, shifts: bool = True) -> Nearness:
+        """From real inputs ``[n, …]``; pieces of one and the same row are not neighbours.
+
+        With ``shifts``, ``[n, C, T]`` are signals, alike wherever the same stands along T.
+        """
         flat = real.flatten(1).float()
         scale = flat.std(0).clamp_min(1e-6) if standardised else flat.new_ones(())
         flat = flat / scale
@@ -53,7 +56,7 @@ class Nearness:
             )
         typical = nearest.median().clamp_min(1e-12)
         far = float(nearest.quantile(FAR) / typical)
-        signal = (real.shape[1], real.shape[2]) if real.ndim == 3 else None
+        signal = (real.shape[1], real.shape[2]) if shifts and real.ndim == 3 else None
         return cls(flat, scale, typical, far, flat.mean(0), signal)
 
     def distance(self, made: Tensor) -> Tensor:

@@ -114,7 +114,10 @@ class Recipe:
     def params(self) -> dict[str, Param]:
         """As told in the result."""
         views = self.views
+        # signals are [C, T]; what is not compared over shifts is read step by step
+        steps = len(self.canvas.shape) == 2 and self.nearness.signal is None
         return {
+            **({"axes": "steps, numbers"} if steps else {}),
             "method": self.method,
             "statistics": self.statistics.kind,
             "steps": self.steps,

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec, Json, inputs_hash, model_hash
 from pellucid._core._feed import feed
+from pellucid._core._field import Field
 from pellucid._core._store import packed
 from pellucid._core._strongest import chosen_units
+from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, StoreError, TargetError
 from pellucid.features._canvas import Canvas, canvas_of, samples
 from pellucid.features._choice import known, statistics_of
@@ -52,6 +54,7 @@ class Options:
     keep: str | Path | None
     twin: nn.Module | None
     how: Compute
+    field: Field | None = None
 
     def settings(self) -> dict[str, Json]:
         """What a run that goes on must share with the one that began."""
@@ -108,11 +111,18 @@ def run(
     known(options.statistics, real.ndim)
     place = site_of(site, objectives)
     whole = start is not None or any(map(sees_all, objectives or ()))
-    canvas = canvas_of(model, real[:1], place, how, whole=whole)
+    canvas = canvas_of(model, real[:1], place, how, whole=whole, field=options.field)
     chosen = tuple(objectives or map(Unit, chosen_units(units, canvas.units, place).tolist()))
     sample, rows = samples(real, canvas, how.seed)
     kept = statistics_of(sample, options.statistics, options.spec)
-    near = Nearness.of(sample, rows, standardised=real.ndim == 2)
+    ordered = real.ndim == 3 and unit_axis(model, real[:1], ".:in") != 1
+    if ordered and options.transforms in ("jitter", "full"):
+        raise InputError(
+            f"transforms={options.transforms!r} moves channels [N, C, T] along T; this network reads steps "
+            "[N, T, D]. Leave it out, or say 'none'."
+        )
+    transforms = "none" if ordered else options.transforms
+    near = Nearness.of(sample, rows, standardised=real.ndim == 2, shifts=not ordered)
     labels = tuple(map(str, chosen))
     if start is not None and start.climbs:
         labels = tuple(f"{name}: {label}" for name, label in zip(start.names, labels, strict=True))
@@ -139,7 +149,7 @@ def run(
         near,
         options.steps,
         options.seeds,
-        Views.of(options.transforms, canvas.shape, options.spec),
+        Views.of(transforms, canvas.shape, options.spec),
         Diversity(options.diversity, options.diversity_at or place, options.seeds)
         if options.diversity
         else None,

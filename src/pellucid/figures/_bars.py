@@ -24,6 +24,7 @@ def bars(
     limit: float | None = None,
     width: int = 300,
     head: str = "",
+    asked: bool = False,
 ) -> Figure:
     """The columns that weigh most in one answer, and the rest as one line, so that the parts add up.
 
@@ -37,6 +38,7 @@ def bars(
         limit: length of the axis on either side of zero, for panels that are compared; default as needed.
         width: of the panel in pixels.
         head: what stands over the panel; the method where left out.
+        asked: whether the question stands beside it.
 
     Returns:
         Figure; its table has the columns shown, the remainder, the reference, the gap and the score.
@@ -59,6 +61,7 @@ def bars(
     above = [
         text(0, -40, head or method(explanation), size=12, bold=True, limit=width),
         *(word(0, -21, verdict) if verdict else []),
+        *([text(width, -40, f"why {name}?", faint=True, align="right", limit=width / 3)] if asked else []),
     ]
     foot = text(0, STEP * len(lines) + 6, _sum(explanation, row, lines), size=10, faint=True, limit=width)
     chart, drawn = _chart(lines, limit, width, hollow=verdict in ("not supported", "contradicted"))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pellucid.layers import Dissection
 
 SHOWN = 6  # concepts that are drawn; a phone shows them one below the other
+FIRST = 20  # units of each: behind them all lines run along zero
 
 
 def dissection(found: Dissection) -> Figure:
@@ -49,6 +50,8 @@ def dissection(found: Dissection) -> Figure:
     few = ""
     if len(ranked) > SHOWN:
         few = f" Drawn are the {SHOWN} of {len(ranked)} concepts with the best units; the table has all."
+    if len(found.units) > FIRST:
+        few += f" Of each line the first {FIRST} of {len(found.units)} units are drawn."
     note = (
         f"{counted(found.n, 'input')}; thresholds hold {100 * found.quantile:g} % of all positions; "
         f"detectors reach {found.least:g} (dotted).{few} {found.note}"
@@ -68,7 +71,7 @@ def _panel(found: Dissection, c: int) -> Spec:
     points = [
         {"kind": name, "place": place + 1, "iou": value}
         for name, part in kinds.items()
-        for place, value in enumerate(part.sort(descending=True).values.tolist())
+        for place, value in enumerate(part.sort(descending=True).values[:FIRST].tolist())
     ]
     shades = (OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[3], THEME.muted)
     dashes = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3])
@@ -80,7 +83,8 @@ def _panel(found: Dissection, c: int) -> Spec:
         "field": "place",
         "type": "quantitative",
         "title": "units, best first",
-        "axis": {"tickMinStep": 1},
+        "axis": {"tickMinStep": 1, "grid": False},
+        "scale": {"domain": [1, max(2, min(FIRST, len(found.units)))], "nice": False},
     }
     y: Spec = {"field": "iou", "type": "quantitative", "title": "IoU", "scale": {"zero": True}}
     line: Spec = {"mark": {"type": "line", "strokeWidth": 2, "point": {"size": 20, "filled": True}}}

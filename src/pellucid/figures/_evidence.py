@@ -22,6 +22,7 @@ BRIEF: Mapping[str, str] = {
     "Is it about this model?": "about training",
     "Is it about this class?": "about this class",
     "Is it stable?": "stable",
+    "Does it hold on data?": "holds on data",
     "Does it add up?": "adds up",
 }
 

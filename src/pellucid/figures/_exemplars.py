@@ -17,6 +17,7 @@ from pellucid.figures._pixels import is_picture
 from pellucid.figures._real import PLANE, Real
 from pellucid.figures._snippets import TALL, end_of, snippet
 from pellucid.figures._theme import Spec
+from pellucid.figures._tiles import false_colours
 from pellucid.inputs import AudioSpec, TextSpec
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def exemplars(
     shown = min(limit, len(found.units))
     drawn = found if names is None else replace(found, boxes=None)
     called = {int(unit): f"unit {int(unit)}" for unit in found.units} | dict(names or {})
-    real = Real(None, drawn, dataset, dataset.spec)
+    real = Real.among(drawn, dataset)
     pictured = is_picture(dataset.inputs[:1], dataset.spec)
     cards = [_real_card(real, found, i, k, tile, called) for i in range(shown)] if pictured else []
     if isinstance(dataset.spec, TextSpec):
@@ -94,10 +95,12 @@ def read(found: Exemplars, dataset: Dataset, one: str = "unit") -> str:
         )
         what = "the unit's activation" if one == "unit" else "what it adds to the concept's value"
         return f"Ground of a word: {what}, {ground}; underlined the strongest."
+    colours = false_colours(dataset)
+    told = "" if colours is None else f" {colours.note}"
     flat = found.maps is not None and found.maps.ndim == PLANE and not isinstance(dataset.spec, AudioSpec)
     if one != "unit" and flat:
-        return "Inside the line lies what adds most to the value (more than half of the largest)."
-    return "Inside the line the unit is more than half active." if flat else ""
+        return f"Inside the line lies what adds most to the value (more than half of the largest).{told}"
+    return f"{'Inside the line the unit is more than half active.' if flat else ''}{told}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -47,18 +48,15 @@ def columns(pictures: FeaturePictures, units: list[str]) -> Spec:
         for i in range(shown)
         for j in order
     ]
-    levels = [
-        ("evidence", [SIGNS[look(name).shape] for name in pictures.words[:shown]]),
-        *_levels(pictures, shown),
-    ]
+    measures, levels = _measures(pictures, shown), _levels(pictures, shown)
     cells += [
         dict[str, str | float | None](unit=units[i], column=name, value=None, words=found[i], ink=INK)
-        for name, found in levels
+        for name, found in (*measures, *levels)
         for i in range(shown)
     ]
-    rows = ["evidence", *(names[j] for j in order), *(name for name, _ in levels[1:])]
+    rows = [*(name for name, _ in measures), *(names[j] for j in order), *(name for name, _ in levels)]
     title = f"standard deviations from the {'typical row' if pictures.origins is None else 'row itself'}"
-    return _chart(cells, (units, rows), end or 1.0, title, WIDER if len(levels) > 1 else CELL)
+    return _chart(cells, (units, rows), end or 1.0, title, WIDER if levels else CELL)
 
 
 def key(words: Sequence[str]) -> str:
@@ -90,6 +88,23 @@ def _words(spec: InputSpec | None, row: torch.Tensor, slot: int) -> str:
     column = spec.columns[spec.column_of_slot[slot]]
     (value,) = column.decode(row[slot : slot + column.width][None].float().numpy())
     return number(float(value)) if isinstance(value, int | float) else column.text(value)
+
+
+def _measures(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str]]]:
+    """The word of each unit and the three numbers behind it, each above that of untrained networks."""
+    found = [("evidence", [SIGNS[look(name).shape] for name in pictures.words[:shown]])]
+    changed = pictures.params.get("method") == "accentuation"
+    parts = (
+        ("reached ÷ largest real", pictures.ratio, pictures.untrained_ratio),
+        ("changes agree" if changed else "starts agree", pictures.agreement, pictures.untrained_agreement),
+        ("distance to data", pictures.distance, pictures.untrained_distance),
+    )
+    for name, own, before in parts:
+        for called, values in ((name, own), (f"{name.split(' ÷')[0].split(' to')[0]}, untrained", before)):
+            kept = [float(value) for value in values[:shown]]
+            if any(map(math.isfinite, kept)):
+                found.append((called, [number(value, 2) if math.isfinite(value) else "–" for value in kept]))
+    return found
 
 
 def _levels(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str]]]:

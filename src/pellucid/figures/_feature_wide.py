@@ -76,8 +76,12 @@ def _row(
         layers += frame(_placed(scale_of(spec, x, side + margin), spec, x, int(left), first=not k), top)
         height = tall + 18
         if box is not None and x.shape[-1] != spec.size:
-            layers.append(text(left, top + tall + 18, _where(spec, box), size=10, faint=True))
-            height = tall + 30
+            lines = _where(spec, box)
+            layers += [
+                text(left, top + tall + 18 + 12 * line, words, size=10, faint=True, limit=side + GAP - 2)
+                for line, words in enumerate(lines)
+            ]
+            height = tall + 18 + 12 * len(lines)
     return layers, height
 
 
@@ -89,13 +93,11 @@ def _placed(scale: Scale, spec: AudioSpec, x: Tensor, left: int, *, first: bool)
     return replace(scale, left=left, seconds=ends, hertz=scale.hertz if whole and first else ())
 
 
-def _where(spec: AudioSpec, box: list[int]) -> str:
-    """Where in its sound a piece lies: a box of all starts and then all ends."""
+def _where(spec: AudioSpec, box: list[int]) -> list[str]:
+    """Where a piece lies, in lines as wide as its tile; a box has all starts and then all ends."""
     axes = len(box) // 2
-    words = spec.when(max(0, box[axes - 1]), box[-1])
-    if spec.pitched and axes == 2:
-        words += f", {spec.where(max(0, box[0]), box[2])}"
-    return words
+    words = [spec.when(max(0, box[axes - 1]), box[-1])]
+    return [*words, spec.where(max(0, box[0]), box[2])] if spec.pitched and axes == 2 else words
 
 
 def lasting(made: Tensor, spec: InputSpec | None) -> str:

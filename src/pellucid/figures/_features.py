@@ -24,7 +24,7 @@ from pellucid.figures._numbers import counted, finite, number, times
 from pellucid.figures._pixels import png, seen, sheet
 from pellucid.figures._real import Real
 from pellucid.figures._theme import Spec
-from pellucid.figures._tiles import drawing
+from pellucid.figures._tiles import drawing, false_colours
 from pellucid.inputs import AudioSpec, TextSpec
 
 if TYPE_CHECKING:
@@ -81,7 +81,10 @@ def feature_tiles(
         )
     spec = pictures.spec
     shown = min(limit, len(pictures.units))
-    real = Real(pictures, exemplars, dataset, spec, drawing(pictures.real.flatten(0, 1), spec))
+    colours = None if dataset is None else false_colours(dataset)
+    steps = "axes" in pictures.params
+    drawn = colours or drawing(pictures.real.flatten(0, 1), spec, steps=steps)
+    real = Real(pictures, exemplars, dataset, spec, drawn)
     if real.drawing is None and not isinstance(spec, TextSpec):
         shown = min(shown, MOST)
     chart, said = _chart(pictures, real, shown, k, width, fade=fade)
@@ -134,7 +137,8 @@ def _chart(
     beside = "typical row" if pictures.origins is None else "row itself"
     told = (
         f"Brown: raised above the {beside}; blue: lowered. Numbers are means over seeds, categories those of "
-        f"the best made row. Evidence: {key(pictures.words[:shown])}."
+        f"the best made row. Evidence: {key(pictures.words[:shown])}; it rests on the numbers below it: "
+        "distance in units of that between real neighbours, untrained networks for comparison."
     )
     return columns(pictures, labels_of(pictures, shown)), told
 

@@ -12,8 +12,9 @@ from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panel, text
 from pellucid.figures._numbers import counted, number, signed
 from pellucid.figures._parts import Described
-from pellucid.figures._pixels import is_picture, seen
+from pellucid.figures._pixels import is_picture
 from pellucid.figures._theme import Spec
+from pellucid.figures._tiles import tiles_of
 
 if TYPE_CHECKING:
     from pellucid.influence import Influence
@@ -100,7 +101,7 @@ def _pictures(
         if not pictures:
             continue
         drawn.append(text(left, 0, title, size=12, bold=True))
-        drawn += strip([seen(each, dataset.spec) for each in pictures], tile, left)
+        drawn += strip(list(map(tiles_of(dataset), pictures)), tile, left)
         drawn += [
             text(left + i * (tile + GAP), 24 + tile, words, faint=True, limit=tile)
             for i, words in enumerate(under)

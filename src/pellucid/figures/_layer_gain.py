@@ -10,8 +10,9 @@ from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, panel, panels, text
 from pellucid.figures._numbers import counted, percent, signed
-from pellucid.figures._pixels import fit, is_picture, png, seen
+from pellucid.figures._pixels import fit, is_picture, png
 from pellucid.figures._theme import THEME, Spec
+from pellucid.figures._tiles import tiles_of
 
 if TYPE_CHECKING:
     from pellucid.layers import LayerGain
@@ -106,7 +107,7 @@ def _tiles(found: LayerGain, dataset: Dataset, places: list[int]) -> Spec:
     across = 5  # as many as a phone is wide
     for i, place in enumerate(places):
         left, top = (i % across) * (TILE + 12), 22 + (i // across) * (TILE + 40)
-        drawn = fit(seen(dataset.inputs[int(found.rows[place])], dataset.spec), 2 * TILE)
+        drawn = fit(tiles_of(dataset)(dataset.inputs[int(found.rows[place])]), 2 * TILE)
         by = TILE / max(drawn.shape[:2])
         layers.append(image(png(drawn), left, top, by * drawn.shape[1], by * drawn.shape[0]))
         read = (found.read_before[place], found.read[place])

@@ -14,8 +14,9 @@ from pellucid.figures._influence import Readable
 from pellucid.figures._marks import panel, text
 from pellucid.figures._numbers import number, percent, share_interval
 from pellucid.figures._parts import Described
-from pellucid.figures._pixels import is_picture, seen
+from pellucid.figures._pixels import is_picture
 from pellucid.figures._theme import Spec
+from pellucid.figures._tiles import tiles_of
 
 if TYPE_CHECKING:
     from pellucid.layers import NearestInputs
@@ -130,7 +131,7 @@ def _pictures(
         if not pictures:
             continue
         drawn.append(text(left, 0, title, size=12, bold=True))
-        drawn += strip([seen(each, dataset.spec) for each in pictures], TILE, left)
+        drawn += strip(list(map(tiles_of(dataset), pictures)), TILE, left)
         drawn += [
             text(left + i * (TILE + GAP), 24 + TILE, words, size=10, faint=True, limit=TILE)
             for i, words in enumerate(under)

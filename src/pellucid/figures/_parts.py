@@ -60,6 +60,14 @@ def method(explanation: Explanation) -> str:
     return f"{name} (ranks only)" if explanation.provenance.method in RANKS else name
 
 
+def unit(shown: Sequence[Explanation]) -> str:
+    """What the numbers of maps are in, where they add up to the target; slopes and sizes are not."""
+    adding = [each.provenance.target for each in shown if each.gap is not None]
+    named = ", ".join(dict.fromkeys(name.removesuffix(" of each row's class") for name in adding))
+    where = "" if len(adding) == len(shown) else " where they add up"
+    return f"in units of {named}{where}" if adding else ""
+
+
 def verdict(explanation: Explanation, row: int) -> str:
     """The evidence's word on a row; empty where nothing was tested."""
     return explanation.cards[row].verdict if row < len(explanation.cards) else ""

@@ -66,6 +66,8 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
         "inputs in each layer, as a share of their likeness to each other; curve: median over "
         f"{noun}s, table: the least of each, and where."
     )
+    if not bool(trust.transfer.isfinite().any()):
+        note += f" No second network, trained by itself, was shown the {noun}s."
     chart, table = panels(charts, columns=2), _table(pictures)
     return Figure(f"How far to trust these {noun}s", _alt(trust, noun), chart, None, table, note)
 

@@ -11,7 +11,7 @@ from pellucid._core import Dataset, InputSpec
 from pellucid.figures._colour import Numbers
 from pellucid.figures._contour import contoured
 from pellucid.figures._pixels import seen
-from pellucid.figures._tiles import Drawing
+from pellucid.figures._tiles import Drawing, false_colours
 from pellucid.inputs import AudioSpec
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ class Real:
     data: Dataset | None
     spec: InputSpec | None
     drawing: Drawing | None = None
+
+    @classmethod
+    def among(cls, found: Exemplars, data: Dataset) -> Real:
+        """Those of a data set alone."""
+        return cls(None, found, data, data.spec, false_colours(data))
 
     def drawn(self, x: Tensor) -> Numbers:
         """One input as a tile."""
@@ -64,15 +69,15 @@ class Real:
             boxes = self.exemplars.boxes
             box = None if boxes is None else [int(edge) for edge in boxes[at, j].tolist()]
             x = self.data.inputs[row]
-            odd = self.drawing is not None and self.drawing.kind != "seen"
+            odd = self.drawing is not None and self.drawing.kind not in ("seen", "colours")
             # a sound is drawn low pitch down, so it is cut before it is drawn
             maps = self.exemplars.maps
             if odd or isinstance(self.spec, AudioSpec):
                 made.append(self.drawn(piece(x, box)))
             elif maps is not None and maps.ndim == PLANE:
-                made.append(contoured(seen(x, self.spec), box, maps[at, j]))
+                made.append(contoured(self.drawn(x), box, maps[at, j]))
             else:
-                made.append(cut(seen(x, self.spec), box))
+                made.append(cut(self.drawn(x), box))
         return made
 
     def pieces(self, i: int, k: int) -> list[tuple[Tensor, list[int] | None]]:

@@ -13,7 +13,7 @@ from pellucid.figures._evidence import extended
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import alike, captions, compared, failed, method, target, targets, verdict
+from pellucid.figures._parts import alike, captions, compared, failed, method, target, targets, unit, verdict
 from pellucid.figures._pixels import colour_bar, fit, hatch, is_picture, limit_of, overlay, png, seen
 from pellucid.figures._theme import THEME, Spec
 from pellucid.figures._words import flat, picture_like, where
@@ -69,7 +69,8 @@ def saliency(
     named = targets(shown, row)
     parts: list[Spec] = []
     if show_input and base is not None:
-        parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {named}?"))
+        told = [text(0, 38 + size + 14, unit(shown), faint=True, size=10, limit=size)]
+        parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {named}?", below=told))
     heads = captions(shown, row)
     for each, head, values, end in zip(shown, heads, maps, ends, strict=True):
         drawn = _map_panel(head, values, end, base, size, said=verdict(each, row))

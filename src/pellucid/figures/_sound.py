@@ -14,7 +14,7 @@ from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._heard import FINE, Scale, frame, heard, outline, scale_of
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number, signed
-from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, verdict
+from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, unit, verdict
 from pellucid.figures._pixels import array, colour_bar, hatch, limit_of, overlay, png
 from pellucid.figures._saliency import Limits, displaced
 from pellucid.figures._sound_words import sound_like, where_heard
@@ -70,7 +70,9 @@ def sound(
     ends = [max(ends)] * len(ends) if limits == "shared" else alike(shown, ends)
     named = targets(shown, row)
     base = _blocks(heard(x, spec, scale), scale)
-    parts = [_panel("input", np.round(base * 255).astype(np.uint8), scale, caption=f"why {named}?")]
+    told = [text(scale.left, 38 + scale.height + 33, unit(shown), faint=True, size=10, limit=scale.width)]
+    drawn = np.round(base * 255).astype(np.uint8)
+    parts = [_panel("input", drawn, scale, caption=f"why {named}?", below=told)]
     for each, head, values, end in zip(shown, captions(shown, row), maps, ends, strict=True):
         parts.append(_map_panel(head, values, end, x, spec, scale, said=verdict(each, row)))
     if control:

@@ -13,8 +13,9 @@ from pellucid.figures._colour import Numbers, Pixels, class_colour
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, panels
 from pellucid.figures._numbers import counted, interval, number, percent
-from pellucid.figures._pixels import array, fit, is_picture, png, seen
+from pellucid.figures._pixels import array, fit, is_picture, png
 from pellucid.figures._theme import THEME, Spec
+from pellucid.figures._tiles import tiles_of
 from pellucid.inputs import TextSpec
 
 if TYPE_CHECKING:
@@ -161,9 +162,10 @@ def _thumbnails(found: SpaceMap, places: Numbers, dataset: Dataset | None) -> li
     if dataset is None or not is_picture(dataset.inputs[:1], dataset.spec):
         return []
     layers: list[Spec] = []
+    drawn = tiles_of(dataset)
     for i in _spread(places):
         k = int(np.unique(array(found.answers), return_inverse=True)[1][i]) if len(found.answers) else None
-        tile = _framed(seen(dataset.inputs[int(found.rows[i])], dataset.spec), k)
+        tile = _framed(drawn(dataset.inputs[int(found.rows[i])]), k)
         height, width = tile.shape[0] / 2, tile.shape[1] / 2
         x, y = (float(v) for v in places[i])
         layers.append(image(png(tile), x - width / 2, y - height / 2, width, height))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -10,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid._core import InputSpec
+from pellucid._core import Dataset, InputSpec
 from pellucid.figures._colour import Numbers
 from pellucid.figures._heard import INK
 from pellucid.figures._numbers import percent
@@ -18,6 +20,7 @@ from pellucid.figures._pixels import array, is_picture, seen
 from pellucid.inputs import AudioSpec
 
 SLICES, LINES = 3, 4  # of a volume, of a signal with several channels
+SOME = 256  # inputs that false colours are made for
 TALL, WIDE = 96, 256  # pixels of a signal's tile
 ROOM = 1.3  # times the range of real signals
 SPAN = 2.5  # standard deviations from the mean to the ends of false colours
@@ -36,6 +39,7 @@ class Drawing:
         mean, basis: of the channels, for false colours: ``[C]`` and ``[C, 2]``, in standard deviations.
         low, high: where black and white, or the ends of a signal, are.
         note: what a reader must know; empty where tiles look as people expect.
+        steps: whether a signal comes as steps ``[T, D]`` and not as channels ``[C, T]``.
     """
 
     kind: Kind
@@ -45,6 +49,7 @@ class Drawing:
     low: float
     high: float
     note: str = ""
+    steps: bool = False
 
     def tile(self, x: Tensor) -> Numbers:
         """One input ``[C, *space]`` in 0..1, ``[H, W, 3]``."""
@@ -52,7 +57,7 @@ class Drawing:
             return seen(x, self.spec)
         if self.kind == "wave":
             values = self.spec.levels(x[None])[0] if isinstance(self.spec, AudioSpec) else x
-            return _lines(array(values), self.low, self.high)
+            return _lines(array(values.T if self.steps else values), self.low, self.high)
         if self.kind == "slices":
             places = torch.linspace(0, x.shape[1] - 1, min(SLICES + 2, x.shape[1])).long()
             inner = places[1:-1] if len(places) > 2 else places
@@ -72,8 +77,24 @@ class Drawing:
         return np.clip(light + second[..., None] / SPAN * BLUE_YELLOW, 0.0, 1.0)
 
 
-def drawing(real: Tensor, spec: InputSpec | None) -> Drawing | None:
-    """How to draw inputs like ``real`` ``[n, C, *space]``; ``None`` for rows and texts."""
+def false_colours(dataset: Dataset) -> Drawing | None:
+    """One way to draw all inputs of a data set where they have neither one nor three channels."""
+    some = dataset.inputs[:SOME]
+    if isinstance(dataset.spec, AudioSpec) or not is_picture(some, dataset.spec) or some.shape[1] in (1, 3):
+        return None
+    return drawing(some, dataset.spec, of="the inputs")
+
+
+def tiles_of(dataset: Dataset) -> Callable[[Tensor], Numbers]:
+    """What draws one input of a data set: as people see it, or in the false colours of all."""
+    colours = false_colours(dataset)
+    return partial(seen, spec=dataset.spec) if colours is None else colours.tile
+
+
+def drawing(
+    real: Tensor, spec: InputSpec | None, *, of: str = "the strongest real inputs", steps: bool = False
+) -> Drawing | None:
+    """How to draw ``real`` ``[n, C, *space]``, or ``steps`` ``[n, T, D]``; ``None`` for rows and texts."""
     if not real.is_floating_point() or real.ndim < 3 or real.ndim > 5:
         return None
     few = real.shape[1] in (1, 3)
@@ -82,8 +103,9 @@ def drawing(real: Tensor, spec: InputSpec | None) -> Drawing | None:
     if is_picture(real, spec) and (few or isinstance(spec, AudioSpec)):
         return _plain("seen", spec, real)
     if real.ndim == 3:
-        lines = "" if real.shape[1] <= LINES else f"The first {LINES} of {real.shape[1]} channels are drawn."
-        return _plain("wave", spec, real, lines)
+        count, what = (real.shape[2], "numbers of each step") if steps else (real.shape[1], "channels")
+        lines = "" if count <= LINES else f"The first {LINES} of {count} {what} are drawn."
+        return replace(_plain("wave", spec, real, lines), steps=steps)
     kind: Kind = "slices" if real.ndim == 5 else "colours"
     slices = (
         f"{SLICES} slices of each volume, evenly spaced along its first axis." if kind == "slices" else ""
@@ -93,7 +115,7 @@ def drawing(real: Tensor, spec: InputSpec | None) -> Drawing | None:
     mean, basis, share = _components(real)
     told = (
         f"{real.shape[1]} channels in false colours: light against dark is the first principal component of "
-        "the strongest real inputs, yellow against blue the second; they hold "
+        f"{of}, yellow against blue the second; they hold "
         f"{percent(share, 0)} of the variance."
     )
     return Drawing(kind, spec, mean, basis, 0.0, 1.0, f"{told} {slices}".strip())

@@ -65,7 +65,7 @@ def co_activation(
     table = Table(("goes with", "correlation"), body)
     chart = None
     if partners is not None and dataset is not None and is_picture(dataset.inputs[:1], dataset.spec):
-        real = Real(None, partners, dataset, dataset.spec)
+        real = Real.among(partners, dataset)
         cards = [
             _card(real, f"{noun} {other}", other, value, k, tile)
             for other, value in zip(others, r, strict=True)

@@ -15,7 +15,7 @@ from pellucid.figures._colour import Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, verdict
+from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, unit, verdict
 from pellucid.figures._pixels import colour_bar, limit_of
 from pellucid.figures._theme import Spec
 from pellucid.figures._words import words
@@ -95,8 +95,9 @@ def tokens(
     ends = [limit_of(v) if len(v) else 0.0 for v in values]
     ends = [max(ends)] * len(ends) if shared else alike(shown, ends)
     heads = captions(shown, row)
+    named = targets(shown[:1], row) if len({targets([each], row) for each in shown}) == 1 else ""
     parts = [
-        _strip(head, v, end, boxes, (width, height), verdict(each, row))
+        _strip(head, v, end, boxes, (width, height), verdict(each, row), named, unit([each]))
         for each, head, v, end in zip(shown, heads, values, ends, strict=True)
     ]
     if control:
@@ -143,7 +144,14 @@ def drawn_width(name: str) -> float:
 
 
 def _strip(
-    title: str, values: Numbers, end: float, boxes: list[Box], size: tuple[int, int], verdict: str
+    title: str,
+    values: Numbers,
+    end: float,
+    boxes: list[Box],
+    size: tuple[int, int],
+    verdict: str,
+    named: str = "",
+    measure: str = "",
 ) -> Spec:
     width, height = size
     colours = paint_signed(values, end) if len(values) else np.zeros((0, 3))
@@ -155,6 +163,7 @@ def _strip(
     layers: list[Spec] = [
         text(0, 0, title, size=12, bold=True),
         *(word(0, 19, verdict) if verdict else []),
+        *([text(width, 0, f"why {named}?", faint=True, align="right", limit=width / 3)] if named else []),
         {"data": {"values": data}, "mark": mark, "encoding": {**at, **ends, "color": colour}},
     ]
     if failed(verdict):
@@ -169,7 +178,8 @@ def _strip(
             "encoding": {**middle, "text": {"field": "words"}, "color": ink},
         }
     )
-    return panel(width, 40 + height + 26, [*layers, *_scale(values, end, 40 + height + 4)])
+    told = [text(170, 40 + height + 2, measure, faint=True, size=10, limit=width - 170)] if measure else []
+    return panel(width, 40 + height + 26, [*layers, *_scale(values, end, 40 + height + 4), *told])
 
 
 def _datum(box: Box, colours: Numbers, top: float) -> dict[str, str | float]:

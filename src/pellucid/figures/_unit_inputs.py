@@ -11,7 +11,7 @@ from pellucid.figures._feature_rows import slots
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, panel, panels, text
 from pellucid.figures._numbers import counted, number, percent
-from pellucid.figures._pixels import Numbers, fit, is_picture, png, seen
+from pellucid.figures._pixels import Numbers, fit, is_picture, png
 from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
 from pellucid.inputs import AudioSpec, TextSpec
@@ -87,7 +87,7 @@ def field_on_input(strongest: Exemplars, dataset: Dataset, *, size: int = THEME.
     if strongest.boxes is None or not flat or strongest.boxes.shape[-1] != 4:
         return None
     row = int(strongest.rows[0, 0])
-    whole = seen(dataset.inputs[row], dataset.spec)
+    whole = Real.among(strongest, dataset).drawn(dataset.inputs[row])
     height, width = whole.shape[:2]
     drawn = fit(whole, size)
     by = drawn.shape[1] / width
@@ -124,7 +124,7 @@ def _pictures(strongest: Exemplars, middle: Exemplars, dataset: Dataset, labels:
 
 def _sheet(head: str, found: Exemplars, dataset: Dataset, labels: list[str]) -> Spec:
     unit = int(found.units[0])
-    tiles = Real(None, found, dataset, dataset.spec).tiles(unit, found.rows.shape[1])
+    tiles = Real.among(found, dataset).tiles(unit, found.rows.shape[1])
     layers = [text(0, 0, head, size=12, bold=True)]
     across = max(2, min(ACROSS, len(tiles)))
     for i, tile in enumerate(tiles):

@@ -14,9 +14,10 @@ from pellucid.figures._features import GAP, strip
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import panel, panels, text, word
 from pellucid.figures._numbers import counted, interval, number, percent
-from pellucid.figures._pixels import is_picture, seen
+from pellucid.figures._pixels import is_picture
 from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
+from pellucid.figures._tiles import Drawing, false_colours
 from pellucid.inputs import TextSpec
 
 if TYPE_CHECKING:
@@ -83,7 +84,17 @@ def unit_grid(
     chart = None
     if is_picture(dataset.inputs[:1], dataset.spec) and shown:
         grid = _Grid(
-            strongest, middle, dataset, selectivity, untrained, effects, pictures, values, tile, noun
+            strongest,
+            middle,
+            dataset,
+            selectivity,
+            untrained,
+            effects,
+            pictures,
+            values,
+            tile,
+            noun,
+            false_colours(dataset),
         )
         chart = panels([grid.card(i) for i in shown], columns=3)
     elif isinstance(dataset.spec, TextSpec) and shown:
@@ -98,7 +109,16 @@ def unit_grid(
     kept = [k for k in range(len(columns)) if k < 3 or any(row[k] not in ("", "–", None) for row in body)]
     table = Table(tuple(columns[k] for k in kept), tuple(tuple(row[k] for k in kept) for row in body))
     note = _note(
-        len(shown) if chart else 0, first, len(order), strongest, dataset, effects, selectivity, noun
+        len(shown) if chart else 0,
+        first,
+        len(order),
+        strongest,
+        dataset,
+        effects,
+        selectivity,
+        noun,
+        made=pictures is not None,
+        means=values is not None and 0 < len(dataset.classes) <= CLASSES,
     )
     alt = _alt(strongest, dataset, selectivity, untrained, noun, called)
     return Figure(f"{noun.capitalize()}s of {called}", alt, chart, None, table, note)
@@ -113,6 +133,9 @@ def _note(
     effects: UnitEffects | None,
     selectivity: Selectivity | None,
     noun: str,
+    *,
+    made: bool,
+    means: bool,
 ) -> str:
     if not drawn:
         return f"{looked} of {counted(strongest.total, noun)}, those that real inputs move most first."
@@ -129,12 +152,11 @@ def _note(
         return f"{said}. {read(strongest, dataset)}"
     if not is_picture(dataset.inputs[:1], dataset.spec):
         return f"{said}. Rule: 95 % interval; ring: the same unit of an untrained copy; 0.5 is chance."
-    lines = read(strongest, dataset) if strongest.maps is not None else ""
-    return (
-        f"{said}. Top: strongest real inputs. Below: inputs of the 90 % and 50 % quantile; synthetic ones "
-        "where they were made; the mean activation for each class, the largest in blue. "
-        f"{lines}"
-    ).strip()
+    below = ["inputs of the 90 % and 50 % quantile"]
+    below += ["synthetic ones where they were made"] if made else []
+    below += ["the mean activation for each class, the largest in blue"] if means else []
+    lines = read(strongest, dataset)
+    return f"{said}. Top: strongest real inputs. Below: {'; '.join(below)}. {lines}".strip()
 
 
 def _order(strongest: Exemplars, effects: UnitEffects | None, selectivity: Selectivity | None) -> list[int]:
@@ -159,13 +181,14 @@ class _Grid:
     values: UnitValues | None
     tile: int
     noun: str
+    colours: Drawing | None
 
     def card(self, i: int) -> Spec:
         """One unit: a head, two lines of pictures, two of words."""
         unit, tile, spec = int(self.strongest.units[i]), self.tile, self.dataset.spec
         step, below = tile + GAP, 38 + tile
-        real = Real(None, self.strongest, self.dataset, spec).tiles(unit, 6)
-        rest = Real(None, self.middle, self.dataset, spec).tiles(unit, 2)
+        real = Real(None, self.strongest, self.dataset, spec, self.colours).tiles(unit, 6)
+        rest = Real(None, self.middle, self.dataset, spec, self.colours).tiles(unit, 2)
         layers = [text(0, 0, f"{self.noun} {unit}", size=12, bold=True)]
         layers += [*strip(real, tile, 0), *strip(rest, tile, 0, below)]
         layers.append(text(0, below - 14, "90 %, 50 %", size=10, faint=True))
@@ -173,7 +196,8 @@ class _Grid:
         if made is not None and self.pictures is not None:
             head = 10 + 6.6 * len(f"{self.noun} {unit}")
             layers += word(head, 0, self.pictures.words[made], limit=6 * step - head)
-            tiles = [seen(each, self.pictures.spec) for each in self.pictures.pictures[made][:2]]
+            drawn = Real(None, None, None, self.pictures.spec, self.colours).drawn
+            tiles = [drawn(each) for each in self.pictures.pictures[made][:2]]
             layers += strip(tiles, tile, 2 * step + 8, below)
             layers.append(text(2 * step + 8, below - 14, "synthetic", size=10, faint=True))
         layers += self._means(i, 4 * step + 18, below)

@@ -100,7 +100,8 @@ def explanations(
     heads = captions(several, row)
     ends = [longest(each, row) for each in several]
     ends = [max(ends)] * len(ends) if limits == "shared" else alike(several, ends)
-    drawn = [bars(each, row=row, limit=end, head=head)
+    one = len({targets([each], row) for each in several}) == 1
+    drawn = [bars(each, row=row, limit=end, head=head, asked=one)
              for each, end, head in zip(several, ends, heads, strict=True)]  # fmt: skip
     cards = [each.cards[row] if row < len(each.cards) else None for each in several]
     below = cards if len(several) > 1 else [None]

@@ -74,7 +74,7 @@ def mean_attribution(
     groups = numbered(groups, values)
     if len(groups) > 1:
         raise InputError(
-            "The parts differ by row (superpixels), so they have no common importance. Name groups=."
+            "The parts differ by row (words, superpixels), so they have no common importance. Name groups=."
         )
     flat = groups.expand(1, *values.shape[1:]).flatten()
     count = int(flat.max()) + 1

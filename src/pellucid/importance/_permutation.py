@@ -89,7 +89,7 @@ def permutation_importance(
     played = game(q, groups=groups)
     if len(played.groups) > 1:
         raise InputError(
-            "The parts differ by row (superpixels), so they have no common importance. Name groups=."
+            "The parts differ by row (words, superpixels), so they have no common importance. Name groups=."
         )
     count, other = played.counts[0], _elsewhere(q.rows, repeats, q.compute.seed).to(q.point.device)
 

@@ -21,6 +21,9 @@ from pellucid._core import (
     probe,
     wilson,
 )
+from pellucid._core._chunk import at_once
+from pellucid._core._feed import feed
+from pellucid._core._target import the_output
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
 from pellucid.layers._reach import (
     along,
@@ -29,12 +32,15 @@ from pellucid.layers._reach import (
     is_function,
     leaves,
     part_of,
+    repeating,
     rows_of,
     tokens_of,
     twin_of,
 )
 
 ALIKE = 1e-3
+NAME = "Name another head=."
+FEW = 16  # inputs that tell where the last part begins
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +148,9 @@ def early_exit(
             f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
         )
     real, inputs = tokens_of(inputs, spec), along(inputs, spec)
-    start, names, check = _places(model, inputs, real, head, sites, how)
+    start, names, apart, check = _places(model, inputs, real, head, sites, how)
+    if sites is None:
+        names = [site for site in names if check.apart(site) <= ALIKE] or names
     notes: list[str] = []
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 1 if twin is None else 2
@@ -167,8 +175,41 @@ def early_exit(
     divergence = (logs.exp() * (logs - early.double().log_softmax(-1))).sum(-1).flatten(1).mean(1)
     said = " ".join(notes)
     return EarlyExit(
-        tuple(names), start, same.mean(1), low, high, divergence, right, changes, untrained, check, n, said
+        tuple(names), start, same.mean(1), low, high, divergence, right, changes, untrained, apart, n, said
     )
+
+
+def exit_near(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    answers: Tensor,
+    site: str,
+    *,
+    spec: InputSpec | None = None,
+    compute: Compute,
+) -> EarlyExit:
+    """As :func:`early_exit` of one layer and the nearest before it, few others being tried."""
+    few = rows_of(inputs, slice(0, FEW))
+    try:
+        start, fitting, _, check = _places(model, along(few, spec), tokens_of(few, spec), None, None, compute)
+    except MethodError as error:
+        # where it begins cannot be named on a page
+        raise MethodError(str(error).replace(NAME, "The linear probes read it.")) from error
+
+    def passes(name: str) -> bool:
+        return check.apart(name) <= ALIKE
+
+    alone = site in fitting and passes(site)
+    # where everything goes through none of them, all are read
+    if not alone and (site not in fitting or any(map(passes, fitting))):
+        raise MethodError(
+            f"the network's last part, from {start} on, does not take what {site} gives; "
+            "the linear probes read it."
+        )
+    place = fitting.index(site)
+    before = next((name for name in reversed(fitting[:place]) if not alone or passes(name)), site)
+    pair = list(dict.fromkeys([before, site]))
+    return early_exit(model, inputs, answers, pair, head=start, spec=spec, compute=compute)
 
 
 def _agreement(final: Tensor, early: Tensor) -> Tensor:
@@ -182,8 +223,10 @@ def _places(
     head: str | None,
     sites: Sequence[str] | None,
     how: Compute,
-) -> tuple[str, list[str], float]:
+) -> tuple[str, list[str], float, _Exchange]:
     """Where the last part begins, the layers that can feed it, in the order of the pass, and the self-check.
+
+    Layers that nobody named are only of the right shape: whether everything goes through each is not asked.
 
     Looked for from the end, past parts that fail the self-check: inside a block something goes around them.
     """
@@ -200,7 +243,7 @@ def _places(
         if sites is not None:
             wrong = [site for site in sites if site not in fitting]
             if not wrong:
-                return start, [site for site in fitting if site in sites], check.passed(start)
+                return start, [site for site in fitting if site in sites], check.passed(start), check
             if head is not None:
                 raise SiteError(
                     f"{wrong[0]!r} does not give what {start!r} takes, {shape}. Fitting: {fitting}."
@@ -211,8 +254,7 @@ def _places(
                 start = before.site
                 fitting = _before(found, start, shape)
             try:
-                apart = check.passed(start)
-                return start, [site for site in fitting if check.apart(site) <= ALIKE] or fitting, apart
+                return start, fitting, check.passed(start), check
             except MethodError as error:
                 failed = failed or error
     raise failed or MethodError(
@@ -224,10 +266,11 @@ def _places(
 def _before(found: Sequence[Reached], start: str, shape: tuple[int, ...] | None) -> list[str]:
     """Calls of that shape that are over before ``start``."""
     names: list[str] = []
+    twice = repeating(found)
     for call in found:
         if call.site == start:
             break
-        if call.shape == shape:
+        if call.shape == shape and call.site not in twice:
             names.append(call.site)
     return names
 
@@ -258,24 +301,30 @@ class _Exchange:
     """Exchanges rows somewhere in a pass, to see whether the answers depend on what is there alone."""
 
     def __init__(self, model: nn.Module, inputs: Tensor | Batch, real: Tensor | None, how: Compute) -> None:
-        n = count_of(inputs)
-        self.model, self.inputs = model, inputs
-        self.one, self.order = Compute(n, how.seed, how.device), torch.arange(n)
+        self.fed = feed(model, inputs, check=False, compute=how)
+        # all at once, or rows of different chunks would be exchanged
+        n = self.n = min(self.fed.rows, max(2, at_once(self.fed.rows, self.fed.packed)))
+        self.seed, self.order = how.seed, torch.arange(n)
         # where a text ends goes around every layer, so texts of one length are exchanged
         lengths = torch.zeros(n) if real is None else real[:n].sum(1)
         for length in lengths.unique():
             alike = (lengths == length).nonzero()[:, 0]
             self.order[alike] = alike.roll(1)
-        self.plain = each_class(predict(model, inputs, compute=self.one))
+        self.plain = self._answers()
         if self.plain.ndim < 2 or self.plain.shape[-1] < 2:
             raise MethodError(
                 f"Early exits compare answers of classes; this network gives {list(self.plain.shape)}."
             )
 
+    def _answers(self) -> Tensor:
+        with self.fed.guard.pass_by(seed=self.seed), torch.no_grad():
+            raw = self.fed.run(self.fed.packed[: self.n].clone(), slice(0, self.n), 1)
+        return each_class(the_output(raw, None))
+
     def apart(self, site: str) -> float:
         """Largest relative difference between exchanged answers and answers to exchanged rows."""
-        with probe(self.model, write={site: lambda here: here[self.order.to(here.device)]}):
-            exchanged = each_class(predict(self.model, self.inputs, compute=self.one))
+        with probe(self.fed.model, write={site: lambda here: here[self.order.to(here.device)]}):
+            exchanged = self._answers()
         wanted = self.plain[self.order.to(self.plain.device)]
         return float((exchanged - wanted).abs().max() / self.plain.abs().max().clamp_min(1e-12))
 
@@ -285,7 +334,7 @@ class _Exchange:
         if not apart <= ALIKE:
             raise MethodError(
                 f"The self-check failed: answers do not depend on what enters {start!r} alone "
-                f"(difference {apart:.2g} of the largest output). Name another head=."
+                f"(difference {apart:.2g} of the largest output). {NAME}"
             )
         return apart
 

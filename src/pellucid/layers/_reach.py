@@ -124,8 +124,8 @@ def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
         other |= set() if some or not (call.shape or call.items) else {call.site}
     if not plain:
         raise InputError(
-            "The network is one piece that lets nobody look inside (scripted or traced), or none of its "
-            "layers gives a tensor. Open it as it was before it was scripted."
+            "The network is one piece that lets nobody look inside (scripted or traced: open it as it was "
+            "before), or it has no hidden layers (what an additive one adds up: pellucid shapes)."
         )
     notes = [f"Not listed, for they give more than one tensor: {', '.join(sorted(other))}."] if other else []
     packed = [call.site for call in last if isinstance(call.module, nn.RNNBase) and 0 not in call.items]
@@ -134,6 +134,13 @@ def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
             f"Only the last state of {', '.join(packed)} is listed: the output is a packed sequence."
         )
     return plain, notes
+
+
+def repeating(found: Sequence[Reached]) -> set[str]:
+    """Functions that give what the module they are in gives, such as ``relu()`` of an ``nn.ReLU``."""
+    reached = {id(call.module) for call in found if not is_function(call)}
+    whole = found[-1].module if found else None
+    return {call.site for call in found if is_function(call) and not _is_last(call, reached, whole)}
 
 
 def _is_last(call: Reached, reached: set[int], whole: nn.Module | None) -> bool:

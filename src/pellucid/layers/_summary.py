@@ -166,12 +166,35 @@ def summary(
     return LayerSummary(rows, fed.rows, " ".join(notes))
 
 
+def row_of(
+    model: nn.Module,
+    inputs: Tensor | Batch,
+    leaf: Reached,
+    field: Field | None,
+    *,
+    spec: InputSpec | None = None,
+    compute: Compute | None = None,
+) -> LayerRow:
+    """As :func:`summary` of one layer that :func:`leaves` lists; ``field`` is what its positions see."""
+    how = compute or Compute()
+    real, inputs = tokens_of(inputs, spec), along(inputs, spec)
+    feed(model, inputs, compute=how)
+    twin = twin_of(model, inputs, how, [])
+    passes = 2 if twin is not None else 1
+    own = _measured(model, inputs, [leaf], real, part_of(how, 0, passes))
+    control = None if twin is None else _measured(twin, inputs, [leaf], real, part_of(how, 1, passes))
+    shares = _shares(layer_map(model, rows_of(inputs, slice(0, 1))))
+    share = shares.get(leaf.site.removesuffix("[0]"))
+    return _row(leaf, field, own[leaf.site], control[leaf.site] if control else None, share)
+
+
 def _measured(
     model: nn.Module, inputs: Tensor | Batch, reached: Sequence[Reached], real: Tensor | None, how: Compute
 ) -> dict[str, Measures]:
     tallies = {leaf.site: Tally(model, leaf, how.seed, real) for leaf in reached}
     looks = {site: tally.look for site, tally in tallies.items()}
-    for rows, seen in activations(model, inputs, looks, compute=how):
+    stop = reached[0].site if len(reached) == 1 else None
+    for rows, seen in activations(model, inputs, looks, stop=stop, compute=how):
         for site, tally in tallies.items():
             tally.add(seen[site], rows)
     return {site: tally.result() for site, tally in tallies.items()}

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.networks._architecture import Architecture
+from pellucid.networks._last_fit import last_fit
 from pellucid.networks._members import Members
 from pellucid.networks._pairs import MOST_LEVELS, TABLE_STEP, Cells, screened, states_of, without_main_effects
 from pellucid.networks._readable import Readable
@@ -44,6 +45,8 @@ class Plan:
         settled: whether the tables are the model already.
         edits: changes by hand, each ``[column, low, high, value, who, why]``.
         crowded: share of the training rows from which a knot has an offset of its own; 0 for none.
+        bend: pull to straight lines in a last fit of the tables (:mod:`pellucid.networks._last_fit`); 0 for
+            no last fit.
     """
 
     inputs: int
@@ -62,6 +65,7 @@ class Plan:
     settled: bool = False
     edits: tuple[tuple[str | float, ...], ...] = ()
     crowded: float = 0.0
+    bend: float = 0.0
 
     @property
     def numbers(self) -> list[int]:
@@ -280,6 +284,10 @@ class Additive(Readable):
                 self.cells.measure(train.inputs, self.coarse)
                 return True
             self._settle()
+            if self.plan.bend and last_fit(self, train.inputs, train.answers):
+                self._centre(self._tables(), self.flat, self.constant)
+                alike = self.member_shape.flatten(-2), self.member_flat.flatten(-2)
+                self._centre(*alike, self.constant.new_zeros(alike[0].shape[-1]))
         return False
 
     def _become(self, plan: Plan) -> None:

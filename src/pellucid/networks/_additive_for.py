@@ -19,6 +19,7 @@ from pellucid.networks._wide import columns_read, slots_read, told_of
 
 PENALTIES = (0.1, 0.03, 0.01)
 MIDDLE = (0.03, 0.01)  # from SOME rows on: on HELOC a stronger pull was never chosen
+BEND = 1e-4  # of the last fit there
 LARGE = (0.001,)  # from MANY rows on, hardly any pull is needed
 SOME = 5000  # rows from which steps take more of them, and fewer penalties compete
 MANY = 20000  # rows from which knots that many rows share have offsets of their own
@@ -44,6 +45,7 @@ def additive(
     settled: bool = False,
     edits: Sequence[Sequence[str | float]] = (),
     crowded: float = 0.0,
+    bend: float = 0.0,
 ) -> Additive:
     """An additive model of the given make, its knots and tables still empty; arguments as in ``Plan``.
 
@@ -69,6 +71,7 @@ def additive(
         settled,
         tuple(tuple(edit) for edit in edits),
         crowded,
+        bend,
     )
     return Additive(plan)
 
@@ -82,6 +85,7 @@ def additive_for(
     members: int | None = None,
     most_pairs: int = 10,
     epochs: int | None = None,
+    bend: float | None = None,
 ) -> Additive:
     """An untrained additive model for a table, with knots at its training rows.
 
@@ -94,7 +98,10 @@ def additive_for(
             0.03 and 0.01 from 5,000 rows on, 0.001 from 20,000 on.
         members: for bands, under each penalty; ``None`` takes 8.
         most_pairs: pairs that may be added where they pay; 0 for none.
-        epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at least 12.
+        bend: pull to straight lines in a last fit of all tables together, 0 for none; ``None`` makes one from
+            5,000 to 20,000 rows, where no penalties are given.
+        epochs: passes over the training rows; ``None`` takes as many as make 400 steps, at
+            least 12 and at most 60.
 
     Raises:
         InputError: if the data are no table, or a direction is asked for among more than two classes.
@@ -120,6 +127,8 @@ def additive_for(
     for column, slots in zip(spec.columns, slots_read(spec, kept), strict=True):
         plain = not slots or bool(column.levels)  # without a slot: nothing of this column is read
         parts.append((-1, tuple(slots)) if plain else (slots[0], tuple(slots[1:])))
+    if bend is None:
+        bend = BEND if penalties is None and SOME <= rows < MANY else 0.0
     plan = Plan(
         spec.width,
         dataset.outputs,
@@ -132,6 +141,7 @@ def additive_for(
         seed=seed,
         answers=_scale(train.answers) if dataset.task == "regression" else None,
         crowded=CROWD / rows if rows >= MANY else 0.0,
+        bend=bend,
     )
     network = Additive(plan)
     _measure(network, train.inputs)

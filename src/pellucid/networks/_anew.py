@@ -41,7 +41,8 @@ def made_anew(network: Readable, dataset: Dataset, *, seed: int = 0) -> Readable
             knots=plan.knots,
             penalties=plan.penalties,
             members=plan.members,
-            most_pairs=plan.most_pairs,
+            most_pairs=plan.most_pairs if plan.pairs else 0,
+            bend=plan.bend,
         )
     if isinstance(network, AttentionGate):
         gate, swap, penalty = network.gate, network.swap, network.penalty

@@ -47,6 +47,7 @@ KINDS: MappingProxyType[str, Callable[..., Network]] = MappingProxyType(
         "prototypes": prototype_network,
     }
 )
+DIRECTED = ("additive", "rules")  # networks that keep directions
 OF_TEXTS = ("text_cnn", "transformer", "gru")
 # networks that are readable by design: by the name that users give, how one is made for a data set
 FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType(
@@ -58,6 +59,20 @@ FOR_DATA: MappingProxyType[str, ForData] = MappingProxyType(
         "prototypes": prototypes_for,
     }
 )
+
+
+def refuse_directions(dataset: Dataset, kind: str | None) -> None:
+    """Say which columns have a direction, where the network of this kind keeps none."""
+    if kind in DIRECTED:
+        return
+    columns = getattr(dataset.spec, "columns", ())
+    names = [column.name for column in columns if column.monotone]
+    if names:
+        raise InputError(
+            f"{', '.join(names)} should only raise or lower the answer, and "
+            f"{'a plain network' if kind is None else f'network {kind!r}'} keeps no directions: take network "
+            "'additive' or 'rules', or declare none."
+        )
 
 
 def build(architecture: Architecture) -> Network:
@@ -120,8 +135,10 @@ def default_network(dataset: Dataset, *, kind: str | None = None, seed: int = 0)
         An untrained network with ``dataset.outputs`` outputs.
 
     Raises:
-        InputError: if the inputs are neither, or nothing can be learned from the answers.
+        InputError: if the inputs are neither, nothing can be learned from the answers, or columns have a
+            direction and the network keeps none.
     """
+    refuse_directions(dataset, kind)
     if kind is not None and kind in FOR_DATA:
         return FOR_DATA[kind](dataset, seed=seed)
     axes, shape = dataset.spec.axes, dataset.inputs.shape[1:]

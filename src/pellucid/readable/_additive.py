@@ -83,7 +83,8 @@ class AdditiveClassifier(ReadableClassifier, _AdditiveEstimator):
 
     Args:
         penalties: strengths of the pull to 0 that compete inside ``fit``: taken is the strongest whose loss
-            on rows that members left out is within a standard error of the lowest. One means no choice.
+            on rows that members left out is within a standard error of the lowest. One means no choice. Left
+            out, tables of 5,000 to 20,000 rows are fitted once more to the end, so that no seed matters.
         pairs: most pairs of columns; one is added only where a test on what single columns leave says so.
         members: for the bands; each learns from its own 85 % of the rows.
         knots, epochs: as in penalties and members, ``None`` follows the size of the table: see
@@ -96,7 +97,8 @@ class AdditiveClassifier(ReadableClassifier, _AdditiveEstimator):
         random_state: the only source of chance.
 
     Cost:
-        At least 400 steps of training on small tables; no pass over rows for the functions themselves.
+        400 steps of training on small tables, but at most 60 passes; no pass over rows for the functions
+        themselves. The last fit of 5,000 rows and 500 values in tables takes half a second.
 
     Limits:
         A number that was never missing in training, and a level that training never saw, add 0: their column

@@ -90,7 +90,7 @@ class Dossier:
         reader: whose order and words the page begins with.
         origin: which network and data, and how to rebuild.
         data: the data set.
-        performance: score on held-out rows.
+        performance: score on held-out rows; ``ranks``: whether rows of some class surely come before others.
         slices: scores on parts of the rows; recall per class is added by itself.
         certainty: what its probabilities are worth; ``numbers``: in regression, what its numbers are worth.
         record: what was watched while it trained.
@@ -123,6 +123,7 @@ class Dossier:
     origin: Origin = field(default_factory=Origin)
     data: Dataset | None = None
     performance: Performance | None = None
+    ranks: bool = False
     slices: tuple[Slice, ...] = ()
     certainty: Certainty | None = None
     numbers: NumberCalibration | None = None

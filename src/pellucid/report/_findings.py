@@ -67,6 +67,12 @@ def _performance(dossier: Dossier) -> list[Finding]:
         return [Finding("not run", "How well it answers was not measured.", "performance")]
     ends = scores(dossier, given.value, given.low, given.high)
     beside = f"{given.baseline_name}: {score(dossier, given.baseline)}"
+    if given.low <= given.baseline and dossier.ranks:
+        text = (
+            f"Its answers are not shown to be right more often than a trivial one: {given.metric} {ends}, "
+            f"{beside}. It does rank rows of one class before others, beyond chance."
+        )
+        return [Finding("mixed", text, "performance")]
     if given.low <= given.baseline:
         text = f"It is not shown to be better than no network at all: {given.metric} {ends}, {beside}."
         return [Finding("failed", text, "performance")]

@@ -247,17 +247,26 @@ def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
     use: list[str] = []
     avoid = list(dossier.said_limits)
     given = dossier.performance
-    if given is not None and given.low > given.baseline:
+    shown = given is not None and given.low > given.baseline
+    if given is not None and shown:
         does = "telling" if dossier.task == "classification" else "estimating"
         enough = f"where {given.metric} {score(dossier, given.low)} is enough"
         use.append(f"{does} the {dossier.answer} on data like these, {enough}")
+    elif dossier.ranks:
+        use.append("ranking rows by its probabilities, with a threshold chosen for the purpose")
+        avoid.append("taking its answers as they come: they are not shown to be better than a trivial one")
     else:
-        avoid.append("any decision: it is not shown to be better than a trivial answer")
+        why = (
+            "is not shown to be better than a trivial answer" if given is not None else "was not scored here"
+        )
+        avoid.append(f"any decision: it {why}")
     if given is not None:
         avoid += [f"{part.name}, without a second look" for part in worse_parts(dossier)[:2]]
     for each in beliefs(dossier):
         seen = " without the evidence beside each case" if each.word == "partly supported" else ""
-        told = f"reading {each.method}{seen} ({each.supported} of {each.n} supported)"
+        # of a network that decides nothing well, explanations still tell what it does
+        does = "reading" if shown or each.word != "supported" else "seeing what it does, right or wrong, by"
+        told = f"{does} {each.method}{seen} ({each.supported} of {each.n} supported)"
         (use if each.word == "supported" else avoid).append(told)
     avoid.append("data of another kind or origin: nothing here was measured on it")
     return use, avoid

@@ -192,6 +192,7 @@ def dossier(
         origin=_origin(subject, data, path, how.seed, _given(card, reader, constraints)),
         data=data,
         performance=clock.run("performance", lambda: tasks.performance(subject)),
+        ranks=clock.run("ranking", lambda: tasks.ranks(subject)) or False,
         slices=clock.run("parts of the rows", lambda: tasks.parts_scored(subject, compute=how)) or (),
         certainty=clock.run("calibration", lambda: tasks.certainty(subject, compute=how))
         if subject.classes

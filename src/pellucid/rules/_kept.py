@@ -66,8 +66,8 @@ def _turns(rule: WeightedRule, column: str) -> list[int]:
 def told_of_directions(kept: tuple[KeptDirection, ...], score: str) -> tuple[str, ...]:
     """What was shown, in one sentence; in another one, what was not."""
     ways = {
-        1: ", ".join(each.column for each in kept if each.sign > 0 and not each.against),
-        -1: ", ".join(each.column for each in kept if each.sign < 0 and not each.against),
+        1: ", ".join(each.column for each in kept if each.sign > 0 and each.rules and not each.against),
+        -1: ", ".join(each.column for each in kept if each.sign < 0 and each.rules and not each.against),
     }
     said = [
         f"more {ways[sign]} can only {verb}" for sign, verb in ((1, "raise"), (-1, "lower")) if ways[sign]
@@ -79,6 +79,9 @@ def told_of_directions(kept: tuple[KeptDirection, ...], score: str) -> tuple[str
             f"Directions hold everywhere: {both} the {score}, in every row there could be, since no rule "
             "that asks for a column has a weight against its direction."
         )
+    unasked = [each.column for each in kept if not each.rules]
+    if unasked:
+        lines.append(f"No rule asks for {', '.join(unasked)}, so more or less there changes nothing.")
     for each in kept:
         if each.against:
             verb = "raise" if each.sign > 0 else "lower"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping, Sequence
 
+from pellucid._core._percent import GAP
 from pellucid.errors import InputError
 from pellucid.inputs import MISSING, Column
 from pellucid.rules._rule import Condition, Rule
@@ -28,6 +29,11 @@ NAMES_LEVELS = """\
 """
 
 
+def comment(text: str) -> str:
+    """A line of source that people read; nothing in the text ends it."""
+    return f"# {repr(text.replace(GAP, ' '))[1:-1]}"
+
+
 def python_source(rules: Sequence[Rule], columns: Sequence[Column], name: str, heading: Sequence[str]) -> str:
     """Source of ``def name(row)``: a chain of returns, one a rule."""
     if not name.isidentifier() or keyword.iskeyword(name):
@@ -35,7 +41,7 @@ def python_source(rules: Sequence[Rule], columns: Sequence[Column], name: str, h
     used = {condition.column for rule in rules for condition in rule.conditions}
     variables = {column.name: f"v{k}" for k, column in enumerate(c for c in columns if c.name in used)}
     columns_by_name = {column.name: column for column in columns}
-    lines = [f"# {repr(text)[1:-1]}" for text in heading]
+    lines = [comment(text) for text in heading]
     lines.append(f"def {name}(row):")
     asked = [column for column in columns if column.name in used]
     lines += reading(asked, variables)

@@ -146,9 +146,10 @@ class RuleSet:
     def summary(self) -> tuple[str, ...]:
         """How far the rules stand for the network, beside the baselines, a line each."""
         ends = f"[{percent(self.fidelity_low)}, {percent(self.fidelity_high)}]"
-        agree = f"agree with the network (fidelity) on {percent(self.fidelity)} {ends} of"
+        s = "s" if len(self.rules) == 1 else ""
+        agree = f"agree{s} with the network (fidelity) on {percent(self.fidelity)} {ends} of"
         if not self.classes:
-            agree = f"explain {percent(self.fidelity)} {ends} of the variance of the network's answers to"
+            agree = f"explain{s} {percent(self.fidelity)} {ends} of the variance of the network's answers to"
         usual, right = ("commonest", "right") if self.classes else ("mean", "R²")
         about = f"{self.answer} ({self.name})" if self.name else self.answer
         lines = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.errors import InputError
 from pellucid.inputs import MISSING, OTHER, Column
-from pellucid.rules._python import reading, tested
+from pellucid.rules._python import comment, reading, tested
 from pellucid.rules._rule import Condition
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def python_source(found: WeightedRules, name: str) -> str:
     asked = _asked(found)
     variables = {column.name: f"v{k}" for k, column in enumerate(asked)}
     by_name = {column.name: column for column in asked}
-    lines = [f"# {repr(text)[1:-1]}" for text in found.summary()]
+    lines = [comment(text) for text in found.summary()]
     lines += [f"def {name}(row):", *reading(asked, variables)]
     bias, last = [_points(b) for b in found.bias], found.ordered and bool(found.rules)
     lines += [] if last else [f"    scores = {bias!r}"]

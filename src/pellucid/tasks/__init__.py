@@ -52,7 +52,7 @@ from pellucid.tasks._layer import LayerPage, layer
 from pellucid.tasks._layers import layers
 from pellucid.tasks._leaderboard import estimate_leaderboard, leaderboard_names, truth_leaderboard
 from pellucid.tasks._nearest import nearest
-from pellucid.tasks._no_better import no_better
+from pellucid.tasks._no_better import no_better, ranks
 from pellucid.tasks._number_calibration import NumberCalibration, number_calibration
 from pellucid.tasks._objectives import class_objective, difference_objective, direction_objectives
 from pellucid.tasks._open import open
@@ -197,6 +197,7 @@ __all__ = [
     "no_better",
     "performance",
     "plain_beside",
+    "ranks",
     "reason_codes",
     "refits",
     "rows_named",

@@ -40,10 +40,10 @@ class DissectionPage:
     __repr__ = brief
 
     def figures(self) -> list[Figure]:
-        """The pictures, and the agreement."""
+        """The agreement, and the pictures."""
         from pellucid import figures
 
-        return [figures.exemplars(self.strongest, self.real, k=6), figures.dissection(self.found)]
+        return [figures.dissection(self.found), figures.exemplars(self.strongest, self.real, k=6, tile=64)]
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pellucid._core import Batch, Compute, Dataset, Subject, TargetLike, only_subject
 from pellucid._core._functions import HEADS
-from pellucid.errors import InputError, MethodError, SiteError, near_misses
+from pellucid.errors import InputError, SiteError, near_misses
 from pellucid.features import FeaturePictures
 from pellucid.inputs import TextSpec
 from pellucid.layers import (
@@ -31,13 +31,15 @@ from pellucid.layers import (
     UnitEffects,
     UnitValues,
     attention_heads,
-    early_exit,
     layer_gain,
     linear_probes,
     representation_similarity,
     space_map,
-    summary,
 )
+from pellucid.layers._early_exit import exit_near
+from pellucid.layers._exemplars import field_of
+from pellucid.layers._reach import along, calls, leaves
+from pellucid.layers._summary import row_of
 from pellucid.tasks._concepts import concepts as named_concepts
 from pellucid.tasks._dictionary import DictionaryPage, checked_kind, dictionary_of
 from pellucid.tasks._rows import held_out, sample
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from pellucid.figures import Figure
 
 
-FEW = 16  # inputs that tell where the last part begins
 SHARES = {
     "summary": 4,
     "concepts": 4,
@@ -237,10 +238,10 @@ def layer(
     data = held_out(subject.needs_data("layer"))
     looked = data.rows(sample(len(data), rows, seed=how.seed))
     stages = Stages(how, SHARES | ({} if dictionary is None else {"dictionary": 60}))
-    every = summary(subject.model, looked.inputs, spec=subject.spec, compute=stages.of("summary"))
-    names = [each.site for each in every.rows]
-    row = next((each for each in every.rows if each.site == site), None)
-    if row is None:
+    reached = leaves(calls(subject.model, along(looked.inputs, subject.spec), how))[0]
+    names = [each.site for each in reached]
+    leaf = next((each for each in reached if each.site == site), None)
+    if leaf is None:
         inside = [name for name in names if name.startswith(f"{site}.")]
         if inside:
             raise SiteError(
@@ -248,12 +249,17 @@ def layer(
                 "Pages of single units, `pellucid features RUN SITE --unit N`, read blocks too."
             )
         raise SiteError(f"No layer is called {site!r}. {near_misses(site, names)}")
+    # of large pictures this takes as long as all measures of units
+    quiet = Compute(how.batch_size, how.seed, how.device)
+    field = field_of(subject.model, looked.inputs, site, spec=subject.spec, compute=quiet)
+    row = row_of(subject.model, looked.inputs, leaf, field, spec=subject.spec, compute=stages.of("summary"))
     notes = Notes()
     # first, since a set that does not exist is found out here
     named = None
     if concepts is not None and target is not None:
         named = named_concepts(subject, target, concepts, [site], compute=stages.of("concepts"))
-    seen = units_seen(subject, subject.model, site, looked, units, steps, notes, stages.of("units"))
+    within = stages.of("units")
+    seen = units_seen(subject, subject.model, site, looked, units, steps, notes, within, field=field)
     probes = gain = early = None
     if subject.classes:
         near = _near(names, site)
@@ -261,7 +267,17 @@ def layer(
             "Linear probes", lambda: _probed(subject, looked, near, rows, stages.of("probes"))
         )
         gain = notes.tried("What it adds", lambda: _gain(subject, looked, site, rows, stages.of("adds")))
-        early = notes.tried("Early exit", lambda: _early(subject, looked, site, stages.of("early")))
+        early = notes.tried(
+            "Early exit",
+            lambda: exit_near(
+                subject.model,
+                looked.inputs,
+                looked.answers,
+                site,
+                spec=subject.spec,
+                compute=stages.of("early"),
+            ),
+        )
     similarity = notes.tried(
         "Similarity",
         lambda: representation_similarity(
@@ -337,28 +353,6 @@ def _trained(subject: Subject, site: str) -> LayerHealth | None:
     if not isinstance(record, TrainingRecord) or not record.epochs:
         return None
     return next((each for each in record.epochs[-1].layers if each.site == site), None)
-
-
-def _early(subject: Subject, looked: Dataset, site: str, how: Compute) -> EarlyExit:
-    """The answer read here and at the layer before, by the network's own last part."""
-    few = looked.inputs[:FEW]
-    known = early_exit(subject.model, few, untrained_copy=False, spec=subject.spec, compute=how)
-    if site not in known.sites:
-        raise MethodError(
-            f"the network's last part, from {known.head} on, does not take what {site} gives; "
-            "the linear probes read it."
-        )
-    place = known.sites.index(site)
-    pair = known.sites[max(0, place - 1) : place + 1]
-    return early_exit(
-        subject.model,
-        looked.inputs,
-        looked.answers,
-        list(pair),
-        head=known.head,
-        spec=subject.spec,
-        compute=how,
-    )
 
 
 def _gain(subject: Subject, looked: Dataset, site: str, rows: int, how: Compute) -> LayerGain:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pellucid._core import Compute, Subject, only_subject
 from pellucid.errors import InputError
 from pellucid.layers import NearestInputs, nearest_inputs
+from pellucid.networks import Additive, AttentionGate, ConceptBottleneck, PrototypeNetwork, RuleNetwork
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._feature_sites import feature_sites
 from pellucid.tasks._rows import sample
 
+# where rows are alike to a network that is readable by design: the same rules hold, concepts or cases agree
+OWN = {RuleNetwork: "rules", ConceptBottleneck: "head:in", PrototypeNetwork: "head:in"}
 MOST = 5000  # training inputs that are looked through
 
 
@@ -26,7 +29,8 @@ def nearest(
     Args:
         subject: a network with classes and data, of any kind of input.
         x: numbers of held-out rows, raw rows of a table, or inputs ``[N, *shape]``.
-        site: the layer; left out, the last one with weights before the answer.
+        site: the layer; left out, the last one with weights before the answer; of a network that is readable
+            by design which rules hold, or how strong each concept or prototype is.
         k: how many on each side.
         most: training inputs that are looked through, at random.
         compute: how to run.
@@ -54,7 +58,16 @@ def nearest(
 
 
 def _last(subject: Subject) -> str:
+    network = subject.model
+    for kind, site in OWN.items():
+        if isinstance(network, kind):
+            return site
     sites = feature_sites(subject)
+    if not sites and isinstance(network, Additive | AttentionGate):
+        raise InputError(
+            f"{subject.name} adds up what single columns say and has no hidden layer in which rows lie near "
+            "each other. A network of kind 'prototypes', 'concepts' or 'rules', or a plain one, has."
+        )
     if not sites:
         raise InputError("No hidden layer with weights was found; say which with site=.")
     return sites[-1]

@@ -27,7 +27,7 @@ def no_better(subject: Subject, found: Performance | None = None) -> str:
     if subject.data is None:
         return ""
     score = performance(subject) if found is None else found
-    if score.low > score.baseline or _ranks(subject):
+    if score.low > score.baseline or ranks(subject):
         return ""
     whole = percent if score.metric == "accuracy" else lambda value: f"{value:.2f}"
     said = (
@@ -45,8 +45,14 @@ def no_better(subject: Subject, found: Performance | None = None) -> str:
     return said
 
 
-def _ranks(subject: Subject) -> bool:
-    """Whether rows of some class surely score higher for it than others; the level is shared by all tried."""
+def ranks(subject: Subject) -> bool:
+    """Whether rows of some class surely score higher for it than others; the level is shared by all tried.
+
+    Example:
+        >>> import pellucid
+        >>> ranks(pellucid.train("breast-cancer", epochs=2))
+        True
+    """
     if subject.task != "classification":
         return False
     held = held_out(subject.needs_data("no_better"))

@@ -16,6 +16,7 @@ from pellucid.data._as_trained import table_as_trained
 from pellucid.data._names import TABLES
 from pellucid.errors import InputError, LoadError, MethodError, TargetError, near_misses
 from pellucid.inputs import TabularSpec
+from pellucid.networks import Plain
 from pellucid.tasks._runs import open_run
 from pellucid.tasks._train import dataset_of
 
@@ -60,7 +61,7 @@ def open(  # noqa: A001
             ``"package.module:attr"`` or
             ``"file.py:attr"``, which names a module or a function of no arguments that returns one.
         data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path or the name of a
-            bundled data set. A run folder brings its own.
+            bundled data set. A run folder brings its own; all rows of another table are held out.
         spec: what an input means; guessed from the shape of the data where it is left out.
         classes: names of the outputs; numbers where left out.
         answer: the column to predict, where ``data`` is a table's path.
@@ -101,7 +102,8 @@ def open(  # noqa: A001
         subject = open_run(model)
         return subject if data is None else _with_data(subject, data, spec, classes, answer)
     network = _network(model, weights)
-    kind = type(network).__name__
+    # our own networks in a row are all of one class, whose name says nothing
+    kind = network.architecture.kind if isinstance(network, Plain) else type(network).__name__
     if output is not None:
         network = loading.OneOutput(network, output)
     if ends_in is not None:
@@ -254,7 +256,7 @@ def _with_data(
         if target is None:
             raise InputError(f"{rows.name} is a table: say which column holds the answers (answer).")
         # another table's own means and levels would be another language than the network's
-        found = table_as_trained(rows, target, own, labels)
+        found = table_as_trained(rows, target, own, labels, _learned(subject, target, own, labels))
     else:
         found = _dataset(data, own, labels, answer)
     other = Subject(
@@ -262,6 +264,14 @@ def _with_data(
     )
     _fits(other)
     return other
+
+
+def _learned(subject: Subject, target: str, spec: TabularSpec, classes: tuple[str, ...]) -> Dataset | None:
+    """The run's own rows, where another table predicts and means the same."""
+    own = subject.data
+    if own is None or spec is not subject.spec:
+        return None
+    return own if (own.answer, own.classes) == (target, classes) else None
 
 
 def _fits(subject: Subject, guessed: Rows | None = None) -> None:
@@ -273,7 +283,8 @@ def _fits(subject: Subject, guessed: Rows | None = None) -> None:
         outputs, last = loading.ending(lambda: predict(subject.model, rows, spec=subject.spec))
     except MethodError as error:
         hint = "" if guessed is None else _other_meaning(torch.as_tensor(guessed))
-        raise MethodError(f"{error} {hint}".rstrip()) from error.__cause__
+        said = str(error) if str(error).endswith(".") else f"{error}."
+        raise MethodError(f"{said} {hint}".rstrip()) from error.__cause__
     except TargetError as error:
         raise TargetError(str(error).replace("as logit(0, output=", "as pellucid.open(…, output=")) from None
     if last is not None and subject.data.classes:

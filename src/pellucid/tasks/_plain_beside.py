@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -26,12 +27,14 @@ class PlainBeside:
             the plain one's, with the 95 % interval of their difference.
         clear: whether the plain one is clearly better: by 0.02 (numbers: 5 % of the error), with all of the
             interval on its side.
+        worse: whether it is clearly worse, by the same measure.
         learned: rows that the plain one learned from.
         why: what the readable network cannot hold, in words; empty where that is not known.
     """
 
     score: Difference
     clear: bool
+    worse: bool
     learned: int
     why: str
 
@@ -44,6 +47,8 @@ class PlainBeside:
             f"{one.name} {one.b:.3g} against {one.a:.3g}, difference {apart} [{low}, {high}] on "
             f"{one.n:,} held-out rows"
         )
+        if self.worse:
+            return f"A plain network does clearly worse ({numbers})."
         if not self.clear:
             return f"A plain network is not clearly better ({numbers})."
         return f"A plain network does clearly better ({numbers}). {self.why}".rstrip()
@@ -59,6 +64,7 @@ class PlainBeside:
             "low": one.low,
             "high": one.high,
             "clear": self.clear,
+            "worse": self.worse,
             "learned": self.learned,
             "sentence": self.sentence,
         }
@@ -99,6 +105,9 @@ def plain_beside(subject: Subject, *, seed: int = 0) -> PlainBeside | None:
         return None
     drawn = train[sample(len(train), ROWS, seed=seed)]
     rows = data.rows(torch.cat([drawn, others]))
+    # a plain network keeps no directions, and here need not
+    free = tuple(dataclasses.replace(column, monotone=0) for column in data.spec.columns)
+    rows = dataclasses.replace(rows, spec=dataclasses.replace(data.spec, columns=free))
     plain = default_network(rows, seed=seed)
     training.collect(
         training.train(plain, rows, epochs=EPOCHS, patience=PATIENCE, seed=seed, instruments=False)
@@ -108,9 +117,10 @@ def plain_beside(subject: Subject, *, seed: int = 0) -> PlainBeside | None:
     shares = given.double().softmax(1) if data.classes else given.double()
     score, auc = against(own, shares, held, seed)
     one, better = auc or score, -1 if score.name == "mean absolute error" else 1
-    surely = min(better * one.low, better * one.high) > 0
-    clear = surely and better * one.value >= allowed(score)
-    return PlainBeside(one, clear, len(drawn), _why(subject.model))
+    gains = sorted((better * one.low, better * one.high))
+    clear = gains[0] > 0 and better * one.value >= allowed(score)
+    worse = gains[1] < 0 and -better * one.value >= allowed(score)
+    return PlainBeside(one, clear, worse, len(drawn), _why(subject.model))
 
 
 def pairs_found(subject: Subject) -> str:

@@ -15,13 +15,13 @@ from pellucid._core import Dataset, Subject
 from pellucid.data import Kind, by_name, from_path, sounds
 from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, Readable, build, concepts_for, default_network, rules_for
+from pellucid.networks._build import refuse_directions
 from pellucid.tasks._runs import save_run
 
 EPOCHS, BATCH = 20, 64
 SNAPSHOTS, SMALL = 5, 1_000_000  # epochs kept of a network of so many parameters: 20 MB at most
 NORMED = ("spectrogram_cnn", "waveform_cnn")
 NORMED_RATE = 4e-3
-DIRECTED = ("additive", "rules")  # networks that keep directions
 Watcher = Callable[["training.Epoch"], None]
 
 
@@ -182,9 +182,19 @@ def dataset_of(
         >>> dataset_of("digits").classes[3]
         '3'
     """
+    if not isinstance(source, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(
+            f"Expected a path or the name of a bundled data set, got {type(source).__name__}. "
+            "Rows in memory: pellucid.data.frame(rows, 'answer') makes a Dataset of them."
+        )
     place = Path(source)
     directed = _directions(rises, falls)
     if heard is not None and heard != Heard():
+        for name, of_tables in (("target", answer), ("text", text), ("parts", parts), ("types", types)):
+            if of_tables:
+                raise InputError(f"{name}={of_tables!r} belongs to tables; the other options are of sounds.")
+        if directed:
+            raise InputError(f"Directions are for columns of a table; {source} is read as sounds.")
         given = {name: value for name, value in dataclasses.asdict(heard).items() if value is not None}
         return sounds(place, skip=skip, **given)
     if not place.exists() and len(place.parts) == 1 and not place.suffix:
@@ -233,17 +243,6 @@ def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
     return {name: cast("Kind", kind) for name, _, kind in pairs}
 
 
-def _refuse_directions(dataset: Dataset, kind: str | None) -> None:
-    columns = getattr(dataset.spec, "columns", ())
-    names = [column.name for column in columns if column.monotone]
-    if names:
-        raise InputError(
-            f"{', '.join(names)} should only raise or lower the answer, and "
-            f"{'a plain network' if kind is None else f'network {kind!r}'} keeps no directions: take network "
-            "'additive' or 'rules', or declare none."
-        )
-
-
 def network_for(
     dataset: Dataset,
     *,
@@ -260,8 +259,7 @@ def network_for(
 
     ``ordered``, ``max_rules`` and ``max_conditions`` are those of :func:`pellucid.networks.rules_for`.
     """
-    if kind not in DIRECTED:
-        _refuse_directions(dataset, kind)
+    refuse_directions(dataset, kind)
     budget = (20 if max_rules is None else max_rules, 4 if max_conditions is None else max_conditions)
     if kind == "rules" and hidden is None and activation is None and not concepts:
         return rules_for(dataset, max_rules=budget[0], max_conditions=budget[1], ordered=ordered, seed=seed)

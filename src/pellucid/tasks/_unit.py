@@ -224,7 +224,8 @@ class _Look:
         pictures = None
         if steps:
             pictures = self.notes.tried(
-                "Made inputs", lambda: made_inputs(subject, self.model, at, [self.unit], steps, how)
+                "Made inputs",
+                lambda: made_inputs(subject, self.model, at, [self.unit], steps, how, field=field),
             )
         return UnitPage(
             site,

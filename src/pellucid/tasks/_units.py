@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pellucid._core import Compute, Dataset, Subject, untrained
+from pellucid._core._field import Field
 from pellucid.errors import InputError, MethodError
 from pellucid.features import FeaturePictures, activation_maximization, token_maximization
 from pellucid.inputs import TextSpec
@@ -86,12 +87,17 @@ def units_seen(
     steps: int,
     notes: Notes,
     how: Compute,
+    *,
+    field: Field | None = None,
 ) -> UnitsSeen:
-    """Measure the units of a place in a network, which may be the subject's with a dictionary in it."""
+    """Measure the units of a place in a network, which may be the subject's with a dictionary in it.
+
+    ``field`` is what each position of the place sees of an input, where it is known already.
+    """
     x, spec = looked.inputs, subject.spec
     stages = Stages(how, {"real": 3, "told": 1, "untrained": 1, "effects": 8, "together": 2, "made": 12})
     quiet = Compute(how.batch_size, how.seed, how.device)
-    field = field_of(model, x, at, spec=spec, compute=quiet)
+    field = field or field_of(model, x, at, spec=spec, compute=quiet)
     strongest = exemplars(model, x, at, k=6, units=units, spec=spec, field=field, compute=stages.of("real"))
     strongest = strongest if units is not None else _most_moved(strongest)
     chosen = strongest.units
@@ -124,14 +130,23 @@ def units_seen(
         first = chosen if effects is None else chosen[effects.margin.argsort(descending=True, stable=True)]
         pictures = notes.tried(
             "Made inputs",
-            lambda: made_inputs(subject, model, at, first[:DRAWN].tolist(), steps, stages.of("made")),
+            lambda: made_inputs(
+                subject, model, at, first[:DRAWN].tolist(), steps, stages.of("made"), field=field
+            ),
         )
     stages.end()
     return UnitsSeen(strongest, middle, values, told, before, effects, together, pictures)
 
 
 def made_inputs(
-    subject: Subject, model: nn.Module, at: str, units: Sequence[int], steps: int, how: Compute
+    subject: Subject,
+    model: nn.Module,
+    at: str,
+    units: Sequence[int],
+    steps: int,
+    how: Compute,
+    *,
+    field: Field | None = None,
 ) -> FeaturePictures:
     """What is made to move some units most, within the statistics of the subject's data."""
     data = subject.needs_data("made inputs")
@@ -141,7 +156,7 @@ def made_inputs(
             model, at, spec=subject.spec, data=some, units=units, steps=steps, compute=how
         )
     return activation_maximization(
-        model, at, spec=subject.spec, data=some, units=units, steps=steps, compute=how
+        model, at, spec=subject.spec, data=some, units=units, steps=steps, field=field, compute=how
     )
 
 

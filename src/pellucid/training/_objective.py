@@ -80,8 +80,8 @@ def part_rows(dataset: Dataset, part: Part, network: nn.Module) -> Rows:
     rows = dataset.part(part)
     if not len(rows):
         raise InputError(
-            f"{dataset.name} has no {part} rows, and training needs train and validation rows. "
-            "Mark some in its parts (0 train, 1 validation, 2 test)."
+            f"{dataset.name} has no {part} rows among its {len(dataset)}, and training needs train and "
+            "validation rows. Give more rows, or mark some in its parts (0 train, 1 validation, 2 test)."
         )
     finite(rows.inputs, f"{dataset.name}, {part} inputs")
     if rows.inputs.is_floating_point() and rows.inputs.dtype != like.dtype:

@@ -84,10 +84,10 @@ class Moves:
             here = changed[:, k]
             if not here.any():
                 continue
-            if self.codes.levels[k]:
-                fine &= ~here | np.isin(rows[:, k], self._levels(k, float(now[k])))
-            elif self.limits[k].immutable or now[k] != now[k]:
+            if self.limits[k].immutable or now[k] != now[k]:
                 fine &= ~here
+            elif self.codes.levels[k]:
+                fine &= ~here | np.isin(rows[:, k], self._levels(k, float(now[k])))
             else:
                 fine &= ~here | (
                     self._within(k, float(now[k]), rows[:, k])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.errors import InputError
 from pellucid.rules._recourse._codes import Codes, Numbers
 from pellucid.rules._recourse._goal import SURE
 from pellucid.rules._recourse._moves import Moves, changed_columns
@@ -99,6 +100,10 @@ def search(moves: Moves, now: Numbers, pool: Sequence[Numbers], seeds: Numbers, 
         seeds: real rows ``[S, C]`` with the wanted answer, from which to come back where nothing else helps.
         k: answers with different columns that are looked for.
     """
+    if k < 1:
+        raise InputError(
+            f"k, the ways to look for (--ways on the command line), must be at least 1, got {k}."
+        )
     book = _Book(moves, now, now.copy())
     columns, values = _singles(moves.options(now, pool))
     singles = np.repeat(now[None], len(columns), 0)
@@ -121,8 +126,10 @@ def search(moves: Moves, now: Numbers, pool: Sequence[Numbers], seeds: Numbers, 
         found_at = found_at or (depth if good.any() else 0)
     if not book.valid and len(seeds):
         brought = _brought(moves, now, seeds)
-        gaps = yield brought
-        book.add(brought, gaps)
+        brought = brought[changed_columns(now, brought).any(1)]  # the row as it is would be no attempt
+        if len(brought):
+            gaps = yield brought
+            book.add(brought, gaps)
     made = book.best(2, POOL)
     if len(made):
         made = yield from _shrunk(book, made)

@@ -1,6 +1,6 @@
 """Does the bound of integrated gradients cover the true error on networks that it was not made on?
 
-``python benchmarks/coverage.py``: networks of random depth and width on tables and pictures. The truth comes
+``python benchmarks/bounds.py``: networks of random depth and width on tables and pictures. The truth comes
 from exact integration along the way (piecewise-linear networks) or from 300 Gauss nodes (smooth ones). Exits
 with 1 where fewer than 95 % are covered.
 """

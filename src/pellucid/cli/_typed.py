@@ -1,0 +1,69 @@
+"""Refusals in the words of the command line: what Python calls ``pattern=`` is typed ``--pattern``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+# arguments of Python that the commands call otherwise
+ELSEWHERE = {"types": "--type", "network": "--network"}
+VALUE = r"\{[^}]*\}|\([^)]*\)|'[^']*'|\"[^\"]*\"|[\w…+-]+(?:\.\d+)?"
+GIVEN = re.compile(rf"(?<![\w'\"-])([a-z][a-z_]*)=(?![=>])({VALUE})?")
+WORD = (
+    re.compile(r"^([a-z_]+)(?=: | is for | names '| must be | has to be )"),  # "held_out: no sound has …"
+    re.compile(r"(?<=\()([a-z_]+)(?=\))"),  # "say which column is to be learned (target)"
+    re.compile(r"(?<=' for )([a-z_]+)(?=\. )"),  # "has no column 'x' for target. …"
+)
+VERB = re.compile(r"\bpellucid\.([a-z]+)\b(?!\()")
+
+
+class Command(Protocol):
+    """What is asked of a command."""
+
+    @property
+    def params(self) -> Sequence[object]: ...
+
+
+def as_typed(text: str, command: Command, arguments: Sequence[str]) -> str:
+    """A refusal, with the options of the running command in the place of Python's arguments.
+
+    Example:
+        >>> import typer
+        >>> from pellucid.cli._app import app
+        >>> train = typer.main.get_command(app)
+        >>> as_typed('say how: pattern="{label}_{take}".', train, ["train", "sounds.zip"])
+        'say how: --pattern "{label}_{take}".'
+    """
+    options = {**ELSEWHERE, **_options(command, arguments)}
+    text = GIVEN.sub(lambda found: _option(found, options), text)
+    # where --answer names the column of a table, --target is a class
+    column = {**options, "target": options["answer"]} if "answer" in options else options
+    for word in WORD:
+        text = word.sub(lambda found: column.get(found[1], found[0]), text)
+    verbs: Mapping[str, object] = getattr(command, "commands", {})
+    return VERB.sub(lambda found: f"pellucid {found[1]}" if found[1] in verbs else found[0], text)
+
+
+def _options(command: Command, arguments: Sequence[str]) -> dict[str, str]:
+    for part in arguments:
+        command = getattr(command, "commands", {}).get(part, command)
+    falls = any(part.startswith("--falls") for part in arguments)
+    spelled: dict[str, str] = {"monotone": "--falls" if falls else "--rises"}
+    for each in command.params:
+        name, opts = getattr(each, "name", ""), getattr(each, "opts", [])
+        if name and any(opt.startswith("--") for opt in opts):
+            spelled[name] = max(opts, key=len)
+    return spelled
+
+
+def _option(found: re.Match[str], options: Mapping[str, str]) -> str:
+    name, value = found[1], found[2] or ""
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    written = re.search(r"--[\w-]+ $|Python $|\w\([^()]*$", before) or after.startswith(" in Python")
+    if written:  # already for the command line, said to be Python's, or inside a call
+        return found[0]
+    if name not in options:
+        return found[0] if value else f"{name}= (in Python)"
+    many = value.startswith(("{", "("))  # columns were named one by one
+    return options[name] if not value or many or name == "types" else f"{options[name]} {value}"
