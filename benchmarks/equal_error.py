@@ -1,9 +1,9 @@
 """Sampled methods against captum: time until captum's accuracy, beside time at equal rows of the network.
 
 ``python benchmarks/equal_error.py [--rounds 5] [--only NETWORK …]``. Truth is enumeration of all
-coalitions (of ``lime`` the fit to all of them, with one kernel for both libraries). Captum's error is the median at its
-default rows over inputs × seeds; ours is the smallest budget that is not above it. Budgets are chosen on ten
-inputs, errors and times are of eight others; processor time of one thread, in turns, medians.
+coalitions (of ``lime`` the fit to all of them, with one kernel for both libraries). Captum's error is the
+median at its default rows over inputs × seeds; ours is the smallest budget that is not above it. Budgets are
+chosen on ten inputs, errors and times are of eight others; processor time of one thread, in turns, medians.
 """
 
 from __future__ import annotations
