@@ -1,9 +1,9 @@
 """Sampled methods against captum: time until captum's accuracy, beside time at equal rows of the network.
 
-``python benchmarks/equal_error.py [--rounds 5] [--only NETWORK …]``. Truth is enumeration of all coalitions (of
-``lime`` the fit to all of them, with one kernel for both libraries). Captum's error is the median at its
-default rows over inputs × seeds; ours is the smallest budget that is not above it. Budgets are chosen on ten
-inputs, errors and times are of eight others; processor time of one thread, in turns, medians.
+``python benchmarks/equal_error.py [--rounds 5] [--only NETWORK …]``. Truth is enumeration of all
+coalitions (of ``lime`` the fit to all of them, with one kernel for both libraries). Captum's error is the
+median at its default rows over inputs × seeds; ours is the smallest budget that is not above it. Budgets are
+chosen on ten inputs, errors and times are of eight others; processor time of one thread, in turns, medians.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import captum.attr as captum
 import torch
 from asked import names
 from captum._utils.models.linear_model import SkLearnLinearRegression
+from shapley import Played
 from torch import Tensor, nn
 
-from attribution import digits_cnn, mlp, resnet18, small_cnn
+from attribution import mlp, resnet18, small_cnn
 from evidence import digits, trained
 from pellucid import attribution as a
 from pellucid._core import Compute
 from pellucid._core._coalitions import every
 from pellucid.errors import InputError
-from shapley import Played
 
 CHOSEN, TIMED, SEEDS = 10, 8, 3
 Solve = Callable[[nn.Module, Tensor, Tensor, Tensor, int, int], Tensor]
@@ -158,6 +158,36 @@ def timed(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, floa
     return {name: statistics.median(found) for name, found in spent.items()}
 
 
+def line(
+    made: Setting,
+    games: list[Played],
+    rounds: int,
+    ours: Solve,
+    theirs: Solve,
+    equal: int,
+    truth: Callable[[Played], Tensor],
+) -> str:
+    """Errors, rows and ratios of one method on one network."""
+    exact = [truth(game) for game in games]
+    goal = error(theirs, 1024, games[:CHOSEN], exact[:CHOSEN])
+    budget = chosen(ours, equal, goal, made.n, games[:CHOSEN], exact[:CHOSEN])
+    mine = error(ours, budget, games[CHOSEN:], exact[CHOSEN:])
+    his = error(theirs, 1024, games[CHOSEN:], exact[CHOSEN:])
+
+    def call(solve: Solve, setting: int) -> Callable[[], object]:
+        return lambda: solve(made.net, made.x[CHOSEN:], made.y[CHOSEN:], made.cells, setting, 0)
+
+    calls = {"few": call(ours, budget), "equal": call(ours, equal)}
+    took = timed(calls | {k: call(theirs, n) for k, n in (("default", 1), ("16", 16), ("64", 64))}, rounds)
+    best = min(took["default"], took["16"], took["64"])
+    few, same = took["few"], took["equal"]
+    return (
+        f"errors captum {his:.1e} ours {mine:.1e}   rows {budget:4} of {equal:4}"
+        f"   equal error {took['default'] / few:6.2f} / {best / few:5.2f}"
+        f"   equal rows {took['default'] / same:6.2f} / {best / same:5.2f}"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -180,29 +210,8 @@ def main() -> int:
             continue
         made = make()
         games = [made.game(i) for i in range(CHOSEN + TIMED)]
-        x, y = made.x[CHOSEN:], made.y[CHOSEN:]
-        for name, ours, theirs, equal, truth in methods(made.n):
-            exact = [truth(game) for game in games]
-            goal = error(theirs, 1024, games[:CHOSEN], exact[:CHOSEN])
-            budget = chosen(ours, equal, goal, made.n, games[:CHOSEN], exact[:CHOSEN])
-            mine = error(ours, budget, games[CHOSEN:], exact[CHOSEN:])
-            his = error(theirs, 1024, games[CHOSEN:], exact[CHOSEN:])
-            calls = {
-                "few": lambda: ours(made.net, x, y, made.cells, budget, 0),
-                "equal": lambda: ours(made.net, x, y, made.cells, equal, 0),
-                **{
-                    label: lambda per=per: theirs(made.net, x, y, made.cells, per, 0)
-                    for label, per in (("default", 1), ("16", 16), ("64", 64))
-                },
-            }
-            took = timed(calls, options.rounds)
-            best = min(took["default"], took["16"], took["64"])
-            print(
-                f"{name:17}{net:7} errors captum {his:.1e} ours {mine:.1e}   rows {budget:4} of {equal:4}"
-                f"   equal error {took['default'] / took['few']:6.2f} / {best / took['few']:5.2f}"
-                f"   equal rows {took['default'] / took['equal']:6.2f} / {best / took['equal']:5.2f}",
-                flush=True,
-            )
+        for method in methods(made.n):
+            print(f"{method[0]:17}{net:7} {line(made, games, options.rounds, *method[1:])}", flush=True)
     return 0
 
 
