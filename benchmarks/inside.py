@@ -1,6 +1,7 @@
 """What looking inside costs and finds: exemplars, CKA of unrelated data, dictionaries, dissection.
 
-Run: ``python benchmarks/inside.py``, or ``python benchmarks/inside.py exemplars`` for these alone. CPU time, one thread, arms interleaved, medians.
+Run: ``python benchmarks/inside.py``, or ``python benchmarks/inside.py exemplars`` for these alone.
+CPU time, one thread, arms interleaved, medians.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from features import deep_network
-
 from pellucid._core import predict
 from pellucid._core._field import fields
 from pellucid.data import planted_patch, verify_plant
@@ -89,7 +89,7 @@ def exemplars_cost(runs: int) -> None:
 
 
 def exemplars_ratio(name: str, model: nn.Module, x: Tensor, runs: int) -> None:
-    """One line: seconds of a plain pass, of exemplars, and of their receptive fields, which N does not change."""
+    """One line: a plain pass, exemplars, and their receptive fields, which cost the same for any N."""
     sites = [n for n, m in model.named_modules() if n and not list(m.children())]
     times: dict[str, list[float]] = {"plain": [], "exemplars": [], "fields": []}
     for _ in range(runs):
