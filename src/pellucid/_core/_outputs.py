@@ -142,6 +142,6 @@ def listen(
     with probe(model, read=read) as seen:
         # what many hooks cost is paid for each chunk, so these are larger
         for rows, _ in _in_chunks(
-            fed, compute, lambda rows: fed.run(fed.packed[rows].clone(), rows, 1), large=4 * LARGE
+            fed, compute, lambda rows: fed.run(fed.packed[rows].clone(), rows, 1), large=2 * LARGE
         ):
             each(rows, seen)
