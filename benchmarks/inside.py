@@ -1,17 +1,21 @@
 """What looking inside costs and finds: exemplars, CKA of unrelated data, dictionaries, dissection.
 
-Run: ``python benchmarks/inside.py``. CPU time, one thread, arms interleaved, medians.
+Run: ``python benchmarks/inside.py``, or ``python benchmarks/inside.py exemplars`` for these alone.
+CPU time, one thread, arms interleaved, medians.
 """
 
 from __future__ import annotations
 
 import statistics as stats
+import sys
 import time
 
 import torch
 from torch import Tensor, nn
 
+from features import deep_network
 from pellucid._core import predict
+from pellucid._core._field import fields
 from pellucid.data import planted_patch, verify_plant
 from pellucid.layers import (
     exemplars_of,
@@ -20,7 +24,7 @@ from pellucid.layers import (
     representation_similarity,
     sparse_autoencoder,
 )
-from pellucid.networks import cnn
+from pellucid.networks import cnn, mobilenet_v2
 
 
 def digits_network(seed: int = 0) -> tuple[nn.Module, Tensor, Tensor]:
@@ -74,27 +78,36 @@ def unrelated() -> None:
 
 
 def exemplars_cost(runs: int) -> None:
-    """All units of all layers against one plain pass over the same inputs."""
-    network, _, _ = digits_network()
+    """All units of all layers against one plain pass over the same inputs, receptive fields included."""
+    small, _, _ = digits_network()
+    exemplars_ratio("digits CNN 8×8", small, torch.rand(4000, 1, 8, 8), 5 * runs)
     wide = cnn(3, 32, 10, widths=(32, 64, 128), hidden=128)
-    for name, model, x in (
-        ("digits CNN 8×8", network, torch.rand(4000, 1, 8, 8)),
-        ("CNN 32×32", wide, torch.rand(1500, 3, 32, 32)),
-    ):
-        sites = [n for n, m in model.named_modules() if n and not list(m.children())]
-        times: dict[str, list[float]] = {"plain": [], "exemplars": []}
-        for _ in range(runs):
-            began = time.process_time()
-            predict(model, x)
-            times["plain"].append(time.process_time() - began)
-            began = time.process_time()
-            exemplars_of(model, x, sites, k=9)
-            times["exemplars"].append(time.process_time() - began)
-        plain, ours = stats.median(times["plain"]), stats.median(times["exemplars"])
-        print(
-            f"{name}: plain pass {plain:.3f} s, exemplars of {len(sites)} layers {ours:.3f} s, "
-            f"{ours / plain:.2f} × (goal 1.3)"
-        )
+    exemplars_ratio("CNN 32×32", wide, torch.rand(1500, 3, 32, 32), runs)
+    pictures = torch.rand(1000, 3, 64, 64)
+    exemplars_ratio("MobileNetV2 64×64, random weights", mobilenet_v2(), pictures, (runs + 1) // 2)
+    exemplars_ratio("ResNet-18's size 64×64, random weights", deep_network(), pictures, (runs + 1) // 2)
+
+
+def exemplars_ratio(name: str, model: nn.Module, x: Tensor, runs: int) -> None:
+    """One line: a plain pass, exemplars, and their receptive fields, which cost the same for any N."""
+    sites = [n for n, m in model.named_modules() if n and not list(m.children())]
+    times: dict[str, list[float]] = {"plain": [], "exemplars": [], "fields": []}
+    for _ in range(runs):
+        began = time.process_time()
+        predict(model, x)
+        times["plain"].append(time.process_time() - began)
+        began = time.process_time()
+        exemplars_of(model, x, sites, k=9)
+        times["exemplars"].append(time.process_time() - began)
+        began = time.process_time()
+        fields(model, x[:1], sites)
+        times["fields"].append(time.process_time() - began)
+    plain, ours, seen = (stats.median(part) for part in times.values())
+    print(
+        f"{name}: plain pass of {len(x)} {plain:.3f} s, exemplars of {len(sites)} layers {ours:.3f} s, "
+        f"{ours / plain:.2f} × (goal 1.3), of it receptive fields {seen / plain:.2f}",
+        flush=True,
+    )
 
 
 def dictionaries() -> None:
@@ -149,6 +162,9 @@ def dissected() -> None:
 
 def main() -> None:
     torch.set_num_threads(1)
+    if sys.argv[1:] == ["exemplars"]:
+        exemplars_cost(5)
+        return
     unrelated()
     exemplars_cost(5)
     dictionaries()

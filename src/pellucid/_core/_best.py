@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float32] | NDArray[np.float64]
+Numbers = NDArray[np.float32 | np.float64]
 Whole = NDArray[np.int64]
 SHARE = 4  # offers to a unit that are joined at once, in units of k: tables stay small where one has many
 LOW = 0xFFFFFFFF

@@ -64,8 +64,10 @@ def chunks(count: int, rows: int, size: int, *, first: int = 0, each: int | None
     ]
 
 
-def at_once(most: int, inputs: Tensor) -> int:
+def at_once(most: int, inputs: Tensor, large: int = LARGE) -> int:
     """How many of these rows go through at once: ``most``, fewer of large ones where no accelerator is.
+
+    ``large`` is how many numbers a chunk has there at most.
 
     Example:
         >>> at_once(128, torch.zeros(4, 10)), at_once(128, torch.zeros(4, 3, 224, 224))
@@ -74,7 +76,7 @@ def at_once(most: int, inputs: Tensor) -> int:
     if not inputs.is_cpu:
         return most
     size = max(1, inputs.numel() // max(1, inputs.shape[0]))
-    return min(most, max(1, LARGE // size, min(FEW, HUGE // size)))
+    return min(most, max(1, large // size, min(FEW, HUGE // size)))
 
 
 def smaller(chunk: Chunk, error: Exception) -> int:

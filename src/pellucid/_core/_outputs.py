@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import at_once
+from pellucid._core._chunk import LARGE, at_once
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
 from pellucid._core._guard import Guard
@@ -28,9 +28,11 @@ def _quiet(guard: Guard, seed: int) -> Generator[None]:
         yield
 
 
-def _in_chunks(fed: Feed, compute: Compute, run: Callable[[slice], T]) -> Iterator[tuple[slice, T]]:
+def _in_chunks(
+    fed: Feed, compute: Compute, run: Callable[[slice], T], large: int = LARGE
+) -> Iterator[tuple[slice, T]]:
     """Pass all rows through in chunks, smaller ones where memory does not suffice: ``(rows, what came)``."""
-    size, start = at_once(compute.batch_size, fed.packed), 0
+    size, start = at_once(compute.batch_size, fed.packed, large), 0
     while start < fed.rows:
         rows = slice(start, min(start + size, fed.rows))
         try:
@@ -138,5 +140,8 @@ def listen(
     """As :func:`activations`, given to a function chunk by chunk; hooks are put on the network only once."""
     fed = feed(model, inputs, spec=spec, check=False, compute=compute)
     with probe(model, read=read) as seen:
-        for rows, _ in _in_chunks(fed, compute, lambda rows: fed.run(fed.packed[rows].clone(), rows, 1)):
+        # what many hooks cost is paid for each chunk, so these are larger
+        for rows, _ in _in_chunks(
+            fed, compute, lambda rows: fed.run(fed.packed[rows].clone(), rows, 1), large=2 * LARGE
+        ):
             each(rows, seen)

@@ -280,9 +280,9 @@ def field_of(
 
 def _usual(inputs: Tensor | Batch) -> Compute:
     """More rows at once where they are small, and their activations stay in the cache all the same."""
-    small = isinstance(inputs, Tensor) and inputs.is_floating_point() and inputs.ndim > 1
-    each = inputs[:1].numel() if small else SMALL
-    return Compute(batch_size=min(MOST, max(256, SMALL // max(1, each))))
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or not inputs.numel():
+        return Compute(batch_size=256)
+    return Compute(batch_size=min(MOST, max(256, SMALL // (inputs.numel() // len(inputs)))))
 
 
 def _fields(
