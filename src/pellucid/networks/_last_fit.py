@@ -52,7 +52,7 @@ def last_fit(network: Additive, inputs: Tensor, answers: Tensor) -> bool:
         numbers = len(places)
         shape[rows, knots, 0] += moved[:numbers]
         network.flat[:, 0] += moved[numbers:-1]
-        network.constant += moved[-1]
+        network.constant.add_(moved[-1])
         network.member_shape[rows, knots, :, 0] += moved[:numbers, None]
         network.member_flat[:, :, 0] += moved[numbers:-1, None]
     return True
