@@ -16,6 +16,7 @@ from pellucid._core._boxed import Boxed, Places, Run, places
 FEW = 16  # variants of a row that must share the pass of the row itself
 TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
+WIDE = 4096  # places from which boxes save more than channels last in memory do, where both could be had
 MOST = 0.5  # share of the map that a change may take to begin with
 
 

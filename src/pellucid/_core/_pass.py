@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
 
-from pellucid._core._beside import Again, Beside, agree
+from pellucid._core._beside import WIDE, Again, Beside, agree
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import Feed, out_of_memory
 from pellucid._core._fold import Fold, turns
@@ -220,6 +221,9 @@ class Pass:
     ) -> Tensor | None:
         """As :meth:`score`, with only what lies near each change computed anew; ``None`` where too much
         differs."""
+        layout, guard = self.feed.layout, self.feed.guard
+        if prod(base.shape[2:]) < WIDE and layout.pays(guard.modules, guard.parameters, points):
+            return None
         boxed = beside.boxed(points, base, copies)
         if boxed is None:
             return None
