@@ -159,7 +159,7 @@ class Pass:
     ) -> tuple[Tensor | None, Tensor] | None:
         """As :meth:`slope`, with channels last in memory; ``None`` where that does not pay."""
         layout, grad = self.feed.layout, None
-        if not layout.pays(self.feed.guard.modules, self.feed.guard.parameters, points):
+        if not self._turns(points):
             return None
         try:
             if gradients:
@@ -178,10 +178,14 @@ class Pass:
         layout.checked = True
         return grad, score
 
+    def _turns(self, points: Tensor) -> bool:
+        """Whether channels last in memory pays for these points."""
+        guard = self.feed.guard
+        return self.feed.layout.pays(guard.modules, guard.parameters, points)
+
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
-        layout, guard = self.feed.layout, self.feed.guard
-        turned = layout.pays(guard.modules, guard.parameters, points)
+        layout, turned = self.feed.layout, self._turns(points)
         if turned and not layout.checked:
             turned = layout.checked = layout.open = self._bears(points, rows, copies)
         return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
@@ -221,8 +225,7 @@ class Pass:
     ) -> Tensor | None:
         """As :meth:`score`, with only what lies near each change computed anew; ``None`` where too much
         differs."""
-        layout, guard = self.feed.layout, self.feed.guard
-        if prod(base.shape[2:]) < WIDE and layout.pays(guard.modules, guard.parameters, points):
+        if prod(base.shape[2:]) < WIDE and self._turns(points):
             return None
         boxed = beside.boxed(points, base, copies)
         if boxed is None:
