@@ -18,6 +18,7 @@ from pellucid.figures import (
     figures_of,
     importance,
     layer_strip,
+    layer_strips,
     number,
     partial_dependence,
     percent,
@@ -217,8 +218,9 @@ def inside(dossier: Dossier, detail: Detail) -> Piece:
     """What the layers are like and what their units respond to."""
     strip = missing("A summary of the layers")
     if dossier.layers is not None:
-        figure = layer_strip(dossier.layers)
-        strip = paragraph(figure.alt) + element("div", figure.html(heading=False), css="wide")
+        drawn = layer_strips(dossier.layers)
+        each = "".join(figure.html(heading=len(drawn) > 1) for figure in drawn)
+        strip = paragraph(layer_strip(dossier.layers).alt) + element("div", each, css="wide")
     shown = dossier.pages[: detail.pages]
     told = ""
     if len(shown) < len(dossier.pages):
