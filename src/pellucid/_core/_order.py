@@ -125,7 +125,7 @@ def keeps_order(module: nn.Module, given: Tensor, made: Tensor) -> Order | None:
     if given.shape != made.shape:
         return None
     if isinstance(module, NORMS):
-        rises = _fixed(module) and (module.weight is None or bool((module.weight > 0).all()))
+        rises = _fixed(module) and (not module.affine or bool((module.weight > 0).all()))
         return Order(partial(_normed, module), turned=True) if rises else None
     if type(module) is nn.ReLU:
         return Order(F.relu, 0.0)
