@@ -1,4 +1,4 @@
-"""Quadratures of 6, 10, 13, 20, 27, … nodes, each of which uses all nodes of the one before.
+"""Quadratures of 6, 10, 13, 17, 20, 27, … nodes, each of which uses all nodes of the one before.
 
 Those of 6, 13, 27 and 55 are Gauss's, Kronrod's and Patterson's: exact for polynomials. Between them no rule
 of that kind exists. There slopes count as drawn from a process whose course is smooth over a stretch of the
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-LEVELS = (6, 10, 13, 20, 27, 41, 55)
+LEVELS = (6, 10, 13, 17, 20, 27, 41, 55)
 POLYNOMIAL = (6, 13, 27, 55)
 # over what share of the way slopes are alike: what serves the rows that stop with so many nodes
-STRETCH = {6: 0.4, 10: 0.4, 13: 0.2, 20: 0.15, 27: 0.15, 41: 0.1, 55: 0.1}
+STRETCH = {6: 0.4, 10: 0.4, 13: 0.2, 17: 0.2, 20: 0.15, 27: 0.15, 41: 0.1, 55: 0.1}
 FREE = 10.0  # a constant and a linear part may be of any size
 ROUNDING = 1e-8
 Numbers = NDArray[np.float64]
@@ -57,10 +57,17 @@ def _places(level: int) -> Numbers:
         return (legendre.leggauss(level)[0] + 1) / 2
     whole = max(known for known in POLYNOMIAL if known < level)
     few = _places(whole)
-    more = (_between(2 * few - 1) + 1) / 2
-    # the inner half first; nearer to the baseline where it cannot lie evenly: there most slopes turn most
-    inner = slice((len(more) - 1) // 4, (len(more) - 1) // 4 + (len(more) + 1) // 2)
-    return np.concatenate([few, more[inner], np.delete(more, inner)])[:level]
+    return np.concatenate([few, _inner_first((_between(2 * few - 1) + 1) / 2)])[:level]
+
+
+def _inner_first(places: Numbers) -> Numbers:
+    """The inner half of these before the others, and of that half again."""
+    if len(places) < 2:
+        return places
+    # nearer to the baseline where it cannot lie evenly: there the slopes of most networks turn most
+    first = (len(places) - 1) // 4
+    inner = slice(first, first + (len(places) + 1) // 2)
+    return np.concatenate([_inner_first(places[inner]), np.delete(places, inner)])
 
 
 def _process(places: Numbers, stretch: float) -> tuple[Numbers, Numbers]:
