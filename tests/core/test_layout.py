@@ -79,6 +79,7 @@ def variants(x):
 
 def asked(net, x, monkeypatch, few, size=64):
     monkeypatch.setattr(_layout, "FEW", few)
+    monkeypatch.setattr(_layout, "MUCH", 16 * 48)
     torch.manual_seed(1)
     q = Question(net, x, 1, compute=Compute(batch_size=size))
     return q.scores(variants(x), 9), q.gradient(variants(x), 9)
@@ -105,10 +106,10 @@ def test_a_row_is_compared_once(monkeypatch):
     assert [last for rows, last in model.given if rows == 16] == [True] * 4
 
 
-def test_few_rows_are_not_compared(monkeypatch):
+def test_few_rows_are_not_compared():
     model, x = made(Plain)
-    Question(model, x, 1).scores(variants(x), 2)
-    assert model.given == [(8, False)]
+    Question(model, x, 1).scores(variants(x), 9)
+    assert model.given == [(36, False)]
 
 
 def test_known_modules_need_no_comparison():
@@ -147,12 +148,14 @@ def test_ways_of_their_own(net, monkeypatch):
         yield grad_cam(model, x, 1, at="conv")
 
     monkeypatch.setattr(_layout, "FEW", 10**9)
+    monkeypatch.setattr(_layout, "MUCH", 16 * 48)
     plain = list(each())
     monkeypatch.setattr(_layout, "FEW", 6)
     for found, expected in zip(each(), plain, strict=True):
         torch.testing.assert_close(found.values, expected.values, rtol=1e-10, atol=1e-10)
         assert found.values.stride() == expected.values.stride()
-        assert found.provenance.forward == expected.provenance.forward
+        # rows that were compared are counted where they pass
+        assert found.provenance.forward - expected.provenance.forward in (0, 1, 4)
 
 
 def test_an_error_of_the_network_is_told_as_ever():

@@ -129,10 +129,15 @@ class Pass:
             with torch.no_grad():
                 score = None if beside is None else self._beside(beside, points, point[rows], rows, c)
                 if score is None:
-                    turned = self._turned(points, rows, c)
-                    score = self.score(_own(points, made), rows, c) if turned is None else turned[1]
+                    _, score, more = self._turned(points, rows, c) or (
+                        None,
+                        self.score(_own(points, made), rows, c),
+                        0,
+                    )
+                else:
+                    more = 0
                 # a network may differentiate inside itself
-                return None, score.detach(), c * n, 0
+                return None, score.detach(), c * n + more, 0
         if by is not None:
             every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
             before = self.feed.ran[0]
@@ -143,9 +148,11 @@ class Pass:
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         del made
         with torch.enable_grad():
-            found = self._turned(points, rows, c, weight, gradients=True)
-            grad, score = self.slope(points, rows, c, weight) if found is None else found
-        return grad, score, c * n, c * n
+            grad, score, more = self._turned(points, rows, c, weight, gradients=True) or (
+                *self.slope(points, rows, c, weight),
+                0,
+            )
+        return grad, score, c * n + more, c * n
 
     def _turned(
         self,
@@ -155,8 +162,9 @@ class Pass:
         weight: Tensor | None = None,
         *,
         gradients: bool = False,
-    ) -> tuple[Tensor | None, Tensor] | None:
-        """As :meth:`slope`, with channels last in memory; ``None`` where that does not pay."""
+    ) -> tuple[Tensor | None, Tensor, int] | None:
+        """As :meth:`slope`, with channels last in memory, and how many rows were compared with a plain pass;
+        ``None`` where that does not pay."""
         layout, grad = self.feed.layout, None
         if not layout.pays(self.feed.guard.modules, self.feed.guard.parameters, points):
             return None
@@ -166,7 +174,8 @@ class Pass:
                 grad = grad.contiguous()
             else:
                 score = self.score(points.clone(memory_format=torch.channels_last), rows, copies)
-            if not layout.checked:
+            compared = int(not layout.checked)
+            if compared:
                 self._same(score.detach(), points, rows, copies)
         except Exception as error:
             if out_of_memory(error) or isinstance(error, CancelledError):
@@ -175,7 +184,7 @@ class Pass:
             layout.open = False
             raise Again from error
         layout.checked = True
-        return grad, score
+        return grad, score, compared
 
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
@@ -191,7 +200,6 @@ class Pass:
         two, rows, copies = (
             (points[-n:][:2], slice(rows.start, rows.start + 2), 1) if n > 1 else (points[-2:], rows, 2)
         )
-        before = self.feed.ran[0]
         try:
             with torch.no_grad():
                 plain = self.score(two.clone(), rows, copies)
@@ -203,8 +211,6 @@ class Pass:
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             return False
-        finally:
-            self.feed.ran[0] = before
 
     def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
         """Raise :class:`Again` where one row has another score in a plain pass of itself."""
