@@ -16,6 +16,9 @@ from pellucid.cli._arguments import (
     Estimated,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     numbers,
     parts_of,
@@ -57,6 +60,9 @@ def explain(
     evidence: Annotated[bool, typer.Option(help="Test each explanation.")] = True,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     out: Annotated[
         Path | None,
@@ -81,7 +87,7 @@ def explain(
     names = parts_of(method)
     for name in names:
         tasks.method_named(name)
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     asked = targets_of(subject, target)
     settings = {"model": model, "input": rows, "rows": many, "method": method, "target": target}
     if estimate:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 # arguments of Python that the commands call otherwise
 ELSEWHERE = {"types": "--type", "network": "--network"}
+# of sounds, where one option takes them all
+SOUND = ("front", "rate", "seconds", "scale", "pattern", "held_out")
 VALUE = r"\{[^}]*\}|\([^)]*\)|'[^']*'|\"[^\"]*\"|[\w…+-]+(?:\.\d+)?"
 GIVEN = re.compile(rf"(?<![\w'\"-])([a-z][a-z_]*)=(?![=>])({VALUE})?")
 WORD = (
@@ -50,6 +52,8 @@ def _options(command: Command, arguments: Sequence[str]) -> dict[str, str]:
         command = getattr(command, "commands", {}).get(part, command)
     falls = any(part.startswith("--falls") for part in arguments)
     spelled: dict[str, str] = {"monotone": "--falls" if falls else "--rises"}
+    if any(getattr(each, "name", "") == "sound" for each in command.params):
+        spelled |= {name: f"--sound {name}" for name in SOUND}
     for each in command.params:
         name, opts = getattr(each, "name", ""), getattr(each, "opts", [])
         if name and any(opt.startswith("--") for opt in opts):
@@ -66,4 +70,6 @@ def _option(found: re.Match[str], options: Mapping[str, str]) -> str:
     if name not in options:
         return found[0] if value else f"{name}= (in Python)"
     many = value.startswith(("{", "("))  # columns were named one by one
+    if " " in options[name]:
+        return f"{options[name]}={value}"
     return options[name] if not value or many or name == "types" else f"{options[name]} {value}"
