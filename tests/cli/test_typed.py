@@ -62,7 +62,7 @@ def test_train_refuses_in_its_own_words(call, patients, tmp_path, given, words):
 @pytest.mark.parametrize(
     ("command", "note", "shown"),
     [
-        ("explain", "Explain with seed=3 or a larger batch_size=.", "Explain with --seed 3 or a larger --batch-size."),
+        ("explain", "Try seed=3 or another batch_size=.", "Try --seed 3 or another --batch-size."),
         ("layers", "16 of 40 layers followed; sites= names others.",
          "16 of 40 layers followed; sites= (in Python) names others."),
         ("counterfactual", "No more with k=.", "No more with --ways."),
