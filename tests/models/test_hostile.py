@@ -171,3 +171,36 @@ def test_perturbations_speak_of_scores_and_not_of_slopes():
 
     with pytest.raises(MethodError, match="such scores where parts are taken away"):
         asked("occlusion", made(Left), drawn(6, rows=4))
+
+
+def pictures():
+    return nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e25])
+@pytest.mark.parametrize("name", ["integrated_gradients", "idgi", "grad_cam_plus_plus"])
+def test_slopes_whose_squares_leave_single_precision(name, size):
+    # a saturated probability has slopes like the first, an unscaled regression like the second
+    net, x = made(pictures).float(), drawn(2, 12, 12, rows=3).float()
+    with torch.no_grad():
+        net[-1].weight.mul_(size)
+        net[-1].bias.mul_(size)
+    found = asked(name, net, x).values.double()
+    wanted = asked(name, net.double(), x.double()).values
+    torch.testing.assert_close(
+        found / size, wanted / size, rtol=1e-3, atol=5e-3 * float(wanted.abs().max()) / size
+    )
+
+
+def test_attention_relevance_of_a_small_score():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)
+    net = made(lambda: nn.Sequential(nn.Linear(4, 8), layer, nn.Flatten(), nn.Linear(40, 3))).float()
+    x = drawn(5, 4, rows=3).float()
+    with torch.no_grad():
+        net[-1].weight.mul_(1e-7)
+    found = asked("attention_relevance", net, x).values.double()
+    wanted = asked("attention_relevance", net.double(), x.double()).values
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
