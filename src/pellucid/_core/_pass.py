@@ -11,11 +11,12 @@ from torch import Tensor
 
 from pellucid._core._beside import WIDE, Again, Beside, agree
 from pellucid._core._chunk import Chunk
-from pellucid._core._feed import Feed, out_of_memory
+from pellucid._core._feed import ALONE, Feed, out_of_memory
 from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
+from pellucid._core._refusals import counted, ended, too_few
 from pellucid._core._target import Picked, Target, the_output
 from pellucid.errors import CancelledError, MethodError, PellucidError, SiteError, TargetError
 
@@ -74,7 +75,9 @@ class Pass:
             return self._tried(found)
         except MethodError as error:
             words = self._inferred or str(error)
-            raise type(error)(f"{words}{self._instead(point, chunk)}") from error
+            if words.endswith(ALONE):
+                raise
+            raise type(error)(f"{ended(words)}{self._instead(point, chunk)}") from error
         except (PellucidError, Apart, Again):
             raise
         except Exception as error:
@@ -84,7 +87,7 @@ class Pass:
                 raise MethodError(f"{self._inferred}{self._instead(point, chunk)}") from error
             words = (str(error).splitlines() or [""])[0]
             raise MethodError(
-                f"{type(error).__name__} while {type(model).__name__} was differentiated: {words}"
+                f"{type(error).__name__} while {type(model).__name__} was differentiated: {ended(words)}"
                 f"{self._instead(point, chunk)}"
             ) from error
 
@@ -322,17 +325,21 @@ class Pass:
     def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
         """The target's value for an output of ``copies * n`` rows."""
         count = (rows.stop - rows.start) * copies
+        if isinstance(self.target.score, Picked) and output.ndim and len(output) < count:
+            raise TargetError(too_few(output, count))
         if isinstance(self.target.score, Picked):
             score = self.target.score.among(output, rows, copies)
         else:
             index = torch.arange(rows.start, rows.stop, device=output.device)
             score = self.target.score(output, index if copies == 1 else index.repeat(copies))
         if score.shape != (count,):
+            if score.ndim == 1 and output.ndim and len(output) == len(score):
+                raise TargetError(too_few(output, count))
             raise TargetError(
                 f"{self.target.label} must give one number per row: expected the shape ({count},), "
                 f"got {tuple(score.shape)}."
             )
-        return score
+        return score if score.is_floating_point() else counted(score, self.target.label)
 
     def _probed(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         target, raw, written = self.target, None, False
