@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import at_once
+from pellucid._core._chunk import LARGE, at_once
 from pellucid._core._compute import Compute
 from pellucid._core._guard import untouched
 from pellucid._core._order import Trail, by_number, module_at
@@ -106,7 +106,7 @@ def fields(
             torch.no_grad(),
         ):
             units = unit_axis(model, example, ".:in")
-            hits = _poisoned(model, example[:1], sites, units, at_once(how.batch_size, example))
+            hits = _poisoned(model, example[:1], sites, units, at_once(how.batch_size, example, 2 * LARGE))
     except (PellucidError, CancelledError):
         raise
     except Exception:
@@ -176,6 +176,9 @@ class _Look:
             return activation.isnan().flatten(1).any(1).view(nowhere).cpu()
         if self.axis is None:
             self.axis = unit_axis(self.model, activation, self.site)
+        if type(self.module) is nn.Conv2d and self.module.groups == 1 and self.axis == 1:
+            # every channel is made of all channels there
+            return activation[:, 0].isnan().cpu()
         # the largest of numbers one of which is NaN is NaN; a third of the time of looking at each
         return activation.amax(self.axis).isnan().cpu()
 

@@ -57,3 +57,8 @@ class Layout:
             and (self.checked or points.numel() >= MUCH)
             and 0 < self._weights <= HEAVY * points.numel()
         )
+
+
+def channelwise(modules: Iterable[nn.Module]) -> bool:
+    """Whether some convolution takes channels one by one."""
+    return any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in modules)
