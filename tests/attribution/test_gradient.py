@@ -250,6 +250,38 @@ def test_full_grad_adds_up(net, x):
     close(a.full_grad(one, blank, 0).values[0, 0], wanted)
 
 
+def test_full_grad_of_a_layer_is_that_of_what_follows(net, x):
+    class Rest(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def forward(self, seen):
+            return self.net.head(self.net.relu2(self.net.conv2(self.net.pool(seen))).flatten(1))
+
+    class Around(nn.Module):
+        """A bias before the layer that goes around it is none of the layer's."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.layer, self.last = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1), nn.Linear(72, 3)
+
+        def forward(self, x):
+            h = self.first(x)
+            return self.last((self.layer(h).relu() + h).flatten(1))
+
+    seen = net.relu1(net.conv1(x)).detach()
+    found = a.full_grad(net, x, 1, at="relu1")
+    close(found.values, a.full_grad(Rest(), seen, 1).values)
+    assert (found.gap.abs() < 1e-12).all()
+    with pytest.raises(MethodError, match=r"nothing there has a place.*integrated_gradients"):
+        a.full_grad(net, x, 1, at="head")
+    model = zoo.seeded(Around).double()
+    given = torch.rand(2, 2, 6, 6, dtype=torch.float64)
+    around = model.last.weight[1] @ model.first(given).flatten(1).T
+    close(a.full_grad(model, given, 1, at="layer").gap, around.detach())
+
+
 @pytest.mark.parametrize("relu", [False, True])
 def test_cams(net, x, relu):
     A = net.conv2(net.pool(net.relu1(net.conv1(x)))).detach()

@@ -190,7 +190,7 @@ def _completed(nodes: Nodes, level: int, last: Tensor) -> tuple[Tensor, Tensor, 
 
 
 def _size(values: Tensor) -> Tensor:
-    return values.norm(dim=1).double()
+    return torch.linalg.vector_norm(values, dim=1, dtype=torch.float64)
 
 
 def _places(done: int, level: int, rows: Tensor) -> Tensor:
