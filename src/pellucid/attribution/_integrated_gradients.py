@@ -88,6 +88,7 @@ def integrated_gradients(
     """
     _refuse(steps, rule, tolerance)
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q.needs_slopes()
     start = q.filled(baseline)
     ends = q.scores(lambda ks, rows: torch.stack([(start, q.point)[k][rows] for k in ks.tolist()]), 2)
     walked = walk(q, start, ends, steps, tolerance) if rule == "auto" else None
