@@ -20,6 +20,7 @@ Inputs = Tensor | Batch
 Fill = float | Tensor | Mapping[str, float | Tensor] | None
 ROOM = 31 * 2**20  # bytes; 32 MiB is the most that glibc learns from
 VECTORS, WIDE = 256, 16384  # rows at once, and the longest of which so many are
+ALONE = "One row alone goes through: where it cannot take several, say compute=Compute(batch_size=1)."
 MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -135,7 +136,18 @@ class Feed:
             )
             raise MethodError(
                 f"{type(self.model).__name__} raised {type(error).__name__} when given {shapes}: {error}"
+                f"{self._fewer(points, rows)}"
             ) from error
+
+    def _fewer(self, points: Tensor, rows: slice) -> str:
+        """What to do where a network takes one row and not these; it is tried."""
+        if len(points) == 1 or type(points) is not Tensor:
+            return ""
+        try:
+            self.run(points[:1].clone(), slice(rows.start, rows.start + 1), 1)
+        except Exception:
+            return ""
+        return f". {ALONE}"
 
 
 def _repeated(part: Tensor, copies: int) -> Tensor:

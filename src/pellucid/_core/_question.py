@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pellucid._core._chunk import Chunk, normal
 from pellucid._core._compute import Compute
 from pellucid._core._crossed import crossed
-from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_scores, finite_values
 from pellucid._core._feed import Feed, Fill, Inputs, at_once, feed
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
@@ -295,8 +295,7 @@ class Question:
         Args:
             method, params: name of the method, and every argument that shaped the numbers.
             values, stderr: like the point, or like the inputs where ``over`` says so. What belongs to a token
-                is summed (of a standard error that is an upper bound; methods that can do better hand over
-                :meth:`folded` ones).
+                is summed (of standard errors an upper bound; methods that know better fold themselves).
             reference: ``[N]``, the scores that the values add up from.
             bound: ``[N]``, what the numerical error of a row's values stays below (norm).
             note: what the reader must know.
@@ -304,6 +303,7 @@ class Question:
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
         scores = self.base if scores is None else scores
+        finite_scores(method, scores, reference)
         gap = None
         if reference is not None:
             gap = (
@@ -328,7 +328,7 @@ class Question:
             {"pellucid": __version__, "torch": torch.__version__},
         )
         return Explanation(
-            unpack(finite_values(method, values)),
+            unpack(finite_values(method, values, sloped=self._count[1] > 0)),
             unpack(self.point if hidden else self._feed.packed),
             scores,
             provenance,

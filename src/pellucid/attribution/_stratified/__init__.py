@@ -11,6 +11,7 @@ from pellucid._core import Question
 from pellucid.attribution._student import widening
 
 GOLDEN = (5**0.5 - 1) / 2
+ALIKE = 0.01  # spread of what ways miss, as a share of its mean, below which it is rounding
 LEAST = 16  # places on the way in a round: a small background is gone through several times
 
 
@@ -119,7 +120,8 @@ class _Round:
         off = (self.off[rows] / n).view(shape)
         width = (self.off_square[rows] / n).view(shape) - off.square()
         both = (self.off_values[rows] - (fit * self.off_ways[:, rows]).sum(0)) / n - rest * off
-        return found - torch.where(width > 0, both / width * off, 0.0)
+        # what all ways miss alike, as over a jump, tells no direction
+        return found - torch.where(width > (ALIKE * off).square(), both / width * off, 0.0)
 
 
 def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
