@@ -90,6 +90,7 @@ def showcase(
         limits=tuple(limits),
         origin=origin,
         data=data,
+        picked=not names,
         performance=None if names else clock.run("performance", lambda: tasks.performance(subject)),
         cases=tuple(cases) if explained else (),
         survey=survey,
