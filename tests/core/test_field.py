@@ -71,10 +71,13 @@ def test_boxes_are_clipped_at_the_border() -> None:
 def test_a_long_signal_is_turned_in_stretches_and_ends_lie_outside() -> None:
     net = nn.Sequential(nn.Conv1d(1, 2, 81, stride=4), nn.ReLU())
     found = fields(net, torch.rand(1, 1, 9_000), ["0"], compute=Compute(batch_size=256))["0"]
-    assert found is not None and found.grain == (9,)
+    assert found is not None
+    assert found.grain == (9,)
     first = torch.arange(len(found.spans[0])) * 4
-    assert bool((found.spans[0][:, 0] <= first).all()) and bool((found.spans[0][:, 1] >= first + 81).all())
-    assert 81 <= found.size[0] <= 81 + 2 * 9 and found.stride == (4,)
+    assert bool((found.spans[0][:, 0] <= first).all())
+    assert bool((found.spans[0][:, 1] >= first + 81).all())
+    assert 81 <= found.size[0] <= 81 + 2 * 9
+    assert found.stride == (4,)
     assert int(found.spans[0].max()) <= 9_000
 
 
