@@ -7,9 +7,17 @@ from torch import nn
 
 from models.case import drawn, made
 from pellucid import attribution
-from pellucid._core import Compute
+from pellucid._core import Compute, Dataset, split
 from pellucid.attribution import expected_gradients
-from pellucid.errors import InputError, MethodError, TargetError
+from pellucid.errors import InputError, MethodError, SiteError, TargetError
+from pellucid.layers import (
+    co_activation,
+    exemplars,
+    matrix_factorisation,
+    nearest_inputs,
+    selectivity,
+    unit_values,
+)
 
 ONE_AT_A_TIME = r"compute=Compute\(batch_size=1\)"
 
@@ -295,3 +303,52 @@ def test_numbers_of_classes_as_other_libraries_write_them():
 def test_a_score_without_a_slope_gets_the_sentence_of_all_others(name):
     with pytest.raises(MethodError, match="in a differentiable way"):
         getattr(attribution, name)(made(pictures), drawn(2, 12, 12), lambda out, rows: out[:, 0].detach())
+
+
+class PerRow(nn.Module):
+    """Calls its layers for one row at a time, under vmap."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return torch.vmap(lambda row: self.b(self.a(row).tanh()))(x)
+
+
+@pytest.mark.parametrize("work", [unit_values, exemplars, matrix_factorisation])
+def test_activations_inside_a_transform_cannot_be_read(work):
+    with pytest.raises(SiteError, match=r"'a' lies inside a transform of torch\.func"):
+        work(made(PerRow), drawn(6, rows=104), "a")
+
+
+@pytest.mark.parametrize("name", ["saliency", "occlusion"])
+def test_nor_explained(name):
+    with pytest.raises(SiteError, match="Name a layer outside it"):
+        asked(name, made(PerRow), drawn(6, rows=4), at="a")
+
+
+@pytest.mark.parametrize("work", [unit_values, selectivity, co_activation])
+def test_layers_that_see_weights_and_no_rows(work):
+    class Turned(nn.Module):
+        def forward(self, weight):
+            return weight.flip(0)
+
+    net = made(lambda: nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)))
+    nn.utils.parametrize.register_parametrization(net[0], "weight", Turned())
+    x = drawn(6, rows=40)
+    answers = (torch.arange(40) % 2,) if work is selectivity else ()
+    with pytest.raises(InputError, match="has 8 rows for 40 inputs"):
+        work(net, x, *answers, "0.parametrizations.weight.0")
+
+
+@pytest.mark.parametrize("change", [lambda y: y > 0, lambda y: torch.complex(y, y), lambda y: y[:, :, None]])
+def test_nearest_inputs_need_scores_of_classes(change):
+    class Odd(Own):
+        def forward(self, x):
+            return change(super().forward(x))
+
+    x, y = drawn(6, rows=60), torch.arange(60) % 2
+    data = Dataset("drawn", x, y, None, ("no", "yes"), split(y, classes=True))
+    with pytest.raises(InputError, match=r"scores classes \[N, K\]"):
+        nearest_inputs(made(Odd), data, x[:2], "a")
