@@ -68,6 +68,19 @@ def test_boxes_are_clipped_at_the_border() -> None:
     assert found.centre in {(2, 4), (3, 4)}
 
 
+def test_a_long_signal_is_turned_in_stretches_and_ends_lie_outside() -> None:
+    net = nn.Sequential(nn.Conv1d(1, 2, 81, stride=4), nn.ReLU())
+    found = fields(net, torch.rand(1, 1, 9_000), ["0"], compute=Compute(batch_size=256))["0"]
+    assert found is not None
+    assert found.grain == (9,)
+    first = torch.arange(len(found.spans[0])) * 4
+    assert bool((found.spans[0][:, 0] <= first).all())
+    assert bool((found.spans[0][:, 1] >= first + 81).all())
+    assert 81 <= found.size[0] <= 81 + 2 * 9
+    assert found.stride == (4,)
+    assert int(found.spans[0].max()) <= 9_000
+
+
 def test_a_dense_layer_sees_the_whole_picture() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(30, 4))
     found = fields(net, torch.zeros(1, 1, 5, 6), ["1"])["1"]

@@ -267,3 +267,23 @@ def test_a_field_that_was_not_measured_is_not_said_to_be_all():
     rows = tuple(dataclasses.replace(row, field=None) for row in found.rows)
     table = figures.layer_strip(dataclasses.replace(found, rows=rows)).table
     assert {row[table.columns.index("sees")] for row in table.rows} <= {"–"}
+
+
+def test_of_many_calls_the_outer_ones_are_drawn_and_the_table_has_all():
+    row = made.summary().rows[0]
+    names = ["first", *(f"again#{k}" for k in range(30)), "last"]
+    summary = dataclasses.replace(
+        made.summary(), rows=tuple(dataclasses.replace(row, site=name) for name in names)
+    )
+    figure = figures.layer_strip(summary, most=6)
+    drawn = figures.layer_strip(
+        dataclasses.replace(summary, rows=tuple(r for r in summary.rows if r.site in
+        ("first", "again#0", "again#1", "again#28", "again#29", "last")))
+    )  # fmt: skip
+    assert figure.chart == drawn.chart
+    assert len(figure.table.rows) == 32
+    assert figure.note.startswith("Drawn: 6 of 32 layers")
+    assert figures.layer_strip(summary, most=32).chart == figures.layer_strip(summary).chart
+    some = figures.layer_strip(summary, most=3)
+    assert some.note.startswith("Drawn: 3 of 32")
+    assert "again#29" not in str(some.chart)

@@ -55,6 +55,7 @@ from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
 from pellucid.figures._space import space_map
+from pellucid.figures._tested import tested
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import tokens
@@ -155,6 +156,7 @@ __all__ = [
     "similarity",
     "sound",
     "space_map",
+    "tested",
     "text",
     "this_looks_like_that",
     "tokens",

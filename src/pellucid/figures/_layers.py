@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from pellucid.layers import LayerRow, LayerSummary
 
 STRETCH = 60  # layers of one figure
+CALLS = 2  # first and last calls of a layer that is called often, where not all are drawn
 
 
-def layer_strip(summary: LayerSummary) -> Figure:
+def layer_strip(summary: LayerSummary, *, most: int | None = None) -> Figure:
     """One line per layer, in the order of execution: effective rank, dead and saturated units, activations.
 
     A tick beside a bar is the same number on an untrained copy: what training did is the distance between
@@ -26,15 +28,19 @@ def layer_strip(summary: LayerSummary) -> Figure:
 
     Args:
         summary: what :func:`pellucid.layers.summarise` measured.
+        most: layers drawn; of more, the first and last calls of what is called often, evenly spaced.
 
     Returns:
-        Figure with one panel per quantity.
+        Figure with one panel per quantity; the table has all layers.
 
     Example:
         >>> layer_strip.__name__
         'layer_strip'
     """
-    return _strip(summary, summary, "Inside, layer by layer")
+    shown = _drawn(summary.rows, most)
+    left = len(summary.rows) - len(shown)
+    cut = f"Drawn: {len(shown)} of {len(summary.rows):,} layers; the table has all. " if left else ""
+    return _strip(summary, shown, "Inside, layer by layer", cut)
 
 
 def layer_strips(summary: LayerSummary) -> tuple[Figure, ...]:
@@ -50,24 +56,31 @@ def layer_strips(summary: LayerSummary) -> tuple[Figure, ...]:
         >>> layer_strips.__name__
         'layer_strips'
     """
-    total = len(summary.rows)
+    total, ends = len(summary.rows), _ends(summary)
     if total <= STRETCH:
         return (layer_strip(summary),)
+    stretches = [summary.rows[start : start + STRETCH] for start in range(0, total, STRETCH)]
     return tuple(
         _strip(
-            summary,
-            replace(summary, rows=summary.rows[start : start + STRETCH]),
-            f"Layers {start + 1} to {min(start + STRETCH, total)} of {total}",
+            replace(summary, rows=rows),
+            rows,
+            f"Layers {k * STRETCH + 1} to {k * STRETCH + len(rows)} of {total}",
+            ends=ends,
         )
-        for start in range(0, total, STRETCH)
+        for k, rows in enumerate(stretches)
     )
 
 
-def _strip(whole: LayerSummary, summary: LayerSummary, title: str) -> Figure:
-    """Some layers of all, on the scale of all."""
-    rows = [_datum(row) for row in summary.rows]
-    sites = [row.site for row in summary.rows]
-    ends = None if summary is whole else _ends(whole)
+def _strip(
+    summary: LayerSummary,
+    shown: Sequence[LayerRow],
+    title: str,
+    cut: str = "",
+    ends: list[float] | None = None,
+) -> Figure:
+    """Some layers drawn, all of the summary in the table."""
+    rows = [_datum(row) for row in shown]
+    sites = [row.site for row in shown]
     wanted = [
         _bars(rows, sites, "rank", "effective rank ÷ units", OKABE_ITO[0]),
         _bars(rows, sites, "dead", "dead units", OKABE_ITO[5]),
@@ -82,8 +95,23 @@ def _strip(whole: LayerSummary, summary: LayerSummary, title: str) -> Figure:
         panels(parts, columns=2) if parts else None,
         None,
         _table(summary),
-        f"Bar: this network, on {counted(summary.n, 'row')}. Tick: an untrained copy. {summary.note}".strip(),
+        f"{cut}Bar: this network, on {counted(summary.n, 'row')}. "
+        f"Tick: an untrained copy. {summary.note}".strip(),
     )
+
+
+def _drawn(rows: Sequence[LayerRow], most: int | None) -> list[LayerRow]:
+    """At most so many layers in their order: of many calls the outer ones, of what is left evenly spaced."""
+    if most is None or len(rows) <= most:
+        return list(rows)
+    calls: dict[str, list[LayerRow]] = {}
+    for row in rows:
+        calls.setdefault(row.site.partition("#")[0], []).append(row)
+    outer = {id(row) for each in calls.values() for row in (*each[:CALLS], *each[-CALLS:])}
+    kept = [row for row in rows if id(row) in outer]
+    if len(kept) <= most:
+        return kept
+    return [kept[round(i * (len(kept) - 1) / (most - 1))] for i in range(most)]
 
 
 def _share(part: float | None, whole: int) -> float | None:

@@ -18,7 +18,6 @@ from pellucid.figures import (
     figures_of,
     importance,
     layer_strip,
-    layer_strips,
     number,
     partial_dependence,
     percent,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from pellucid.tasks import FeaturePage
 
 MOSAIC, TEXTS, WORST = 32, 8, 12
+LAYERS = 40  # of a deep network that are drawn
 OPEN = 6  # units that stand open, the others folded
 
 MOST_CLASSES = 50  # above which confusions are not drawn, and classes without rows not listed
@@ -218,9 +218,8 @@ def inside(dossier: Dossier, detail: Detail) -> Piece:
     """What the layers are like and what their units respond to."""
     strip = missing("A summary of the layers")
     if dossier.layers is not None:
-        drawn = layer_strips(dossier.layers)
-        each = "".join(figure.html(heading=len(drawn) > 1) for figure in drawn)
-        strip = paragraph(layer_strip(dossier.layers).alt) + element("div", each, css="wide")
+        figure = layer_strip(dossier.layers, most=LAYERS)
+        strip = paragraph(figure.alt) + element("div", figure.html(heading=False), css="wide")
     shown = dossier.pages[: detail.pages]
     told = ""
     if len(shown) < len(dossier.pages):
