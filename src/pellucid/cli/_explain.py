@@ -135,14 +135,19 @@ def _plan(
         if many is None
         else data.inputs[tasks.rows_named(data, many)]
     )
+    compute = Compute(batch_size=batch_size, seed=seed)
+    shard = None
+    if many is not None:
+        each = tasks.work_of(subject, x, methods=names, targets=asked, cards=evidence, compute=compute)
+        shard = tasks.shard_of(data.inputs, each)
     return tasks.estimate(
         subject,
         x,
         methods=names,
         targets=asked,
         cards=evidence,
-        shard=None if many is None else tasks.shard_of(data.inputs),
-        compute=Compute(batch_size=batch_size, seed=seed),
+        shard=shard,
+        compute=compute,
     )
 
 
