@@ -79,8 +79,9 @@ class Nodes:
 
     def joined(self, other: Nodes) -> Nodes:
         """With more nodes behind these."""
-        both = zip(self._each(), other._each(), strict=True)
-        return Nodes(*(torch.cat([one, more]) for one, more in both), self.ends)
+        place, share = torch.cat([self.place, other.place]), torch.cat([self.share, other.share])
+        score, rise = torch.cat([self.score, other.score]), torch.cat([self.rise, other.rise])
+        return Nodes(place, share, score, rise, self.ends)
 
     def sorted(self) -> Nodes:
         """In the order of the way."""
@@ -90,10 +91,8 @@ class Nodes:
 
     def of(self, rows: Tensor) -> Nodes:
         """Some rows, by a mask."""
-        return Nodes(*(part[:, rows] for part in self._each()), self.ends[:, rows])
-
-    def _each(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.place, self.share, self.score, self.rise
+        place, share, score = self.place[:, rows], self.share[:, rows], self.score[:, rows]
+        return Nodes(place, share, score, self.rise[:, rows], self.ends[:, rows])
 
 
 def _square(values: Tensor) -> Tensor:
