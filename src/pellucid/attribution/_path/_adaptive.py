@@ -154,7 +154,8 @@ class _Block:
         for ks, part, grad, score in self.q.only(rows).passes(along, len(place)):
             shares[ks[0] : ks[-1] + 1, part] = grad.to(exact) * way[part]
             scores[ks[0] : ks[-1] + 1, part] = score.double()
-        return Nodes(place, shares.flatten(2), scores, self.ends[:, rows])
+        flat = shares.flatten(2)
+        return Nodes(place, flat, scores, flat.sum(2, dtype=torch.float64), self.ends[:, rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _completed(nodes: Nodes, level: int, last: Tensor) -> tuple[Tensor, Tensor, 
     values = torch.tensordot(weights, nodes.share, 1)
     left = nodes.ends[1] - nodes.ends[0] - values.sum(1, dtype=torch.float64)
     off = torch.tensordot(surprise, nodes.share, 1)
-    rise = off.sum(2, dtype=torch.float64)
+    rise = torch.from_numpy(rule.surprise).to(nodes.rise) @ nodes.rise
     length = rise.norm(dim=0).clamp(min=torch.finfo(torch.float64).tiny)
     toward = torch.einsum("nr,nrd->rd", (rise / length).to(off), off)
     # more than all surprises together is not theirs
@@ -191,7 +192,7 @@ def _completed(nodes: Nodes, level: int, last: Tensor) -> tuple[Tensor, Tensor, 
     values = values + move
     size = _size(values).clamp(min=torch.finfo(torch.float32).tiny)
     moved = torch.hypot(_size(move), LUCK * _size(values - last)) / size
-    surprised = off.norm(dim=(0, 2)).double() / size
+    surprised = torch.linalg.vector_norm(off, dim=(0, 2), dtype=torch.float64) / size
     return values, BELOW[level] * size * surprised**BY_SURPRISE * moved**BY_MOVE, left.abs()
 
 
