@@ -113,7 +113,9 @@ def test_other_commands_read_them_alike(call, place, command):
 def test_a_report(call, place, tmp_path):
     code, _, err = call("report", *texts(place), "--out", tmp_path / "page.html")
     assert code == 0, err
-    assert "film" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "film" in page
+    assert f"--tokenizer {place}/my.py:spec --out" in page  # what makes the page again says all that was said
 
 
 def test_a_saved_program_is_read_alike(call, place, tmp_path):
