@@ -225,6 +225,14 @@ def test_sounds_go_in_as_they_lie_in_the_file(call, place, sounds):
     assert subject.classes == ("high", "low")
 
 
+def test_what_the_network_cannot_take_is_named(call, place, sounds, tmp_path):
+    (tmp_path / "flat.py").write_text("from torch import nn\nnet = nn.Conv1d(1, 2, 3)\n")
+    given = ("--data", sounds, "--sound", "pattern={label}_{take}")
+    code, _, err = call("explain", tmp_path / "flat.py:net", *given)
+    assert code == 4
+    assert "Its inputs here are spectrograms of 1 × 40 × 10" in " ".join(err.split())
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
