@@ -16,7 +16,7 @@ from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
-from pellucid._core._refusals import counted, ended, too_few
+from pellucid._core._refusals import counted, ended, scored, too_few
 from pellucid._core._target import Picked, Target, the_output
 from pellucid.errors import CancelledError, MethodError, PellucidError, SiteError, TargetError
 
@@ -331,7 +331,7 @@ class Pass:
             score = self.target.score.among(output, rows, copies)
         else:
             index = torch.arange(rows.start, rows.stop, device=output.device)
-            score = self.target.score(output, index if copies == 1 else index.repeat(copies))
+            score = scored(self.target, output, index if copies == 1 else index.repeat(copies))
         if score.shape != (count,):
             if score.ndim == 1 and output.ndim and len(output) == len(score):
                 raise TargetError(too_few(output, count))

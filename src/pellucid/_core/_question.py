@@ -36,12 +36,12 @@ class Question:
 
     A method varies the :attr:`point` (the inputs, or the activation at a site) and asks for scores or
     gradients of many variants; the engine packs variants × rows into chunks of ``compute.batch_size``,
-    halves a chunk when memory runs out, and holds no more than one chunk. The network is in evaluation mode
-    during a pass and as it came afterwards; the caller's gradients and random states are not touched.
+    halves a chunk when memory runs out, and holds one chunk. The network is in evaluation mode during a pass
+    and as it came afterwards; the caller's gradients and random states are not touched.
 
     Whole-number inputs that go through one embedding are varied there: the point is what it gives
-    ``[N, T, E]``, a part is a token, and :meth:`answer` sums over ``E``, so that values are like the inputs.
-    The numbers themselves go through the network as they came, so masks that it makes of them keep.
+    ``[N, T, E]``, a part is a token, and :meth:`answer` sums over ``E``. The numbers go through the network
+    as they came, so masks that it makes of them keep.
 
     ``Variants`` is a function ``(ks int64 [c], rows slice of n) -> tensor``, broadcast to ``[c, n, *shape]``.
 
@@ -144,6 +144,11 @@ class Question:
         """A sentence that names methods which would work; it is tried on the first row."""
         with self._feed.guard.pass_by(seed=self.compute.seed):
             return instead(self._pass, self.point[:1], slice(0, 1))
+
+    def needs_slopes(self) -> None:
+        """Raise :class:`InputError` where what is varied is whole numbers or flags, which have none."""
+        if not self.point.is_floating_point():
+            raise InputError(refusal(self.model, self.point.dtype))
 
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""
@@ -383,18 +388,9 @@ class Question:
         near: bool = False,
     ) -> Iterator[tuple[Chunk, Tensor | None, Tensor]]:
         """As :func:`passes`."""
-        if gradients and not self.point.is_floating_point():
-            raise InputError(refusal(self.model, self.point.dtype))
+        if gradients:
+            self.needs_slopes()
         return passes(
-            self._pass,
-            self.point,
-            variants,
-            count,
-            self.compute,
-            self._count,
-            gradients=gradients,
-            weights=weights,
-            by=by,
-            within=within,
-            near=near,
-        )
+            self._pass, self.point, variants, count, self.compute, self._count,
+            gradients=gradients, weights=weights, by=by, within=within, near=near,
+        )  # fmt: skip

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pellucid.errors import TargetError
+from pellucid._core._feed import out_of_memory
+from pellucid._core._target import Target
+from pellucid.errors import CancelledError, PellucidError, TargetError
 
 
 def refusal(model: nn.Module, dtype: torch.dtype) -> str:
@@ -30,6 +32,28 @@ def too_few(output: Tensor, count: int) -> str:
         f"The network gave an output of shape {tuple(output.shape)} for {count} rows; every row needs its "
         "own. Where it takes only one row at a time, say compute=Compute(batch_size=1)."
     )
+
+
+def scored(target: Target, output: Tensor, rows: Tensor) -> Tensor:
+    """What a target makes of an output.
+
+    Raises:
+        TargetError: where that fails, or is no tensor.
+    """
+    wanted = f"{target.label}: a target takes (output, rows) and gives a tensor with one number per row; "
+    try:
+        score = target.score(output, rows)
+    except (PellucidError, CancelledError):
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise TargetError(
+            f"{wanted}given {tuple(output.shape)}, it raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(score, Tensor):
+        raise TargetError(f"{wanted}it gave {type(score).__name__}.")
+    return score
 
 
 def counted(score: Tensor, label: str) -> Tensor:

@@ -170,7 +170,10 @@ class _Ranking:
         """Look only at what was worth it in the layer before: nothing else can be worth it here."""
         self.values, self.found = None, found
         if not len(found.values) or (
-            order.placed and order.low < found.values.min() and found.values.max() < order.high
+            order.placed
+            and not order.turned
+            and order.low < found.values.min()
+            and found.values.max() < order.high
         ):
             return
         units = self._units(shown)

@@ -73,9 +73,10 @@ def idgi(
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q.needs_slopes()
     start = q.filled(baseline)
-    way = q.point - start
     exact = torch.promote_types(q.point.dtype, torch.float32)
+    way = q.point - start
     values, held = torch.zeros_like(q.point, dtype=exact), torch.zeros_like(q.point, dtype=exact)
     before = torch.zeros(q.rows, dtype=torch.float64, device=q.point.device)
     first = before.clone()

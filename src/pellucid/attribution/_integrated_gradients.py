@@ -68,7 +68,8 @@ def integrated_gradients(
 
     Cost:
         ``steps`` forward and backward passes, and two forward passes. Memory: one chunk. With ``"auto"`` a
-        smooth network needs 6 to 27 of them, and the slopes of up to 16 chunks are held.
+        smooth network needs 6 to 27 of them, and the slopes of up to 16 chunks are held, or those of one row
+        at all steps where that is more: beyond 1,000 steps another rule saves memory.
 
     Limits:
         The baseline decides what is seen: elements that equal it get nothing. Points on the way may lie where
@@ -88,6 +89,7 @@ def integrated_gradients(
     """
     _refuse(steps, rule, tolerance)
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q.needs_slopes()
     start = q.filled(baseline)
     ends = q.scores(lambda ks, rows: torch.stack([(start, q.point)[k][rows] for k in ks.tolist()]), 2)
     walked = walk(q, start, ends, steps, tolerance) if rule == "auto" else None

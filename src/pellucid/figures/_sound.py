@@ -15,7 +15,19 @@ from pellucid.figures._heard import FINE, Scale, frame, heard, outline, scale_of
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import number, signed
-from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, unit, verdict
+from pellucid.figures._parts import (
+    alike,
+    captions,
+    compared,
+    failed,
+    method,
+    notes,
+    shares,
+    targets,
+    unit,
+    verdict,
+    verdicts,
+)
 from pellucid.figures._pixels import array, colour_bar, hatch, limit_of, overlay, png
 from pellucid.figures._saliency import Limits, displaced
 from pellucid.figures._sound_words import sound_like, where_heard
@@ -74,8 +86,9 @@ def sound(
     told = [text(scale.left, 38 + scale.height + 33, unit(shown), faint=True, size=10, limit=scale.width)]
     drawn = np.round(base * 255).astype(np.uint8)
     parts = [_panel("input", drawn, scale, caption=f"why {named}?", below=told)]
-    for each, head, values, end in zip(shown, captions(shown, row), maps, ends, strict=True):
-        parts.append(_map_panel(head, values, end, x, spec, scale, said=verdict(each, row)))
+    said = verdicts(shown, row)
+    for head, values, end, found in zip(captions(shown, row), maps, ends, said, strict=True):
+        parts.append(_map_panel(head, values, end, x, spec, scale, said=found))
     if control:
         moved = displaced(maps[0], seed=shown[0].provenance.seed)
         parts.append(_map_panel("control: map at random", moved, ends[0], x, spec, scale, said=""))
@@ -85,7 +98,7 @@ def sound(
         panels(parts, columns=2 if len(parts) == 4 else 3),
         None,
         _table(shown, maps, ends, row),
-        " ".join(dict.fromkeys(each.note for each in shown if each.note)),
+        f"{_grain(spec, x, maps[0])} {notes(shown)}".strip(),
     )
 
 
@@ -98,6 +111,14 @@ def _columns(values: Numbers, spec: AudioSpec) -> Numbers:
     summed = np.zeros(count)
     np.add.at(summed, column, values)
     return summed[None]
+
+
+def _grain(spec: AudioSpec, x: torch.Tensor, values: Numbers) -> str:
+    """What one colour stands for: words and table add up larger parts."""
+    if spec.pitched:
+        return "A colour is one cell of the spectrogram; words and table add up whole parts."
+    each = x.shape[-1] / values.shape[1] / spec.rate
+    return f"A colour is the sum over {number(each, 2)} s; words and table add up whole parts."
 
 
 def _map_panel(

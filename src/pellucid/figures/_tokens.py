@@ -16,7 +16,19 @@ from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
 from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, unit, verdict
+from pellucid.figures._parts import (
+    alike,
+    captions,
+    compared,
+    failed,
+    method,
+    notes,
+    shares,
+    targets,
+    unit,
+    verdict,
+    verdicts,
+)
 from pellucid.figures._pixels import colour_bar, limit_of
 from pellucid.figures._theme import Spec
 from pellucid.figures._words import words
@@ -98,22 +110,21 @@ def tokens(
     heads = captions(shown, row)
     named = targets(shown[:1], row) if len({targets([each], row) for each in shown}) == 1 else ""
     parts = [
-        _strip(head, v, end, boxes, (width, height), verdict(each, row), named, unit([each]))
-        for each, head, v, end in zip(shown, heads, values, ends, strict=True)
+        _strip(head, v, end, boxes, (width, height), found, named, unit([each]))
+        for each, head, v, end, found in zip(shown, heads, values, ends, verdicts(shown, row), strict=True)
     ]
     if control:
         chance = np.random.default_rng(shown[0].provenance.seed)
         moved = chance.permutation(values[0])
         parts.append(_strip("control: numbers at random", moved, ends[0], boxes, (width, height), ""))
     said = [f"{method(each).capitalize()}: {words(each, row=row)}{_said(each, row)}" for each in shown]
-    notes = " ".join(dict.fromkeys(each.note for each in shown if each.note))
     return Figure(
         f"Why {targets(shown, row)}",
         f"“{cast('TextSpec', shown[0].spec).text(shown[0].point[row])}” {' '.join(said)}",
         panels(parts, columns=2),
         None,
         _table(shown, values, row),
-        notes,
+        notes(shown),
     )
 
 

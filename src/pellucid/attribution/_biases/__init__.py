@@ -28,7 +28,9 @@ def contributions(picture: Tensor) -> Slope:
         outputs = [result for result, _ in seen.added]
         slopes = cast(
             "tuple[Tensor | None, ...]",
-            torch.autograd.grad(score, [start, *outputs], torch.ones_like(score), allow_unused=True),
+            torch.autograd.grad(score, [start, *outputs], torch.ones_like(score), allow_unused=True)
+            if score.requires_grad
+            else (None,),
         )
         if slopes[0] is None:
             raise MethodError(f"{work.target.label} does not depend on the input in a differentiable way.")

@@ -50,7 +50,7 @@ class Walked:
     def words(self) -> str:
         """How many rows went which way, with how many nodes."""
         said = [
-            f"{int(chosen.sum())} rows by {how}, {_range(self.steps[chosen])} nodes"
+            f"{_rows(int(chosen.sum()))} by {how}, {_range(self.steps[chosen])} nodes"
             for chosen, how in (
                 (~self.kinked, "nested Gauss rules (smooth slopes)"),
                 (self.kinked, "tangents (slopes that jump)"),
@@ -60,6 +60,10 @@ class Walked:
         share = (self.bound / self.values.flatten(1).norm(dim=1).clamp(min=1e-30)).max()
         judged = f"Off by less than {float(share):.1g} of a row's norm, as far as can be judged."
         return f"Integrated {'; '.join(said)}. {judged}"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def walk(q: Question, start: Tensor, ends: Tensor, most: int, tolerance: float) -> Walked:
