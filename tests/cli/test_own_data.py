@@ -230,7 +230,7 @@ def test_what_the_network_cannot_take_is_named(call, place, sounds, tmp_path):
     given = ("--data", sounds, "--sound", "pattern={label}_{take}")
     code, _, err = call("explain", tmp_path / "flat.py:net", *given)
     assert code == 4
-    assert "Its inputs here are spectrograms of 1 × 40 × 10" in " ".join(err.split())
+    assert "Its inputs here are spectrograms of 1 × 40 × 11" in " ".join(err.split())
 
 
 @pytest.mark.parametrize(
