@@ -113,7 +113,9 @@ def test_other_commands_read_them_alike(call, place, command):
 def test_a_report(call, place, tmp_path):
     code, _, err = call("report", *texts(place), "--out", tmp_path / "page.html")
     assert code == 0, err
-    assert "film" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "film" in page
+    assert f"--tokenizer {place}/my.py:spec --out" in page  # what makes the page again says all that was said
 
 
 def test_a_saved_program_is_read_alike(call, place, tmp_path):
@@ -221,6 +223,14 @@ def test_sounds_go_in_as_they_lie_in_the_file(call, place, sounds):
     subject = pellucid.open(model, data=sounds, heard=heard)
     assert 0.45 < float(subject.data.inputs.abs().max()) < 0.51
     assert subject.classes == ("high", "low")
+
+
+def test_what_the_network_cannot_take_is_named(call, place, sounds, tmp_path):
+    (tmp_path / "flat.py").write_text("from torch import nn\nnet = nn.Conv1d(1, 2, 3)\n")
+    given = ("--data", sounds, "--sound", "pattern={label}_{take}")
+    code, _, err = call("explain", tmp_path / "flat.py:net", *given)
+    assert code == 4
+    assert "Its inputs here are spectrograms of 1 × 40 × 11" in " ".join(err.split())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -113,6 +116,8 @@ def report(
             constraints=constraints,
             compute=compute,
         )
+        typed = shlex.join(["pellucid", *sys.argv[1:]])  # with its data and how they are read
+        made = dataclasses.replace(made, origin=dataclasses.replace(made.origin, command=typed))
         path = write_within(made, out, max_mb)
     if as_json:
         # the same document that the page holds

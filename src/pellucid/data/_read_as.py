@@ -132,6 +132,8 @@ def held_as(found: Dataset) -> str:
     if isinstance(found.spec, TabularSpec):
         count = len(found.spec.columns)
         return f"{kind} of {count} column{'s' if count != 1 else ''}"
+    if isinstance(found.spec, AudioSpec):  # front= makes the other
+        kind = "spectrograms" if found.spec.pitched else "waveforms"
     return f"{kind} of {' × '.join(map(str, found.inputs.shape[1:]))}"
 
 
