@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import Guard
 from pellucid._core._layout import Layout
+from pellucid._core._probe import StopPassError
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid.errors import CancelledError, InputError, MethodError, PellucidError, near_misses
 
@@ -144,7 +146,9 @@ class Feed:
         if len(points) == 1 or type(points) is not Tensor:
             return ""
         try:
-            self.run(points[:1].clone(), slice(rows.start, rows.start + 1), 1)
+            # a reader who has seen enough ends the pass
+            with suppress(StopPassError):
+                self.run(points[:1].clone(), slice(rows.start, rows.start + 1), 1)
         except Exception:
             return ""
         return f". {ALONE}"

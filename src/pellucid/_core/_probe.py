@@ -31,7 +31,7 @@ Read = Write | Knowing
 Reads = Iterable[str] | Mapping[str, Read]
 
 
-class _StopPassError(BaseException):
+class StopPassError(BaseException):
     """Ends a pass early. Not an Exception, so that no ``except Exception`` of a network swallows it."""
 
 
@@ -177,7 +177,7 @@ class _Hooks:
                 # what follows may change its input in place: it gets a copy
                 value = _put(value, site, tensor.clone()) if site != self.stop else value
         if self.stop is not None and self.stop.matches(module, side, call):
-            raise _StopPassError(self.seen)
+            raise StopPassError(self.seen)
         return value
 
 
@@ -239,7 +239,7 @@ def probe(
             stack.enter_context(_hearing(model, inside, hooks))
         try:
             yield seen
-        except _StopPassError as ended:
+        except StopPassError as ended:
             if ended.args[0] is not seen:
                 raise
 
