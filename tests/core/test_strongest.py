@@ -207,7 +207,7 @@ def test_networks_of_depthwise_convolutions_go_channels_last_where_they_bear_it(
     torch.manual_seed(0)
     net, x, sites = (
         Depthwise(viewed=viewed).eval(),
-        torch.randn(60, 3, 12, 12),
+        torch.randn(60, 3, 32, 32),
         ["conv", "each", "norm", "relu"],
     )
     found = strongest(net, x, sites, k=4, compute=Compute(20))
