@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,6 +27,21 @@ def test_layer_strip_draws_no_panel_for_what_was_not_measured():
     titles = [panel["title"] for panel in figures.layer_strip(made.summary()).chart["concat"]]
     assert "saturated units" not in titles
     assert "dead units" in titles
+
+
+def test_many_layers_are_several_figures_on_the_same_scale():
+    known = made.summary()
+    rows = tuple(replace(known.rows[i % 3], site=f"{i}", mean=float(i)) for i in range(130))
+    drawn = figures.layer_strips(replace(known, rows=rows))
+    assert [each.title for each in drawn] == [
+        "Layers 1 to 60 of 130",
+        "Layers 61 to 120 of 130",
+        "Layers 121 to 130 of 130",
+    ]
+    assert [row[0] for each in drawn for row in each.table.rows] == [row.site for row in rows]
+    spreads = [each.chart["concat"][-1]["layer"][0]["encoding"]["x"]["scale"] for each in drawn]
+    assert spreads == [{"domain": [-0.8, 129.8]}] * 3
+    assert [each.title for each in figures.layer_strips(known)] == ["Inside, layer by layer"]
 
 
 def test_feature_tiles_say_how_many_of_how_many():

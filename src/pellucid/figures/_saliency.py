@@ -12,6 +12,7 @@ from pellucid.figures._colour import Numbers
 from pellucid.figures._evidence import extended
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
+from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import number
 from pellucid.figures._parts import (
     alike,
@@ -44,10 +45,11 @@ def saliency(
 ) -> Figure:
     """An input beside maps of what speaks for (brown) and against (blue) its target.
 
-    One number of a map is the explanation's value summed over channels, in units of the target. Zero is the
-    middle of the scale; the ends are printed below each panel, with ``≥`` where 0.5 % of the pixels lie
-    beyond. A map whose evidence failed is hatched and stands last; the control is the first map put at a
-    random place (same values, same smoothness), so a pattern that impresses there too means nothing.
+    One number of a map is the explanation's value summed over channels; the table says what it is and in
+    which unit. Zero is the middle of the scale; the ends are printed below each panel, with ``≥`` where 0.5 %
+    of the pixels lie beyond. A map whose evidence failed is hatched and stands last; the control is the first
+    map put at a random place (same values, same smoothness), so a pattern that impresses there too means
+    nothing.
 
     Args:
         explanations: one or several of the same input; several are shown side by side.
@@ -168,11 +170,11 @@ def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row
             head,
             Word(verdict(each, row) or "not run"),
             end,
-            float(np.clip(values, 0, None).sum()),
-            float(np.clip(values, None, 0).sum()),
+            float(np.clip(values, 0, None).sum()) if meant(each).adds else None,
+            float(np.clip(values, None, 0).sum()) if meant(each).adds else None,
             float(each.scores[row]),
             None if each.gap is None else float(each.gap[row]),
         )
         for each, head, values, end in zip(shown, captions(shown, row), maps, ends, strict=True)
     )
-    return Table(columns, rows, "Values are summed over channels, in units of the target.")
+    return Table(columns, rows, f"Values are summed over channels. {meaning(shown)}")

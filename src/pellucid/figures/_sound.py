@@ -13,6 +13,7 @@ from pellucid.figures._colour import Numbers, Pixels
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._heard import FINE, Scale, frame, heard, outline, scale_of
 from pellucid.figures._marks import image, panel, panels, text, word
+from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import number, signed
 from pellucid.figures._parts import (
     alike,
@@ -196,8 +197,8 @@ def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row
             method(each),
             Word(verdict(each, row) or "not run"),
             end,
-            float(np.clip(values, 0, None).sum()),
-            float(np.clip(values, None, 0).sum()),
+            float(np.clip(values, 0, None).sum()) if meant(each).adds else None,
+            float(np.clip(values, None, 0).sum()) if meant(each).adds else None,
             float(each.scores[row]),
             None if each.gap is None else float(each.gap[row]),
             "; ".join(
@@ -207,4 +208,4 @@ def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row
         )
         for each, values, end in zip(shown, maps, ends, strict=True)
     )
-    return Table(columns, body, "Values are summed over each part, in units of the target.")
+    return Table(columns, body, f"Values are summed over each part. {meaning(shown)}")

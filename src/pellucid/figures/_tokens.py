@@ -14,6 +14,7 @@ from pellucid._core import Explanation
 from pellucid.figures._colour import Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
+from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import number
 from pellucid.figures._parts import (
     alike,
@@ -70,11 +71,11 @@ def tokens(
 ) -> Figure:
     """A text whose words stand on brown where they speak for the target and on blue where against it.
 
-    One number is a word's contribution in units of the target; the pieces of a word share its ground. Zero is
-    the paper's white; the ends are printed below each strip, with ``≥`` where a word lies beyond. A strip
-    whose evidence failed is hatched and stands last; the control has the first one's numbers on words drawn
-    at random, so a pattern that impresses there too means nothing. Padding is not shown, special tokens are
-    grey.
+    One number is a word's value, and the table says what it is and in which unit; the pieces of a word share
+    its ground. Zero is the paper's white; the ends are printed below each strip, with ``≥`` where a word
+    lies beyond. A strip whose evidence failed is hatched and stands last; the control has the first one's
+    numbers on words drawn at random, so a pattern that impresses there too means nothing. Padding is not
+    shown, special tokens are grey.
 
     Args:
         explanations: one or several of the same text; several are shown one below the other.
@@ -247,7 +248,8 @@ def _table(shown: list[Explanation], values: list[Numbers], row: int) -> Table:
         (names[k], int(k) + 1, *(float(v[k]) for v in values)) for k in first.tolist()
     ]
     if len(rest):
-        body.append((f"{len(rest)} other words", None, *(float(v[rest].sum()) for v in values)))
+        sums = (float(v[rest].sum()) if meant(m).adds else None for v, m in zip(values, shown, strict=True))
+        body.append((f"{len(rest)} other words", None, *sums))
     for name, part in (
         ("score at the reference", [each.reference for each in shown]),
         ("not accounted for (gap)", [each.gap for each in shown]),
@@ -256,5 +258,5 @@ def _table(shown: list[Explanation], values: list[Numbers], row: int) -> Table:
         if any(each is not None for each in part):
             body.append((name, None, *(None if each is None else float(each[row]) for each in part)))
     body.append(("evidence", None, *(Word(verdict(each, row) or "not run") for each in shown)))
-    note = f"Words of {shown[0].provenance.target}, strongest first; a word's pieces are added up."
+    note = f"Strongest words first; a word's pieces are added up. {meaning(shown)}"
     return Table(("word", "place", *captions(shown, row)), tuple(body), note)

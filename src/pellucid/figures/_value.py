@@ -32,7 +32,7 @@ from pellucid.figures._importance import importance, interactions, partial_depen
 from pellucid.figures._influence import influence
 from pellucid.figures._layer_gain import layer_gain
 from pellucid.figures._layer_map import layer_map
-from pellucid.figures._layers import layer_strip
+from pellucid.figures._layers import layer_strips
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._marks import panels
 from pellucid.figures._number_calibration import number_calibration
@@ -227,7 +227,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Interactions": lambda found: [interactions(found)],
         "LayerGain": lambda found: [layer_gain(found)],
         "LayerMap": lambda found: [layer_map(found)],
-        "LayerSummary": lambda summary: [layer_strip(summary)],
+        "LayerSummary": lambda summary: list(layer_strips(summary)),
         "RepresentationSimilarity": lambda found: [similarity(found)],
         "TracedExample": lambda found: [traced(found)],
         "SpaceMap": lambda found: [space_map(found)],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,22 +17,19 @@ class Nodes:
         place: ``[n, R]`` in 0…1; :meth:`sorted` before anything else is asked.
         share: ``[n, R, D]``, slope times way: what the sum is made of.
         score: ``[n, R]``.
+        rise: ``[n, R]``, slope of the score along the way: the sum of each share.
         ends: ``[2, R]``, the scores at 0 and 1.
     """
 
     place: Tensor
     share: Tensor
     score: Tensor
+    rise: Tensor
     ends: Tensor
-
-    @property
-    def rise(self) -> Tensor:
-        """Slope of the score along the way ``[n, R]``."""
-        return self.share.sum(2, dtype=torch.float64)
 
     def halved(self) -> Nodes:
         """Every second node."""
-        return Nodes(self.place[::2], self.share[::2], self.score[::2], self.ends)
+        return Nodes(self.place[::2], self.share[::2], self.score[::2], self.rise[::2], self.ends)
 
     def integral(self) -> Tensor:
         """``[R, D]``: exact where no more than one kink lies between two nodes."""
@@ -55,7 +53,7 @@ class Nodes:
 
     def doubt(self) -> Tensor:
         """How much may be wrong between neighbours ``[n + 1, R]``: width times the jump of the slope."""
-        jump = (self.share[1:] - self.share[:-1]).norm(dim=2).double()
+        jump = vector_norm(self.share[1:] - self.share[:-1], dim=2, dtype=torch.float64)
         inner = (self.place[1:] - self.place[:-1]) * jump
         low = (self.ends[0] - self.score[0] + self.rise[0] * self.place[0]).abs()
         high = (self.ends[1] - self.score[-1] - self.rise[-1] * (1 - self.place[-1])).abs()
@@ -65,8 +63,8 @@ class Nodes:
         """Whether the slope goes on turning as it turned ``[R]``: 1 if it changes evenly, 0 if it jumps."""
         turns = self.share[1:] - self.share[:-1]
         one, other = turns[:-1:2], turns[1::2]
-        both = one.square().sum((0, 2)) + other.square().sum((0, 2))
-        return torch.where(both > 0, 2 * (one * other).sum((0, 2)) / both, 1.0)
+        both = _square(one) + _square(other)
+        return torch.where(both > 0, _square(one + other) / both - 1, 1.0)
 
     def next(self, count: int) -> Tensor:
         """The middles of the ``count`` most doubtful stretches ``[count, R]``."""
@@ -82,14 +80,21 @@ class Nodes:
     def joined(self, other: Nodes) -> Nodes:
         """With more nodes behind these."""
         place, share = torch.cat([self.place, other.place]), torch.cat([self.share, other.share])
-        return Nodes(place, share, torch.cat([self.score, other.score]), self.ends)
+        score, rise = torch.cat([self.score, other.score]), torch.cat([self.rise, other.rise])
+        return Nodes(place, share, score, rise, self.ends)
 
     def sorted(self) -> Nodes:
         """In the order of the way."""
         place, order = self.place.sort(dim=0, stable=True)
         share = self.share.gather(0, order[:, :, None].expand_as(self.share))
-        return Nodes(place, share, self.score.gather(0, order), self.ends)
+        return Nodes(place, share, self.score.gather(0, order), self.rise.gather(0, order), self.ends)
 
     def of(self, rows: Tensor) -> Nodes:
         """Some rows, by a mask."""
-        return Nodes(self.place[:, rows], self.share[:, rows], self.score[:, rows], self.ends[:, rows])
+        place, share, score = self.place[:, rows], self.share[:, rows], self.score[:, rows]
+        return Nodes(place, share, score, self.rise[:, rows], self.ends[:, rows])
+
+
+def _square(values: Tensor) -> Tensor:
+    """Sum of squares of each row ``[R]``, which may leave the range of what is added."""
+    return vector_norm(values, dim=(0, 2), dtype=torch.float64).square()
