@@ -263,6 +263,9 @@ def test_steps_are_neither_moved_nor_compared_over_shifts() -> None:
     found = activation_maximization(net, ".", data=x, units=[0], steps=3, untrained_control=False)
     assert found.params["axes"] == "steps, numbers"
     assert found.params["jitter"] == [0]
+    assert found.importance is not None
+    assert found.importance.shape == (1, 2, 7)  # of steps, their numbers added up
+    assert float(found.importance[0, 0, -1]) == 1.0  # what a recurrent network read last
     tiles = figures.feature_tiles(found)
     assert "The first 4 of 20 numbers of each step are drawn" in tiles.note
     away = found.pictures.flatten(2)[0] - x.flatten(1).mean(0)
@@ -272,4 +275,7 @@ def test_steps_are_neither_moved_nor_compared_over_shifts() -> None:
     with pytest.raises(InputError, match=r"reads steps \[N, T, D\]"):
         activation_maximization(net, ".", data=x, units=[0], steps=3, transforms="jitter")
     wave = nn.Sequential(nn.Conv1d(7, 4, 3), nn.AdaptiveAvgPool1d(1), nn.Flatten())
-    assert "axes" not in activation_maximization(wave, "2", data=x, steps=2, untrained_control=False).params
+    waves = activation_maximization(wave, "2", data=x, steps=2, untrained_control=False)
+    assert "axes" not in waves.params
+    assert waves.importance is not None
+    assert waves.importance.shape[2:] == (20,)

@@ -287,3 +287,20 @@ def test_of_many_calls_the_outer_ones_are_drawn_and_the_table_has_all():
     some = figures.layer_strip(summary, most=3)
     assert some.note.startswith("Drawn: 3 of 32")
     assert "again#29" not in str(some.chart)
+
+
+def test_a_sparse_unit_shows_only_inputs_that_move_it():
+    found = made.found()
+    k = found.rows.shape[1]
+    one = dataclasses.replace(
+        found,
+        units=found.units[:1],
+        rows=found.rows[:1],
+        values=torch.tensor([[0.8, 0.7, *[0.0] * (k - 2)]]),
+        boxes=None if found.boxes is None else found.boxes[:1],
+    )
+    middle = dataclasses.replace(one, rows=one.rows[:, :2], values=torch.zeros(1, 2),
+        boxes=None if one.boxes is None else one.boxes[:, :2])  # fmt: skip
+    figure = figures.unit_inputs(one, middle, made.digits())
+    assert figure.alt.startswith(f"The 2 inputs of {one.n:,} that move unit")
+    assert len(figure.table.rows) == 4

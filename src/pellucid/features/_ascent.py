@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid._core import probe, untouched
 from pellucid._core._feed import out_of_memory
 from pellucid._core._guard import hold_parameters
-from pellucid._core._units import by_unit
+from pellucid._core._units import by_unit, unit_axis
 from pellucid.errors import MethodError
 from pellucid.features._goals import Goals
 from pellucid.features._kept import Kept
@@ -163,6 +163,7 @@ class _Portion:
         self.steps = torch.zeros(count, dtype=torch.int64, device=self.latents.device)
         self.history = self.latents.new_full((task.steps, count), float("nan"))
         self.importance: Tensor | None = None
+        self.channels = 1
         chance = None if task.views is None else task.views.drawn(task.seeds, task.steps)
         self.chance = None if chance is None else chance.to(self.latents)
 
@@ -228,8 +229,10 @@ class _Portion:
         return value.detach(), slope, seen
 
     def _add(self, seen: Tensor) -> None:
-        """Gather the slope's size at each place, channels added up."""
-        size = seen.abs().sum(1) if seen.ndim > 2 else seen.abs()
+        """Gather the slope's size at each place, channels (of steps ``[N, T, D]`` their numbers) added up."""
+        if self.importance is None and seen.ndim == 3:
+            self.channels = unit_axis(self.task.model, seen, ".:in")
+        size = seen.abs().sum(self.channels) if seen.ndim > 2 else seen.abs()
         if self.importance is None:
             self.importance = size.new_zeros(len(self.steps), *size.shape[1:])
         self.importance[self.active] += size

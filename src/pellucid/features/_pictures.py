@@ -49,7 +49,8 @@ class FeaturePictures:
         note: how many units are shown of how many, and what was not run.
         labels: what each objective is, such as ``"unit 7"``.
         importance: ``[U, S, *space]``, where a picture was made: size of the slope in each of its pixels,
-            summed over channels and steps, the largest 1; ``[U, S, D]`` for rows.
+            summed over channels and steps of the climb, the largest 1; ``[U, S, D]`` for rows, ``[U, S, T]``
+            for steps ``[T, D]``.
         origins: ``[U, *shape]``, the real input that each climb started from or looks like; ``None`` where
             climbs started from chance.
         origin_values: ``[U]``, the objective's value for these.

@@ -12,6 +12,8 @@ from pellucid.figures._numbers import counted, interval, number, percent
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pellucid.layers import ActivationPatching, AttributionPatching, EarlyExit, EdgeAttribution
 
 _MOST = 40
@@ -98,9 +100,9 @@ def patching(found: ActivationPatching) -> Figure:
         (
             site,
             float(found.restored[i]),
-            interval(float(found.restored_low[i]), float(found.restored_high[i])),
+            _interval(found, found.restored_low[i], found.restored_high[i]),
             float(found.broken[i]),
-            interval(float(found.broken_low[i]), float(found.broken_high[i])),
+            _interval(found, found.broken_low[i], found.broken_high[i]),
             *(
                 (
                     float(found.random[i]),
@@ -143,6 +145,10 @@ def _carried(found: ActivationPatching) -> str:
     if bool(found.random.isfinite().any()):
         said += f" (with activations of other inputs {percent(float(found.random[top]))} comes back)"
     return said + "."
+
+
+def _interval(found: ActivationPatching, low: Tensor, high: Tensor) -> str:
+    return interval(float(low), float(high)) if found.n > 1 else "–"
 
 
 def _pairs(found: ActivationPatching) -> str:

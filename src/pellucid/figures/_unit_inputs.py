@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
+
+import torch
 
 from pellucid._core import Dataset
 from pellucid.figures._depth import heat
@@ -48,11 +51,13 @@ def unit_inputs(
     """
     unit = int(strongest.units[0])
     called = name or f"unit {unit}"
+    strongest = _moving(strongest, float(middle.values[0, -1]))
     labels = [f"{percent(q, 0)} quantile" for q in quantiles]
     table = _table(strongest, middle, dataset, labels)
     many = int((strongest.rows[0] >= 0).sum())
     alt = (
-        f"The {counted(many, 'input')} of {strongest.n:,} that move {called} most, from "
+        f"The {counted(many, 'input')} of {strongest.n:,} "
+        f"that {'moves' if many == 1 else 'move'} {called} most, from "
         f"{number(float(strongest.values[0, 0]))} down to {number(float(strongest.values[0, many - 1]))}; "
         f"the middle one of all gives {number(float(middle.values[0, -1]))}."
     )
@@ -66,6 +71,14 @@ def unit_inputs(
     chart = _columns(strongest, middle, dataset, labels)
     note = "Standard deviations from the mean of the rows looked at; columns that stand out most on top."
     return Figure(title, alt, chart, None, table, note)
+
+
+def _moving(strongest: Exemplars, middle: float) -> Exemplars:
+    """Without inputs that give no more than the middle one: a sparse unit is moved by few."""
+    moved = strongest.values > middle
+    if not bool(moved.any()):
+        return strongest
+    return dataclasses.replace(strongest, rows=torch.where(moved, strongest.rows, -1))
 
 
 def field_on_input(strongest: Exemplars, dataset: Dataset, *, size: int = THEME.panel) -> Figure | None:
