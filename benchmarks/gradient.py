@@ -2,7 +2,8 @@
 
 ``python benchmarks/gradient.py`` prints the table and exits with 1 where a figure is missed; ``--quick``
 leaves all but integrated gradients away; ``--weights N`` prints these and expected gradients, on the
-transformer with N further weights.
+transformer with N further weights; ``--backgrounds`` prints how often expected gradients' standard errors
+cover the truth with other numbers of rows and rounds, on these networks and on tables.
 """
 
 from __future__ import annotations
@@ -169,6 +170,39 @@ def expected(net: nn.Module, name: str, x: Tensor, background: Tensor, captum: o
     ]
 
 
+def backgrounds(x: Tensor, y: Tensor) -> None:
+    """Coverage of expected gradients' standard errors by rows of the background and rounds."""
+    from bounds import dense, tables
+    from bounds import trained as trained_on
+
+    torch.manual_seed(0)
+    jobs = [(name, trained(net, x, y).float(), x) for name, net in networks().items()]
+    torch.manual_seed(0)
+    for name, rows, labels in tables():
+        for kind in (nn.ReLU, nn.GELU):
+            net = dense(rows.shape[1], int(labels.max()) + 1, kind, torch.Generator().manual_seed(3))
+            jobs.append((f"{name} {kind.__name__}", trained_on(net, rows, labels).float(), rows))
+    for name, net, rows in jobs:
+        some, classes = rows[:8], net(rows[:8]).argmax(1).tolist()
+        for n in (20, 50, 100):
+            behind = rows[30 : 30 + n]
+            each = [
+                a.integrated_gradients(net, some, classes, baseline=row, steps=100, rule="midpoint").values
+                for row in behind
+            ]
+            truth, shares = torch.stack(each).mean(0), list[str]()
+            for rounds in (2, 4, 8):
+                inside = []
+                for seed in range(16):
+                    found = a.expected_gradients(
+                        net, some, classes, background=behind, rounds=rounds, compute=Compute(512, seed=seed)
+                    )
+                    near = (found.values - truth).abs() <= 1.96 * found.stderr
+                    inside.append(near[found.stderr > 0].double().mean())
+                shares.append(f"{float(torch.stack(inside).mean()):.3f}")
+            print(f"{name:20} {n:3} rows: covered with 2, 4, 8 rounds {', '.join(shares)}", flush=True)
+
+
 def main() -> int:
     warnings.simplefilter("ignore")
     import captum.attr as captum
@@ -176,6 +210,9 @@ def main() -> int:
     torch.set_num_threads(1)
     x, y = digits()
     reached: list[bool] = []
+    if "--backgrounds" in sys.argv:
+        backgrounds(x, y)
+        return 0
     if "--weights" in sys.argv:
         for seed in range(1, 1 + int(sys.argv[sys.argv.index("--weights") + 1])):
             net = trained(networks(seed)["transformer"], x, y)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pellucid._core._beside import alone, watched
 
 FEW = 6  # rows that must go together
-PAYS = 16  # rows from which on one more, to check, costs little
+MUCH = 2**15  # numbers from which on one more row, to compare, costs little
 # numbers that weights of convolutions may have for each number of the rows: every pass lays them anew too
 HEAVY = 32
 # whose results nobody can write into, and which nobody can ask how they lie in memory
@@ -26,16 +26,17 @@ class Layout:
 
     Processors pass convolutions, poolings and norms faster where the channels of a place lie together;
     nothing but rounding changes. A network with a forward of its own may ask how its input lies (a view that
-    cannot be had then raises; a write into a view that has become a copy is lost), so one row of the first
-    such pass is compared with a plain pass of it.
+    cannot be had then raises; a write into a view that has become a copy is lost), so two rows go
+    through ahead of the first such pass, and one of them is compared with a plain pass of it.
     """
 
-    __slots__ = ("_rows", "_weights", "checked", "open")
+    __slots__ = ("_weights", "checked", "open", "used")
 
     def __init__(self) -> None:
         self.open: bool | None = None
         self.checked: bool = False
-        self._weights = self._rows = 0
+        self.used: bool = False  # since somebody put it to False
+        self._weights: int = 0
 
     def pays(self, modules: Iterable[nn.Module], parameters: Iterable[Tensor], points: Tensor) -> bool:
         """Whether these points should lie so."""
@@ -51,7 +52,13 @@ class Layout:
                 and not watched()
                 and all(alone(module) for module in modules)
             )
-        self._rows += len(points)
         return (
-            self.open and (self.checked or self._rows >= PAYS) and 0 < self._weights <= HEAVY * points.numel()
+            self.open
+            and (self.checked or points.numel() >= MUCH)
+            and 0 < self._weights <= HEAVY * points.numel()
         )
+
+
+def channelwise(modules: Iterable[nn.Module]) -> bool:
+    """Whether some convolution takes channels one by one."""
+    return any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in modules)

@@ -52,23 +52,27 @@ class Pass:
         by: Slope | None = None,
         most: int = 0,
         beside: Beside | None = None,
-    ) -> tuple[Tensor | None, Tensor, int, int]:
-        """Gradient ``[c * n, *shape]`` (times ``weights[k]`` where given), scores ``[c * n]``, rows passed.
+    ) -> tuple[Tensor | None, Tensor, int]:
+        """Gradient ``[c * n, *shape]`` (times ``weights[k]`` if given), scores ``[c * n]``, rows gone back.
 
         Rows that share an input are passed once; ``most`` is how many rows may be passed where they do not.
         Whoever cannot be differentiated is told which methods would work.
         """
-        if not gradients:
+
+        def found() -> tuple[Tensor | None, Tensor, int]:
             return self._run(
-                point, variants, chunk, weights, gradients=False, by=by, most=most, beside=beside
+                point, variants, chunk, weights, gradients=gradients, by=by, most=most, beside=beside
             )
+
+        if not gradients:
+            return self._tried(found)
         model = self.feed.model
         parameters = self.feed.guard.parameters
         try:
             # one stands for all: rules of propagation would not notice, and flags could not be put back
             if parameters and parameters[0].is_inference():
                 raise MethodError(inference_made(model))
-            return self._run(point, variants, chunk, weights, gradients=True, by=by, most=most)
+            return self._tried(found)
         except MethodError as error:
             words = self._inferred or str(error)
             if words.endswith(ALONE):
@@ -102,6 +106,23 @@ class Pass:
     def _instead(self, point: Tensor, chunk: Chunk) -> str:
         return instead(self, point[chunk.r0 : chunk.r0 + 1], slice(chunk.r0, chunk.r0 + 1))
 
+    def _tried(
+        self, found: Callable[[], tuple[Tensor | None, Tensor, int]]
+    ) -> tuple[Tensor | None, Tensor, int]:
+        """What is found; raises :class:`Again` where rows with their channels last met an error."""
+        layout = self.feed.layout
+        layout.used = False
+        try:
+            return found()
+        except (Apart, Again):
+            raise
+        except Exception as error:
+            if not layout.used or _to_be_told(error):
+                raise
+            # what is wrong with the network itself will be wrong again, and is told then
+            layout.open = False
+            raise Again from error
+
     def _run(
         self,
         point: Tensor,
@@ -113,7 +134,7 @@ class Pass:
         by: Slope | None,
         most: int,
         beside: Beside | None = None,
-    ) -> tuple[Tensor | None, Tensor, int, int]:
+    ) -> tuple[Tensor | None, Tensor, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
         if variants is None:
@@ -133,53 +154,19 @@ class Pass:
             with torch.no_grad():
                 score = None if beside is None else self._beside(beside, points, point[rows], rows, c)
                 if score is None:
-                    turned = self._turned(points, rows, c)
-                    score = self.score(_own(points, made), rows, c) if turned is None else turned[1]
+                    fed = self.laid(points, rows, c) if self._turns(points) else _own(points, made)
+                    score = self.score(fed, rows, c)
                 # a network may differentiate inside itself
-                return None, score.detach(), c * n, 0
+                return None, score.detach(), 0
         if by is not None:
             every = points if len(points) == c * n else points.repeat(c, *[1] * len(shape))
-            before = self.feed.ran[0]
             with torch.enable_grad():
                 grad, score = by(self, _own(every, made), chunk.ks, rows)
-            # what goes forward is the method's own affair: a reference too, or rows that it keeps
-            return grad.contiguous(), score, self.feed.ran[0] - before, c * n
+            return grad.contiguous(), score, c * n
         weight = None if weights is None else weights[chunk.k0 : chunk.k1]
         del made
         with torch.enable_grad():
-            found = self._turned(points, rows, c, weight, gradients=True)
-            grad, score = self.slope(points, rows, c, weight) if found is None else found
-        return grad, score, c * n, c * n
-
-    def _turned(
-        self,
-        points: Tensor,
-        rows: slice,
-        copies: int,
-        weight: Tensor | None = None,
-        *,
-        gradients: bool = False,
-    ) -> tuple[Tensor | None, Tensor] | None:
-        """As :meth:`slope`, with channels last in memory; ``None`` where that does not pay."""
-        layout, grad = self.feed.layout, None
-        if not self._turns(points):
-            return None
-        try:
-            if gradients:
-                grad, score = self.slope(points, rows, copies, weight, layout=torch.channels_last)
-                grad = grad.contiguous()
-            else:
-                score = self.score(points.clone(memory_format=torch.channels_last), rows, copies)
-            if not layout.checked:
-                self._same(score.detach(), points, rows, copies)
-        except Exception as error:
-            if out_of_memory(error) or isinstance(error, CancelledError):
-                raise
-            # what is wrong with the network itself will be wrong again, and is told then
-            layout.open = False
-            raise Again from error
-        layout.checked = True
-        return grad, score
+            return *self.slope(points, rows, c, weight), c * n
 
     def _turns(self, points: Tensor) -> bool:
         """Whether channels last in memory pays for these points."""
@@ -188,31 +175,30 @@ class Pass:
 
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
-        layout, turned = self.feed.layout, self._turns(points)
-        if turned and not layout.checked:
-            turned = layout.checked = layout.open = self._bears(points, rows, copies)
+        layout = self.feed.layout
+        turned = self._turns(points) and (layout.checked or self._bears(points.detach(), rows, copies))
+        layout.used = layout.used or turned
         return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
 
     def _bears(self, points: Tensor, rows: slice, copies: int) -> bool:
-        """Whether two rows have the same scores with channels last in memory."""
-        n = rows.stop - rows.start
+        """Whether two rows may lie with their channels last in memory."""
+        layout, n = self.feed.layout, rows.stop - rows.start
         two, rows, copies = (
             (points[-n:][:2], slice(rows.start, rows.start + 2), 1) if n > 1 else (points[-2:], rows, 2)
         )
-        before = self.feed.ran[0]
+        random = torch.default_generator.get_state()
         try:
             with torch.no_grad():
-                plain = self.score(two.clone(), rows, copies)
-                return agree(
-                    self.score(two.clone(memory_format=torch.channels_last), rows, copies), plain, plain
-                )
+                score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
+            self._same(score, two, rows, copies)
         except Exception as error:
-            if out_of_memory(error) or isinstance(error, CancelledError):
+            if _to_be_told(error):
                 raise
-            # what is wrong with the network itself will be wrong again, and is told then
-            return False
+            layout.open = False
         finally:
-            self.feed.ran[0] = before
+            torch.default_generator.set_state(random)
+        layout.checked = layout.open is True
+        return layout.checked
 
     def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
         """Raise :class:`Again` where one row has another score in a plain pass of itself."""
@@ -246,7 +232,7 @@ class Pass:
             beside.open = run.saved and same
         except Exception as error:
             run.end()
-            if out_of_memory(error) or isinstance(error, CancelledError):
+            if _to_be_told(error):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             beside.open = False
@@ -257,7 +243,7 @@ class Pass:
 
     def _once(
         self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool
-    ) -> tuple[Tensor | None, Tensor, int, int]:
+    ) -> tuple[Tensor | None, Tensor, int]:
         """As :meth:`run`, where row ``i`` has the points ``place[i]`` of ``[c, g, *shape]``."""
         c, g, n = *points.shape[:2], len(place)
         start = points.reshape(c * g, *points.shape[2:])
@@ -269,7 +255,7 @@ class Pass:
             score = self.scored(output.index_select(0, which.to(output.device)), chunk.rows, c)
         shown, found = score.detach(), None
         if not gradients:
-            return None, shown, c * g, 0
+            return None, shown, 0
         turn = turns(place)
         count = int(turn.max()) + 1
         for number in range(count):
@@ -281,25 +267,17 @@ class Pass:
                 grad = grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))
             found = grad.new_empty((c, n, *grad.shape[2:])) if found is None else found
             found[:, mine] = grad
-        return None if found is None else found.flatten(0, 1), shown, c * g, count * c * g
+        return None if found is None else found.flatten(0, 1), shown, count * c * g
 
-    def slope(
-        self,
-        points: Tensor,
-        rows: slice,
-        copies: int,
-        weight: Tensor | None,
-        *,
-        layout: torch.memory_format = torch.preserve_format,
-    ) -> tuple[Tensor, Tensor]:
+    def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
         start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         # a copy: networks may write into what they are given, which is forbidden on a leaf
-        score = self.score(start.clone(memory_format=layout), rows, copies)
+        score = self.score(self.laid(start, rows, copies), rows, copies)
         each = weight
         if weight is not None:
             each = weight.to(score.device).repeat_interleave(rows.stop - rows.start)
-        return self.differentiated(score, start, torch.ones_like(score), each), score.detach()
+        return self.differentiated(score, start, torch.ones_like(score), each).contiguous(), score.detach()
 
     def differentiated(
         self,
@@ -383,6 +361,11 @@ class Pass:
                 f"{target.label} is settled before the pass reaches {self.at!r}; explain an earlier layer."
             )
         return the_output(raw, target.output) if target.site is None else seen[target.site]
+
+
+def _to_be_told(error: Exception) -> bool:
+    """Whether an error does not come from a shorter way through the network."""
+    return out_of_memory(error) or isinstance(error, CancelledError)
 
 
 def _own(points: Tensor, made: Tensor) -> Tensor:

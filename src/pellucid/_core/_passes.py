@@ -29,9 +29,10 @@ def passes(
 ) -> Iterator[tuple[Chunk, Tensor | None, Tensor]]:
     """Cut variants × rows into chunks, run each, and go on with halves where memory runs out.
 
-    Yields each chunk with its gradient and scores as :meth:`Pass.run` gives them; rows that passed
-    forward and backward are added to ``counted``. ``near`` says that variants differ from their row in a
-    small part; what lies far from it is then computed once for the row, where that pays.
+    Yields each chunk with its gradient and scores as :meth:`Pass.run` gives them; rows that passed forward
+    (those compared or passed in vain too) and backward are added to ``counted``. ``near`` says that variants
+    differ from their row in a small part; what lies far from it is then computed once for the row, where
+    that pays.
     """
     some = slice(0, point.shape[0]) if within is None else within
     total, done = count * (some.stop - some.start), 0
@@ -50,9 +51,10 @@ def passes(
         if chunk.size > size:
             waiting.extend(chunk.halves()[::-1])
             continue
+        ran = work.feed.ran[0]
         try:
             with work.feed.guard.pass_by(seed=compute.seed):
-                grad, score, forward, backward = work.run(
+                grad, score, backward = work.run(
                     point, variants, chunk, weights, gradients=gradients, by=by, most=most, beside=beside
                 )
         except Apart:
@@ -60,6 +62,7 @@ def passes(
             waiting.append(chunk)
             continue
         except Again:
+            counted[0] += work.feed.ran[0] - ran
             size = min(size, alone)
             waiting.append(chunk)
             continue
@@ -72,7 +75,7 @@ def passes(
         if beside is not None and not beside.open:
             size = min(size, alone)
         done += chunk.size
-        counted[0] += forward
+        counted[0] += work.feed.ran[0] - ran
         counted[1] += backward
         yield chunk, grad, score
         del grad, score

@@ -101,6 +101,13 @@ def logit(k: int, *, output: int | str | None = None) -> Target:
 
 def logits(classes: Sequence[int] | Tensor, *, output: int | str | None = None) -> Target:
     """Another output for each row: ``classes[i]`` for row ``i``."""
+    listed = () if isinstance(classes, Tensor) else classes
+    strange = [k for k in listed if isinstance(k, bool) or not hasattr(k, "__float__")]
+    if strange:
+        raise TargetError(
+            f"Expected class numbers, one for each row, got {type(strange[0]).__name__} among them. Several "
+            "targets are explained one after the other, or by pellucid.tasks.explain_several(…, targets=…)."
+        )
     chosen = classes.detach() if isinstance(classes, Tensor) else torch.as_tensor(classes)
     if chosen.is_complex() or (chosen.is_floating_point() and not torch.equal(chosen, chosen.round())):
         raise TargetError(

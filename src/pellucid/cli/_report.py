@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +19,9 @@ from pellucid.cli._arguments import (
     Estimated,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     parts_of,
     subject_of,
@@ -45,6 +51,9 @@ def report(
     ] = None,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
@@ -88,7 +97,7 @@ def report(
     checked_mb(max_mb)
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     if estimate:
         from pellucid._core import Compute
         from pellucid.report import estimate_report
@@ -107,6 +116,8 @@ def report(
             constraints=constraints,
             compute=compute,
         )
+        typed = shlex.join(["pellucid", *sys.argv[1:]])  # with its data and how they are read
+        made = dataclasses.replace(made, origin=dataclasses.replace(made.origin, command=typed))
         path = write_within(made, out, max_mb)
     if as_json:
         # the same document that the page holds

@@ -17,22 +17,19 @@ class Nodes:
         place: ``[n, R]`` in 0…1; :meth:`sorted` before anything else is asked.
         share: ``[n, R, D]``, slope times way: what the sum is made of.
         score: ``[n, R]``.
+        rise: ``[n, R]``, slope of the score along the way: the sum of each share.
         ends: ``[2, R]``, the scores at 0 and 1.
     """
 
     place: Tensor
     share: Tensor
     score: Tensor
+    rise: Tensor
     ends: Tensor
-
-    @property
-    def rise(self) -> Tensor:
-        """Slope of the score along the way ``[n, R]``."""
-        return self.share.sum(2, dtype=torch.float64)
 
     def halved(self) -> Nodes:
         """Every second node."""
-        return Nodes(self.place[::2], self.share[::2], self.score[::2], self.ends)
+        return Nodes(self.place[::2], self.share[::2], self.score[::2], self.rise[::2], self.ends)
 
     def integral(self) -> Tensor:
         """``[R, D]``: exact where no more than one kink lies between two nodes."""
@@ -83,17 +80,19 @@ class Nodes:
     def joined(self, other: Nodes) -> Nodes:
         """With more nodes behind these."""
         place, share = torch.cat([self.place, other.place]), torch.cat([self.share, other.share])
-        return Nodes(place, share, torch.cat([self.score, other.score]), self.ends)
+        score, rise = torch.cat([self.score, other.score]), torch.cat([self.rise, other.rise])
+        return Nodes(place, share, score, rise, self.ends)
 
     def sorted(self) -> Nodes:
         """In the order of the way."""
         place, order = self.place.sort(dim=0, stable=True)
         share = self.share.gather(0, order[:, :, None].expand_as(self.share))
-        return Nodes(place, share, self.score.gather(0, order), self.ends)
+        return Nodes(place, share, self.score.gather(0, order), self.rise.gather(0, order), self.ends)
 
     def of(self, rows: Tensor) -> Nodes:
         """Some rows, by a mask."""
-        return Nodes(self.place[:, rows], self.share[:, rows], self.score[:, rows], self.ends[:, rows])
+        place, share, score = self.place[:, rows], self.share[:, rows], self.score[:, rows]
+        return Nodes(place, share, score, self.rise[:, rows], self.ends[:, rows])
 
 
 def _square(values: Tensor) -> Tensor:
