@@ -159,9 +159,10 @@ def test_pain_10_captum_1059_rules_are_arguments():
 def test_pains_11_and_12_captum_538_1350_1179_no_more_rows_at_once_than_asked(name, options):
     model, shape = nets.net("pool")
     seen = most_at_once(model)
-    getattr(a, name)(model, nets.rows(shape, 3), 1, compute=Compute(batch_size=8), **options)
-    # DeepLIFT-SHAP passes one reference more where rows and references would be alike in number
-    assert 0 < seen[0] <= 8 + (name == "deep_lift_shap")
+    for rows in (3, 20):
+        getattr(a, name)(model, nets.rows(shape, rows), 1, compute=Compute(batch_size=8), **options)
+        # DeepLIFT-SHAP passes one reference more where rows and references would be alike in number
+        assert 0 < seen[0] <= 8 + (name == "deep_lift_shap")
 
 
 def test_pain_13_captum_1334_more_nodes_are_never_worse_and_both_ways_are_one_way():
@@ -198,6 +199,11 @@ def test_pain_15_captum_1240_sums_are_as_precise_as_the_network(captum):
     assert delta(theirs, model, x, torch.zeros_like(x)) > 1e-12
     half = a.integrated_gradients(model.bfloat16(), x.bfloat16(), 1)
     assert half.values.dtype == torch.bfloat16
+    # a sum of 300 slopes in half precision would stop growing
+    flat = nn.Linear(6, 3).bfloat16()
+    one = Compute(batch_size=1)
+    many = a.integrated_gradients(flat, x.bfloat16(), 1, steps=300, rule="midpoint", compute=one).values
+    torch.testing.assert_close(many, x.bfloat16() * flat.weight[1].detach(), rtol=2**-7, atol=1e-30)
 
 
 class Text(nn.Module):
@@ -288,6 +294,9 @@ def test_pain_22_captum_742_a_seed_and_an_error_bar():
     assert torch.equal(first.values, again.values)
     assert not torch.equal(first.values, other.values)
     assert (first.stderr > 0).any()
+    noisy = [a.smoothgrad(flat, x, 1, samples=4, compute=Compute(seed=seed)).values for seed in (3, 3, 4)]
+    assert torch.equal(noisy[0], noisy[1])
+    assert not torch.equal(noisy[0], noisy[2])
 
 
 def test_pain_23_captum_1366_which_token_of_a_language_model_is_said():

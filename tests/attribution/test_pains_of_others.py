@@ -213,6 +213,11 @@ def test_pain_40_lxt_29_rules_match_operations_and_never_divide_by_zero():
     # what goes in is zero, and so is what comes out of the first layer
     still = residual()
     assert torch.isfinite(a.lrp(still, torch.zeros(2, 6, dtype=torch.float64), 1).values).all()
+    # below zero by as much as the stabiliser: added without a sign it would divide by nothing
+    below, x = nn.Linear(1, 1, bias=False).double(), torch.ones(1, 1, dtype=torch.float64)
+    with torch.no_grad():
+        below.weight.fill_(-0.5)
+    close(a.lrp(below, x, 0, rules="epsilon", epsilon=0.5).values, -x / 4)
 
 
 def test_pain_41_inseq_302_fused_attention_is_not_dropped():
