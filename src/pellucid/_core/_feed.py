@@ -145,12 +145,15 @@ class Feed:
         """What to do where a network takes one row and not these; it is tried."""
         if len(points) == 1 or type(points) is not Tensor:
             return ""
+        ran = self.ran[0]
         try:
             # a reader who has seen enough ends the pass
             with suppress(StopPassError):
                 self.run(points[:1].clone(), slice(rows.start, rows.start + 1), 1)
         except Exception:
             return ""
+        finally:
+            self.ran[0] = ran
         return f". {ALONE}"
 
 
