@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import prod
 
@@ -117,7 +118,10 @@ class Pass:
             if not layout.used or _to_be_told(error):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
-            layout.open = False
+            if layout.folds:
+                layout.folds.close()
+            else:
+                layout.open = False
             raise Again from error
 
     def _run(
@@ -152,7 +156,8 @@ class Pass:
                 score = None if beside is None else self._beside(beside, points, point[rows], rows, c)
                 if score is None:
                     fed = self.laid(points, rows, c) if self._turns(points) else _own(points, made)
-                    score = self.score(fed, rows, c)
+                    with self._folding():
+                        score = self.score(fed, rows, c)
                 # a network may differentiate inside itself
                 return None, score.detach(), 0
         if by is not None:
@@ -172,37 +177,58 @@ class Pass:
 
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
-        layout = self.feed.layout
-        turned = self._turns(points) and (layout.checked or self._bears(points.detach(), rows, copies))
+        layout, turned = self.feed.layout, self._turns(points)
+        if turned and layout.asks(points):
+            turned = self._bears(points.detach(), rows, copies)
         layout.used = layout.used or turned
         return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
 
+    def _folding(self) -> AbstractContextManager[object]:
+        """Norms are folded into convolutions inside, where that was found to be right for rows so laid."""
+        layout = self.feed.layout
+        looked_at = self.at is not None or self.target.site is not None
+        pays = layout.used and layout.tried and layout.folds and not looked_at
+        return layout.folds if pays else nullcontext()
+
     def _bears(self, points: Tensor, rows: slice, copies: int) -> bool:
-        """Whether two rows may lie with their channels last in memory."""
+        """Whether two rows may lie with their channels last in memory; finds which norms may be folded."""
         layout, n = self.feed.layout, rows.stop - rows.start
         two, rows, copies = (
             (points[-n:][:2], slice(rows.start, rows.start + 2), 1) if n > 1 else (points[-2:], rows, 2)
         )
-        random = torch.default_generator.get_state()
+        random, layout.used, layout.tried = torch.default_generator.get_state(), True, True
         try:
-            with torch.no_grad():
-                score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
-            self._same(score, two, rows, copies)
-        except Exception as error:
-            if _to_be_told(error):
-                raise
+            one, plain = self._plain(two, rows, copies)
+            for _ in range(2 if layout.folds else 1):
+                try:
+                    with torch.no_grad(), self._folding():
+                        score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
+                    layout.open = agree(score[one], plain, score)
+                except Exception as error:
+                    if _to_be_told(error):
+                        raise
+                    layout.open = False
+                if layout.open:
+                    break
+                layout.folds.close()
+        except MethodError:
+            # what is wrong with the network itself will be wrong again, and is told then
             layout.open = False
         finally:
             torch.default_generator.set_state(random)
         layout.checked = layout.open is True
         return layout.checked
 
-    def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
-        """Raise :class:`Again` where one row has another score in a plain pass of itself."""
+    def _plain(self, points: Tensor, rows: slice, copies: int) -> tuple[slice, Tensor]:
+        """One row in the middle, and its score in a plain pass of itself."""
         n = rows.stop - rows.start
         one = slice(copies // 2 * n, copies // 2 * n + 1)
         with torch.no_grad(), eagerly():  # nothing is compiled for the sake of one row
-            plain = self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
+            return one, self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
+
+    def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
+        """Raise :class:`Again` where one row has another score in a plain pass of itself."""
+        one, plain = self._plain(points, rows, copies)
         if not agree(score[one], plain, score):
             raise Again
 
@@ -270,11 +296,14 @@ class Pass:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
         start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         # a copy: networks may write into what they are given, which is forbidden on a leaf
-        score = self.score(self.laid(start, rows, copies), rows, copies)
-        each = weight
-        if weight is not None:
-            each = weight.to(score.device).repeat_interleave(rows.stop - rows.start)
-        return self.differentiated(score, start, torch.ones_like(score), each).contiguous(), score.detach()
+        fed = self.laid(start, rows, copies)
+        with self._folding():
+            score = self.score(fed, rows, copies)
+            each = weight
+            if weight is not None:
+                each = weight.to(score.device).repeat_interleave(rows.stop - rows.start)
+            grad = self.differentiated(score, start, torch.ones_like(score), each)
+        return grad.contiguous(), score.detach()
 
     def differentiated(
         self,
