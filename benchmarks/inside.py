@@ -101,7 +101,9 @@ def exemplars_ratio(name: str, model: nn.Module, x: Tensor, runs: int) -> None:
     """
     model.eval()
     sites = [n for n, m in model.named_modules() if n and not list(m.children())]
-    best = min(_ways(x), key=lambda way: min(_seconds(lambda: _bare(model, x[:1000], *way)) for _ in range(3)))
+    best = min(
+        _ways(x), key=lambda way: min(_seconds(lambda: _bare(model, x[:1000], *way)) for _ in range(3))
+    )
     arms = {
         "plain": lambda: predict(model, x),
         "bare": lambda: _bare(model, x, *best),
