@@ -332,3 +332,9 @@ def test_exhaustive_pairs_have_the_shapley_kernel():
     assert (unsampled == 0).all()
     assert torch.equal(every(3).sum(1), torch.tensor([0, 1, 1, 2, 1, 2, 2, 3]))
     assert len(set(map(tuple, every(5).tolist()))) == len(list(itertools.product([0, 1], repeat=5)))
+
+
+def test_rise_with_too_few_masks_says_so():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    with pytest.raises(InputError, match="Of 2 masks none keeps some places"):
+        rise(net, torch.ones(1, 1, 8, 8), 0, samples=2, keep=0.05)

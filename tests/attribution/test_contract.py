@@ -1,5 +1,7 @@
 """Every published method is held to the public contract; nothing to add here when a method is added."""
 
+import inspect
+
 import pytest
 
 from pellucid import attribution
@@ -27,3 +29,13 @@ PROMISES = [
 )
 def test_contract(clause):
     clause()
+
+
+@pytest.mark.parametrize("name", attribution.__all__)
+def test_where_and_what_are_arguments(name):
+    """Of whatever layer and whatever number: what has no place or no attention there is refused by itself."""
+    given = inspect.signature(getattr(attribution, name)).parameters
+    assert {"target", "at", "spec", "compute"} <= set(given)
+    said = getattr(attribution, name).__doc__
+    assert "\n        target: " in said
+    assert "\n        at: " in said

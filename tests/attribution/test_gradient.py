@@ -10,6 +10,7 @@ from pellucid import attribution as a
 from pellucid._core import Compute, Question, predict, unit
 from pellucid.attribution._noisy import Frames
 from pellucid.attribution._noisy._frames import GAIN
+from pellucid.attribution._path._nested import FREE, ROUNDING, STRETCH, nested
 from pellucid.errors import InputError, MethodError
 from pellucid.inputs import TextSpec, WordTokenizer
 
@@ -136,6 +137,87 @@ def test_smooth_networks_take_few_nodes():
     assert (off <= 1e-3 * exact.norm(dim=1)).all()
 
 
+def test_a_transformer_takes_a_third_of_the_nodes_and_adds_up():
+    class Transformer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.place = nn.Parameter(torch.randn(4, 8))
+            layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, "gelu", batch_first=True)
+            self.body, self.head = (
+                nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
+                nn.Linear(8, 3),
+            )
+
+        def forward(self, x):
+            return self.head(self.body(2 * x + self.place).mean(1))
+
+    model = zoo.seeded(Transformer).double().eval()
+    x = torch.randn(40, 4, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    exact = a.integrated_gradients(model, x, 1, steps=200, rule="gauss_legendre").values
+    found = a.integrated_gradients(model, x, 1)
+    size = exact.flatten(1).norm(dim=1)
+    off = (found.values - exact).flatten(1).norm(dim=1)
+    assert (off <= found.bound).double().mean() >= 0.95
+    assert (off / size).max() < 1e-3
+    assert found.provenance.backward / len(x) <= 50 / 3
+    assert (found.gap.abs() <= 1e-9 * size).all()  # what is left over has gone to the elements
+    plain = a.integrated_gradients(model, x, 1, steps=10, rule="gauss_legendre")
+    assert (plain.gap.abs() > 1e-6 * size).any()
+
+
+@pytest.mark.parametrize("level", [10, 17, 20, 41])
+def test_rules_between_have_the_smallest_expected_error(level):
+    import numpy as np
+
+    rule, stretch = nested(level), STRETCH[level]
+    np.testing.assert_allclose(nested(55).places[:level], rule.places)
+    at, over = np.polynomial.legendre.leggauss(400)
+    at, over = (at + 1) / 2, over / 2
+    # squared error of a rule over slopes with this covariance, after constants and straight lines are exact
+    alike = lambda s, t: 1 / (1 + ((s[:, None] - t) / stretch) ** 2)  # noqa: E731
+    line = np.stack([np.ones(level), rule.places])
+    both = alike(rule.places, at) @ over
+    system = np.block([[alike(rule.places, rule.places), line.T], [line, np.zeros((2, 2))]])
+    wanted = np.linalg.lstsq(system, np.concatenate([both, [1, 0.5]]), rcond=1e-12)[0][:level]
+    error = lambda w: w @ alike(rule.places, rule.places) @ w - 2 * w @ both + over @ alike(at, at) @ over  # noqa: E731
+    assert error(rule.weights) <= 1.001 * error(wanted) + 1e-9
+    np.testing.assert_allclose(line @ rule.weights, [1, 0.5], atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [6, 13, 27, 55])
+def test_patterson_rules_are_exact_for_polynomials(level):
+    rule = nested(level)
+    for power in range(3 * level // 2):
+        assert abs(rule.weights @ rule.places**power - 1 / (power + 1)) < 1e-12
+
+
+def test_surprise_is_what_the_other_nodes_do_not_foretell():
+    import numpy as np
+
+    rule, stretch = nested(10), STRETCH[10]
+    slopes = np.sin(7 * rule.places)
+    cover = lambda s, t: (  # noqa: E731
+        1 / (1 + ((s[:, None] - t) / stretch) ** 2) + FREE**2 * (1 + np.outer(2 * s - 1, 2 * t - 1))
+    )
+    for k in range(10):
+        others = np.delete(np.arange(10), k)
+        known = cover(rule.places[others], rule.places[others]) + ROUNDING * np.eye(9)
+        told = cover(rule.places[[k]], rule.places[others]) @ np.linalg.solve(known, slopes[others])
+        wanted = rule.weights[k] * (slopes[k] - told[0])
+        assert abs(rule.surprise[k] @ slopes - wanted) < 1e-5
+
+
+def test_tight_tolerances_are_reached_where_slopes_are_polynomials_almost():
+    model = zoo.seeded(lambda: nn.Sequential(nn.Linear(6, 9), nn.GELU(), nn.Linear(9, 3))).double()
+    x = torch.randn(5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    exact = a.integrated_gradients(model, x, 1, steps=200, rule="gauss_legendre").values
+    found = a.integrated_gradients(model, x, 1, tolerance=1e-9)
+    off, size = (found.values - exact).norm(dim=1), exact.norm(dim=1)
+    assert (off <= found.bound + 1e-14 * size).all()
+    assert (found.bound <= 1e-9 * size).all()
+    assert found.provenance.backward <= 27 * 5
+
+
 def test_integrated_gradients_refuses_what_it_cannot_judge(net, x):
     with pytest.raises(InputError, match="at least 6"):
         a.integrated_gradients(net, x, 1, steps=5)
@@ -248,6 +330,38 @@ def test_full_grad_adds_up(net, x):
     blank = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
     wanted = torch.tensor([[1.0, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]).double()
     close(a.full_grad(one, blank, 0).values[0, 0], wanted)
+
+
+def test_full_grad_of_a_layer_is_that_of_what_follows(net, x):
+    class Rest(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def forward(self, seen):
+            return self.net.head(self.net.relu2(self.net.conv2(self.net.pool(seen))).flatten(1))
+
+    class Around(nn.Module):
+        """A bias before the layer that goes around it is none of the layer's."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.layer, self.last = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1), nn.Linear(72, 3)
+
+        def forward(self, x):
+            h = self.first(x)
+            return self.last((self.layer(h).relu() + h).flatten(1))
+
+    seen = net.relu1(net.conv1(x)).detach()
+    found = a.full_grad(net, x, 1, at="relu1")
+    close(found.values, a.full_grad(Rest(), seen, 1).values)
+    assert (found.gap.abs() < 1e-12).all()
+    with pytest.raises(MethodError, match=r"nothing there has a place.*integrated_gradients"):
+        a.full_grad(net, x, 1, at="head")
+    model = zoo.seeded(Around).double()
+    given = torch.rand(2, 2, 6, 6, dtype=torch.float64)
+    around = model.last.weight[1] @ model.first(given).flatten(1).T
+    close(a.full_grad(model, given, 1, at="layer").gap, around.detach())
 
 
 @pytest.mark.parametrize("relu", [False, True])

@@ -105,3 +105,16 @@ def test_wrong_words_are_refused():
     for scales in ((), (0,), ("a",)):
         with pytest.raises(InputError, match="numbers of regions"):
             xrai(network(), pictures(), 0, scales=scales)
+
+
+def test_at_a_layer_it_is_xrai_of_what_follows():
+    """The layer's activation is a picture to the rest of the network."""
+    model, x = network(), pictures()
+    rest, seen = model[1:], model[0](x).detach()
+    found = xrai(model, x, 1, at="0", scales=SCALES, steps=20, spec=ImageSpec(channels=2))
+    alone = xrai(rest, seen, 1, scales=SCALES, steps=20)
+    torch.testing.assert_close(found.values, alone.values)
+    torch.testing.assert_close(found.reference, alone.reference)
+    assert found.provenance.at == "0"
+    with pytest.raises(MethodError, match="nothing there has a place"):
+        xrai(model, x, 1, at="2")

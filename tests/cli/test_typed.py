@@ -24,6 +24,9 @@ from pellucid.cli._typed import as_typed
         ("explain x", "give data=(inputs, answers), or", "give --data, or"),
         ("explain x", "which column is to be learned (target)", "which column is to be learned (--answer)"),
         ("counterfactual x", "real inputs: pellucid.nearest.", "real inputs: pellucid nearest."),
+        ("counterfactual x", "k=0 looks for no way", "--ways 0 looks for no way"),
+        ("counterfactual x", "that matter with actionable=.", "that matter with --actionable."),
+        ("explain x", "say how: pattern=\"{label}\".", "say how: --sound pattern=\"{label}\"."),
         ("bench truth davis", "seed=-1 is", "--seed -1 is"),
         # what stands already as it should
         ("train x", "(--out, in Python out=)", "(--out, in Python out=)"),
@@ -54,3 +57,30 @@ def test_train_refuses_in_its_own_words(call, patients, tmp_path, given, words):
     code, _, err = call("train", patients, *given, "--out", tmp_path / "run")
     assert code == 2
     assert words in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "note", "shown"),
+    [
+        ("explain", "Try seed=3 or another batch_size=.", "Try --seed 3 or another --batch-size."),
+        ("layers", "16 of 40 layers followed; sites= names others.",
+         "16 of 40 layers followed; sites= (in Python) names others."),
+        ("counterfactual", "No more with k=.", "No more with --ways."),
+        ("explain", "seed: a column of that name", "seed: a column of that name"),
+    ],
+)  # fmt: skip
+def test_notes_name_options_too(command, note, shown, capsys):
+    import click
+    from rich.console import Group
+    from rich.text import Text
+
+    from pellucid.cli._say import narrate, show
+
+    narrate(note)
+    assert capsys.readouterr().err.strip() == note  # where no command runs
+    with click.Context(typer.main.get_command(app).commands[command]):
+        narrate(note)
+        show(Group(Text(note, style="dim")))
+    said = capsys.readouterr()
+    assert said.err.strip() == shown
+    assert " ".join(said.out.split()) == shown

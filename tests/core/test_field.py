@@ -68,6 +68,19 @@ def test_boxes_are_clipped_at_the_border() -> None:
     assert found.centre in {(2, 4), (3, 4)}
 
 
+def test_a_long_signal_is_turned_in_stretches_and_ends_lie_outside() -> None:
+    net = nn.Sequential(nn.Conv1d(1, 2, 81, stride=4), nn.ReLU())
+    found = fields(net, torch.rand(1, 1, 9_000), ["0"], compute=Compute(batch_size=256))["0"]
+    assert found is not None
+    assert found.grain == (9,)
+    first = torch.arange(len(found.spans[0])) * 4
+    assert bool((found.spans[0][:, 0] <= first).all())
+    assert bool((found.spans[0][:, 1] >= first + 81).all())
+    assert 81 <= found.size[0] <= 81 + 2 * 9
+    assert found.stride == (4,)
+    assert int(found.spans[0].max()) <= 9_000
+
+
 def test_a_dense_layer_sees_the_whole_picture() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(30, 4))
     found = fields(net, torch.zeros(1, 1, 5, 6), ["1"])["1"]
@@ -142,3 +155,35 @@ def test_a_network_with_a_memory_is_not_poisoned() -> None:
     assert model.seen.tolist() == [0.0]
     assert model.training
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class Crossing(nn.Module):
+    """Layers that work number by number, on what was changed in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.relu = (
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+        )
+        self.each, self.behind = nn.Conv2d(4, 4, 3, groups=4), nn.SiLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.norm(self.conv(x)))
+        x = x.flip(2).contiguous()
+        return self.behind(self.each(x))
+
+
+def test_layers_that_work_number_by_number_see_what_the_one_before_sees() -> None:
+    sites = ["conv", "norm", "relu", "each", "behind"]
+    net, x = Crossing().eval(), torch.rand(1, 1, 9, 7)
+    together = fields(net, x, sites)
+    for site in sites:
+        alone = fields(net, x, [site])[site]
+        assert together[site] is not None
+        assert alone is not None
+        for ours, theirs in zip(together[site].spans, alone.spans, strict=True):
+            assert torch.equal(ours, theirs)
+    assert together["conv"].spans[0].tolist() == together["relu"].spans[0].tolist()
+    assert together["each"].spans[0][0].tolist() == [5, 9]

@@ -155,6 +155,71 @@ def compare(net: nn.Module, x: Tensor, sites: list[str], size: int) -> None:
             assert torch.equal(own.positions, expected), site
 
 
+def norm_that_rises() -> nn.Module:
+    net = integer(nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5), nn.ReLU6(), nn.MaxPool2d(2)), 3)
+    with torch.no_grad():
+        net[1].weight.abs_().add_(0.5)
+        net[1].running_var.copy_(torch.tensor([0.5, 1.0, 3.0, 7.0, 11.0]))
+        net[1].running_mean.copy_(torch.arange(5.0))
+    return net
+
+
+@pytest.mark.parametrize("size", [3, 16])
+def test_a_norm_that_rises_keeps_order(size: int) -> None:
+    x = torch.randint(-2, 3, (60, 2, 8, 8), generator=torch.Generator().manual_seed(1)).float()
+    x[::7] = 0.0
+    compare(norm_that_rises(), x, ["0", "1", "2", "3"], size)
+
+
+def test_only_norms_that_fall_or_follow_the_rows_are_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    largest = _strongest._largest
+    monkeypatch.setattr(_strongest, "_largest", lambda found: looked.append(1) or largest(found))
+    x = torch.randn(40, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    falls, follows = norm_that_rises(), nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5))
+    with torch.no_grad():
+        falls[1].weight[2] = -1.0
+    follows[1].track_running_stats, follows[1].running_mean, follows[1].running_var = False, None, None
+    for net, through in ((norm_that_rises(), 1), (falls, 2), (follows, 2)):
+        looked.clear()
+        sites = ["0", "1"]
+        strongest(net, x, sites, k=2, compute=Compute(10))
+        assert len(looked) == 2 + 3 * through
+
+
+class Depthwise(nn.Module):
+    """How its rows lie in memory, and whether the forward asks for one way."""
+
+    def __init__(self, *, viewed: bool) -> None:
+        super().__init__()
+        self.conv, self.each = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 6, 3, groups=6)
+        self.norm, self.relu, self.viewed = nn.BatchNorm2d(6), nn.ReLU6(), viewed
+        self.last: list[bool] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last.append(not x.is_contiguous())
+        x = self.relu(self.norm(self.each(self.conv(x))))
+        return x.view(len(x), -1) if self.viewed else x.flatten(1)
+
+
+@pytest.mark.parametrize("viewed", [False, True])
+def test_networks_of_depthwise_convolutions_go_channels_last_where_they_bear_it(viewed: bool) -> None:
+    torch.manual_seed(0)
+    net, x, sites = (
+        Depthwise(viewed=viewed).eval(),
+        torch.randn(60, 3, 12, 12),
+        ["conv", "each", "norm", "relu"],
+    )
+    found = strongest(net, x, sites, k=4, compute=Compute(20))
+    assert net.last[-3:] == [not viewed] * 3
+    with torch.no_grad(), probe(net, read=sites) as seen:
+        net(x.clone())
+    for site in sites:
+        value, rows = seen[site].flatten(2).amax(2).T.topk(4)
+        assert torch.equal(found[site].rows, rows)
+        assert torch.allclose(found[site].values, value, atol=1e-5)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_what_was_changed_in_between_is_looked_at_anew(seed: int) -> None:
     net = integer(Reused(), seed)

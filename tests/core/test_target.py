@@ -84,6 +84,17 @@ def test_what_is_no_target(said):
         as_target(said)
 
 
+@pytest.mark.parametrize("said", [[logit(0), logit(1)], ["cat", "dog"], (True, False)])
+def test_several_targets_are_no_class_for_each_row(said):
+    with pytest.raises(TargetError, match=r"one for each row, got \w+ among them"):
+        as_target(said)
+
+
+def test_half_a_class_is_no_class():
+    with pytest.raises(TargetError, match=r"Expected whole numbers of classes, got \[1.0, 2.5\]"):
+        as_target([1, 2.5])
+
+
 @pytest.mark.parametrize(
     "target",
     [logit(3), logit(-1), logits([0, 3]), margin(0, 3), probability(7), log_odds(3), log_odds([0, 5])],

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,6 +27,21 @@ def test_layer_strip_draws_no_panel_for_what_was_not_measured():
     titles = [panel["title"] for panel in figures.layer_strip(made.summary()).chart["concat"]]
     assert "saturated units" not in titles
     assert "dead units" in titles
+
+
+def test_many_layers_are_several_figures_on_the_same_scale():
+    known = made.summary()
+    rows = tuple(replace(known.rows[i % 3], site=f"{i}", mean=float(i)) for i in range(130))
+    drawn = figures.layer_strips(replace(known, rows=rows))
+    assert [each.title for each in drawn] == [
+        "Layers 1 to 60 of 130",
+        "Layers 61 to 120 of 130",
+        "Layers 121 to 130 of 130",
+    ]
+    assert [row[0] for each in drawn for row in each.table.rows] == [row.site for row in rows]
+    spreads = [each.chart["concat"][-1]["layer"][0]["encoding"]["x"]["scale"] for each in drawn]
+    assert spreads == [{"domain": [-0.8, 129.8]}] * 3
+    assert [each.title for each in figures.layer_strips(known)] == ["Inside, layer by layer"]
 
 
 def test_feature_tiles_say_how_many_of_how_many():
@@ -251,3 +267,23 @@ def test_a_field_that_was_not_measured_is_not_said_to_be_all():
     rows = tuple(dataclasses.replace(row, field=None) for row in found.rows)
     table = figures.layer_strip(dataclasses.replace(found, rows=rows)).table
     assert {row[table.columns.index("sees")] for row in table.rows} <= {"–"}
+
+
+def test_of_many_calls_the_outer_ones_are_drawn_and_the_table_has_all():
+    row = made.summary().rows[0]
+    names = ["first", *(f"again#{k}" for k in range(30)), "last"]
+    summary = dataclasses.replace(
+        made.summary(), rows=tuple(dataclasses.replace(row, site=name) for name in names)
+    )
+    figure = figures.layer_strip(summary, most=6)
+    drawn = figures.layer_strip(
+        dataclasses.replace(summary, rows=tuple(r for r in summary.rows if r.site in
+        ("first", "again#0", "again#1", "again#28", "again#29", "last")))
+    )  # fmt: skip
+    assert figure.chart == drawn.chart
+    assert len(figure.table.rows) == 32
+    assert figure.note.startswith("Drawn: 6 of 32 layers")
+    assert figures.layer_strip(summary, most=32).chart == figures.layer_strip(summary).chart
+    some = figures.layer_strip(summary, most=3)
+    assert some.note.startswith("Drawn: 3 of 32")
+    assert "again#29" not in str(some.chart)

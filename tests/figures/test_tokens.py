@@ -109,3 +109,27 @@ def test_what_is_no_text_is_refused():
     rows = attribution.saliency(torch.nn.Linear(3, 2), torch.rand(1, 3), 0)
     with pytest.raises(InputError, match="explains no text"):
         figures.tokens(rows)
+
+
+def test_untested_strips_say_so_and_stand_before_the_failed(why):
+    failed, fine = with_card(why, "not supported"), with_card(why, "supported")
+    plain = dataclasses.replace(
+        why, note="a note", provenance=dataclasses.replace(why.provenance, method="kernel_shap")
+    )
+    failed, fine = dataclasses.replace(failed, note=""), dataclasses.replace(fine, note="")
+    figure = figures.explanations([failed, plain, fine])
+    drawn = [str(panel) for panel in figure.chart["concat"]]
+    assert "'supported'" in drawn[0]
+    assert "'not tested'" in drawn[1]
+    assert "'not supported'" in drawn[2]
+    assert figure.note == "Kernel shap: a note"
+    assert "not tested" not in str(figures.explanations([plain]).chart)
+
+
+def test_ranks_are_for_nothing_and_have_no_amounts(why):
+    rollout = dataclasses.replace(
+        why, provenance=dataclasses.replace(why.provenance, method="attention_rollout")
+    )
+    said = figures.words(rollout)
+    assert said.startswith("Attended most, by rank: ")
+    assert "+" not in said

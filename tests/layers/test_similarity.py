@@ -113,12 +113,21 @@ def test_two_networks_and_the_reference_lines(tmp_path: object) -> None:
     assert found.values.shape == found.null.shape == (2, 5)
     assert torch.allclose(found.references["second seed"], found.values[[0, 1], [1, 3]])
     assert set(found.references) == {"second seed", "untrained"}
+    assert found.shrunk_references is not None
+    for name, line in found.references.items():
+        less = found.shrunk_references[name]
+        assert bool((less >= 0).all())
+        assert bool((less <= line.clamp(min=0)).all())
+        assert torch.allclose(less, line, atol=0.06)  # 64 rows: chance takes off about 1 / (64² CKA)
     assert left_alone(net)
     assert left_alone(other)
     back = load(save(found, f"{tmp_path}/found.safetensors"))
     assert torch.equal(back.values, found.values)  # pyright: ignore
     drawn = figures.similarity(found)
     assert "least alike" in drawn.alt
+    assert drawn.table.columns[2:4] == ("CKA less chance", "unbiased CKA")
+    assert drawn.table.rows[0][2] == float(found.shrunk[0, 0])  # pyright: ignore
+    assert drawn.table.rows[-1][2] == float(found.shrunk_references["untrained"][-1])
     assert len(drawn.table.rows) == 10 + 4
     assert len(drawn.svg()) > 1000
 

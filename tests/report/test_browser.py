@@ -149,6 +149,28 @@ def test_everything_unfolds_on_paper(browser, address):
     assert page.locator("#cases .card .number").first.is_visible()
 
 
+DRAWN = """() => [...document.querySelectorAll('.panels')].filter(
+    each => each.checkVisibility({contentVisibilityAuto: true})).length"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_far_is_drawn_when_it_comes_near(browser, address, width):
+    page = opened(browser, address, width=width)
+    first, every = page.evaluate(DRAWN), page.locator(".panels").count()
+    assert 0 < first < every / 2
+    # a jump lands where it leads to, although nothing in between has been drawn
+    for link in page.locator("nav a").all()[::-3]:
+        target = link.get_attribute("href")
+        link.click()
+        page.wait_for_timeout(150)
+        place = page.locator(target).bounding_box()
+        below = page.evaluate("document.documentElement.scrollHeight - scrollY - innerHeight")
+        assert abs(place["y"]) <= 2 or (below <= 1 and 0 < place["y"] < 900), target
+    page.emulate_media(media="print")
+    assert page.evaluate("""() => [...document.querySelectorAll('section.part, article.one')].every(
+        each => getComputedStyle(each).contentVisibility === 'visible')""")
+
+
 @pytest.fixture(scope="module")
 def axe():
     """The code of axe-core: where PELLUCID_AXE says, else as a package brings it."""

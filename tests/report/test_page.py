@@ -109,6 +109,13 @@ def test_a_network_no_better_than_a_trivial_answer_is_called_that():
     assert any("was not scored here" in line for line in unscored)
 
 
+def test_rows_picked_for_a_showcase_recommend_nothing():
+    picked = dataclasses.replace(dossiers.digits(), picked=True)
+    use, avoid = advice(picked)
+    assert not any(line.startswith(("telling", "reading")) for line in use)
+    assert not any("any decision" in line for line in avoid)
+
+
 def test_a_network_that_ranks_is_not_called_no_better_than_none():
     """Where one class is common, its name is often right; ranking is what such a network is for."""
     whole = dossiers.digits()

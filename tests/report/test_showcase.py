@@ -39,7 +39,9 @@ def test_chosen_rows_are_explained_by_all_methods_and_some_are_tested():
         assert tested.class_names == subject.classes
     assert found.survey.n == 60
     assert found.notes == ("one note",)
-    assert told[1:] == ["saliency with its evidence", "occlusion"]
+    assert told[1:] == ["saliency with its evidence", "occlusion", "every layer, beside an untrained copy"]
+    assert found.layers is not None
+    assert found.picked
     page = render(found)
     assert "pellucid demo small" in page
     assert "the second and the fourth" in page

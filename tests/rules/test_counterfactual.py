@@ -283,7 +283,7 @@ def test_missing_values_stay_missing():
 
 
 def test_wrong_questions_are_refused(data):
-    with pytest.raises(InputError, match="--ways on the command line"):
+    with pytest.raises(InputError, match="k=0 looks for no way at all: at least 1"):
         counterfactuals(weighing(data), data, refused(weighing(data), data, 1), k=0)
     model = weighing(data)
     x = refused(model, data, 2)

@@ -189,3 +189,56 @@ def test_what_failed_before_its_first_shard_stands_in_nobodys_way(subject, tmp_p
         pellucid.explain_to(out, subject, "0-9", methods=["xrai"], cards=False)
     pellucid.explain_to(out, subject, "0-9", methods=["saliency"], cards=False)
     assert [len(why) for _, why in pellucid.load_explanations(out)] == [10]
+
+
+def test_dear_rows_lie_in_smaller_shards_and_a_stopped_run_ends_alike(subject, tmp_path, monkeypatch):
+    """What a kill loses is about ten seconds of work, counted: the same call cuts alike everywhere."""
+    inputs = subject.data.inputs
+    how = {"methods": ["saliency"], "cards": True}
+    cheap, dear = (
+        tasks.work_of(subject, inputs, **how),
+        tasks.work_of(subject, inputs, methods=["smoothgrad"]),
+    )
+    assert cheap == tasks.work_of(subject, inputs, **how)
+    assert 0 < cheap < dear
+    assert tasks.work_of(subject, inputs, methods=["saliency"], cards=False) < cheap / 10
+    assert tasks.work_of(subject, inputs, targets=[0, 1], **how) == pytest.approx(2 * cheap)
+    assert [tasks.shard_of(inputs, each) for each in (0.0, 0.04, 0.05, 0.1, 0.3, 60.0)] == [
+        256, 128, 128, 64, 32, 32,
+    ]  # fmt: skip
+    monkeypatch.setattr("pellucid.tasks._shards.SPEED", 1e5)  # as if the network were a large one
+    seen = []
+
+    def stop(done, total):
+        seen.append(done)
+        if done == 32:
+            raise KeyboardInterrupt
+
+    paths = [tmp_path / "broken", tmp_path / "whole"]
+    with pytest.raises(KeyboardInterrupt):
+        pellucid.explain_to(paths[0], subject, compute=pellucid.Compute(64, progress=stop), **how)
+    assert set(seen) == {0, 32}
+    assert [file.name for file in paths[0].glob("part-*")] == ["part-000000.parquet"]
+    for path in paths:
+        pellucid.explain_to(path, subject, compute=pellucid.Compute(64), **how)
+    names = sorted(file.name for file in paths[1].glob("part-*"))
+    assert len(names) == 3
+    assert all((paths[0] / name).read_bytes() == (paths[1] / name).read_bytes() for name in names)
+
+
+def test_recurrent_networks_are_counted_too():
+    class Steps(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.steps = torch.nn.Embedding(9, 4), torch.nn.GRU(4, 5, batch_first=True)
+            self.last = torch.nn.Linear(5, 2)
+
+        def forward(self, ids):
+            return self.last(self.steps(self.embed(ids))[0][:, -1])
+
+    from pellucid.tasks._shards import operations
+
+    ids, spec = torch.ones(20, 7, dtype=torch.int64), pellucid.inputs.TextSpec(lambda t: [1], pad=0)
+    opened = pellucid.open(Steps(), data=(ids, torch.arange(20) % 2), spec=spec)
+    weights = 3 * (4 * 5 + 5 * 5 + 2 * 5)
+    assert operations(opened, ids[:1]) == 2 * weights * 7

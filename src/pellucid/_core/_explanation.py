@@ -150,16 +150,49 @@ class Explanation:
         )
 
 
-def finite_values(method: str, values: Tensor) -> Tensor:
-    """The values; raises :class:`MethodError`, naming rows, where slopes made them NaN or infinite."""
-    # a sum is finite only if every element is; it may overflow, so then look closer
-    if math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all()):
+def finite_values(method: str, values: Tensor, *, sloped: bool = True) -> Tensor:
+    """The values; raises :class:`MethodError`, naming rows, where some are NaN or infinite.
+
+    ``sloped`` says whether slopes made them, or scores alone.
+    """
+    rows = _not_finite(values)
+    if not rows:
         return values
-    rows = (~torch.isfinite(values)).flatten(1).any(1).nonzero().flatten().tolist()
-    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    if not sloped:
+        raise MethodError(
+            f"{method}: the values of {rows} are NaN or infinite: the network gives such scores where parts "
+            "are taken away, as where it divides by what is left. Put something else in their place "
+            "(baseline= or fill=), add a small floor inside it, or use saliency."
+        )
     raise MethodError(
-        f"{method}: the values of row {rows[0]}{more} are NaN or infinite: the network answers, but has no "
+        f"{method}: the values of {rows} are NaN or infinite: the network answers, but has no "
         "finite slope there. The usual cause is a square root, a logarithm or a division at exactly 0, such "
         "as silence or black. Add a small floor inside it, explain a layer behind it (at=…), or use "
         "occlusion, which needs no slopes."
     )
+
+
+def finite_scores(method: str, scores: Tensor, reference: Tensor | None = None) -> None:
+    """Raise :class:`MethodError`, naming rows, where the network itself gives NaN or infinity."""
+    rows = _not_finite(scores)
+    if rows:
+        raise MethodError(
+            f"{method}: the network gives NaN or infinity for {rows}, so there is nothing to explain. The "
+            "usual cause is a logarithm or a root below 0, a division by 0, or numbers too large for their "
+            "type."
+        )
+    rows = "" if reference is None else _not_finite(reference)
+    if rows:
+        raise MethodError(
+            f"{method}: the network gives NaN or infinity for what {rows} would be compared with, as where "
+            "it divides by a spread that is 0 there. Choose another reference (baseline= or background=)."
+        )
+
+
+def _not_finite(numbers: Tensor) -> str:
+    """Which rows have NaN or infinity, in words; empty where none has."""
+    # a sum is finite only if every element is; it may overflow, so then look closer
+    if math.isfinite(numbers.sum().item()) or bool(torch.isfinite(numbers).all()):
+        return ""
+    rows = (~torch.isfinite(numbers)).reshape(len(numbers), -1).any(1).nonzero().flatten().tolist()
+    return f"row {rows[0]}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "")

@@ -20,6 +20,7 @@ Inputs = Tensor | Batch
 Fill = float | Tensor | Mapping[str, float | Tensor] | None
 ROOM = 31 * 2**20  # bytes; 32 MiB is the most that glibc learns from
 VECTORS, WIDE = 256, 16384  # rows at once, and the longest of which so many are
+ALONE = "One row alone goes through: where it cannot take several, say compute=Compute(batch_size=1)."
 MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -28,6 +29,11 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in MEMORY)
+
+
+def to_be_told(error: BaseException) -> bool:
+    """Whether an error does not come from a shorter way through the network."""
+    return out_of_memory(error) or isinstance(error, CancelledError)
 
 
 def place_of(guard: Guard) -> tuple[torch.device | None, torch.dtype | None]:
@@ -135,7 +141,18 @@ class Feed:
             )
             raise MethodError(
                 f"{type(self.model).__name__} raised {type(error).__name__} when given {shapes}: {error}"
+                f"{self._fewer(points, rows)}"
             ) from error
+
+    def _fewer(self, points: Tensor, rows: slice) -> str:
+        """What to do where a network takes one row and not these; it is tried."""
+        if len(points) == 1 or type(points) is not Tensor:
+            return ""
+        try:
+            self.run(points[:1].clone(), slice(rows.start, rows.start + 1), 1)
+        except Exception:
+            return ""
+        return f". {ALONE}"
 
 
 def _repeated(part: Tensor, copies: int) -> Tensor:
@@ -232,11 +249,15 @@ def like(place: Tensor, value: float | Tensor | object, what: str) -> Tensor:
 
 
 def _plain(x: Tensor) -> Tensor:
-    """A tensor that autograd may use, apart from the caller's graph."""
+    """A tensor that autograd may use, apart from the caller's graph and class."""
     if not x.is_inference():
-        return x.detach()
-    with torch.inference_mode(mode=False):
-        return x.clone()
+        x = x.detach()
+    else:
+        with torch.inference_mode(mode=False):
+            x = x.clone()
+    # one that does more than carry a name has other ways of being stored
+    named = type(x) is not Tensor and not hasattr(x, "__tensor_flatten__")
+    return x.as_subclass(Tensor) if named else x
 
 
 def _moved(inputs: Inputs, device: torch.device) -> Inputs:
@@ -247,7 +268,9 @@ def _moved(inputs: Inputs, device: torch.device) -> Inputs:
 
 
 def _fits(what: str, x: Tensor, device: torch.device | None, dtype: torch.dtype | None) -> None:
-    if x.ndim < 1 or x.shape[0] == 0:
+    if odd := _odd(x):
+        raise InputError(f"{what}: expected plain real numbers, got a {odd}.")
+    if x.ndim < 1 or x.numel() == 0:
         raise InputError(f"{what}: expected at least one row [N, …], got the shape {tuple(x.shape)}.")
     if device is not None and x.device != device:
         raise InputError(
@@ -265,3 +288,18 @@ def _fits(what: str, x: Tensor, device: torch.device | None, dtype: torch.dtype 
             f"Convert the inputs with .to({dtype}), or the network."
         )
     finite(x, what)
+
+
+def _odd(x: Tensor) -> str:
+    """Of which kind a tensor is that no network here is asked about, and what to do; empty for others."""
+    if x.is_nested:
+        return "nested tensor; pad its rows to one length, x.to_padded_tensor(0)"
+    if x.is_quantized:
+        return "quantized tensor; say x.dequantize()"
+    if x.layout is not torch.strided:
+        return "sparse tensor; say x.to_dense()"
+    if x.is_complex():
+        return "complex tensor; give its real and imaginary parts, as torch.view_as_real does"
+    if x.is_meta:
+        return "tensor on the meta device, which holds no numbers"
+    return ""

@@ -11,12 +11,16 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import at_once
+from pellucid._core._chunk import LARGE, at_once
 from pellucid._core._compute import Compute
 from pellucid._core._guard import untouched
-from pellucid._core._probe import probe
+from pellucid._core._order import Trail, by_number, module_at
+from pellucid._core._probe import Knowing, probe
 from pellucid._core._units import unit_axis
 from pellucid.errors import CancelledError, PellucidError
+
+LONG = 8_192  # indices of an axis up to which each is turned alone
+STRETCHES = 1_024  # that a longer axis is turned in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,10 +31,12 @@ class Field:
         spans: for each spatial axis of the input, int64 ``[positions, 2]``: first input index seen and one
             past the last, for every position of the layer along that axis; clipped at the input's border.
         placed: whether the layer has positions of its own; else each axis has one span for the whole layer.
+        grain: for each axis, what ends are rounded outward to: 1, more on axes of over 8,192 indices.
     """
 
     spans: tuple[Tensor, ...]
     placed: bool
+    grain: tuple[int, ...] = ()
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -42,7 +48,10 @@ class Field:
         """Input pixels between neighbouring positions; ``None`` for a layer with less than two positions."""
         if not self.placed or any(len(span) < 2 for span in self.spans):
             return None
-        return tuple(int(span.diff(dim=0).max()) for span in self.spans)
+        return tuple(
+            int(span.diff(dim=0).max()) if grain == 1 else _mean_step(span)
+            for span, grain in zip(self.spans, self.grain or (1,) * len(self.spans), strict=True)
+        )
 
     @property
     def centre(self) -> tuple[int, ...]:
@@ -60,6 +69,12 @@ class Field:
         return torch.cat([torch.stack([e[..., side] for e in ends], -1) for side in (0, 1)], -1)
 
 
+def _mean_step(span: Tensor) -> int:
+    """Between the middles of neighbours, on average: single steps are rounded too coarsely."""
+    middle = span.double().mean(1)
+    return max(1, round(float(middle[-1] - middle[0]) / (len(span) - 1)))
+
+
 def _central(span: Tensor) -> int:
     width = span[:, 1] - span[:, 0]
     widest = (width == width.max()).nonzero().flatten()
@@ -72,6 +87,7 @@ def fields(
     """Receptive field of every position of several layers, whatever lies in between.
 
     One row, then one column of the input after the other is made NaN; a position sees it if it turns NaN.
+    An axis of more than 8,192 indices is turned in 1,024 stretches, and ends are rounded outward to these.
     Unlike a gradient this does not stop at a dead ReLU or at the pixel that a pool did not choose.
 
     Args:
@@ -85,7 +101,7 @@ def fields(
         pixel, or where the network stops NaN on its way or refuses it.
 
     Cost:
-        One row through the network per index of each spatial axis: H + W for pictures.
+        One row through the network per index of each spatial axis: H + W for pictures; at most 8,192 an axis.
 
     Limits:
         A function that replaces NaN (``torch.where``, ``nan_to_num``) hides what lies behind it. Fields of
@@ -105,35 +121,45 @@ def fields(
             torch.no_grad(),
         ):
             units = unit_axis(model, example, ".:in")
-            hits = _poisoned(model, example[:1], sites, units, at_once(how.batch_size, example))
+            hits = _poisoned(model, example[:1], sites, units, at_once(how.batch_size, example, 2 * LARGE))
     except (PellucidError, CancelledError):
         raise
     except Exception:
         # a network may refuse NaN: then nothing can be said, and the field is None
         return dict.fromkeys(sites)
-    return {site: _field(found) for site, found in hits.items()}
+    lengths = [size for axis, size in enumerate(example.shape) if axis not in (0, units)]
+    return {site: _field(found, lengths) for site, found in hits.items()}
+
+
+def _grain(length: int) -> int:
+    """How many neighbouring indices of an axis are turned together."""
+    return 1 if length <= LONG else -(-length // STRETCHES)
 
 
 def _poisoned(
     model: nn.Module, example: Tensor, sites: Sequence[str], units: int, chunk: int
 ) -> dict[str, list[Tensor]]:
-    """For each site and axis bool ``[input indices, positions along the axis]``: what turns NaN."""
+    """For each site and axis bool ``[input stretches, positions along the axis]``: what turns NaN."""
     axes = [axis for axis in range(1, example.ndim) if axis != units]
-    sizes = [example.shape[axis] for axis in axes]
+    grains = [_grain(example.shape[axis]) for axis in axes]
+    sizes = [-(-example.shape[axis] // grain) for axis, grain in zip(axes, grains, strict=True)]
     which = torch.arange(len(axes)).repeat_interleave(torch.tensor(sizes))
     index = torch.cat([torch.arange(size) for size in sizes])
     found: dict[str, list[list[Tensor]]] = {site: [[] for _ in axes] for site in sites}
+    looks = {site: _Look(model, site, example.ndim) for site in sites}
+    trail: Trail[Tensor] = Trail()
     for rows in torch.arange(len(which)).split(chunk):
         x = example.repeat(len(rows), *[1] * (example.ndim - 1))
         own = [(which[rows] == number).nonzero().flatten() for number in range(len(axes))]
-        for axis, mine in zip(axes, own, strict=True):
-            x.movedim(axis, 1)[mine.to(x.device), index[rows][mine].to(x.device)] = float("nan")
+        for axis, mine, grain in zip(axes, own, grains, strict=True):
+            for row, start in zip(mine.tolist(), (index[rows][mine] * grain).tolist(), strict=True):
+                x[row].narrow(axis - 1, start, min(grain, x.shape[axis] - start)).fill_(float("nan"))
 
-        def turned(activation: Tensor, site: str, count: int = len(rows)) -> Tensor:
-            return _turned(model, activation, site, count, example.ndim)
-
-        looks = {site: partial(turned, site=site) for site in sites}
-        with probe(model, read=looks, stop=sites[0] if len(sites) == 1 else None) as seen:
+        trail.clear()
+        reads = {
+            site: Knowing(partial(look.turned, trail=trail, rows=len(rows))) for site, look in looks.items()
+        }
+        with probe(model, read=reads, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
         for site in sites:
             turn = seen[site]
@@ -144,26 +170,52 @@ def _poisoned(
     return {site: [torch.cat(parts) for parts in found[site]] for site in sites}
 
 
-def _turned(model: nn.Module, activation: Tensor, site: str, rows: int, ndim: int) -> Tensor:
-    """Which places turned NaN in any unit: bool ``[rows, *places]``, one where the layer has none."""
-    nowhere = (rows, *[1] * (ndim - 2))
-    if len(activation) != rows or not activation.is_floating_point():
-        return torch.zeros(nowhere, dtype=torch.bool)
-    if activation.ndim != ndim or not activation.numel():
-        return activation.isnan().flatten(1).any(1).view(nowhere).cpu()
-    # the largest of numbers one of which is NaN is NaN; a third of the time of looking at each
-    return activation.amax(unit_axis(model, activation, site)).isnan().cpu()
+class _Look:
+    """Which places of one layer turned NaN."""
+
+    def __init__(self, model: nn.Module, site: str, ndim: int) -> None:
+        self.model, self.site, self.ndim = model, site, ndim
+        self.module = module_at(model, site)
+        self.axis: int | None = None  # which holds units
+
+    def turned(
+        self, activation: Tensor, given: tuple[object, ...], trail: Trail[Tensor], rows: int
+    ) -> Tensor:
+        """Bool ``[rows, *places]``, NaN in any unit; one where the layer has no places."""
+        before = trail.before(activation, given)
+        same = before is not None and before[1].shape == activation.shape
+        if before is not None and same and self.module is not None and by_number(self.module):
+            made = before[0]
+        else:
+            made = self._read(activation, rows)
+        trail.keep(activation, made)
+        return made
+
+    def _read(self, activation: Tensor, rows: int) -> Tensor:
+        nowhere = (rows, *[1] * (self.ndim - 2))
+        if len(activation) != rows or not activation.is_floating_point():
+            return torch.zeros(nowhere, dtype=torch.bool)
+        if activation.ndim != self.ndim or not activation.numel():
+            return activation.isnan().flatten(1).any(1).view(nowhere).cpu()
+        if self.axis is None:
+            self.axis = unit_axis(self.model, activation, self.site)
+        if type(self.module) is nn.Conv2d and self.module.groups == 1 and self.axis == 1:
+            # every channel is made of all channels there
+            return activation[:, 0].isnan().cpu()
+        # the largest of numbers one of which is NaN is NaN; a third of the time of looking at each
+        return activation.amax(self.axis).isnan().cpu()
 
 
-def _field(hits: list[Tensor]) -> Field | None:
+def _field(hits: list[Tensor], lengths: Sequence[int]) -> Field | None:
     if any(not bool(hit.any(0).all()) for hit in hits):
         return None
     spans: list[Tensor] = []
-    for hit in hits:
+    grains = tuple(map(_grain, lengths))
+    for hit, grain, length in zip(hits, grains, lengths, strict=True):
         first = hit.int().argmax(0)
         last = len(hit) - hit.flip(0).int().argmax(0)
-        spans.append(torch.stack([first, last], 1))
-    return Field(tuple(spans), placed=any(len(span) > 1 for span in spans))
+        spans.append((torch.stack([first, last], 1) * grain).clamp(max=length))
+    return Field(tuple(spans), placed=any(len(span) > 1 for span in spans), grain=grains)
 
 
 @contextmanager

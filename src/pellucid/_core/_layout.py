@@ -65,3 +65,8 @@ class Layout:
     def asks(self, points: Tensor) -> bool:
         """Whether a few of these points, which should lie so, are to go ahead."""
         return not self.checked or (bool(self.folds) and not self.tried and points.numel() >= MUCH)
+
+
+def channelwise(modules: Iterable[nn.Module]) -> bool:
+    """Whether some convolution takes channels one by one."""
+    return any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in modules)

@@ -9,14 +9,16 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import LARGE, at_once
+from pellucid._core._beside import agree
+from pellucid._core._chunk import LARGE, LOOKED, at_once
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
 from pellucid._core._guard import Guard
+from pellucid._core._layout import channelwise
 from pellucid._core._probe import Probe, Reads, probe
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import the_output
-from pellucid.errors import MethodError
+from pellucid.errors import CancelledError, MethodError
 
 T = TypeVar("T")
 
@@ -29,10 +31,14 @@ def _quiet(guard: Guard, seed: int) -> Generator[None]:
 
 
 def _in_chunks(
-    fed: Feed, compute: Compute, run: Callable[[slice], T], large: int = LARGE
+    fed: Feed, compute: Compute, run: Callable[[slice], T], more: Callable[[], int] | None = None
 ) -> Iterator[tuple[slice, T]]:
-    """Pass all rows through in chunks, smaller ones where memory does not suffice: ``(rows, what came)``."""
-    size, start = at_once(compute.batch_size, fed.packed, large), 0
+    """Pass all rows through in chunks, smaller ones where memory does not suffice: ``(rows, what came)``.
+
+    ``more`` says, once a chunk is through, how many rows the next may have.
+    """
+    size = at_once(compute.batch_size, fed.packed, LARGE if more is None else 2 * LARGE)
+    most, start = compute.batch_size, 0
     while start < fed.rows:
         rows = slice(start, min(start + size, fed.rows))
         try:
@@ -43,10 +49,12 @@ def _in_chunks(
                 raise
             if rows.stop - rows.start == 1:
                 raise MethodError(f"Memory does not suffice for a single row: {error}") from error
-            size = (rows.stop - rows.start) // 2
+            size = most = (rows.stop - rows.start) // 2
             continue
         yield rows, made
         start = rows.stop
+        if more is not None:
+            size = max(1, min(most, more()))
         compute.progress(start, fed.rows)
 
 
@@ -132,16 +140,50 @@ def listen(
     model: nn.Module,
     inputs: Inputs,
     read: Reads,
-    each: Callable[[slice, Probe], None],
+    each: Callable[[slice, Probe], int],
     *,
     spec: InputSpec | None = None,
     compute: Compute,
 ) -> None:
-    """As :func:`activations`, given to a function chunk by chunk; hooks are put on the network only once."""
+    """As :func:`activations`, given to a function chunk by chunk; hooks are put on the network only once.
+
+    The function says how many numbers a row has where it has most, which decides how many rows come next.
+    """
     fed = feed(model, inputs, spec=spec, check=False, compute=compute)
+    widest, laid = 1, _laid(fed, compute)
+
+    def more() -> int:
+        return LOOKED // widest if fed.packed.is_cpu else compute.batch_size
+
+    def run(rows: slice) -> object:
+        return fed.run(fed.packed[rows].clone(memory_format=laid), rows, 1)
+
     with probe(model, read=read) as seen:
-        # what many hooks cost is paid for each chunk, so these are larger
-        for rows, _ in _in_chunks(
-            fed, compute, lambda rows: fed.run(fed.packed[rows].clone(), rows, 1), large=2 * LARGE
-        ):
-            each(rows, seen)
+        for rows, _ in _in_chunks(fed, compute, run, more):
+            widest = max(1, each(rows, seen))
+
+
+def _laid(fed: Feed, compute: Compute) -> torch.memory_format:
+    """Channels last in memory for networks whose convolutions go channel by channel, and which bear it.
+
+    Those pass a quarter faster so; others gain or lose. Nothing but rounding changes.
+    """
+    guard, many = fed.guard, at_once(compute.batch_size, fed.packed, 2 * LARGE)
+    if not channelwise(guard.modules) or not fed.layout.pays(
+        guard.modules, guard.parameters, fed.packed[:many]
+    ):
+        return torch.preserve_format
+    rows = slice(0, 2)
+    points = fed.packed[rows]
+    try:
+        with _quiet(fed.guard, compute.seed):
+            plain, last = (
+                the_output(fed.run(points.clone(memory_format=how), rows, 1), None)
+                for how in (torch.contiguous_format, torch.channels_last)
+            )
+    except Exception as error:
+        if out_of_memory(error) or isinstance(error, CancelledError):
+            raise
+        # what is wrong with the network itself will be wrong again, and is told then
+        return torch.preserve_format
+    return torch.channels_last if agree(last, plain, plain) else torch.preserve_format

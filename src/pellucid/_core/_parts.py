@@ -66,7 +66,7 @@ def numbered(groups: Tensor, point: Tensor) -> Tensor:
 
 def counts_of(numbers: Tensor) -> tuple[int, ...]:
     """Number of parts of each row of :func:`numbered` numbers; a row that is all held has one empty part."""
-    return tuple(max(1, int(top) + 1) for top in numbers.flatten(1).amax(1).tolist())
+    return tuple(max(1, int(top) + 1) for top in numbers.reshape(len(numbers), -1).amax(1).tolist())
 
 
 def shared_out(values: Tensor, numbers: Tensor, shape: torch.Size) -> Tensor:

@@ -12,19 +12,21 @@ from torch import Tensor
 
 from pellucid._core._beside import WIDE, Again, Beside, agree
 from pellucid._core._chunk import Chunk
-from pellucid._core._feed import Feed, out_of_memory
+from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
 from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
+from pellucid._core._refusals import counted, ended, scored, too_few
 from pellucid._core._target import Picked, Target, the_output
-from pellucid.errors import CancelledError, MethodError, PellucidError, SiteError, TargetError
+from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
 Some = slice | None  # rows that are asked, where not all are
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
+Found = tuple[Tensor | None, Tensor, int]  # gradient, scores, rows gone back
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -52,14 +54,14 @@ class Pass:
         by: Slope | None = None,
         most: int = 0,
         beside: Beside | None = None,
-    ) -> tuple[Tensor | None, Tensor, int]:
+    ) -> Found:
         """Gradient ``[c * n, *shape]`` (times ``weights[k]`` if given), scores ``[c * n]``, rows gone back.
 
         Rows that share an input are passed once; ``most`` is how many rows may be passed where they do not.
         Whoever cannot be differentiated is told which methods would work.
         """
 
-        def found() -> tuple[Tensor | None, Tensor, int]:
+        def found() -> Found:
             return self._run(
                 point, variants, chunk, weights, gradients=gradients, by=by, most=most, beside=beside
             )
@@ -75,7 +77,9 @@ class Pass:
             return self._tried(found)
         except MethodError as error:
             words = self._inferred or str(error)
-            raise type(error)(f"{words}{self._instead(point, chunk)}") from error
+            if words.endswith(ALONE):
+                raise
+            raise type(error)(f"{ended(words)}{self._instead(point, chunk)}") from error
         except (PellucidError, Apart, Again):
             raise
         except Exception as error:
@@ -85,7 +89,7 @@ class Pass:
                 raise MethodError(f"{self._inferred}{self._instead(point, chunk)}") from error
             words = (str(error).splitlines() or [""])[0]
             raise MethodError(
-                f"{type(error).__name__} while {type(model).__name__} was differentiated: {words}"
+                f"{type(error).__name__} while {type(model).__name__} was differentiated: {ended(words)}"
                 f"{self._instead(point, chunk)}"
             ) from error
 
@@ -104,9 +108,7 @@ class Pass:
     def _instead(self, point: Tensor, chunk: Chunk) -> str:
         return instead(self, point[chunk.r0 : chunk.r0 + 1], slice(chunk.r0, chunk.r0 + 1))
 
-    def _tried(
-        self, found: Callable[[], tuple[Tensor | None, Tensor, int]]
-    ) -> tuple[Tensor | None, Tensor, int]:
+    def _tried(self, found: Callable[[], Found]) -> Found:
         """What is found; raises :class:`Again` where rows with their channels last met an error."""
         layout = self.feed.layout
         layout.used = False
@@ -115,7 +117,7 @@ class Pass:
         except (Apart, Again):
             raise
         except Exception as error:
-            if not layout.used or _to_be_told(error):
+            if not layout.used or to_be_told(error):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             if layout.folds:
@@ -135,7 +137,7 @@ class Pass:
         by: Slope | None,
         most: int,
         beside: Beside | None = None,
-    ) -> tuple[Tensor | None, Tensor, int]:
+    ) -> Found:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
         if variants is None:
@@ -205,7 +207,7 @@ class Pass:
                         score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
                     layout.open = agree(score[one], plain, score)
                 except Exception as error:
-                    if _to_be_told(error):
+                    if to_be_told(error):
                         raise
                     layout.open = False
                 if layout.open:
@@ -255,7 +257,7 @@ class Pass:
             beside.open = run.saved and same
         except Exception as error:
             run.end()
-            if _to_be_told(error):
+            if to_be_told(error):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             beside.open = False
@@ -266,7 +268,7 @@ class Pass:
 
     def _once(
         self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool
-    ) -> tuple[Tensor | None, Tensor, int]:
+    ) -> Found:
         """As :meth:`run`, where row ``i`` has the points ``place[i]`` of ``[c, g, *shape]``."""
         c, g, n = *points.shape[:2], len(place)
         start = points.reshape(c * g, *points.shape[2:])
@@ -351,17 +353,21 @@ class Pass:
     def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
         """The target's value for an output of ``copies * n`` rows."""
         count = (rows.stop - rows.start) * copies
+        if isinstance(self.target.score, Picked) and output.ndim and len(output) < count:
+            raise TargetError(too_few(output, count))
         if isinstance(self.target.score, Picked):
             score = self.target.score.among(output, rows, copies)
         else:
             index = torch.arange(rows.start, rows.stop, device=output.device)
-            score = self.target.score(output, index if copies == 1 else index.repeat(copies))
+            score = scored(self.target, output, index if copies == 1 else index.repeat(copies))
         if score.shape != (count,):
+            if score.ndim == 1 and output.ndim and len(output) == len(score):
+                raise TargetError(too_few(output, count))
             raise TargetError(
                 f"{self.target.label} must give one number per row: expected the shape ({count},), "
                 f"got {tuple(score.shape)}."
             )
-        return score
+        return score if score.is_floating_point() else counted(score, self.target.label)
 
     def _probed(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         target, raw, written = self.target, None, False
@@ -383,11 +389,6 @@ class Pass:
                 f"{target.label} is settled before the pass reaches {self.at!r}; explain an earlier layer."
             )
         return the_output(raw, target.output) if target.site is None else seen[target.site]
-
-
-def _to_be_told(error: Exception) -> bool:
-    """Whether an error does not come from a shorter way through the network."""
-    return out_of_memory(error) or isinstance(error, CancelledError)
 
 
 def _own(points: Tensor, made: Tensor) -> Tensor:

@@ -113,6 +113,16 @@ def pick(value: object, site: Site) -> Tensor:
     )
 
 
+def _outside(tensor: Tensor, site: Site) -> Tensor:
+    """The tensor; raises inside a transform of ``torch.func``, which no tensor leaves."""
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # pyright: ignore[reportAttributeAccessIssue]
+        raise SiteError(
+            f"{str(site)!r} lies inside a transform of torch.func (vmap, grad, jvp …), out of which nothing "
+            "can be read. Name a layer outside it."
+        )
+    return tensor
+
+
 def _described(value: object) -> str:
     if isinstance(value, Mapping):
         return f"a mapping with {', '.join(map(repr, value))}"
@@ -155,10 +165,10 @@ class _Hooks:
         call = self.seen._count(module, side)
         for site, change in self.write.items():
             if site.matches(module, side, call):
-                value = _put(value, site, change(pick(value, site)))
+                value = _put(value, site, change(_outside(pick(value, site), site)))
         for site, of in self.reads.get((module, side), {}).items():
             if site.matches(module, side, call):
-                tensor = pick(value, site)
+                tensor = _outside(pick(value, site), site)
                 if of is not None:
                     found = of.of(tensor, given) if isinstance(of, Knowing) else of(tensor)
                     self.seen._seen.setdefault(site, {})[call] = found

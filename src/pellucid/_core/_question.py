@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pellucid._core._chunk import Chunk, normal
 from pellucid._core._compute import Compute
 from pellucid._core._crossed import crossed
-from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_scores, finite_values
 from pellucid._core._feed import Feed, Fill, Inputs, at_once, feed
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._fold import Fold, folded
@@ -36,12 +36,12 @@ class Question:
 
     A method varies the :attr:`point` (the inputs, or the activation at a site) and asks for scores or
     gradients of many variants; the engine packs variants × rows into chunks of ``compute.batch_size``,
-    halves a chunk when memory runs out, and holds no more than one chunk. The network is in evaluation mode
-    during a pass and as it came afterwards; the caller's gradients and random states are not touched.
+    halves a chunk when memory runs out, and holds one chunk. The network is in evaluation mode during a pass
+    and as it came afterwards; the caller's gradients and random states are not touched.
 
     Whole-number inputs that go through one embedding are varied there: the point is what it gives
-    ``[N, T, E]``, a part is a token, and :meth:`answer` sums over ``E``, so that values are like the inputs.
-    The numbers themselves go through the network as they came, so masks that it makes of them keep.
+    ``[N, T, E]``, a part is a token, and :meth:`answer` sums over ``E``. The numbers go through the network
+    as they came, so masks that it makes of them keep.
 
     ``Variants`` is a function ``(ks int64 [c], rows slice of n) -> tensor``, broadcast to ``[c, n, *shape]``.
 
@@ -144,6 +144,11 @@ class Question:
         """A sentence that names methods which would work; it is tried on the first row."""
         with self._feed.guard.pass_by(seed=self.compute.seed):
             return instead(self._pass, self.point[:1], slice(0, 1))
+
+    def needs_slopes(self) -> None:
+        """Raise :class:`InputError` where what is varied is whole numbers or flags, which have none."""
+        if not self.point.is_floating_point():
+            raise InputError(refusal(self.model, self.point.dtype))
 
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""
@@ -295,8 +300,7 @@ class Question:
         Args:
             method, params: name of the method, and every argument that shaped the numbers.
             values, stderr: like the point, or like the inputs where ``over`` says so. What belongs to a token
-                is summed (of a standard error that is an upper bound; methods that can do better hand over
-                :meth:`folded` ones).
+                is summed (of standard errors an upper bound; methods that know better fold themselves).
             reference: ``[N]``, the scores that the values add up from.
             bound: ``[N]``, what the numerical error of a row's values stays below (norm).
             note: what the reader must know.
@@ -304,6 +308,7 @@ class Question:
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
         scores = self.base if scores is None else scores
+        finite_scores(method, scores, reference)
         gap = None
         if reference is not None:
             gap = (
@@ -328,7 +333,7 @@ class Question:
             {"pellucid": __version__, "torch": torch.__version__},
         )
         return Explanation(
-            unpack(finite_values(method, values)),
+            unpack(finite_values(method, values, sloped=self._count[1] > 0)),
             unpack(self.point if hidden else self._feed.packed),
             scores,
             provenance,
@@ -383,18 +388,9 @@ class Question:
         near: bool = False,
     ) -> Iterator[tuple[Chunk, Tensor | None, Tensor]]:
         """As :func:`passes`."""
-        if gradients and not self.point.is_floating_point():
-            raise InputError(refusal(self.model, self.point.dtype))
+        if gradients:
+            self.needs_slopes()
         return passes(
-            self._pass,
-            self.point,
-            variants,
-            count,
-            self.compute,
-            self._count,
-            gradients=gradients,
-            weights=weights,
-            by=by,
-            within=within,
-            near=near,
-        )
+            self._pass, self.point, variants, count, self.compute, self._count,
+            gradients=gradients, weights=weights, by=by, within=within, near=near,
+        )  # fmt: skip

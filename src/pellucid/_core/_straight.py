@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid._core._chunk import at_once
 from pellucid._core._compute import Compute
-from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_scores, finite_values
 from pellucid._core._feed import place_of
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import Guard
@@ -77,6 +77,8 @@ class Straight:
             output: object = model(fed) if by is None else by.output(model, guard.modules, fed)
             if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != rows:
                 raise OtherRoadError
+            if output.is_complex():
+                raise OtherRoadError
             # no number of a class lies outside: indices of a processor are checked
             score = output[:, classes] if column is None else output.gather(1, column)
             (slope,) = torch.autograd.grad(score, start, torch.ones_like(score))
@@ -95,6 +97,7 @@ class Straight:
         """As :meth:`Question.answer`."""
         rows, chosen = len(self.point), self._classes
         one = isinstance(chosen, int)
+        finite_scores(method, self._scores)
         provenance = Provenance(
             method,
             dict(params),

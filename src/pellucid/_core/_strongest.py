@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from pellucid._core._best import Best, Numbers, Offers, Whole, first, joined
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
-from pellucid._core._order import SAME, Order, Passed, keeps_order
+from pellucid._core._order import SAME, Order, Trail, keeps_order, module_at
 from pellucid._core._outputs import activations, listen
 from pellucid._core._probe import Knowing, Probe
-from pellucid._core._site import Site, named
 from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
+NEAR = 1e-5  # rounding of a norm, of its largest value
 FEW = 32  # positions that are not worth a reduction
 SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
@@ -102,11 +102,11 @@ def _peaks(found: Tensor, worth: Whole) -> tuple[Numbers, Whole]:
     return _numbers(some.gather(1, place)[:, 0]), place[:, 0].cpu().numpy()
 
 
-def _module_at(model: nn.Module, site: str) -> nn.Module | None:
-    """The module whose output stands at a site as the module gives it."""
-    address = Site.parse(site)
-    module = named(model, address.module)
-    return module if address.side == "out" and address.item is None and not module._forward_hooks else None
+def _at(found: Tensor, worth: Whole, place: Whole) -> Numbers:
+    """Numbers of ``[b, U, positions]`` at known places of some of the rows' units."""
+    units = found.shape[1]
+    where = [torch.from_numpy(part).to(found.device) for part in (worth // units, worth % units, place)]
+    return _numbers(found[where[0], where[1], where[2]])
 
 
 class _Found(NamedTuple):
@@ -130,11 +130,11 @@ class _Ranking:
         units: Sequence[int] | Tensor | None,
         of: Callable[[Tensor], Tensor] | None,
         real: Tensor | None,
-        known: dict[int, tuple[Passed, _Ranking]],
+        trail: Trail[_Ranking],
     ) -> None:
         self.model, self.site, self.k, self.wanted, self.of = model, site, k, units, of
-        self.real, self.known = real, known
-        self.module = _module_at(model, site)
+        self.real, self.trail = real, trail
+        self.module = module_at(model, site)
         self.each: torch.Size | None = None  # of one row
         self.axis = 1  # which holds units
         self.index: Tensor | None = None
@@ -163,19 +163,26 @@ class _Ranking:
             self._all(shown, before, order)
         else:
             self._some(shown, before.found, order)
-        passed = Passed.of(activation)
-        if passed is not None:
-            self.known[id(activation)] = passed, self
+        self.trail.keep(activation, self)
         return activation.new_empty(0)
 
     def _some(self, shown: Tensor, found: _Found, order: Order) -> None:
         """Look only at what was worth it in the layer before: nothing else can be worth it here."""
         self.values, self.found = None, found
         if not len(found.values) or (
-            order.placed and order.low < found.values.min() and found.values.max() < order.high
+            order.placed
+            and not order.turned
+            and order.low < found.values.min()
+            and found.values.max() < order.high
         ):
             return
-        values, place = _peaks(self._units(shown), found.worth)
+        units = self._units(shown)
+        # where numbers keep their places, one is read of each unit
+        values, place = (
+            (_at(units, found.worth, found.place), found.place)
+            if order.turned
+            else _peaks(units, found.worth)
+        )
         over = ~(values <= cast("Numbers", self.floor)[found.unit])
         self.found = _Found(found.worth[over], found.row[over], found.unit[over], values[over], place[over])
 
@@ -191,7 +198,9 @@ class _Ranking:
         self.found = _Found(worth, row, worth - row * self.picked, values, place)
         self.trusted = False
         if before is not None and order is not None and before.values is not None:
-            self.trusted = torch.equal(order.of(before.values), self.values)
+            made = order.of(before.values)
+            near = float(self.values.abs().max()) * NEAR if order.turned else 0.0
+            self.trusted = torch.allclose(made, self.values, rtol=0.0, atol=near)
 
     def _units(self, shown: Tensor) -> Tensor:
         """The wanted units ``[b, U, positions]``, at positions that count."""
@@ -224,12 +233,11 @@ class _Ranking:
         """The layer whose order is also this one's, and how; keyed to what really went in."""
         if self.of is not None or self.real is not None:
             return None, None
-        passed, ranking = self.known.get(id(activation), (None, None))
-        order = SAME if passed is not None and passed.still(activation) else None
-        if order is None and self.module is not None and len(given) == 1 and isinstance(given[0], Tensor):
-            went = given[0]
-            passed, ranking = self.known.get(id(went), (None, None))
-            if passed is not None and passed.still(went, changes=int(went is activation)):
+        ranking, order = self.trail.of(activation), SAME
+        if ranking is None and self.module is not None:
+            found = self.trail.before(activation, given)
+            if found is not None:
+                ranking, went = found
                 shapes = went.shape[1:], activation.shape[1:]
                 if shapes != self.shapes:
                     self.shapes, self.order = shapes, keeps_order(self.module, went, activation)
@@ -352,20 +360,21 @@ def strongest(
     """
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")
-    known: dict[int, tuple[Passed, _Ranking]] = {}
-    rankings = {site: _Ranking(model, site, k, units, of, real, known) for site in sites}
+    trail: Trail[_Ranking] = Trail()
+    rankings = {site: _Ranking(model, site, k, units, of, real, trail) for site in sites}
     if not rankings:
         raise InputError("Expected at least one layer, got none.")
     looks = {site: Knowing(ranking.look) for site, ranking in rankings.items()}
     board = _Board(rankings, k)
 
-    def add(rows: slice, seen: Probe) -> None:
+    def add(rows: slice, seen: Probe) -> int:
         for site, ranking in rankings.items():
             if ranking.looks != 1:
                 seen[site]  # raises where it was not reached, or several times
             ranking.looks = 0
         board.add(rows)
-        known.clear()
+        trail.clear()
+        return max(ranking.each.numel() for ranking in rankings.values() if ranking.each is not None)
 
     if len(rankings) == 1:
         for rows, seen in activations(model, inputs, looks, stop=sites[0], spec=spec, compute=compute):

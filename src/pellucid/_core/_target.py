@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,7 +101,18 @@ def logit(k: int, *, output: int | str | None = None) -> Target:
 
 def logits(classes: Sequence[int] | Tensor, *, output: int | str | None = None) -> Target:
     """Another output for each row: ``classes[i]`` for row ``i``."""
-    chosen = classes if isinstance(classes, Tensor) else torch.as_tensor(classes)
+    listed = () if isinstance(classes, Tensor) else classes
+    strange = [k for k in listed if isinstance(k, bool) or not hasattr(k, "__float__")]
+    if strange:
+        raise TargetError(
+            f"Expected class numbers, one for each row, got {type(strange[0]).__name__} among them. Several "
+            "targets are explained one after the other, or by pellucid.tasks.explain_several(…, targets=…)."
+        )
+    chosen = classes.detach() if isinstance(classes, Tensor) else torch.as_tensor(classes)
+    if chosen.is_complex() or (chosen.is_floating_point() and not torch.equal(chosen, chosen.round())):
+        raise TargetError(
+            f"Expected whole numbers of classes, got {chosen.flatten()[:3].tolist()} and so on."
+        )
     if chosen.dtype != torch.int64 or chosen.ndim != 1:
         chosen = chosen.to(torch.int64).flatten()
     return Target("logit of each row's class", Picked(chosen), output=output, classes=chosen)
@@ -219,6 +231,8 @@ def as_target(target: TargetLike) -> Target:
         return target
     if isinstance(target, Tensor):
         return logits(target)
+    if isinstance(target, np.integer):
+        target = int(target)
     if isinstance(target, bool) or target is None:
         raise TargetError(f"Expected a class number, a Target or a function, got {target!r}.")
     if isinstance(target, int):

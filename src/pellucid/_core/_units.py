@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules import batchnorm, conv, dropout, instancenorm, padding, pooling
 
 from pellucid._core._site import ROOT, Site
+from pellucid.errors import InputError
 
 _CHANNELS_FIRST = (
     conv._ConvNd,
@@ -125,14 +126,19 @@ def _size(module: nn.Module, names: tuple[str, ...]) -> int | None:
     return next((int(getattr(module, name)) for name in names if hasattr(module, name)), None)
 
 
-def by_unit(model: nn.Module, activation: Tensor, site: str = "") -> Tensor:
-    """An activation as ``[b, units, positions]``.
+def by_unit(model: nn.Module, activation: Tensor, site: str = "", rows: slice | None = None) -> Tensor:
+    """An activation as ``[b, units, positions]``; raises where it is not that of these rows, one by one.
 
     Example:
         >>> import torch
         >>> by_unit(nn.Identity(), torch.zeros(5, 3, 4, 4)).shape
         torch.Size([5, 3, 16])
     """
+    if rows is not None and len(activation) != rows.stop - rows.start:
+        raise InputError(
+            f"The activation at {site!r} has {len(activation)} rows for {rows.stop - rows.start} inputs; "
+            "only layers that keep the row axis first can be looked at."
+        )
     return along(activation, unit_axis(model, activation, site))
 
 

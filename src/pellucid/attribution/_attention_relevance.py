@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
@@ -70,10 +69,12 @@ def attention_relevance(
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
 
     def mix(layers: Sequence[Tensor], slopes: Sequence[Tensor], reader: Tensor) -> Tensor:
-        start = torch.eye(reader.shape[1], dtype=reader.dtype, device=reader.device)
-        gathered = start.expand(len(reader), -1, -1)
+        # without the 1 of each token for itself, beside which small slopes would be lost
+        tokens = reader.shape[1]
+        gathered = reader.new_zeros(len(reader), tokens, tokens)
         for weights, slope in zip(layers, slopes, strict=True):
-            gathered = gathered + (weights * slope).clamp(min=0).mean(1) @ gathered
-        return (reader[:, None] @ (gathered - start))[:, 0]
+            more = (weights * slope).clamp(min=0).mean(1)
+            gathered = gathered + more @ gathered + more
+        return (reader[:, None] @ gathered)[:, 0]
 
     return explained("attention_relevance", q, mix, query, {}, slopes=True)

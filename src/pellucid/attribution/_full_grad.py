@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid.attribution._biases import contributions
-from pellucid.attribution._maps import picture_of
+from pellucid.attribution._maps import map_at, picture_of
 from pellucid.attribution._operations import adds_up
 
 GAP = "biases of other layers than convolutions, linear layers and batch norms, or products. Look at gap."
@@ -18,6 +18,7 @@ def full_grad(
     inputs: Tensor | Batch,
     target: TargetLike,
     *,
+    at: str | None = None,
     spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Explanation:
@@ -34,15 +35,17 @@ def full_grad(
         model: a network for pictures.
         inputs: pictures ``[N, C, H, W]``, or a ``Batch`` whose one varied input is that.
         target: what is explained: a class number, one for each row, or a ``Target``.
+        at: site whose activation ``[N, C, h, w]`` is explained instead of the inputs, with the biases of what
+            comes after it.
         spec: what the inputs mean.
         compute: how to run.
 
     Returns:
-        Values in the shape of the pictures, with ``gap``; ``reference`` is 0.
+        Values in the shape of the pictures, or of the activation at ``at``, with ``gap``; ``reference`` is 0.
 
     Raises:
-        MethodError: where inputs are no pictures, or the score does not depend on them in a differentiable
-        way.
+        MethodError: where what is explained is no picture or map, where biases would have no place, or the
+            score does not depend on it in a differentiable way.
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
@@ -50,7 +53,8 @@ def full_grad(
 
     Limits:
         Coarse where biases of deep layers dominate. Biases are seen in convolutions, linear layers and
-        batch norm; constants added elsewhere are part of the gap. ``x · slope`` counts from zero, whatever
+        batch norm; constants added elsewhere, and with ``at`` what goes around that layer, are part of the
+        gap. ``x · slope`` counts from zero, whatever
         zero means.
 
     Source:
@@ -64,8 +68,8 @@ def full_grad(
         >>> bool(why.gap.abs() < 1e-5)
         True
     """
-    q = Question(model, inputs, target, spec=spec, compute=compute)
-    picture = picture_of("full_grad", q)
+    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    picture = picture_of("full_grad", q) if at is None else map_at("full_grad", q, at)
     values = q.gradient(by=contributions(picture)).view(q.point.shape)
     note = adds_up(q.base, values, GAP, 0.01)
     return q.answer("full_grad", values, {}, reference=torch.zeros_like(q.base), note=note)

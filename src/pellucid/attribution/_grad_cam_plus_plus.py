@@ -67,9 +67,9 @@ def grad_cam_plus_plus(
     is_map("grad_cam_plus_plus", layer, q.point)
     slope, seen = q.gradient(), q.point
     total = seen.sum((2, 3), keepdim=True)
-    below = 2 * slope**2 + total * slope**3
-    # the paper's quotient is 0 / 0 where the slope is 0
-    share = torch.where(below != 0, slope**2 / below, 0.0)
+    # the paper's quotient, slope² / (2 slope² + total slope³), with what is in all three taken out
+    below = 2 + total * slope
+    share = torch.where(below != 0, 1 / below, 0.0)
     weight = (share * slope.clamp(min=0)).sum((2, 3), keepdim=True)
     found = (weight * seen).sum(1, keepdim=True)
     return laid("grad_cam_plus_plus", q, found, picture, layer, relu=relu)

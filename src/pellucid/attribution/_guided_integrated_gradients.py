@@ -81,6 +81,7 @@ def guided_integrated_gradients(
             f"got steps={steps}, fraction={fraction}, distance={distance}."
         )
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q.needs_slopes()
     start = q.filled(baseline)
     ends = q.scores(lambda ks, rows: torch.stack([(start, q.point)[k][rows] for k in ks.tolist()]), 2)
     exact = torch.promote_types(q.point.dtype, torch.float32)

@@ -73,9 +73,10 @@ def idgi(
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q.needs_slopes()
     start = q.filled(baseline)
-    way = q.point - start
     exact = torch.promote_types(q.point.dtype, torch.float32)
+    way = q.point - start
     values, held = torch.zeros_like(q.point, dtype=exact), torch.zeros_like(q.point, dtype=exact)
     before = torch.zeros(q.rows, dtype=torch.float64, device=q.point.device)
     first = before.clone()
@@ -102,7 +103,9 @@ def idgi(
 
 def _shared(slope: Tensor, change: Tensor) -> Tensor:
     """A change of the score ``[N]``, by squared slopes ``[N, *shape]``; nothing where all are 0."""
-    square = slope.square()
+    # as shares of the largest, because squares leave the range of their type soon
+    most = slope.flatten(1).abs().amax(1).clamp(min=torch.finfo(slope.dtype).tiny)
+    square = (slope / most.view(-1, *[1] * (slope.ndim - 1))).square()
     total = square.flatten(1).sum(1)
     each = torch.where(total > 0, change.to(square) / total, 0.0)
     return square * each.view(-1, *[1] * (square.ndim - 1))

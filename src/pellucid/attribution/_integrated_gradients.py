@@ -48,12 +48,13 @@ def integrated_gradients(
             and zeros without a spec or at a hidden site.
         steps: nodes on the way; with ``rule="auto"`` the most that a row may take, at least 6.
         rule: ``"auto"`` measures how the slope changes along the way of each row. Where it changes smoothly,
-            nested Gauss rules (Kronrod, Patterson: 6, 13, 27 … nodes) go on until the change from one to the
-            next is below the tolerance. Where it jumps (ReLU, max-pooling), nodes go to the jumps, and each
-            is placed where the tangents of the score on both sides meet, which is exact for a single kink.
-            The note says how many rows went which way. ``"gauss_legendre"`` and ``"midpoint"`` take all
-            ``steps``.
-        tolerance: for ``"auto"``: change and gap, as shares of the norm of a row's values, that are enough.
+            nested rules (6, 10, 13, 17, 20, 27 … nodes: Gauss, Kronrod, Patterson and rules between them) go
+            on until the error is judged below the tolerance; what their sum leaves over goes to the elements
+            whose slopes surprise as the whole does. Where it jumps (ReLU, max-pooling), nodes go to the
+            jumps, and each is placed where the tangents of the score on both sides meet, which is exact for a
+            single kink. The note says how many rows went which way. ``"gauss_legendre"`` and ``"midpoint"``
+            take all ``steps``.
+        tolerance: for ``"auto"``: the error, as a share of the norm of a row's values, that is small enough.
         compute: how to run.
 
     Returns:
@@ -67,11 +68,13 @@ def integrated_gradients(
 
     Cost:
         ``steps`` forward and backward passes, and two forward passes. Memory: one chunk. With ``"auto"`` a
-        smooth network needs 6 to 27 of them, and the slopes of up to 16 chunks are held.
+        smooth network needs 6 to 27 of them, and the slopes of up to 16 chunks are held, or those of one row
+        at all steps where that is more: beyond 1,000 steps another rule saves memory.
 
     Limits:
         The baseline decides what is seen: elements that equal it get nothing. Points on the way may lie where
-        the network was never trained. A small gap says that the sum is right, not each value.
+        the network was never trained. A small gap says that the sum is right, not each value; the bound is
+        judged, not proved, and holds for 98 to 99 % of rows (``benchmarks/bounds.py``).
 
     Source:
         Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, arXiv 1703.01365.
@@ -86,6 +89,7 @@ def integrated_gradients(
     """
     _refuse(steps, rule, tolerance)
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q.needs_slopes()
     start = q.filled(baseline)
     ends = q.scores(lambda ks, rows: torch.stack([(start, q.point)[k][rows] for k in ks.tolist()]), 2)
     walked = walk(q, start, ends, steps, tolerance) if rule == "auto" else None

@@ -155,6 +155,11 @@ def _kept(scores: Tensor, masks: Masks, size: int) -> tuple[Tensor, Tensor]:
     for ks in torch.arange(count).split(size):
         kept = masks(ks).flatten(1)
         ones, total = ones + kept.sum(0), total + f[:, ks.to(f.device)] @ kept
+    if not bool(ones.all()):
+        raise InputError(
+            f"Of {count} masks none keeps some places, so nothing can be said of them. Take more samples=, "
+            "or a larger keep=."
+        )
     ratio = total / ones
     share = ones / count
     spread = torch.zeros_like(ratio)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike, percent
 from pellucid.attribution._integrated_gradients import integrated_gradients
-from pellucid.attribution._maps import picture_of
+from pellucid.attribution._maps import map_at, picture_of
 from pellucid.attribution._regions import grown, overlapping
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
@@ -23,6 +23,7 @@ def xrai(
     inputs: Tensor | Batch,
     target: TargetLike,
     *,
+    at: str | None = None,
     spec: InputSpec | None = None,
     scales: Sequence[int] = SCALES,
     low: float | Tensor | None = None,
@@ -44,21 +45,24 @@ def xrai(
         model: any network that takes pictures.
         inputs: ``[N, C, H, W]``, or a ``Batch`` whose one varied input is that.
         target: what is explained: a class number, one for each row, or a ``Target``.
+        at: site whose activation ``[N, C, h, w]`` is explained instead of the inputs: places that are alike
+            in all its channels make its regions.
         spec: what the inputs mean; an ``ImageSpec`` says what black and white are.
         scales: numbers of regions to cut each picture into.
         low, high: the two baselines: numbers, or tensors that broadcast to the inputs. ``None`` are black and
-            white, or the smallest and largest element of each picture without an ``ImageSpec``.
+            white, or the smallest and largest element of each picture (of each activation) without an
+            ``ImageSpec``, and with ``at``.
         steps: most nodes on the way from each baseline.
         compute: how to run.
 
     Returns:
-        Values in the shape of the pictures, with ``gap`` and ``reference``, the mean score of both baselines;
-        the note says how much the first tenth of the area holds.
+        Values in the shape of the pictures, or of the activation at ``at``, with ``gap`` and ``reference``,
+        the mean score of both baselines; the note says how much the first tenth of the area holds.
 
     Raises:
         InputError: where a scale is no number of regions, or a baseline does not fit.
-        MethodError: where inputs are no pictures, or the score has no slope.
-        TargetError: where the target does not fit the network.
+        MethodError: where what is explained is no picture or map, or the score has no slope.
+        TargetError, SiteError: where target or site do not fit the network.
 
     Cost:
         Twice that of ``integrated_gradients``. Beside it the cutting: 0.2 s for 32 × 32 pixels, 7 s for
@@ -78,14 +82,14 @@ def xrai(
         >>> why.values.shape, bool(why.gap.abs() < 1e-4)
         (torch.Size([1, 1, 8, 8]), True)
     """
-    q = Question(model, inputs, target, spec=spec, compute=compute)
-    picture = picture_of("xrai", q)
+    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    picture = picture_of("xrai", q) if at is None else map_at("xrai", q, at)
     _refuse(scales)
     ends = [_end(q, picture, given, white) for given, white in ((low, False), (high, True))]
     found: list[Explanation] = []
     for end in ends:
         why = integrated_gradients(
-            model, inputs, target, spec=spec, baseline=end, steps=steps, compute=compute
+            model, inputs, target, at=at, spec=spec, baseline=end, steps=steps, compute=compute
         )
         q.also(why)
         found.append(why)
@@ -118,7 +122,7 @@ def _end(q: Question, picture: Tensor, given: float | Tensor | None, white: bool
         return q.filled(
             given if isinstance(given, int | float) else given.expand_as(picture).reshape(q.point.shape)
         )
-    if isinstance(q.spec, ImageSpec):
+    if isinstance(q.spec, ImageSpec) and q.at is None:
         plain = torch.full_like(picture, float(white))
         return q.spec.from_pixels(plain).reshape(q.point.shape)
     flat = picture.flatten(1)

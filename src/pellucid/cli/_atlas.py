@@ -17,6 +17,9 @@ from pellucid.cli._arguments import (
     Estimated,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     subject_of,
 )
@@ -32,6 +35,9 @@ def atlas(
     site: Annotated[str, typer.Argument(help="Layer, as `pellucid layers` names it.")],
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     grid: Annotated[int, typer.Option(help="Side of the map in cells.")] = 8,
     rows: Annotated[int, typer.Option(help="Most inputs to look at.")] = 1000,
@@ -57,7 +63,7 @@ def atlas(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     about: dict[str, Json] = {"model": model, "site": site, "grid": grid, "rows": rows, "steps": steps}
     if estimate:
         how = Compute(batch_size=batch_size, seed=seed)

@@ -16,6 +16,9 @@ from pellucid.cli._arguments import (
     Estimated,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     parts_of,
     subject_of,
@@ -48,6 +51,9 @@ def audit(
     ] = False,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
@@ -66,7 +72,7 @@ def audit(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     how = Compute(batch_size=batch_size, seed=seed)
     chosen = parts_of(method) or tasks.PANEL
     fills, metrics = None if fill is None else parts_of(fill), parts_of(metric)

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Drawings, Seed, parts_of, subject_of
+from pellucid.cli._arguments import (
+    Answer,
+    AsJson,
+    BatchSize,
+    Data,
+    Drawings,
+    Seed,
+    Sound,
+    Text,
+    Tokenizer,
+    parts_of,
+    subject_of,
+)
 from pellucid.cli._say import document, narrate, progress, show
 
 
@@ -25,6 +37,9 @@ def compare(
     ] = None,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
     ] = None,
@@ -44,8 +59,8 @@ def compare(
     from pellucid.cli._unit import write_drawings
 
     began = time.perf_counter()
-    one, other = (subject_of(name, data, answer, None) for name in (a, b))
-    others = [subject_of(name, data, answer, None) for name in parts_of(beside)]
+    one, other = (subject_of(name, data, answer, None, text, tokenizer, sound) for name in (a, b))
+    others = [subject_of(name, data, answer, None, text, tokenizer, sound) for name in parts_of(beside)]
     with progress("compare", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.compare(one, other, method=method, rows=rows, beside=others, compute=compute)
     if out is not None:

@@ -60,8 +60,8 @@ def write_depth(
     from pellucid.cli._unit import write_drawings
     from pellucid.report import depth_page
 
-    drawn = [figures.layer_strip(summary)]
-    found = [drawn[0].alt]
+    drawn = list(figures.layer_strips(summary))
+    found, strips = [figures.layer_strip(summary).alt], len(drawn)
     if depth is not None:
         drawn.append(figures.hierarchy(depth))
         found = [drawn[-1].alt]
@@ -74,5 +74,5 @@ def write_depth(
         narrate(f"Page written to {out}")
     write_drawings(drawn, svg)
     show(figures.text(summary))
-    for each in drawn[1:]:
+    for each in drawn[strips:]:
         show(figures.text(each))

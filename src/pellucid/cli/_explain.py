@@ -16,6 +16,9 @@ from pellucid.cli._arguments import (
     Estimated,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     numbers,
     parts_of,
@@ -57,6 +60,9 @@ def explain(
     evidence: Annotated[bool, typer.Option(help="Test each explanation.")] = True,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     out: Annotated[
         Path | None,
@@ -68,6 +74,9 @@ def explain(
     batch_size: BatchSize = 128,
     seed: Seed = 0,
     estimate: Estimated = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Every test whole: what it asks, its control, its note.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Why an answer came out, with evidence beside it.
@@ -81,7 +90,7 @@ def explain(
     names = parts_of(method)
     for name in names:
         tasks.method_named(name)
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     asked = targets_of(subject, target)
     settings = {"model": model, "input": rows, "rows": many, "method": method, "target": target}
     if estimate:
@@ -102,7 +111,7 @@ def explain(
     if as_json:
         document("explain", dict(settings), found, seconds=time.perf_counter() - began, seed=seed)
     else:
-        _tell(subject, found, picked)
+        _tell(subject, found, picked, verbose=verbose)
 
 
 def _plan(
@@ -126,14 +135,19 @@ def _plan(
         if many is None
         else data.inputs[tasks.rows_named(data, many)]
     )
+    compute = Compute(batch_size=batch_size, seed=seed)
+    shard = None
+    if many is not None:
+        each = tasks.work_of(subject, x, methods=names, targets=asked, cards=evidence, compute=compute)
+        shard = tasks.shard_of(data.inputs, each)
     return tasks.estimate(
         subject,
         x,
         methods=names,
         targets=asked,
         cards=evidence,
-        shard=None if many is None else tasks.shard_of(data.inputs),
-        compute=Compute(batch_size=batch_size, seed=seed),
+        shard=shard,
+        compute=compute,
     )
 
 
@@ -192,10 +206,22 @@ def _write(found: tuple[Explanation, ...], out: Path, rows: list[int]) -> None:
         narrate(f"Picture written to {to}")
 
 
-def _tell(subject: Subject, found: tuple[Explanation, ...], rows: list[int]) -> None:
+def _tell(subject: Subject, found: tuple[Explanation, ...], rows: list[int], *, verbose: bool) -> None:
+    """Of several explanations first how each was tested, in one table; then what each says."""
     from pellucid import figures
+    from pellucid.figures._words import picture_like
 
-    narrate(f"{subject.name}: held-out row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))}")
-    for why in found:
-        for index in range(len(why)):
-            show(figures.text(why.row(index)))
+    for index, name in enumerate(rows):
+        narrate(f"{subject.name}: held-out row {name}")
+        several = [why.row(index) for why in found]
+        cards = [card for why in several for card in why.cards]
+        if len(several) > 1 and cards:
+            show(figures.text(figures.tested(several)))
+        together = len(several) > 1 and all(picture_like(why) for why in several)
+        for why in [several] if together else several:
+            show(figures.text(figures.explanations(why)))
+        if verbose or len(several) == 1:
+            for card in cards:
+                show(figures.text(figures.evidence(card, whole=verbose)))
+    if not verbose and any(why.cards for why in found):
+        narrate("What each test asks, with its control: --verbose. How far over many rows: pellucid audit.")

@@ -18,6 +18,9 @@ from pellucid.cli._arguments import (
     Estimated,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     numbers,
     parts_of,
@@ -58,6 +61,9 @@ def features(
     site: Annotated[str | None, typer.Argument(help="Layer, as `pellucid layers` names it.")] = None,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     units: Annotated[
         str | None, typer.Option(help="Units, such as 0,3,7; left out, all.", metavar="LIST")
@@ -134,7 +140,7 @@ def features(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     about: dict[str, Json] = {"model": model, "site": site}
     if unit is not None:
         others = (units, classes, difference, direction, faces, accentuate, caricature, keep)
@@ -154,7 +160,7 @@ def features(
     about |= {"steps": steps, "seeds": seeds} | ({} if faces is None else {"faces": faces})
     picked, goals = numbers(units, "--units"), _objectives(subject, classes, difference, direction)
     starts, looked = numbers(accentuate, "--accentuate") or [], numbers(caricature, "--caricature") or []
-    second = None if twin is None else subject_of(twin, data, answer, None)
+    second = None if twin is None else subject_of(twin, data, answer, None, text, tokenizer, sound)
     if estimate:
         plan = tasks.estimate_features(
             subject,

@@ -16,6 +16,9 @@ from pellucid.cli._arguments import (
     Model,
     Picture,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     parts_of,
     subject_of,
@@ -42,6 +45,9 @@ def importance(
     rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 256,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 128,
@@ -55,7 +61,7 @@ def importance(
     from pellucid import tasks
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     asked = targets_of(subject, target)
     if len(asked) > 1:
         raise InputError(f"--target takes one class here, got {target!r}.")

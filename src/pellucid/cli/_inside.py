@@ -16,6 +16,9 @@ from pellucid.cli._arguments import (
     Drawings,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     subject_of,
 )
@@ -27,6 +30,9 @@ def layers(
     model: Model,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 512,
     hierarchy: Annotated[
@@ -60,7 +66,7 @@ def layers(
     from pellucid import tasks
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     with progress("layers", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         summary = tasks.layers(subject, rows=rows, compute=compute)
     depth, way = more_of_depth(

@@ -17,6 +17,9 @@ from pellucid.cli._arguments import (
     Model,
     Page,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     numbers,
     subject_of,
@@ -34,6 +37,9 @@ def layer(
     site: Annotated[str, typer.Argument(help="Layer, as `pellucid layers` names it.")],
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     units: Annotated[
         str | None, typer.Option(help="Units, such as 0,3,7; left out, the 64 most moved.", metavar="LIST")
@@ -84,7 +90,7 @@ def layer(
         )
     if element is not None and concepts is not None:
         raise InputError("--concepts stand on the page of a whole layer: leave --element out.")
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     chosen = numbers(units, "--units")
     inputs: dict[str, Json] = {"model": model, "site": site, "units": units, "rows": rows}
     inputs |= {"dictionary": dictionary} | (

@@ -17,6 +17,9 @@ from pellucid.cli._arguments import (
     Model,
     Page,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     numbers,
     subject_of,
@@ -53,6 +56,9 @@ def patch(
     ] = None,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     out: Page = None,
     svg: Drawings = None,
@@ -70,7 +76,7 @@ def patch(
 
     began = time.perf_counter()
     page_path(out)
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     rows = numbers(clean, "--from") or [], numbers(corrupt, "--to") or []
     about: dict[str, Json] = {"model": model, "from": list(rows[0]), "to": list(rows[1])}
     about |= {"site": site, "into": into, "target": target}

@@ -16,6 +16,9 @@ from pellucid.cli._arguments import (
     Estimated,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     parts_of,
     subject_of,
@@ -45,6 +48,9 @@ def report(
     ] = None,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
@@ -88,7 +94,7 @@ def report(
     checked_mb(max_mb)
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     if estimate:
         from pellucid._core import Compute
         from pellucid.report import estimate_report

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from pellucid._version import __version__
 from pellucid._visible import visible
+from pellucid.cli._typed import noted
 from pellucid.errors import PellucidError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def exit_code(error: BaseException) -> int:
 
 def narrate(text: str) -> None:
     """One line on stderr."""
-    print(visible(text), file=sys.stderr, flush=True)  # noqa: T201
+    print(visible(noted(text)), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def result(text: str) -> None:
@@ -79,7 +80,19 @@ def show(value: object, *, narrated: bool = False) -> None:
 
     # where nobody watches, tables keep the width that they need
     stream = sys.stderr if narrated else sys.stdout
-    Console(file=stream, width=None if stream.isatty() else 120).print(_Marked(value))
+    Console(file=stream, width=None if stream.isatty() else 120).print(_Marked(_in_words(value)))
+
+
+def _in_words(value: object) -> object:
+    """The same with the options of the command in the place of Python's arguments."""
+    from rich.console import Group
+    from rich.text import Text
+
+    if isinstance(value, Group):
+        for part in value.renderables:
+            if isinstance(part, Text) and (said := noted(part.plain)) != part.plain:
+                part.plain = said
+    return value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ from pellucid.cli._arguments import (
     Estimated,
     Model,
     Seed,
+    Sound,
+    Text,
+    Tokenizer,
     Weights,
     subject_of,
 )
@@ -38,6 +41,9 @@ def shortcuts(
     ] = None,
     data: Data = None,
     answer: Answer = None,
+    text: Text = None,
+    tokenizer: Tokenizer = None,
+    sound: Sound = None,
     weights: Weights = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
@@ -57,7 +63,7 @@ def shortcuts(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
     how = Compute(batch_size=batch_size, seed=seed)
     if estimate:
         plan = tasks.estimate_shortcuts(

@@ -8,6 +8,8 @@ from typing import Protocol
 
 # arguments of Python that the commands call otherwise
 ELSEWHERE = {"types": "--type", "network": "--network"}
+# of sounds, where one option takes them all
+SOUND = ("front", "rate", "seconds", "scale", "pattern", "held_out")
 VALUE = r"\{[^}]*\}|\([^)]*\)|'[^']*'|\"[^\"]*\"|[\w…+-]+(?:\.\d+)?"
 GIVEN = re.compile(rf"(?<![\w'\"-])([a-z][a-z_]*)=(?![=>])({VALUE})?")
 WORD = (
@@ -45,15 +47,34 @@ def as_typed(text: str, command: Command, arguments: Sequence[str]) -> str:
     return VERB.sub(lambda found: f"pellucid {found[1]}" if found[1] in verbs else found[0], text)
 
 
+def noted(text: str) -> str:
+    """A note that is shown while a command runs, in that command's words; elsewhere as it is."""
+    import click
+
+    running = click.get_current_context(silent=True)
+    if running is None or not GIVEN.search(text):
+        return text
+    options = {**ELSEWHERE, **_spelled(running.command, [])}
+    return GIVEN.sub(lambda found: _option(found, options), text)
+
+
 def _options(command: Command, arguments: Sequence[str]) -> dict[str, str]:
     for part in arguments:
         command = getattr(command, "commands", {}).get(part, command)
+    return _spelled(command, arguments)
+
+
+def _spelled(command: Command, arguments: Sequence[str]) -> dict[str, str]:
     falls = any(part.startswith("--falls") for part in arguments)
     spelled: dict[str, str] = {"monotone": "--falls" if falls else "--rises"}
+    if any(getattr(each, "name", "") == "sound" for each in command.params):
+        spelled |= {name: f"--sound {name}" for name in SOUND}
     for each in command.params:
         name, opts = getattr(each, "name", ""), getattr(each, "opts", [])
         if name and any(opt.startswith("--") for opt in opts):
             spelled[name] = max(opts, key=len)
+        if "--ways" in opts:  # k is all that Python calls it
+            spelled["k"] = "--ways"
     return spelled
 
 
@@ -66,4 +87,6 @@ def _option(found: re.Match[str], options: Mapping[str, str]) -> str:
     if name not in options:
         return found[0] if value else f"{name}= (in Python)"
     many = value.startswith(("{", "("))  # columns were named one by one
+    if " " in options[name]:
+        return f"{options[name]}={value}"
     return options[name] if not value or many or name == "types" else f"{options[name]} {value}"

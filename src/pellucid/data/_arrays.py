@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid._core import Batch, Dataset, InputSpec, finite, split
 from pellucid.data._fit import BACKGROUND
 from pellucid.errors import InputError, near_misses
-from pellucid.inputs import Column, ImageSpec, TabularSpec
+from pellucid.inputs import Column, ImageSpec, TabularSpec, TextSpec
 
 Array = Tensor | NDArray[np.generic] | Sequence[object]
 
@@ -99,7 +99,8 @@ def _inputs(x: Array, spec: InputSpec | None) -> tuple[Tensor, list[str]]:
     if inputs.ndim == 3 and (spec is None or isinstance(spec, ImageSpec)):
         inputs = inputs[:, None]
         notes.append("Pictures [N, H, W] were given a channel axis: [N, 1, H, W].")
-    if not inputs.is_floating_point() and not inputs.is_complex():
+    whole = isinstance(spec, TextSpec)  # numbers of tokens
+    if not whole and not inputs.is_floating_point() and not inputs.is_complex():
         if inputs.ndim == 4:
             raise InputError(
                 f"Pictures: expected floating numbers, got {inputs.dtype}. Give them as the network takes "

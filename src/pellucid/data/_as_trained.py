@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pellucid.data._frame import read_parquet
 from pellucid.data._kinds import number_of
 from pellucid.data._raw import MARKERS, Cell, RawTable, text_of
 from pellucid.errors import InputError, near_misses
-from pellucid.inputs import MISSING, OTHER, Column, TabularSpec
+from pellucid.inputs import MISSING, OTHER, Column, TabularSpec, TextSpec
 
 Answer = int | float | None
 
@@ -75,12 +76,13 @@ def table_as_trained(
         raw.name, inputs, found, spec, tuple(classes), parts, answer=target, notes=(*raw.notes, *notes),
         source=raw.source,
     )  # fmt: skip
-    return made if learned is None else _held_out(made, learned)
+    return made if learned is None else held_out_of(made, learned)
 
 
-def _held_out(rows: Dataset, learned: Dataset) -> Dataset:
+def held_out_of(rows: Dataset, learned: Dataset) -> Dataset:
     """The ``rows`` held out, behind those of ``learned`` that are not."""
     known = learned.rows(learned.parts != PARTS.index("test"))
+    known, rows = _as_wide(known, rows), _as_wide(rows, known)
     seen = set(_bytes(known))
     new = torch.tensor([row not in seen for row in _bytes(rows)])
     again, notes = int((~new).sum()), list(rows.notes)
@@ -108,8 +110,20 @@ def _held_out(rows: Dataset, learned: Dataset) -> Dataset:
 
 def _bytes(rows: Dataset) -> list[bytes]:
     """What each row holds, its answer too."""
-    both = torch.cat([rows.inputs.double(), rows.answers.double()[:, None]], 1)
+    inputs, answers = rows.inputs.flatten(1), rows.answers[:, None]
+    both = torch.cat([inputs, answers.to(inputs.dtype)], 1)
     return [row.tobytes() for row in both.numpy()]
+
+
+def _as_wide(rows: Dataset, others: Dataset) -> Dataset:
+    """Texts padded to the width of others."""
+    spec, missing = rows.spec, others.inputs.shape[-1] - rows.inputs.shape[-1]
+    if not isinstance(spec, TextSpec) or missing <= 0:
+        return rows
+    if spec.pad is None:
+        raise InputError(f"{rows.name}: texts of another length need padding, and the network knows none.")
+    wide = torch.nn.functional.pad(rows.inputs, (0, missing), value=spec.pad)
+    return dataclasses.replace(rows, inputs=wide)
 
 
 def _counted(why: Mapping[int, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import zipfile
@@ -30,6 +31,7 @@ LOWEST = 50.0  # hertz: where the lowest band begins
 SPREAD = 1e-3  # below this standard deviation a bin stays as it is
 
 Front = Literal["waveform", "spectrogram"]
+Scale = Literal["standard", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def sounds(
     front: Front = "spectrogram",
     rate: int | None = None,
     seconds: float | None = None,
+    scale: Scale = "standard",
     bins: int = 40,
     skip: bool = False,
     seed: int = 0,
@@ -71,6 +74,8 @@ def sounds(
         rate: samples per second; ``None`` takes the commonest.
         seconds: common length; ``None`` takes one that holds 95 % of the sounds whole. Shorter sounds get
             silence behind them, longer ones lose their end.
+        scale: ``"standard"``: the loudest sample at full scale, then standardised; ``"none"``: samples as
+            they lie in the file, ±1, and levels in dB, as a network that learned elsewhere may expect.
         bins: bands of a spectrogram, from 50 Hz to half the rate.
         skip: leave out files that are damaged or silent, and name them in ``notes``, instead of raising.
         seed: of the split.
@@ -99,12 +104,14 @@ def sounds(
     """
     if front not in ("waveform", "spectrogram"):
         raise InputError(f"front={front!r} is not known. {near_misses(front, ('waveform', 'spectrogram'))}")
+    if scale not in ("standard", "none"):
+        raise InputError(f"scale={scale!r} is not known. {near_misses(scale, ('standard', 'none'))}")
     if bins < 2 or (seconds is not None and not seconds > 0) or (rate is not None and rate < 1):
         raise InputError(f"bins, seconds and rate must be positive, got {bins}, {seconds} and {rate}.")
     root = existing(folder)
     found = _found(root, pattern, held_out)
     kept, read, notes = _read(found, root, skip=skip)
-    waves, rate, changed = _alike(read, rate, seconds)
+    waves, rate, changed = _alike(read, rate, seconds, full=scale == "standard")
     classes = in_order({sound.label for sound in kept})
     if len(classes) < 2:
         raise InputError(
@@ -120,6 +127,8 @@ def sounds(
     )
     _learned(answers, parts, classes, root)
     inputs, spec = _standardised(waves, parts, rate, front, bins)
+    if scale == "none":
+        inputs, spec = spec.levels(inputs), dataclasses.replace(spec, mean=(0.0,), std=(1.0,))
     if held_out is not None:
         changed.append(f"Held out for testing: {held_out} ({int((parts == 2).sum()):,} sounds).")
     return Dataset(root.resolve().name.removesuffix(".zip"), inputs, answers, spec, classes, parts,
@@ -257,12 +266,12 @@ def _read(
 
 
 def _alike(
-    read: Sequence[tuple[Samples, int]], rate: int | None, seconds: float | None
+    read: Sequence[tuple[Samples, int]], rate: int | None, seconds: float | None, *, full: bool
 ) -> tuple[Tensor, int, list[str]]:
-    """Sounds ``[N, 1, T]`` of one rate and length, loudest sample 1, and what was done to them."""
+    """Sounds ``[N, 1, T]`` of one rate and length, ``full``: loudest sample 1, and what was done to them."""
     rates = Counter(own for _, own in read)
     rate = rate or rates.most_common(1)[0][0]
-    notes = ["Each sound was scaled so that its loudest sample is at full scale."]
+    notes = ["Each sound was scaled so that its loudest sample is at full scale."] if full else []
     strange = len(read) - rates[rate]
     if strange:
         notes.append(f"{strange:,} of {len(read):,} sounds were resampled to {rate:,} samples per second.")
@@ -272,7 +281,7 @@ def _alike(
     made = np.zeros((len(waves), 1, length), np.float32)
     for row, wave in zip(made, waves, strict=True):
         part = wave[:length]
-        row[0, : len(part)] = part / (np.abs(part).max() or 1)
+        row[0, : len(part)] = part / ((np.abs(part).max() or 1) if full else 1)
     cut, short = int((lengths > length).sum()), int((lengths < length).sum())
     if cut or short:
         notes.append(

@@ -34,7 +34,7 @@ from pellucid.figures._influence import influence
 from pellucid.figures._layer_gain import layer_gain
 from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
-from pellucid.figures._layers import layer_facts, layer_strip
+from pellucid.figures._layers import layer_facts, layer_strip, layer_strips
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._nearest import nearest
@@ -55,6 +55,7 @@ from pellucid.figures._shortcuts import shortcuts
 from pellucid.figures._similarity import similarity
 from pellucid.figures._sound import sound
 from pellucid.figures._space import space_map
+from pellucid.figures._tested import tested
 from pellucid.figures._theme import THEME, Look, Theme, look, word_rank
 from pellucid.figures._together import co_activation
 from pellucid.figures._tokens import tokens
@@ -123,6 +124,7 @@ __all__ = [
     "layer_health",
     "layer_map",
     "layer_strip",
+    "layer_strips",
     "look",
     "measured",
     "mimebundle",
@@ -154,6 +156,7 @@ __all__ = [
     "similarity",
     "sound",
     "space_map",
+    "tested",
     "text",
     "this_looks_like_that",
     "tokens",

@@ -8,6 +8,7 @@ from pellucid._core import Explanation
 from pellucid.figures._colour import NEGATIVE, POSITIVE
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import text, word
+from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import counted, number, signed
 from pellucid.figures._parts import Share, method, shares, target
 from pellucid.figures._theme import THEME, Spec
@@ -26,10 +27,10 @@ def bars(
     head: str = "",
     asked: bool = False,
 ) -> Figure:
-    """The columns that weigh most in one answer, and the rest as one line, so that the parts add up.
+    """The columns that weigh most in one answer; where values add up, the rest as one line, so that they do.
 
-    One number is a column's contribution in units of the target: brown raises it, blue lowers it. A thin
-    line through a bar's end is ± 2 standard errors, where contributions are sampled.
+    One number is a column's value, and the table says what it is and in which unit: brown speaks for the
+    target, blue against it. A thin line through a bar's end is ± 2 standard errors, where values are sampled.
 
     Args:
         explanation: attribution of columns.
@@ -55,7 +56,7 @@ def bars(
         '1 other column'
     """
     parts = sorted(shares(explanation, row), key=lambda part: -abs(part.value))
-    lines = [*parts[:top], *remainder(parts[top:])]
+    lines = [*parts[:top], *_together(explanation, parts[top:])]
     name = target(explanation, row)
     verdict = explanation.cards[row].verdict if row < len(explanation.cards) else ""
     above = [
@@ -63,7 +64,9 @@ def bars(
         *(word(0, -21, verdict) if verdict else []),
         *([text(width, -40, f"why {name}?", faint=True, align="right", limit=width / 3)] if asked else []),
     ]
-    foot = text(0, STEP * len(lines) + 6, _sum(explanation, row, lines), size=10, faint=True, limit=width)
+    foot = text(
+        0, STEP * len(lines) + 6, _sum(explanation, row, lines, parts[top:]), size=10, faint=True, limit=width
+    )
     chart, drawn = _chart(lines, limit, width, hollow=verdict in ("not supported", "contradicted"))
     return Figure(
         f"Why {name}",
@@ -71,7 +74,7 @@ def bars(
         + (f" Evidence: {verdict}." if verdict else ""),
         {**chart, "layer": [*drawn, *above, foot]},
         None,
-        _table(explanation, row, lines),
+        _table(explanation, row, lines, parts[top:]),
         explanation.note,
     )
 
@@ -87,7 +90,7 @@ def control(
         Share(part.name, part.text, parts[other].value) for part, other in zip(parts, order, strict=True)
     ]
     moved.sort(key=lambda part: -abs(part.value))
-    lines = [*moved[:top], *remainder(moved[top:])]
+    lines = [*moved[:top], *_together(explanation, moved[top:])]
     chart, drawn = _chart(lines, limit, width, hollow=False)
     head = text(0, -40, "control: values on random columns", size=12, bold=True)
     return {**chart, "layer": [*drawn, head]}
@@ -96,13 +99,13 @@ def control(
 def longest(explanation: Explanation, row: int, top: int = 8) -> float:
     """How far the axis of a panel must reach on either side of zero."""
     parts = sorted(shares(explanation, row), key=lambda part: -abs(part.value))
-    lines = [*parts[:top], *remainder(parts[top:])]
+    lines = [*parts[:top], *_together(explanation, parts[top:])]
     return max((abs(line.value) + 2 * (line.stderr or 0.0) for line in lines), default=0.0) or 1.0
 
 
-def remainder(rest: list[Share]) -> list[Share]:
-    """All that is not shown one by one, as one line."""
-    if not rest:
+def _together(explanation: Explanation, rest: list[Share]) -> list[Share]:
+    """All that is not shown one by one, as one line; where values make nothing together, no line."""
+    if not rest or not meant(explanation).adds:
         return []
     return [
         Share(
@@ -113,7 +116,14 @@ def remainder(rest: list[Share]) -> list[Share]:
     ]
 
 
-def _sum(explanation: Explanation, row: int, lines: list[Share]) -> str:
+def _weaker(rest: list[Share]) -> str:
+    return f"{counted(len(rest), 'other column')}, {'each ' if len(rest) > 1 else ''}weaker"
+
+
+def _sum(explanation: Explanation, row: int, lines: list[Share], rest: list[Share]) -> str:
+    if not meant(explanation).adds:
+        others = f"{_weaker(rest)}; " if rest else ""
+        return f"{others}score {number(float(explanation.scores[row]))}"
     total = sum(line.value for line in lines)
     if explanation.reference is None:
         return f"parts {number(total)}, score {number(float(explanation.scores[row]))}"
@@ -201,15 +211,17 @@ def _label(field: str, x: float, align: str, limit: float) -> Spec:
     return {"mark": mark, "encoding": {"x": {"value": x}, "y": y, "text": {"field": field}}}
 
 
-def _table(explanation: Explanation, row: int, lines: list[Share]) -> Table:
+def _table(explanation: Explanation, row: int, lines: list[Share], rest: list[Share]) -> Table:
     body: list[tuple[str | float | None, ...]] = [
         (line.name, line.text, line.value, line.stderr) for line in lines
     ]
+    if rest and not meant(explanation).adds:
+        body.append((_weaker(rest), "", None, None))
     if explanation.reference is not None:
         body.append(("score at the reference", "", float(explanation.reference[row]), None))
     if explanation.gap is not None:
         body.append(("not accounted for (gap)", "", float(explanation.gap[row]), None))
     score = float(explanation.scores[row])
     body.append(("score", "", score, None))
-    note = f"Contributions are in units of {explanation.provenance.target}; the score is {number(score)}."
-    return Table(("column", "value", "contribution", "standard error"), tuple(body), note)
+    note = f"{meaning([explanation])} The score is {number(score)}."
+    return Table(("column", "value", meant(explanation).noun, "standard error"), tuple(body), note)

@@ -27,7 +27,7 @@ BRIEF: Mapping[str, str] = {
 }
 
 
-def evidence(cards: Card | Sequence[Card], *, worst_first: bool = False) -> Figure:
+def evidence(cards: Card | Sequence[Card], *, worst_first: bool = False, whole: bool = True) -> Figure:
     """One card per question: what was asked, the word, the number with its 95 % interval, its control and n.
 
     The bar under a number is its interval on the scale from -1 to 1 (or as wide as needed); the short tick
@@ -36,6 +36,7 @@ def evidence(cards: Card | Sequence[Card], *, worst_first: bool = False) -> Figu
     Args:
         cards: one card or several (of several explanations); several become one table.
         worst_first: failed questions before passed ones.
+        whole: with what each test is, its control in words and its note; else numbers alone.
 
     Returns:
         Figure.
@@ -48,16 +49,18 @@ def evidence(cards: Card | Sequence[Card], *, worst_first: bool = False) -> Figu
     shown = [cards] if isinstance(cards, Card) else list(cards)
     checks = [check for card in shown for check in card.checks]
     order = sorted(checks, key=lambda check: word_rank(check.word)) if worst_first else checks
-    alt = " ".join(f"Evidence: {_judged(card)} {_said(card.checks)}".strip() for card in shown)
+    alt = " ".join(
+        f"Evidence: {_judged(card)} {_said(card.checks) if whole else ''}".strip() for card in shown
+    )
     chart = panels([_card(check) for check in order], columns=3) if order else None
     rows = sum(card.rows for card in shown)
     fills = ", ".join(dict.fromkeys(card.fill for card in shown if card.fill))
     note = f"{counted(rows, 'row')} went through the network for this." + (
         f" Removed parts were set to: {fills}." if fills else ""
     )
-    note += f" {LIMIT}" if checks else ""
+    note += f" {LIMIT}" if checks and whole else ""
     title = f"May it be believed? {shown[0].verdict}" if len(shown) == 1 else "May they be believed?"
-    return Figure(title, alt or "Nothing was tested.", chart, None, check_table(order), note)
+    return Figure(title, alt or "Nothing was tested.", chart, None, check_table(order, whole=whole), note)
 
 
 def lines(card: Card | None, y: float, width: float) -> list[Spec]:
@@ -87,8 +90,14 @@ def brief(check: Check) -> str:
     return BRIEF.get(check.question, check.question.rstrip("?"))
 
 
-def check_table(checks: Sequence[Check]) -> Table:
-    """All numbers of some tests."""
+def check_table(checks: Sequence[Check], *, whole: bool = True) -> Table:
+    """All numbers of some tests; not ``whole``: in few words."""
+    if not whole:
+        short = tuple(
+            (brief(c), Word(c.word), measured(c.value, c.low, c.high), number(c.control), c.n, c.p)
+            for c in checks
+        )
+        return Table(("question", "word", "number", "control", "n", "p"), short)
     columns = ("question", "word", "number", "control", "what the control is", "n", "p", "test", "note")
     body = tuple(
         (

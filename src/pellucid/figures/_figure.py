@@ -26,7 +26,9 @@ NARROWEST = 288  # pixels that a drawing has on the narrowest screen
 _PLAIN = (
     '<meta name="viewport" content="width=device-width,initial-scale=1"><style>body{max-width:60rem;'
     "margin:1.5rem auto;padding:0 1rem;overflow-x:auto;color:#1a1a1a;background:#fff;"
-    'font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}</style>'
+    'font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}figure{margin:0}'
+    ".title{font-weight:600}.panels{display:flex;flex-wrap:wrap;gap:.7rem}.panels svg{max-width:100%;"
+    "height:auto}.scroll{overflow-x:auto}.note{opacity:.75}</style>"
 )
 Cell = str | float | int | None
 
@@ -220,11 +222,10 @@ class Figure:
             body = f'<div class="broad">{body}</div>{slim}'
         return f'<figure class="fig">{title}{body}{note}{shown}</figure>'
 
-    def static(self, *, words: bool = False) -> str:
+    def static(self) -> str:
         """HTML that survives an untrusted notebook: a PNG with alternative text, then the numbers."""
         numbers = self.table.html()
         heading = f'<p style="font-weight:600;margin:.4em 0">{escape(self.title)}</p>' if self.title else ""
-        heading += f'<p style="margin:.4em 0">{escape(self.alt)}</p>' if words and self.alt else ""
         note = f'<p style="opacity:.75;margin:.4em 0">{escape(self.note)}</p>' if self.note else ""
         if self.chart is None and self.raster is None:
             return f"{heading}{numbers}{note}"
@@ -244,7 +245,7 @@ class Figure:
             ".png": self.png,
             ".html": lambda: (
                 f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(self.title)}</title>'
-                f"{_PLAIN}<body>{self.static(words=True)}</body></html>"
+                f"{_PLAIN}<body><p>{escape(self.alt)}</p>{self.html()}</body></html>"
             ),
             ".json": lambda: written(self.spec()),
         }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pellucid.figures._colour import OKABE_ITO
@@ -14,8 +16,11 @@ from pellucid.figures._theme import THEME, Spec
 if TYPE_CHECKING:
     from pellucid.layers import LayerRow, LayerSummary
 
+STRETCH = 60  # layers of one figure
+CALLS = 2  # first and last calls of a layer that is called often, where not all are drawn
 
-def layer_strip(summary: LayerSummary) -> Figure:
+
+def layer_strip(summary: LayerSummary, *, most: int | None = None) -> Figure:
     """One line per layer, in the order of execution: effective rank, dead and saturated units, activations.
 
     A tick beside a bar is the same number on an untrained copy: what training did is the distance between
@@ -23,32 +28,90 @@ def layer_strip(summary: LayerSummary) -> Figure:
 
     Args:
         summary: what :func:`pellucid.layers.summarise` measured.
+        most: layers drawn; of more, the first and last calls of what is called often, evenly spaced.
 
     Returns:
-        Figure with one panel per quantity.
+        Figure with one panel per quantity; the table has all layers.
 
     Example:
         >>> layer_strip.__name__
         'layer_strip'
     """
-    rows = [_datum(row) for row in summary.rows]
-    sites = [row.site for row in summary.rows]
+    shown = _drawn(summary.rows, most)
+    left = len(summary.rows) - len(shown)
+    cut = f"Drawn: {len(shown)} of {len(summary.rows):,} layers; the table has all. " if left else ""
+    return _strip(summary, shown, "Inside, layer by layer", cut)
+
+
+def layer_strips(summary: LayerSummary) -> tuple[Figure, ...]:
+    """As :func:`layer_strip`; of a network with many layers several, which a page draws as they come near.
+
+    Args:
+        summary: what :func:`pellucid.layers.summarise` measured.
+
+    Returns:
+        Figures of at most 60 layers each, on the same scales.
+
+    Example:
+        >>> layer_strips.__name__
+        'layer_strips'
+    """
+    total, ends = len(summary.rows), _ends(summary)
+    if total <= STRETCH:
+        return (layer_strip(summary),)
+    stretches = [summary.rows[start : start + STRETCH] for start in range(0, total, STRETCH)]
+    return tuple(
+        _strip(
+            replace(summary, rows=rows),
+            rows,
+            f"Layers {k * STRETCH + 1} to {k * STRETCH + len(rows)} of {total}",
+            ends=ends,
+        )
+        for k, rows in enumerate(stretches)
+    )
+
+
+def _strip(
+    summary: LayerSummary,
+    shown: Sequence[LayerRow],
+    title: str,
+    cut: str = "",
+    ends: list[float] | None = None,
+) -> Figure:
+    """Some layers drawn, all of the summary in the table."""
+    rows = [_datum(row) for row in shown]
+    sites = [row.site for row in shown]
     wanted = [
         _bars(rows, sites, "rank", "effective rank ÷ units", OKABE_ITO[0]),
         _bars(rows, sites, "dead", "dead units", OKABE_ITO[5]),
         _bars(rows, sites, "saturated", "saturated units", OKABE_ITO[1]),
-        _spread(rows, sites),
+        _spread(rows, sites, ends),
     ]
     measured = [any(row[what] is not None for row in rows) for what in ("rank", "dead", "saturated", "mean")]
     parts = [part for part, there in zip(wanted, measured, strict=True) if there]
     return Figure(
-        "Inside, layer by layer",
+        title,
         _alt(summary),
         panels(parts, columns=2) if parts else None,
         None,
         _table(summary),
-        f"Bar: this network, on {counted(summary.n, 'row')}. Tick: an untrained copy. {summary.note}".strip(),
+        f"{cut}Bar: this network, on {counted(summary.n, 'row')}. "
+        f"Tick: an untrained copy. {summary.note}".strip(),
     )
+
+
+def _drawn(rows: Sequence[LayerRow], most: int | None) -> list[LayerRow]:
+    """At most so many layers in their order: of many calls the outer ones, of what is left evenly spaced."""
+    if most is None or len(rows) <= most:
+        return list(rows)
+    calls: dict[str, list[LayerRow]] = {}
+    for row in rows:
+        calls.setdefault(row.site.partition("#")[0], []).append(row)
+    outer = {id(row) for each in calls.values() for row in (*each[:CALLS], *each[-CALLS:])}
+    kept = [row for row in rows if id(row) in outer]
+    if len(kept) <= most:
+        return kept
+    return [kept[round(i * (len(kept) - 1) / (most - 1))] for i in range(most)]
 
 
 def _share(part: float | None, whole: int) -> float | None:
@@ -98,13 +161,20 @@ def _bars(rows: list[Spec], sites: list[str], what: str, title: str, colour: str
     }
 
 
-def _spread(rows: list[Spec], sites: list[str]) -> Spec:
+def _ends(summary: LayerSummary) -> list[float] | None:
+    """From the lowest to the highest that activations go, and zero."""
+    reached = [end for row in summary.rows for end in (row.mean - row.sd, row.mean + row.sd)]
+    known = [end for end in reached if math.isfinite(end)]
+    return [min(0.0, *known), max(0.0, *known)] if known else None
+
+
+def _spread(rows: list[Spec], sites: list[str], ends: list[float] | None) -> Spec:
     x: Spec = {
         "field": "low",
         "type": "quantitative",
         "title": None,
         "axis": {"tickCount": 4},
-        "scale": {"zero": True},
+        "scale": {"zero": True} if ends is None else {"domain": ends},
     }
     line: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.45}}
     line["encoding"] = {"x": x, "x2": {"field": "high"}, "y": _y(sites)}

@@ -90,9 +90,10 @@ class _Fitting:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         least = [_least(self.table, i) for i in range(len(self.table.columns))]
-        # a column costs a space on either side and one between
-        if sum(least) + 3 * len(least) <= options.max_width:
-            yield _columns(self.table, least)
+        # a column costs a space on either side and one between, outside of all one
+        room = options.max_width - 3 * len(least) + 1
+        if sum(least) <= room:
+            yield _columns(self.table, _widths(self.table, least, room))
         else:
             yield from _lines(self.table)
 
@@ -106,6 +107,18 @@ def _least(table: Table, i: int) -> int:
         return max(words, cells)
     # the first column names things: a name cut short is none
     return max(min(words, NAMES), min(NAMES if i == 0 else WORDS, cells))
+
+
+def _widths(table: Table, least: Sequence[int], room: int) -> list[int]:
+    """What each column needs, the widest made narrower until all fit; rich itself cuts the last one off."""
+    widths = [
+        max(len(head), low, *(len(cell_text(row[i])) for row in table.rows[:LINES]), 1)
+        for i, (head, low) in enumerate(zip(table.columns, least, strict=True))
+    ]
+    while sum(widths) > room:
+        spare = [width - low for width, low in zip(widths, least, strict=True)]
+        widths[spare.index(max(spare))] -= 1
+    return widths
 
 
 def _lines(table: Table) -> Iterator[RenderableType]:
@@ -128,7 +141,7 @@ def _style(cell: Cell | Word) -> str:
     return look(cell.text).colour if isinstance(cell, Word) else ""
 
 
-def _columns(table: Table, least: Sequence[int]) -> RichTable:
+def _columns(table: Table, widths: Sequence[int]) -> RichTable:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -138,7 +151,7 @@ def _columns(table: Table, least: Sequence[int]) -> RichTable:
     for i, column in enumerate(table.columns):
         numeric = all(isinstance(row[i], int | float) or row[i] is None for row in shown)
         side = "right" if numeric and shown else "left"
-        made.add_column(Text(column), justify=side, overflow="fold", min_width=least[i])
+        made.add_column(Text(column), justify=side, overflow="fold", width=widths[i])
     for row in shown:
         made.add_row(*[Text(cell_text(cell), style=_style(cell)) for cell in row])
     return made

@@ -73,6 +73,26 @@ def verdict(explanation: Explanation, row: int) -> str:
     return explanation.cards[row].verdict if row < len(explanation.cards) else ""
 
 
+def verdicts(shown: Sequence[Explanation], row: int) -> list[str]:
+    """What stands over each panel: beside tested maps an untested one says that it is none."""
+    found = [verdict(each, row) for each in shown]
+    return [word or "not tested" for word in found] if any(found) else found
+
+
+def notes(shown: Sequence[Explanation], told: Sequence[str] | None = None) -> str:
+    """The notes of all, or what is ``told`` of each; its methods first where not all share one."""
+    names = [method(each) for each in shown]
+    by: dict[str, list[str]] = {}
+    for name, note in zip(names, told or [each.note for each in shown], strict=True):
+        if note and name not in by.setdefault(note, []):
+            by[note].append(name)
+    common = len(set(names))
+    return " ".join(
+        note if len(about) == common else f"{', '.join(about).capitalize()}: {note}"
+        for note, about in by.items()
+    )
+
+
 def captions(shown: Sequence[Explanation], row: int) -> list[str]:
     """What stands over each panel: the method, with the target where several are explained."""
     names = [target(each, row) for each in shown]
@@ -107,7 +127,7 @@ def compared(
     fits: Callable[[Explanation], bool],
     advice: str,
 ) -> list[Explanation]:
-    """What one figure shows side by side, failed ones last; ``advice`` ends the sentence on another kind."""
+    """What one figure shows side by side, :func:`in_order`; ``advice`` ends the sentence on another kind."""
     shown = [explanations] if isinstance(explanations, Explanation) else list(explanations)
     if not shown:
         raise InputError("There is no explanation to show. Give at least one.")
@@ -115,7 +135,13 @@ def compared(
         check_row(each, row)
         if not fits(each):
             raise InputError(f"{method(each)} {advice}")
-    return sorted(shown, key=lambda each: failed(verdict(each, row)))
+    return in_order(shown, row)
+
+
+def in_order(shown: Sequence[Explanation], row: int) -> list[Explanation]:
+    """What failed stands last, what nothing is known of before it."""
+    found = dict(zip(map(id, shown), verdicts(shown, row), strict=True))
+    return sorted(shown, key=lambda each: (failed(found[id(each)]), found[id(each)] == "not tested"))
 
 
 def target(explanation: Explanation, row: int) -> str:

@@ -12,11 +12,23 @@ from pellucid.figures._colour import Numbers
 from pellucid.figures._evidence import extended
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
+from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import alike, captions, compared, failed, method, target, targets, unit, verdict
+from pellucid.figures._parts import (
+    alike,
+    captions,
+    compared,
+    failed,
+    method,
+    notes,
+    targets,
+    unit,
+    verdict,
+    verdicts,
+)
 from pellucid.figures._pixels import colour_bar, fit, hatch, is_picture, limit_of, overlay, png, seen
 from pellucid.figures._theme import THEME, Spec
-from pellucid.figures._words import flat, picture_like, where
+from pellucid.figures._words import flat, picture_like, words
 
 Limits = Literal["shared", "own"]
 
@@ -33,10 +45,11 @@ def saliency(
 ) -> Figure:
     """An input beside maps of what speaks for (brown) and against (blue) its target.
 
-    One number of a map is the explanation's value summed over channels, in units of the target. Zero is the
-    middle of the scale; the ends are printed below each panel, with ``≥`` where 0.5 % of the pixels lie
-    beyond. A map whose evidence failed is hatched and stands last; the control is the first map put at a
-    random place (same values, same smoothness), so a pattern that impresses there too means nothing.
+    One number of a map is the explanation's value summed over channels; the table says what it is and in
+    which unit. Zero is the middle of the scale; the ends are printed below each panel, with ``≥`` where 0.5 %
+    of the pixels lie beyond. A map whose evidence failed is hatched and stands last; the control is the first
+    map put at a random place (same values, same smoothness), so a pattern that impresses there too means
+    nothing.
 
     Args:
         explanations: one or several of the same input; several are shown side by side.
@@ -69,11 +82,14 @@ def saliency(
     named = targets(shown, row)
     parts: list[Spec] = []
     if show_input and base is not None:
-        told = [text(0, 38 + size + 14, unit(shown), faint=True, size=10, limit=size)]
+        lines = unit(shown).replace(" where", "\nwhere").split("\n")
+        told = [text(0, 38 + size + 5 + 13 * i, line, faint=True, size=10, limit=size)
+                for i, line in enumerate(lines)]  # fmt: skip
         parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {named}?", below=told))
     heads = captions(shown, row)
-    for each, head, values, end in zip(shown, heads, maps, ends, strict=True):
-        drawn = _map_panel(head, values, end, base, size, said=verdict(each, row))
+    said = verdicts(shown, row)
+    for each, head, values, end, found in zip(shown, heads, maps, ends, said, strict=True):
+        drawn = _map_panel(head, values, end, base, size, said=found)
         card = each.cards[row] if numbers and row < len(each.cards) else None
         parts.append(extended(drawn, card, size))
     if control:
@@ -81,11 +97,11 @@ def saliency(
         parts.append(_map_panel("control: map at random", moved, ends[0], base, size, said=""))
     return Figure(
         f"Why {named}",
-        _alt(shown, maps, row),
+        _alt(shown, row),
         panels(parts, columns=6),
         None,
         _table(shown, maps, ends, row),
-        " ".join(dict.fromkeys(each.note for each in shown if each.note)),
+        notes(shown),
     )
 
 
@@ -138,12 +154,12 @@ def _map_panel(
     return _panel(title, png(drawn), size, said=said, below=below)
 
 
-def _alt(shown: list[Explanation], maps: list[Numbers], row: int) -> str:
+def _alt(shown: list[Explanation], row: int) -> str:
     said = []
-    for each, values in zip(shown, maps, strict=True):
+    for each in shown:
         tested = verdict(each, row)
         evidence = f" Evidence: {tested}." if tested else ""
-        said.append(f"{method(each).capitalize()}: {where(values, target(each, row))}{evidence}")
+        said.append(f"{method(each).capitalize()}: {words(each, row=row)}{evidence}")
     return " ".join(said)
 
 
@@ -154,11 +170,11 @@ def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row
             head,
             Word(verdict(each, row) or "not run"),
             end,
-            float(np.clip(values, 0, None).sum()),
-            float(np.clip(values, None, 0).sum()),
+            float(np.clip(values, 0, None).sum()) if meant(each).adds else None,
+            float(np.clip(values, None, 0).sum()) if meant(each).adds else None,
             float(each.scores[row]),
             None if each.gap is None else float(each.gap[row]),
         )
         for each, head, values, end in zip(shown, captions(shown, row), maps, ends, strict=True)
     )
-    return Table(columns, rows, "Values are summed over channels, in units of the target.")
+    return Table(columns, rows, f"Values are summed over channels. {meaning(shown)}")

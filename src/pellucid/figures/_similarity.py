@@ -12,11 +12,22 @@ from pellucid.figures._numbers import counted, number
 from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
     from pellucid.layers import RepresentationSimilarity
 
 
+NAME = "CKA less chance"
+
+
 def similarity(found: RepresentationSimilarity) -> Figure:
-    """The matrix of CKA, and each layer's reference lines.
+    """The matrix of CKA less chance, and each layer's reference lines.
+
+    One number is the unbiased CKA times ``1 − s² / CKA²``, never below 0, with s² the mean square that random
+    pairings of the rows give: single values of unrelated layers scatter, these lie near 0. The table has
+    both.
 
     Args:
         found: from :func:`pellucid.layers.representation_similarity`.
@@ -28,28 +39,29 @@ def similarity(found: RepresentationSimilarity) -> Figure:
         >>> similarity.__name__
         'similarity'
     """
-    rows, columns = found.sites, found.other_sites
+    rows, columns, values = found.sites, found.other_sites, _values(found)
+    references = _references(found)
     if len(rows) == 1:
         charts: list[Spec] = [_row(found)]
     else:
         cell = 22 if len(columns) <= 40 else max(4, 880 // len(columns))
-        charts = [heat(rows, columns, found.values.tolist(), "unbiased linear CKA", domain=(0, 1), cell=cell)]
-    if found.references and len(rows) > 1:
-        lines = {f"with {name}": line.tolist() for name, line in found.references.items()}
+        charts = [heat(rows, columns, values.tolist(), NAME, domain=(0, 1), cell=cell)]
+    if references and len(rows) > 1:
+        lines = {f"with {name}": line.tolist() for name, line in references.items()}
         charts.append(depth_lines(rows, lines, "each layer with its counterpart", domain=(0, 1)))
     body = tuple(
-        (row, column, float(found.values[i, j]), float(found.null[i, j]), _less(found, i, j))
+        (row, column, float(values[i, j]), float(found.values[i, j]), float(found.null[i, j]))
         for i, row in enumerate(rows)
         for j, column in enumerate(columns)
         if rows != columns or i < j
     )
     body += tuple(
-        (row, f"the same, {name}", float(line[i]), None, None)
+        (row, f"the same, {name}", float(references[name][i]), float(line[i]), None)
         for name, line in found.references.items()
         for i, row in enumerate(rows)
     )
     note = f"{counted(found.n, 'row')} in blocks of {found.block}.{_chance(found)} {found.note}".strip()
-    table = Table(("layer", "with", "CKA", "random pairings stay below", "less chance"), body)
+    table = Table(("layer", "with", NAME, "unbiased CKA", "random pairings stay below"), body)
     return Figure("How alike layers are", _alt(found), panels(charts, columns=2), None, table, note)
 
 
@@ -66,26 +78,31 @@ def _chance(found: RepresentationSimilarity) -> str:
         return ""
     return (
         f" Layers with nothing in common give 0, give or take {number(max(known), 2)} with so many rows "
-        "(random pairings, by pair in the table): smaller values say nothing. “Less chance” takes that off."
+        "(random pairings, by pair in the table). Shown is CKA · (1 − s² / CKA²), at least 0, s² the mean "
+        "square of these pairings; the table has both."
     )
 
 
-def _less(found: RepresentationSimilarity, i: int, j: int) -> float | None:
-    return None if found.shrunk is None else float(found.shrunk[i, j])
+def _values(found: RepresentationSimilarity) -> Tensor:
+    return found.values if found.shrunk is None else found.shrunk
+
+
+def _references(found: RepresentationSimilarity) -> Mapping[str, Tensor]:
+    return found.references if found.shrunk_references is None else found.shrunk_references
 
 
 def _row(found: RepresentationSimilarity) -> Spec:
-    """One layer with every other, by depth: below it what chance reaches, as levels its own twins."""
-    lines = {f"with {found.sites[0]}": found.values[0].tolist(), "random pairings": found.null[0].tolist()}
-    for name, line in found.references.items():
+    """One layer with every other, by depth, and as levels its own twins."""
+    lines = {f"with {found.sites[0]}": _values(found)[0].tolist()}
+    for name, line in _references(found).items():
         lines[f"itself, {name}"] = [float(line[0])] * len(found.other_sites)
-    return depth_lines(found.other_sites, lines, "unbiased linear CKA", domain=(0, 1))
+    return depth_lines(found.other_sites, lines, NAME, domain=(0, 1))
 
 
 def _alt(found: RepresentationSimilarity) -> str:
-    said = f"CKA of {counted(len(found.sites), 'layer')} over {counted(found.n, 'row')}"
+    said = f"CKA less chance of {counted(len(found.sites), 'layer')} over {counted(found.n, 'row')}"
     pairs = [
-        (float(found.values[i, j]), row, column)
+        (float(_values(found)[i, j]), row, column)
         for i, row in enumerate(found.sites)
         for j, column in enumerate(found.other_sites)
         if (found.sites != found.other_sites or i < j) and row != column
@@ -95,7 +112,7 @@ def _alt(found: RepresentationSimilarity) -> str:
         low, high = min(pairs), max(pairs)
         said += f"; least alike {low[1]} and {low[2]} ({number(low[0], 2)})"
         said += f", most {high[1]} and {high[2]} ({number(high[0], 2)})"
-    for name, line in found.references.items():
+    for name, line in _references(found).items():
         ends = [v for v in line.tolist() if math.isfinite(v)]
         if ends:
             between = number(min(ends), 2)

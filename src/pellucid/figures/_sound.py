@@ -13,8 +13,21 @@ from pellucid.figures._colour import Numbers, Pixels
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._heard import FINE, Scale, frame, heard, outline, scale_of
 from pellucid.figures._marks import image, panel, panels, text, word
+from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import number, signed
-from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, unit, verdict
+from pellucid.figures._parts import (
+    alike,
+    captions,
+    compared,
+    failed,
+    method,
+    notes,
+    shares,
+    targets,
+    unit,
+    verdict,
+    verdicts,
+)
 from pellucid.figures._pixels import array, colour_bar, hatch, limit_of, overlay, png
 from pellucid.figures._saliency import Limits, displaced
 from pellucid.figures._sound_words import sound_like, where_heard
@@ -73,8 +86,9 @@ def sound(
     told = [text(scale.left, 38 + scale.height + 33, unit(shown), faint=True, size=10, limit=scale.width)]
     drawn = np.round(base * 255).astype(np.uint8)
     parts = [_panel("input", drawn, scale, caption=f"why {named}?", below=told)]
-    for each, head, values, end in zip(shown, captions(shown, row), maps, ends, strict=True):
-        parts.append(_map_panel(head, values, end, x, spec, scale, said=verdict(each, row)))
+    said = verdicts(shown, row)
+    for head, values, end, found in zip(captions(shown, row), maps, ends, said, strict=True):
+        parts.append(_map_panel(head, values, end, x, spec, scale, said=found))
     if control:
         moved = displaced(maps[0], seed=shown[0].provenance.seed)
         parts.append(_map_panel("control: map at random", moved, ends[0], x, spec, scale, said=""))
@@ -84,7 +98,7 @@ def sound(
         panels(parts, columns=2 if len(parts) == 4 else 3),
         None,
         _table(shown, maps, ends, row),
-        " ".join(dict.fromkeys(each.note for each in shown if each.note)),
+        f"{_grain(spec, x, maps[0])} {notes(shown)}".strip(),
     )
 
 
@@ -97,6 +111,14 @@ def _columns(values: Numbers, spec: AudioSpec) -> Numbers:
     summed = np.zeros(count)
     np.add.at(summed, column, values)
     return summed[None]
+
+
+def _grain(spec: AudioSpec, x: torch.Tensor, values: Numbers) -> str:
+    """What one colour stands for: words and table add up larger parts."""
+    if spec.pitched:
+        return "A colour is one cell of the spectrogram; words and table add up whole parts."
+    each = x.shape[-1] / values.shape[1] / spec.rate
+    return f"A colour is the sum over {number(each, 2)} s; words and table add up whole parts."
 
 
 def _map_panel(
@@ -175,8 +197,8 @@ def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row
             method(each),
             Word(verdict(each, row) or "not run"),
             end,
-            float(np.clip(values, 0, None).sum()),
-            float(np.clip(values, None, 0).sum()),
+            float(np.clip(values, 0, None).sum()) if meant(each).adds else None,
+            float(np.clip(values, None, 0).sum()) if meant(each).adds else None,
             float(each.scores[row]),
             None if each.gap is None else float(each.gap[row]),
             "; ".join(
@@ -186,4 +208,4 @@ def _table(shown: list[Explanation], maps: list[Numbers], ends: list[float], row
         )
         for each, values, end in zip(shown, maps, ends, strict=True)
     )
-    return Table(columns, body, "Values are summed over each part, in units of the target.")
+    return Table(columns, body, f"Values are summed over each part. {meaning(shown)}")

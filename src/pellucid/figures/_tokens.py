@@ -14,8 +14,21 @@ from pellucid._core import Explanation
 from pellucid.figures._colour import Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import image, panel, panels, text, word
+from pellucid.figures._meant import meaning, meant
 from pellucid.figures._numbers import number
-from pellucid.figures._parts import alike, captions, compared, failed, method, shares, targets, unit, verdict
+from pellucid.figures._parts import (
+    alike,
+    captions,
+    compared,
+    failed,
+    method,
+    notes,
+    shares,
+    targets,
+    unit,
+    verdict,
+    verdicts,
+)
 from pellucid.figures._pixels import colour_bar, limit_of
 from pellucid.figures._theme import Spec
 from pellucid.figures._words import words
@@ -58,11 +71,11 @@ def tokens(
 ) -> Figure:
     """A text whose words stand on brown where they speak for the target and on blue where against it.
 
-    One number is a word's contribution in units of the target; the pieces of a word share its ground. Zero is
-    the paper's white; the ends are printed below each strip, with ``≥`` where a word lies beyond. A strip
-    whose evidence failed is hatched and stands last; the control has the first one's numbers on words drawn
-    at random, so a pattern that impresses there too means nothing. Padding is not shown, special tokens are
-    grey.
+    One number is a word's value, and the table says what it is and in which unit; the pieces of a word share
+    its ground. Zero is the paper's white; the ends are printed below each strip, with ``≥`` where a word
+    lies beyond. A strip whose evidence failed is hatched and stands last; the control has the first one's
+    numbers on words drawn at random, so a pattern that impresses there too means nothing. Padding is not
+    shown, special tokens are grey.
 
     Args:
         explanations: one or several of the same text; several are shown one below the other.
@@ -97,22 +110,21 @@ def tokens(
     heads = captions(shown, row)
     named = targets(shown[:1], row) if len({targets([each], row) for each in shown}) == 1 else ""
     parts = [
-        _strip(head, v, end, boxes, (width, height), verdict(each, row), named, unit([each]))
-        for each, head, v, end in zip(shown, heads, values, ends, strict=True)
+        _strip(head, v, end, boxes, (width, height), found, named, unit([each]))
+        for each, head, v, end, found in zip(shown, heads, values, ends, verdicts(shown, row), strict=True)
     ]
     if control:
         chance = np.random.default_rng(shown[0].provenance.seed)
         moved = chance.permutation(values[0])
         parts.append(_strip("control: numbers at random", moved, ends[0], boxes, (width, height), ""))
     said = [f"{method(each).capitalize()}: {words(each, row=row)}{_said(each, row)}" for each in shown]
-    notes = " ".join(dict.fromkeys(each.note for each in shown if each.note))
     return Figure(
         f"Why {targets(shown, row)}",
         f"“{cast('TextSpec', shown[0].spec).text(shown[0].point[row])}” {' '.join(said)}",
         panels(parts, columns=2),
         None,
         _table(shown, values, row),
-        notes,
+        notes(shown),
     )
 
 
@@ -236,7 +248,8 @@ def _table(shown: list[Explanation], values: list[Numbers], row: int) -> Table:
         (names[k], int(k) + 1, *(float(v[k]) for v in values)) for k in first.tolist()
     ]
     if len(rest):
-        body.append((f"{len(rest)} other words", None, *(float(v[rest].sum()) for v in values)))
+        sums = (float(v[rest].sum()) if meant(m).adds else None for v, m in zip(values, shown, strict=True))
+        body.append((f"{len(rest)} other words", None, *sums))
     for name, part in (
         ("score at the reference", [each.reference for each in shown]),
         ("not accounted for (gap)", [each.gap for each in shown]),
@@ -245,5 +258,5 @@ def _table(shown: list[Explanation], values: list[Numbers], row: int) -> Table:
         if any(each is not None for each in part):
             body.append((name, None, *(None if each is None else float(each[row]) for each in part)))
     body.append(("evidence", None, *(Word(verdict(each, row) or "not run") for each in shown)))
-    note = f"Words of {shown[0].provenance.target}, strongest first; a word's pieces are added up."
+    note = f"Strongest words first; a word's pieces are added up. {meaning(shown)}"
     return Table(("word", "place", *captions(shown, row)), tuple(body), note)

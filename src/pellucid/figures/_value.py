@@ -32,12 +32,12 @@ from pellucid.figures._importance import importance, interactions, partial_depen
 from pellucid.figures._influence import influence
 from pellucid.figures._layer_gain import layer_gain
 from pellucid.figures._layer_map import layer_map
-from pellucid.figures._layers import layer_strip
+from pellucid.figures._layers import layer_strips
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._marks import panels
 from pellucid.figures._number_calibration import number_calibration
 from pellucid.figures._numbers import counted, number
-from pellucid.figures._parts import alike, captions, failed, targets, verdict
+from pellucid.figures._parts import alike, captions, in_order, notes, targets
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture_trust import picture_trust
 from pellucid.figures._probes import probes
@@ -95,8 +95,7 @@ def explanations(
         return sound(several, row=row, limits=limits)
     if all(text_like(each) for each in several):
         return tokens(several, row=row, shared=limits == "shared")
-    # what failed stands last
-    several.sort(key=lambda each: failed(verdict(each, row)))
+    several = in_order(several, row)
     heads = captions(several, row)
     ends = [longest(each, row) for each in several]
     ends = [max(ends)] * len(ends) if limits == "shared" else alike(several, ends)
@@ -119,7 +118,7 @@ def explanations(
         panels([*charts, control(several[0], row=row, limit=ends[0])], columns=2 if len(charts) == 3 else 3),
         None,
         drawn[0].table if len(drawn) == 1 else Table(("method", *drawn[0].table.columns), body),
-        " ".join(dict.fromkeys(each.note for each in drawn if each.note)),
+        notes(several, [each.note for each in drawn]),
     )
 
 
@@ -228,7 +227,7 @@ _FIGURES: Mapping[str, Callable[..., list[Figure]]] = MappingProxyType(
         "Interactions": lambda found: [interactions(found)],
         "LayerGain": lambda found: [layer_gain(found)],
         "LayerMap": lambda found: [layer_map(found)],
-        "LayerSummary": lambda summary: [layer_strip(summary)],
+        "LayerSummary": lambda summary: list(layer_strips(summary)),
         "RepresentationSimilarity": lambda found: [similarity(found)],
         "TracedExample": lambda found: [traced(found)],
         "SpaceMap": lambda found: [space_map(found)],

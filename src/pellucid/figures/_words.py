@@ -7,7 +7,7 @@ import numpy as np
 from pellucid._core import Explanation
 from pellucid.figures._colour import Numbers
 from pellucid.figures._numbers import percent, signed
-from pellucid.figures._parts import Share, check_row, shares, target
+from pellucid.figures._parts import RANKS, Share, check_row, shares, target
 from pellucid.figures._pixels import array, is_picture
 from pellucid.figures._sound_words import sound_like, where_heard
 from pellucid.inputs import AudioSpec
@@ -39,8 +39,13 @@ def words(explanation: Explanation, *, row: int = 0) -> str:
     check_row(explanation, row)
     if sound_like(explanation):
         return where_heard(explanation, row)
+    ranks = explanation.provenance.method in RANKS
     if picture_like(explanation):
-        return where(flat(explanation, row), target(explanation, row))
+        what = "the attention" if ranks else ""
+        return where(flat(explanation, row), target(explanation, row), what)
+    if ranks:
+        most = sorted(shares(explanation, row), key=lambda part: -part.value)[:3]
+        return f"Attended most, by rank: {', '.join(part.label for part in most)}."
     estimates = len(explanation.class_names) == 1  # one name: a number
     return _columns(shares(explanation, row), target(explanation, row), raises=estimates)
 
@@ -63,8 +68,8 @@ def flat(explanation: Explanation, row: int) -> Numbers:
     return array(explanation.map[row].sum(0))
 
 
-def where(values: Numbers, name: str) -> str:
-    """Where positive weight lies and how concentrated it is."""
+def where(values: Numbers, name: str, what: str = "") -> str:
+    """Where positive weight lies and how concentrated it is; ``what`` names weight that is for nothing."""
     up, down = np.clip(values, 0, None), np.clip(-values, 0, None)
     total = float(up.sum() + down.sum())
     if total == 0 or not np.isfinite(total):
@@ -74,7 +79,11 @@ def where(values: Numbers, name: str) -> str:
     half = np.cumsum(np.sort(up.ravel())[::-1]) >= 0.5 * up.sum()
     share = (int(half.argmax()) + 1) / up.size
     against = float(down.sum()) / total
-    said = f"Half of what speaks for {name} lies on {percent(share)} of the picture, {_place(up)}"
+    said = (
+        f"Half of {what or f'what speaks for {name}'} lies on {percent(share)} of the picture, {_place(up)}"
+    )
+    if what:
+        return f"{said}."
     return f"{said}; {percent(against, 0)} of the weight speaks against."
 
 

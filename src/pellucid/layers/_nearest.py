@@ -126,7 +126,7 @@ def nearest_inputs(
     asked, last = len(inputs), len(inputs) + len(known)
     whole = torch.cat([inputs.to(real), real, data.inputs[judged]])
     space = _space(model, whole, data, site, how)
-    outputs = each_class(predict(model, whole[:last], spec=data.spec, compute=how)).argmax(1).cpu()
+    outputs = _classes(predict(model, whole[:last], spec=data.spec, compute=how))
     own, theirs = outputs[:asked], outputs[asked:]
     away = torch.cdist(space[:asked], space[asked:last])
     equal = torch.stack([(real == one.to(real)).flatten(1).all(1) for one in inputs]).cpu()
@@ -172,6 +172,17 @@ def _spread(rows: Tensor) -> Tensor:
     rows = rows.double()
     spread = rows.std(0)
     return torch.where(spread > 0, (rows - rows.mean(0)) / spread.clamp(min=1e-12), torch.zeros_like(rows))
+
+
+def _classes(outputs: Tensor) -> Tensor:
+    """The class that each row is taken for."""
+    scores = each_class(outputs)
+    if scores.ndim != 2 or not scores.is_floating_point():
+        raise InputError(
+            "Nearest examples need a network that scores classes [N, K], this one gave "
+            f"{scores.dtype} {list(scores.shape)}."
+        )
+    return scores.argmax(1).cpu()
 
 
 def _nearest(away: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:

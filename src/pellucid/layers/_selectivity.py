@@ -100,7 +100,7 @@ def selectivity(
         raise InputError(f"answers: expected at least two classes, got {len(present)}.")
     real = tokens_of(inputs, spec)
     parts = [
-        largest(by_unit(model, seen[site], site), None if real is None else real[rows]).cpu()
+        largest(by_unit(model, seen[site], site, rows), None if real is None else real[rows]).cpu()
         for rows, seen in activations(model, inputs, [site], stop=site, spec=spec, compute=compute)
     ]
     picked = chosen_units(units, parts[0].shape[1], site)

@@ -33,7 +33,8 @@ class RepresentationSimilarity:
         block: rows compared with one another at a time.
         note: what was left out.
         shrunk: ``[A, B]``, the values less what chance pairings give, never below 0: nearer to the truth
-            where that is nothing, and the same where it is much.
+            where that is nothing, and the same where it is much. Figures and pages show these.
+        shrunk_references: the reference lines, treated alike.
     """
 
     sites: tuple[str, ...]
@@ -45,6 +46,7 @@ class RepresentationSimilarity:
     block: int
     note: str = ""
     shrunk: Tensor | None = None
+    shrunk_references: Mapping[str, Tensor] | None = None
 
     __repr__ = brief
 
@@ -150,10 +152,11 @@ def representation_similarity(
         controls = {name: _centred(net, some, rows_sizes, here, how) for name, net in twins.items()}
         sums.add(own, beside, controls, generator)
         how.progress(k + 1, len(blocks))
-    values, null, references, shrunk = sums.result()
+    values, null, shrunk = sums.result()
+    references, less = sums.references()
     used, said = n * len(blocks), " ".join(notes)
     return RepresentationSimilarity(
-        tuple(rows_sizes), tuple(columns), values, null, references, used, n, said, shrunk
+        tuple(rows_sizes), tuple(columns), values, null, references, used, n, said, shrunk, less
     )
 
 
@@ -210,6 +213,7 @@ class _Sums:
         self._shuffled = torch.zeros(draws, a, b, dtype=torch.float64)
         self._cross = {name: torch.zeros(a, dtype=torch.float64) for name in names}
         self._controls = {name: torch.zeros(a, dtype=torch.float64) for name in names}
+        self._crossed = {name: torch.zeros(draws, a, dtype=torch.float64) for name in names}
 
     def add(
         self, own: Tensor, beside: Tensor, controls: Mapping[str, Tensor], generator: torch.Generator
@@ -226,15 +230,25 @@ class _Sums:
         for k in range(len(self._shuffled)):
             order = torch.randperm(n, generator=generator)
             self._shuffled[k] += flat @ beside[:, order][:, :, order].flatten(1).T / scale
+            for name, control in controls.items():
+                self._crossed[name][k] += (own * control[:, order][:, :, order]).sum((1, 2)) / scale
 
-    def result(self) -> tuple[Tensor, Tensor, dict[str, Tensor], Tensor]:
+    def result(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Values, what chance stays below, and the values less chance."""
         length = (self._own[:, None] * self._beside).sqrt()
         chance = self._shuffled / length
         null = chance.abs().quantile(0.95, dim=0)
         values = self._both / length
-        kept = 1 - chance.square().mean(0) / values.square()
-        shrunk = torch.where(values > 0, values * kept.clamp_min(0), torch.where(values.isnan(), values, 0.0))
-        references = {
-            name: cross / (self._own * self._controls[name]).sqrt() for name, cross in self._cross.items()
-        }
-        return values, null, references, shrunk
+        return values, null, _less(values, chance)
+
+    def references(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Each layer with its counterpart, and the same less chance."""
+        lengths = {name: (self._own * own).sqrt() for name, own in self._controls.items()}
+        lines = {name: cross / lengths[name] for name, cross in self._cross.items()}
+        return lines, {name: _less(line, self._crossed[name] / lengths[name]) for name, line in lines.items()}
+
+
+def _less(values: Tensor, chance: Tensor) -> Tensor:
+    """Values less what random pairings ``[draws, …]`` give."""
+    kept = (1 - chance.square().mean(0) / values.square()).clamp_min(0)
+    return torch.where(values > 0, values * kept, torch.where(values.isnan(), values, 0.0))

@@ -108,7 +108,7 @@ def _correlations(
     shift = total = cross = torch.empty(0)
     for rows, seen in activations(model, inputs, [site], stop=site, compute=how):
         here = None if real is None else real[rows]
-        values = largest(by_unit(model, seen[site].detach(), site), here).double().cpu()
+        values = largest(by_unit(model, seen[site].detach(), site, rows), here).double().cpu()
         if not count:
             shift = values[0]
             total, cross = torch.zeros_like(shift), torch.zeros(len(shift), len(shift)).double()

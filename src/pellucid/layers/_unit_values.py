@@ -84,8 +84,8 @@ def unit_values(
     """
     picked = torch.empty(0, dtype=torch.int64)
     parts: list[Tensor] = []
-    for _, seen in activations(model, inputs, [site], stop=site, spec=spec, compute=compute):
-        found = by_unit(model, seen[site], site).amax(2).cpu()
+    for rows, seen in activations(model, inputs, [site], stop=site, spec=spec, compute=compute):
+        found = by_unit(model, seen[site], site, rows).amax(2).cpu()
         picked = chosen_units(units, found.shape[1], site)
         parts.append(found[:, picked])
     return UnitValues(site, picked, torch.cat(parts))

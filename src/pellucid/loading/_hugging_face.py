@@ -146,7 +146,7 @@ def _loaded(library: object, kind: str, place: Path) -> nn.Module:
             output_loading_info=True,
         )  # fmt: skip
     except Exception as error:
-        raise _unopened(kind, place, error) from error
+        raise unopened(kind, place, error) from error
     missing = sorted(told.get("missing_keys", ()))
     if missing:
         raise LoadError(
@@ -156,7 +156,8 @@ def _loaded(library: object, kind: str, place: Path) -> nn.Module:
     return model.eval()
 
 
-def _unopened(what: str, place: Path, error: Exception) -> LoadError:
+def unopened(what: str, place: Path, error: Exception) -> LoadError:
+    """What a library said when it could not open a folder, in one sentence."""
     words = (str(error).strip().splitlines() or [""])[0].strip(" :.")
     return LoadError(f"{what} cannot be opened from {place}: {type(error).__name__}: {words}.")
 
@@ -168,7 +169,7 @@ def _spec(library: object, place: Path, settings: Mapping[str, object]) -> Input
                 str(place), local_files_only=True, trust_remote_code=False
             )
         except Exception as error:
-            raise _unopened("The tokenizer", place, error) from error
+            raise unopened("The tokenizer", place, error) from error
         lengths = [tokenizer.model_max_length, settings.get("max_position_embeddings")]
         length = min((n for n in lengths if isinstance(n, int) and 0 < n < MOST), default=0)
         mask = "attention_mask" if tokenizer.pad_token_id is not None else ""

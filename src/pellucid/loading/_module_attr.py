@@ -44,28 +44,39 @@ def module_attr(name: str, *, app_dir: str | Path = ".", weights: str | Path | N
         >>> type(module_attr("torch.nn:Identity")).__name__
         'Identity'
     """
-    place, attr = _parted(name)
+    found = object_named(name, "network", app_dir=app_dir)
+    with _importable(Path(app_dir).resolve()), _told(name.rpartition(":")[0], f"Calling {name}"):
+        network = _network(found, name)
+    return network if weights is None else load_weights(network, weights)
+
+
+def object_named(name: str, what: str, *, app_dir: str | Path = ".") -> object:
+    """What a name in somebody's code stands for, as :func:`module_attr`; ``what`` it should be, in a word."""
+    place, attr = _parted(name, what)
     folder = Path(app_dir).resolve()
     with _importable(folder), _told(place, f"Importing {place}"):
         code = import_file(place, folder) if _is_file(place) else import_dotted(place, folder)
-    found = _attribute(code, place, attr)
-    with _importable(folder), _told(place, f"Calling {name}"):
-        network = _network(found, name)
-    return network if weights is None else load_weights(network, weights)
+    return _attribute(code, place, attr, what)
+
+
+def called(found: Callable[..., object], name: str, *, app_dir: str | Path = ".") -> object:
+    """What a function of no arguments in somebody's code returns."""
+    with _importable(Path(app_dir).resolve()), _told(name.rpartition(":")[0], f"Calling {name}"):
+        return found()
 
 
 def _is_file(place: str) -> bool:
     return place.endswith(".py") or "/" in place or "\\" in place
 
 
-def _parted(name: str) -> tuple[str, str]:
+def _parted(name: str, what: str) -> tuple[str, str]:
     place, colon, attr = name.rpartition(":")
     whole = not colon or attr.startswith(("\\", "/"))  # the colon of "C:\net.py" parts nothing
     if whole or not place or not attr:
         given = name.strip(":") or "module"
         raise LoadError(
             f"Expected 'package.module:attr' or 'file.py:attr', got {name!r}. "
-            f"Name the network after a colon: {given}:model."
+            f"Name the {what} after a colon: {given}:{'model' if what == 'network' else what}."
         )
     return place, attr
 
@@ -109,32 +120,34 @@ def _line(trace: TracebackType | None) -> str:
     return "".join(f" in {Path(frame.filename).name}, line {frame.lineno}" for frame in last)
 
 
-def _attribute(code: ModuleType, place: str, attr: str) -> object:
+def _attribute(code: ModuleType, place: str, attr: str, what: str) -> object:
     found: object = code
     for step in attr.split("."):
         try:
             found = getattr(found, step)
         except AttributeError:
-            options = _candidates(code)
+            options = _candidates(code, what)
             raise LoadError(
                 f"{place} has no {attr!r}. {near_misses(attr, options)}"
                 if options
-                else f"{place} has no {attr!r}, and no network or function of no arguments at all."
+                else f"{place} has no {attr!r}, and no {what} or function of no arguments at all."
             ) from None
     return found
 
 
-def _candidates(code: ModuleType) -> list[str]:
+def _candidates(code: ModuleType, what: str) -> list[str]:
     """Names that could be meant: networks, and what the module itself defines and takes no arguments."""
+    if what != "network":
+        return [name for name in vars(code) if not name.startswith("_")]
     found: list[str] = []
     for name, value in vars(code).items():
         own = getattr(value, "__module__", None) == code.__name__ and not name.startswith("_")
-        if isinstance(value, nn.Module) or (own and callable(value) and not _needed(value)):
+        if isinstance(value, nn.Module) or (own and callable(value) and not needed(value)):
             found.append(name)
     return found
 
 
-def _needed(function: Callable[..., object]) -> list[str]:
+def needed(function: Callable[..., object]) -> list[str]:
     """Names of the arguments that a call cannot go without."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -149,10 +162,10 @@ def _network(found: object, name: str) -> nn.Module:
         return found
     if not callable(found):
         raise LoadError(f"{name} should be a network, it is {_kind(found)}.{_hint(found)}")
-    needed = _needed(found)
-    if needed:
+    arguments = needed(found)
+    if arguments:
         raise LoadError(
-            f"{name} needs {', '.join(needed)}, and there is nobody to give them. Write a function of no "
+            f"{name} needs {', '.join(arguments)}, and there is nobody to give them. Write a function of no "
             "arguments that returns the network, and name that."
         )
     made = found()

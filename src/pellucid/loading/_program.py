@@ -18,6 +18,7 @@ from torch import nn
 
 from pellucid.errors import LoadError
 from pellucid.loading._program_rules import RefusedError, harmless, payloads
+from pellucid.loading._program_tables import with_tables
 
 MODEL = "models/model.json"
 WEIGHTS = "data/weights/"
@@ -40,7 +41,8 @@ def open_program(path: str | Path) -> nn.Module:
         path: a ``.pt2`` file.
 
     Returns:
-        The program as a module: its operations can be explained, its layers are not modules any more.
+        The program as a module: its operations can be explained, its layers are not modules any more, but for
+        tables that tokens are looked up in.
 
     Raises:
         LoadError: where the file is absent, damaged or of another kind, or holds anything that could run code
@@ -66,7 +68,7 @@ def open_program(path: str | Path) -> nn.Module:
             room = file.stat().st_size
             copy = _copied(_entries(archive, room), archive, room)
         # guards are Python written by whoever exported it; sizes are checked by the operations themselves
-        return torch.export.load(copy).module(check_guards=False)
+        return with_tables(torch.export.load(copy).module(check_guards=False))
     except RefusedError as error:
         raise LoadError(f"{file} {error}: not opened.") from None
     except Exception as error:

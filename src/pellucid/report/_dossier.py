@@ -90,7 +90,8 @@ class Dossier:
         reader: whose order and words the page begins with.
         origin: which network and data, and how to rebuild.
         data: the data set.
-        performance: score on held-out rows; ``ranks``: whether rows of some class surely come before others.
+        performance: score on held-out rows; ``picked``: these were picked for a showcase, so it recommends
+            nothing; ``ranks``: whether rows of some class surely come before others.
         slices: scores on parts of the rows; recall per class is added by itself.
         certainty: what its probabilities are worth; ``numbers``: in regression, what its numbers are worth.
         record: what was watched while it trained.
@@ -123,6 +124,7 @@ class Dossier:
     origin: Origin = field(default_factory=Origin)
     data: Dataset | None = None
     performance: Performance | None = None
+    picked: bool = False
     ranks: bool = False
     slices: tuple[Slice, ...] = ()
     certainty: Certainty | None = None

@@ -247,7 +247,7 @@ def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
     use: list[str] = []
     avoid = list(dossier.said_limits)
     given = dossier.performance
-    shown = given is not None and given.low > given.baseline
+    shown = given is not None and given.low > given.baseline and not dossier.picked
     if given is not None and shown:
         does = "telling" if dossier.task == "classification" else "estimating"
         enough = f"where {given.metric} {score(dossier, given.low)} is enough"
@@ -255,7 +255,7 @@ def advice(dossier: Dossier) -> tuple[list[str], list[str]]:
     elif dossier.ranks:
         use.append("ranking rows by its probabilities, with a threshold chosen for the purpose")
         avoid.append("taking its answers as they come: they are not shown to be better than a trivial one")
-    else:
+    elif not dossier.picked:
         why = (
             "is not shown to be better than a trivial answer" if given is not None else "was not scored here"
         )

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pellucid.tasks import FeaturePage
 
 MOSAIC, TEXTS, WORST = 32, 8, 12
+LAYERS = 40  # of a deep network that are drawn
 OPEN = 6  # units that stand open, the others folded
 
 MOST_CLASSES = 50  # above which confusions are not drawn, and classes without rows not listed
@@ -217,7 +218,7 @@ def inside(dossier: Dossier, detail: Detail) -> Piece:
     """What the layers are like and what their units respond to."""
     strip = missing("A summary of the layers")
     if dossier.layers is not None:
-        figure = layer_strip(dossier.layers)
+        figure = layer_strip(dossier.layers, most=LAYERS)
         strip = paragraph(figure.alt) + element("div", figure.html(heading=False), css="wide")
     shown = dossier.pages[: detail.pages]
     told = ""

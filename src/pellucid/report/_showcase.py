@@ -39,8 +39,8 @@ def showcase(
 ) -> Dossier:
     """Explain chosen inputs of a network by many methods, at a cost that can be foreseen.
 
-    Where :func:`dossier` looks at everything, this leaves out layers, features and rules: a large network
-    would take hours.
+    Where :func:`dossier` looks at everything, this leaves out features and rules: a large network would
+    take hours. Layers are told in numbers.
 
     Args:
         subject: a network with data.
@@ -79,6 +79,8 @@ def showcase(
     cases = [case_of(held, outputs, row, names[i] if names else why, i, explained or [])
              for i, row in enumerate(rows)]  # fmt: skip
     cases = [dataclasses.replace(case, true="") for case in cases] if names else cases
+    tell("every layer, beside an untrained copy")
+    layers = clock.run("layers", lambda: tasks.layers(subject, compute=how))
     origin = dataclasses.replace(_origin(subject, data, path, how.seed), command=command)
     return Dossier(
         subject.name,
@@ -90,7 +92,9 @@ def showcase(
         limits=tuple(limits),
         origin=origin,
         data=data,
+        picked=not names,
         performance=None if names else clock.run("performance", lambda: tasks.performance(subject)),
+        layers=layers,
         cases=tuple(cases) if explained else (),
         survey=survey,
         timings=clock.seconds,

@@ -8,8 +8,7 @@ STYLE = """
 --line:#2d343a;
 --accent:#7db4e6;--tint:#1a2630;--shade:rgba(0,0,0,.75)}}
 *{box-sizing:border-box}
-html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
-@media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
+html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--bg);color:var(--ink);
 font:16px/1.6 -apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,system-ui,sans-serif;
 font-variant-numeric:tabular-nums;overflow-wrap:break-word}
@@ -27,6 +26,8 @@ margin:2.6rem 0 .6rem}
 h2{font-size:1.55rem;line-height:1.25;letter-spacing:-.012em;font-weight:650;margin:0 0 .4rem}
 h3{font-size:1.05rem;font-weight:620;margin:2.2rem 0 .5rem}
 section.part{margin-top:4.5rem;padding-top:2rem;border-top:1px solid var(--line)}
+@media screen{section.part,article.one{content-visibility:auto;contain-intrinsic-size:auto none auto 50rem;
+overflow-clip-margin:1.2rem}}
 p{margin:.5rem 0}
 .lede{font-size:1.22rem;line-height:1.5;max-width:46rem;margin:0 0 1.8rem}
 .over{margin:2.6rem 0 0}.over+h1{margin-top:.1rem}

@@ -42,7 +42,7 @@ from pellucid.tasks._explain import (
     target_named,
     usual_target,
 )
-from pellucid.tasks._explain_to import explain_to, load_explanations, shard_of
+from pellucid.tasks._explain_to import explain_to, load_explanations
 from pellucid.tasks._feature_sites import feature_sites
 from pellucid.tasks._features import FeaturePage, features, first_units
 from pellucid.tasks._importance import importance_of
@@ -80,6 +80,7 @@ from pellucid.tasks._rules import frontier, own_rules, rules
 from pellucid.tasks._rules_inside import InsideRules, concept_rules, unit_rules
 from pellucid.tasks._runs import open_run, save_run
 from pellucid.tasks._several import explain_several
+from pellucid.tasks._shards import shard_of, work_of
 from pellucid.tasks._shortcuts import shortcuts
 from pellucid.tasks._slices import Slice, parts_scored
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
@@ -209,6 +210,7 @@ __all__ = [
     "sample",
     "save_run",
     "shard_of",
+    "work_of",
     "shortcuts",
     "sentence_topics",
     "sentences",

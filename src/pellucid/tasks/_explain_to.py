@@ -33,9 +33,9 @@ from pellucid.tasks._explain import Method, best_method
 from pellucid.tasks._records import Arrow, about_of, described, explanation_of, table_of
 from pellucid.tasks._rows import rows_named
 from pellucid.tasks._several import explain_several, target_named
+from pellucid.tasks._shards import shard_of, work_of
 
-PLAN, BYTES = "plan.json", 64_000_000  # of inputs that one shard may hold
-LEAST, MOST = 32, 256
+PLAN = "plan.json"
 
 
 def explain_to(
@@ -62,8 +62,10 @@ def explain_to(
         methods: names or functions; left out, the one that evidence supports best.
         targets: class numbers or names, targets or functions; left out, each row's top class.
         cards: whether to test each explanation.
-        shard: rows that are held at once; ``None`` is 256, less where inputs are large. It shapes the cards,
-            whose maps of other inputs are those of the shard.
+        shard: rows that are explained and kept at once: what a kill loses. ``None`` is about ten seconds of
+            work, 32 to 256 rows, fewer where inputs are large; counted, not measured, so that the same call
+            has the same shards everywhere. It shapes the cards, whose maps of other inputs are those of the
+            shard.
         compute: how to run; its ``progress`` counts rows of the data set.
 
     Returns:
@@ -94,10 +96,13 @@ def explain_to(
     _arrow()
     data, out, how = subject.needs_data("explain_to"), Path(path), compute or Compute()
     chosen = rows_named(data, rows)
-    size = shard_of(data.inputs) if shard is None else shard
+    asked = [target_named(subject, one) if isinstance(one, str) else one for one in targets]
+    size = shard
+    if size is None:
+        each = work_of(subject, data.inputs[chosen], methods=methods, targets=asked, cards=cards, compute=how)
+        size = shard_of(data.inputs, each)
     if size < 1:
         raise InputError(f"shard must be at least 1, got {size}.")
-    asked = [target_named(subject, one) if isinstance(one, str) else one for one in targets]
     settings = _settings(subject, chosen, methods, asked, cards, size, how.seed)
     if _finished(out, settings):
         return out
@@ -227,17 +232,6 @@ def _opened(file: Path) -> Arrow:
 def _arrow() -> None:
     if importlib.util.find_spec("pyarrow") is None:
         raise StoreError("Parquet files need pyarrow: pip install 'pellucid[parquet]'.")
-
-
-def shard_of(inputs: Tensor) -> int:
-    """How many rows :func:`explain_to` explains at once where nobody says.
-
-    Example:
-        >>> shard_of(torch.zeros(2, 3, 224, 224))
-        106
-    """
-    row = inputs[:1].numel() * inputs.element_size()
-    return max(LEAST, min(MOST, BYTES // max(1, row)))
 
 
 def _settings(

@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from pellucid import loading
 from pellucid._core import Batch, Dataset, InputSpec, Subject, predict
 from pellucid.data import arrays
-from pellucid.data._as_trained import table_as_trained
-from pellucid.data._names import TABLES
+from pellucid.data._read_as import held_as, same_kind
 from pellucid.errors import InputError, LoadError, MethodError, TargetError, near_misses
-from pellucid.inputs import TabularSpec
 from pellucid.networks import Plain
+from pellucid.tasks._data_for import Reading, data_for, data_in_code, names_code
 from pellucid.tasks._runs import open_run
-from pellucid.tasks._train import dataset_of
+from pellucid.tasks._train import Heard, dataset_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +46,9 @@ def open(  # noqa: A001
     spec: InputSpec | None = None,
     classes: Sequence[str] = (),
     answer: str | None = None,
+    text: str | None = None,
+    tokenizer: object = None,
+    heard: Heard | None = None,
     weights: str | Path | None = None,
     output: int | str | None = None,
     ends_in: loading.Ending | None = None,
@@ -60,11 +62,16 @@ def open(  # noqa: A001
             safetensors), which says what its inputs and classes are; an exported program (``.pt2``); or
             ``"package.module:attr"`` or
             ``"file.py:attr"``, which names a module or a function of no arguments that returns one.
-        data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path or the name of a
-            bundled data set. A run folder brings its own; all rows of another table are held out.
+        data: what it is examined on: a :class:`Dataset`, ``(inputs, answers)``, a path, the name of a bundled
+            data set, or ``"file.py:attr"`` for one of these two in code. A run folder brings its own, and
+            reads other files as it learned to; all of their rows are held out.
         spec: what an input means; guessed from the shape of the data where it is left out.
         classes: names of the outputs; numbers where left out.
         answer: the column to predict, where ``data`` is a table's path.
+        text: the column to read, where that table holds texts.
+        tokenizer: what makes numbers of texts for a network of one's own: a tokenizer, a ``TextSpec``, or
+            where one lies (a folder of Hugging Face, a ``tokenizer.json``, a run folder, ``"file.py:attr"``).
+        heard: how a folder of sounds is read for such a network.
         weights: a safetensors file or a ``weights_only`` checkpoint that is loaded into the network.
         output: where the network returns several tensors, the number or name of the one that is examined;
             its layers are then addressed below ``network``. ``"logits"`` is found without.
@@ -94,21 +101,26 @@ def open(  # noqa: A001
         >>> pellucid.open(network, data=(torch.rand(8, 3), torch.tensor([0, 1] * 4)), classes=["no", "yes"])
         Subject(Sequential: Sequential, classification, 8 rows)
     """
+    if names_code(data):
+        data = cast("Dataset | Pair", data_in_code(str(data)))
+    reading = Reading(answer, text, tokenizer, heard)
     if isinstance(model, Fitted):
         return _fitted(model, data, answer, name)
     if isinstance(model, str | Path) and loading.is_pretrained(model):
-        return _pretrained(Path(model), data, spec, tuple(classes), answer, weights, name)
+        return _pretrained(Path(model), data, spec, tuple(classes), reading, weights, name)
     if isinstance(model, str | Path) and Path(model).is_dir():
         subject = open_run(model)
-        return subject if data is None else _with_data(subject, data, spec, classes, answer)
+        return subject if data is None else _with_data(subject, data, spec, classes, reading)
     network = _network(model, weights)
     # our own networks in a row are all of one class, whose name says nothing
     kind = network.architecture.kind if isinstance(network, Plain) else type(network).__name__
+    if isinstance(model, str | Path) and Path(model).suffix == ".pt2":
+        kind = Path(model).stem
     if output is not None:
         network = loading.OneOutput(network, output)
     if ends_in is not None:
         network = loading.LogOdds(network, ends_in)
-    found = _dataset(data, spec, tuple(classes), answer)
+    found = _dataset(data, spec, tuple(classes), reading, network)
     means = spec or (found.spec if found is not None else None)
     if means is None:
         raise InputError(
@@ -140,7 +152,7 @@ def _pretrained(
     data: Dataset | Pair | str | Path | None,
     spec: InputSpec | None,
     classes: tuple[str, ...],
-    answer: str | None,
+    reading: Reading,
     weights: str | Path | None,
     name: str,
 ) -> Subject:
@@ -148,7 +160,7 @@ def _pretrained(
     means, named = spec or found.spec, classes or found.classes
     if weights is not None:
         loading.load_weights(found.model, weights)
-    rows = _dataset(data, means, named, answer)
+    rows = _dataset(data, means, named, reading, found.model)
     means = means or (rows.spec if rows is not None else None)
     if means is None:
         raise InputError(f"{folder} does not say what its inputs mean; give spec= or data=(inputs, answers).")
@@ -203,12 +215,13 @@ def _dataset(
     data: Dataset | Pair | str | Path | None,
     spec: InputSpec | None,
     classes: tuple[str, ...],
-    answer: str | None,
+    reading: Reading,
+    network: nn.Module | None = None,
 ) -> Dataset | None:
     if data is None or isinstance(data, Dataset):
         return data
     if isinstance(data, str | Path):
-        return dataset_of(data, answer=answer)
+        return data_for(data, reading, spec=spec, classes=classes, network=network)
     if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], Batch | Mapping):
         return arrays(data[0], data[1], spec=spec, classes=classes)
     raise InputError(
@@ -242,36 +255,21 @@ def _with_data(
     data: Dataset | Pair | str | Path,
     spec: InputSpec | None,
     classes: Sequence[str],
-    answer: str | None,
+    reading: Reading,
 ) -> Subject:
     labels = tuple(classes) or subject.classes
-    own, rows = spec or subject.spec, Path(data) if isinstance(data, str | Path) else None
-    if (
-        rows is not None
-        and rows.is_file()
-        and rows.name.lower().endswith(TABLES)
-        and isinstance(own, TabularSpec)
-    ):
-        target = answer or (subject.data.answer if subject.data is not None else None)
-        if target is None:
-            raise InputError(f"{rows.name} is a table: say which column holds the answers (answer).")
-        # another table's own means and levels would be another language than the network's
-        found = table_as_trained(rows, target, own, labels, _learned(subject, target, own, labels))
+    own = spec or subject.spec
+    if isinstance(data, str | Path):
+        found = data_for(data, reading, spec=own, classes=labels, run=subject)
     else:
-        found = _dataset(data, own, labels, answer)
+        found = _dataset(data, own, labels, reading)
+        if found is not None:
+            same_kind(found, own)
     other = Subject(
         subject.model, found, subject.spec, subject.classes, subject.name, subject.record, subject.origin
     )
     _fits(other)
     return other
-
-
-def _learned(subject: Subject, target: str, spec: TabularSpec, classes: tuple[str, ...]) -> Dataset | None:
-    """The run's own rows, where another table predicts and means the same."""
-    own = subject.data
-    if own is None or spec is not subject.spec:
-        return None
-    return own if (own.answer, own.classes) == (target, classes) else None
 
 
 def _fits(subject: Subject, guessed: Rows | None = None) -> None:
@@ -284,7 +282,8 @@ def _fits(subject: Subject, guessed: Rows | None = None) -> None:
     except MethodError as error:
         hint = "" if guessed is None else _other_meaning(torch.as_tensor(guessed))
         said = str(error) if str(error).endswith(".") else f"{error}."
-        raise MethodError(f"{said} {hint}".rstrip()) from error.__cause__
+        given = f"Its inputs here are {held_as(subject.data)} ({subject.data.name})."
+        raise MethodError(f"{said} {hint or given}".rstrip()) from error.__cause__
     except TargetError as error:
         raise TargetError(str(error).replace("as logit(0, output=", "as pellucid.open(…, output=")) from None
     if last is not None and subject.data.classes:

@@ -34,6 +34,7 @@ class Heard:
     front: Literal["waveform", "spectrogram"] | None = None
     rate: int | None = None
     seconds: float | None = None
+    scale: Literal["standard", "none"] | None = None
 
 
 def train(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from pellucid._core import Pass, Slope
-from pellucid.attribution._operations import plain, visible
+from pellucid.attribution._operations import frozen, plain
 from pellucid.errors import MethodError
 
 STRAIGHT = frozenset({"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"})
@@ -22,17 +22,15 @@ def contributions(picture: Tensor) -> Slope:
     channels, size = picture.shape[1], picture.shape[-2:]
 
     def found(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        with (
-            visible(work.feed.model, work.feed.guard.modules, "full_grad"),
-            torch.enable_grad(),
-            _Biased() as seen,
-        ):
+        with frozen(work, "full_grad"), torch.enable_grad(), _Biased() as seen:
             start = points.detach().requires_grad_()
             score = work.score(start.clone(), rows, len(ks))
         outputs = [result for result, _ in seen.added]
         slopes = cast(
             "tuple[Tensor | None, ...]",
-            torch.autograd.grad(score, [start, *outputs], torch.ones_like(score), allow_unused=True),
+            torch.autograd.grad(score, [start, *outputs], torch.ones_like(score), allow_unused=True)
+            if score.requires_grad
+            else (None,),
         )
         if slopes[0] is None:
             raise MethodError(f"{work.target.label} does not depend on the input in a differentiable way.")

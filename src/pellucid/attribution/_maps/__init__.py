@@ -44,6 +44,16 @@ def picture_of(method: str, q: Question) -> Tensor:
         raise MethodError(f"{error}{q.instead}") from error
 
 
+def map_at(method: str, q: Question, at: str) -> Tensor:
+    """The activation at a site, which has to be a map."""
+    if q.point.ndim != 4 or q.point.shape[-2:].numel() < 2 or not q.point.is_floating_point():
+        raise MethodError(
+            f"{method} lays parts out over a map [N, C, h, w] larger than 1×1, and at {at!r} the activation "
+            f"is {list(q.point.shape)}: nothing there has a place.{q.instead}"
+        )
+    return q.point
+
+
 def the_picture(method: str, given: Tensor | dict[str, Tensor]) -> Tensor:
     """The one picture among the varied inputs."""
     if isinstance(given, dict):

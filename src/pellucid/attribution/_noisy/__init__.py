@@ -106,6 +106,7 @@ def _method(of: str | Method) -> Method | None:
 
 def _range(q: Question) -> Tensor:
     """Largest minus smallest element of each row, for each input apart, in the shape of the point."""
+    q.needs_slopes()
     flat = q.point.reshape(q.rows, -1)
     wide = torch.empty_like(flat)
     for part in q.parts:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from pellucid._core import percent
+
 
 def adds_up(total: Tensor, values: Tensor, why: str, tolerance: float) -> str:
     """A note where the values of some row miss their total by more than ``tolerance`` of it; else nothing."""
@@ -11,4 +13,4 @@ def adds_up(total: Tensor, values: Tensor, why: str, tolerance: float) -> str:
     share = gap / total.double().abs().clamp(min=1e-12)
     if not bool((share > tolerance).any()):
         return ""
-    return f"Values miss what they should add up to by as much as {float(share.max()):.2g} of it: {why}"
+    return f"Values miss what they should add up to by up to {percent(float(share.max()), 0)} of it: {why}"

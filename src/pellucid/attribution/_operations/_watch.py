@@ -114,9 +114,9 @@ class Watch(TorchFunctionMode, ABC):
             if not isinstance(told, Tensor):
                 return told
         call = Call(called, func, args, kwargs or {})
+        transforms(called, call.tensors, self.method)
         if writes and isinstance(args[0], Tensor):
             self.kept.before_writing(args[0])
-        transforms(called, call.tensors, self.method)
         chosen = self._choices.among(call)
         if name in STRUCTURE or name in QUESTIONS or not call.active:
             return self._plainly(call, chosen)
@@ -125,7 +125,10 @@ class Watch(TorchFunctionMode, ABC):
         if call.kwargs.get("out") is not None:
             raise MethodError(f"{self.method} cannot follow {name!r} into out=….")
         if not writes:
-            return self._done(call)
+            result = self._done(call)
+            if not torch.is_grad_enabled():
+                self._choices.add(result)
+            return result
         first = cast("Tensor", args[0])
         # the rule keeps what it saw; the write comes after
         result = self._done(Call(name, _unwritten(name, self.method), args, call.kwargs))

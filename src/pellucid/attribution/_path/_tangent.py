@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Nodes:
 
     def doubt(self) -> Tensor:
         """How much may be wrong between neighbours ``[n + 1, R]``: width times the jump of the slope."""
-        jump = (self.share[1:] - self.share[:-1]).norm(dim=2).double()
+        jump = vector_norm(self.share[1:] - self.share[:-1], dim=2, dtype=torch.float64)
         inner = (self.place[1:] - self.place[:-1]) * jump
         low = (self.ends[0] - self.score[0] + self.rise[0] * self.place[0]).abs()
         high = (self.ends[1] - self.score[-1] - self.rise[-1] * (1 - self.place[-1])).abs()
@@ -65,8 +66,8 @@ class Nodes:
         """Whether the slope goes on turning as it turned ``[R]``: 1 if it changes evenly, 0 if it jumps."""
         turns = self.share[1:] - self.share[:-1]
         one, other = turns[:-1:2], turns[1::2]
-        both = one.square().sum((0, 2)) + other.square().sum((0, 2))
-        return torch.where(both > 0, 2 * (one * other).sum((0, 2)) / both, 1.0)
+        both = _square(one) + _square(other)
+        return torch.where(both > 0, _square(one + other) / both - 1, 1.0)
 
     def next(self, count: int) -> Tensor:
         """The middles of the ``count`` most doubtful stretches ``[count, R]``."""
@@ -93,3 +94,8 @@ class Nodes:
     def of(self, rows: Tensor) -> Nodes:
         """Some rows, by a mask."""
         return Nodes(self.place[:, rows], self.share[:, rows], self.score[:, rows], self.ends[:, rows])
+
+
+def _square(values: Tensor) -> Tensor:
+    """Sum of squares of each row ``[R]``, which may leave the range of what is added."""
+    return vector_norm(values, dim=(0, 2), dtype=torch.float64).square()

@@ -51,10 +51,14 @@ class Through:
             )
         (found,) = cast(
             "tuple[Tensor | None]",
-            torch.autograd.grad(score, start, torch.ones_like(score), allow_unused=True),
+            torch.autograd.grad(score, start, torch.ones_like(score), allow_unused=True)
+            if score.requires_grad
+            else (None,),
         )
         if found is None:
-            raise MethodError(f"{work.target.label} does not depend on {work.at or 'the input'}.")
+            raise MethodError(
+                f"{work.target.label} does not depend on {work.at or 'the input'} in a differentiable way."
+            )
         return found, score.detach()
 
     def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor) -> object:

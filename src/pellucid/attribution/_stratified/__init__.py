@@ -11,6 +11,8 @@ from pellucid._core import Question
 from pellucid.attribution._student import widening
 
 GOLDEN = (5**0.5 - 1) / 2
+ALIKE = 0.01  # spread of what ways miss, as a share of its mean, below which it is rounding
+MIXED = 4  # neighbours in distance that change places
 LEAST = 16  # places on the way in a round: a small background is gone through several times
 
 
@@ -119,7 +121,8 @@ class _Round:
         off = (self.off[rows] / n).view(shape)
         width = (self.off_square[rows] / n).view(shape) - off.square()
         both = (self.off_values[rows] - (fit * self.off_ways[:, rows]).sum(0)) / n - rest * off
-        return found - torch.where(width > 0, both / width * off, 0.0)
+        # what all ways miss alike, as over a jump, tells no direction
+        return found - torch.where(width > (ALIKE * off).square(), both / width * off, 0.0)
 
 
 def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
@@ -133,15 +136,18 @@ def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
 def _places(seed: int, count: int, rows: int, rounds: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Places on the way, rising in each round, and from which background row, counted near to far.
 
-    Neighbours in distance are far apart on the way: by golden steps, which fill both evenly.
+    Neighbours in distance are far apart on the way: by golden steps, which fill both evenly. Where these
+    begin would alone decide most of a round's error, in waves, and few waves show too small a spread: so
+    neighbours in distance change places at random.
     """
     generator = torch.Generator().manual_seed(seed)
     places, order = list[Tensor](), list[Tensor]()
     golden = (torch.arange(count, dtype=torch.float64) * GOLDEN % 1).argsort()
     for _ in range(rounds):
-        within = torch.rand(count, generator=generator, dtype=torch.float64)
+        within, mixed = torch.rand((2, count), generator=generator, dtype=torch.float64)
         places.append((torch.arange(count) + within) / count)
-        shift, turn = torch.randint(count, (2,), generator=generator).tolist()
+        shift, turn, begin = torch.randint(count, (3,), generator=generator).tolist()
         steps = golden.flip(0) if turn % 2 else golden
-        order.append(steps.roll(shift) * rows // count)
+        near = ((torch.arange(count) + begin) // MIXED + mixed).argsort()
+        order.append(near[steps.roll(shift)] * rows // count)
     return torch.cat(places).to(device), torch.cat(order).to(device)

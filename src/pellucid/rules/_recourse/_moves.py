@@ -123,7 +123,7 @@ def refuse_wide(constraints: Constraints) -> None:
     if free > WIDEST:
         raise MethodError(
             f"{free:,} columns are free to change, and changes of up to {WIDEST} can be searched. Name "
-            "those that matter with actionable (--actionable on the command line)."
+            "those that matter with actionable=."
         )
 
 

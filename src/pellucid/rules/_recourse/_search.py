@@ -101,9 +101,7 @@ def search(moves: Moves, now: Numbers, pool: Sequence[Numbers], seeds: Numbers, 
         k: answers with different columns that are looked for.
     """
     if k < 1:
-        raise InputError(
-            f"k, the ways to look for (--ways on the command line), must be at least 1, got {k}."
-        )
+        raise InputError(f"k={k} looks for no way at all: at least 1 is looked for.")
     book = _Book(moves, now, now.copy())
     columns, values = _singles(moves.options(now, pool))
     singles = np.repeat(now[None], len(columns), 0)
