@@ -33,6 +33,11 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in MEMORY)
 
 
+def to_be_told(error: BaseException) -> bool:
+    """Whether an error does not come from a shorter way through the network."""
+    return out_of_memory(error) or isinstance(error, CancelledError)
+
+
 def place_of(guard: Guard) -> tuple[torch.device | None, torch.dtype | None]:
     """Device and floating type in which a network computes; ``None`` where it has no parameters."""
     for tensor in guard.tensors:
