@@ -61,6 +61,7 @@ def attention_relevance(
         Encoder-Decoder Transformers, arXiv 2103.15679; its rule for self-attention.
 
     Example:
+        >>> import torch
         >>> layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
         >>> net = nn.Sequential(layer, nn.Flatten(), nn.Linear(40, 3))
         >>> attention_relevance(net, torch.rand(1, 5, 8), 0).values.shape
