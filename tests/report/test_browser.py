@@ -12,7 +12,9 @@ from urllib.request import url2pathname
 
 import pytest
 
-from pellucid.report import write
+from figures import made
+from pellucid import figures
+from pellucid.report import depth_page, write
 from report import dossiers
 
 pytestmark = pytest.mark.browser
@@ -154,9 +156,13 @@ DRAWN = """() => [...document.querySelectorAll('.panels')].filter(
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_what_is_far_is_drawn_when_it_comes_near(browser, address, width):
-    page = opened(browser, address, width=width)
+def test_layers_that_are_far_are_drawn_when_they_come_near(browser, tmp_path, width):
+    one = made.summary()
+    rows = tuple(dataclasses.replace(one.rows[0], site=f"layer{i}") for i in range(300))
+    strips = figures.layer_strips(dataclasses.replace(one, rows=rows))
+    page = opened(browser, depth_page(strips, tmp_path / "deep.html").as_uri(), width=width)
     first, every = page.evaluate(DRAWN), page.locator(".panels").count()
+    assert every == 5
     assert 0 < first < every / 2
     # a jump lands where it leads to, although nothing in between has been drawn
     for link in page.locator("nav a").all()[::-3]:
@@ -167,8 +173,13 @@ def test_what_is_far_is_drawn_when_it_comes_near(browser, address, width):
         below = page.evaluate("document.documentElement.scrollHeight - scrollY - innerHeight")
         assert abs(place["y"]) <= 2 or (below <= 1 and 0 < place["y"] < 900), target
     page.emulate_media(media="print")
-    assert page.evaluate("""() => [...document.querySelectorAll('section.part, article.one')].every(
+    assert page.evaluate("""() => [...document.querySelectorAll('section.part')].every(
         each => getComputedStyle(each).contentVisibility === 'visible')""")
+
+
+def test_pages_of_ordinary_length_are_drawn_whole(browser, address):
+    page = opened(browser, address)  # a picture of the whole page would be empty where nothing is drawn
+    assert page.evaluate(DRAWN) >= page.locator(".panels").count() - page.locator("details .panels").count()
 
 
 @pytest.fixture(scope="module")

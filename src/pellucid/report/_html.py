@@ -81,11 +81,12 @@ def word(name: str) -> str:
     return f'<span class="w">{mark(name)}{escape(name)}</span>'
 
 
-def section(anchor: str, title: str, content: str) -> str:
-    """A part of the page under its heading."""
+def section(anchor: str, title: str, content: str, *, far: bool = False) -> str:
+    """A part of the page under its heading; ``far`` ones are drawn when they come near."""
+    css = "part far" if far else "part"
     heading = f'<h2 id="{anchor}-title">{escape(title)}</h2>'
     return (
-        f'<section class="part" id="{anchor}" aria-labelledby="{anchor}-title">{heading}{content}</section>'
+        f'<section class="{css}" id="{anchor}" aria-labelledby="{anchor}-title">{heading}{content}</section>'
     )
 
 

@@ -22,12 +22,16 @@ SHORT = 48  # letters of an entry of the contents
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of such a page: an anchor, a heading, a short name for the contents, ready HTML."""
+    """One part of such a page: an anchor, a heading, a short name for the contents, ready HTML.
+
+    A page of many parts is quicker where those that are ``far`` are drawn when they come near.
+    """
 
     anchor: str
     title: str
     short: str
     content: str
+    far: bool = False
 
 
 def leaf(
@@ -48,7 +52,7 @@ def leaf(
     """
     shown = [part for part in parts if part.content]
     links = "".join(f'<li><a href="#{part.anchor}">{escape(part.short)}</a></li>' for part in shown)
-    body = "".join(section(part.anchor, part.title, part.content) for part in shown)
+    body = "".join(section(part.anchor, part.title, part.content, far=part.far) for part in shown)
     left = (
         unfold(f"What could not be computed ({len(notes)})", "".join(map(paragraph, notes))) if notes else ""
     )
@@ -66,12 +70,14 @@ def leaf(
     return f'<!doctype html>\n<html lang="en">{head(f"{over} · {title}")}{page}</html>\n'
 
 
-def figure_part(figure: Figure, anchor: str, *, words: bool = True, short: str = "") -> Part:
+def figure_part(
+    figure: Figure, anchor: str, *, words: bool = True, short: str = "", far: bool = False
+) -> Part:
     """A figure as a part of the page, under its title."""
     if not short:
         cut = figure.title.partition(":")[0].partition(",")[0]
         short = figure.title if len(figure.title) <= SHORT else cut
-    return Part(anchor, figure.title, short, told(figure, heading=False, words=words))
+    return Part(anchor, figure.title, short, told(figure, heading=False, words=words), far)
 
 
 def few_words(n: int) -> str:

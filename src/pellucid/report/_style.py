@@ -26,7 +26,7 @@ margin:2.6rem 0 .6rem}
 h2{font-size:1.55rem;line-height:1.25;letter-spacing:-.012em;font-weight:650;margin:0 0 .4rem}
 h3{font-size:1.05rem;font-weight:620;margin:2.2rem 0 .5rem}
 section.part{margin-top:4.5rem;padding-top:2rem;border-top:1px solid var(--line)}
-@media screen{section.part,article.one{content-visibility:auto;contain-intrinsic-size:auto none auto 50rem;
+@media screen{section.far{content-visibility:auto;contain-intrinsic-size:auto none auto 50rem;
 overflow-clip-margin:1.2rem}}
 p{margin:.5rem 0}
 .lede{font-size:1.22rem;line-height:1.5;max-width:46rem;margin:0 0 1.8rem}
