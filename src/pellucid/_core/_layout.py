@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core._beside import alone, watched
-from pellucid._core._folded import Folds
 
 FEW = 6  # rows that must go together
 MUCH = 2**15  # numbers from which on one more row, to compare, costs little
@@ -31,14 +30,12 @@ class Layout:
     through ahead of the first such pass, and one of them is compared with a plain pass of it.
     """
 
-    __slots__ = ("_weights", "checked", "folds", "open", "tried", "used")
+    __slots__ = ("_weights", "checked", "open", "used")
 
     def __init__(self) -> None:
         self.open: bool | None = None
         self.checked: bool = False
         self.used: bool = False  # since somebody put it to False
-        self.folds: Folds = Folds(())  # norms that convolutions do as well, when that was tried
-        self.tried: bool = False
         self._weights: int = 0
 
     def pays(self, modules: Iterable[nn.Module], parameters: Iterable[Tensor], points: Tensor) -> bool:
@@ -47,7 +44,6 @@ class Layout:
             return False
         if self.open is None:
             self._weights = sum(p.numel() for p in parameters if p.ndim == 4)
-            self.folds = Folds(modules)
             self.checked = all(type(module) in KNOWN for module in modules)
             self.open = (
                 points.device.type == "cpu"
@@ -61,10 +57,6 @@ class Layout:
             and (self.checked or points.numel() >= MUCH)
             and 0 < self._weights <= HEAVY * points.numel()
         )
-
-    def asks(self, points: Tensor) -> bool:
-        """Whether a few of these points, which should lie so, are to go ahead."""
-        return not self.checked or (bool(self.folds) and not self.tried and points.numel() >= MUCH)
 
 
 def channelwise(modules: Iterable[nn.Module]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import prod
 
@@ -12,21 +11,20 @@ from torch import Tensor
 
 from pellucid._core._beside import WIDE, Again, Beside, agree
 from pellucid._core._chunk import Chunk
-from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
+from pellucid._core._feed import ALONE, Feed, out_of_memory
 from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._refusals import counted, ended, scored, too_few
 from pellucid._core._target import Picked, Target, the_output
-from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
+from pellucid.errors import CancelledError, MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
 Some = slice | None  # rows that are asked, where not all are
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
-Found = tuple[Tensor | None, Tensor, int]  # gradient, scores, rows gone back
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -54,14 +52,14 @@ class Pass:
         by: Slope | None = None,
         most: int = 0,
         beside: Beside | None = None,
-    ) -> Found:
+    ) -> tuple[Tensor | None, Tensor, int]:
         """Gradient ``[c * n, *shape]`` (times ``weights[k]`` if given), scores ``[c * n]``, rows gone back.
 
         Rows that share an input are passed once; ``most`` is how many rows may be passed where they do not.
         Whoever cannot be differentiated is told which methods would work.
         """
 
-        def found() -> Found:
+        def found() -> tuple[Tensor | None, Tensor, int]:
             return self._run(
                 point, variants, chunk, weights, gradients=gradients, by=by, most=most, beside=beside
             )
@@ -108,7 +106,9 @@ class Pass:
     def _instead(self, point: Tensor, chunk: Chunk) -> str:
         return instead(self, point[chunk.r0 : chunk.r0 + 1], slice(chunk.r0, chunk.r0 + 1))
 
-    def _tried(self, found: Callable[[], Found]) -> Found:
+    def _tried(
+        self, found: Callable[[], tuple[Tensor | None, Tensor, int]]
+    ) -> tuple[Tensor | None, Tensor, int]:
         """What is found; raises :class:`Again` where rows with their channels last met an error."""
         layout = self.feed.layout
         layout.used = False
@@ -117,13 +117,10 @@ class Pass:
         except (Apart, Again):
             raise
         except Exception as error:
-            if not layout.used or to_be_told(error):
+            if not layout.used or _to_be_told(error):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
-            if layout.folds:
-                layout.folds.close()
-            else:
-                layout.open = False
+            layout.open = False
             raise Again from error
 
     def _run(
@@ -137,7 +134,7 @@ class Pass:
         by: Slope | None,
         most: int,
         beside: Beside | None = None,
-    ) -> Found:
+    ) -> tuple[Tensor | None, Tensor, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
         if variants is None:
@@ -158,8 +155,7 @@ class Pass:
                 score = None if beside is None else self._beside(beside, points, point[rows], rows, c)
                 if score is None:
                     fed = self.laid(points, rows, c) if self._turns(points) else _own(points, made)
-                    with self._folding():
-                        score = self.score(fed, rows, c)
+                    score = self.score(fed, rows, c)
                 # a network may differentiate inside itself
                 return None, score.detach(), 0
         if by is not None:
@@ -179,58 +175,37 @@ class Pass:
 
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
-        layout, turned = self.feed.layout, self._turns(points)
-        if turned and layout.asks(points):
-            turned = self._bears(points.detach(), rows, copies)
+        layout = self.feed.layout
+        turned = self._turns(points) and (layout.checked or self._bears(points.detach(), rows, copies))
         layout.used = layout.used or turned
         return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
 
-    def _folding(self) -> AbstractContextManager[object]:
-        """Norms are folded into convolutions inside, where that was found to be right for rows so laid."""
-        layout = self.feed.layout
-        looked_at = self.at is not None or self.target.site is not None
-        pays = layout.used and layout.tried and layout.folds and not looked_at
-        return layout.folds if pays else nullcontext()
-
     def _bears(self, points: Tensor, rows: slice, copies: int) -> bool:
-        """Whether two rows may lie with their channels last in memory; finds which norms may be folded."""
+        """Whether two rows may lie with their channels last in memory."""
         layout, n = self.feed.layout, rows.stop - rows.start
         two, rows, copies = (
             (points[-n:][:2], slice(rows.start, rows.start + 2), 1) if n > 1 else (points[-2:], rows, 2)
         )
-        random, layout.used, layout.tried = torch.default_generator.get_state(), True, True
+        random = torch.default_generator.get_state()
         try:
-            one, plain = self._plain(two, rows, copies)
-            for _ in range(2 if layout.folds else 1):
-                try:
-                    with torch.no_grad(), self._folding():
-                        score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
-                    layout.open = agree(score[one], plain, score)
-                except Exception as error:
-                    if to_be_told(error):
-                        raise
-                    layout.open = False
-                if layout.open:
-                    break
-                layout.folds.close()
-        except MethodError:
-            # what is wrong with the network itself will be wrong again, and is told then
+            with torch.no_grad():
+                score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
+            self._same(score, two, rows, copies)
+        except Exception as error:
+            if _to_be_told(error):
+                raise
             layout.open = False
         finally:
             torch.default_generator.set_state(random)
         layout.checked = layout.open is True
         return layout.checked
 
-    def _plain(self, points: Tensor, rows: slice, copies: int) -> tuple[slice, Tensor]:
-        """One row in the middle, and its score in a plain pass of itself."""
+    def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
+        """Raise :class:`Again` where one row has another score in a plain pass of itself."""
         n = rows.stop - rows.start
         one = slice(copies // 2 * n, copies // 2 * n + 1)
         with torch.no_grad(), eagerly():  # nothing is compiled for the sake of one row
-            return one, self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
-
-    def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
-        """Raise :class:`Again` where one row has another score in a plain pass of itself."""
-        one, plain = self._plain(points, rows, copies)
+            plain = self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
         if not agree(score[one], plain, score):
             raise Again
 
@@ -257,7 +232,7 @@ class Pass:
             beside.open = run.saved and same
         except Exception as error:
             run.end()
-            if to_be_told(error):
+            if _to_be_told(error):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             beside.open = False
@@ -268,7 +243,7 @@ class Pass:
 
     def _once(
         self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool
-    ) -> Found:
+    ) -> tuple[Tensor | None, Tensor, int]:
         """As :meth:`run`, where row ``i`` has the points ``place[i]`` of ``[c, g, *shape]``."""
         c, g, n = *points.shape[:2], len(place)
         start = points.reshape(c * g, *points.shape[2:])
@@ -298,14 +273,11 @@ class Pass:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
         start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         # a copy: networks may write into what they are given, which is forbidden on a leaf
-        fed = self.laid(start, rows, copies)
-        with self._folding():
-            score = self.score(fed, rows, copies)
-            each = weight
-            if weight is not None:
-                each = weight.to(score.device).repeat_interleave(rows.stop - rows.start)
-            grad = self.differentiated(score, start, torch.ones_like(score), each)
-        return grad.contiguous(), score.detach()
+        score = self.score(self.laid(start, rows, copies), rows, copies)
+        each = weight
+        if weight is not None:
+            each = weight.to(score.device).repeat_interleave(rows.stop - rows.start)
+        return self.differentiated(score, start, torch.ones_like(score), each).contiguous(), score.detach()
 
     def differentiated(
         self,
@@ -389,6 +361,11 @@ class Pass:
                 f"{target.label} is settled before the pass reaches {self.at!r}; explain an earlier layer."
             )
         return the_output(raw, target.output) if target.site is None else seen[target.site]
+
+
+def _to_be_told(error: Exception) -> bool:
+    """Whether an error does not come from a shorter way through the network."""
+    return out_of_memory(error) or isinstance(error, CancelledError)
 
 
 def _own(points: Tensor, made: Tensor) -> Tensor:
