@@ -91,7 +91,9 @@ class FeaturePictures:
 
     def label(self, i: int) -> str:
         """What objective ``i`` is."""
-        return self.labels[i] if self.labels else f"unit {int(self.units[i])}"
+        # a dictionary's directions are the layer "elements"
+        noun = "element" if self.site == "elements" else "unit"
+        return self.labels[i] if self.labels else f"{noun} {int(self.units[i])}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
