@@ -53,7 +53,7 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
         if bool(trust.untrained_path.isfinite().any()):
             series["untrained networks"] = trust.untrained_path.nanmedian(0).values.tolist()
         reached = [value for line in series.values() for value in line if math.isfinite(value)]
-        places = ["the answer" if site == "." else site for site in trust.sites]
+        places = [_place(site, pictures.site) for site in trust.sites]
         ends = (min([0.0, *reached]), max([1.2, *reached]))
         charts.append(depth_lines(places, series, "share of the way of real inputs", level=1.0, domain=ends))
     if bool(trust.transfer.isfinite().any()):
@@ -76,6 +76,13 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
         table,
         note,
     )
+
+
+def _place(site: str, of: str) -> str:
+    """A layer's name for people; those before a dictionary lie within the network that it is put into."""
+    if site == ".":
+        return "the answer"
+    return site.removeprefix("network.") if unit_noun(of) == "element" else site
 
 
 def noun_of(spec: InputSpec | None) -> str:
@@ -210,7 +217,7 @@ def _table(pictures: FeaturePictures) -> Table:
             interval(finite(trust.told_low[i]), finite(trust.told_high[i])),
             *(finite(part[i]) for part in (trust.told_by_real, trust.told_by_others, trust.untrained_told)),
             least,
-            None if least is None else trust.sites[int(way.argmin())],
+            None if least is None else _place(trust.sites[int(way.argmin())], pictures.site),
         ]
         if second:
             parts = (trust.transfer, trust.transfer_by_real, trust.untrained_transfer)

@@ -81,7 +81,7 @@ def _control(value: float) -> str:
 def _noted(value: float) -> str:
     if not math.isfinite(value):
         return ""
-    return f" The largest of the same unit in an untrained copy, in size: {number(value, 2)}."
+    return f" The largest of the same in an untrained copy, in size: {number(value, 2)}."
 
 
 def _card(real: Real, name: str, unit: int, value: float, k: int, tile: int) -> Spec:
