@@ -44,6 +44,7 @@ def sentence(err):
         (["importance", "{run}", "--method", "interactions", "--input", "9999"], USAGE, "0 to"),
         (["importance", "{run}", "--method", "mean", "--target", "ill,well"], USAGE, "one class"),
         (["demo", "digit"], USAGE, "digits"),
+        (["demo", "digits", "--out", "page.html"], USAGE, "name a folder, such as page"),
         (["demo", "digits", "--data", "patients.csv"], USAGE, "pellucid train PATH"),
         (
             ["demo", "speech", "--data", "patients.csv"],

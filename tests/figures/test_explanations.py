@@ -303,3 +303,7 @@ def test_what_maps_are_in_is_said_where_they_add_up():
     assert unit([slopes]) == ""
     assert unit([slopes, adds]) == "in units of logit(0) where they add up"
     assert "in units of logit(0)" in str(figures.explanations(adds).chart)
+    # a small map has its unit on two lines, whole
+    small = str(figures.saliency([slopes, adds], size=108).chart)
+    assert "in units of logit(0)" in small
+    assert "where they add up" in small

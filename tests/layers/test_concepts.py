@@ -128,6 +128,10 @@ def test_the_figure_and_the_file_hold_every_pair(reader: nn.Module, tmp_path: ob
     drawn = figures.concepts(found)
     assert len(drawn.table.rows) == 4
     assert "first" in drawn.alt
+    shapes = drawn.note.partition("Evidence: ")[2]
+    assert {word for words in found.words for word in words} == {
+        part.strip(" ●▲■–.") for part in shapes.removesuffix(found.note).split(",")
+    }
     assert len(drawn.svg()) > 1000
     back = load(save(found, f"{tmp_path}/c.safetensors"))
     assert back.words == found.words  # pyright: ignore

@@ -162,6 +162,13 @@ def test_elements_have_the_page_of_a_unit_with_the_dictionary_on_top(subject, tm
     assert torch.equal(page.strongest.rows[0, :6], found.units.strongest.rows[2])
     html = unit_page(page, tmp_path / "element.html").read_text()
     assert "shuffled weights" in html
+    assert "Elements that go with it" in html
+    # an element is nowhere called a unit, but for its network's own
+    assert page.pictures.label(0) == "element 2"
+    drawn = [each for each in page.figures() if each.title != "A dictionary of 1"]
+    told = " ".join(f"{each.title} {each.alt} {each.note} {each.table.text()}" for each in drawn)
+    assert "element 2" in told
+    assert "unit" not in told.replace("units of 1", "").lower()
     assert html.index("The dictionary") < html.index("Real inputs that move it")
 
 

@@ -49,6 +49,10 @@ def demo(
     Looks inside every layer, explains single answers, tests the explanations and writes rules.
     """
     began = time.perf_counter()
+    if out.is_file() or out.suffix.lower() in (".html", ".htm"):
+        raise InputError(
+            f"--out {out} is a file; a demo leaves several: name a folder, such as {out.with_suffix('')}."
+        )
     if which is not None and which not in DEMOS + SHOWN:
         raise InputError(f"There is no demo {which!r}. {near_misses(which, DEMOS + SHOWN)}")
     if which in SHOWN:

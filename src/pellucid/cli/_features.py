@@ -198,7 +198,8 @@ def features(
     drawn = figures.feature_tiles(page.pictures, page.exemplars, page.real)
     trust = [] if page.pictures.trust is None else [figures.picture_trust(page.pictures)]
     write_drawings([drawn, *trust], svg)
-    title, facts = f"What moves {page.pictures.site}", (f"{steps} steps", f"seed {seed}")
+    place = "the output" if page.pictures.site == "." else page.pictures.site
+    title, facts = f"What moves {place}", (f"{steps} steps", f"seed {seed}")
     write_page([drawn, *trust], out, drawn, over=subject.name, title=title, facts=facts)
     if as_json:
         document("features", about, page, seconds=time.perf_counter() - began, seed=seed)

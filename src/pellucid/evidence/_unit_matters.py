@@ -26,10 +26,10 @@ def unit_matters(found: UnitEffects) -> Check:
         word,
         value,
         control,
-        f"the middle one of {len(found.units) - 1} other units" if control is not None else "none",
+        f"the middle one of {len(found.units) - 1} others" if control is not None else "none",
         found.n,
         low,
         high,
         rows=found.n * (len(found.units) + 1),
-        note="Units that stand in for each other each look useless alone." if word == "failed" else "",
+        note="Those that stand in for each other each look useless alone." if word == "failed" else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -91,7 +92,9 @@ class FeaturePictures:
 
     def label(self, i: int) -> str:
         """What objective ``i`` is."""
-        return self.labels[i] if self.labels else f"unit {int(self.units[i])}"
+        name = self.labels[i] if self.labels else f"unit {int(self.units[i])}"
+        # a dictionary's elements are the units of the layer that it becomes
+        return re.sub(r"^unit (?=\d+$)", "element ", name) if self.site == "elements" else name
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

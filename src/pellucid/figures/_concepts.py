@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pellucid.layers import Concepts
 
 _SHAPES = {"full": "circle", "half": "triangle-up", "hollow": "square", "dash": "stroke"}
+_SIGNS = {"full": "●", "half": "▲", "hollow": "■", "dash": "–"}  # the same in words
 
 
 def concepts(found: Concepts) -> Figure:
@@ -64,10 +65,12 @@ def concepts(found: Concepts) -> Figure:
         "z",
         "untrained z",
     )
+    named = dict.fromkeys(word for words in found.words for word in words)
+    legend = ", ".join(f"{_SIGNS[look(word).shape]} {word}" for word in named)
     note = (
         f"{counted(found.n_inputs, 'input')} asked about {found.target}; {found.n_random} random inputs, "
         f"{counted(found.draws, 'random concept')}. Band: 95 % of random concepts. Tick: an untrained copy. "
-        f"{found.note}"
+        f"Evidence: {legend}. {found.note}"
     ).strip()
     title = f"Concepts and {found.target}"
     return Figure(title, _alt(found), panels(charts, columns=3), None, Table(columns, body), note)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._depth import heat
+from pellucid.figures._features import unit_noun
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, interval, number, percent
@@ -36,7 +37,7 @@ def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
     # where no answer changed, the lead of the right one tells more
     by = found.margin if still else found.drop
     order = by.argsort(descending=True, stable=True)[:_MOST].tolist()
-    names = [f"unit {int(found.units[u])}" for u in order]
+    names = [f"{unit_noun(found.site)} {int(found.units[u])}" for u in order]
     labels = [_named(int(c), classes) for c in found.classes.tolist()]
     by_class = [found.by_class[u].tolist() for u in order]
     end = max([0.01, *(abs(v) for line in by_class for v in line if math.isfinite(v))])

@@ -100,7 +100,7 @@ def read(found: Exemplars, dataset: Dataset, one: str = "unit") -> str:
     flat = found.maps is not None and found.maps.ndim == PLANE and not isinstance(dataset.spec, AudioSpec)
     if one != "unit" and flat:
         return f"Inside the line lies what adds most to the value (more than half of the largest).{told}"
-    return f"{'Inside the line the unit is more than half active.' if flat else ''}{told}".strip()
+    return f"{'Inside the line it is more than half active.' if flat else ''}{told}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 WIDTH, TEXT, WIDER = 300, 344, 344  # of a card
 GAP = 3
+ELEMENTS = "elements"  # the layer that a dictionary becomes
 FACES = 6
 WORDS = 225  # the longest word of evidence with its sign, in pixels
 PAPER, FAINTEST, MATTERS = 0.6, 0.25, 0.8  # what shows through, how much stays, quantile that is opaque
@@ -157,7 +158,7 @@ def _tiles(pictures: FeaturePictures, k: int) -> int:
 def _of(pictures: FeaturePictures) -> str:
     """How many there are to show."""
     if pictures.origins is None and bool((pictures.units >= 0).all()):
-        return counted(pictures.total, "output" if pictures.site == "." else "unit")
+        return counted(pictures.total, "output" if pictures.site == "." else unit_noun(pictures.site))
     return counted(len(pictures.units), "input" if pictures.origins is not None else "objective")
 
 
@@ -168,19 +169,26 @@ def _title(pictures: FeaturePictures) -> str:
     if pictures.params.get("method") == "caricature":
         return f"What {place} keeps of inputs, exaggerated"
     if bool((pictures.units >= 0).all()):
-        return f"What {'the output responds' if pictures.site == '.' else f'units of {place} respond'} to"
+        units = f"{unit_noun(pictures.site)}s of {place} respond"
+        return f"What {'the output responds' if pictures.site == '.' else units} to"
     return f"What moves {place} most"
 
 
 def place_of(pictures: FeaturePictures) -> str:
     """The layer in words."""
-    return "the output" if pictures.site == "." else pictures.site
+    return {".": "the output", ELEMENTS: "the dictionary"}.get(pictures.site, pictures.site)
+
+
+def unit_noun(site: str) -> str:
+    """What a unit of the layer is called."""
+    return "element" if site == ELEMENTS else "unit"
 
 
 def _sides(pictures: FeaturePictures) -> str:
     real = "Right: the strongest real inputs."
     if pictures.origins is None:
-        return f"Left: made, one per seed. {real}"
+        held = " and held apart" if pictures.params.get("diversity") else ""
+        return f"Left: made, one per seed{held}. {real}"
     return f"First the input, then what was made of it, one per seed. {real}"
 
 
@@ -247,7 +255,7 @@ def strip(tiles: list[Numbers], tile: int, left: float, top: float = 20) -> list
 
 def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
     if not bool(pictures.started[i]):
-        return ("no start excited this unit", "")
+        return (f"no start excited this {unit_noun(pictures.site)}", "")
     ratio, untrained = float(pictures.ratio[i]), float(pictures.untrained_ratio[i])
     # no share where real inputs do not move the unit above zero
     beside = f", untrained {times(untrained)} ×" if math.isfinite(untrained) else ""
@@ -290,14 +298,16 @@ def _alt(pictures: FeaturePictures) -> str:
     if len(started):
         reach = times(float(started.median()))
         middle = f" The median made input reaches {reach} times the largest real activation."
-    what = "unit" if pictures.site != "." and bool((pictures.units >= 0).all()) else "objective"
+    plain = pictures.site != "." and bool((pictures.units >= 0).all())
+    what = unit_noun(pictures.site) if plain else "objective"
     return f"{counted(len(pictures.units), what)} of {place_of(pictures)}: {said}.{middle}"
 
 
 def _table(pictures: FeaturePictures) -> Table:
-    plain = all(pictures.label(i) == f"unit {int(pictures.units[i])}" for i in range(len(pictures.units)))
+    noun = unit_noun(pictures.site)
+    plain = all(pictures.label(i) == f"{noun} {int(pictures.units[i])}" for i in range(len(pictures.units)))
     columns: tuple[str, ...] = (
-        "unit" if plain else "objective",
+        noun if plain else "objective",
         "evidence",
         "reached ÷ largest real",
         "untrained",

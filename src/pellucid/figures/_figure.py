@@ -58,8 +58,15 @@ class Table:
         """Every cell as people read it."""
         return [[cell_text(cell) for cell in row] for row in self.rows]
 
-    def html(self) -> str:
-        """An HTML table whose looks lie in the cells, so that it survives an untrusted notebook."""
+    def html(self, *, css: str = "") -> str:
+        """An HTML table whose looks lie in the cells, so that it survives an untrusted notebook.
+
+        Args:
+            css: class of a box around the table alone, in which it scrolls.
+
+        Returns:
+            The table, with the note below it.
+        """
         head = "".join(
             # a column without a name has no heading
             f'<th scope="col" style="{_cell_style(head=True)}">{escape(c)}</th>' if c else "<td></td>"
@@ -68,7 +75,8 @@ class Table:
         body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in self.rows)
         note = f'<p style="margin:.4em 0;opacity:.75">{escape(self.note)}</p>' if self.note else ""
         whole = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        return f'<table style="border-collapse:collapse">{whole}</table>{note}'
+        table = f'<table style="border-collapse:collapse">{whole}</table>'
+        return (f'<div class="{css}" tabindex="0">{table}</div>' if css else table) + note
 
     def text(self) -> str:
         """Columns of plain text."""
@@ -201,13 +209,10 @@ class Figure:
             f'<figcaption class="title">{escape(self.title)}</figcaption>' if heading and self.title else ""
         )
         note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
-        numbers = self.table.html()
+        numbers = self.table.html(css="scroll")
         if self.chart is None and self.raster is None:
-            return (
-                f'<figure class="fig">{title}<div class="scroll" tabindex="0">{numbers}</div>{note}</figure>'
-            )
-        unfolded = f'<div class="scroll" tabindex="0">{numbers}</div>'
-        shown = f"<details><summary>Show as table</summary>{unfolded}</details>" if table else ""
+            return f'<figure class="fig">{title}{numbers}{note}</figure>'
+        shown = f"<details><summary>Show as table</summary>{numbers}</details>" if table else ""
         parts = self.panels()
         drawing = "".join(map(_panel, parts))
         body = f'<div class="panels" role="img" aria-label="{escape(self.alt)}">{drawing}</div>'

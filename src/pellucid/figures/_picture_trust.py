@@ -12,7 +12,7 @@ from pellucid._core import InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._depth import depth_lines
-from pellucid.figures._features import labels_of
+from pellucid.figures._features import labels_of, unit_noun
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, finite, interval, number
@@ -46,22 +46,21 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
     trust = pictures.trust
     if trust is None:
         raise InputError("These pictures carry no measures of trust; make them anew.")
-    shown, noun = min(MOST, len(trust.told)), noun_of(pictures.spec)
+    shown, noun, unit = min(MOST, len(trust.told)), noun_of(pictures.spec), unit_noun(pictures.site)
     charts = [_choices(pictures, trust, shown)]
     if len(trust.sites) > 1:
         series = {f"these {noun}s": trust.path.nanmedian(0).values.tolist()}
         if bool(trust.untrained_path.isfinite().any()):
             series["untrained networks"] = trust.untrained_path.nanmedian(0).values.tolist()
         reached = [value for line in series.values() for value in line if math.isfinite(value)]
+        places = [_place(site, pictures.site) for site in trust.sites]
         ends = (min([0.0, *reached]), max([1.2, *reached]))
-        charts.append(
-            depth_lines(trust.sites, series, "share of the way of real inputs", level=1.0, domain=ends)
-        )
+        charts.append(depth_lines(places, series, "share of the way of real inputs", level=1.0, domain=ends))
     if bool(trust.transfer.isfinite().any()):
         charts.append(_elsewhere(pictures, trust, shown))
     note = (
         f"{shown} of {counted(len(trust.told), noun)} drawn, all in the table. Two choices: chance that "
-        "of two real inputs, one that excites the unit strongly and one that does not, the first is more "
+        f"of two real inputs, one that excites the {unit} strongly and one that does not, the first is more "
         f"like the {noun}; .5 (dotted) is chance, bars are 95 % intervals. The way: likeness to strong real "
         "inputs in each layer, as a share of their likeness to each other; curve: median over "
         f"{noun}s, table: the least of each, and where."
@@ -69,7 +68,21 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
     if not bool(trust.transfer.isfinite().any()):
         note += f" No second network, trained by itself, was shown the {noun}s."
     chart, table = panels(charts, columns=2), _table(pictures)
-    return Figure(f"How far to trust these {noun}s", _alt(trust, noun), chart, None, table, note)
+    return Figure(
+        f"How far to trust these {noun}s",
+        _alt(trust, noun, unit),
+        chart,
+        None,
+        table,
+        note,
+    )
+
+
+def _place(site: str, of: str) -> str:
+    """A layer's name for people; those before a dictionary lie within the network that it is put into."""
+    if site == ".":
+        return "the answer"
+    return site.removeprefix("network.") if unit_noun(of) == "element" else site
 
 
 def noun_of(spec: InputSpec | None) -> str:
@@ -81,12 +94,12 @@ def noun_of(spec: InputSpec | None) -> str:
     return "row" if isinstance(spec, TabularSpec) else "picture"
 
 
-def _series(noun: str) -> tuple[str, str, str, str]:
-    return f"the {noun}", "strongest real inputs", f"{noun}s of other units", "untrained networks"
+def _series(noun: str, unit: str) -> tuple[str, str, str, str]:
+    return f"the {noun}", "strongest real inputs", f"{noun}s of other {unit}s", "untrained networks"
 
 
 def _choices(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec:
-    names, series = labels_of(pictures, shown), _series(noun_of(pictures.spec))
+    names, series = labels_of(pictures, shown), _series(noun_of(pictures.spec), unit_noun(pictures.site))
     parts = (trust.told, trust.told_by_real, trust.told_by_others, trust.untrained_told)
     points = [
         {"unit": name, "by": by, "value": finite(part[i])}
@@ -101,7 +114,7 @@ def _choices(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec
 
 
 def _elsewhere(pictures: FeaturePictures, trust: PictureTrust, shown: int) -> Spec:
-    names, series = labels_of(pictures, shown), _series(noun_of(pictures.spec))
+    names, series = labels_of(pictures, shown), _series(noun_of(pictures.spec), unit_noun(pictures.site))
     kinds = (series[0], series[1], series[3])
     parts = (trust.transfer, trust.transfer_by_real, trust.untrained_transfer)
     points = [
@@ -146,16 +159,16 @@ def _dots(
     return {"width": 300, "height": {"step": 17}, "title": title, "layer": [*layers, dots]}
 
 
-def _alt(trust: PictureTrust, noun: str) -> str:
+def _alt(trust: PictureTrust, noun: str, unit: str) -> str:
     told = trust.told[trust.told.isfinite()]
     if not len(told):
-        return f"No unit has enough real inputs that excite it strongly to put {noun}s to the test."
+        return f"No {unit} has enough real inputs that excite it strongly to put {noun}s to the test."
     sure = int((trust.told_low[trust.told.isfinite()] > 0.5).sum())
     tell = "tell" if len(told) > 1 else "tells"
     real, others = _median(trust.told_by_real), _median(trust.told_by_others)
     said = (
         f"{sure} of {counted(len(told), noun)} {tell} strong from weak real inputs beyond chance; "
-        f"median {number(float(told.median()), 2)}, real inputs {real}, {noun}s of other units {others}, "
+        f"median {number(float(told.median()), 2)}, real inputs {real}, {noun}s of other {unit}s {others}, "
         f"untrained networks {_median(trust.untrained_told)}."
     )
     ways = torch.where(trust.path.isnan(), float("inf"), trust.path).amin(1)
@@ -166,7 +179,7 @@ def _alt(trust: PictureTrust, noun: str) -> str:
     if bool(trust.transfer.isfinite().any()):
         said += (
             f" In a second network the {noun} outdoes {_median(trust.transfer)} of real inputs (median), "
-            f"the unit's strongest real inputs {_median(trust.transfer_by_real)}, in untrained networks "
+            f"the {unit}'s strongest real inputs {_median(trust.transfer_by_real)}, in untrained networks "
             f"{_median(trust.untrained_transfer)}."
         )
     return said
@@ -181,12 +194,13 @@ def _table(pictures: FeaturePictures) -> Table:
     trust = pictures.trust
     if trust is None:
         return Table((), ())
+    unit = unit_noun(pictures.site)
     columns = [
-        "unit",
+        unit,
         "two choices",
         "95 %",
         "real inputs'",
-        "other units'",
+        f"other {unit}s'",
         "untrained",
         "least way",
         "where",
@@ -203,7 +217,7 @@ def _table(pictures: FeaturePictures) -> Table:
             interval(finite(trust.told_low[i]), finite(trust.told_high[i])),
             *(finite(part[i]) for part in (trust.told_by_real, trust.told_by_others, trust.untrained_told)),
             least,
-            None if least is None else trust.sites[int(way.argmin())],
+            None if least is None else _place(trust.sites[int(way.argmin())], pictures.site),
         ]
         if second:
             parts = (trust.transfer, trust.transfer_by_real, trust.untrained_transfer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
@@ -29,6 +30,8 @@ from pellucid.figures._parts import (
 from pellucid.figures._pixels import colour_bar, fit, hatch, is_picture, limit_of, overlay, png, seen
 from pellucid.figures._theme import THEME, Spec
 from pellucid.figures._words import flat, picture_like, words
+
+LETTER = 5.2  # pixels of a letter of size 10
 
 Limits = Literal["shared", "own"]
 
@@ -82,7 +85,7 @@ def saliency(
     named = targets(shown, row)
     parts: list[Spec] = []
     if show_input and base is not None:
-        lines = unit(shown).replace(" where", "\nwhere").split("\n")
+        lines = textwrap.wrap(unit(shown), round(size / LETTER), max_lines=2, placeholder=" …")
         told = [text(0, 38 + size + 5 + 13 * i, line, faint=True, size=10, limit=size)
                 for i, line in enumerate(lines)]  # fmt: skip
         parts.append(_panel("input", png(fit(base, size)), size, caption=f"why {named}?", below=told))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pellucid._core import Dataset
 from pellucid.errors import InputError
 from pellucid.figures._depth import heat
-from pellucid.figures._features import GAP, strip
+from pellucid.figures._features import GAP, strip, unit_noun
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panel, panels, text
 from pellucid.figures._numbers import counted, number, signed
@@ -19,7 +19,6 @@ from pellucid.figures._theme import Spec
 if TYPE_CHECKING:
     from pellucid.layers import CoActivation, Exemplars
 
-ELEMENTS = "elements"  # the layer that a dictionary becomes
 _MOST = 24
 
 
@@ -58,7 +57,7 @@ def co_activation(
         raise InputError(f"{found.site} has units 0 to {len(found.partners) - 1}, got {unit}.")
     others, r = found.partners[unit].tolist(), found.correlation[unit].tolist()
     control = float(found.untrained[unit])
-    noun = "element" if found.site == ELEMENTS else "unit"
+    noun = unit_noun(found.site)
     told = ", ".join(f"{noun} {other} ({signed(value, 2)})" for other, value in zip(others, r, strict=True))
     alt = f"{noun.capitalize()} {unit} goes with {told}" + _control(control)
     body = tuple((f"{noun} {other}", float(value)) for other, value in zip(others, r, strict=True))
@@ -82,7 +81,7 @@ def _control(value: float) -> str:
 def _noted(value: float) -> str:
     if not math.isfinite(value):
         return ""
-    return f" The largest of the same unit in an untrained copy, in size: {number(value, 2)}."
+    return f" The largest of the same in an untrained copy, in size: {number(value, 2)}."
 
 
 def _card(real: Real, name: str, unit: int, value: float, k: int, tile: int) -> Spec:

@@ -79,8 +79,8 @@ def unit_classes(
     )
     note = (
         f"{left}Left: share of each class's inputs, every line on its own scale; the tick is the median. "
-        "Right: chance that an input of the class moves the unit more than one of another, with its 95 % "
-        "interval; 0.5 is chance. Ring: the same unit of an untrained copy."
+        "Right: chance that an input of the class moves it more than one of another, with its 95 % "
+        "interval; 0.5 is chance. Ring: the same of an untrained copy."
     )
     title = f"Which classes {name} tells"
     return Figure(title, _alt(areas, order, names, before, name), chart, None, Table(columns, body), note)
@@ -203,6 +203,6 @@ def _alt(areas: ClassAreas, order: list[int], names: list[str], before: list[flo
     if beside is None or not known:
         return f"{said}."
     return (
-        f"{said}; the same unit of an untrained copy has {number(beside)} for it, and {number(max(known))} "
+        f"{said}; the same of an untrained copy has {number(beside)} for it, and {number(max(known))} "
         "for the class that it tells best."
     )

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._features import unit_noun
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
 from pellucid.figures._numbers import counted, interval, percent
@@ -92,10 +93,11 @@ def _by_class(labels: list[tuple[str, float]]) -> Spec:
 def _among(found: UnitEffects) -> Spec:
     """The fall of the lead for this unit and for the others."""
     ranked = found.margin.argsort(descending=True, stable=True).tolist()
+    noun = unit_noun(found.site)
     order = [i for place, i in enumerate(ranked) if place < BESIDE or i == 0]
     points = [
         {
-            "unit": f"unit {int(found.units[i])}",
+            "unit": f"{noun} {int(found.units[i])}",
             "fall": float(found.margin[i]),
             "low": float(found.margin_low[i]),
             "high": float(found.margin_high[i]),
@@ -114,7 +116,7 @@ def _among(found: UnitEffects) -> Spec:
     return {
         "width": 220,
         "height": {"step": 18},
-        "title": f"lead lost, place {ranked.index(0) + 1} of {len(ranked)} units",
+        "title": f"lead lost, place {ranked.index(0) + 1} of {len(ranked)} {noun}s",
         "data": {"values": points},
         "layer": [reach, dot],
     }

@@ -11,6 +11,7 @@ from pellucid._core import Dataset
 from pellucid.figures._depth import heat
 from pellucid.figures._exemplars import answer_of, read
 from pellucid.figures._feature_rows import slots
+from pellucid.figures._features import unit_noun
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, panel, panels, text
 from pellucid.figures._numbers import counted, number, percent
@@ -50,7 +51,8 @@ def unit_inputs(
         'unit_inputs'
     """
     unit = int(strongest.units[0])
-    called = name or f"unit {unit}"
+    noun = unit_noun(strongest.site)
+    called = name or f"{noun} {unit}"
     strongest = _moving(strongest, float(middle.values[0, -1]))
     labels = [f"{percent(q, 0)} quantile" for q in quantiles]
     table = _table(strongest, middle, dataset, labels)
@@ -63,7 +65,7 @@ def unit_inputs(
     )
     title = f"Real inputs of {called}"
     if is_picture(dataset.inputs[:1], dataset.spec):
-        note = "Below each its true answer and what the unit gives, at the right with the quantile. "
+        note = f"Below each its true answer and what the {noun} gives, at the right with the quantile. "
         note = (note + read(strongest, dataset)).strip()
         return Figure(title, alt, _pictures(strongest, middle, dataset, labels), None, table, note)
     if isinstance(dataset.spec, TextSpec):
@@ -111,8 +113,8 @@ def field_on_input(strongest: Exemplars, dataset: Dataset, *, size: int = THEME.
     layers += [_frame(left * by, top * by, right * by, bottom * by, *ink) for ink in _INKS]
     share = (bottom - top) * (right - left) / (height * width)
     alt = (
-        f"The unit sees {bottom - top} × {right - left} of {height} × {width} pixels ({percent(share, 0)}) "
-        f"of its strongest input, row {row}."
+        f"The {unit_noun(strongest.site)} sees {bottom - top} × {right - left} of {height} × {width} pixels "
+        f"({percent(share, 0)}) of its strongest input, row {row}."
     )
     rows = (("rows of pixels", f"{top} to {bottom}"), ("columns of pixels", f"{left} to {right}"))
     chart = panel(drawn.shape[1], drawn.shape[0], layers)

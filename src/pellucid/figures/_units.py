@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pellucid.features import FeaturePictures
     from pellucid.layers import Exemplars, Selectivity, UnitEffects, UnitValues
 
+WORD = 195  # the longest word of evidence with its sign, in pixels
 CLASSES = 20  # above which their means are not drawn
 
 
@@ -151,7 +152,7 @@ def _note(
     if isinstance(dataset.spec, TextSpec):
         return f"{said}. {read(strongest, dataset)}"
     if not is_picture(dataset.inputs[:1], dataset.spec):
-        return f"{said}. Rule: 95 % interval; ring: the same unit of an untrained copy; 0.5 is chance."
+        return f"{said}. Rule: 95 % interval; ring: the same of an untrained copy; 0.5 is chance."
     below = ["inputs of the 90 % and 50 % quantile"]
     below += ["synthetic ones where they were made"] if made else []
     below += ["the mean activation for each class, the largest in blue"] if means else []
@@ -192,16 +193,15 @@ class _Grid:
         layers = [text(0, 0, f"{self.noun} {unit}", size=12, bold=True)]
         layers += [*strip(real, tile, 0), *strip(rest, tile, 0, below)]
         layers.append(text(0, below - 14, "90 %, 50 %", size=10, faint=True))
-        made = self._made(unit)
+        made, head = self._made(unit), 10 + 6.6 * len(f"{self.noun} {int(self.strongest.units.max())}")
         if made is not None and self.pictures is not None:
-            head = 10 + 6.6 * len(f"{self.noun} {unit}")
-            layers += word(head, 0, self.pictures.words[made], limit=6 * step - head)
+            layers += word(head, 0, self.pictures.words[made])
             drawn = Real(None, None, None, self.pictures.spec, self.colours).drawn
             tiles = [drawn(each) for each in self.pictures.pictures[made][:2]]
             layers += strip(tiles, tile, 2 * step + 8, below)
             layers.append(text(2 * step + 8, below - 14, "synthetic", size=10, faint=True))
         layers += self._means(i, 4 * step + 18, below)
-        across = 6 * step - GAP
+        across = 6 * step - GAP if self.pictures is None else max(6 * step - GAP, head + WORD)
         said = _lines(i, self.dataset, self.selectivity, self.untrained, self.effects)
         layers += [
             text(0, below + tile + 6 + 15 * line, words, size=10, faint=True, limit=across)

@@ -78,7 +78,7 @@ def _factorised(x: Tensor, site: str, width: int, steps: int, seed: int) -> Dict
     if float(x.min()) < 0:
         raise MethodError(
             f"{site!r} has negative values, which cannot be sums of non-negative parts. "
-            "Take the ReLU after it, or sparse_autoencoder."
+            "Take the ReLU after it, or a sparse autoencoder (topk, batchtopk, jumprelu)."
         )
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     some = x[order[:MOST]].double()

@@ -43,7 +43,7 @@ def unit_html(page: UnitPage, *, name: str = "") -> str:
         Part("made", "Inputs made to move it", "made inputs", _made(page)),
         Part("classes", "Which classes it tells", "classes", _classes(page)),
         Part("effect", "What breaks without it", "effect", _effect(page)),
-        Part("together", "Units that go with it", "companions", _together(page)),
+        Part("together", f"{called}s that go with it", "companions", _together(page)),
     )
     facts = (f"{counted(len(page.real), 'held-out input')} of {page.real.name}", f"seed {page.seed}")
     title = f"{called} {page.unit}"

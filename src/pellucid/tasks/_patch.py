@@ -216,7 +216,7 @@ def asked_of(subject: Subject, good: Tensor, bad: Tensor, target: TargetLike | s
     if len(first) > 1 or len(second) > 1:
         raise TargetError(
             "The pairs are not all read as the same two answers, so no one difference fits them. Say which "
-            "with a target, such as two classes with a comma between them."
+            "with target=, such as two classes with a comma between them."
         )
     a, b = first.pop(), second.pop()
     return _between(subject, a, b) if a != b else log_odds(a)
