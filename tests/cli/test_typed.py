@@ -4,7 +4,7 @@ import pytest
 import typer
 
 from pellucid.cli._app import app
-from pellucid.cli._typed import as_typed
+from pellucid.cli._typed import as_typed, running
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,6 @@ def test_train_refuses_in_its_own_words(call, patients, tmp_path, given, words):
     ],
 )  # fmt: skip
 def test_notes_name_options_too(command, note, shown, capsys):
-    import click
     from rich.console import Group
     from rich.text import Text
 
@@ -78,9 +77,11 @@ def test_notes_name_options_too(command, note, shown, capsys):
 
     narrate(note)
     assert capsys.readouterr().err.strip() == note  # where no command runs
-    with click.Context(typer.main.get_command(app).commands[command]):
+    with running(lambda: typer.main.get_command(app), [command]):
         narrate(note)
         show(Group(Text(note, style="dim")))
     said = capsys.readouterr()
     assert said.err.strip() == shown
     assert " ".join(said.out.split()) == shown
+    narrate(note)
+    assert capsys.readouterr().err.strip() == note

@@ -32,7 +32,7 @@ from pellucid.cli import (
     _train,
 )
 from pellucid.cli._say import EXIT, exit_code, narrate
-from pellucid.cli._typed import as_typed
+from pellucid.cli._typed import as_typed, running
 from pellucid.errors import PellucidError
 
 HELP = """See what a network learned, why it decided, and how far to believe each explanation.
@@ -116,7 +116,8 @@ def main() -> None:
     """Run a command; every foreseen failure ends in one sentence and its documented exit code."""
     given = sys.argv[1:]
     try:
-        app([part for part in given if part != TRACE])
+        with running(lambda: typer.main.get_command(app), given):
+            app([part for part in given if part != TRACE])
     except PellucidError as error:
         narrate(f"pellucid: {as_typed(str(error), typer.main.get_command(app), given)}")
         sys.exit(exit_code(error))

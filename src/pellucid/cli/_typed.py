@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 # arguments of Python that the commands call otherwise
@@ -25,6 +27,20 @@ class Command(Protocol):
 
     @property
     def params(self) -> Sequence[object]: ...
+
+
+Running = tuple[Callable[[], Command], Sequence[str]]  # all commands, and what was typed
+_RUNNING: ContextVar[Running | None] = ContextVar("running", default=None)
+
+
+@contextmanager
+def running(commands: Callable[[], Command], arguments: Sequence[str]) -> Generator[None]:
+    """Inside, notes speak in the words of the command that was typed."""
+    before = _RUNNING.set((commands, arguments))
+    try:
+        yield
+    finally:
+        _RUNNING.reset(before)
 
 
 def as_typed(text: str, command: Command, arguments: Sequence[str]) -> str:
@@ -49,12 +65,11 @@ def as_typed(text: str, command: Command, arguments: Sequence[str]) -> str:
 
 def noted(text: str) -> str:
     """A note that is shown while a command runs, in that command's words; elsewhere as it is."""
-    import click
-
-    running = click.get_current_context(silent=True)
-    if running is None or not GIVEN.search(text):
+    known = _RUNNING.get()
+    if known is None or not GIVEN.search(text):
         return text
-    options = {**ELSEWHERE, **_spelled(running.command, [])}
+    commands, arguments = known
+    options = {**ELSEWHERE, **_options(commands(), arguments)}
     return GIVEN.sub(lambda found: _option(found, options), text)
 
 
