@@ -62,6 +62,7 @@ def estimate_patch(
 
     Example:
         >>> import pellucid
+        >>> _ = torch.manual_seed(0)  # some networks answer 0 and 1 alike
         >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
         >>> subject = pellucid.open(network, data=(torch.rand(80, 3), torch.tensor([0, 1] * 40)))
         >>> estimate_patch(subject, 0, 1, "1", target="0").exact
