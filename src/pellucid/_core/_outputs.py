@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from pellucid._core._beside import agree
 from pellucid._core._chunk import LARGE, LOOKED, at_once
 from pellucid._core._compute import Compute
-from pellucid._core._feed import Feed, Inputs, feed, out_of_memory
+from pellucid._core._feed import Feed, Inputs, feed, out_of_memory, to_be_told
 from pellucid._core._guard import Guard
 from pellucid._core._layout import channelwise
 from pellucid._core._probe import Probe, Reads, probe
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import the_output
-from pellucid.errors import CancelledError, MethodError
+from pellucid.errors import MethodError
 
 T = TypeVar("T")
 
@@ -182,7 +182,7 @@ def _laid(fed: Feed, compute: Compute) -> torch.memory_format:
                 for how in (torch.contiguous_format, torch.channels_last)
             )
     except Exception as error:
-        if out_of_memory(error) or isinstance(error, CancelledError):
+        if to_be_told(error):
             raise
         # what is wrong with the network itself will be wrong again, and is told then
         return torch.preserve_format

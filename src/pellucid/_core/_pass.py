@@ -11,14 +11,14 @@ from torch import Tensor
 
 from pellucid._core._beside import WIDE, Again, Beside, agree
 from pellucid._core._chunk import Chunk
-from pellucid._core._feed import ALONE, Feed, out_of_memory
+from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
 from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._probe import probe
 from pellucid._core._refusals import counted, ended, scored, too_few
 from pellucid._core._target import Picked, Target, the_output
-from pellucid.errors import CancelledError, MethodError, PellucidError, SiteError, TargetError
+from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
 Variants = Callable[[Tensor, slice], Tensor]
 Some = slice | None  # rows that are asked, where not all are
@@ -117,7 +117,7 @@ class Pass:
         except (Apart, Again):
             raise
         except Exception as error:
-            if not layout.used or _to_be_told(error):
+            if not layout.used or to_be_told(error):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             layout.open = False
@@ -192,7 +192,7 @@ class Pass:
                 score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
             self._same(score, two, rows, copies)
         except Exception as error:
-            if _to_be_told(error):
+            if to_be_told(error):
                 raise
             layout.open = False
         finally:
@@ -232,7 +232,7 @@ class Pass:
             beside.open = run.saved and same
         except Exception as error:
             run.end()
-            if _to_be_told(error):
+            if to_be_told(error):
                 raise
             # what is wrong with the network itself will be wrong again, and is told then
             beside.open = False
@@ -361,11 +361,6 @@ class Pass:
                 f"{target.label} is settled before the pass reaches {self.at!r}; explain an earlier layer."
             )
         return the_output(raw, target.output) if target.site is None else seen[target.site]
-
-
-def _to_be_told(error: Exception) -> bool:
-    """Whether an error does not come from a shorter way through the network."""
-    return out_of_memory(error) or isinstance(error, CancelledError)
 
 
 def _own(points: Tensor, made: Tensor) -> Tensor:

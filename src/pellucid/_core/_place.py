@@ -17,7 +17,7 @@ from pellucid._core._outputs import stream
 from pellucid._core._parts import parts
 from pellucid._core._site import Site
 from pellucid._core._spec import InputSpec
-from pellucid.errors import InputError
+from pellucid._core._units import other_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,10 +145,7 @@ def activation(feed: Feed, site: str, compute: Compute, count: list[int]) -> Ten
 def kept_rows(point: Tensor, site: str, rows: int) -> Tensor:
     """An activation as it is; raises where its first axis is not that of the rows."""
     if len(point) != rows:
-        raise InputError(
-            f"The activation at {site!r} has {len(point)} rows for {rows} inputs; "
-            "only layers that keep the row axis first can be explained."
-        )
+        raise other_rows(site, len(point), rows, "explained")
     return point
 
 

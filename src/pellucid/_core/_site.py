@@ -22,6 +22,7 @@ GRAMMAR = re.compile(
     r"(?P<module>[^:#\[\]]*)(?::(?P<side>in|out|[A-Za-z]\w*\(\)))?(?:#(?P<call>\d+))?(?:\[(?P<item>\w+)\])?"
 )
 ROOT = "."
+ELEMENTS = "elements"  # the layer that a dictionary becomes in a network
 
 
 @dataclass(frozen=True, slots=True)

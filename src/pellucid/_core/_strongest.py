@@ -19,7 +19,7 @@ from pellucid._core._order import SAME, Order, Trail, keeps_order, module_at
 from pellucid._core._outputs import activations, listen
 from pellucid._core._probe import Knowing, Probe
 from pellucid._core._spec import InputSpec
-from pellucid._core._units import along, places, unit_axis
+from pellucid._core._units import along, other_rows, places, unit_axis
 from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
@@ -265,10 +265,7 @@ class _Ranking:
         """Take in what a chunk offered, with units counted from ``before``; says how much."""
         found, self.found = self.found, None
         if self.rows != rows.stop - rows.start or found is None:
-            raise InputError(
-                f"The activation at {self.site!r} has {self.rows} rows for {rows.stop - rows.start} "
-                "inputs; only layers that keep the row axis first can be looked at."
-            )
+            raise other_rows(self.site, self.rows, rows.stop - rows.start)
         self.n += self.rows
         self.offers.append(Offers(found.unit + before, found.values, found.row + rows.start, found.place))
         return len(found.values)

@@ -135,11 +135,16 @@ def by_unit(model: nn.Module, activation: Tensor, site: str = "", rows: slice | 
         torch.Size([5, 3, 16])
     """
     if rows is not None and len(activation) != rows.stop - rows.start:
-        raise InputError(
-            f"The activation at {site!r} has {len(activation)} rows for {rows.stop - rows.start} inputs; "
-            "only layers that keep the row axis first can be looked at."
-        )
+        raise other_rows(site, len(activation), rows.stop - rows.start)
     return along(activation, unit_axis(model, activation, site))
+
+
+def other_rows(site: str, found: int, asked: int, use: str = "looked at") -> InputError:
+    """What is told of an activation whose first axis is not that of the rows."""
+    return InputError(
+        f"The activation at {site!r} has {found} rows for {asked} inputs; only layers that keep the row axis "
+        f"first can be {use}."
+    )
 
 
 def along(activation: Tensor, axis: int) -> Tensor:

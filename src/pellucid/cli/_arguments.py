@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._say import narrate
+from pellucid.cli._typed import SOUND
 from pellucid.errors import InputError, near_misses
 
 if TYPE_CHECKING:
@@ -125,15 +126,14 @@ def _heard(settings: list[str]) -> Heard | None:
     """``["rate=8000"]`` as what it says of sounds."""
     from pellucid.tasks import Heard
 
-    names = ("front", "rate", "seconds", "scale", "pattern", "held_out")
     given = dict[str, str]()
     for setting in settings:
         name, sign, value = setting.partition("=")
         if not sign or not value:
             raise InputError(f"--sound takes NAME=VALUE, such as --sound rate=16000; got {setting!r}.")
         key = name.strip().replace("-", "_")
-        if key not in names:
-            raise InputError(f"--sound knows no {name!r}. {near_misses(key, names)}")
+        if key not in SOUND:
+            raise InputError(f"--sound knows no {name!r}. {near_misses(key, SOUND)}")
         given[key] = value.strip()
     if not given:
         return None

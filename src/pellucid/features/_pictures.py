@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pellucid._core import InputSpec, Param, brief
+from pellucid._core._site import ELEMENTS
 from pellucid.features._trust import PictureTrust
 from pellucid.features._words import Word
 
@@ -94,7 +95,7 @@ class FeaturePictures:
         """What objective ``i`` is."""
         name = self.labels[i] if self.labels else f"unit {int(self.units[i])}"
         # a dictionary's elements are the units of the layer that it becomes
-        return re.sub(r"^unit (?=\d+$)", "element ", name) if self.site == "elements" else name
+        return re.sub(r"^unit (?=\d+$)", "element ", name) if self.site == ELEMENTS else name
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

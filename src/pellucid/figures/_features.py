@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from pellucid._core import Dataset, InputSpec
+from pellucid._core._site import ELEMENTS
 from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers
 from pellucid.figures._feature_rows import MOST, columns, key
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 WIDTH, TEXT, WIDER = 300, 344, 344  # of a card
 GAP = 3
-ELEMENTS = "elements"  # the layer that a dictionary becomes
 FACES = 6
 WORDS = 225  # the longest word of evidence with its sign, in pixels
 PAPER, FAINTEST, MATTERS = 0.6, 0.25, 0.8  # what shows through, how much stays, quantile that is opaque

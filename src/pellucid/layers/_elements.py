@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from pellucid._core import Batch, InputSpec, activations, probe
 from pellucid.layers._dictionary import Dictionary, back, vectors_of
 
-ELEMENTS = "elements"  # the layer whose units are the elements
-
 
 class _Codes(nn.Dropout1d):
     """Gives back what it gets; its kind says that units lie on axis 1, whatever stands before it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pellucid._core import Compute, Dataset, Subject, only_subject
+from pellucid._core._site import ELEMENTS
 from pellucid.errors import InputError, near_misses
 from pellucid.layers import Dictionary, matrix_factorisation, sparse_autoencoder, with_elements
 from pellucid.tasks._rows import held_out, sample
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["topk", "batchtopk", "jumprelu", "nmf"]
 KINDS = ("topk", "batchtopk", "jumprelu", "nmf")
-ELEMENTS = "elements"
 LEARNED = 5000  # rows that a dictionary is learned from
 
 

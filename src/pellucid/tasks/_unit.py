@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Check, Compute, Dataset, Subject, only_subject, untrained
+from pellucid._core._site import ELEMENTS
 from pellucid.errors import InputError, TargetError
 from pellucid.evidence import unit_matters
 from pellucid.features import FeaturePictures
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from pellucid.figures import Figure
 
 OTHERS = 12  # other units that its effect stands beside
-ELEMENTS = "elements"
 THIRDS = ("lowest third", "middle third", "highest third")
 
 
