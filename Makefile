@@ -1,5 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
+# how many processes run the tests, a thread each
+JOBS ?= logical
 VENV := .venv
 RUN := $(VENV)/bin
 PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -15,7 +17,7 @@ demo-pretrained: $(VENV)/.pretrained
 	$(RUN)/pellucid demo speech --out out
 
 test: $(VENV)/.dev
-	$(RUN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(RUN)/ruff format --check .
