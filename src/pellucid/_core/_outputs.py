@@ -21,6 +21,8 @@ from pellucid._core._target import the_output
 from pellucid.errors import MethodError
 
 T = TypeVar("T")
+MOST, SMALL = 1024, 2**16  # rows of a chunk, and its numbers where it has more than 256 rows
+FIRST = 256  # rows of the first chunk of those that are looked at, where nothing is known to compare with
 
 
 @contextmanager
@@ -30,15 +32,28 @@ def _quiet(guard: Guard, seed: int) -> Generator[None]:
         yield
 
 
+def usual(inputs: Inputs) -> Compute:
+    """256 rows at once, and more where they are small: their activations stay in the cache all the same."""
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or not inputs.numel():
+        return Compute(batch_size=256)
+    return Compute(batch_size=min(MOST, max(256, SMALL // (inputs.numel() // len(inputs)))))
+
+
 def _in_chunks(
-    fed: Feed, compute: Compute, run: Callable[[slice], T], more: Callable[[], int] | None = None
+    fed: Feed,
+    compute: Compute,
+    run: Callable[[slice], T],
+    more: Callable[[], int] | None = None,
+    *,
+    large: int = LARGE,
 ) -> Iterator[tuple[slice, T]]:
     """Pass all rows through in chunks, smaller ones where memory does not suffice: ``(rows, what came)``.
 
-    ``more`` says, once a chunk is through, how many rows the next may have.
+    ``large`` is how many numbers go in at once where no accelerator is; ``more`` says, once a chunk is
+    through, how many rows the next may have.
     """
-    size = at_once(compute.batch_size, fed.packed, LARGE if more is None else 2 * LARGE)
     most, start = compute.batch_size, 0
+    size = at_once(most if more is None else min(FIRST, most), fed.packed, large)
     while start < fed.rows:
         rows = slice(start, min(start + size, fed.rows))
         try:
@@ -72,7 +87,8 @@ def stream(
             raw = fed.run(fed.packed[rows].clone(), rows, 1)
         return raw, seen
 
-    for rows, (raw, seen) in _in_chunks(fed, compute, run):
+    # nothing is copied where nothing is read
+    for rows, (raw, seen) in _in_chunks(fed, compute, run, large=LARGE if read else 2 * LARGE):
         yield rows, raw, seen
 
 
@@ -92,7 +108,7 @@ def predict(
         >>> predict(nn.Linear(2, 3), torch.zeros(5, 2)).shape
         torch.Size([5, 3])
     """
-    how = compute or Compute(batch_size=256)
+    how = compute or usual(inputs)
     fed = feed(model, inputs, spec=spec, check=False, compute=how)
     return torch.cat([the_output(raw, output) for _, raw, _ in stream(fed, how)])
 
@@ -159,7 +175,7 @@ def listen(
         return fed.run(fed.packed[rows].clone(memory_format=laid), rows, 1)
 
     with probe(model, read=read) as seen:
-        for rows, _ in _in_chunks(fed, compute, run, more):
+        for rows, _ in _in_chunks(fed, compute, run, more, large=2 * LARGE):
             widest = max(1, each(rows, seen))
 
 
