@@ -176,7 +176,7 @@ def _poisoned(
                 if part is not None:
                     parts.append(part)
     keys = {site: tuple(id(part) for parts in found[site] for part in parts) for site in sites}
-    whole = {key: [torch.cat(parts) for parts in found[site]] for key, site in zip(keys.values(), keys)}
+    whole = {key: [torch.cat(parts) for parts in found[site]] for site, key in keys.items()}
     return {site: whole[key] for site, key in keys.items()}
 
 

@@ -22,6 +22,7 @@ from pellucid.errors import MethodError
 
 T = TypeVar("T")
 MOST, SMALL = 1024, 2**16  # rows of a chunk, and its numbers where it has more than 256 rows
+MANY = 64  # rows for which it pays to compare two of them before, in two orders in memory
 FIRST = 256  # rows of the first chunk of those that are looked at, where nothing is known to compare with
 
 
@@ -74,17 +75,22 @@ def _in_chunks(
 
 
 def stream(
-    fed: Feed, compute: Compute, *, read: Reads = (), stop: str | None = None
+    fed: Feed,
+    compute: Compute,
+    *,
+    read: Reads = (),
+    stop: str | None = None,
+    laid: torch.memory_format = torch.preserve_format,
 ) -> Iterator[tuple[slice, object, Probe]]:
     """Pass all rows through in chunks: ``(rows, what the network returned, what was read)``.
 
-    What was returned is ``None`` where ``stop`` ended the pass.
+    What was returned is ``None`` where ``stop`` ended the pass. ``laid`` is how rows lie in memory.
     """
 
     def run(rows: slice) -> tuple[object, Probe]:
         raw: object = None
         with probe(fed.model, read=read, stop=stop) as seen:
-            raw = fed.run(fed.packed[rows].clone(), rows, 1)
+            raw = fed.run(fed.packed[rows].clone(memory_format=laid), rows, 1)
         return raw, seen
 
     # nothing is copied where nothing is read
@@ -110,7 +116,9 @@ def predict(
     """
     how = compute or usual(inputs)
     fed = feed(model, inputs, spec=spec, check=False, compute=how)
-    return torch.cat([the_output(raw, output) for _, raw, _ in stream(fed, how)])
+    laid = _laid(fed, how) if fed.rows >= MANY else torch.preserve_format
+    outputs = [the_output(raw, output) for _, raw, _ in stream(fed, how, laid=laid)]
+    return torch.cat(outputs).contiguous()
 
 
 def called(model: nn.Module, inputs: Tensor, spec: InputSpec) -> Tensor:
