@@ -33,11 +33,15 @@ def _quiet(guard: Guard, seed: int) -> Generator[None]:
         yield
 
 
-def usual(inputs: Inputs) -> Compute:
-    """256 rows at once, and more where they are small: their activations stay in the cache all the same."""
+def usual(inputs: Inputs, times: int = 1) -> Compute:
+    """256 rows at once, and more where they are small: their activations stay in the cache all the same.
+
+    ``times`` as many of these where much is done once a chunk, and :func:`listen` bounds the largest layer.
+    """
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or not inputs.numel():
         return Compute(batch_size=256)
-    return Compute(batch_size=min(MOST, max(256, SMALL // (inputs.numel() // len(inputs)))))
+    small = times * SMALL // (inputs.numel() // len(inputs))
+    return Compute(batch_size=min(times * MOST, max(256, small)))
 
 
 def _in_chunks(

@@ -17,6 +17,8 @@ from pellucid._core._units import by_unit, position_shape
 from pellucid.errors import InputError
 from pellucid.layers._reach import count_of, rows_of, tokens_of
 
+TIMES = 4  # as many small rows at once where several layers are looked at as in a plain pass
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exemplars:
@@ -124,8 +126,8 @@ def exemplars_of(
         >>> [len(found.units) for found in exemplars_of(net, torch.zeros(5, 2), ["0", "1"])]
         [3, 3]
     """
-    how = compute or usual(inputs)
     names = list(dict.fromkeys(sites))
+    how = compute or usual(inputs, TIMES if len(names) > 1 else 1)
     real = tokens_of(inputs, spec)
     found = strongest(model, inputs, names, k=k, units=units, spec=spec, real=real, compute=how)
     seen = _fields(model, inputs, names, spec, how)
