@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, _strongest, probe
+from pellucid._core import Compute, _best, _strongest, predict, probe
 from pellucid._core._strongest import strongest
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError, TargetError
@@ -220,6 +220,21 @@ def test_networks_of_depthwise_convolutions_go_channels_last_where_they_bear_it(
         assert torch.allclose(found[site].values, value, atol=1e-5)
 
 
+@pytest.mark.parametrize("viewed", [False, True])
+def test_answers_of_many_rows_take_the_same_way_and_lie_as_usual(viewed: bool) -> None:
+    torch.manual_seed(0)
+    net, x = Depthwise(viewed=viewed).eval(), torch.randn(70, 3, 32, 32)
+    found = predict(net, x, compute=Compute(20))
+    assert net.last[-4:] == [not viewed] * 4
+    with torch.no_grad():
+        assert torch.allclose(found, net(x), atol=1e-5)
+    whole = nn.Sequential(net.conv, net.each).eval()
+    assert predict(whole, x).is_contiguous()
+    net.last.clear()
+    predict(net, x[:40], compute=Compute(20))
+    assert net.last == [False, False]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_what_was_changed_in_between_is_looked_at_anew(seed: int) -> None:
     net = integer(Reused(), seed)
@@ -264,6 +279,27 @@ def test_numbers_of_any_kind(kind: torch.dtype) -> None:
     assert found.values.dtype == kind
     assert torch.equal(found.rows, rows)
     assert torch.equal(found.values, value.T.gather(1, rows))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_the_largest_of_any_number_of_places(kind: torch.dtype) -> None:
+    for size in (*range(1, 70), 121, 144, 196):
+        x = torch.randn(7, 5, size, generator=torch.Generator().manual_seed(size)).to(kind)
+        # every place is the largest once
+        x.view(35, size)[torch.arange(size) % 35, torch.arange(size)] += 9
+        x[3, 2, size // 2] = torch.nan
+        found, whole = _strongest._largest(x), x.amax(2)
+        assert torch.equal(found.nan_to_num(-1), whole.nan_to_num(-1)), size
+        turned = _strongest._largest(x.movedim(1, 2).contiguous().movedim(2, 1))
+        assert torch.equal(turned.nan_to_num(-1), whole.nan_to_num(-1)), size
+
+
+@pytest.mark.parametrize("together", [1, 2, 7])
+def test_units_are_joined_block_by_block(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_best, "TOGETHER", together)
+    x = torch.randint(-9, 9, (60, 5), generator=torch.Generator().manual_seed(4)).float()
+    x[:, 3] = x[:, 3].sort().values  # one unit with many offers
+    compare(nn.Sequential(nn.Identity(), nn.ReLU()), x, ["0", "1"], 7)
 
 
 def test_many_offers_to_one_unit_are_joined_in_turns() -> None:

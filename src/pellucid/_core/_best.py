@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float32 | np.float64]
 Whole = NDArray[np.int64]
 SHARE = 4  # offers to a unit that are joined at once, in units of k: tables stay small where one has many
+TOGETHER = 1024  # units that are joined at once: their tables stay in the cache
 LOW = 0xFFFFFFFF
 
 
@@ -33,7 +35,7 @@ class Offers:
             np.concatenate([offer.places for offer in offers]),
         )
 
-    def of(self, some: NDArray[np.bool_] | Whole) -> Offers:
+    def of(self, some: Whole | slice) -> Offers:
         """Some of them."""
         return Offers(self.units[some], self.values[some], self.rows[some], self.places[some])
 
@@ -51,6 +53,15 @@ class Best:
         """Nothing yet."""
         nothing = np.empty((units, 0), np.int64)
         return cls(np.empty((units, 0), np.float32), nothing, nothing)
+
+    @classmethod
+    def together(cls, parts: Sequence[Best]) -> Best:
+        """Those of some units and of the next."""
+        return cls(
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.places for part in parts]),
+        )
 
     def of(self, units: slice) -> Best:
         """Those of some units."""
@@ -100,38 +111,49 @@ def joined(best: Best, offers: Offers, k: int) -> Best:
     # numbers below 2¹⁶ are sorted without comparing them
     order = offers.units.astype(np.uint16 if total <= 2**16 else np.int64).argsort(kind="stable")
     offers = offers.of(order)
-    count = np.bincount(offers.units, minlength=total)
-    turn = np.arange(len(order)) - (count.cumsum() - count)[offers.units]
+    begins = np.arange(0, total, TOGETHER)
+    places = np.searchsorted(offers.units, np.append(begins, total))
+    return Best.together(
+        [
+            _in_turn(best.of(slice(begin, begin + TOGETHER)), offers.of(slice(*ends)), int(begin), k)
+            for begin, ends in zip(begins, pairwise(places.tolist()), strict=True)
+        ]
+    )
+
+
+def _in_turn(best: Best, offers: Offers, begin: int, k: int) -> Best:
+    """As :func:`joined` for units counted from ``begin``, whose offers come one after the other."""
+    if not len(offers.units):
+        return best
+    unit = offers.units - begin
+    count = np.bincount(unit, minlength=len(best.rows))
+    turn = np.arange(len(unit)) - (count.cumsum() - count)[unit]
     most, width = int(count.max()), SHARE * k
-    for begin in range(0, most, width):
+    for start in range(0, most, width):
         if most <= width:
-            return _joined(best, offers, turn, k)
-        part = (turn >= begin) & (turn < begin + width)
-        best = _joined(best, offers.of(part), turn[part] - begin, k)
+            return _joined(best, offers, unit, turn, k)
+        part = np.flatnonzero((turn >= start) & (turn < start + width))
+        best = _joined(best, offers.of(part), unit[part], turn[part] - start, k)
     return best
 
 
-def _joined(best: Best, offers: Offers, turn: Whole, k: int) -> Best:
-    """As :func:`joined`, where each unit's offers come one after the other and ``turn`` numbers them."""
+def _joined(best: Best, offers: Offers, unit: Whole, turn: Whole, k: int) -> Best:
+    """As :func:`_in_turn`, with the number of each offer's ``unit``, and of it among those of its unit."""
     total, kept = best.rows.shape
-    offered = np.bincount(offers.units, minlength=total) > 0
-    who = np.flatnonzero(offered)
-    place = (offered.cumsum() - 1)[offers.units], kept + turn
+    count = np.bincount(unit, minlength=total)
+    who = np.flatnonzero(count)
     shape = len(who), kept + int(turn.max()) + 1
-
-    def beside(known: Whole, found: Whole) -> Whole:
-        made = np.zeros(shape, np.int64)
-        made[:, :kept] = known[who]
-        made[place] = found
-        return made
-
     # where nothing was offered stands -inf, behind any real one
     values = np.full(shape, -np.inf, offers.values.dtype)
     values[:, :kept] = best.values[who]
-    values[place] = offers.values
-    chosen = np.arange(len(who))[:, None], first(values, min(k, shape[1]))
-    rows, places = beside(best.rows, offers.rows)[chosen], beside(best.places, offers.places)[chosen]
+    values[((count > 0).cumsum() - 1)[unit], kept + turn] = offers.values
+    column, line = first(values, min(k, shape[1])), np.arange(len(who))[:, None]
+    # which of those known, one unit after the other, and of those offered behind them
+    start = len(who) * kept + (count.cumsum() - count)[who][:, None]
+    index = np.where(column < kept, line * kept + column, start + column - kept)
+    rows = np.concatenate([best.rows[who].ravel(), offers.rows])[index]
+    places = np.concatenate([best.places[who].ravel(), offers.places])[index]
     if len(who) == total:
-        return Best(values[chosen], rows, places)
-    best.values[who], best.rows[who], best.places[who] = values[chosen], rows, places
+        return Best(values[line, column], rows, places)
+    best.values[who], best.rows[who], best.places[who] = values[line, column], rows, places
     return best

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -128,7 +129,9 @@ def fields(
         # a network may refuse NaN: then nothing can be said, and the field is None
         return dict.fromkeys(sites)
     lengths = [size for axis, size in enumerate(example.shape) if axis not in (0, units)]
-    return {site: _field(found, lengths) for site, found in hits.items()}
+    once = {id(found): found for found in hits.values()}
+    made = {key: _field(found, lengths) for key, found in once.items()}
+    return {site: made[id(found)] for site, found in hits.items()}
 
 
 def _grain(length: int) -> int:
@@ -139,7 +142,10 @@ def _grain(length: int) -> int:
 def _poisoned(
     model: nn.Module, example: Tensor, sites: Sequence[str], units: int, chunk: int
 ) -> dict[str, list[Tensor]]:
-    """For each site and axis bool ``[input stretches, positions along the axis]``: what turns NaN."""
+    """For each site and axis bool ``[input stretches, positions along the axis]``: what turns NaN.
+
+    Sites that see alike, such as a layer and the ReLU behind it, share one list.
+    """
     axes = [axis for axis in range(1, example.ndim) if axis != units]
     grains = [_grain(example.shape[axis]) for axis in axes]
     sizes = [-(-example.shape[axis] // grain) for axis, grain in zip(axes, grains, strict=True)]
@@ -161,13 +167,25 @@ def _poisoned(
         }
         with probe(model, read=reads, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
+        along = dict[int, list[Tensor | None]]()  # of layers that see alike, looked at once
         for site in sites:
             turn = seen[site]
-            for number, mine in enumerate(own):
-                if len(mine):
-                    there, others = turn[mine].movedim(number + 1, 1), tuple(range(2, turn.ndim))
-                    found[site][number].append(there.any(others) if others else there)
-    return {site: [torch.cat(parts) for parts in found[site]] for site in sites}
+            if id(turn) not in along:
+                along[id(turn)] = [_along(turn, number, mine) for number, mine in enumerate(own)]
+            for parts, part in zip(found[site], along[id(turn)], strict=True):
+                if part is not None:
+                    parts.append(part)
+    keys = {site: tuple(id(part) for parts in found[site] for part in parts) for site in sites}
+    whole = {key: [torch.cat(parts) for parts in found[site]] for site, key in keys.items()}
+    return {site: whole[key] for site, key in keys.items()}
+
+
+def _along(turn: Tensor, number: int, mine: Tensor) -> Tensor | None:
+    """Of some rows, which positions along an axis turned anywhere on the others; ``None`` of no rows."""
+    if not len(mine):
+        return None
+    there, others = turn[mine].movedim(number + 1, 1), tuple(range(2, turn.ndim))
+    return there.any(others) if others else there
 
 
 class _Look:
@@ -207,14 +225,14 @@ class _Look:
 
 
 def _field(hits: list[Tensor], lengths: Sequence[int]) -> Field | None:
-    if any(not bool(hit.any(0).all()) for hit in hits):
+    seen = [hit.numpy() for hit in hits]
+    if any(not hit.any(0).all() for hit in seen):
         return None
-    spans: list[Tensor] = []
     grains = tuple(map(_grain, lengths))
-    for hit, grain, length in zip(hits, grains, lengths, strict=True):
-        first = hit.int().argmax(0)
-        last = len(hit) - hit.flip(0).int().argmax(0)
-        spans.append((torch.stack([first, last], 1) * grain).clamp(max=length))
+    spans: list[Tensor] = []
+    for hit, grain, length in zip(seen, grains, lengths, strict=True):
+        ends = np.stack([hit.argmax(0), len(hit) - hit[::-1].argmax(0)], 1)
+        spans.append(torch.from_numpy(np.minimum(ends * grain, length)))
     return Field(tuple(spans), placed=any(len(span) > 1 for span in spans), grain=grains)
 
 

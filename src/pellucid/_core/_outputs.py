@@ -21,6 +21,9 @@ from pellucid._core._target import the_output
 from pellucid.errors import MethodError
 
 T = TypeVar("T")
+MOST, SMALL = 1024, 2**16  # rows of a chunk, and its numbers where it has more than 256 rows
+MANY = 64  # rows for which it pays to compare two of them before, in two orders in memory
+FIRST = 256  # rows of the first chunk of those that are looked at, where nothing is known to compare with
 
 
 @contextmanager
@@ -30,15 +33,32 @@ def _quiet(guard: Guard, seed: int) -> Generator[None]:
         yield
 
 
+def usual(inputs: Inputs, times: int = 1) -> Compute:
+    """256 rows at once, and more where they are small: their activations stay in the cache all the same.
+
+    ``times`` as many of these where much is done once a chunk, and :func:`listen` bounds the largest layer.
+    """
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or not inputs.numel():
+        return Compute(batch_size=256)
+    small = times * SMALL // (inputs.numel() // len(inputs))
+    return Compute(batch_size=min(times * MOST, max(256, small)))
+
+
 def _in_chunks(
-    fed: Feed, compute: Compute, run: Callable[[slice], T], more: Callable[[], int] | None = None
+    fed: Feed,
+    compute: Compute,
+    run: Callable[[slice], T],
+    more: Callable[[], int] | None = None,
+    *,
+    large: int = LARGE,
 ) -> Iterator[tuple[slice, T]]:
     """Pass all rows through in chunks, smaller ones where memory does not suffice: ``(rows, what came)``.
 
-    ``more`` says, once a chunk is through, how many rows the next may have.
+    ``large`` is how many numbers go in at once where no accelerator is; ``more`` says, once a chunk is
+    through, how many rows the next may have.
     """
-    size = at_once(compute.batch_size, fed.packed, LARGE if more is None else 2 * LARGE)
     most, start = compute.batch_size, 0
+    size = at_once(most if more is None else min(FIRST, most), fed.packed, large)
     while start < fed.rows:
         rows = slice(start, min(start + size, fed.rows))
         try:
@@ -59,20 +79,26 @@ def _in_chunks(
 
 
 def stream(
-    fed: Feed, compute: Compute, *, read: Reads = (), stop: str | None = None
+    fed: Feed,
+    compute: Compute,
+    *,
+    read: Reads = (),
+    stop: str | None = None,
+    laid: torch.memory_format = torch.preserve_format,
 ) -> Iterator[tuple[slice, object, Probe]]:
     """Pass all rows through in chunks: ``(rows, what the network returned, what was read)``.
 
-    What was returned is ``None`` where ``stop`` ended the pass.
+    What was returned is ``None`` where ``stop`` ended the pass. ``laid`` is how rows lie in memory.
     """
 
     def run(rows: slice) -> tuple[object, Probe]:
         raw: object = None
         with probe(fed.model, read=read, stop=stop) as seen:
-            raw = fed.run(fed.packed[rows].clone(), rows, 1)
+            raw = fed.run(fed.packed[rows].clone(memory_format=laid), rows, 1)
         return raw, seen
 
-    for rows, (raw, seen) in _in_chunks(fed, compute, run):
+    # nothing is copied where nothing is read
+    for rows, (raw, seen) in _in_chunks(fed, compute, run, large=LARGE if read else 2 * LARGE):
         yield rows, raw, seen
 
 
@@ -92,9 +118,11 @@ def predict(
         >>> predict(nn.Linear(2, 3), torch.zeros(5, 2)).shape
         torch.Size([5, 3])
     """
-    how = compute or Compute(batch_size=256)
+    how = compute or usual(inputs)
     fed = feed(model, inputs, spec=spec, check=False, compute=how)
-    return torch.cat([the_output(raw, output) for _, raw, _ in stream(fed, how)])
+    laid = _laid(fed, how) if fed.rows >= MANY else torch.preserve_format
+    outputs = [the_output(raw, output) for _, raw, _ in stream(fed, how, laid=laid)]
+    return torch.cat(outputs).contiguous()
 
 
 def called(model: nn.Module, inputs: Tensor, spec: InputSpec) -> Tensor:
@@ -159,7 +187,7 @@ def listen(
         return fed.run(fed.packed[rows].clone(memory_format=laid), rows, 1)
 
     with probe(model, read=read) as seen:
-        for rows, _ in _in_chunks(fed, compute, run, more):
+        for rows, _ in _in_chunks(fed, compute, run, more, large=2 * LARGE):
             widest = max(1, each(rows, seen))
 
 

@@ -24,7 +24,7 @@ from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
 NEAR = 1e-5  # rounding of a norm, of its largest value
-FEW = 32  # positions that are not worth a reduction
+FEW, HALVED = 32, 14  # positions that are not worth a reduction, and from which on halves are compared first
 SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
 
@@ -74,10 +74,20 @@ def _largest(found: Tensor) -> Tensor:
     size = found.shape[2]
     if size == 1:
         return found[:, :, 0]
-    if size < FEW and found.is_cpu and found.is_contiguous() and found.is_floating_point():
-        # the same; a reduction over so few numbers takes several times as long
-        return F.max_pool1d(found.view(1, -1), size).view(found.shape[:2])
-    return found.amax(2)
+    if not (found.is_cpu and found.is_contiguous() and found.is_floating_point()):
+        return found.amax(2)
+    if size >= FEW:
+        rest = size % FEW
+        # blocks of 32 are reduced at once, a long rest one by one: it is seen within the last 32
+        if rest < FEW // 2:
+            return found.amax(2)
+        return torch.maximum(found[:, :, : size - rest].amax(2), found[:, :, -FEW:].amax(2))
+    # the same; a reduction over so few numbers takes several times as long
+    few = found.view(-1, size)
+    if size >= HALVED:
+        half = (size + 1) // 2
+        few = torch.maximum(few[:, :half], few[:, -half:])
+    return F.max_pool1d(few.view(1, -1), few.shape[1]).view(found.shape[:2])
 
 
 def _numbers(values: Tensor) -> Numbers:
@@ -102,10 +112,11 @@ def _peaks(found: Tensor, worth: Whole) -> tuple[Numbers, Whole]:
     return _numbers(some.gather(1, place)[:, 0]), place[:, 0].cpu().numpy()
 
 
-def _at(found: Tensor, worth: Whole, place: Whole) -> Numbers:
+def _at(found: Tensor, row: Whole, unit: Whole, place: Whole) -> Numbers:
     """Numbers of ``[b, U, positions]`` at known places of some of the rows' units."""
-    units = found.shape[1]
-    where = [torch.from_numpy(part).to(found.device) for part in (worth // units, worth % units, place)]
+    if found.is_cpu and found.dtype in LONG:
+        return found.numpy()[row, unit, place]
+    where = [torch.from_numpy(part).to(found.device) for part in (row, unit, place)]
     return _numbers(found[where[0], where[1], where[2]])
 
 
@@ -169,20 +180,19 @@ class _Ranking:
     def _some(self, shown: Tensor, found: _Found, order: Order) -> None:
         """Look only at what was worth it in the layer before: nothing else can be worth it here."""
         self.values, self.found = None, found
-        if not len(found.values) or (
-            order.placed
-            and not order.turned
-            and order.low < found.values.min()
-            and found.values.max() < order.high
-        ):
+        if not len(found.values):
             return
-        units = self._units(shown)
-        # where numbers keep their places, one is read of each unit
-        values, place = (
-            (_at(units, found.worth, found.place), found.place)
-            if order.turned
-            else _peaks(units, found.worth)
-        )
+        if order.turned:
+            # numbers keep their places, so one is read of each unit
+            values, place = _at(self._units(shown), found.row, found.unit, found.place), found.place
+        else:
+            # what lies between both is what it was, and where it was
+            kept = (order.low < found.values) & (found.values < order.high) & order.placed
+            again = np.flatnonzero(~kept)
+            if not len(again):
+                return
+            values, place = found.values.copy(), found.place.copy()
+            values[again], place[again] = _peaks(self._units(shown), found.worth[again])
         over = ~(values <= cast("Numbers", self.floor)[found.unit])
         self.found = _Found(found.worth[over], found.row[over], found.unit[over], values[over], place[over])
 
@@ -215,17 +225,18 @@ class _Ranking:
 
     def _sizes(self, activation: Tensor, shown: Tensor) -> None:
         """What is the same in every chunk: which axis holds units, how many there are, and the positions."""
-        self.rows, self.dtype = len(shown), shown.dtype
+        shape = shown.shape
+        self.rows, self.dtype = shape[0], shown.dtype
         if not self.rows:
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
-        if shown.shape[1:] == self.each:
+        if shape[1:] == self.each:
             return
         axis = unit_axis(self.model, activation, self.site)
-        shape = places(shown, axis)
-        if self.each is not None and shape != self.shape:
-            raise InputError(f"{self.site!r} changes its shape from {self.shape} to {shape} between rows.")
-        self.each, self.axis, self.shape = shown.shape[1:], axis, shape
-        self.total = 1 if shown.ndim == 1 else shown.shape[axis]
+        where = places(shown, axis)
+        if self.each is not None and where != self.shape:
+            raise InputError(f"{self.site!r} changes its shape from {self.shape} to {where} between rows.")
+        self.each, self.axis, self.shape = shape[1:], axis, where
+        self.total = 1 if shown.ndim == 1 else shape[axis]
         self.index = None if self.wanted is None else chosen_units(self.wanted, self.total, self.site)
         self.picked = self.total if self.index is None else len(self.index)
 

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from pellucid._core import Batch, Compute, InputSpec, activations, brief
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
+from pellucid._core._outputs import usual
 from pellucid._core._strongest import Strongest, strongest
 from pellucid._core._units import by_unit, position_shape
 from pellucid.errors import InputError
 from pellucid.layers._reach import count_of, rows_of, tokens_of
 
-MOST, SMALL = 1024, 2**15  # rows of a chunk, and its numbers where it has more than 256 rows
+TIMES = 4  # as many small rows at once where several layers are looked at as in a plain pass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +102,7 @@ def exemplars(
         >>> exemplars(nn.ReLU(), torch.tensor([[1.0], [3.0], [2.0]]), ".", k=2).rows.tolist()
         [[1, 2]]
     """
-    how = compute or _usual(inputs)
+    how = compute or usual(inputs)
     real = tokens_of(inputs, spec)
     found = strongest(model, inputs, [site], k=k, units=units, spec=spec, real=real, compute=how)[site]
     return _exemplars(site, found, field or field_of(model, inputs, site, spec=spec, compute=how))
@@ -125,8 +126,8 @@ def exemplars_of(
         >>> [len(found.units) for found in exemplars_of(net, torch.zeros(5, 2), ["0", "1"])]
         [3, 3]
     """
-    how = compute or _usual(inputs)
     names = list(dict.fromkeys(sites))
+    how = compute or usual(inputs, TIMES if len(names) > 1 else 1)
     real = tokens_of(inputs, spec)
     found = strongest(model, inputs, names, k=k, units=units, spec=spec, real=real, compute=how)
     seen = _fields(model, inputs, names, spec, how)
@@ -175,7 +176,7 @@ def quantile_exemplars(
     """
     if not quantiles or not all(0 <= q <= 1 for q in quantiles):
         raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {list(quantiles)}.")
-    how = compute or _usual(inputs)
+    how = compute or usual(inputs)
     n = count_of(inputs)
     order = torch.randperm(n, generator=torch.Generator().manual_seed(how.seed))
     picked = order[:most].sort().values
@@ -276,13 +277,6 @@ def field_of(
         (3, 3)
     """
     return _fields(model, inputs, [site], spec, compute or Compute(batch_size=256))[site]
-
-
-def _usual(inputs: Tensor | Batch) -> Compute:
-    """More rows at once where they are small, and their activations stay in the cache all the same."""
-    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or not inputs.numel():
-        return Compute(batch_size=256)
-    return Compute(batch_size=min(MOST, max(256, SMALL // (inputs.numel() // len(inputs)))))
 
 
 def _fields(
