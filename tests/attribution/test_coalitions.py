@@ -22,7 +22,7 @@ from pellucid.attribution import (
     shapley_sampling,
 )
 from pellucid.errors import InputError, MethodError
-from pellucid.inputs import Column, ImageSpec, TabularSpec
+from pellucid.inputs import Column, ImageSpec, TabularSpec, superpixels
 
 CLASSES = [0, 2, 1, 1, 0]
 ESTIMATORS = [kernel_shap, odd_regression, shapley_sampling]
@@ -273,6 +273,16 @@ def test_parts_of_several_inputs_and_of_tables():
     x = table.encode([{"a": 1.0, "b": "y"}]).double()
     found = exact_shapley(net, x, 0, spec=table).map[0]
     assert found[1] == found[2] == found[3]
+
+
+def test_superpixels_are_parts_of_all_channels():
+    x = zoo.inputs(3)
+    net = zoo.seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(x[0].numel(), 2))).double()
+    groups = superpixels(x, 4)
+    found = feature_ablation(net, x, 1, groups=groups[:, None]).values
+    assert torch.equal(found[:, 0], found[:, 1])
+    with pytest.raises(InputError, match=r"the same for all channels, are groups\[:, None\]"):
+        feature_ablation(net, x, 1, groups=groups)
 
 
 def test_too_many_parts_and_too_small_budgets_are_refused():

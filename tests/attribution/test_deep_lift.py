@@ -8,6 +8,7 @@ from torch import nn
 import propagated as nets
 from pellucid._core import Batch, Compute, log_odds, probability, unit
 from pellucid.attribution import deep_lift, deep_lift_shap
+from pellucid.attribution._operations._gap import adds_up
 from pellucid.errors import InputError, MethodError
 
 EXACT = {torch.float64: 1e-9, torch.float32: 1e-5}
@@ -363,3 +364,11 @@ def test_a_maximum_over_several_axes_is_one_over_an_axis_that_holds_them(widest)
     several = deep_lift(Net(widest), x, 1, baseline=b)
     torch.testing.assert_close(several.values, one.values, rtol=0, atol=1e-12)
     assert several.gap.abs().max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("missed", "words"), [(0.004, "by less than 1\u00a0% of it"), (0.3, "by up to 30\u00a0% of")]
+)
+def test_what_values_miss_is_never_said_to_be_nothing(missed, words):
+    assert words in adds_up(torch.tensor([1.0]), torch.tensor([[1 - missed]]), "why.", 1e-3)
+    assert adds_up(torch.tensor([1.0]), torch.tensor([[1.0]]), "why.", 1e-3) == ""

@@ -165,6 +165,28 @@ def test_pain_36_grad_cam_426_the_layer_is_found_and_named():
         a.grad_cam(model, zoo.inputs(), 1, at="body")
 
 
+def test_pain_25_torchs_own_encoder_with_a_padding_mask_adds_up():
+    class Encoder(nn.Module):
+        """As torch makes it: with its check for nested tensors."""
+
+        def __init__(self):
+            super().__init__()
+            self.body = nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 8, batch_first=True), 2)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x, pad):
+            return self.head(self.body(x, src_key_padding_mask=pad)[:, 0])
+
+    model = zoo.seeded(Encoder).double()
+    batch = Batch(
+        {"x": nets.rows((4, 6), 2)}, held={"pad": torch.tensor([[False] * 4, [False, False, True, True]])}
+    )
+    why = a.deep_lift(model, batch, 1, baseline=nets.rows((4, 6), 2, seed=1))
+    assert float(why.gap.abs().max()) < 1e-12
+    assert not why.values["x"][1, 2:].any()
+    assert not a.lrp(model, batch, 1).values["x"][1, 2:].any()
+
+
 def residual():
     layers = [nn.Linear(6, n, bias=False) for n in (6, 6, 3)]
     return nets.Written(lambda m, x: m[2](x + m[1](m[0](x).relu())), *layers).double()

@@ -3,6 +3,7 @@
 import copy
 import gc
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -389,7 +390,10 @@ def test_the_spec_is_asked():
         (lambda: (small(), rows().float()), r"torch.float32, the network computes in torch.float64"),
         (lambda: (small(), rows()[:0]), "at least one row"),
         (lambda: (small(), torch.tensor(1.0).double()), "at least one row"),
-        (lambda: (small(), rows().numpy()), "a tensor .* or a Batch, got ndarray"),
+        (lambda: (small(), rows().numpy()), r"got ndarray. Say torch.as_tensor\(numpy.asarray\(x\)"),
+        (lambda: (small(), (rows(), rows())), r"got tuple. .* pellucid.Batch\(\{'x': …\}\)"),
+        (lambda: (small(), {"x": rows(), "m": rows()}), r"got dict. .*\{'x': …\}, held=\{'m': …\}"),
+        (lambda: (SimpleNamespace(model=small()), rows()), "Its network is its .model"),
         (lambda: (small(), rows().log()), r"NaN or infinity in row 0"),
         (lambda: (small().forward, rows()), "Expected a torch.nn.Module, got method"),
         (lambda: (small(), Batch({"x": rows(), "ids": torch.arange(5)})), "'ids' holds whole numbers"),
@@ -434,6 +438,53 @@ def test_a_network_that_raises_is_quoted():
 
     with pytest.raises(MethodError, match=r"Raises raised ValueError when given \(5, 3\): the third wheel"):
         Question(Raises(), rows(), 0).scores()
+
+
+class Described(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(2, 2, 3), nn.Linear(8, 3)
+
+    def forward(self, image, meta, extra=None):
+        return self.head(self.conv(image).flatten(1)) + meta
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (torch.rand(3, 2, 4, 4), r"pellucid.Batch\(\{'image': …\}, held=\{'meta': …\}\)"),
+        (Batch({"img": torch.rand(3, 2, 4, 4)}), r"takes image, meta, extra.$"),
+        (Batch({"image": torch.rand(3, 2, 4, 4)}), r"takes image, meta, extra.$"),
+        (Batch({"image": torch.rand(3, 4, 4, 2), "meta": torch.rand(3, 1)}), r"channels instead$"),
+    ],
+)
+def test_a_network_that_wants_other_arguments_says_which(given, advice):
+    with pytest.raises(MethodError, match=advice):
+        Question(Described(), given, 0).scores()
+
+
+def test_a_tensor_stands_in_for_the_only_varied_input_and_never_for_two():
+    two = Batch({"image": torch.rand(3, 2, 4, 4), "meta": torch.rand(3, 1)})
+    one = Batch({"image": two.varied["image"]}, held={"meta": two.varied["meta"]})
+    gone = torch.rand(2, 4, 4)
+    assert torch.equal(Question(Described(), one, 0).filled(gone), gone.flatten().expand(3, -1))
+    with pytest.raises(InputError, match=r"\{'image': …, 'meta': …\}; got a tensor"):
+        Question(Described(), two, 0).filled(gone)
+
+
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((2, 4, 4), r"As x\[None\] it goes through"),
+        ((3, 4, 4, 2), r"As x.permute\(0, 3, 1, 2\) it goes through"),
+        ((3, 2, 4, 5), r"8x3\)$"),
+    ],
+)
+def test_pictures_with_other_axes_are_tried_the_other_way(shape, advice):
+    with pytest.raises(MethodError, match=advice):
+        Question(
+            nn.Sequential(nn.Conv2d(2, 2, 3), nn.Flatten(), nn.Linear(8, 3)), torch.rand(shape), 0
+        ).scores()
 
 
 @pytest.mark.parametrize(

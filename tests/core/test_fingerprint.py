@@ -21,6 +21,12 @@ def test_equal_networks_have_equal_hashes_and_one_weight_changes_them():
     assert model_hash(model) != model_hash(twin)
 
 
+def test_the_short_form_of_what_is_not_known_is_a_word():
+    why = saliency(nn.Linear(3, 2), torch.ones(1, 3), 0)
+    gc.collect()
+    assert repr(why).endswith("model unknown)")
+
+
 @pytest.mark.parametrize(
     "change", [lambda x: x.float(), lambda x: x.flatten(1), lambda x: x.flip(0), lambda x: x + 1e-12]
 )

@@ -36,6 +36,11 @@ def test_what_is_no_address(text):
         Site.parse(text)
 
 
+def test_a_layer_itself_is_no_address():
+    with pytest.raises(SiteError, match=r"given by name, such as 'encoder.3', got ReLU. .* if each is layer"):
+        Site.parse(nn.ReLU())
+
+
 def test_unknown_names_come_with_near_misses():
     with pytest.raises(SiteError, match=r"Modules has no layer 'conv3'. Did you mean conv2 or conv1\?"):
         named(zoo.reference(), "conv3")

@@ -8,8 +8,10 @@ from PIL import Image
 
 from figures import made
 from pellucid import attribution, figures
+from pellucid._core import Batch
 from pellucid.attribution import input_x_gradient
 from pellucid.errors import InputError
+from pellucid.figures._parts import shares
 from pellucid.figures._pixels import limit_of, overlay, seen
 from pellucid.figures._saliency import displaced
 from pellucid.figures._words import flat, where
@@ -169,6 +171,32 @@ def test_failed_bars_are_hollow():
     failed = figures.bars(made.explained_row("saliency", "not supported", made.FAILED))
     assert failed.chart["layer"][0]["mark"]["filled"] is False
     assert figures.bars(made.explained_row()).chart["layer"][0]["mark"]["filled"] is True
+
+
+def test_elements_of_steps_and_of_several_inputs_are_named_by_their_place():
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 1))
+    steps = attribution.smoothgrad(net, torch.rand(1, 3, 2), 0, samples=4)
+    found = {part.name: (part.value, part.stderr) for part in shares(steps, 0)}
+    assert list(found)[:3] == ["input[0, 0]", "input[0, 1]", "input[1, 0]"]
+    assert found["input[2, 1]"] == pytest.approx((float(steps.map[0, 2, 1]), float(steps.stderr[0, 2, 1])))
+
+    class Both(torch.nn.Module):
+        def forward(self, grid, meta):
+            return grid.sum((1, 2), keepdim=True)[:, 0] + meta**2
+
+    batch = Batch({"grid": torch.rand(1, 2, 2), "meta": torch.rand(1, 1)})
+    both = attribution.smoothgrad(Both(), batch, 0, samples=4)
+    names = {part.name: part.stderr for part in shares(both, 0)}
+    assert list(names) == ["grid[0, 0]", "grid[0, 1]", "grid[1, 0]", "grid[1, 1]", "meta[0]"]
+    assert names["meta[0]"] == pytest.approx(float(both.stderr["meta"]))
+
+
+def test_a_column_that_says_nothing_is_left_out():
+    plain, sampled = made.explained_row("saliency"), made.explained_row()
+    sampled = dataclasses.replace(sampled, stderr=sampled.map.abs())
+    plain = dataclasses.replace(plain, stderr=None)
+    assert "standard error" not in figures.explanations(plain).table.columns
+    assert "standard error" in figures.explanations([plain, sampled]).table.columns
 
 
 def test_bars_without_a_spec_number_the_inputs():

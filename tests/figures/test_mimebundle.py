@@ -47,6 +47,14 @@ def test_values_draw_themselves():
     assert "Half of what speaks for 3" in bundle["text/plain"]
 
 
+def test_print_shows_what_a_notebook_says_in_text():
+    explanation = made.explained_row()
+    shown = str(explanation)
+    assert shown == explanation._repr_mimebundle_()["text/plain"]
+    assert shown.startswith(repr(explanation))
+    assert set(explanation._repr_mimebundle_(include=("text/plain",))) == {"text/plain"}
+
+
 def test_a_subject_is_described_without_running_it():
     html = figures.mimebundle(VALUES["subject"]())["text/html"]
     assert "&lt;i&gt;net" in html

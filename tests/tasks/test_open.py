@@ -72,6 +72,25 @@ def test_pixels_of_another_range_are_told():
         pellucid.open(model, data=(x, torch.tensor([0, 1] * 4)), spec=ImageSpec())
 
 
+def test_answers_that_show_some_classes_leave_the_others_numbered():
+    x, y = rows()
+    wide = nn.Linear(3, 4)
+    subject = pellucid.open(wide, data=(x, y))
+    assert subject.classes == subject.data.classes == ("0", "1", "2", "3")
+    assert pellucid.explain(subject, x[:1], target="3", method="saliency", cards=False).map.shape == (1, 3)
+    with pytest.raises(InputError, match="has 2 outputs, and answers go up to 3"):
+        pellucid.open(net(), data=(x, torch.arange(60) % 4))
+    for named in ({"data": (x, ["no", "yes"] * 30)}, {"data": (x, y), "classes": ["no", "yes"]}):
+        with pytest.raises(InputError, match=r"4 outputs, 2 classes are named \(no, yes…\)"):
+            pellucid.open(wide, **named)
+
+
+def test_rows_that_do_not_fit_are_told_by_what_they_mean():
+    subject = pellucid.open(net(), data=rows())
+    with pytest.raises(InputError, match=r"Rows: expected \[N, 3\]"):
+        pellucid.explain(subject, torch.rand(2, 4), method="saliency")
+
+
 def test_too_many_names_for_the_outputs():
     with pytest.raises(InputError, match="2 outputs"):
         pellucid.open(net(), data=rows(), classes=["a", "b", "c"])

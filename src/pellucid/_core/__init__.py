@@ -10,6 +10,7 @@ from pellucid._core._explanation import Explanation, Json, Param, Provenance
 from pellucid._core._fingerprint import Fingerprint, inputs_hash, model_hash, short
 from pellucid._core._guard import eagerly, untouched
 from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
+from pellucid._core._misfit import not_inputs
 from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, predict
 from pellucid._core._pass import Pass, Slope, Variants
@@ -91,6 +92,7 @@ __all__ = [
     "model_hash",
     "named",
     "names_of",
+    "not_inputs",
     "nudged",
     "percent",
     "amount",

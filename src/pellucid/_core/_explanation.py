@@ -140,7 +140,11 @@ class Explanation:
         """What a notebook draws; the one look upwards that the layers allow."""
         from pellucid import figures
 
-        return figures.mimebundle(self)
+        return figures.mimebundle(self, include)
+
+    def __str__(self) -> str:
+        """What ``print`` shows: numbers and evidence as a notebook's text."""
+        return str(self._repr_mimebundle_(include=("text/plain",))["text/plain"])
 
     def __repr__(self) -> str:
         made = self.provenance

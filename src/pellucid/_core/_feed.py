@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import Guard
 from pellucid._core._layout import Layout
+from pellucid._core._misfit import not_a_network, not_inputs, other_axes, other_names
 from pellucid._core._probe import StopPassError
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid.errors import CancelledError, InputError, MethodError, PellucidError, near_misses
@@ -85,6 +86,8 @@ class Feed:
 
     def pack(self, value: float | Tensor | Mapping[str, float | Tensor]) -> Tensor:
         """One tensor like the packed inputs from a number, a tensor, or one of them for each name."""
+        if isinstance(value, Tensor) and value.ndim and not self.single:
+            value = self._by_name(value)
         if not isinstance(value, Mapping):
             return like(self.packed, value, "for the inputs")
         self.named(value)
@@ -93,6 +96,17 @@ class Feed:
             rows = self.packed[:, part].reshape(-1, *shape)
             parts.append(like(rows, value[name], f"for {name!r}").reshape(self.rows, -1))
         return torch.cat(parts, 1)
+
+    def _by_name(self, value: Tensor) -> Tensor | dict[str, Tensor]:
+        """A tensor that is packed already as it is; else that of the only varied input."""
+        if value.shape[-1] == self.packed.shape[1]:
+            return value
+        if len(self.names) == 1:
+            return {self.names[0]: value}
+        wanted = ", ".join(f"{name!r}: …" for name in self.names)
+        raise InputError(
+            f"Expected a number, or one value for each varied input, {{{wanted}}}; got a tensor."
+        )
 
     def named(self, value: Mapping[str, object]) -> None:
         """Raise unless a mapping names each varied input and nothing else."""
@@ -122,20 +136,15 @@ class Feed:
 
     def run(self, points: Tensor, rows: slice, copies: int) -> object:
         """Pass points ``[copies * n, …]`` through the network, with what goes along row by row."""
-        varied = self.unpack(points)
         self.ran[0] += points.shape[0]
         try:
-            if isinstance(varied, Tensor):
-                if not self.names:
-                    return self.model(varied)
-                varied = {self.names[0]: varied}
-            held = {name: _repeated(part[rows], copies) for name, part in self.held.items()}
-            return self.model(**varied, **held, **self.shared)
+            return self._called(points, rows, copies)
         except (PellucidError, CancelledError):
             raise
         except Exception as error:
             if out_of_memory(error):
                 raise
+            varied = self.unpack(points)
             shapes = (
                 tuple(points.shape)
                 if isinstance(varied, Tensor)
@@ -143,23 +152,40 @@ class Feed:
             )
             raise MethodError(
                 f"{type(self.model).__name__} raised {type(error).__name__} when given {shapes}: {error}"
-                f"{self._fewer(points, rows)}"
+                f"{self._otherwise(points, rows)}"
             ) from error
 
-    def _fewer(self, points: Tensor, rows: slice) -> str:
-        """What to do where a network takes one row and not these; it is tried."""
-        if len(points) == 1 or type(points) is not Tensor:
+    def _called(self, points: Tensor, rows: slice, copies: int) -> object:
+        varied = self.unpack(points)
+        if isinstance(varied, Tensor):
+            if not self.names:
+                return self.model(varied)
+            varied = {self.names[0]: varied}
+        held = {name: _repeated(part[rows], copies) for name, part in self.held.items()}
+        return self.model(**varied, **held, **self.shared)
+
+    def _otherwise(self, points: Tensor, rows: slice) -> str:
+        """What to do where a network does not take these rows; it is tried."""
+        if advice := other_names(self.model, [*self.names, *self.held, *self.shared]):
+            return f".{advice}"
+        if type(points) is not Tensor:
             return ""
-        ran = self.ran[0]
-        try:
-            # a reader who has seen enough ends the pass
-            with suppress(StopPassError):
-                self.run(points[:1].clone(), slice(rows.start, rows.start + 1), 1)
-        except Exception:
-            return ""
-        finally:
-            self.ran[0] = ran
-        return f". {ALONE}"
+        first = slice(rows.start, rows.start + 1)
+        if len(points) > 1 and _goes(lambda: self._called(points[:1].clone(), first, 1)):
+            return f". {ALONE}"
+        plain = self.single and not self.names and points.ndim in (3, 4)
+        advice = other_axes(points, lambda x: _goes(lambda: self.model(x))) if plain else ""
+        return f".{advice}" if advice else ""
+
+
+def _goes(call: Callable[[], object]) -> bool:
+    try:
+        # a reader who has seen enough ends the pass
+        with suppress(StopPassError):
+            call()
+    except Exception:
+        return False
+    return True
 
 
 def _repeated(part: Tensor, copies: int) -> Tensor:
@@ -177,7 +203,7 @@ def feed(
 ) -> Feed:
     """Check inputs against the network and, where ``check`` says so, the spec, once."""
     if not isinstance(model, nn.Module):
-        raise InputError(f"Expected a torch.nn.Module, got {type(model).__name__}.")
+        raise not_a_network(model)
     guard = Guard(model)
     device, dtype = place_of(guard)
     if device is None or device.type == "cpu":
@@ -199,7 +225,7 @@ def feed(
         name, along = ("", {}) if spec is None else spec.companions(x)
         return Feed(model, guard, x, (name,) if name else (), (), (), along, {}, single=True)
     if not isinstance(inputs, Batch):
-        raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
+        raise not_inputs(inputs, model)
     return _several(model, guard, inputs)
 
 

@@ -96,8 +96,8 @@ class Fingerprint:
 
 
 def short(digest: object, letters: int = 12) -> str:
-    """The first letters of a digest, as people compare them."""
-    return str(digest)[:letters]
+    """The first letters of a digest, as people compare them; the word where there is none."""
+    return str(digest).partition(":")[0][:letters]
 
 
 def model_hash(model: nn.Module) -> str:

@@ -56,8 +56,12 @@ def numbered(groups: Tensor, point: Tensor) -> Tensor:
     try:
         found.expand(point.shape)
     except RuntimeError:
+        by_row = groups.shape == (*point.shape[:1], *point.shape[2:])
+        hint = (
+            " Numbers of each row's pixels, the same for all channels, are groups[:, None]." if by_row else ""
+        )
         raise InputError(
-            f"groups: expected a shape that fits {list(point.shape)}, got {list(groups.shape)}."
+            f"groups: expected a shape that fits {list(point.shape)}, got {list(groups.shape)}.{hint}"
         ) from None
     for axis, step in enumerate(found.stride()):
         found = found.narrow(axis, 0, 1) if step == 0 else found

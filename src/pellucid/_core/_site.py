@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from pellucid._core._functions import ACTIVATIONS, HEADS, LAYERS, functions
 from pellucid._core._guard import eagerly
+from pellucid._core._misfit import not_a_network
 from pellucid._core._sequences import Recurrent, rows_first
-from pellucid.errors import InputError, SiteError, near_misses
+from pellucid.errors import SiteError, near_misses
 
 Side = str  # "in", "out", or the name of a function with brackets
 GRAMMAR = re.compile(
@@ -54,6 +55,11 @@ class Site:
     @classmethod
     def parse(cls, text: str) -> Site:
         """Read an address; raises :class:`SiteError` where it is not one."""
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SiteError(
+                f"Layers are given by name, such as 'encoder.3', got {type(text).__name__}. Its name is "
+                "next(name for name, each in model.named_modules() if each is layer)."
+            )
         found = GRAMMAR.fullmatch(text)
         if found is None or not found["module"]:
             raise SiteError(
@@ -115,7 +121,7 @@ def names_of(model: nn.Module) -> dict[str, nn.Module]:
 def _module(model: object) -> nn.Module:
     if isinstance(model, nn.Module):
         return model
-    raise InputError(f"Expected a torch.nn.Module, got {type(model).__name__}.")
+    raise not_a_network(model)
 
 
 def named(model: nn.Module, name: str) -> nn.Module:

@@ -67,7 +67,7 @@ def explain(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the picture to this .png or .svg; with --rows, a table to this .parquet or folder.",
+            help="Write the picture to a .png, .svg or .html; with --rows, a table to a .parquet or folder.",
             metavar="FILE",
         ),
     ] = None,

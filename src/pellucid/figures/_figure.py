@@ -58,6 +58,12 @@ class Table:
         """Every cell as people read it."""
         return [[cell_text(cell) for cell in row] for row in self.rows]
 
+    def said(self) -> Table:
+        """Without the columns in which no row says anything."""
+        kept = [i for i in range(len(self.columns)) if any(row[i] not in (None, "") for row in self.rows)]
+        rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
+        return Table(tuple(self.columns[i] for i in kept), rows, self.note)
+
     def html(self, *, css: str = "") -> str:
         """An HTML table whose looks lie in the cells, so that it survives an untrusted notebook.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pellucid.figures._figure import Cell, Figure, Table, Word, cell_text
 from pellucid.figures._numbers import counted, number
@@ -11,7 +11,7 @@ from pellucid.figures._theme import look
 from pellucid.figures._value import figures_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table as RichTable
@@ -22,7 +22,7 @@ LINES = 24
 NOTHING = number(None)
 
 
-def mimebundle(value: object) -> dict[str, object]:
+def mimebundle(value: object, include: object = None) -> dict[str, object]:
     """What a notebook draws for a value: text, and HTML that needs no script and survives distrust.
 
     Pictures are PNG with alternative text; the numbers stand below in a table to unfold. Nothing in it is
@@ -30,6 +30,7 @@ def mimebundle(value: object) -> dict[str, object]:
 
     Args:
         value: an explanation, subject, card, layer summary, feature pictures, rules, training record, figure.
+        include: types that are wanted; ``None`` wants both.
 
     Returns:
         ``text/plain`` and ``text/html``; only text for what is no value of ours.
@@ -48,7 +49,11 @@ def mimebundle(value: object) -> dict[str, object]:
         "\n".join(part for part in (each.title, each.alt, each.table.text(), each.note) if part)
         for each in drawn
     ]
-    return {"text/plain": "\n\n".join(plain), "text/html": "".join(each.static() for each in drawn)}
+    bundle: dict[str, object] = {"text/plain": "\n\n".join(plain)}
+    # pictures are drawn for it, which takes far longer than text
+    if include is None or "text/html" in cast("Collection[str]", include):
+        bundle["text/html"] = "".join(each.static() for each in drawn)
+    return bundle
 
 
 def text(value: object) -> RenderableType:

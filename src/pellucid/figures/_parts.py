@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -157,22 +158,22 @@ def shares(explanation: Explanation, row: int) -> tuple[Share, ...]:
     check_row(explanation, row)
     if isinstance(explanation.values, Mapping):
         inputs = cast("Mapping[str, Tensor]", explanation.inputs)
+        errors = cast("Mapping[str, Tensor]", explanation.stderr or {})
         return tuple(
-            Share(f"{name}[{i}]", amount(float(inputs[name][row].flatten()[i])), value)
+            share
             for name, tensor in explanation.values.items()
-            for i, value in enumerate(tensor[row].flatten().tolist())
+            for share in _elements(
+                f"{name}[{{}}]", inputs[name][row], tensor[row], errors[name][row] if name in errors else None
+            )
         )
+    if explanation.spec is None or explanation.provenance.at is not None:
+        kind = "input" if explanation.provenance.at is None else "unit"
+        name = f"{kind} {{}}" if explanation.map.ndim <= 2 else f"{kind}[{{}}]"
+        error = explanation.stderr[row] if isinstance(explanation.stderr, Tensor) else None
+        return _elements(name, explanation.point[row], explanation.map[row], error)
     values, point = explanation.map[row].flatten().double(), explanation.point[row]
     stderr = explanation.stderr[row].flatten().double() if isinstance(explanation.stderr, Tensor) else None
     spec = explanation.spec
-    if spec is None or explanation.provenance.at is not None:
-        kind = "input" if explanation.provenance.at is None else "unit"
-        given = point.flatten().tolist()
-        errors = [None] * len(values) if stderr is None else stderr.tolist()
-        return tuple(
-            Share(f"{kind} {i}", amount(given[i]), v, e)
-            for i, (v, e) in enumerate(zip(values.tolist(), errors, strict=True))
-        )
     groups = spec.groups(point[None])
     groups = (groups[0] if groups.ndim > point.ndim else groups).flatten().to(values.device)
     names = spec.group_names(point[None])
@@ -186,6 +187,18 @@ def shares(explanation: Explanation, row: int) -> tuple[Share, ...]:
     return tuple(
         Share(name, texts.get(name, ""), value, error)
         for name, value, error in zip(names, sums, errors, strict=True)
+    )
+
+
+def _elements(name: str, point: Tensor, values: Tensor, stderr: Tensor | None) -> tuple[Share, ...]:
+    """Each element of one input by itself; its place goes into the name."""
+    names = (name.format(", ".join(map(str, place))) for place in np.ndindex(tuple(values.shape)))
+    errors = [None] * values.numel() if stderr is None else stderr.double().flatten().tolist()
+    return tuple(
+        Share(part, amount(given), value, error)
+        for part, given, value, error in zip(
+            names, point.flatten().tolist(), values.double().flatten().tolist(), errors, strict=True
+        )
     )
 
 

@@ -117,7 +117,7 @@ def explanations(
         " ".join(each.alt for each in drawn),
         panels([*charts, control(several[0], row=row, limit=ends[0])], columns=2 if len(charts) == 3 else 3),
         None,
-        drawn[0].table if len(drawn) == 1 else Table(("method", *drawn[0].table.columns), body),
+        (drawn[0].table if len(drawn) == 1 else Table(("method", *drawn[0].table.columns), body)).said(),
         notes(several, [each.note for each in drawn]),
     )
 

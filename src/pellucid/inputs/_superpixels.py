@@ -27,7 +27,8 @@ def superpixels(x: Tensor, count: int, *, compactness: float = 0.5) -> Tensor:
         compactness: how much place weighs against colour; larger gives squarer regions.
 
     Returns:
-        int64 ``[N, H, W]``; in each row numbers run from 0 without holes, in reading order.
+        int64 ``[N, H, W]``; in each row numbers run from 0 without holes, in reading order. As ``groups=``
+        of a method give ``[:, None]``, the same for all channels.
 
     Raises:
         InputError: if ``x`` has not four axes or ``count`` is not between 1 and the number of pixels.

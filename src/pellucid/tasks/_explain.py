@@ -299,6 +299,7 @@ def other_rows(subject: Subject, most: int = 32) -> Tensor | None:
 def chosen_inputs(subject: Subject, x: Tensor | int | Sequence[int] | None) -> Tensor:
     """Inputs ``[N, *shape]`` as given, or the held-out rows of those numbers; ``None`` is the first."""
     if isinstance(x, Tensor) and (x.is_floating_point() or x.ndim > 1 or subject.data is None):
+        subject.spec.check(x)
         return x
     data = held_out(subject.needs_data("Naming rows by number"))
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pellucid._core import Batch, Compute, Dataset, Subject, TargetLike, only_subject
+from pellucid._core import Batch, Compute, Dataset, Site, Subject, TargetLike, only_subject
 from pellucid._core._functions import HEADS
 from pellucid.errors import InputError, SiteError, near_misses
 from pellucid.features import FeaturePictures
@@ -242,6 +242,7 @@ def layer(
     names = [each.site for each in reached]
     leaf = next((each for each in reached if each.site == site), None)
     if leaf is None:
+        Site.parse(site)  # raises where it is no address at all
         inside = [name for name in names if name.startswith(f"{site}.")]
         if inside:
             raise SiteError(

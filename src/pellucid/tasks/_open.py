@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
@@ -130,8 +131,19 @@ def open(  # noqa: A001
     origin = model if isinstance(model, str) else f"a {kind} given in Python"
     title = name or kind
     subject = Subject(network, found, means, labels, title, None, str(origin))
-    _fits(subject, data[0] if isinstance(data, tuple) and spec is None else None)
-    return subject
+    outputs = _fits(
+        subject,
+        data[0] if isinstance(data, tuple) and spec is None else None,
+        counted=isinstance(data, tuple) and not classes,
+    )
+    return _named_by_number(subject, outputs) if outputs > len(subject.classes) > 0 else subject
+
+
+def _named_by_number(subject: Subject, outputs: int) -> Subject:
+    """The subject with a class for each output, where answers were numbers and did not show all of them."""
+    names = tuple(str(k) for k in range(outputs))
+    data = None if subject.data is None else dataclasses.replace(subject.data, classes=names)
+    return dataclasses.replace(subject, data=data, classes=names)
 
 
 def _fitted(
@@ -272,10 +284,13 @@ def _with_data(
     return other
 
 
-def _fits(subject: Subject, guessed: Rows | None = None) -> None:
-    """Pass two rows through, so that what does not fit is said now; ``guessed`` came without a spec."""
+def _fits(subject: Subject, guessed: Rows | None = None, *, counted: bool = False) -> int:
+    """Number of outputs, found by passing two rows, so that what does not fit is said now; 0 without rows.
+
+    ``guessed`` came without a spec; ``counted`` says that classes are numbers as far as answers go.
+    """
     if subject.data is None or not len(subject.data):
-        return
+        return 0
     rows = subject.data.inputs[:2]
     try:
         outputs, last = loading.ending(lambda: predict(subject.model, rows, spec=subject.spec))
@@ -293,8 +308,13 @@ def _fits(subject: Subject, guessed: Rows | None = None) -> None:
             "the network without that step."
         )
     count = outputs.shape[1] if outputs.ndim == 2 else 1
-    if subject.classes and outputs.ndim == 2 and count > 1 and count != len(subject.classes):
+    known = len(subject.classes)
+    numbers = counted and subject.classes == tuple(str(k) for k in range(known))
+    if numbers and count > 1 and known > count:
+        raise InputError(f"The network has {count} outputs, and answers go up to {known - 1}.")
+    if known and outputs.ndim == 2 and count > 1 and count != known and not numbers:
         raise InputError(
-            f"The network has {count} outputs, {len(subject.classes)} classes are named "
+            f"The network has {count} outputs, {known} classes are named "
             f"({', '.join(subject.classes[:5])}…). Give one name per output."
         )
+    return count

@@ -13,9 +13,10 @@ from pellucid._core import (
     Question,
     TargetLike,
     activations,
+    not_inputs,
     sites,
 )
-from pellucid.errors import InputError, MethodError
+from pellucid.errors import MethodError
 
 
 def spatial(
@@ -28,7 +29,7 @@ def spatial(
 ) -> tuple[str, Tensor]:
     """The spatial layer that is meant and the picture that its map is laid over."""
     if not isinstance(inputs, Tensor | Batch):
-        raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
+        raise not_inputs(inputs, model)
     try:
         picture = the_picture(method, inputs if isinstance(inputs, Tensor) else dict(inputs.varied))
         return (_last_spatial(method, model, inputs) if at is None else at), picture.detach()

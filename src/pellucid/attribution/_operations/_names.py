@@ -35,7 +35,7 @@ QUESTIONS = _words(
     untyped_storage storage is_same_size register_hook has_names result_type can_cast promote_types is_signed
     bincount histc searchsorted bucketize _is_view is_set_to dim_order __eq__ __ne__ __lt__ __le__ __gt__
     __ge__ _backward_hooks is_pinned is_shared one_hot randint_like bernoulli multinomial dense_dim sparse_dim
-    type_promotion is_conj is_neg
+    type_promotion is_conj is_neg _nested_tensor_from_mask_left_aligned
     """
 )
 # one number in, one number out, at each place
