@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,10 +61,24 @@ class Hierarchy:
     @property
     def apart(self) -> dict[str, tuple[str, ...]]:
         """For each curve the layers at which every trained network lies above all untrained copies."""
-        highest = self.untrained.amax(0)
-        lowest = torch.cat([self.own[None], self.others]).amin(0)
+        return self._where(self._trained().amin(0) > self.untrained.amax(0))
+
+    @property
+    def beneath(self) -> dict[str, tuple[str, ...]]:
+        """For each curve the layers at which every trained network lies below all untrained copies."""
+        return self._where(self._trained().amax(0) < self.untrained.amin(0))
+
+    @property
+    def by_chance(self) -> int:
+        """One layer in so many would be ``apart``, and one ``beneath``, if training made no difference."""
+        return math.comb(1 + len(self.others) + len(self.untrained), len(self.untrained))
+
+    def _trained(self) -> Tensor:
+        return torch.cat([self.own[None], self.others])
+
+    def _where(self, holds: Tensor) -> dict[str, tuple[str, ...]]:
         return {
-            name: tuple(site for s, site in enumerate(self.sites) if lowest[c, s] > highest[c, s])
+            name: tuple(site for site, here in zip(self.sites, holds[c].tolist(), strict=True) if here)
             for c, name in enumerate(self.curves)
         }
 
