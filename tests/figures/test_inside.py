@@ -304,3 +304,18 @@ def test_a_sparse_unit_shows_only_inputs_that_move_it():
     figure = figures.unit_inputs(one, middle, made.digits())
     assert figure.alt.startswith(f"The 2 inputs of {one.n:,} that move unit")
     assert len(figure.table.rows) == 4
+
+
+def test_what_a_word_rests_on_stands_beside_it():
+    pictures = dataclasses.replace(made.pictures(), agreement_bar=torch.linspace(0.25, 0.95, 6))
+    figure = figures.feature_tiles(pictures)
+    first = [layer["mark"].get("text", "") for layer in figure.chart["concat"][0]["layer"]]
+    assert any("untrained 0.40 to 0.25 ·" in said for said in first)
+    assert "what 95 % of them stay below" in figure.note
+    assert figure.table.rows[0][figure.table.columns.index("to be exceeded")] == pytest.approx(0.25)
+    rows = dataclasses.replace(made.pictures(tabular=True), agreement_bar=torch.linspace(0.25, 0.95, 6))
+    cells = figures.feature_tiles(rows).chart["data"]["values"]
+    assert ("agreement to be exceeded", "0.25") in {
+        (cell["column"], cell["words"]) for cell in cells if cell["unit"] == "unit 0"
+    }
+    assert "stay below" not in figures.feature_tiles(made.pictures()).note

@@ -58,6 +58,8 @@ class FeaturePictures:
         origin_values: ``[U]``, the objective's value for these.
         moved: ``[U, S]``, distance from each picture to its origin ÷ the typical distance.
         trust: what the pictures tell about the units, and whether they go the way of real inputs.
+        agreement_bar: ``[U]``, what ``agreement`` must exceed to be better than an untrained network: the
+            agreement that 95 % of the untrained pictures stay below at this distance from the data.
     """
 
     site: str
@@ -88,6 +90,7 @@ class FeaturePictures:
     origin_values: Tensor | None = None
     moved: Tensor | None = None
     trust: PictureTrust | None = None
+    agreement_bar: Tensor | None = None
 
     __repr__ = brief
 

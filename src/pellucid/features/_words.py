@@ -25,31 +25,31 @@ def words(
     distance: Tensor,
     agreement: Tensor,
     far: float,
-    control: Tensor,
+    bar: Tensor,
     trust: PictureTrust | None,
     *,
     near: bool = True,
 ) -> tuple[Word, ...]:
-    """One word per unit; ``control`` is agreement ÷ distance of untrained units, NaN where none was run.
-
-    Without ``near`` it is their agreement alone, as for inputs that began at real ones and are near anyway.
-    """
-    bar = control_bar(control)
+    """One word per unit; ``bar`` from :func:`agreement_bar`, ``near`` as there."""
     speaks = torch.ones_like(started, dtype=torch.bool)
     if trust is not None:
         speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
     return tuple(
-        _word(
-            bool(s),
-            float(r),
-            float(d),
-            float(a),
-            far,
-            None if bar is None else bar * (float(d) if near else 1),
-            speaks=bool(t) or not near,
-        )
-        for s, r, d, a, t in zip(started, ratio, distance, agreement, speaks, strict=True)
+        _word(bool(s), float(r), float(d), float(a), far, float(b), speaks=bool(t) or not near)
+        for s, r, d, a, b, t in zip(started, ratio, distance, agreement, bar, speaks, strict=True)
     )
+
+
+def agreement_bar(distance: Tensor, control: Tensor, *, near: bool = True) -> Tensor:
+    """``[U]``, what the agreement of a picture must exceed; NaN where no control was run.
+
+    ``control`` is agreement ÷ distance of untrained units. Without ``near`` it is their agreement alone, as
+    for inputs that began at real ones and are near anyway.
+    """
+    bar = control_bar(control)
+    if bar is None:
+        return torch.full_like(distance, math.nan)
+    return bar * distance if near else torch.full_like(distance, bar)
 
 
 def control_bar(control: Tensor) -> float | None:
@@ -66,14 +66,14 @@ def _word(
     distance: float,
     agreement: float,
     far: float,
-    bar: float | None,
+    bar: float,
     *,
     speaks: bool,
 ) -> Word:
     if not started:
         return "did not start"
-    if bar is not None and not agreement > bar:
+    if not math.isnan(bar) and not agreement > bar:
         return "not better than an untrained network"
-    if bar is not None and speaks and ratio >= REACHED and distance <= far and agreement >= AGREED:
+    if not math.isnan(bar) and speaks and ratio >= REACHED and distance <= far and agreement >= AGREED:
         return "supported"
     return "weak"

@@ -89,7 +89,7 @@ def feature_tiles(
     if real.drawing is None and not isinstance(spec, TextSpec):
         shown = min(shown, MOST)
     chart, said = _chart(pictures, real, shown, k, width, fade=fade)
-    note = f"{shown} of {_of(pictures)} shown. {said}"
+    note = f"{shown} of {_of(pictures)} shown. {said}{_bar_told(pictures, shown)}"
     return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)
 
 
@@ -271,13 +271,28 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
         )
         first = f"{ways.format(began, times(ratio))} the largest{beside}"
     distance, agree = times(float(pictures.distance[i])), times(float(pictures.agreement[i]))
-    control = times(float(pictures.untrained_agreement[i]))
+    control = times(float(pictures.untrained_agreement[i])) + _up_to(pictures, i)
     if pictures.moved is not None:
         what = "changes" if pictures.params.get("method") == "accentuation" else "seeds"
         away = times(float(pictures.moved[i].mean()))
         return first, f"{what} agree {agree}, untrained {control} · {away} away from it"
     second = f"seeds agree {agree}, untrained {control} · distance to data {distance}"
     return first, second
+
+
+def _up_to(pictures: FeaturePictures, i: int) -> str:
+    bar = math.nan if pictures.agreement_bar is None else float(pictures.agreement_bar[i])
+    return f" to {times(bar)}" if math.isfinite(bar) else ""
+
+
+def _bar_told(pictures: FeaturePictures, shown: int) -> str:
+    """What the second number of the untrained is, where it stands."""
+    if not any(_up_to(pictures, i) for i in range(shown)):
+        return ""
+    return (
+        " Agreement of untrained networks: their mean, and what 95 % of them stay below as near to the data "
+        "as the picture; it must be exceeded."
+    )
 
 
 def labels_of(pictures: FeaturePictures, shown: int) -> list[str]:
@@ -315,7 +330,10 @@ def _table(pictures: FeaturePictures) -> Table:
         "untrained distance",
         "seeds agree",
         "untrained seeds agree",
+        "to be exceeded",
     )
+    bar = pictures.agreement_bar
+    bars = torch.full_like(pictures.agreement, math.nan) if bar is None else bar
     body = tuple(
         (
             int(pictures.units[i]) if plain else pictures.label(i),
@@ -329,6 +347,7 @@ def _table(pictures: FeaturePictures) -> Table:
                     pictures.untrained_distance,
                     pictures.agreement,
                     pictures.untrained_agreement,
+                    bars,
                 )
             ),
         )
