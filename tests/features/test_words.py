@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pellucid.features._trust import PictureTrust
-from pellucid.features._words import agreement_bar, control_bar, words
+from pellucid.features._words import control_bar, words
 
 NAN = float("nan")
 LEVELS = torch.linspace(0.0, 0.5, 39)
@@ -44,8 +44,8 @@ def speaking(low: float = 0.8, path: float = 1.0) -> PictureTrust:
 )
 def test_words(started: bool, ratio: float, distance: float, agreement: float, word: str) -> None:
     given = [torch.tensor([value]) for value in (started, ratio, distance, agreement)]
-    bar = agreement_bar(given[2], LEVELS)
-    assert words(*given, 1.5, bar, speaking()) == (word,)
+    steady, bar = given[3] / given[2], control_bar(LEVELS)
+    assert words(*given, 1.5, steady, bar, speaking()) == (word,)
 
 
 @pytest.mark.parametrize(
@@ -54,23 +54,21 @@ def test_words(started: bool, ratio: float, distance: float, agreement: float, w
 )
 def test_a_picture_must_tell_and_go_the_way_of_real_inputs(low: float, path: float, word: str) -> None:
     one = torch.ones(1)
-    assert words(one.bool(), one, one, 0.9 * one, 1.5, 0.5 * one, speaking(low, path)) == (word,)
+    assert words(one.bool(), one, one, 0.9 * one, 1.5, 0.9 * one, 0.5, speaking(low, path)) == (word,)
+
+
+def test_what_began_at_a_real_input_need_not_tell() -> None:
+    one = torch.ones(1)
+    given = (one.bool(), one, one, 0.9 * one, 1.5, 0.9 * one, 0.5, speaking(0.4))
+    assert (words(*given), words(*given, near=False)) == (("weak",), ("supported",))
 
 
 def test_without_control_nothing_is_supported() -> None:
     one = torch.ones(1)
-    assert words(one.bool(), one, one, one, 2.0, torch.tensor([NAN]), speaking()) == ("weak",)
+    assert words(one.bool(), one, one, one, 2.0, one, None, speaking()) == ("weak",)
 
 
 def test_the_bar_is_passed_by_one_in_twenty() -> None:
     assert control_bar(torch.arange(39.0)) == 37  # 38 of 39 are at or below it
     assert control_bar(torch.arange(10.0)) == 9
     assert control_bar(torch.tensor([NAN])) is None
-
-
-def test_the_bar_of_a_picture_lies_at_its_own_distance() -> None:
-    apart = torch.tensor([1.0, 2.0])
-    level = float(control_bar(LEVELS) or 0)
-    assert agreement_bar(apart, LEVELS).tolist() == pytest.approx([level, 2 * level])
-    assert agreement_bar(apart, LEVELS, near=False).tolist() == pytest.approx([level, level])
-    assert agreement_bar(apart, torch.tensor([NAN])).isnan().all()

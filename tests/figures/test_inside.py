@@ -307,15 +307,17 @@ def test_a_sparse_unit_shows_only_inputs_that_move_it():
 
 
 def test_what_a_word_rests_on_stands_beside_it():
-    pictures = dataclasses.replace(made.pictures(), agreement_bar=torch.linspace(0.25, 0.95, 6))
-    figure = figures.feature_tiles(pictures)
+    known = {"steadiness": torch.linspace(0.25, 0.95, 6), "steadiness_bar": 0.4}
+    figure = figures.feature_tiles(dataclasses.replace(made.pictures(), **known))
     first = [layer["mark"].get("text", "") for layer in figure.chart["concat"][0]["layer"]]
-    assert any("untrained 0.40 to 0.25 ·" in said for said in first)
-    assert "what 95 % of them stay below" in figure.note
-    assert figure.table.rows[0][figure.table.columns.index("to be exceeded")] == pytest.approx(0.25)
-    rows = dataclasses.replace(made.pictures(tabular=True), agreement_bar=torch.linspace(0.25, 0.95, 6))
+    assert any("seeds agree 0.30 ÷ distance to data 0.90 = 0.25, untrained up to 0.40" in t for t in first)
+    assert "95 % of them stay below" in figure.note
+    at = figure.table.columns.index("agreement ÷ distance")
+    assert figure.table.rows[0][at : at + 2] == pytest.approx((0.25, 0.4))
+    rows = dataclasses.replace(made.pictures(tabular=True), **known)
     cells = figures.feature_tiles(rows).chart["data"]["values"]
-    assert ("agreement to be exceeded", "0.25") in {
-        (cell["column"], cell["words"]) for cell in cells if cell["unit"] == "unit 0"
-    }
-    assert "stay below" not in figures.feature_tiles(made.pictures()).note
+    told = {cell["column"]: cell["words"] for cell in cells if cell["unit"] == "unit 0"}
+    assert (told["agreement ÷ distance"], told["untrained up to"]) == ("0.25", "0.40")
+    plain = figures.feature_tiles(made.pictures())
+    assert "stay below" not in plain.note
+    assert plain.table.rows[0][at] is None

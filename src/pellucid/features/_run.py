@@ -33,7 +33,7 @@ from pellucid.features._statistics import channel_range
 from pellucid.features._transfer import refuse_twin
 from pellucid.features._trust import beside as measures_beside
 from pellucid.features._views import Transforms, Views
-from pellucid.features._words import agreement_bar, words
+from pellucid.features._words import control_bar, words
 
 FEWEST = 8
 OUTPUT = "."
@@ -249,7 +249,7 @@ def _finished(
 ) -> FeaturePictures:
     far, origins = recipe.nearness.far, None if recipe.origins is None else recipe.origins.inputs
     trust = measures_beside(own.trust, beside)
-    bar = agreement_bar(own.distance, beside.steadiness, near=not own.changes)
+    bar = control_bar(beside.steadiness)
     return FeaturePictures(
         recipe.site,
         recipe.units,
@@ -269,6 +269,7 @@ def _finished(
             own.distance,
             own.agreement,
             far,
+            own.steadiness,
             bar,
             trust,
             near=not own.changes,
@@ -288,6 +289,7 @@ def _finished(
         own.at_origin,
         None if origins is None else recipe.nearness.apart(own.made.to(origins), origins).cpu(),
         trust,
+        own.steadiness,
         bar,
     )
 

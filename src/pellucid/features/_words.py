@@ -25,31 +25,25 @@ def words(
     distance: Tensor,
     agreement: Tensor,
     far: float,
-    bar: Tensor,
+    steadiness: Tensor,
+    bar: float | None,
     trust: PictureTrust | None,
     *,
     near: bool = True,
 ) -> tuple[Word, ...]:
-    """One word per unit; ``bar`` from :func:`agreement_bar`, ``near`` as there."""
-    speaks = torch.ones_like(started, dtype=torch.bool)
-    if trust is not None:
-        speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
-    return tuple(
-        _word(bool(s), float(r), float(d), float(a), far, float(b), speaks=bool(t) or not near)
-        for s, r, d, a, b, t in zip(started, ratio, distance, agreement, bar, speaks, strict=True)
-    )
+    """One word per unit; ``bar`` from :func:`control_bar` of the steadiness of untrained units.
 
-
-def agreement_bar(distance: Tensor, control: Tensor, *, near: bool = True) -> Tensor:
-    """``[U]``, what the agreement of a picture must exceed; NaN where no control was run.
-
-    ``control`` is agreement ÷ distance of untrained units. Without ``near`` it is their agreement alone, as
-    for inputs that began at real ones and are near anyway.
+    Without ``near`` the telling and the way do not count: such inputs began at real ones.
     """
-    bar = control_bar(control)
-    if bar is None:
-        return torch.full_like(distance, math.nan)
-    return bar * distance if near else torch.full_like(distance, bar)
+    speaks = torch.ones_like(started, dtype=torch.bool)
+    if trust is not None and near:
+        speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
+    better = torch.ones_like(started, dtype=torch.bool) if bar is None else steadiness > bar
+    good = (ratio >= REACHED) & (distance <= far) & (agreement >= AGREED) & speaks
+    return tuple(
+        _word(bool(s), bool(b), bool(g) and bar is not None)
+        for s, b, g in zip(started, better, good, strict=True)
+    )
 
 
 def control_bar(control: Tensor) -> float | None:
@@ -60,20 +54,9 @@ def control_bar(control: Tensor) -> float | None:
     return float(ordered[min(len(ordered), math.ceil(CONTROL * (len(ordered) + 1))) - 1])
 
 
-def _word(
-    started: bool,
-    ratio: float,
-    distance: float,
-    agreement: float,
-    far: float,
-    bar: float,
-    *,
-    speaks: bool,
-) -> Word:
+def _word(started: bool, better: bool, good: bool) -> Word:
     if not started:
         return "did not start"
-    if not math.isnan(bar) and not agreement > bar:
+    if not better:
         return "not better than an untrained network"
-    if not math.isnan(bar) and speaks and ratio >= REACHED and distance <= far and agreement >= AGREED:
-        return "supported"
-    return "weak"
+    return "supported" if good else "weak"

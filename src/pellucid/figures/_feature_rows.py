@@ -104,8 +104,10 @@ def _measures(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str
         for name, own, before in parts
         for line in ((name, own), (f"{name.split(' ÷')[0].split(' to')[0]}, untrained", before))
     ]
-    if pictures.agreement_bar is not None:
-        beside.insert(4, ("agreement to be exceeded", pictures.agreement_bar))
+    if pictures.steadiness is not None and pictures.steadiness_bar is not None:
+        bar = torch.full_like(pictures.steadiness, pictures.steadiness_bar)
+        name = "agreement" if changed else "agreement ÷ distance"
+        beside += [(name, pictures.steadiness), ("untrained up to", bar)]
     for called, values in beside:
         kept = [float(value) for value in values[:shown]]
         if any(map(math.isfinite, kept)):

@@ -89,7 +89,7 @@ def feature_tiles(
     if real.drawing is None and not isinstance(spec, TextSpec):
         shown = min(shown, MOST)
     chart, said = _chart(pictures, real, shown, k, width, fade=fade)
-    note = f"{shown} of {_of(pictures)} shown. {said}{_bar_told(pictures, shown)}"
+    note = f"{shown} of {_of(pictures)} shown. {said}{_told_steady(pictures)}"
     return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)
 
 
@@ -271,27 +271,39 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
         )
         first = f"{ways.format(began, times(ratio))} the largest{beside}"
     distance, agree = times(float(pictures.distance[i])), times(float(pictures.agreement[i]))
-    control = times(float(pictures.untrained_agreement[i])) + _up_to(pictures, i)
+    control = times(float(pictures.untrained_agreement[i]))
     if pictures.moved is not None:
         what = "changes" if pictures.params.get("method") == "accentuation" else "seeds"
         away = times(float(pictures.moved[i].mean()))
+        bar = steadiness_of(pictures)[1]
+        if what == "changes" and math.isfinite(bar):
+            control += f", up to {times(bar)}"
         return first, f"{what} agree {agree}, untrained {control} · {away} away from it"
-    second = f"seeds agree {agree}, untrained {control} · distance to data {distance}"
-    return first, second
+    steady, bar = steadiness_of(pictures)
+    if math.isfinite(bar):
+        share = times(float(steady[i]))
+        return (
+            first,
+            f"seeds agree {agree} ÷ distance to data {distance} = {share}, untrained up to {times(bar)}",
+        )
+    return first, f"seeds agree {agree}, untrained {control} · distance to data {distance}"
 
 
-def _up_to(pictures: FeaturePictures, i: int) -> str:
-    bar = math.nan if pictures.agreement_bar is None else float(pictures.agreement_bar[i])
-    return f" to {times(bar)}" if math.isfinite(bar) else ""
+def steadiness_of(pictures: FeaturePictures) -> tuple[Tensor, float]:
+    """What the word compares, and what untrained networks stay below; NaN where it is not known."""
+    bar, steady = pictures.steadiness_bar, pictures.steadiness
+    unknown = torch.full_like(pictures.agreement, math.nan)
+    return unknown if steady is None else steady, math.nan if bar is None else bar
 
 
-def _bar_told(pictures: FeaturePictures, shown: int) -> str:
-    """What the second number of the untrained is, where it stands."""
-    if not any(_up_to(pictures, i) for i in range(shown)):
+def _told_steady(pictures: FeaturePictures) -> str:
+    """What the last numbers of a card are, where they stand."""
+    if not math.isfinite(steadiness_of(pictures)[1]):
         return ""
+    what = "" if pictures.params.get("method") == "accentuation" else " ÷ distance to data"
     return (
-        " Agreement of untrained networks: their mean, and what 95 % of them stay below as near to the data "
-        "as the picture; it must be exceeded."
+        f" Agreement{what} must exceed what untrained networks reach (95 % of them stay below), or a made "
+        "input is called no better."
     )
 
 
@@ -330,10 +342,10 @@ def _table(pictures: FeaturePictures) -> Table:
         "untrained distance",
         "seeds agree",
         "untrained seeds agree",
-        "to be exceeded",
+        "agreement" if pictures.params.get("method") == "accentuation" else "agreement ÷ distance",
+        "untrained up to",
     )
-    bar = pictures.agreement_bar
-    bars = torch.full_like(pictures.agreement, math.nan) if bar is None else bar
+    steady, bar = steadiness_of(pictures)
     body = tuple(
         (
             int(pictures.units[i]) if plain else pictures.label(i),
@@ -347,7 +359,8 @@ def _table(pictures: FeaturePictures) -> Table:
                     pictures.untrained_distance,
                     pictures.agreement,
                     pictures.untrained_agreement,
-                    bars,
+                    steady,
+                    torch.full_like(steady, bar),
                 )
             ),
         )
