@@ -61,6 +61,15 @@ def test_every_part_is_what_a_slow_loop_finds(subject, page):
     assert page.matters.control == pytest.approx(float(page.effects.margin[1:].median()))
 
 
+def test_the_first_line_claims_no_class_that_chance_would_tell_too(page, tmp_path):
+    for low, said in ((0.6, "best (AUC"), (0.4, "It tells no class for certain (AUC")):
+        areas = dataclasses.replace(page.areas, low=torch.full_like(page.areas.low, low))
+        html = unit_page(
+            dataclasses.replace(page, areas=areas), tmp_path / "unit.html", name="net"
+        ).read_text()
+        assert said in html
+
+
 def test_the_page_shows_it_beside_its_controls(page, tmp_path):
     titles = [each.title for each in page.figures()]
     assert titles[0] == "Real inputs of unit 2 of 1"

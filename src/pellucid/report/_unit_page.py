@@ -62,7 +62,11 @@ def _lede(page: UnitPage) -> str:
     if page.areas is not None:
         best = int(page.areas.auc.argmax())
         known = page.group_names[int(page.areas.classes[best])]
-        said.append(f"It tells {known} best (AUC {figures.number(float(page.areas.auc[best]))}")
+        area = f"AUC {figures.number(float(page.areas.auc[best]))}"
+        sure = bool(page.areas.above_chance[best])
+        said.append(
+            f"It tells {known} best ({area}" if sure else f"It tells no class for certain ({area}, {known}"
+        )
         before = None if page.untrained_areas is None else float(page.untrained_areas.auc.max())
         said[-1] += f"; best of an untrained copy {figures.number(before)})." if before is not None else ")."
     if page.effects is not None:
