@@ -310,8 +310,10 @@ def test_what_a_word_rests_on_stands_beside_it():
     known = {"steadiness": torch.linspace(0.25, 0.95, 6), "steadiness_bar": 0.4}
     figure = figures.feature_tiles(dataclasses.replace(made.pictures(), **known))
     first = [layer["mark"].get("text", "") for layer in figure.chart["concat"][0]["layer"]]
-    assert any("seeds agree 0.30 ÷ distance to data 0.90 = 0.25, untrained up to 0.40" in t for t in first)
-    assert "95 % of them stay below" in figure.note
+    (facts,) = [said for said in first if said.startswith("agree ")]
+    assert facts == "agree 0.30 ÷ distance 0.90 = 0.25, untrained ≤ 0.40"
+    assert len(facts) < 54  # else the narrowest card clips it
+    assert "95 % of untrained ones stay below" in figure.note
     at = figure.table.columns.index("agreement ÷ distance")
     assert figure.table.rows[0][at : at + 2] == pytest.approx((0.25, 0.4))
     rows = dataclasses.replace(made.pictures(tabular=True), **known)

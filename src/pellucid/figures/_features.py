@@ -284,7 +284,7 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
         share = times(float(steady[i]))
         return (
             first,
-            f"seeds agree {agree} ÷ distance to data {distance} = {share}, untrained up to {times(bar)}",
+            f"agree {agree} ÷ distance {distance} = {share}, untrained ≤ {times(bar)}",
         )
     return first, f"seeds agree {agree}, untrained {control} · distance to data {distance}"
 
@@ -300,11 +300,12 @@ def _told_steady(pictures: FeaturePictures) -> str:
     """What the last numbers of a card are, where they stand."""
     if not math.isfinite(steadiness_of(pictures)[1]):
         return ""
-    what = "" if pictures.params.get("method") == "accentuation" else " ÷ distance to data"
-    return (
-        f" Agreement{what} must exceed what untrained networks reach (95 % of them stay below), or a made "
-        "input is called no better."
+    what = (
+        "Agreement of changes"
+        if pictures.params.get("method") == "accentuation"
+        else "Agreement of seeds ÷ distance to data"
     )
+    return f" {what} must exceed what 95 % of untrained ones stay below, or an input is called no better."
 
 
 def labels_of(pictures: FeaturePictures, shown: int) -> list[str]:
