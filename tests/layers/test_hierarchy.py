@@ -40,8 +40,8 @@ def test_a_unit_with_few_predecessors_is_composed_of_them() -> None:
     few = torch.zeros(40)
     few[:5] = 1.0
     x = gaussian(64, 40, 0)
-    sharp = _composition(Picks(few), x, "first", "second", None, Compute())
-    even = _composition(Picks(torch.ones(40)), x, "first", "second", None, Compute())
+    sharp = _composition(Picks(few), x, ["first"], "second", None, Compute())
+    even = _composition(Picks(torch.ones(40)), x, ["first"], "second", None, Compute())
     assert sharp > 0.6
     assert even < 0.2
 
@@ -97,3 +97,31 @@ def test_what_is_said_of_the_copies_is_that_of_all_trained_seeds_and_stands_in_t
     assert "above all untrained copies at 2" in alone.alt
     assert "trained seeds" not in alone.alt
     assert len(alone.table.columns) == len(alone.table.rows[0]) == 6
+
+
+def test_a_recurrent_layer_whose_cells_nobody_reads_has_curves_too() -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps, self.out = nn.LSTM(4, 8, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(self.steps(x)[0][:, -1])
+
+    found = hierarchy(
+        Last(), torch.rand(40, 6, 4, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 3
+    )
+    assert found.sites == ("steps[0]", "steps[h]", "steps[c]", "out")
+    # the output is built on the steps, not on the cells that stand before it in the pass
+    assert found.own[4, :3].isnan().all()
+    assert found.own[4, 3].isfinite()
+
+
+@pytest.mark.parametrize(("kind", "sides"), [(nn.Conv1d, (12,)), (nn.Conv3d, (4, 4, 4))])
+def test_convolutions_of_one_and_three_dimensions_are_composed_too(
+    kind: type[nn.Module], sides: tuple[int, ...]
+) -> None:
+    net = nn.Sequential(kind(1, 8, 3, padding=1), nn.ReLU(), kind(8, 4, 3, padding=1))  # pyright: ignore
+    x = torch.rand(20, 1, *sides, generator=torch.Generator().manual_seed(0))
+    share = _composition(net, x, ["1"], "2", None, Compute())
+    assert -1 < share < 1.5
