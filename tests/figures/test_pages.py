@@ -111,6 +111,19 @@ def test_what_a_layer_adds_shows_inputs_that_are_read_otherwise():
     assert [line[0] for line in drawn.table.rows] == [2, 4]
     assert "No gain or loss is shown" in drawn.alt
     assert "2 of 2 changed readings drawn" in drawn.note
+    assert ": 1 put right, 1 put wrong." in drawn.alt
+    # as many that were put wrong as were put right, however many there are of the latter
+    rows = torch.arange(20)
+    truth = data.answers[rows]
+    other = (truth + 1) % 10
+    before, after = torch.where(rows < 14, other, truth), torch.where(rows < 14, truth, other)
+    found = dataclasses.replace(
+        found, rows=rows, truth=truth, read_before=before, read=after, sure=torch.ones(20)
+    )
+    said = [
+        layer["mark"].get("text") for layer in figures.layer_gain(found, data).chart["concat"][1]["layer"]
+    ]
+    assert (said.count("put right"), said.count("put wrong")) == (6, 6)
 
 
 def test_units_are_drawn_in_order_and_the_rest_is_counted():
