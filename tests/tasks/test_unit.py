@@ -75,6 +75,7 @@ def test_the_page_shows_it_beside_its_controls(page, tmp_path):
     assert titles[0] == "Real inputs of unit 2 of 1"
     assert "What it sees of an input" in titles
     assert "Which classes unit 2 of 1 tells" in titles
+    assert "How far to trust these pictures" in titles  # what the page draws is exported too
     assert all(each.alt and each.table.rows for each in page.figures())
     html = unit_page(page, tmp_path / "unit.html", name="net").read_text()
     assert "<script" not in html

@@ -99,6 +99,7 @@ class UnitPage:
         drawn += [] if field is None else [field]
         if self.pictures is not None:
             drawn.append(figures.feature_tiles(self.pictures, self.strongest, self.real))
+            drawn += [] if self.pictures.trust is None else [figures.picture_trust(self.pictures)]
         if self.areas is not None and self.moved:
             drawn.append(
                 figures.unit_classes(
