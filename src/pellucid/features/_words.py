@@ -37,7 +37,7 @@ def words(
     """
     speaks = torch.ones_like(started, dtype=torch.bool)
     if trust is not None and near:
-        speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
+        speaks = (~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)).to(started.device)
     better = torch.ones_like(started, dtype=torch.bool) if bar is None else steadiness > bar
     good = (ratio >= REACHED) & (distance <= far) & (agreement >= AGREED) & speaks
     return tuple(

@@ -281,11 +281,8 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
         return first, f"{what} agree {agree}, untrained {control} · {away} away from it"
     steady, bar = steadiness_of(pictures)
     if math.isfinite(bar):
-        share = times(float(steady[i]))
-        return (
-            first,
-            f"agree {agree} ÷ distance {distance} = {share}, untrained ≤ {times(bar)}",
-        )
+        share = f"{times(float(steady[i]))}, untrained ≤ {times(bar)}"
+        return first, f"agree {agree} ÷ distance {distance} = {share}"
     return first, f"seeds agree {agree}, untrained {control} · distance to data {distance}"
 
 
