@@ -61,11 +61,16 @@ def test_the_control_is_run_and_decides_the_words(digits: tuple[nn.Module, Tenso
     found = activation_maximization(net, "output", data=x[:600], steps=96)
     assert found.untrained_agreement.isfinite().all()
     assert "supported" in found.words
+    assert found.steadiness is not None
+    assert torch.allclose(found.steadiness, found.agreement / found.distance)
+    for word, steady in zip(found.words, found.steadiness.tolist(), strict=True):
+        assert (word == "not better than an untrained network") == (steady <= (found.steadiness_bar or 9))
     assert found.untrained_agreement.mean() < found.agreement.mean()
     bare = activation_maximization(net, "output", data=x[:600], steps=96, untrained_control=False)
     assert "supported" not in bare.words
     assert "no untrained control" in bare.note
     assert bare.untrained_ratio.isnan().all()
+    assert bare.steadiness_bar is None
     assert torch.equal(bare.pictures, found.pictures)
 
 

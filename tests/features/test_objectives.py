@@ -364,6 +364,22 @@ def test_a_caricature_gives_back_what_a_layer_keeps() -> None:
     assert torch.allclose(found.origin_values, length, rtol=1e-4)
 
 
+def test_steps_of_a_recurrent_layer_have_caricatures() -> None:
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps = nn.GRU(3, 4, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.steps(x)[0][:, -1]
+
+    net, data = Steps(), noise(60, 5, 3)
+    found = caricature(net, "steps[0]", data[:2], data=data, steps=4, untrained_control=False)
+    with torch.no_grad():  # features stand last there, and an input is as like itself as its map is long
+        length = net.steps(data[:2])[0].flatten(1).norm(dim=1)
+    assert torch.allclose(found.origin_values, length, rtol=1e-4)
+
+
 def test_importance_is_the_summed_slope() -> None:
     net = nn.Linear(4, 2, bias=False)
     with torch.no_grad():

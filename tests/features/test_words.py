@@ -44,7 +44,8 @@ def speaking(low: float = 0.8, path: float = 1.0) -> PictureTrust:
 )
 def test_words(started: bool, ratio: float, distance: float, agreement: float, word: str) -> None:
     given = [torch.tensor([value]) for value in (started, ratio, distance, agreement)]
-    assert words(*given, 1.5, LEVELS, speaking()) == (word,)
+    steady, bar = given[3] / given[2], control_bar(LEVELS)
+    assert words(*given, 1.5, steady, bar, speaking()) == (word,)
 
 
 @pytest.mark.parametrize(
@@ -53,12 +54,18 @@ def test_words(started: bool, ratio: float, distance: float, agreement: float, w
 )
 def test_a_picture_must_tell_and_go_the_way_of_real_inputs(low: float, path: float, word: str) -> None:
     one = torch.ones(1)
-    assert words(one.bool(), one, one, 0.9 * one, 1.5, LEVELS, speaking(low, path)) == (word,)
+    assert words(one.bool(), one, one, 0.9 * one, 1.5, 0.9 * one, 0.5, speaking(low, path)) == (word,)
+
+
+def test_what_began_at_a_real_input_need_not_tell() -> None:
+    one = torch.ones(1)
+    given = (one.bool(), one, one, 0.9 * one, 1.5, 0.9 * one, 0.5, speaking(0.4))
+    assert (words(*given), words(*given, near=False)) == (("weak",), ("supported",))
 
 
 def test_without_control_nothing_is_supported() -> None:
     one = torch.ones(1)
-    assert words(one.bool(), one, one, one, 2.0, torch.tensor([NAN]), speaking()) == ("weak",)
+    assert words(one.bool(), one, one, one, 2.0, one, None, speaking()) == ("weak",)
 
 
 def test_the_bar_is_passed_by_one_in_twenty() -> None:

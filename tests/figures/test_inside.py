@@ -304,3 +304,22 @@ def test_a_sparse_unit_shows_only_inputs_that_move_it():
     figure = figures.unit_inputs(one, middle, made.digits())
     assert figure.alt.startswith(f"The 2 inputs of {one.n:,} that move unit")
     assert len(figure.table.rows) == 4
+
+
+def test_what_a_word_rests_on_stands_beside_it():
+    known = {"steadiness": torch.linspace(0.25, 0.95, 6), "steadiness_bar": 0.4}
+    figure = figures.feature_tiles(dataclasses.replace(made.pictures(), **known))
+    first = [layer["mark"].get("text", "") for layer in figure.chart["concat"][0]["layer"]]
+    (facts,) = [said for said in first if said.startswith("agree ")]
+    assert facts == "agree 0.30 ÷ distance 0.90 = 0.25, untrained ≤ 0.40"
+    assert len(facts) < 54  # else the narrowest card clips it
+    assert "95 % of untrained ones stay below" in figure.note
+    at = figure.table.columns.index("agreement ÷ distance")
+    assert figure.table.rows[0][at : at + 2] == pytest.approx((0.25, 0.4))
+    rows = dataclasses.replace(made.pictures(tabular=True), **known)
+    cells = figures.feature_tiles(rows).chart["data"]["values"]
+    told = {cell["column"]: cell["words"] for cell in cells if cell["unit"] == "unit 0"}
+    assert (told["agreement ÷ distance"], told["untrained up to"]) == ("0.25", "0.40")
+    plain = figures.feature_tiles(made.pictures())
+    assert "stay below" not in plain.note
+    assert plain.table.rows[0][at] is None

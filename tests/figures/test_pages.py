@@ -63,7 +63,9 @@ def test_a_histogram_per_class_counts_every_input_once():
     bars = left["layer"][0]["data"]["values"]
     assert {bar["i"] for bar in bars if bar["best"]} == {0}
     assert max(bar["height"] for bar in bars) == 1.0
-    assert "tells b best" in drawn.alt
+    assert "tells no class for certain, b best" in drawn.alt  # two of six inputs: AUC 1, and yet no proof
+    sure = dataclasses.replace(areas, low=torch.full_like(areas.low, 0.6))
+    assert "tells b best" in figures.unit_classes(values[:, 0], answers, ("a", "b", "c"), sure).alt
 
 
 def test_effects_without_a_changed_answer_are_drawn_by_the_lead():
@@ -109,6 +111,19 @@ def test_what_a_layer_adds_shows_inputs_that_are_read_otherwise():
     assert [line[0] for line in drawn.table.rows] == [2, 4]
     assert "No gain or loss is shown" in drawn.alt
     assert "2 of 2 changed readings drawn" in drawn.note
+    assert ": 1 put right, 1 put wrong." in drawn.alt
+    # as many that were put wrong as were put right, however many there are of the latter
+    rows = torch.arange(20)
+    truth = data.answers[rows]
+    other = (truth + 1) % 10
+    before, after = torch.where(rows < 14, other, truth), torch.where(rows < 14, truth, other)
+    found = dataclasses.replace(
+        found, rows=rows, truth=truth, read_before=before, read=after, sure=torch.ones(20)
+    )
+    said = [
+        layer["mark"].get("text") for layer in figures.layer_gain(found, data).chart["concat"][1]["layer"]
+    ]
+    assert (said.count("put right"), said.count("put wrong")) == (6, 6)
 
 
 def test_units_are_drawn_in_order_and_the_rest_is_counted():

@@ -146,3 +146,32 @@ def test_what_cannot_be_is_refused() -> None:
         representation_similarity(deep(), gaussian(5, 6, 0))
     with pytest.raises(SiteError, match="No pass reaches"):
         representation_similarity(deep(), gaussian(20, 6, 0), ["9"])
+
+
+def test_between_two_networks_every_pair_counts_and_the_untrained_line_is_a_control() -> None:
+    x = gaussian(64, 6, 1)
+    found = representation_similarity(
+        deep(), x, ["0", "2"], other=deep(seed=1), other_sites=["0", "2"], draws=3
+    )
+    drawn = figures.similarity(found)
+    # layers of one name are two layers, and the matrix has two sides
+    assert [row[:2] for row in drawn.table.rows[:4]] == [("0", "0"), ("0", "2"), ("2", "0"), ("2", "2")]
+    assert "2 layers with 2 layers of the other network" in drawn.alt
+    values = found.shrunk
+    assert values is not None
+    a, b = divmod(int(values.argmax()), 2)
+    assert f"most {found.sites[a]} and {found.other_sites[b]} (" in drawn.alt
+    matrix, lines = drawn.spec()["concat"]
+    assert (matrix["encoding"]["y"]["title"], matrix["encoding"]["x"]["title"]) == (
+        "this network",
+        "the other network",
+    )
+    shown = {
+        p["layer"]: p["value"] for p in lines["data"]["values"] if p["series"] == "with the other network"
+    }
+    assert shown == {"0": pytest.approx(float(values[0, 0])), "2": pytest.approx(float(values[1, 1]))}
+    within = figures.similarity(representation_similarity(deep(), x, ["0", "2"], draws=3))
+    assert [row[:2] for row in within.table.rows[:1]] == [("0", "2")]
+    (_, own), (_, both) = (d.spec()["concat"] for d in (within, drawn))
+    dashes = [p["layer"][0]["encoding"]["strokeDash"]["scale"] for p in (own, both)]
+    assert [d["range"][d["domain"].index("with untrained")] for d in dashes] == [[6, 4], [6, 4]]

@@ -61,11 +61,21 @@ def test_every_part_is_what_a_slow_loop_finds(subject, page):
     assert page.matters.control == pytest.approx(float(page.effects.margin[1:].median()))
 
 
+def test_the_first_line_claims_no_class_that_chance_would_tell_too(page, tmp_path):
+    for low, said in ((0.6, "best (AUC"), (0.4, "It tells no class for certain (AUC")):
+        areas = dataclasses.replace(page.areas, low=torch.full_like(page.areas.low, low))
+        html = unit_page(
+            dataclasses.replace(page, areas=areas), tmp_path / "unit.html", name="net"
+        ).read_text()
+        assert said in html
+
+
 def test_the_page_shows_it_beside_its_controls(page, tmp_path):
     titles = [each.title for each in page.figures()]
     assert titles[0] == "Real inputs of unit 2 of 1"
     assert "What it sees of an input" in titles
     assert "Which classes unit 2 of 1 tells" in titles
+    assert "How far to trust these pictures" in titles  # what the page draws is exported too
     assert all(each.alt and each.table.rows for each in page.figures())
     html = unit_page(page, tmp_path / "unit.html", name="net").read_text()
     assert "<script" not in html
@@ -74,6 +84,23 @@ def test_the_page_shows_it_beside_its_controls(page, tmp_path):
     assert "Does it matter to the model?" in html
     again = load(save(page, tmp_path / "page.safetensors"))
     assert torch.equal(again.values.values, page.values.values)
+
+
+def test_a_unit_that_nothing_moves_is_said_to_be_so_and_shows_no_inputs(tmp_path):
+    x = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2))
+    with torch.no_grad():
+        net[0].bias[1] = -50.0
+    subject = pellucid.open(net, data=(x, torch.tensor([0, 1] * 30)), spec=ImageSpec(), classes=["a", "b"])
+    page = pellucid.unit_of(subject, "1", 1, steps=0)
+    assert not page.moved
+    html = unit_page(page, tmp_path / "unit.html").read_text()
+    assert f"No real input moves it: it gives 0 for all {len(page.real)}." in html
+    assert "above what the middle one gives, 0." in html
+    for part in ("Which classes it tells", "Units that go with it", "What it sees of an input"):
+        assert part not in html
+    titles = [each.title for each in page.figures()]
+    assert titles == ["Real inputs of unit 1 of 1", "Without unit 1 of 1"]
 
 
 def test_mistakes_are_told(subject, page):

@@ -231,7 +231,8 @@ class _Ranking:
             raise InputError(f"{self.site!r}: expected at least one row, got none.")
         if shape[1:] == self.each:
             return
-        axis = unit_axis(self.model, activation, self.site)
+        # what was made of a whole map has no positions left
+        axis = 1 if shown.ndim < 3 else unit_axis(self.model, activation, self.site)
         where = places(shown, axis)
         if self.each is not None and where != self.shape:
             raise InputError(f"{self.site!r} changes its shape from {self.shape} to {where} between rows.")

@@ -58,6 +58,10 @@ class FeaturePictures:
         origin_values: ``[U]``, the objective's value for these.
         moved: ``[U, S]``, distance from each picture to its origin ÷ the typical distance.
         trust: what the pictures tell about the units, and whether they go the way of real inputs.
+        steadiness: ``[U]``, what is compared with the untrained: agreement ÷ distance, or the agreement alone
+            where real inputs were accentuated; NaN where nothing moved.
+        steadiness_bar: what that of 95 % of the untrained pictures does not exceed, of all of them below 20;
+            a picture that does not either is not better. ``None`` where no control was run.
     """
 
     site: str
@@ -88,6 +92,8 @@ class FeaturePictures:
     origin_values: Tensor | None = None
     moved: Tensor | None = None
     trust: PictureTrust | None = None
+    steadiness: Tensor | None = None
+    steadiness_bar: float | None = None
 
     __repr__ = brief
 

@@ -33,7 +33,7 @@ from pellucid.features._statistics import channel_range
 from pellucid.features._transfer import refuse_twin
 from pellucid.features._trust import beside as measures_beside
 from pellucid.features._views import Transforms, Views
-from pellucid.features._words import words
+from pellucid.features._words import control_bar, words
 
 FEWEST = 8
 OUTPUT = "."
@@ -249,6 +249,7 @@ def _finished(
 ) -> FeaturePictures:
     far, origins = recipe.nearness.far, None if recipe.origins is None else recipe.origins.inputs
     trust = measures_beside(own.trust, beside)
+    bar = control_bar(beside.steadiness)
     return FeaturePictures(
         recipe.site,
         recipe.units,
@@ -268,7 +269,8 @@ def _finished(
             own.distance,
             own.agreement,
             far,
-            beside.steadiness,
+            own.steadiness,
+            bar,
             trust,
             near=not own.changes,
         ),
@@ -287,6 +289,8 @@ def _finished(
         own.at_origin,
         None if origins is None else recipe.nearness.apart(own.made.to(origins), origins).cpu(),
         trust,
+        own.steadiness,
+        bar,
     )
 
 

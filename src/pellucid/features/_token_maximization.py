@@ -21,7 +21,7 @@ from pellucid.features._token_recipe import TextRecipe, control, follow, reader_
 from pellucid.features._token_search import Reader
 from pellucid.features._transfer import refuse_twin
 from pellucid.features._trust import beside as measures_beside
-from pellucid.features._words import words
+from pellucid.features._words import control_bar, words
 from pellucid.inputs import TextSpec
 
 
@@ -124,7 +124,8 @@ def token_maximization(
     own = follow(model, recipe, meter)
     beside = control(model, recipe, meter) if untrained_control else no_control(own)
     trust = measures_beside(own.trust, beside)
-    said = words(own.started, own.ratio, own.distance, own.agreement, nearness.far, beside.steadiness, trust)
+    steady, bar = own.steadiness, control_bar(beside.steadiness)
+    said = words(own.started, own.ratio, own.distance, own.agreement, nearness.far, steady, bar, trust)
     note = f"{len(picked)} of {total} units."
     if not untrained_control:
         note += " There is no untrained control to compare with, so no text is called supported."
@@ -153,6 +154,8 @@ def token_maximization(
         note=note,
         labels=tuple(f"unit {unit}" for unit in picked.tolist()),
         trust=trust,
+        steadiness=steady,
+        steadiness_bar=bar,
     )
 
 

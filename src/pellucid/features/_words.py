@@ -25,30 +25,24 @@ def words(
     distance: Tensor,
     agreement: Tensor,
     far: float,
-    control: Tensor,
+    steadiness: Tensor,
+    bar: float | None,
     trust: PictureTrust | None,
     *,
     near: bool = True,
 ) -> tuple[Word, ...]:
-    """One word per unit; ``control`` is agreement ÷ distance of untrained units, NaN where none was run.
+    """One word per unit; ``bar`` from :func:`control_bar` of the steadiness of untrained units.
 
-    Without ``near`` it is their agreement alone, as for inputs that began at real ones and are near anyway.
+    Without ``near`` the telling and the way do not count: such inputs began at real ones.
     """
-    bar = control_bar(control)
     speaks = torch.ones_like(started, dtype=torch.bool)
-    if trust is not None:
-        speaks = ~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)
+    if trust is not None and near:
+        speaks = (~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)).to(started.device)
+    better = torch.ones_like(started, dtype=torch.bool) if bar is None else steadiness > bar
+    good = (ratio >= REACHED) & (distance <= far) & (agreement >= AGREED) & speaks
     return tuple(
-        _word(
-            bool(s),
-            float(r),
-            float(d),
-            float(a),
-            far,
-            None if bar is None else bar * (float(d) if near else 1),
-            speaks=bool(t) or not near,
-        )
-        for s, r, d, a, t in zip(started, ratio, distance, agreement, speaks, strict=True)
+        _word(bool(s), bool(b), bool(g) and bar is not None)
+        for s, b, g in zip(started, better, good, strict=True)
     )
 
 
@@ -60,20 +54,9 @@ def control_bar(control: Tensor) -> float | None:
     return float(ordered[min(len(ordered), math.ceil(CONTROL * (len(ordered) + 1))) - 1])
 
 
-def _word(
-    started: bool,
-    ratio: float,
-    distance: float,
-    agreement: float,
-    far: float,
-    bar: float | None,
-    *,
-    speaks: bool,
-) -> Word:
+def _word(started: bool, better: bool, good: bool) -> Word:
     if not started:
         return "did not start"
-    if bar is not None and not agreement > bar:
+    if not better:
         return "not better than an untrained network"
-    if bar is not None and speaks and ratio >= REACHED and distance <= far and agreement >= AGREED:
-        return "supported"
-    return "weak"
+    return "supported" if good else "weak"

@@ -36,8 +36,9 @@ def depth_lines(
     x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False, "labelOverlap": "greedy"}
     y: Spec = {"field": "value", "type": "quantitative", "title": None}
     y["scale"] = {"domain": list(domain)} if domain else {"zero": False, "nice": True}
-    shades: Spec = {"domain": names, "range": list(_COLOURS[: len(names)])}
-    dashes: Spec = {"domain": names, "range": [list(dash) for dash in _DASHES[: len(names)]]}
+    style = _styles(names)
+    shades: Spec = {"domain": names, "range": [_COLOURS[k] for k in style]}
+    dashes: Spec = {"domain": names, "range": [list(_DASHES[k]) for k in style]}
     colour: Spec = {"field": "series", "type": "nominal", "scale": shades, "title": None}
     # bands behind the lines are pale, their names are not
     colour["legend"] = {"orient": "bottom", "symbolType": "stroke", "columns": 2, "symbolOpacity": 1}
@@ -64,6 +65,13 @@ def depth_lines(
     }
 
 
+def _styles(names: Sequence[str]) -> list[int]:
+    """Numbers of colour and dash: by place, an untrained network always as a control."""
+    plain = [name for name in names if "untrained" not in name]
+    free = iter((0, 1, 2, 3) if len(plain) == len(names) else (0, 2, 3))
+    return [1 if "untrained" in name else next(free) for name in names]
+
+
 def heat(
     rows: Sequence[str],
     columns: Sequence[str],
@@ -74,8 +82,13 @@ def heat(
     signed: bool = False,
     legend: str = "",
     cell: int = 22,
+    sides: tuple[str, str] | None = None,
 ) -> Spec:
-    """A matrix of colours; signed values on the diverging scale with zero in the middle."""
+    """A matrix of colours; signed values on the diverging scale with zero in the middle.
+
+    ``sides`` names what stands in the rows and in the columns.
+    """
+    of_rows, of_columns = sides or (None, None)
     cells = [
         {"row": row, "column": column, "value": finite(value)}
         for row, line in zip(rows, values, strict=True)
@@ -85,9 +98,9 @@ def heat(
     shades = scale("vik", 17) if signed else scale("cividis")
     colour["scale"] = {"domain": list(domain), "range": shades, "interpolate": "rgb", "clamp": True}
     colour["legend"] = {"orient": "bottom", "gradientLength": 150}
-    x: Spec = {"field": "column", "type": "nominal", "sort": list(columns), "title": None}
+    x: Spec = {"field": "column", "type": "nominal", "sort": list(columns), "title": of_columns}
     x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False, "labelOverlap": cell < 14}
-    y: Spec = {"field": "row", "type": "nominal", "sort": list(rows), "title": None}
+    y: Spec = {"field": "row", "type": "nominal", "sort": list(rows), "title": of_rows}
     y["axis"] = {"labelLimit": 170, "grid": False}
     return {
         "width": {"step": cell},

@@ -91,7 +91,7 @@ def _words(spec: InputSpec | None, row: torch.Tensor, slot: int) -> str:
 
 
 def _measures(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str]]]:
-    """The word of each unit and the three numbers behind it, each above that of untrained networks."""
+    """The word of each unit and the numbers behind it, each above that of untrained networks."""
     found = [("evidence", [SIGNS[look(name).shape] for name in pictures.words[:shown]])]
     changed = pictures.params.get("method") == "accentuation"
     parts = (
@@ -99,11 +99,19 @@ def _measures(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str
         ("changes agree" if changed else "starts agree", pictures.agreement, pictures.untrained_agreement),
         ("distance to data", pictures.distance, pictures.untrained_distance),
     )
-    for name, own, before in parts:
-        for called, values in ((name, own), (f"{name.split(' ÷')[0].split(' to')[0]}, untrained", before)):
-            kept = [float(value) for value in values[:shown]]
-            if any(map(math.isfinite, kept)):
-                found.append((called, [number(value, 2) if math.isfinite(value) else "–" for value in kept]))
+    beside = [
+        line
+        for name, own, before in parts
+        for line in ((name, own), (f"{name.split(' ÷')[0].split(' to')[0]}, untrained", before))
+    ]
+    if pictures.steadiness is not None and pictures.steadiness_bar is not None:
+        bar = torch.full_like(pictures.steadiness, pictures.steadiness_bar)
+        name = "agreement" if changed else "agreement ÷ distance"
+        beside += [(name, pictures.steadiness), ("untrained up to", bar)]
+    for called, values in beside:
+        kept = [float(value) for value in values[:shown]]
+        if any(map(math.isfinite, kept)):
+            found.append((called, [number(value, 2) if math.isfinite(value) else "–" for value in kept]))
     return found
 
 

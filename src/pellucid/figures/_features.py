@@ -89,7 +89,7 @@ def feature_tiles(
     if real.drawing is None and not isinstance(spec, TextSpec):
         shown = min(shown, MOST)
     chart, said = _chart(pictures, real, shown, k, width, fade=fade)
-    note = f"{shown} of {_of(pictures)} shown. {said}"
+    note = f"{shown} of {_of(pictures)} shown. {said}{_told_steady(pictures)}"
     return Figure(_title(pictures), _alt(pictures), chart, None, _table(pictures), note)
 
 
@@ -275,9 +275,34 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
     if pictures.moved is not None:
         what = "changes" if pictures.params.get("method") == "accentuation" else "seeds"
         away = times(float(pictures.moved[i].mean()))
+        bar = steadiness_of(pictures)[1]
+        if what == "changes" and math.isfinite(bar):
+            control += f", up to {times(bar)}"
         return first, f"{what} agree {agree}, untrained {control} · {away} away from it"
-    second = f"seeds agree {agree}, untrained {control} · distance to data {distance}"
-    return first, second
+    steady, bar = steadiness_of(pictures)
+    if math.isfinite(bar):
+        share = f"{times(float(steady[i]))}, untrained ≤ {times(bar)}"
+        return first, f"agree {agree} ÷ distance {distance} = {share}"
+    return first, f"seeds agree {agree}, untrained {control} · distance to data {distance}"
+
+
+def steadiness_of(pictures: FeaturePictures) -> tuple[Tensor, float]:
+    """What the word compares, and what untrained networks stay below; NaN where it is not known."""
+    bar, steady = pictures.steadiness_bar, pictures.steadiness
+    unknown = torch.full_like(pictures.agreement, math.nan)
+    return unknown if steady is None else steady, math.nan if bar is None else bar
+
+
+def _told_steady(pictures: FeaturePictures) -> str:
+    """What the last numbers of a card are, where they stand."""
+    if not math.isfinite(steadiness_of(pictures)[1]):
+        return ""
+    what = (
+        "Agreement of changes"
+        if pictures.params.get("method") == "accentuation"
+        else "Agreement of seeds ÷ distance to data"
+    )
+    return f" {what} must exceed what 95 % of untrained ones stay below, or an input is called no better."
 
 
 def labels_of(pictures: FeaturePictures, shown: int) -> list[str]:
@@ -315,7 +340,10 @@ def _table(pictures: FeaturePictures) -> Table:
         "untrained distance",
         "seeds agree",
         "untrained seeds agree",
+        "agreement" if pictures.params.get("method") == "accentuation" else "agreement ÷ distance",
+        "untrained up to",
     )
+    steady, bar = steadiness_of(pictures)
     body = tuple(
         (
             int(pictures.units[i]) if plain else pictures.label(i),
@@ -329,6 +357,8 @@ def _table(pictures: FeaturePictures) -> Table:
                     pictures.untrained_distance,
                     pictures.agreement,
                     pictures.untrained_agreement,
+                    steady,
+                    torch.full_like(steady, bar),
                 )
             ),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pellucid._core import Dataset
@@ -37,10 +38,15 @@ def layer_gain(found: LayerGain, dataset: Dataset | None = None) -> Figure:
     names = () if dataset is None else dataset.classes
     changed = found.changed().tolist()
     charts = [_accuracy(found)]
+    right, wrong = (
+        [i for i in changed if each[i] == found.truth[i]] for each in (found.read, found.read_before)
+    )
     drawn = 0
     if dataset is not None and changed and is_picture(dataset.inputs[:1], dataset.spec):
-        drawn = min(MOST, len(changed))
-        charts.append(_tiles(found, dataset, changed[:drawn]))
+        # as many of both, or the layer would look better than it is
+        shown = (_in_turn(right, wrong) + [i for i in changed if i not in {*right, *wrong}])[:MOST]
+        drawn = len(shown)
+        charts.append(_tiles(found, dataset, shown))
     body = tuple(
         (
             int(found.rows[i]),
@@ -59,12 +65,16 @@ def layer_gain(found: LayerGain, dataset: Dataset | None = None) -> Figure:
     note += f"{drawn} of {counted(len(changed), 'changed reading')} drawn." if drawn else ""
     return Figure(
         f"What {found.site} adds",
-        _alt(found, len(changed)),
+        _alt(found, len(changed), len(right), len(wrong)),
         panels(charts, columns=2),
         None,
         Table(columns, body),
         note,
     )
+
+
+def _in_turn(one: list[int], other: list[int]) -> list[int]:
+    return [each for pair in zip_longest(one, other) for each in pair if each is not None]
 
 
 def _named(k: int, names: tuple[str, ...]) -> str:
@@ -106,21 +116,22 @@ def _tiles(found: LayerGain, dataset: Dataset, places: list[int]) -> Spec:
     layers = [text(0, 0, "inputs that are read otherwise after it", size=12, bold=True)]
     across = 5  # as many as a phone is wide
     for i, place in enumerate(places):
-        left, top = (i % across) * (TILE + 12), 22 + (i // across) * (TILE + 40)
+        left, top = (i % across) * (TILE + 12), 22 + (i // across) * (TILE + 52)
         drawn = fit(tiles_of(dataset)(dataset.inputs[int(found.rows[place])]), 2 * TILE)
         by = TILE / max(drawn.shape[:2])
         layers.append(image(png(drawn), left, top, by * drawn.shape[1], by * drawn.shape[0]))
-        read = (found.read_before[place], found.read[place])
-        said = " → ".join(_named(int(k), dataset.classes) for k in read)
-        right = int(found.read[place]) == int(found.truth[place])
-        truth = "put right" if right else f"true {_named(int(found.truth[place]), dataset.classes)}"
-        layers.append(text(left, top + TILE + 3, said, size=10, limit=TILE + 10))
-        layers.append(text(left, top + TILE + 16, truth, size=10, faint=True, limit=TILE + 10))
+        before, after, true = (int(each[place]) for each in (found.read_before, found.read, found.truth))
+        truth = {after: "put right", before: "put wrong"}.get(true, f"true {_named(true, dataset.classes)}")
+        said = (_named(before, dataset.classes), f"→ {_named(after, dataset.classes)}", truth)
+        layers += [
+            text(left, top + TILE + 3 + 12 * k, line, size=10, faint=k == 2, limit=TILE + 10)
+            for k, line in enumerate(said)
+        ]
     lines = -(-len(places) // across)
-    return panel(min(across, len(places)) * (TILE + 12), 22 + lines * (TILE + 40), layers)
+    return panel(min(across, len(places)) * (TILE + 12), 22 + lines * (TILE + 52), layers)
 
 
-def _alt(found: LayerGain, changed: int) -> str:
+def _alt(found: LayerGain, changed: int, right: int, wrong: int) -> str:
     ends = f"{signed(100 * found.low, 2)} to {signed(100 * found.high, 2)}"
     said = (
         f"A linear probe reads {percent(found.accuracy)} rightly off {found.site} and "
@@ -129,4 +140,5 @@ def _alt(found: LayerGain, changed: int) -> str:
     if math.isfinite(found.untrained):
         said += f", {signed(100 * found.untrained, 2)} in an untrained copy"
     clear = "" if found.low > 0 or found.high < 0 else " No gain or loss is shown."
-    return f"{said}. {counted(changed, 'input')} of {len(found.rows):,} are read otherwise.{clear}"
+    parts = f": {right} put right, {wrong} put wrong" if changed else ""
+    return f"{said}. {counted(changed, 'input')} of {len(found.rows):,} are read otherwise{parts}.{clear}"

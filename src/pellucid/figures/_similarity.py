@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pellucid.layers import RepresentationSimilarity
 
 
-NAME = "CKA less chance"
+NAME, OTHER = "CKA less chance", "the other network"
 
 
 def similarity(found: RepresentationSimilarity) -> Figure:
@@ -45,15 +45,14 @@ def similarity(found: RepresentationSimilarity) -> Figure:
         charts: list[Spec] = [_row(found)]
     else:
         cell = 22 if len(columns) <= 40 else max(4, 880 // len(columns))
-        charts = [heat(rows, columns, values.tolist(), NAME, domain=(0, 1), cell=cell)]
-    if references and len(rows) > 1:
-        lines = {f"with {name}": line.tolist() for name, line in references.items()}
-        charts.append(depth_lines(rows, lines, "each layer with its counterpart", domain=(0, 1)))
+        sides = ("this network", OTHER) if found.between else None
+        charts = [heat(rows, columns, values.tolist(), NAME, domain=(0, 1), cell=cell, sides=sides)]
+    lines = _namesakes(found) | {f"with {name}": line.tolist() for name, line in references.items()}
+    if lines and len(rows) > 1:
+        charts.append(depth_lines(rows, lines, "each layer with its namesake", domain=(0, 1)))
     body = tuple(
-        (row, column, float(values[i, j]), float(found.values[i, j]), float(found.null[i, j]))
-        for i, row in enumerate(rows)
-        for j, column in enumerate(columns)
-        if rows != columns or i < j
+        (rows[i], columns[j], float(values[i, j]), float(found.values[i, j]), float(found.null[i, j]))
+        for i, j in _pairs(found)
     )
     body += tuple(
         (row, f"the same, {name}", float(references[name][i]), float(line[i]), None)
@@ -65,14 +64,31 @@ def similarity(found: RepresentationSimilarity) -> Figure:
     return Figure("How alike layers are", _alt(found), panels(charts, columns=2), None, table, note)
 
 
-def _chance(found: RepresentationSimilarity) -> str:
-    """What has to be known to read a small value: how far chance reaches with so few rows."""
-    apart = [
-        float(found.null[i, j])
+def _pairs(found: RepresentationSimilarity) -> list[tuple[int, int]]:
+    """Of one network each pair of different layers once, of two networks every pair."""
+    same = not found.between and found.sites == found.other_sites
+    return [
+        (i, j)
         for i, row in enumerate(found.sites)
         for j, column in enumerate(found.other_sites)
-        if found.sites != found.other_sites or row != column
+        if (i < j if same else found.between or row != column)
     ]
+
+
+def _namesakes(found: RepresentationSimilarity) -> dict[str, list[float]]:
+    """Each layer with the one of the same name in the other network."""
+    at = {site: j for j, site in enumerate(found.other_sites)}
+    if not found.between or at.keys().isdisjoint(found.sites):
+        return {}
+    line = [
+        float(_values(found)[i, at[site]]) if site in at else math.nan for i, site in enumerate(found.sites)
+    ]
+    return {f"with {OTHER}": line}
+
+
+def _chance(found: RepresentationSimilarity) -> str:
+    """What has to be known to read a small value: how far chance reaches with so few rows."""
+    apart = [float(found.null[i, j]) for i, j in _pairs(found)]
     known = [value for value in apart if math.isfinite(value)]
     if not known:
         return ""
@@ -100,13 +116,11 @@ def _row(found: RepresentationSimilarity) -> Spec:
 
 
 def _alt(found: RepresentationSimilarity) -> str:
-    said = f"CKA less chance of {counted(len(found.sites), 'layer')} over {counted(found.n, 'row')}"
-    pairs = [
-        (float(_values(found)[i, j]), row, column)
-        for i, row in enumerate(found.sites)
-        for j, column in enumerate(found.other_sites)
-        if (found.sites != found.other_sites or i < j) and row != column
-    ]
+    what = counted(len(found.sites), "layer")
+    if found.between:
+        what += f" with {counted(len(found.other_sites), 'layer')} of {OTHER}"
+    said = f"CKA less chance of {what} over {counted(found.n, 'row')}"
+    pairs = [(float(_values(found)[i, j]), found.sites[i], found.other_sites[j]) for i, j in _pairs(found)]
     pairs = [pair for pair in pairs if math.isfinite(pair[0])]
     if pairs:
         low, high = min(pairs), max(pairs)

@@ -197,7 +197,8 @@ def _areas(areas: ClassAreas, before: list[float | None], shown: list[int], name
 def _alt(areas: ClassAreas, order: list[int], names: list[str], before: list[float | None], name: str) -> str:
     best = order[0]
     ends = interval(float(areas.low[best]), float(areas.high[best]))
-    said = f"{name[:1].upper()}{name[1:]} tells {names[0]} best: AUC {number(float(areas.auc[best]))} {ends}"
+    what = f"{names[0]} best" if bool(areas.above_chance[best]) else f"no class for certain, {names[0]} best"
+    said = f"{name[:1].upper()}{name[1:]} tells {what}: AUC {number(float(areas.auc[best]))} {ends}"
     beside = before[best]
     known = [value for value in before if value is not None]
     if beside is None or not known:

@@ -53,7 +53,13 @@ def unit_inputs(
     unit = int(strongest.units[0])
     noun = unit_noun(strongest.site)
     called = name or f"{noun} {unit}"
-    strongest = _moving(strongest, float(middle.values[0, -1]))
+    usual, title = float(middle.values[0, -1]), f"Real inputs of {called}"
+    if not bool((strongest.values > usual).any()):
+        alt = (
+            f"None of {strongest.n:,} inputs moves {called} above what the middle one gives, {number(usual)}."
+        )
+        return Figure(title, alt, None, None, Table(("inputs", "the middle one"), ((strongest.n, usual),)))
+    strongest = _moving(strongest, usual)
     labels = [f"{percent(q, 0)} quantile" for q in quantiles]
     table = _table(strongest, middle, dataset, labels)
     many = int((strongest.rows[0] >= 0).sum())
@@ -61,9 +67,8 @@ def unit_inputs(
         f"The {counted(many, 'input')} of {strongest.n:,} "
         f"that {'moves' if many == 1 else 'move'} {called} most, from "
         f"{number(float(strongest.values[0, 0]))} down to {number(float(strongest.values[0, many - 1]))}; "
-        f"the middle one of all gives {number(float(middle.values[0, -1]))}."
+        f"the middle one of all gives {number(usual)}."
     )
-    title = f"Real inputs of {called}"
     if is_picture(dataset.inputs[:1], dataset.spec):
         note = f"Below each its true answer and what the {noun} gives, at the right with the quantile. "
         note = (note + read(strongest, dataset)).strip()
@@ -77,10 +82,7 @@ def unit_inputs(
 
 def _moving(strongest: Exemplars, middle: float) -> Exemplars:
     """Without inputs that give no more than the middle one: a sparse unit is moved by few."""
-    moved = strongest.values > middle
-    if not bool(moved.any()):
-        return strongest
-    return dataclasses.replace(strongest, rows=torch.where(moved, strongest.rows, -1))
+    return dataclasses.replace(strongest, rows=torch.where(strongest.values > middle, strongest.rows, -1))
 
 
 def field_on_input(strongest: Exemplars, dataset: Dataset, *, size: int = THEME.panel) -> Figure | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Question, Target, brief, split, unit, untrained
 from pellucid._core._units import by_unit, position_shape, unit_axis
-from pellucid.errors import InputError
+from pellucid.errors import InputError, MethodError
 from pellucid.layers._probes import FEWEST, probe_selectivity
 from pellucid.layers._reach import CALIBRATE, along, calls, chosen_sites, is_function, leaves, tokens_of
 from pellucid.layers._selectivity import selectivity
@@ -60,10 +61,24 @@ class Hierarchy:
     @property
     def apart(self) -> dict[str, tuple[str, ...]]:
         """For each curve the layers at which every trained network lies above all untrained copies."""
-        highest = self.untrained.amax(0)
-        lowest = torch.cat([self.own[None], self.others]).amin(0)
+        return self._where(self._trained().amin(0) > self.untrained.amax(0))
+
+    @property
+    def beneath(self) -> dict[str, tuple[str, ...]]:
+        """For each curve the layers at which every trained network lies below all untrained copies."""
+        return self._where(self._trained().amax(0) < self.untrained.amin(0))
+
+    @property
+    def by_chance(self) -> int:
+        """One layer in so many would be ``apart``, and one ``beneath``, if training made no difference."""
+        return math.comb(1 + len(self.others) + len(self.untrained), len(self.untrained))
+
+    def _trained(self) -> Tensor:
+        return torch.cat([self.own[None], self.others])
+
+    def _where(self, holds: Tensor) -> dict[str, tuple[str, ...]]:
         return {
-            name: tuple(site for s, site in enumerate(self.sites) if lowest[c, s] > highest[c, s])
+            name: tuple(site for site, here in zip(self.sites, holds[c].tolist(), strict=True) if here)
             for c, name in enumerate(self.curves)
         }
 
@@ -232,8 +247,7 @@ def _curves(model: nn.Module, task: _Task, sites: Sequence[str], how: Compute) -
     fields = [_effective_field(model, few, site, how) for site in sites]
     told = [selectivity(model, x, task.answers, site, spec=spec, compute=how) for site in sites]
     plain, moved = (sketches(model, along(rows, spec), sites, WIDTH, how, real) for rows in (x, task.changed))
-    before = [None, *sites[:-1]]
-    parts = [_composition(model, few, a, b, spec, how) for a, b in zip(before, sites, strict=True)]
+    parts = [_composition(model, few, sites[:s], sites[s], spec, how) for s in range(len(sites))]
     probed = _probe_selectivity(model, task, sites, how)
     areas = [float(each.auc.median()) for each in told]
     lines = (fields, areas, probed, _invariance(plain, moved), parts)
@@ -288,10 +302,24 @@ def _effective_field(model: nn.Module, x: Tensor, site: str, how: Compute) -> fl
     return float(torch.stack(widths).log().mean(0).exp().mean())
 
 
+def _before(
+    model: nn.Module, x: Tensor, earlier: Sequence[str], site: str, spec: InputSpec | None, how: Compute
+) -> str | None:
+    """The nearest layer that a layer builds on: of an LSTM its steps, where its cells are not read."""
+    for before in reversed(earlier):
+        try:
+            Question(model, x[:1], unit(site, 0), at=before, spec=spec, compute=how).gradient()
+        except MethodError:
+            continue
+        return before
+    return None
+
+
 def _composition(
-    model: nn.Module, x: Tensor, before: str | None, site: str, spec: InputSpec | None, how: Compute
+    model: nn.Module, x: Tensor, earlier: Sequence[str], site: str, spec: InputSpec | None, how: Compute
 ) -> float:
     """How much more five predecessors by slope carry of a unit than five at random."""
+    before = _before(model, x, earlier, site, spec, how)
     if before is None:
         return float("nan")
     generator = torch.Generator().manual_seed(how.seed)
@@ -302,10 +330,10 @@ def _composition(
     axis = unit_axis(model, point, before)
     total = point.shape[axis]
     top = min(TOP, total // 4)
-    shape = probe.seen(site).shape[1:]
-    count = int(shape[0]) if shape else 1
+    seen = probe.seen(site)
+    count = int(seen.shape[1]) if seen.ndim > 1 else 1
     # units of maps stand first and are averaged over positions; those of steps stand last
-    if top < 1 or len(shape) not in (1, 3):
+    if top < 1 or seen.ndim < 2 or unit_axis(model, seen, site) != 1:
         return float("nan")
     away = point - point.mean([k for k in range(point.ndim) if k != axis], keepdim=True)
     gains: list[float] = []

@@ -35,6 +35,7 @@ class RepresentationSimilarity:
         shrunk: ``[A, B]``, the values less what chance pairings give, never below 0: nearer to the truth
             where that is nothing, and the same where it is much. Figures and pages show these.
         shrunk_references: the reference lines, treated alike.
+        between: whether the columns are layers of another network, whatever their names.
     """
 
     sites: tuple[str, ...]
@@ -47,6 +48,7 @@ class RepresentationSimilarity:
     note: str = ""
     shrunk: Tensor | None = None
     shrunk_references: Mapping[str, Tensor] | None = None
+    between: bool = False
 
     __repr__ = brief
 
@@ -156,7 +158,17 @@ def representation_similarity(
     references, less = sums.references()
     used, said = n * len(blocks), " ".join(notes)
     return RepresentationSimilarity(
-        tuple(rows_sizes), tuple(columns), values, null, references, used, n, said, shrunk, less
+        tuple(rows_sizes),
+        tuple(columns),
+        values,
+        null,
+        references,
+        used,
+        n,
+        said,
+        shrunk,
+        less,
+        between=other is not None,
     )
 
 

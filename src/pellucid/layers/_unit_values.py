@@ -14,6 +14,8 @@ from pellucid._core._units import by_unit
 from pellucid.errors import InputError
 from pellucid.layers._selectivity import class_areas
 
+CHANCE = 0.5
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnitValues:
@@ -48,6 +50,11 @@ class ClassAreas:
     high: Tensor
 
     __repr__ = brief
+
+    @property
+    def above_chance(self) -> Tensor:
+        """Bool ``[K]``, whether the whole interval lies above 0.5."""
+        return self.low > CHANCE
 
 
 def unit_values(

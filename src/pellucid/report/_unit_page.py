@@ -59,10 +59,17 @@ def _of(page: UnitPage) -> str:
 
 def _lede(page: UnitPage) -> str:
     said: list[str] = []
-    if page.areas is not None:
+    if not page.moved:
+        gives = figures.number(float(page.values.values[0, 0]))
+        said.append(f"No real input moves it: it gives {gives} for all {len(page.real):,}.")
+    elif page.areas is not None:
         best = int(page.areas.auc.argmax())
         known = page.group_names[int(page.areas.classes[best])]
-        said.append(f"It tells {known} best (AUC {figures.number(float(page.areas.auc[best]))}")
+        area = f"AUC {figures.number(float(page.areas.auc[best]))}"
+        sure = bool(page.areas.above_chance[best])
+        said.append(
+            f"It tells {known} best ({area}" if sure else f"It tells no class for certain ({area}, {known}"
+        )
         before = None if page.untrained_areas is None else float(page.untrained_areas.auc.max())
         said[-1] += f"; best of an untrained copy {figures.number(before)})." if before is not None else ")."
     if page.effects is not None:
@@ -85,7 +92,7 @@ def _dictionary(page: UnitPage) -> str:
 
 def _real(page: UnitPage) -> str:
     seen = figures.unit_inputs(page.strongest, page.middle, page.real, name=page.name)
-    whole = figures.field_on_input(page.strongest, page.real)
+    whole = figures.field_on_input(page.strongest, page.real) if page.moved else None
     return told(seen, heading=False) + told(whole)
 
 
@@ -108,7 +115,7 @@ def _made(page: UnitPage) -> str:
 
 
 def _classes(page: UnitPage) -> str:
-    if page.areas is None:
+    if page.areas is None or not page.moved:
         return ""
     values = page.values.values[:, 0]
     drawn = figures.unit_classes(
@@ -126,7 +133,7 @@ def _effect(page: UnitPage) -> str:
 
 
 def _together(page: UnitPage) -> str:
-    if page.together is None:
+    if page.together is None or not page.moved:
         return ""
     return told(
         figures.co_activation(page.together, page.companions, page.real, unit=page.unit), heading=False

@@ -85,16 +85,22 @@ class UnitPage:
     seed: int = 0
     notes: tuple[str, ...] = ()
 
+    @property
+    def moved(self) -> bool:
+        """Whether the unit gives more for some of the real inputs than for others."""
+        return bool(self.values.values.amax() > self.values.values.amin())
+
     def figures(self) -> list[Figure]:
         """The page, from top to bottom."""
         from pellucid import figures
 
         drawn = [figures.unit_inputs(self.strongest, self.middle, self.real, name=self.name)]
-        field = figures.field_on_input(self.strongest, self.real)
+        field = figures.field_on_input(self.strongest, self.real) if self.moved else None
         drawn += [] if field is None else [field]
         if self.pictures is not None:
             drawn.append(figures.feature_tiles(self.pictures, self.strongest, self.real))
-        if self.areas is not None:
+            drawn += [] if self.pictures.trust is None else [figures.picture_trust(self.pictures)]
+        if self.areas is not None and self.moved:
             drawn.append(
                 figures.unit_classes(
                     self.values.values[:, 0],
@@ -107,7 +113,7 @@ class UnitPage:
             )
         if self.effects is not None:
             drawn.append(figures.unit_effect(self.effects, self.real.classes, name=self.name))
-        if self.together is not None:
+        if self.together is not None and self.moved:
             drawn.append(figures.co_activation(self.together, self.companions, self.real, unit=self.unit))
         if self.dictionary is not None:
             drawn.append(figures.dictionary(self.dictionary))
