@@ -154,8 +154,8 @@ def test_layers_as_dead_without_training_are_no_finding():
 
 def test_the_worst_of_many_answers_is_not_called_worse_by_chance():
     matrix = torch.diag(torch.full((6,), 6))
-    matrix[5] = torch.tensor([1, 0, 0, 0, 1, 4])
-    score = dataclasses.replace(dossiers.digits().performance, value=34 / 36, confusion=matrix)
+    matrix[3], matrix[5] = torch.tensor([1, 0, 0, 5, 0, 0]), torch.tensor([1, 0, 0, 0, 1, 4])
+    score = dataclasses.replace(dossiers.digits().performance, value=33 / 36, confusion=matrix)
     whole = Dossier("topics", "classification", answer="topic", classes=tuple("abcdef"), performance=score)
     low, high = wilson(4, 6, 1 - 0.05 / 6)
     assert (slices(whole)[0].low, slices(whole)[0].high) == (low, high)
