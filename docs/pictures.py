@@ -1,4 +1,4 @@
-"""Make every picture of the documentation: ``make docs``.
+"""Make the pictures of the digits network in the documentation: ``make docs``.
 
 Trains the digits network of the demo (or opens the one that ``make demo`` left) and draws from it.
 """

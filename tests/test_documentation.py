@@ -120,6 +120,30 @@ def test_files_that_a_page_names_exist(page):
     assert not missing + [name for name in named if not (ROOT / name).exists()]
 
 
+def test_headings_that_a_page_links_to_exist():
+    headings = {
+        page: set(map(anchor, re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)))
+        for page in PAGES
+    }
+    missing = [
+        f"{page.name}: {name}#{heading}"
+        for page in PAGES
+        for name, heading in re.findall(r"\]\(([^)#:\s]*)#([^)]+)\)", page.read_text("utf-8"))
+        if heading not in headings[(page.parent / name).resolve() if name else page]
+    ]
+    assert not missing
+
+
+def test_every_picture_stands_on_a_page():
+    text = "".join(page.read_text("utf-8") for page in PAGES)
+    assert not [file.name for file in (ROOT / "docs" / "pictures").iterdir() if file.name not in text]
+
+
+def anchor(heading: str) -> str:
+    """What a browser calls a heading: small letters, hyphens for spaces, no other signs."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_names_that_a_page_gives_exist(page):
     text = "\n".join(pieces(page.read_text(encoding="utf-8")))

@@ -1,5 +1,7 @@
 """Evidence for texts: each row loses the same share of its own words, and constants score exactly 0."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -132,7 +134,8 @@ def test_cards_of_texts(net, ids, spec):
     stable = [check for check in found[0].checks if check.question == "Is it stable?"]
     assert (stable[0].word, stable[0].p) == ("passed", None)  # too few other texts for p
     free = [check for check in found[0].checks if check.question.startswith("Does it beat")]
-    assert free[0].control_name in ("rare words", "early words", "late words")
+    assert re.fullmatch(r"as good as (rare|early|late) words \(agreement -?\d\.\d\d\)", free[0].control_name)
+    assert free[0].control == 0  # what is told is a margin
 
 
 @pytest.mark.parametrize("fill", ["own", "zero", "mean", "swap", "patch", "nearest"])

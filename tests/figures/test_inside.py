@@ -29,6 +29,15 @@ def test_layer_strip_draws_no_panel_for_what_was_not_measured():
     assert "dead units" in titles
 
 
+def test_layers_that_begin_alike_are_told_apart_by_the_ends_of_their_names():
+    known = made.summary()
+    sites = [f"encoder.encoder.layer.{i}.attention.output.dense" for i in range(3)]
+    rows = tuple(replace(row, site=site) for row, site in zip(known.rows[:3], sites, strict=True))
+    drawn = figures.layer_strip(replace(known, rows=rows)).svg()
+    for i in range(3):
+        assert f"…ayer.{i}.attention.output.dense<" in drawn
+
+
 def test_many_layers_are_several_figures_on_the_same_scale():
     known = made.summary()
     rows = tuple(replace(known.rows[i % 3], site=f"{i}", mean=float(i)) for i in range(130))

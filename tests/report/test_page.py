@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from figures import made
+from pellucid._core import wilson
 from pellucid.errors import StoreError
 from pellucid.figures import word_rank
 from pellucid.report import Dossier, findings, render
@@ -92,7 +93,7 @@ def test_the_worst_news_comes_first():
     assert ranks == sorted(ranks)
     assert found[0].word == "failed"
     texts = " ".join(finding.text for finding in found)
-    assert "Worse for digit 8: 92.1\u00a0% [83.8\u00a0%, 96.3\u00a0%] of 76 rows." in texts
+    assert "Worse for digit 8: 92.1\u00a0% [79\u00a0%, 97.3\u00a0%] of 76 rows." in texts
     assert "saliency (2 of 32)" in texts
 
 
@@ -142,6 +143,25 @@ def test_learning_by_heart_and_dead_layers_are_found():
     texts = " ".join(finding.text for finding in findings(ill))
     assert "by heart: 100\u00a0% on rows it learned from, 70\u00a0% on others" in texts
     assert "50\u00a0% of the units of conv1 do nothing" in texts
+
+
+def test_layers_as_dead_without_training_are_no_finding():
+    whole = dossiers.digits()
+    rows = tuple(dataclasses.replace(row, dead=1.0, untrained_dead=1.0) for row in whole.layers.rows)
+    found = findings(dataclasses.replace(whole, layers=dataclasses.replace(whole.layers, rows=rows)))
+    assert not [each for each in found if "do nothing" in each.text]
+
+
+def test_the_worst_of_many_answers_is_not_called_worse_by_chance():
+    matrix = torch.diag(torch.full((6,), 6))
+    matrix[3], matrix[5] = torch.tensor([1, 0, 0, 5, 0, 0]), torch.tensor([1, 0, 0, 0, 1, 4])
+    score = dataclasses.replace(dossiers.digits().performance, value=33 / 36, confusion=matrix)
+    whole = Dossier("topics", "classification", answer="topic", classes=tuple("abcdef"), performance=score)
+    low, high = wilson(4, 6, 1 - 0.05 / 6)
+    assert (slices(whole)[0].low, slices(whole)[0].high) == (low, high)
+    assert wilson(4, 6)[1] < score.value < high
+    assert not [each for each in findings(whole) if "Worse" in each.text]
+    assert "Intervals of the 6 answers hold together at 95\u00a0%" in render(whole)
 
 
 def test_rules_that_say_no_more_than_their_control_are_not_praised():

@@ -69,7 +69,7 @@ def cards(
       against the map laid elsewhere **and** the maps of other inputs **and** those of untrained copies: the
       largest p counts. Where one of these is missing it is mixed at best.
     - *Does it beat a map made without the model?* T minus that of ``|x - reference|`` (for pictures also
-      edges). Passed where its interval lies above 0.
+      edges), whose own T the control names. Passed where its interval lies above 0.
     - *Does it hold for another kind of absence?* T under each further fill. Passed with the same sign and
       p <= .05; failed where it is the opposite for more than chance.
     - *Is it about this model?* 1 - |rank correlation| with the maps of untrained copies, passed from .5.

@@ -121,7 +121,7 @@ def margin_checks(found: Agreement, free: Mapping[str, Tensor], blocked: Sequenc
     test = "agreement minus that of the best map made without the model"
     checks: list[Check] = []
     columns = (found.value - best, low, high, best, found.p)
-    for i, (margin, down, up, control, p) in enumerate(_rows(*columns)):
+    for i, (margin, down, up, rival, p) in enumerate(_rows(*columns)):
         if blocked[i]:
             checks.append(not_run(BEATS, test, names[i], blocked[i]))
             continue
@@ -130,7 +130,8 @@ def margin_checks(found: Agreement, free: Mapping[str, Tensor], blocked: Sequenc
         note = f"{names[i]} alone agrees with the model {AS_WELL[margin > 0]}." if down <= 0 else ""
         note = note or ("" if told else "The map itself is not told from chance.")
         n = found.seen.drops.shape[1]
-        checks.append(Check(BEATS, test, word, margin, control, names[i], n, down, up, note=note))
+        control = f"as good as {names[i]} (agreement {rival:.2f})"
+        checks.append(Check(BEATS, test, word, margin, 0.0, control, n, down, up, note=note))
     return checks
 
 

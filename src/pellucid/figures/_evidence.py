@@ -13,7 +13,7 @@ from pellucid.figures._numbers import counted, measured, number
 from pellucid.figures._theme import THEME, Spec, look, word_rank
 
 LIMIT = "One input cannot tell a network that is built to fool an explanation: pellucid audit asks over many."
-WIDTH = 232
+WIDTH = 272
 LINE = 16
 BRIEF: Mapping[str, str] = {
     "Does it matter to the model?": "matters",

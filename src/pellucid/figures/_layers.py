@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pellucid.layers import LayerRow, LayerSummary
 
 STRETCH = 60  # layers of one figure
+LETTERS = 30  # of a layer's name
 CALLS = 2  # first and last calls of a layer that is called often, where not all are drawn
 
 
@@ -134,7 +135,9 @@ def _datum(row: LayerRow) -> Spec:
 
 
 def _y(sites: list[str]) -> Spec:
-    axis: Spec = {"labelLimit": 96, "grid": False, "minExtent": 60}
+    # layers of one network mostly begin alike: what tells them apart is the end
+    end = f"length(datum.label) > {LETTERS} ? '…' + slice(datum.label, {1 - LETTERS}) : datum.label"
+    axis: Spec = {"labelExpr": end, "labelLimit": 200, "grid": False, "minExtent": 60}
     return {"field": "site", "type": "nominal", "sort": sites, "title": None, "axis": axis}
 
 

@@ -191,7 +191,9 @@ def _training(dossier: Dossier) -> list[Finding]:
 def _layers(dossier: Dossier) -> list[Finding]:
     if dossier.layers is None:
         return [Finding("not run", "The layers were not examined.", "inside")]
-    dead = sorted((row for row in dossier.layers.rows if row.dead > MUCH_DEAD), key=lambda row: -row.dead)
+    # what is as dead without training is how the network is built, such as the segments of a single text
+    ill = [row for row in dossier.layers.rows if row.dead - (row.untrained_dead or 0) > MUCH_DEAD]
+    dead = sorted(ill, key=lambda row: -row.dead)
     if not dead:
         return []
     others = f", and many of {', '.join(row.site for row in dead[1:4])}" if len(dead) > 1 else ""

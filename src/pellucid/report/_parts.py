@@ -31,7 +31,7 @@ from pellucid.figures import (
 )
 from pellucid.figures._features import best_first, chosen
 from pellucid.figures._pixels import is_picture, png, seen, sheet
-from pellucid.inputs import TextSpec
+from pellucid.inputs import TabularSpec, TextSpec
 from pellucid.report._card import ASKED, BLANK
 from pellucid.report._certain import certainty_html, numbers_html
 from pellucid.report._dossier import Detail, Dossier
@@ -80,7 +80,7 @@ def data(dossier: Dossier) -> Piece:
         ("rows", f"{len(given):,} (" + ", ".join(_parts(given)) + ")"),
         ("source", given.source or "not stated"),
         ("answer", f"{given.answer}{f' in {given.unit}' if given.unit else ''}"),
-        ("input", " × ".join(map(str, given.inputs.shape[1:]))),
+        ("input", _shape(given)),
     ]
     about = rows(("", ""), [(escape(name), escape(text)) for name, text in facts])
     notes = (
@@ -92,6 +92,13 @@ def data(dossier: Dossier) -> Piece:
     changed = f"<h3>What was changed while reading</h3>{notes}"
     content = about + copies + _balance(given) + changed + _examples(given)
     return Piece("data", "Data", content)
+
+
+def _shape(given: Dataset) -> str:
+    """How large one input is."""
+    sides = " × ".join(f"{side:,}" for side in given.inputs.shape[1:])
+    kinds = ((TextSpec, "tokens"), (TabularSpec, "numbers"))
+    return f"{sides} {next((word for kind, word in kinds if isinstance(given.spec, kind)), '')}".rstrip()
 
 
 def _parts(given: Dataset) -> list[str]:
@@ -187,13 +194,16 @@ def _all_slices(dossier: Dossier) -> str:
     if len(body) > WORST:
         rest = rows(head, body[WORST:], right=(2,))
         shown += unfold(f"The other {len(body) - WORST} of {len(body)} parts", rest)
-    among = max(p.among for p in found)
+    among, answers = max((p.among for p in dossier.slices), default=0), len(found) - len(dossier.slices)
+    kinds = [f"the {among} parts by column"] * (among > 1) + [f"the {answers} answers"] * (answers > 1)
     note = ""
-    if among > 1:
+    if kinds:
+        also = "".join(f", and so do those of {kind}" for kind in kinds[1:])
+        few = " Parts by column of fewer than 20 rows are left out." if among else ""
         note = paragraph(
             f"{len(body)} of {len(body)} parts shown; as a whole {whole_score(dossier, found[0])}. "
-            f"Intervals of the {among} parts by column hold together at 95 %, so that one bad part in so "
-            "many is not chance. Parts of fewer than 20 rows are left out.",
+            f"Intervals of {kinds[0]} hold together at 95 %{also}, so that one bad part in so many is not "
+            f"chance.{few}",
             css="note",
         )
     return "<h3>Part by part, worst first</h3>" + shown + note

@@ -11,7 +11,7 @@ ACCURACY, SCORE = "accuracy", "R²"
 
 
 def slices(dossier: Dossier) -> tuple[Slice, ...]:
-    """Given slices and the recall of each class, the worst first.
+    """Given slices and the recall of each class, the worst first; the intervals of all classes hold together.
 
     Example:
         >>> slices(Dossier("net", "regression"))
@@ -24,11 +24,15 @@ def _classes(dossier: Dossier) -> list[Slice]:
     counts = None if dossier.performance is None else dossier.performance.confusion
     if counts is None:
         return []
+    rows = counts.sum(1).tolist()
+    there = [i for i in range(len(dossier.classes)) if rows[i]]
+    # the worst of many classes is not to be bad by chance
+    level = 1 - 0.05 / max(1, len(there))
     found: list[Slice] = []
-    for i, name in enumerate(dossier.classes):
-        n, hits = int(counts[i].sum()), int(counts[i, i])
-        if n:
-            found.append(Slice(f"{dossier.answer} {name}", hits / n, *wilson(hits, n), n))
+    for i in there:
+        n, hits = int(rows[i]), int(counts[i, i])
+        ends = wilson(hits, n, level)
+        found.append(Slice(f"{dossier.answer} {dossier.classes[i]}", hits / n, *ends, n, len(there)))
     return found
 
 
