@@ -11,6 +11,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Seed, parts_of
 from pellucid.cli._bench_calibration import calibration
 from pellucid.cli._bench_readable import readable
+from pellucid.cli._given import with_options
 from pellucid.cli._leaderboard import run_leaderboard
 from pellucid.cli._say import document, narrate, result, show
 from pellucid.errors import InputError, near_misses
@@ -30,7 +31,7 @@ def _bench() -> None:
     """Measure methods where the truth is known, and the tests themselves."""
 
 
-bench.command("calibration")(calibration)
+bench.command("calibration")(with_options(calibration))
 bench.command("readable")(readable)
 
 

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import (
-    Answer,
     AsJson,
     BatchSize,
-    Data,
     Drawings,
     Estimated,
     HeldOut,
@@ -24,8 +22,8 @@ from pellucid.cli._arguments import (
     Weights,
     numbers,
     parts_of,
-    subject_of,
 )
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
@@ -59,8 +57,7 @@ def anchor(
     threshold: Annotated[float, typer.Option(help="Precision that is asked for.")] = 0.95,
     sampling: Annotated[Drawn, typer.Option(help="How named columns are drawn.")] = Drawn.neighbour,
     most: Annotated[int, typer.Option(help="Most conditions.")] = 5,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 4096,
@@ -73,7 +70,7 @@ def anchor(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     if estimate:
         plan = tasks.estimate_case(subject, "anchor", row, compute=Compute(batch_size=batch_size, seed=seed))
         tell_estimate("anchor", {"model": model, "row": row}, plan, began, seed, as_json=as_json)
@@ -102,8 +99,7 @@ def reasons(
     protected: Protected = None,
     level: Annotated[float, typer.Option(help="Share of refits from which a reason is stable.")] = 0.7,
     refits: Refits = None,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 256,
@@ -116,7 +112,7 @@ def reasons(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     if estimate:
         plan = tasks.estimate_case(
@@ -156,8 +152,7 @@ def nearest(
     rows: HeldOut = "0",
     site: Annotated[str | None, typer.Option("--at", help="Layer; left out, the last hidden one.")] = None,
     k: Annotated[int, typer.Option("--k", help="How many on each side.")] = 3,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 256,
@@ -170,7 +165,7 @@ def nearest(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     if estimate:
         plan = tasks.estimate_case(
@@ -203,8 +198,7 @@ def decision(
     ] = None,
     protected: Protected = None,
     refits: Refits = None,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Annotated[Path | None, typer.Option(help="Write it as a page (.html).", metavar="FILE")] = None,
     svg: Drawings = None,
@@ -221,7 +215,7 @@ def decision(
 
     page_path(out)
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     if estimate:
         plan = tasks.estimate_case(
             subject, "decision", row, refits=refits, compute=Compute(batch_size=batch_size, seed=seed)

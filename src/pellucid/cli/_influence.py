@@ -8,18 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Model,
-    Picture,
-    Seed,
-    Weights,
-    numbers,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Model, Picture, Seed, Weights, numbers
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, show
 
 
@@ -46,8 +36,7 @@ def influence(
     layers: Annotated[
         Over, typer.Option(help="For tracin: the last dense layer, or all parameters.")
     ] = Over.last,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 256,
@@ -58,7 +47,7 @@ def influence(
     from pellucid import figures, tasks
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     picked = numbers(rows, "--input") or [0]
     with progress("influence", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.influence(subject, picked, method=method.value, layers=layers.value, compute=compute)
