@@ -63,7 +63,7 @@ def write_depth(
     from pellucid.report import depth_page
 
     drawn = list(figures.layer_strips(summary))
-    found, strips = [figures.layer_strip(summary).alt], len(drawn)
+    found, strips = [figures.layer_words(summary)], len(drawn)
     if depth is not None:
         drawn.append(figures.hierarchy(depth))
         found = [drawn[-1].alt]
