@@ -42,6 +42,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
 \b
   pellucid demo                                        trains two networks, explains them, writes two dossiers
   pellucid train data.csv --target outcome --out run/  from a table, or a folder or zip of pictures or sounds
+  pellucid train t.csv --text review --target label    from texts, by the column that holds them
   pellucid explain run/ --input 3                      why one answer came out, with evidence
   pellucid explain run/ --method a,b --target x,y      methods and targets side by side, with a random control
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
@@ -52,8 +53,12 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid check run/ expectations.toml                what is expected of a network, run like tests
 
 \b
-MODEL is a run folder that training left, or package.module:attr / file.py:attr naming your own network
-(a torch.nn.Module, or a function of no arguments that returns one).
+MODEL is a run folder that training left, an exported program (.pt2), a model folder of Hugging Face, or
+package.module:attr / file.py:attr naming your own network (a torch.nn.Module, or a function of no arguments
+that returns one). Your own needs data, and how they are read:
+  pellucid explain my.py:net --data rows.csv --answer outcome
+  pellucid explain my.py:net --data texts.csv --text review --answer label --tokenizer my.py:tokenizer
+  pellucid explain my.py:net --data sounds/ --sound front=waveform --sound rate=16000
 
 \b
 Results go to stdout, narration to stderr; --json gives one document; --estimate says passes, memory and time

@@ -12,9 +12,8 @@ from pellucid.errors import InputError
 if TYPE_CHECKING:
     from pellucid._core import Subject
 
-Model = Annotated[
-    str, typer.Argument(help="A run folder, or package.module:attr / file.py:attr.", metavar="MODEL")
-]
+NETWORK = "A run folder, a .pt2, a folder of Hugging Face, or package.module:attr / file.py:attr"
+Model = Annotated[str, typer.Argument(help=f"{NETWORK}.", metavar="MODEL")]
 Data = Annotated[
     str | None,
     typer.Option(
@@ -64,7 +63,9 @@ Drawings = Annotated[
 Page = Annotated[
     Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
 ]
-HeldOut = Annotated[str, typer.Option("--row", help="Held-out rows, such as 3 or 3,5.", metavar="LIST")]
+HeldOut = Annotated[
+    str, typer.Option("--row", "--input", help="Held-out rows, such as 3 or 3,5.", metavar="LIST")
+]
 Refits = Annotated[
     int | None, typer.Option(help="Networks trained anew that judge; left out, 5 for a run of ours.")
 ]

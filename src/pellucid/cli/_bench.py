@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 
 READINGS = {"magnitude": "by size |value|", "positive": "by what speaks for the class (positive values)"}
 
-bench = typer.Typer(
-    no_args_is_help=True, help="Measure methods where the truth is known, and the tests themselves."
-)
+bench = typer.Typer(no_args_is_help=True, help="Measure methods and tests where the truth is known.")
 
 
 @bench.callback()
 def _bench() -> None:
-    """Measure methods where the truth is known, and the tests themselves."""
+    """Measure methods and tests where the truth is known."""
 
 
 bench.command("calibration")(with_options(calibration))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Weights
+from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Estimated, Weights
 from pellucid.cli._given import NO_DATA, GivenData, described
 from pellucid.cli._say import EXIT, document, narrate, result, tell_estimate
 from pellucid.errors import InputError
@@ -24,8 +24,7 @@ def check(
     model: Annotated[
         str,
         typer.Argument(
-            help="A run folder, or package.module:attr / file.py:attr; or the file of expectations, where it "
-            "names its model.",
+            help=f"{NETWORK}; or the file of expectations, where it names its model.",
             metavar="MODEL",
         ),
     ],
@@ -64,10 +63,10 @@ def check(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Whether a network keeps what is expected of it; exit code 5 where it does not.
+    """Whether a network keeps what is expected of it.
 
-    Each number is judged on its 95 % interval: passed where all of it keeps the bound, failed where all of it
-    breaks it, undecided where these rows cannot tell. See docs/check.md.
+    Exit code 5 where it does not. Each number is judged on its 95 % interval: passed where all of it keeps the
+    bound, failed where all of it breaks it, undecided where these rows cannot tell. See docs/check.md.
     """
     import dataclasses
 

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import AsJson, BatchSize, Drawings, Seed, parts_of
+from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Drawings, Seed, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, show
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A run folder, or module:attr.", metavar="A")],
+    a: Annotated[str, typer.Argument(help=f"{NETWORK}.", metavar="A")],
     b: Annotated[str, typer.Argument(help="Another that takes the same inputs.", metavar="B")],
     method: Annotated[
         str | None, typer.Option(help="Attribution method; left out, the first that fits both.")

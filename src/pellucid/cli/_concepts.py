@@ -26,7 +26,8 @@ def concepts(
     ],
     target: Annotated[str, typer.Option(help="Class that is asked about, by name or number.")],
     sites: Annotated[
-        str | None, typer.Option("--at", help="Layers, such as conv1,conv2; left out, all with weights.")
+        str | None,
+        typer.Option("--at", "--site", help="Layers, such as conv1,conv2; left out, all with weights."),
     ] = None,
     given: GivenData = NO_DATA,
     weights: Weights = None,

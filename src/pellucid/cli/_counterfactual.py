@@ -63,7 +63,10 @@ def counterfactual(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """The smallest plausible changes of a row that alter the answer, within what can change."""
+    """The smallest plausible changes that alter an answer.
+
+    Of a row of a table, within what can change.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
     from pellucid.cli._unit import write_drawings

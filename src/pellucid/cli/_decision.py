@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pellucid._core import Json
 
-Row = Annotated[int, typer.Option("--row", help="Held-out row.")]
+Row = Annotated[int, typer.Option("--row", "--input", help="Held-out row.")]
 Texts = Annotated[
     Path | None,
     typer.Option(help="TOML file with a [reason] table: words by column.", metavar="FILE"),
@@ -65,7 +65,10 @@ def anchor(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Conditions under which the network's answer stays, with a bound on how often."""
+    """Conditions under which an answer stays, and how often.
+
+    With a bound on how often, over fresh draws.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
 
@@ -107,7 +110,10 @@ def reasons(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """At most four principal reasons of an answer, against the average approved row, with their stability."""
+    """At most four principal reasons of an answer.
+
+    Against the average approved row, with their stability. For tables with classes.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
 
@@ -150,7 +156,9 @@ def reasons(
 def nearest(
     model: Model,
     rows: HeldOut = "0",
-    site: Annotated[str | None, typer.Option("--at", help="Layer; left out, the last hidden one.")] = None,
+    site: Annotated[
+        str | None, typer.Option("--at", "--site", help="Layer; left out, the last hidden one.")
+    ] = None,
     k: Annotated[int, typer.Option("--k", help="How many on each side.")] = 3,
     given: GivenData = NO_DATA,
     weights: Weights = None,
@@ -160,7 +168,10 @@ def nearest(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Training inputs that a hidden layer takes for most alike: with the same answer, and with another."""
+    """Training inputs that a hidden layer takes for most alike.
+
+    With the same answer, and with another.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
 
@@ -207,7 +218,10 @@ def decision(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """One answer walked through: its reasons, what holds it, what would change it, real rows like it."""
+    """One answer walked through.
+
+    Its reasons, what holds it, what would change it, real rows like it.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
     from pellucid.cli._unit import page_path, write_drawings

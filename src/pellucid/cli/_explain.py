@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def explain(
     model: Model,
     rows: Annotated[
-        str, typer.Option("--input", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
+        str, typer.Option("--input", "--row", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
     ] = "0",
     method: Annotated[
         str | None, typer.Option(help="Methods with commas between them; left out, the best supported one.")

@@ -27,7 +27,7 @@ def importance(
         ),
     ] = None,
     target: Annotated[str | None, typer.Option(help="Class number or name.", metavar="CLASS")] = None,
-    row: Annotated[int, typer.Option("--input", help="Held-out row, for interactions.")] = 0,
+    row: Annotated[int, typer.Option("--input", "--row", help="Held-out row, for interactions.")] = 0,
     rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 256,
     given: GivenData = NO_DATA,
     weights: Weights = None,

@@ -30,7 +30,7 @@ class Over(StrEnum):
 def influence(
     model: Model,
     rows: Annotated[
-        str, typer.Option("--input", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
+        str, typer.Option("--input", "--row", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
     ] = "0",
     method: Annotated[Way, typer.Option(help="How it is measured.")] = Way.tracin,
     layers: Annotated[
@@ -43,7 +43,7 @@ def influence(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Which training rows made an answer, and which spoke against it."""
+    """Which training rows made an answer, or spoke against it."""
     from pellucid import figures, tasks
 
     began = time.perf_counter()

@@ -58,7 +58,7 @@ def patch(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Where in a network the difference between two inputs is decided.
+    """Where the difference between two inputs is decided.
 
     Activations of one are carried into the other: whole layers, units of one, or connections between two.
     """

@@ -60,6 +60,8 @@ def rules(
     site: Annotated[
         str | None,
         typer.Option(
+            "--site",
+            "--at",
             help="Rules over the units of this layer, not inputs; with --concepts, where to read these.",
             metavar="LAYER",
         ),

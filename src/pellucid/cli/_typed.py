@@ -92,7 +92,7 @@ def _spelled(command: Command, arguments: Sequence[str]) -> dict[str, str]:
     for each in command.params:
         name, opts = getattr(each, "name", ""), getattr(each, "opts", [])
         if name and any(opt.startswith("--") for opt in opts):
-            spelled[name] = max(opts, key=len)
+            spelled[name] = next(opt for opt in opts if opt.startswith("--"))
         if "--ways" in opts:  # k is all that Python calls it
             spelled["k"] = "--ways"
     return spelled
