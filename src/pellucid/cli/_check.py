@@ -65,8 +65,8 @@ def check(
 ) -> None:
     """Whether a network keeps what is expected of it.
 
-    Exit code 5 where it does not. Each number is judged on its 95 % interval: passed where all of it keeps the
-    bound, failed where all of it breaks it, undecided where these rows cannot tell. See docs/check.md.
+    Exit code 5 where it does not. Each number is judged on its 95 % interval: passed where all of it keeps
+    the bound, failed where all of it breaks it, undecided where these rows cannot tell. See docs/check.md.
     """
     import dataclasses
 

@@ -46,7 +46,8 @@ def demo(
 ) -> None:
     """Two networks on real data, from training to dossier.
 
-    Or one that others trained: photos, text or speech. Looks inside every layer, explains single answers, tests the explanations and writes rules.
+    Or one that others trained: photos, text or speech. Looks inside every layer, explains single answers,
+    tests the explanations and writes rules.
     """
     began = time.perf_counter()
     if out.is_file() or out.suffix.lower() in (".html", ".htm"):
