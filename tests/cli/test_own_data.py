@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from typer.main import get_command
 
 import pellucid
 from pellucid import tasks
+from pellucid.cli._app import app
 from pellucid.errors import InputError
 from pellucid.inputs import TextSpec
 from pellucid.loading import open_program
@@ -102,12 +104,87 @@ def test_outputs_in_another_order(call, place):
     assert "are taken in the order" not in err
 
 
-@pytest.mark.parametrize("command", ["features act --units 0 --steps 2", "layer embed", "layers"])
-def test_other_commands_read_them_alike(call, place, command):
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("features act --units 0 --steps 2", "unit 0"),
+        ("layer embed", "embed"),
+        ("layers", "embed"),
+        ("influence", "Training rows behind"),
+        ("nearest --at embed", "Nearest in embed"),
+        ("anchor --row 1", "If fine = there"),
+        ("rules --site act --regrown 0", "act unit"),
+        ("decision", "What holds the answer"),
+    ],
+)
+def test_other_commands_read_them_alike(call, place, command, word):
+    name, *rest = command.split()
+    model, *data = texts(place)
+    code, out, err = call(name, model, *rest, *data)
+    assert (code, "answers 60 rightly" in err, word in out) == (0, True, True), out + err
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("rules", "this network reads texts: a rule about single words would say little. Say --site"),
+        ("counterfactual", "this network reads texts. Look at the nearest real inputs"),
+        ("reasons", "otherwise: pellucid explain."),
+        ("nearest", "another one (--at): embed, act"),
+        ("dissect act --masks m.zip", "this network reads texts."),
+        ("atlas act", "this network reads texts."),
+    ],
+)
+def test_what_is_not_for_texts_says_what_is(call, place, command, words):
     name, *rest = command.split()
     model, *data = texts(place)
     code, _, err = call(name, model, *rest, *data)
-    assert (code, "answers 60 rightly" in err) == (0, True)
+    assert (code, words in " ".join(err.split())) == (2, True), err
+
+
+def test_a_decision_says_what_it_left_out_as_it_is_typed(call, place):
+    _, _, err = call("decision", *texts(place))
+    assert "with another answer: pellucid nearest." in err
+    assert "pellucid nearest takes the name of another one (site= in Python): embed, act" in err
+
+
+def _leaves(command):
+    inner = getattr(command, "commands", None)
+    return [command] if inner is None else [leaf for each in inner.values() for leaf in _leaves(each)]
+
+
+def test_a_command_that_takes_data_takes_texts_and_sounds_too():
+    spelled = [{opt for each in leaf.params for opt in each.opts} for leaf in _leaves(get_command(app))]
+    examining = [opts for opts in spelled if {"--data", "--answer"} <= opts]
+    assert len(examining) >= 20
+    assert all({"--text", "--tokenizer", "--sound"} <= opts for opts in examining)
+
+
+EXPECTED = """
+[[expect]]
+kind = "accuracy"
+at_least = 0.5
+"""
+
+
+def test_a_file_of_expectations_names_texts_and_their_tokenizer(call, place, monkeypatch):
+    said = 'model = "my.py:net"\ndata = "texts.csv"\ntext = "review"\ntokenizer = "my.py:spec"\n'
+    (place / "texts.toml").write_text(f'{said}answer = "label"\n{EXPECTED}')
+    code, out, err = call("check", place / "texts.toml")  # its paths start at the file
+    assert (code, "answers 60 rightly" in err, "1 passed" in out) == (0, True, True), err
+    code, _, err = call("check", place / "texts.toml", "--answer", "label=good,bad")
+    assert (code, "answers 0 rightly" in err) == (5, True), err
+
+
+def test_a_file_of_expectations_names_sounds(call, place, sounds, tmp_path):
+    said = f'model = "{place}/my.py:tone"\ndata = "{sounds}"\n'
+    read = 'sound = ["front=waveform", "pattern={label}_{take}", "scale=none"]\n'
+    (tmp_path / "tones.toml").write_text(f"{said}{read}{EXPECTED.replace('0.5', '0.1')}")
+    code, out, err = call("check", tmp_path / "tones.toml")
+    assert (code, "answers 12 rightly" in err, "1 passed" in out) == (0, True, True), err
+    (tmp_path / "tones.toml").write_text(f"{said}{read.replace('front', 'fromt')}{EXPECTED}")
+    code, _, err = call("check", tmp_path / "tones.toml")
+    assert (code, "knows no 'fromt'. Did you mean front?" in err) == (2, True), err
 
 
 def test_a_report(call, place, tmp_path):
@@ -223,6 +300,22 @@ def test_sounds_go_in_as_they_lie_in_the_file(call, place, sounds):
     subject = pellucid.open(model, data=sounds, heard=heard)
     assert 0.45 < float(subject.data.inputs.abs().max()) < 0.51
     assert subject.classes == ("high", "low")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("nearest --at same", "Nearest in same"),
+        ("rules --regrown 0", "mean level of a stretch of sound"),
+        ("anchor", "What holds the answer"),
+        ("influence", "Tone has no dense layer"),
+    ],
+)
+def test_other_commands_hear_alike(call, place, sounds, command, words):
+    name, *rest = command.split()
+    settings = ("--sound", "front=waveform", "--sound", "pattern={label}_{take}", "--sound", "scale=none")
+    _, out, err = call(name, f"{place}/my.py:tone", *rest, "--data", sounds, *settings)
+    assert words in out + err
 
 
 def test_what_the_network_cannot_take_is_named(call, place, sounds, tmp_path):

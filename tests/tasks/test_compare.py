@@ -145,7 +145,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence():
     )
     named = TabularSpec([Column(f"d{k}") for k in range(COLUMNS)])
     for other, words in [
-        (pictures, "takes tables, .* pictures"),
+        (pictures, "reads rows of a table, .* pictures"),
         (opened(SECOND, classes=("yes", "no")), "the same classes in the same order"),
         (opened(SECOND, spec=named), "different columns"),
         (opened(nn.Linear(3, 2), x=X[:, :3], spec=TabularSpec([Column(c) for c in "abc"])), "shape"),

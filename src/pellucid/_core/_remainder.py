@@ -94,11 +94,15 @@ def by_three(signs: Tensor) -> Tensor:
     """Covariance ``[k, k]`` of differences, less their common share, by products of three signs with
     independent coefficients of variance 1."""
     n = signs.shape[1]
-    # the third elementary symmetric sum of n signs, of which so many more are 1 than -1
-    cubic = lambda more: (more * more * more - (3 * n - 2) * more) / 6  # noqa: E731
     more = signs.sum(1)
-    whole = more[:, None] * cubic(more) / n
-    return 4 * (cubic(signs @ signs.T) - whole - whole.T + more[:, None] * more * (comb(n, 3) / n**2))
+    whole = more[:, None] * _cubic(more, n) / n
+    both = _cubic(signs @ signs.T, n)
+    return 4 * (both - whole - whole.T + more[:, None] * more * (comb(n, 3) / n**2))
+
+
+def _cubic(more: Tensor, n: int) -> Tensor:
+    """The third elementary symmetric sum of ``n`` signs, of which so many more are 1 than -1."""
+    return (more * more * more - (3 * n - 2) * more) / 6
 
 
 def _triples(n: int, generator: torch.Generator) -> Tensor:

@@ -22,6 +22,11 @@ class InputSpec(ABC):
     """
 
     @property
+    def reads(self) -> str:
+        """What a network with such inputs reads, in words: ``"pictures"``."""
+        return "inputs"
+
+    @property
     @abstractmethod
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of one input, without the row axis: ``("C", "H", "W")``, ``("D",)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -31,6 +32,7 @@ from pellucid.cli import (
     _shortcuts,
     _train,
 )
+from pellucid.cli._given import with_options
 from pellucid.cli._say import EXIT, exit_code, narrate
 from pellucid.cli._typed import as_typed, running
 from pellucid.errors import PellucidError
@@ -40,6 +42,7 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
 \b
   pellucid demo                                        trains two networks, explains them, writes two dossiers
   pellucid train data.csv --target outcome --out run/  from a table, or a folder or zip of pictures or sounds
+  pellucid train t.csv --text review --target label    from texts, by the column that holds them
   pellucid explain run/ --input 3                      why one answer came out, with evidence
   pellucid explain run/ --method a,b --target x,y      methods and targets side by side, with a random control
   pellucid explain run/ --rows all --out why.parquet   a whole data set; goes on where it was stopped
@@ -50,8 +53,12 @@ HELP = """See what a network learned, why it decided, and how far to believe eac
   pellucid check run/ expectations.toml                what is expected of a network, run like tests
 
 \b
-MODEL is a run folder that training left, or package.module:attr / file.py:attr naming your own network
-(a torch.nn.Module, or a function of no arguments that returns one).
+MODEL is a run folder that training left, an exported program (.pt2), a model folder of Hugging Face, or
+package.module:attr / file.py:attr naming your own network (a torch.nn.Module, or a function of no arguments
+that returns one). Your own needs data, and how they are read:
+  pellucid explain my.py:net --data rows.csv --answer outcome
+  pellucid explain my.py:net --data texts.csv --text review --answer label --tokenizer my.py:tokenizer
+  pellucid explain my.py:net --data sounds/ --sound front=waveform --sound rate=16000
 
 \b
 Results go to stdout, narration to stderr; --json gives one document; --estimate says passes, memory and time
@@ -70,30 +77,36 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-app.command("demo")(_demo.demo)
-app.command("train")(_train.train)
-app.command("explain")(_explain.explain)
-app.command("importance")(_importance.importance)
-app.command("layers")(_inside.layers)
-app.command("layer")(_layer.layer)
-app.command("features")(_features.features)
-app.command("atlas")(_atlas.atlas)
-app.command("dissect")(_dissect.dissect)
-app.command("patch")(_patch.patch)
-app.command("rules")(_rules.rules)
-app.command("counterfactual")(_counterfactual.counterfactual)
-app.command("anchor")(_decision.anchor)
-app.command("reasons")(_decision.reasons)
-app.command("nearest")(_decision.nearest)
-app.command("decision")(_decision.decision)
-app.command("shapes")(_shapes.shapes)
-app.command("concepts")(_concepts.concepts)
-app.command("influence")(_influence.influence)
-app.command("audit")(_audit.audit)
-app.command("check")(_check.check)
-app.command("shortcuts")(_shortcuts.shortcuts)
-app.command("compare")(_compare.compare)
-app.command("report")(_report.report)
+
+
+def _command(name: str, does: Callable[..., None]) -> None:
+    app.command(name)(with_options(does))
+
+
+_command("demo", _demo.demo)
+_command("train", _train.train)
+_command("explain", _explain.explain)
+_command("importance", _importance.importance)
+_command("layers", _inside.layers)
+_command("layer", _layer.layer)
+_command("features", _features.features)
+_command("atlas", _atlas.atlas)
+_command("dissect", _dissect.dissect)
+_command("patch", _patch.patch)
+_command("rules", _rules.rules)
+_command("counterfactual", _counterfactual.counterfactual)
+_command("anchor", _decision.anchor)
+_command("reasons", _decision.reasons)
+_command("nearest", _decision.nearest)
+_command("decision", _decision.decision)
+_command("shapes", _shapes.shapes)
+_command("concepts", _concepts.concepts)
+_command("influence", _influence.influence)
+_command("audit", _audit.audit)
+_command("check", _check.check)
+_command("shortcuts", _shortcuts.shortcuts)
+_command("compare", _compare.compare)
+_command("report", _report.report)
 app.add_typer(_bench.bench, name="bench")
 
 

@@ -8,21 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Drawings,
-    Estimated,
-    Model,
-    Seed,
-    Sound,
-    Text,
-    Tokenizer,
-    Weights,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Drawings, Estimated, Model, Seed, Weights
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import progress, tell_estimate
 from pellucid.cli._unit import tell_page, write_drawings, write_page
 
@@ -33,11 +20,7 @@ if TYPE_CHECKING:
 def atlas(
     model: Model,
     site: Annotated[str, typer.Argument(help="Layer, as `pellucid layers` names it.")],
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     grid: Annotated[int, typer.Option(help="Side of the map in cells.")] = 8,
     rows: Annotated[int, typer.Option(help="Most inputs to look at.")] = 1000,
@@ -63,7 +46,7 @@ def atlas(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     about: dict[str, Json] = {"model": model, "site": site, "grid": grid, "rows": rows, "steps": steps}
     if estimate:
         how = Compute(batch_size=batch_size, seed=seed)

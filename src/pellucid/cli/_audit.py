@@ -8,21 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Estimated,
-    Model,
-    Seed,
-    Sound,
-    Text,
-    Tokenizer,
-    Weights,
-    parts_of,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights, parts_of
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, result, show, tell_estimate
 from pellucid.cli._shortcuts import without_inputs
 
@@ -49,11 +36,7 @@ def audit(
     shortcuts: Annotated[
         bool, typer.Option(help="Also search for shortcuts, as pellucid shortcuts does.")
     ] = False,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
@@ -72,7 +55,7 @@ def audit(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     how = Compute(batch_size=batch_size, seed=seed)
     chosen = parts_of(method) or tasks.PANEL
     fills, metrics = None if fill is None else parts_of(fill), parts_of(metric)

@@ -11,6 +11,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Seed, parts_of
 from pellucid.cli._bench_calibration import calibration
 from pellucid.cli._bench_readable import readable
+from pellucid.cli._given import with_options
 from pellucid.cli._leaderboard import run_leaderboard
 from pellucid.cli._say import document, narrate, result, show
 from pellucid.errors import InputError, near_misses
@@ -20,17 +21,15 @@ if TYPE_CHECKING:
 
 READINGS = {"magnitude": "by size |value|", "positive": "by what speaks for the class (positive values)"}
 
-bench = typer.Typer(
-    no_args_is_help=True, help="Measure methods where the truth is known, and the tests themselves."
-)
+bench = typer.Typer(no_args_is_help=True, help="Measure methods and tests where the truth is known.")
 
 
 @bench.callback()
 def _bench() -> None:
-    """Measure methods where the truth is known, and the tests themselves."""
+    """Measure methods and tests where the truth is known."""
 
 
-bench.command("calibration")(calibration)
+bench.command("calibration")(with_options(calibration))
 bench.command("readable")(readable)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Seed, parts_of, subject_of
+from pellucid.cli._arguments import AsJson, BatchSize, Seed, parts_of
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, result, show
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def calibration(
     rows: Annotated[int, typer.Option(help="Most held-out rows of each.")] = 200,
     networks: Annotated[int, typer.Option(help="Untrained networks that serve as controls.")] = 20,
     fill: Annotated[str | None, typer.Option(help="Kinds of absence beside the usual one.")] = None,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     out: Annotated[
         Path | None, typer.Option(help="Write the tables to this Markdown file.", metavar="FILE")
     ] = None,
@@ -49,7 +49,7 @@ def calibration(
     found: list[Calibration] = []
     clock = _Clock(quiet=as_json)
     for one in tasks.calibration(
-        parts_of(network) if model is None else subject_of(model, data, answer, None),
+        parts_of(network) if model is None else given.subject(model),
         rows=rows,
         fills=None if fill is None else parts_of(fill),
         controls=networks,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Estimated, Weights
+from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Estimated, Weights
+from pellucid.cli._given import NO_DATA, GivenData, described
 from pellucid.cli._say import EXIT, document, narrate, result, tell_estimate
 from pellucid.errors import InputError
 
@@ -23,8 +24,7 @@ def check(
     model: Annotated[
         str,
         typer.Argument(
-            help="A run folder, or package.module:attr / file.py:attr; or the file of expectations, where it "
-            "names its model.",
+            help=f"{NETWORK}; or the file of expectations, where it names its model.",
             metavar="MODEL",
         ),
     ],
@@ -34,8 +34,7 @@ def check(
             help=f"TOML file; left out, {USUAL} in the run folder or here.", metavar="EXPECTATIONS"
         ),
     ] = None,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     baseline: Annotated[
         Path | None,
@@ -64,26 +63,24 @@ def check(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Whether a network keeps what is expected of it; exit code 5 where it does not.
+    """Whether a network keeps what is expected of it.
 
-    Each number is judged on its 95 % interval: passed where all of it keeps the bound, failed where all of it
-    breaks it, undecided where these rows cannot tell. See docs/check.md.
+    Exit code 5 where it does not. Each number is judged on its 95 % interval: passed where all of it keeps
+    the bound, failed where all of it breaks it, undecided where these rows cannot tell. See docs/check.md.
     """
     import dataclasses
-    from contextlib import redirect_stdout
 
     from pellucid import tasks
     from pellucid._core import Compute
     from pellucid.tasks._check import approve as write_approved
-    from pellucid.tasks._check import opened
+    from pellucid.tasks._check import as_told, opened
 
     began = time.perf_counter()
     named, asked = _named(model, expectations)
     asked = asked if rows is None else dataclasses.replace(asked, rows=rows)
     seed = asked.seed if seed is None else seed
-    # what a user's own module prints must not mix with results
-    with redirect_stdout(sys.stderr):
-        subject = opened(asked, model=named, data=data, answer=answer, weights=weights)
+    told = as_told(asked, given.told())
+    subject = described(lambda: opened(asked, told, model=named, weights=weights), told)
     how, inputs = Compute(batch_size=batch_size, seed=seed), {"model": model, "expectations": asked.path}
     if estimate:
         plan = tasks.estimate_check(subject, asked, compute=how)
@@ -105,8 +102,8 @@ def check(
         to = place or Path(asked.path).with_suffix(".approved.json")
         narrate(f"Approved run written to {write_approved(found, to)}; {found.summary()}.")
     if as_json:
-        told = {**inputs, "baseline": None if known is None else str(known)}
-        document("check", dict(told), found.to_json(), seconds=time.perf_counter() - began, seed=seed)
+        about = {**inputs, "baseline": None if known is None else str(known)}
+        document("check", dict(about), found.to_json(), seconds=time.perf_counter() - began, seed=seed)
     else:
         result(f"{found.name}: {found.summary()}")
     if not found.passed:

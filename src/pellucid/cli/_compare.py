@@ -8,24 +8,13 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Drawings,
-    Seed,
-    Sound,
-    Text,
-    Tokenizer,
-    parts_of,
-    subject_of,
-)
+from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Drawings, Seed, parts_of
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, show
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A run folder, or module:attr.", metavar="A")],
+    a: Annotated[str, typer.Argument(help=f"{NETWORK}.", metavar="A")],
     b: Annotated[str, typer.Argument(help="Another that takes the same inputs.", metavar="B")],
     method: Annotated[
         str | None, typer.Option(help="Attribution method; left out, the first that fits both.")
@@ -35,11 +24,7 @@ def compare(
         str | None,
         typer.Option(help="Runs of A from other seeds, with commas: what they differ by is the noise floor."),
     ] = None,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     out: Annotated[
         Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
     ] = None,
@@ -59,8 +44,8 @@ def compare(
     from pellucid.cli._unit import write_drawings
 
     began = time.perf_counter()
-    one, other = (subject_of(name, data, answer, None, text, tokenizer, sound) for name in (a, b))
-    others = [subject_of(name, data, answer, None, text, tokenizer, sound) for name in parts_of(beside)]
+    one, other = (given.subject(name) for name in (a, b))
+    others = [given.subject(name) for name in parts_of(beside)]
     with progress("compare", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.compare(one, other, method=method, rows=rows, beside=others, compute=compute)
     if out is not None:
@@ -71,7 +56,7 @@ def compare(
     drawn = figures.figures_of(found)
     write_drawings(drawn, svg)
     if as_json:
-        inputs = {"a": a, "b": b, "method": method, "rows": rows, "beside": beside, "data": data}
+        inputs = {"a": a, "b": b, "method": method, "rows": rows, "beside": beside, "data": given.data}
         document("compare", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
         return
     for each in drawn:

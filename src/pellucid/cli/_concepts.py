@@ -8,19 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Model,
-    Seed,
-    Sound,
-    Text,
-    Tokenizer,
-    Weights,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Model, Seed, Weights
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, progress, show
 from pellucid.cli._unit import write_page
 
@@ -37,13 +26,10 @@ def concepts(
     ],
     target: Annotated[str, typer.Option(help="Class that is asked about, by name or number.")],
     sites: Annotated[
-        str | None, typer.Option("--at", help="Layers, such as conv1,conv2; left out, all with weights.")
+        str | None,
+        typer.Option("--at", "--site", help="Layers, such as conv1,conv2; left out, all with weights."),
     ] = None,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     draws: Annotated[int, typer.Option(help="Random concepts that each is compared with.")] = 1000,
     out: Annotated[
@@ -63,7 +49,7 @@ def concepts(
     from pellucid import figures, tasks
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     names = None if sites is None else [name.strip() for name in sites.split(",") if name.strip()]
     with progress("concepts", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.concepts(subject, target, sets, names, draws=draws, compute=compute)

@@ -9,10 +9,8 @@ from typing import Annotated
 import typer
 
 from pellucid.cli._arguments import (
-    Answer,
     AsJson,
     BatchSize,
-    Data,
     Drawings,
     Estimated,
     HeldOut,
@@ -22,8 +20,8 @@ from pellucid.cli._arguments import (
     Weights,
     numbers,
     parts_of,
-    subject_of,
 )
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
@@ -53,8 +51,7 @@ def counterfactual(
         bool, typer.Option("--steady", help="Only changes that networks trained anew agree on.")
     ] = False,
     refits: Refits = None,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Annotated[
         Path | None,
@@ -66,7 +63,10 @@ def counterfactual(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """The smallest plausible changes of a row that alter the answer, within what can change."""
+    """The smallest plausible changes that alter an answer.
+
+    Of a row of a table, within what can change.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
     from pellucid.cli._unit import write_drawings
@@ -74,11 +74,11 @@ def counterfactual(
     from pellucid.rules import Constraints, constraints_from
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     only = None if actionable is None else parts_of(actionable)
-    given = Constraints() if constraints is None else constraints_from(constraints)
-    whole = given.also(
+    limits = Constraints() if constraints is None else constraints_from(constraints)
+    whole = limits.also(
         immutable=parts_of(immutable), actionable=only, up=parts_of(up), down=parts_of(down), most=most
     )
     if estimate:

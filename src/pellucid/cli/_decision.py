@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import (
-    Answer,
     AsJson,
     BatchSize,
-    Data,
     Drawings,
     Estimated,
     HeldOut,
@@ -24,8 +22,8 @@ from pellucid.cli._arguments import (
     Weights,
     numbers,
     parts_of,
-    subject_of,
 )
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
     from pellucid._core import Json
 
-Row = Annotated[int, typer.Option("--row", help="Held-out row.")]
+Row = Annotated[int, typer.Option("--row", "--input", help="Held-out row.")]
 Texts = Annotated[
     Path | None,
     typer.Option(help="TOML file with a [reason] table: words by column.", metavar="FILE"),
@@ -59,8 +57,7 @@ def anchor(
     threshold: Annotated[float, typer.Option(help="Precision that is asked for.")] = 0.95,
     sampling: Annotated[Drawn, typer.Option(help="How named columns are drawn.")] = Drawn.neighbour,
     most: Annotated[int, typer.Option(help="Most conditions.")] = 5,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 4096,
@@ -68,12 +65,15 @@ def anchor(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Conditions under which the network's answer stays, with a bound on how often."""
+    """Conditions under which an answer stays, and how often.
+
+    With a bound on how often, over fresh draws.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     if estimate:
         plan = tasks.estimate_case(subject, "anchor", row, compute=Compute(batch_size=batch_size, seed=seed))
         tell_estimate("anchor", {"model": model, "row": row}, plan, began, seed, as_json=as_json)
@@ -102,8 +102,7 @@ def reasons(
     protected: Protected = None,
     level: Annotated[float, typer.Option(help="Share of refits from which a reason is stable.")] = 0.7,
     refits: Refits = None,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 256,
@@ -111,12 +110,15 @@ def reasons(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """At most four principal reasons of an answer, against the average approved row, with their stability."""
+    """At most four principal reasons of an answer.
+
+    Against the average approved row, with their stability. For tables with classes.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     if estimate:
         plan = tasks.estimate_case(
@@ -154,10 +156,11 @@ def reasons(
 def nearest(
     model: Model,
     rows: HeldOut = "0",
-    site: Annotated[str | None, typer.Option("--at", help="Layer; left out, the last hidden one.")] = None,
+    site: Annotated[
+        str | None, typer.Option("--at", "--site", help="Layer; left out, the last hidden one.")
+    ] = None,
     k: Annotated[int, typer.Option("--k", help="How many on each side.")] = 3,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 256,
@@ -165,12 +168,15 @@ def nearest(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Training inputs that a hidden layer takes for most alike: with the same answer, and with another."""
+    """Training inputs that a hidden layer takes for most alike.
+
+    With the same answer, and with another.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     if estimate:
         plan = tasks.estimate_case(
@@ -203,8 +209,7 @@ def decision(
     ] = None,
     protected: Protected = None,
     refits: Refits = None,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Annotated[Path | None, typer.Option(help="Write it as a page (.html).", metavar="FILE")] = None,
     svg: Drawings = None,
@@ -213,7 +218,10 @@ def decision(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """One answer walked through: its reasons, what holds it, what would change it, real rows like it."""
+    """One answer walked through.
+
+    Its reasons, what holds it, what would change it, real rows like it.
+    """
     from pellucid import figures, tasks
     from pellucid._core import Compute
     from pellucid.cli._unit import page_path, write_drawings
@@ -221,7 +229,7 @@ def decision(
 
     page_path(out)
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     if estimate:
         plan = tasks.estimate_case(
             subject, "decision", row, refits=refits, compute=Compute(batch_size=batch_size, seed=seed)

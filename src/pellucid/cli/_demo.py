@@ -44,9 +44,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for runs and dossiers.", metavar="FOLDER")] = Path("out"),
     seed: Seed = 0,
 ) -> None:
-    """Train two networks on real data and write their dossiers; or explain one that others trained.
+    """Two networks on real data, from training to dossier.
 
-    Looks inside every layer, explains single answers, tests the explanations and writes rules.
+    Or one that others trained: photos, text or speech. Looks inside every layer, explains single answers,
+    tests the explanations and writes rules.
     """
     began = time.perf_counter()
     if out.is_file() or out.suffix.lower() in (".html", ".htm"):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.cli._arguments import parts_of, subject_of
+from pellucid.cli._arguments import parts_of
 from pellucid.cli._say import narrate, progress
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
     from pellucid._core import Subject
+    from pellucid.cli._given import GivenData
     from pellucid.layers import Hierarchy, LayerSummary, TracedExample
 
 
 def more_of_depth(
     subject: Subject,
+    given: GivenData,
     *,
     curves: bool,
     beside: str | None,
@@ -37,7 +39,7 @@ def more_of_depth(
         )
     depth = way = None
     if curves:
-        others = [subject_of(name, None, None, None) for name in parts_of(beside)]
+        others = [given.subject(name) for name in parts_of(beside)]
         with progress("hierarchy", quiet=quiet, batch_size=batch_size, seed=seed) as compute:
             depth = tasks.hierarchy(subject, others, rows=rows, compute=compute)
     if row is not None:
@@ -61,7 +63,7 @@ def write_depth(
     from pellucid.report import depth_page
 
     drawn = list(figures.layer_strips(summary))
-    found, strips = [figures.layer_strip(summary).alt], len(drawn)
+    found, strips = [figures.layer_words(summary)], len(drawn)
     if depth is not None:
         drawn.append(figures.hierarchy(depth))
         found = [drawn[-1].alt]

@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Drawings,
-    Estimated,
-    Model,
-    Seed,
-    Weights,
-    numbers,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Drawings, Estimated, Model, Seed, Weights, numbers
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import progress, tell_estimate
 from pellucid.cli._unit import tell_page, write_drawings, write_page
 
@@ -39,8 +28,7 @@ def dissect(
             metavar="FOLDER",
         ),
     ],
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     units: Annotated[
         str | None, typer.Option(help="Units, such as 0,3,7; left out, all.", metavar="LIST")
@@ -65,7 +53,7 @@ def dissect(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     chosen = numbers(units, "--units")
     about: dict[str, Json] = {"model": model, "site": site, "masks": str(masks), "units": units}
     if estimate:

@@ -9,22 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import (
-    Answer,
     AsJson,
     BatchSize,
-    Data,
     Estimated,
     Model,
     Seed,
-    Sound,
-    Text,
-    Tokenizer,
     Weights,
     numbers,
     parts_of,
-    subject_of,
     targets_of,
 )
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
 from pellucid.errors import InputError
 
@@ -36,7 +31,7 @@ if TYPE_CHECKING:
 def explain(
     model: Model,
     rows: Annotated[
-        str, typer.Option("--input", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
+        str, typer.Option("--input", "--row", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
     ] = "0",
     method: Annotated[
         str | None, typer.Option(help="Methods with commas between them; left out, the best supported one.")
@@ -58,11 +53,7 @@ def explain(
         ),
     ] = None,
     evidence: Annotated[bool, typer.Option(help="Test each explanation.")] = True,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Annotated[
         Path | None,
@@ -90,7 +81,7 @@ def explain(
     names = parts_of(method)
     for name in names:
         tasks.method_named(name)
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     asked = targets_of(subject, target)
     settings = {"model": model, "input": rows, "rows": many, "method": method, "target": target}
     if estimate:

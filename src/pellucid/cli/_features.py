@@ -10,22 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import (
-    Answer,
     AsJson,
     BatchSize,
-    Data,
     Drawings,
     Estimated,
     Model,
     Seed,
-    Sound,
-    Text,
-    Tokenizer,
     Weights,
     numbers,
     parts_of,
-    subject_of,
 )
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, progress, show, tell_estimate
 from pellucid.cli._unit import page_of_unit, write_drawings, write_page
 from pellucid.errors import InputError
@@ -59,11 +54,7 @@ class Kept(StrEnum):
 def features(
     model: Model,
     site: Annotated[str | None, typer.Argument(help="Layer, as `pellucid layers` names it.")] = None,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     units: Annotated[
         str | None, typer.Option(help="Units, such as 0,3,7; left out, all.", metavar="LIST")
@@ -140,7 +131,7 @@ def features(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     about: dict[str, Json] = {"model": model, "site": site}
     if unit is not None:
         others = (units, classes, difference, direction, faces, accentuate, caricature, keep)
@@ -160,7 +151,7 @@ def features(
     about |= {"steps": steps, "seeds": seeds} | ({} if faces is None else {"faces": faces})
     picked, goals = numbers(units, "--units"), _objectives(subject, classes, difference, direction)
     starts, looked = numbers(accentuate, "--accentuate") or [], numbers(caricature, "--caricature") or []
-    second = None if twin is None else subject_of(twin, data, answer, None, text, tokenizer, sound)
+    second = None if twin is None else given.subject(twin)
     if estimate:
         plan = tasks.estimate_features(
             subject,

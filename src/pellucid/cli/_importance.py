@@ -8,22 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Model,
-    Picture,
-    Seed,
-    Sound,
-    Text,
-    Tokenizer,
-    Weights,
-    parts_of,
-    subject_of,
-    targets_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Model, Picture, Seed, Weights, parts_of, targets_of
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, show
 from pellucid.errors import InputError
 
@@ -41,13 +27,9 @@ def importance(
         ),
     ] = None,
     target: Annotated[str | None, typer.Option(help="Class number or name.", metavar="CLASS")] = None,
-    row: Annotated[int, typer.Option("--input", help="Held-out row, for interactions.")] = 0,
+    row: Annotated[int, typer.Option("--input", "--row", help="Held-out row, for interactions.")] = 0,
     rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 256,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 128,
@@ -61,7 +43,7 @@ def importance(
     from pellucid import tasks
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     asked = targets_of(subject, target)
     if len(asked) > 1:
         raise InputError(f"--target takes one class here, got {target!r}.")

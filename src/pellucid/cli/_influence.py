@@ -8,18 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Model,
-    Picture,
-    Seed,
-    Weights,
-    numbers,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Model, Picture, Seed, Weights, numbers
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, show
 
 
@@ -40,25 +30,24 @@ class Over(StrEnum):
 def influence(
     model: Model,
     rows: Annotated[
-        str, typer.Option("--input", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
+        str, typer.Option("--input", "--row", help="Held-out rows, such as 0 or 3,5.", metavar="LIST")
     ] = "0",
     method: Annotated[Way, typer.Option(help="How it is measured.")] = Way.tracin,
     layers: Annotated[
         Over, typer.Option(help="For tracin: the last dense layer, or all parameters.")
     ] = Over.last,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Picture = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Which training rows made an answer, and which spoke against it."""
+    """Which training rows made an answer, or spoke against it."""
     from pellucid import figures, tasks
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     picked = numbers(rows, "--input") or [0]
     with progress("influence", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.influence(subject, picked, method=method.value, layers=layers.value, compute=compute)

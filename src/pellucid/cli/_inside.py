@@ -8,31 +8,15 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Drawings,
-    Model,
-    Seed,
-    Sound,
-    Text,
-    Tokenizer,
-    Weights,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Drawings, Model, Seed, Weights
 from pellucid.cli._depth import more_of_depth, write_depth
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, progress
 
 
 def layers(
     model: Model,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     rows: Annotated[int, typer.Option(help="Most held-out rows to look at.")] = 512,
     hierarchy: Annotated[
@@ -66,11 +50,12 @@ def layers(
     from pellucid import tasks
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     with progress("layers", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         summary = tasks.layers(subject, rows=rows, compute=compute)
     depth, way = more_of_depth(
         subject,
+        given,
         curves=hierarchy,
         beside=beside,
         row=trace,

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import (
-    Answer,
     AsJson,
     BatchSize,
-    Data,
     Drawings,
     Estimated,
     Model,
     Page,
     Seed,
-    Sound,
-    Text,
-    Tokenizer,
     Weights,
     numbers,
-    subject_of,
 )
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import narrate, progress, tell_estimate
 from pellucid.cli._unit import page_of_unit, page_path, tell_page, write_drawings
 from pellucid.errors import InputError
@@ -35,11 +30,7 @@ if TYPE_CHECKING:
 def layer(
     model: Model,
     site: Annotated[str, typer.Argument(help="Layer, as `pellucid layers` names it.")],
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     units: Annotated[
         str | None, typer.Option(help="Units, such as 0,3,7; left out, the 64 most moved.", metavar="LIST")
@@ -90,7 +81,7 @@ def layer(
         )
     if element is not None and concepts is not None:
         raise InputError("--concepts stand on the page of a whole layer: leave --element out.")
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     chosen = numbers(units, "--units")
     inputs: dict[str, Json] = {"model": model, "site": site, "units": units, "rows": rows}
     inputs |= {"dictionary": dictionary} | (

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import (
-    Answer,
     AsJson,
     BatchSize,
-    Data,
     Drawings,
     Estimated,
     Model,
     Page,
     Seed,
-    Sound,
-    Text,
-    Tokenizer,
     Weights,
     numbers,
-    subject_of,
 )
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import progress, tell_estimate
 from pellucid.cli._unit import page_path, tell_page, write_drawings, write_page
 
@@ -54,11 +49,7 @@ def patch(
             metavar="WHAT",
         ),
     ] = None,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Page = None,
     svg: Drawings = None,
@@ -67,7 +58,7 @@ def patch(
     estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Where in a network the difference between two inputs is decided.
+    """Where the difference between two inputs is decided.
 
     Activations of one are carried into the other: whole layers, units of one, or connections between two.
     """
@@ -76,7 +67,7 @@ def patch(
 
     began = time.perf_counter()
     page_path(out)
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     rows = numbers(clean, "--from") or [], numbers(corrupt, "--to") or []
     about: dict[str, Json] = {"model": model, "from": list(rows[0]), "to": list(rows[1])}
     about |= {"site": site, "into": into, "target": target}

@@ -11,21 +11,8 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Estimated,
-    Model,
-    Seed,
-    Sound,
-    Text,
-    Tokenizer,
-    Weights,
-    parts_of,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights, parts_of
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, result, tell_estimate
 
 
@@ -49,11 +36,7 @@ def report(
             metavar="LIST",
         ),
     ] = None,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
@@ -97,7 +80,7 @@ def report(
     checked_mb(max_mb)
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     if estimate:
         from pellucid._core import Compute
         from pellucid.report import estimate_report

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import Answer, AsJson, BatchSize, Data, Model, Seed, Weights, subject_of
+from pellucid.cli._arguments import AsJson, BatchSize, Model, Seed, Weights
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, progress, result
 from pellucid.errors import InputError
 
@@ -44,8 +45,7 @@ class Kinds(StrEnum):
 
 def rules(
     model: Model,
-    data: Data = None,
-    answer: Answer = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     leaves: Annotated[
         int | None, typer.Option("--leaves", help="Most rules; left out, 8 or two per class.")
@@ -60,6 +60,8 @@ def rules(
     site: Annotated[
         str | None,
         typer.Option(
+            "--site",
+            "--at",
             help="Rules over the units of this layer, not inputs; with --concepts, where to read these.",
             metavar="LAYER",
         ),
@@ -108,7 +110,7 @@ def rules(
     from pellucid.report import rules_page
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights)
+    subject = given.subject(model, weights)
     if own:
         if any(given is not None for given in (site, concepts, conditions, fidelity, queries)):
             raise InputError(

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import AsJson, Model, Picture, subject_of
+from pellucid.cli._arguments import AsJson, Model, Picture
+from pellucid.cli._given import NO_DATA
 from pellucid.cli._say import document, narrate, result, show
 
 
@@ -36,7 +37,7 @@ def shapes(
     from pellucid import figures, readable
 
     began = time.perf_counter()
-    subject = subject_of(model, None, None, None)
+    subject = NO_DATA.subject(model)
     unit = "" if subject.data is None else subject.data.unit
     found = readable.shapes_of(subject.model, subject.spec, subject.classes, unit, of)
     if out is not None:

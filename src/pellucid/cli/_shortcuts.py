@@ -9,20 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import (
-    Answer,
-    AsJson,
-    BatchSize,
-    Data,
-    Estimated,
-    Model,
-    Seed,
-    Sound,
-    Text,
-    Tokenizer,
-    Weights,
-    subject_of,
-)
+from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights
+from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import document, narrate, show, tell_estimate
 
 if TYPE_CHECKING:
@@ -39,11 +27,7 @@ def shortcuts(
     part: Annotated[
         str | None, typer.Option(help="test, validation, train or all rows; left out, the held-out ones.")
     ] = None,
-    data: Data = None,
-    answer: Answer = None,
-    text: Text = None,
-    tokenizer: Tokenizer = None,
-    sound: Sound = None,
+    given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
@@ -63,7 +47,7 @@ def shortcuts(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    subject = subject_of(model, data, answer, weights, text, tokenizer, sound)
+    subject = given.subject(model, weights)
     how = Compute(batch_size=batch_size, seed=seed)
     if estimate:
         plan = tasks.estimate_shortcuts(

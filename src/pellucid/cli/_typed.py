@@ -53,30 +53,35 @@ def as_typed(text: str, command: Command, arguments: Sequence[str]) -> str:
         >>> as_typed('say how: pattern="{label}_{take}".', train, ["train", "sounds.zip"])
         'say how: --pattern "{label}_{take}".'
     """
-    options = {**ELSEWHERE, **_options(command, arguments)}
-    text = GIVEN.sub(lambda found: _option(found, options), text)
+    text, options = _said(text, command, arguments), _options(command, arguments)
     # where --answer names the column of a table, --target is a class
     column = {**options, "target": options["answer"]} if "answer" in options else options
     for word in WORD:
         text = word.sub(lambda found: column.get(found[1], found[0]), text)
-    verbs: Mapping[str, object] = getattr(command, "commands", {})
-    return VERB.sub(lambda found: f"pellucid {found[1]}" if found[1] in verbs else found[0], text)
+    return text
 
 
 def noted(text: str) -> str:
     """A note that is shown while a command runs, in that command's words; elsewhere as it is."""
     known = _RUNNING.get()
-    if known is None or not GIVEN.search(text):
+    if known is None or not (GIVEN.search(text) or VERB.search(text)):
         return text
     commands, arguments = known
-    options = {**ELSEWHERE, **_options(commands(), arguments)}
-    return GIVEN.sub(lambda found: _option(found, options), text)
+    return _said(text, commands(), arguments)
+
+
+def _said(text: str, command: Command, arguments: Sequence[str]) -> str:
+    """Arguments and verbs of Python as options and commands."""
+    options = _options(command, arguments)
+    text = GIVEN.sub(lambda found: _option(found, options), text)
+    verbs: Mapping[str, object] = getattr(command, "commands", {})
+    return VERB.sub(lambda found: f"pellucid {found[1]}" if found[1] in verbs else found[0], text)
 
 
 def _options(command: Command, arguments: Sequence[str]) -> dict[str, str]:
     for part in arguments:
         command = getattr(command, "commands", {}).get(part, command)
-    return _spelled(command, arguments)
+    return ELSEWHERE | _spelled(command, arguments)
 
 
 def _spelled(command: Command, arguments: Sequence[str]) -> dict[str, str]:
@@ -87,7 +92,7 @@ def _spelled(command: Command, arguments: Sequence[str]) -> dict[str, str]:
     for each in command.params:
         name, opts = getattr(each, "name", ""), getattr(each, "opts", [])
         if name and any(opt.startswith("--") for opt in opts):
-            spelled[name] = max(opts, key=len)
+            spelled[name] = next(opt for opt in opts if opt.startswith("--"))
         if "--ways" in opts:  # k is all that Python calls it
             spelled["k"] = "--ways"
     return spelled
@@ -100,7 +105,8 @@ def _option(found: re.Match[str], options: Mapping[str, str]) -> str:
     if written:  # already for the command line, said to be Python's, or inside a call
         return found[0]
     if name not in options:
-        return found[0] if value else f"{name}= (in Python)"
+        alone = before.endswith("(") and after.startswith(")")
+        return found[0] if value else f"{name}= in Python" if alone else f"{name}= (in Python)"
     many = value.startswith(("{", "("))  # columns were named one by one
     if " " in options[name]:
         return f"{options[name]}={value}"

@@ -17,7 +17,6 @@ from pellucid.data._text import texts
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs import AudioSpec, ImageSpec, TabularSpec, TextSpec
 
-WORDS = {ImageSpec: "pictures", AudioSpec: "sounds", TextSpec: "texts", TabularSpec: "rows of a table"}
 HOW = {
     "pictures": "give a folder or .zip of pictures with a folder per class, or an .npz",
     "sounds": "give a folder or .zip of sounds with a folder per class",
@@ -45,7 +44,7 @@ def read_as(
         return texts(place, text=text, target=target, tokenizer=spec)
     if text is not None:
         raise InputError(
-            f"The network reads {words_of(spec)}, so there is no column of texts to name (text={text!r})."
+            f"The network reads {spec.reads}, so there is no column of texts to name (text={text!r})."
         )
     if isinstance(spec, AudioSpec) and not place.name.lower().endswith(".npz"):
         seconds = spec.seconds(spec.size) if spec.size else None
@@ -94,11 +93,6 @@ def _sounding(found: Dataset, spec: AudioSpec) -> Dataset:
     return dataclasses.replace(found, inputs=inputs, spec=spec)
 
 
-def words_of(spec: InputSpec) -> str:
-    """What a network reads, in words."""
-    return next((words for kind, words in WORDS.items() if isinstance(spec, kind)), "inputs")
-
-
 def same_kind(found: Dataset, spec: InputSpec) -> Dataset:
     """The same rows.
 
@@ -119,14 +113,14 @@ def same_kind(found: Dataset, spec: InputSpec) -> Dataset:
 
 
 def _other_kind(found: Dataset, spec: InputSpec) -> str:
-    wanted = words_of(spec)
+    wanted = spec.reads
     instead = HOW.get(wanted, "give such")
     return f"The network reads {wanted}, and {found.name} holds {held_as(found)}: {instead}."
 
 
 def held_as(found: Dataset) -> str:
     """What rows are, in words: ``"rows of a table of 3 columns"``."""
-    kind = words_of(found.spec)
+    kind = found.spec.reads
     if isinstance(found.spec, TextSpec):
         return kind
     if isinstance(found.spec, TabularSpec):
@@ -140,9 +134,7 @@ def held_as(found: Dataset) -> str:
 def _refuse_front(spec: InputSpec, pattern: str | None, held_out: str | None, place: Path) -> None:
     for name, given in (("pattern", pattern), ("held_out", held_out)):
         if given is not None:
-            raise InputError(
-                f"{name}={given!r} is of sounds; the network reads {words_of(spec)} ({place.name})."
-            )
+            raise InputError(f"{name}={given!r} is of sounds; the network reads {spec.reads} ({place.name}).")
 
 
 def as_named(found: Dataset, classes: Sequence[str]) -> Dataset:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pellucid._core import brief
+from pellucid._core._site import ELEMENTS
 from pellucid.errors import TargetError
 
 POWER = 2.0
@@ -201,6 +202,18 @@ def _power(power: float) -> None:
 
 
 Objective = Unit | Channel | Logit | Difference | Direction | Concept | Likeness
+
+
+def named_at(objective: Objective, site: str) -> str:
+    """What an objective of a layer is called: the units of the layer that a dictionary becomes are elements.
+
+    Example:
+        >>> named_at(Unit(7), "conv2"), named_at(Unit(7), ELEMENTS)
+        ('unit 7', 'element 7')
+    """
+    return (
+        f"element {objective.index}" if site == ELEMENTS and isinstance(objective, Unit) else str(objective)
+    )
 
 
 def sees_all(objective: Objective) -> bool:

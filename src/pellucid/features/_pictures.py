@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from pellucid._core import InputSpec, Param, brief
-from pellucid._core._site import ELEMENTS
+from pellucid.features._objectives import Unit, named_at
 from pellucid.features._trust import PictureTrust
 from pellucid.features._words import Word
 
@@ -99,9 +98,7 @@ class FeaturePictures:
 
     def label(self, i: int) -> str:
         """What objective ``i`` is."""
-        name = self.labels[i] if self.labels else f"unit {int(self.units[i])}"
-        # a dictionary's elements are the units of the layer that it becomes
-        return re.sub(r"^unit (?=\d+$)", "element ", name) if self.site == ELEMENTS else name
+        return self.labels[i] if self.labels else named_at(Unit(int(self.units[i])), self.site)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""

@@ -23,7 +23,7 @@ from pellucid.features._choice import known, statistics_of
 from pellucid.features._control import Control, no_control
 from pellucid.features._kept import kept_in
 from pellucid.features._nearness import Nearness
-from pellucid.features._objectives import Objective, Unit, of_output, sees_all
+from pellucid.features._objectives import Objective, Unit, named_at, of_output, sees_all
 from pellucid.features._origins import Origins
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._portion import portion_size
@@ -123,7 +123,7 @@ def run(
         )
     transforms = "none" if ordered else options.transforms
     near = Nearness.of(sample, rows, standardised=real.ndim == 2, shifts=not ordered)
-    labels = tuple(map(str, chosen))
+    labels = tuple(named_at(goal, place) for goal in chosen)
     if start is not None and start.climbs:
         labels = tuple(f"{name}: {label}" for name, label in zip(start.names, labels, strict=True))
     climbs = (chosen, None if start is None else (start.inputs, start.strength, start.climbs))

@@ -13,6 +13,7 @@ from pellucid._core._feed import feed
 from pellucid._core._strongest import chosen_units
 from pellucid.errors import InputError, MethodError
 from pellucid.features._control import no_control
+from pellucid.features._objectives import Unit, named_at
 from pellucid.features._pictures import FeaturePictures
 from pellucid.features._recipe import Meter
 from pellucid.features._stretches import Stretches
@@ -152,7 +153,7 @@ def token_maximization(
         seconds=time.perf_counter() - began,
         params=recipe.params(),
         note=note,
-        labels=tuple(f"unit {unit}" for unit in picked.tolist()),
+        labels=tuple(named_at(Unit(unit), site) for unit in picked.tolist()),
         trust=trust,
         steadiness=steady,
         steadiness_bar=bar,

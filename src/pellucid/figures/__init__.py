@@ -34,7 +34,7 @@ from pellucid.figures._influence import influence
 from pellucid.figures._layer_gain import layer_gain
 from pellucid.figures._layer_health import layer_health
 from pellucid.figures._layer_map import layer_map
-from pellucid.figures._layers import layer_facts, layer_strip, layer_strips
+from pellucid.figures._layers import layer_facts, layer_strip, layer_strips, layer_words
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._nearest import nearest
@@ -125,6 +125,7 @@ __all__ = [
     "layer_map",
     "layer_strip",
     "layer_strips",
+    "layer_words",
     "look",
     "measured",
     "mimebundle",

@@ -92,7 +92,7 @@ def _strip(
     parts = [part for part, there in zip(wanted, measured, strict=True) if there]
     return Figure(
         title,
-        _alt(summary),
+        layer_words(summary),
         panels(parts, columns=2) if parts else None,
         None,
         _table(summary),
@@ -193,7 +193,13 @@ def _spread(rows: list[Spec], sites: list[str], ends: list[float] | None) -> Spe
     }
 
 
-def _alt(summary: LayerSummary) -> str:
+def layer_words(summary: LayerSummary) -> str:
+    """The layers in one sentence: how many, where units are dead, where the rank is lowest.
+
+    Example:
+        >>> layer_words.__name__
+        'layer_words'
+    """
     if not summary.rows:
         return "No layer was reached."
     dead = max(summary.rows, key=lambda row: row.dead or 0.0)

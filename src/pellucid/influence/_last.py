@@ -48,12 +48,13 @@ def last_dense(model: nn.Module, inputs: Tensor, spec: InputSpec | None, compute
     if not reached:
         raise MethodError(
             f"{type(model).__name__} has no dense layer; the closed form needs one at the end. "
-            "Use tracin(…, layers='all')."
+            "Take the gradients of all parameters: layers='all' (of tracin)."
         )
     if reached[-1].shape is None or len(reached[-1].shape) != 2:
         raise MethodError(
             f"The last dense layer {reached[-1].site!r} gives {list(reached[-1].shape or ())}; the closed "
-            "form needs one row of numbers for each input. Use tracin(…, layers='all')."
+            "form needs one row of numbers for each input. Take the "
+            "gradients of all parameters: layers='all' (of tracin)."
         )
     return reached[-1].site
 

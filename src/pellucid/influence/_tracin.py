@@ -149,4 +149,4 @@ def _note(snapshots: Sequence[Snapshot], layers: Layers) -> str:
     if not snapshots:
         return f"Gradients of {which} at the final weights only: no weights were kept during training."
     epochs = ", ".join(str(snapshot.epoch + 1) for snapshot in snapshots)
-    return f"Gradients of {which} after epochs {epochs}."
+    return f"Gradients of {which} after epoch{'s' if len(snapshots) > 1 else ''} {epochs}."

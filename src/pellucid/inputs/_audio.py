@@ -118,6 +118,11 @@ class AudioSpec(InputSpec):
         return self.front == "spectrogram"
 
     @property
+    def reads(self) -> str:
+        """What a network with such inputs reads, in words."""
+        return "sounds"
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of one sound."""
         return ("C", "F", "T") if self.pitched else ("C", "T")

@@ -85,6 +85,11 @@ class ImageSpec(InputSpec):
             raise InputError("ImageSpec: channels, size, cell and regions must be positive.")
 
     @property
+    def reads(self) -> str:
+        """What a network with such inputs reads, in words."""
+        return "pictures"
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of one picture."""
         return ("C", "H", "W")

@@ -67,6 +67,11 @@ class TabularSpec(InputSpec):
             raise InputError("TabularSpec: absence='background' needs background rows [B, D].")
 
     @property
+    def reads(self) -> str:
+        """What a network with such inputs reads, in words."""
+        return "rows of a table"
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of one row."""
         return ("D",)

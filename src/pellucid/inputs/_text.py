@@ -123,6 +123,11 @@ class TextSpec(InputSpec):
         return len(cast("Sequence[object]", reader))
 
     @property
+    def reads(self) -> str:
+        """What a network with such inputs reads, in words."""
+        return "texts"
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of one text."""
         return ("T",)

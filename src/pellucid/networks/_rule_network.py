@@ -293,7 +293,7 @@ def _table(dataset: Dataset) -> tuple[TabularSpec, np.ndarray, np.ndarray]:
     if not isinstance(dataset.spec, TabularSpec) or dataset.task != "classification":
         raise InputError(
             f"{dataset.name}: rules need a table and classes to tell apart, got "
-            f"{type(dataset.spec).__name__} and {dataset.task}."
+            f"{dataset.spec.reads} and {dataset.task}."
         )
     train, other = dataset.part("train"), dataset.part("validation")
     again = train.inputs.shape == other.inputs.shape and torch.equal(train.inputs, other.inputs)

@@ -177,8 +177,8 @@ def _bench(
     spec = data.spec
     if not isinstance(spec, TabularSpec):
         raise InputError(
-            f"Counterfactuals change the columns of a table, got {type(spec).__name__}. For pictures, sounds "
-            "and texts look at the nearest real inputs with another answer: pellucid.nearest."
+            f"Counterfactuals change the columns of a table, and this network reads {spec.reads}. Look at "
+            "the nearest real inputs with another answer: pellucid.nearest."
         )
     train = data.part("train")
     if len(train) < 2:

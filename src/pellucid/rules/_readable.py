@@ -50,8 +50,9 @@ def readable_columns(spec: InputSpec, x: Tensor) -> tuple[Column, ...]:
     if isinstance(spec, AudioSpec):
         return tuple(Column(name, "dB") for name in _coarse(spec, x).group_names(x))
     raise InputError(
-        f"Rules read tables, pictures and sounds, got {type(spec).__name__}: a rule about single words "
-        "would say little. Explain single answers instead (pellucid explain)."
+        f"Rules over inputs read tables, pictures and sounds, and this network reads {spec.reads}: a rule "
+        "about single words would say little. Say site= for rules over the units of a layer "
+        "(pellucid.tasks.unit_rules), or explain single answers: pellucid.explain."
     )
 
 

@@ -83,6 +83,7 @@ from pellucid.tasks._several import explain_several
 from pellucid.tasks._shards import shard_of, work_of
 from pellucid.tasks._shortcuts import shortcuts
 from pellucid.tasks._slices import Slice, parts_scored
+from pellucid.tasks._told import Told
 from pellucid.tasks._train import Heard, dataset_of, network_for, parsed_types, train
 from pellucid.tasks._truth import TASKS as TRUTH_TASKS
 from pellucid.tasks._truth import truth
@@ -97,6 +98,7 @@ __all__ = [
     "Estimate",
     "Slice",
     "Step",
+    "Told",
     "certainty",
     "parts_scored",
     "TOPICS",

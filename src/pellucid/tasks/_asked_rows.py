@@ -30,7 +30,7 @@ def asked_rows(subject: Subject, x: Asked) -> Tensor:
     if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
         if not isinstance(subject.spec, TabularSpec):
             raise InputError(
-                f"Raw rows are encoded by a table's spec, this subject has {type(subject.spec).__name__}."
+                f"Raw rows are encoded by a table's spec, and {subject.name} reads {subject.spec.reads}."
             )
         return subject.spec.encode(cast("Sequence[Mapping[str, object]]", raw))
     return chosen_inputs(subject, cast("Tensor | int | Sequence[int] | None", x))

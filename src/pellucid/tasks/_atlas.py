@@ -88,7 +88,7 @@ def atlas(
     data = subject.needs_data("atlas")
     if not isinstance(subject.spec, ImageSpec | AudioSpec):
         raise InputError(
-            f"An atlas is drawn of pictures and sounds; this network reads {type(subject.spec).__name__}. "
+            f"An atlas is drawn of pictures and sounds; this network reads {subject.spec.reads}. "
             "The layer's page has a map of its space for any input."
         )
     how = compute or Compute(batch_size=128)

@@ -65,8 +65,8 @@ def _one(subject: Subject, data: Dataset, said: str | Path) -> tuple[dict[str, T
     expected = f"a folder with a folder of {folder} per concept, or " if folder else ""
     if Path(said).exists():
         raise InputError(
-            f"Concepts of {type(spec).__name__} inputs are not read from files. Say which classes have them, "
-            "such as 'name: class, class'; in Python give inputs by name."
+            f"Concepts for a network that reads {spec.reads} are not read from files. Say which classes have "
+            "them, such as 'name: class, class'; in Python give inputs by name."
         )
     raise InputError(
         f"{said} says no concept: expected {expected}the classes that have it, such as 'name: class, class'. "

@@ -149,10 +149,7 @@ def _settled(reading: Reading, heard: Heard, spec: InputSpec) -> None:
         raise InputError("The network brings its own tokenizer or reads no texts; leave tokenizer= away.")
     for name in ("front", "rate", "seconds", "scale"):
         if getattr(heard, name) is not None:
-            raise InputError(
-                f"The network says itself how its inputs are made ({type(spec).__name__}): leave {name}= "
-                "away."
-            )
+            raise InputError(f"The network says itself how its inputs are made: leave {name}= away.")
 
 
 def _nothing_of_texts(reading: Reading, spec: InputSpec) -> None:

@@ -107,7 +107,7 @@ def marked(
     """Pictures as the network takes them, and where each concept lies."""
     spec = subject.spec
     if not isinstance(spec, ImageSpec):
-        raise InputError(f"Dissection looks at maps over pictures; this network reads {type(spec).__name__}.")
+        raise InputError(f"Dissection looks at maps over pictures; this network reads {spec.reads}.")
     data = held_out(subject.needs_data("dissect"))
     if isinstance(masks, Mapping):
         return data, masks

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid._core import Compute, Subject, only_subject
+from pellucid._core import Compute, Subject, only_subject, predict
+from pellucid._core import sites as calls
 from pellucid.errors import InputError
 from pellucid.layers import NearestInputs, nearest_inputs
 from pellucid.networks import Additive, AttentionGate, ConceptBottleneck, PrototypeNetwork, RuleNetwork
@@ -13,6 +14,7 @@ from pellucid.tasks._rows import sample
 # where rows are alike to a network that is readable by design: the same rules hold, concepts or cases agree
 OWN = {RuleNetwork: "rules", ConceptBottleneck: "head:in", PrototypeNetwork: "head:in"}
 MOST = 5000  # training inputs that are looked through
+MOST_NAMED = 6  # layers in a sentence
 
 
 def nearest(
@@ -69,5 +71,11 @@ def _last(subject: Subject) -> str:
             "each other. A network of kind 'prototypes', 'concepts' or 'rules', or a plain one, has."
         )
     if not sites:
-        raise InputError("No hidden layer with weights was found; say which with site=.")
+        row = subject.needs_data("nearest").inputs[:1]
+        inside = calls(subject.model, lambda: predict(subject.model, row, spec=subject.spec))
+        named = [each.site for each in inside if each.shape is not None and each.site != "."]
+        raise InputError(
+            "No hidden layer with weights was found. pellucid.nearest takes the name of another one (site=): "
+            f"{', '.join(named[:MOST_NAMED]) or 'this network has none'}."
+        )
     return sites[-1]

@@ -125,7 +125,7 @@ def open(  # noqa: A001
     means = spec or (found.spec if found is not None else None)
     if means is None:
         raise InputError(
-            "What do the inputs mean? Give data=(inputs, answers), or spec=ImageSpec(…) or TabularSpec(…)."
+            "What do the inputs mean? Give data=(inputs, answers), or in Python spec=ImageSpec(…) alone."
         )
     labels = tuple(classes) or (found.classes if found is not None else ())
     origin = model if isinstance(model, str) else f"a {kind} given in Python"

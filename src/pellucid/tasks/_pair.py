@@ -64,7 +64,7 @@ def same_question(a: Subject, b: Subject) -> None:
     """Raise unless both take the same kind of input and know the same classes."""
     if type(a.spec) is not type(b.spec):
         raise InputError(
-            f"{a.name} takes {_kind(a.spec)}, {b.name} {_kind(b.spec)}: they cannot be compared row by row."
+            f"{a.name} reads {a.spec.reads}, {b.name} {b.spec.reads}: they cannot be compared row by row."
         )
     if a.classes != b.classes:
         raise InputError(
@@ -77,11 +77,6 @@ def same_question(a: Subject, b: Subject) -> None:
             f"{a.name} takes inputs of the shape {shapes[0]}, {b.name} {shapes[1]}: only networks that take "
             "the same inputs can be compared."
         )
-
-
-def _kind(spec: InputSpec) -> str:
-    names = {"ImageSpec": "pictures", "TabularSpec": "tables", "TextSpec": "texts", "AudioSpec": "sounds"}
-    return names.get(type(spec).__name__, type(spec).__name__)
 
 
 def _few(names: Sequence[str]) -> str:

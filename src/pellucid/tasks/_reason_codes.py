@@ -108,7 +108,9 @@ def reason_codes(
     data, how = subject.needs_data("reason_codes"), compute or Compute(batch_size=256)
     spec = subject.spec
     if not isinstance(spec, TabularSpec) or not subject.classes:
-        raise InputError("Reason codes are for tables with classes; explain single answers otherwise.")
+        raise InputError(
+            "Reason codes are for tables with classes; explain single answers otherwise: pellucid.explain."
+        )
     inputs = asked_rows(subject, x)
     spec.check(inputs)
     kept = [spec.columns.index(spec.column(name)) for name in protected]

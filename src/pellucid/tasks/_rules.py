@@ -192,7 +192,7 @@ def own_rules(subject: Subject) -> WeightedRules:
         )
         raise InputError(
             f"The network of {subject.name} {what} is not made of rules: copy its answers with "
-            "rules(subject), or train one that is: network='rules'."
+            "pellucid.rules, or train one that is: network='rules'."
         )
     data = subject.needs_data("own_rules")
     test = data.part("test")

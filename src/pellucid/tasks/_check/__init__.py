@@ -14,7 +14,7 @@ from pellucid.tasks._check._kinds import KINDS
 from pellucid.tasks._check._monotone import Monotone
 from pellucid.tasks._check._no_shortcut import NoShortcut
 from pellucid.tasks._check._no_worse import NoWorse
-from pellucid.tasks._check._opened import beside, opened
+from pellucid.tasks._check._opened import as_told, beside, opened
 from pellucid.tasks._check._outcome import Bound, Checked, CheckedRow, Line, Outcome
 from pellucid.tasks._check._part import Part
 from pellucid.tasks._check._read import Expectations, expectations_of, read_expectations
@@ -53,6 +53,7 @@ __all__ = [
     "Swap",
     "approve",
     "approved_run",
+    "as_told",
     "beside",
     "check",
     "examination",

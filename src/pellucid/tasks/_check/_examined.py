@@ -160,8 +160,7 @@ def column_of(subject: Subject, data: Dataset, name: str) -> tuple[list[object],
 def table_of(subject: Subject, name: str) -> TabularSpec:
     """The spec of a table that has a column of that name."""
     if not isinstance(subject.spec, TabularSpec):
-        kind = type(subject.spec).__name__
-        raise InputError(f"{name!r} names a column, but the inputs are no rows of a table ({kind}).")
+        raise InputError(f"{name!r} names a column, and {subject.name} reads {subject.spec.reads}.")
     subject.spec.column(name)
     return subject.spec
 

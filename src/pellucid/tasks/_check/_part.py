@@ -180,7 +180,6 @@ def _near_token(token: str, x: Tensor, spec: InputSpec) -> str:
 
 
 def _kind(spec: InputSpec) -> str:
-    names = {"TabularSpec": "rows of a table", "ImageSpec": "pictures", "TextSpec": "texts"}
     if isinstance(spec, AudioSpec):
         return "spectrograms" if spec.pitched else "waveforms"
-    return names.get(type(spec).__name__, type(spec).__name__)
+    return spec.reads

@@ -15,7 +15,8 @@ from pellucid.tasks._check._kinds import KINDS
 from pellucid.tasks._check._part import Part
 
 Undecided = Literal["told", "fail"]
-SETTINGS = ("model", "data", "answer", "weights", "baseline", "rows", "seed", "undecided", "expect")
+DATA = ("data", "answer", "text", "tokenizer", "sound")
+SETTINGS = ("model", *DATA, "weights", "baseline", "rows", "seed", "undecided", "expect")
 TYPES = {
     str: "a text",
     bool: "true or false",
@@ -34,8 +35,9 @@ class Expectations:
         rows: most held-out rows that are explained.
         seed: the only source of chance.
         undecided: whether an interval across a bound is only told, or counts as broken.
-        model, data, answer, weights: what is checked where the command line names nothing, as
-            :func:`pellucid.open` takes it; paths start at the file.
+        model, weights: what is checked where the command line names nothing, as :func:`pellucid.open` takes
+            it; paths start at the file.
+        data, answer, text, tokenizer, sound: what it is checked on, as the command line takes it.
         baseline: file of the approved run.
         path: the file; empty where it was none.
     """
@@ -47,6 +49,9 @@ class Expectations:
     model: str = ""
     data: str = ""
     answer: str = ""
+    text: str = ""
+    tokenizer: str = ""
+    sound: tuple[str, ...] = ()
     weights: str = ""
     baseline: str = ""
     path: str = ""
