@@ -154,7 +154,7 @@ def test_wrong_dictionaries_and_elements_are_said(subject):
 def test_a_layer_with_negative_values_has_no_factors_and_says_so_before_the_work(subject, asked):
     seen = []
     handle = subject.model[0].register_forward_hook(lambda _, __, out: seen.append(len(out)))
-    with pytest.raises(MethodError, match="'0' has negative values.*Take the ReLU after it"):
+    with pytest.raises(MethodError, match=r"'0' has negative values.*Take the ReLU after it"):
         asked(subject, "0", dictionary="nmf", steps=0)
     handle.remove()
     assert 0 < sum(seen) <= 66
