@@ -125,6 +125,18 @@ def test_a_single_kink_is_integrated_exactly():
     close(found.values, (1 - 1.03 / 3) * torch.tensor([[1.0, 2.0]], dtype=torch.float64))
 
 
+def test_what_is_said_of_a_row_is_of_that_row_alone(net, x):
+    found = a.integrated_gradients(net, x, 1, steps=20)
+    assert found.note.startswith(f"Integrated {len(x)} rows by")
+    for i in range(len(x)):
+        alone = a.integrated_gradients(net, x[i : i + 1], 1, steps=20)
+        said = found.row(i).note
+        assert said == found.note_of(i) == alone.note_of(0)
+        assert f"{alone.provenance.backward} nodes." in said
+        assert "rows" not in said
+    assert found.row(0).noted("Chosen.").note == f"Chosen. {found.note_of(0)}"
+
+
 def test_smooth_networks_take_few_nodes():
     model = zoo.seeded(lambda: nn.Sequential(nn.Linear(6, 9), nn.GELU(), nn.Linear(9, 3))).double()
     x = torch.randn(5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(3))

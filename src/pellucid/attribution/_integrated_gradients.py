@@ -102,6 +102,7 @@ def integrated_gradients(
         scores=ends[1],
         bound=None if walked is None else walked.bound.to(torch.promote_types(q.point.dtype, torch.float32)),
         note="" if walked is None else walked.words,
+        row_notes=() if walked is None else walked.by_row,
     )
 
 

@@ -50,16 +50,33 @@ class Walked:
     def words(self) -> str:
         """How many rows went which way, with how many nodes."""
         said = [
-            f"{_rows(int(chosen.sum()))} by {how}, {_range(self.steps[chosen])} nodes"
-            for chosen, how in (
-                (~self.kinked, "nested Gauss rules (smooth slopes)"),
-                (self.kinked, "tangents (slopes that jump)"),
-            )
+            f"{_rows(int(chosen.sum()))} {_how(kinked=kinked)}, {_range(self.steps[chosen])} nodes"
+            for kinked, chosen in ((False, ~self.kinked), (True, self.kinked))
             if bool(chosen.any())
         ]
-        share = (self.bound / self.values.flatten(1).norm(dim=1).clamp(min=1e-30)).max()
-        judged = f"Off by less than {float(share):.1g} of a row's norm, as far as can be judged."
-        return f"Integrated {'; '.join(said)}. {judged}"
+        return f"Integrated {'; '.join(said)}. {_judged(float(self.share.max()), 'a row')}"
+
+    @property
+    def by_row(self) -> tuple[str, ...]:
+        """The same of each row alone."""
+        each = zip(self.kinked.tolist(), self.steps.tolist(), self.share.tolist(), strict=True)
+        return tuple(
+            f"Integrated {_how(kinked=kinked)}, {steps} nodes. {_judged(share, 'the row')}"
+            for kinked, steps, share in each
+        )
+
+    @property
+    def share(self) -> Tensor:
+        """``[N]``, the bound as a share of the norm of the values."""
+        return self.bound / self.values.flatten(1).norm(dim=1).clamp(min=1e-30)
+
+
+def _how(*, kinked: bool) -> str:
+    return "by tangents (slopes that jump)" if kinked else "by nested Gauss rules (smooth slopes)"
+
+
+def _judged(share: float, whose: str) -> str:
+    return f"Off by less than {share:.1g} of {whose}'s norm, as far as can be judged."
 
 
 def _rows(count: int) -> str:
