@@ -46,15 +46,17 @@ def odd_regression(
     Shapley values depend only on the odd half of the game: on what a coalition is worth against its
     complement. That half is a sum of products of an odd number of signs (there, absent). Single signs are
     fitted freely, as in ``kernel_shap``; what is left over is guessed by products of three and more, the less
-    the more signs they have, with a strength that each row's own coalitions make most likely. At equal cost
-    its squared error was 0.7 to 0.8 of ``kernel_shap`` with 5 coalitions for each part, and 0.04 to 0.6 of it
+    the more signs they have, with a strength by which each of a row's coalitions is foretold best from the
+    others. At equal cost its squared error was 0.7 to 0.8 of ``kernel_shap`` with 5 coalitions for each part,
+    and 0.04 to 0.6 of it
     with 100. A part's value is divided evenly among its elements, and all values add up to
     ``score - reference``; none is dropped.
 
     Formula: ``phi_i = 2 b_i + sum over T with i, |T| ≥ 3 odd, of 2 / |T| · c_T``, where
     ``(v(S) - v(rest of S)) / 2 = sum_i b_i s_i + sum_T c_T · product of s_j, j in T`` with ``s_j = ±1`` for
     part ``j`` in ``S`` or not, ``b`` free, ``c_T`` normal with variance ``r^|T|``, and ``r`` of largest
-    likelihood.
+    likelihood of each coalition given the others. From 3,072 coalitions on this guess rests on the first
+    3,072; what the others miss of it is fitted as in ``kernel_shap``, and both are weighed by their errors.
 
     Args:
         model: any network; needs no gradients.
@@ -221,7 +223,8 @@ def _guessed(signs: Tensor, odd: Tensor) -> _Guess:
         scale = left.square().sum(0).clamp(min=1e-300) / max(k - n, 1)
         lever = torch.linalg.solve_triangular(R.T, 2 * torch.eye(n, dtype=R.dtype) - X.T @ C, upper=False)
         wide = (own - C.square().sum(0) + lever.square().sum(0)).clamp(min=0)
-        says, foretold = _foretold(root, Q, left)
+        says, apiece, foretold = _foretold(root, Q, left)
+        scale = torch.maximum(scale, apiece)
         better = foretold > best
         values = torch.where(better, 2 * trend + C.T @ left, values)
         spread = torch.where(better, (wide[:, None] * scale).sqrt(), spread)
@@ -230,16 +233,17 @@ def _guessed(signs: Tensor, odd: Tensor) -> _Guess:
     return _Guess(values, spread, signs, free, rest, share)
 
 
-def _foretold(root: Tensor, Q: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
-    """How much each coalition says of others ``[k, R]``, and how likely each is by the others, in all ``[R]``.
+def _foretold(root: Tensor, Q: Tensor, left: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How much each coalition says of others ``[k, R]``; the variance by which the others miss it, as a share
+    of what the prior expects, on average ``[R]``; and how likely each is by the others, summed ``[R]``.
 
     A coalition differs from what the others foretell by ``rest / sure``, with variance ``scale / sure``
-    (Dubrule 1983); the scale is the likeliest.
+    (Dubrule 1983).
     """
     rest, trend = (torch.linalg.solve_triangular(root.T, part, upper=True) for part in (left, Q))
     sure = (torch.cholesky_inverse(root).diagonal() - trend.square().sum(1)).clamp(min=1e-300)[:, None]
     scale = (rest.square() / sure).mean(0).clamp(min=1e-300)
-    return rest, (sure.log().sum() - len(sure) * scale.log()) / 2
+    return rest, scale, (sure.log().sum() - len(sure) * scale.log()) / 2
 
 
 def _apart(signs: Tensor, others: Tensor) -> Tensor:
