@@ -390,26 +390,24 @@ def test_beyond_what_is_held_the_rest_mends_the_guess(crooked, monkeypatch):
 
 
 def test_standard_errors_hold_where_most_coalitions_are_asked():
-    """Pairs of parts and one rare conjunction: what the prior expects of large products is wrong."""
-    generator = torch.Generator().manual_seed(0)
-    bits = every(10)
-    inside, values = [], []
-    for _ in range(12):
-        chosen = torch.rand(10, generator=generator).argsort()
-        worth = bits.double() @ torch.randn(10, generator=generator, dtype=torch.float64)
-        worth = (worth + 2 * bits[:, chosen[:6]].all(1) - 2 * bits[:, chosen[4:9]].any(1)).relu()
-        values.append(worth)
-    worth = torch.stack(values, 1)
-    ones = torch.ones(1, 10, dtype=torch.float64)
-    places = 2 ** torch.arange(10)
-    wanted = torch.stack(
-        [
-            exact_shapley(game_of(lambda x, v=v: v[((x > 0.5).long() * places).sum(1)]), ones, 0).map[0]
-            for v in values
-        ],
-        1,
-    )
-    for seed in range(3):
+    """The prior misses how strong large products are in ReLU networks: by its likelihood, errors held .90."""
+    generator, places = torch.Generator().manual_seed(0), 2 ** torch.arange(10)
+    worth = torch.cat([hinges(10, generator)(every(10).double()) for _ in range(12)], 1)
+    plays = nn.Module()
+    plays.forward = lambda x: worth[((x > 0.5).long() * places).sum(1)]
+    wanted = exact_shapley(plays, torch.ones(12, 10, dtype=torch.float64), list(range(12))).map.T
+    inside = []
+    for seed in range(2):
         found, stderr = seen_of(worth, 10, 800, seed)
         inside.append(((found - wanted).abs() <= 1.96 * stderr).double().mean())
-    assert 0.92 <= float(torch.stack(inside).mean()) <= 0.99, inside
+    assert 0.92 <= float(torch.stack(inside).mean()) <= 0.98, inside
+
+
+def hinges(n, generator):
+    """A network of two layers of ReLUs, drawn at random."""
+    sizes = [(n, 32), (32, 32), (32, 1)]
+    first, second, last = (
+        torch.randn(a, b, generator=generator, dtype=torch.float64) * 3 / (3 * a) ** 0.5 for a, b in sizes
+    )
+    bias = torch.randn(32, generator=generator, dtype=torch.float64)
+    return lambda x: (((x @ first + bias).relu() @ second).relu()) @ last
