@@ -1,6 +1,6 @@
 """Does memory grow with steps, samples or masks? Largest tensor memory alive during a call, once and tenfold.
 
-``python benchmarks/memory.py``. One small CNN, eight pictures, chunks of 64 rows.
+``python benchmarks/memory.py``. One small CNN, eight pictures, chunks of 64 rows; two methods on one of them.
 """
 
 from __future__ import annotations
@@ -39,6 +39,17 @@ def methods() -> Iterator[tuple[str, int, Callable[[int], object]]]:
         "expected_gradients, rounds",
         4,
         lambda n: a.expected_gradients(net, x, y, background=background, rounds=n),
+    )
+    # one picture, whose slopes jump: it takes all steps
+    yield (
+        "integrated_gradients, auto",
+        1000,
+        lambda n: a.integrated_gradients(net, x[:1], y[:1], steps=n, tolerance=1e-12),
+    )
+    yield (
+        "odd_regression, rows",
+        3200,
+        lambda n: a.odd_regression(net, x[:1], y[:1], groups=cells, budget=n),
     )
     yield "rise, masks", 400, lambda n: a.rise(net, x, y, samples=n)
     yield "kernel_shap, rows", 200, lambda n: a.kernel_shap(net, x, y, groups=cells, budget=n)

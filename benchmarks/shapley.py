@@ -42,7 +42,7 @@ CELLS = (torch.arange(16) // 4)[:, None] * 4 + torch.arange(16) // 4
 
 
 class Played(nn.Module):
-    """A game as a network: bits in, the coalition's worth out."""
+    """A game as a network: bits in, the coalition's worth out; of several games ``[2^n, R]`` that of each."""
 
     def __init__(self, worth):
         super().__init__()
@@ -50,7 +50,7 @@ class Played(nn.Module):
 
     def forward(self, bits):
         place = 2 ** torch.arange(self.n)
-        return self.worth[((bits > 0.5).long() * place).sum(1)][:, None]
+        return self.worth[((bits > 0.5).long() * place).sum(1)].reshape(len(bits), -1)
 
 
 def digit_games(count):
@@ -165,18 +165,17 @@ def errors(name, games, seeds):
 
 def held(name, games, seeds):
     print(f"\n{name}: share of values within 1.96 standard errors, {len(games)} inputs, {seeds} seeds")
-    ones = torch.ones(1, games[0].n, dtype=torch.float64)
-    truth = [exact_shapley(game, ones, 0, compute=Compute(4096)).map[0] for game in games]
+    # all games at once: they share their coalitions
+    together, each = Played(torch.stack([game.worth for game in games], 1)), list(range(len(games)))
+    ones = torch.ones(len(games), games[0].n, dtype=torch.float64)
+    exact = exact_shapley(together, ones, each, compute=Compute(4096)).map
     for method in (kernel_shap, odd_regression):
         cells = ""
         for budget in (40, 80, 160, 320, 640, 1600, 3000):
             inside = []
-            for game, exact in zip(games, truth, strict=True):
-                for seed in range(seeds):
-                    found = method(game, ones, 0, budget=budget, compute=Compute(4096, seed=seed))
-                    inside.append(
-                        float(((found.map[0] - exact).abs() <= 1.96 * found.stderr[0]).double().mean())
-                    )
+            for seed in range(seeds):
+                found = method(together, ones, each, budget=budget, compute=Compute(4096, seed=seed))
+                inside.append(float(((found.map - exact).abs() <= 1.96 * found.stderr).double().mean()))
             cells += f"   {budget}: {statistics.mean(inside):.3f}"
         print(f"{method.__name__:24}{cells}", flush=True)
 

@@ -12,6 +12,8 @@ import zoo
 from pellucid._core import Compute
 from pellucid._core._coalitions import every, pairs
 from pellucid.attribution import (
+    _kernel_shap,
+    _odd_regression,
     exact_shapley,
     feature_ablation,
     kernel_shap,
@@ -348,3 +350,74 @@ def test_rise_with_too_few_masks_says_so():
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
     with pytest.raises(InputError, match="Of 2 masks none keeps some places"):
         rise(net, torch.ones(1, 1, 8, 8), 0, samples=2, keep=0.05)
+
+
+def seen_of(worth, n, budget, seed=0):
+    """Values, standard errors and how many coalitions were compared at once, of games ``[2^n, R]``."""
+    made = _odd_regression._plan(n, budget, seed)
+    at = (made.masks.long() * 2 ** torch.arange(n)).sum(1)
+    return made.solve(len(at), worth[at], worth[0], worth[-1])
+
+
+@pytest.fixture
+def crooked():
+    """Four games of 10 parts with products of every size, large ones small; and their values."""
+    generator = torch.Generator().manual_seed(1)
+    sizes = every(10).sum(1)
+    strength = torch.randn(1024, 4, generator=generator, dtype=torch.float64) * 0.3 ** sizes[:, None]
+    signs = every(10).double() * 2 - 1
+    worth = torch.stack([signs[:, part].prod(1) for part in every(10)], 1) @ strength
+    odd = (strength * (2 / sizes.clamp(min=1))[:, None])[sizes % 2 == 1]
+    return worth, every(10)[sizes % 2 == 1].double().T @ odd
+
+
+def test_beyond_what_is_held_the_rest_mends_the_guess(crooked, monkeypatch):
+    """Few coalitions are compared at once, errors are not above the kernel's, and all together are exact."""
+    worth, wanted = crooked
+    whole, _ = seen_of(worth, 10, 600)
+    widths = []
+    apart = _odd_regression._apart
+
+    def recorded(signs, others):
+        widths.append(len(others))
+        return apart(signs, others)
+
+    monkeypatch.setattr(_odd_regression, "HELD", 100)
+    monkeypatch.setattr(_odd_regression, "_apart", recorded)
+    some, stderr = seen_of(worth, 10, 600)
+    assert max(widths) == 101
+    kernel = _kernel_shap._plan(10, 600, 0)
+    at = (kernel.masks.long() * 2 ** torch.arange(10)).sum(1)
+    plain, _ = kernel.solve(len(at), worth[at], worth[0], worth[-1])
+    few, _ = seen_of(worth, 10, 202)
+    off = [float((found - wanted).square().sum()) for found in (few, plain, some, whole)]
+    assert off[2] < 0.5 * off[0]
+    assert off[2] < 1.1 * off[1]
+    assert ((some - wanted).abs() <= 1.96 * stderr).double().mean() >= 0.9
+    exact, none = seen_of(worth, 10, 2048)
+    close(exact, wanted, within=1e-7)
+    assert not none.any()
+
+
+def test_standard_errors_hold_where_most_coalitions_are_asked():
+    """The prior misses how strong large products are in ReLU networks: by its likelihood, errors held .90."""
+    generator, places = torch.Generator().manual_seed(0), 2 ** torch.arange(10)
+    worth = torch.cat([hinges(10, generator)(every(10).double()) for _ in range(12)], 1)
+    plays = nn.Module()
+    plays.forward = lambda x: worth[((x > 0.5).long() * places).sum(1)]
+    wanted = exact_shapley(plays, torch.ones(12, 10, dtype=torch.float64), list(range(12))).map.T
+    inside = []
+    for seed in range(2):
+        found, stderr = seen_of(worth, 10, 800, seed)
+        inside.append(((found - wanted).abs() <= 1.96 * stderr).double().mean())
+    assert 0.92 <= float(torch.stack(inside).mean()) <= 0.98, inside
+
+
+def hinges(n, generator):
+    """A network of two layers of ReLUs, drawn at random."""
+    sizes = [(n, 32), (32, 32), (32, 1)]
+    first, second, last = (
+        torch.randn(a, b, generator=generator, dtype=torch.float64) * 3 / (3 * a) ** 0.5 for a, b in sizes
+    )
+    bias = torch.randn(32, generator=generator, dtype=torch.float64)
+    return lambda x: (((x @ first + bias).relu() @ second).relu()) @ last

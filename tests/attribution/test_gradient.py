@@ -10,6 +10,7 @@ from pellucid import attribution as a
 from pellucid._core import Compute, Question, predict, unit
 from pellucid.attribution._noisy import Frames
 from pellucid.attribution._noisy._frames import GAIN
+from pellucid.attribution._path import _adaptive, _tangent
 from pellucid.attribution._path._nested import FREE, ROUNDING, STRETCH, nested
 from pellucid.errors import InputError, MethodError
 from pellucid.inputs import TextSpec, WordTokenizer
@@ -123,6 +124,40 @@ def test_a_single_kink_is_integrated_exactly():
     x = torch.tensor([[1.0, 1.0]], dtype=torch.float64)
     found = a.integrated_gradients(model, x, 0, steps=20, tolerance=1e-9)
     close(found.values, (1 - 1.03 / 3) * torch.tensor([[1.0, 2.0]], dtype=torch.float64))
+
+
+def test_of_many_steps_few_slopes_are_held_at_once(net, x, layers, monkeypatch):
+    x = x[:2]
+    exact = torch.cat([oracles.exact_line(layers, 1, torch.zeros_like(r), r) for r in x.split(1)])
+    held = []
+    sort = _tangent.Nodes.sorted
+    monkeypatch.setattr(_tangent.Nodes, "sorted", lambda nodes: held.append(len(nodes.place)) or sort(nodes))
+    whole = a.integrated_gradients(net, x, 1, steps=120, tolerance=1e-15)
+    assert max(held) == 120
+    held.clear()
+    monkeypatch.setattr(_adaptive, "HELD", 24)
+    parted = a.integrated_gradients(net, x, 1, steps=120, tolerance=1e-15)
+    assert max(held) == 24
+    assert parted.provenance.backward <= 120 * len(x)
+    off, of_whole = ((found.values - exact).flatten(1).norm(dim=1) for found in (parted, whole))
+    assert (off <= parted.bound + 1e-15).all()
+    assert off.mean() <= 2 * of_whole.mean() + 1e-12
+    again = a.integrated_gradients(net, x, 1, steps=120, tolerance=1e-15, compute=Compute(7))
+    close(again.values, parted.values)
+    stopped = a.integrated_gradients(net, x, 1, steps=120, tolerance=1e-3)
+    assert stopped.provenance.backward < 120 * len(x)
+
+
+def test_what_is_said_of_a_row_is_of_that_row_alone(net, x):
+    found = a.integrated_gradients(net, x, 1, steps=20)
+    assert found.note.startswith(f"Integrated {len(x)} rows by")
+    for i in range(len(x)):
+        alone = a.integrated_gradients(net, x[i : i + 1], 1, steps=20)
+        said = found.row(i).note
+        assert said == found.note_of(i) == alone.note_of(0)
+        assert f"{alone.provenance.backward} nodes." in said
+        assert "rows" not in said
+    assert found.row(0).noted("Chosen.").note == f"Chosen. {found.note_of(0)}"
 
 
 def test_smooth_networks_take_few_nodes():

@@ -50,7 +50,13 @@ def test_words(started: bool, ratio: float, distance: float, agreement: float, w
 
 @pytest.mark.parametrize(
     ("low", "path", "word"),
-    [(0.51, 0.5, "supported"), (0.5, 0.9, "weak"), (0.9, 0.49, "weak"), (NAN, NAN, "supported")],
+    [
+        (0.51, 0.5, "supported"),
+        (0.5, 0.9, "weak"),
+        (0.9, 0.49, "weak"),
+        (0.9, NAN, "supported"),
+        (NAN, 1.0, "weak"),
+    ],
 )
 def test_a_picture_must_tell_and_go_the_way_of_real_inputs(low: float, path: float, word: str) -> None:
     one = torch.ones(1)

@@ -142,6 +142,10 @@ def test_edges_are_exact_on_linear_layers() -> None:
     for k, share in zip(found.kept.tolist(), found.restored.tolist(), strict=True):
         assert share == pytest.approx(float(order[:k].sum()), abs=1e-4)
     assert left_alone(net)
+    assert "20 edges from 0:in to 0; kept" in figures.edges(found).alt
+    few = figures.edges(edge_attribution(net, clean, corrupt, 0, "0:in", "0", most=3))
+    assert "15 edges from 0:in to 3 of the 4 units of 0, those with the largest share; kept" in few.alt
+    assert few.note.startswith("15 of 15 edges to 3 of the 4 units of 0")
 
 
 def test_edges_of_maps_restore_more_than_random_ones(tmp_path: object) -> None:

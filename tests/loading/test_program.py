@@ -12,9 +12,11 @@ import torch
 
 import pellucid
 import zoo
+from pellucid._core import untrained
 from pellucid.attribution import deep_lift
 from pellucid.errors import LoadError
 from pellucid.inputs import ImageSpec
+from pellucid.layers import summary
 from pellucid.loading import open_program
 from pellucid.loading._program_rules import harmless
 
@@ -39,6 +41,18 @@ def test_a_program_is_explained_end_to_end(program):
     assert why.values.shape == x[:2].shape
     wanted = deep_lift(model, x, 1).values
     torch.testing.assert_close(deep_lift(subject.model, x, 1).values, wanted)
+
+
+def test_the_layers_of_a_program_hold_its_weights_and_torch_stays_silent(program):
+    """Any warning fails the test; the untrained copies beside each layer used to raise torch's own."""
+    x = torch.rand(6, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    model, opened = zoo.reference().float(), open_program(program)
+    held = {row.kind: row.parameters for row in summary(opened, x).rows}
+    own = {row.kind: row.parameters for row in summary(model, x).rows}
+    assert held["conv2d()"] == own["Conv2d"] > 0
+    assert held["linear()"] == own["Linear"] > 0
+    assert held["relu()"] == 0
+    assert untrained(opened) is not opened
 
 
 def changed(program, tmp_path, change=None, more=None, packing=zipfile.ZIP_STORED):

@@ -12,7 +12,7 @@ from layers.nets import conv, trained
 from pellucid import figures, tasks
 from pellucid._core import load, predict, save, untrained
 from pellucid._core._units import by_unit
-from pellucid.errors import InputError, TargetError
+from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.evidence import unit_matters
 from pellucid.inputs import ImageSpec
 from pellucid.layers import exemplars, matrix_factorisation, unit_effects, with_elements
@@ -175,6 +175,16 @@ def test_wrong_dictionaries_and_elements_are_said(subject):
     made = matrix_factorisation(subject.model, subject.data.inputs, "1", width=3, shuffled_control=False)
     with pytest.raises(TargetError, match="numbered 0 to 2, got 3"):
         pellucid.unit_of(subject, "1", 3, dictionary=made, steps=0)
+
+
+@pytest.mark.parametrize("asked", [pellucid.layer, tasks.estimate_layer])
+def test_a_layer_with_negative_values_has_no_factors_and_says_so_before_the_work(subject, asked):
+    seen = []
+    handle = subject.model[0].register_forward_hook(lambda _, __, out: seen.append(len(out)))
+    with pytest.raises(MethodError, match=r"'0' has negative values.*Take the ReLU after it"):
+        asked(subject, "0", dictionary="nmf", steps=0)
+    handle.remove()
+    assert 0 < sum(seen) <= 66
 
 
 def test_elements_have_the_page_of_a_unit_with_the_dictionary_on_top(subject, tmp_path):

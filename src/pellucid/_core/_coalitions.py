@@ -46,6 +46,19 @@ class Pairs:
         weight = torch.where(whole, self.mass / self.all, torch.full_like(self.mass, rest))
         return weight[stratum], (1 - seen / self.all)[stratum]
 
+    def beyond(self, known: int, count: int) -> tuple[Tensor, Tensor]:
+        """For the first ``count`` pairs, of which the first ``known`` stand for themselves alone and the
+        others for all the rest: weight of each, and the share of its class beyond the known that is not
+        sampled."""
+        stratum = self.stratum[:count]
+        held, seen = (torch.bincount(stratum[:k], minlength=len(self.mass)).double() for k in (known, count))
+        more, rest = seen - held, self.all - held
+        each = self.mass / self.all
+        weight, unsampled = each[stratum], torch.zeros(count, dtype=torch.float64)
+        weight[known:] = (each * rest / more)[stratum[known:]]
+        unsampled[known:] = (1 - more / rest)[stratum[known:]]
+        return weight, unsampled
+
     def masks(self) -> Tensor:
         """Each subset followed by its complement: bool ``[2 P, n]``."""
         return torch.stack([self.sets, ~self.sets], 1).flatten(0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -63,6 +63,7 @@ class Explanation:
             ``None`` for methods that promise no completeness.
         reference: ``[N]``, the target's value at the method's own reference input.
         stderr: standard error of ``values`` where they are sampled.
+        row_notes: ``note`` for each row alone; empty where it holds for every row.
         bound: ``[N]``, what the Euclidean norm of a row's numerical error is estimated to stay below;
             ``None`` where nothing was integrated to a tolerance.
         spec: what the inputs mean.
@@ -85,6 +86,7 @@ class Explanation:
     classes: Tensor | None = None
     class_names: tuple[str, ...] = field(default=())
     bound: Tensor | None = None
+    row_notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -108,6 +110,15 @@ class Explanation:
             f"Several inputs were explained; take one of inputs[{', '.join(map(repr, self.inputs))}]."
         )
 
+    def note_of(self, row: int) -> str:
+        """What the reader of one row must know."""
+        return self.row_notes[row] if self.row_notes else self.note
+
+    def noted(self, words: str) -> Explanation:
+        """The same with words before all its notes."""
+        whole, *each = (" ".join(filter(None, [words, note])) for note in (self.note, *self.row_notes))
+        return dataclasses.replace(self, note=whole, row_notes=tuple(each))
+
     def row(self, index: int) -> Explanation:
         """The explanation of one row, still with a row axis of length 1."""
         return self.rows(torch.tensor([index]))
@@ -123,6 +134,7 @@ class Explanation:
             return {name: tensor[index] for name, tensor in part.items()}
 
         cards = tuple(self.cards[i] for i in index.tolist()) if self.cards else ()
+        told = tuple(self.row_notes[i] for i in index.tolist()) if self.row_notes else ()
         return dataclasses.replace(
             self,
             values=take(self.values),
@@ -134,6 +146,8 @@ class Explanation:
             cards=cards,
             classes=take(self.classes),
             bound=take(self.bound),
+            note=note_of_all(told) if told else self.note,
+            row_notes=told,
         )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
@@ -152,6 +166,18 @@ class Explanation:
             f"Explanation({made.method} of {made.target}, {len(self)} row{'s' if len(self) != 1 else ''}, "
             f"model {short(made.model, 8)})"
         )
+
+
+def note_of_all(notes: Sequence[str]) -> str:
+    """The note that rows share, or where theirs are.
+
+    Example:
+        >>> note_of_all(["10 nodes.", "13 nodes."])
+        'Each row has a note of its own (row_notes).'
+    """
+    if len(set(notes)) > 1:
+        return "Each row has a note of its own (row_notes)."
+    return notes[0] if notes else ""
 
 
 def finite_values(method: str, values: Tensor, *, sloped: bool = True) -> Tensor:

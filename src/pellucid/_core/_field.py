@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from pellucid._core._chunk import LARGE, at_once
 from pellucid._core._compute import Compute
+from pellucid._core._copied import copied
 from pellucid._core._guard import untouched
 from pellucid._core._order import Trail, by_number, module_at
 from pellucid._core._probe import Knowing, probe
@@ -114,7 +114,7 @@ def fields(
     try:
         if example.dtype in (torch.float16, torch.bfloat16):
             # kernels for half precision work in blocks, and a NaN fills its block
-            model, example = copy.deepcopy(model).float(), example.float()
+            model, example = copied(model).float(), example.float()
         with (
             _exact(model),
             untouched(model, seed=how.seed),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import cast
 
@@ -69,8 +69,8 @@ CARRIED = frozenset(
     ]
 )
 
-# (module whose forward calls it, name of the function, what it gave) -> what goes on instead
-Hear = Callable[[nn.Module, str, Tensor], Tensor]
+# (module whose forward calls it, name of the function, what it was given and what it gave) -> what goes on
+Hear = Callable[[nn.Module, str, Sequence[object], Tensor], Tensor]
 Wants = Callable[[nn.Module, str], bool]
 
 
@@ -137,11 +137,13 @@ class Functions(TorchFunctionMode):
         if wanted and in_place and isinstance(args[0], Tensor):
             # done on a copy, which nobody overwrites, and then written where the network looks for it
             apart = cast("Tensor", func(args[0].clone(), *args[1:], **named))
-            return args[0].copy_(self._hear(owner, name, apart))
+            return args[0].copy_(self._hear(owner, name, [*args, *named.values()], apart))
         result = func(*args, **named)
         if isinstance(result, Tensor) and (name == "softmax" or carries):
             self._softmaxes[id(result)] = result
-        return self._hear(owner, name, result) if wanted and isinstance(result, Tensor) else result
+        if not wanted or not isinstance(result, Tensor):
+            return result
+        return self._hear(owner, name, [*args, *named.values()], result)
 
     def _attends(self, owner: nn.Module) -> bool:
         return self._wants(owner, HEADS) or self._wants(owner, ATTENTION)
@@ -188,7 +190,7 @@ class Functions(TorchFunctionMode):
                 f"{list(found.shape)} for {self._rows} rows. Read the layers around it."
             )
         split = found.reshape(self._rows, -1, *found.shape[-2:])
-        return self._hear(owner, name, split).reshape(found.shape)
+        return self._hear(owner, name, (), split).reshape(found.shape)
 
 
 @contextmanager
@@ -201,7 +203,7 @@ def functions(model: nn.Module, wants: Wants, hear: Hear) -> Generator[None]:
         ...         return torch.relu(x).tanh()
         >>> heard = []
         >>> net = Net()
-        >>> def hear(module, name, found):
+        >>> def hear(module, name, given, found):
         ...     heard.append(name)
         ...     return found
         >>> with functions(net, lambda module, name: True, hear):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
 from pellucid._core._compute import Compute
+from pellucid._core._copied import copied
 from pellucid._core._embedding import found
 from pellucid._core._feed import feed
 from pellucid._core._spec import InputSpec
@@ -93,7 +93,7 @@ def _held(inputs: Tensor, spec: InputSpec | None) -> Tensor:
 
 def _copy(model: nn.Module, name: str, weight: Tensor) -> nn.Module:
     try:
-        twin = copy.deepcopy(model)
+        twin = copied(model)
         # a parameter of its own, so that layers that share the old one keep it
         twin.get_submodule(name).weight = nn.Parameter(weight, requires_grad=False)
     except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
@@ -249,7 +249,7 @@ def _hearing(
 ) -> AbstractContextManager[None]:
     """Visit what functions give that modules call themselves."""
 
-    def hear(module: nn.Module, function: str, found: Tensor) -> Tensor:
+    def hear(module: nn.Module, function: str, _: Sequence[object], found: Tensor) -> Tensor:
         value: object = found
         for name in inside[id(module), function]:
             value = hooks.visit(name, f"{function}()", value)

@@ -292,6 +292,7 @@ class Question:
         stderr: Tensor | None = None,
         bound: Tensor | None = None,
         note: str = "",
+        row_notes: tuple[str, ...] = (),
         over: Literal["point", "inputs"] = "point",
         scores: Tensor | None = None,
     ) -> Explanation:
@@ -303,7 +304,7 @@ class Question:
                 is summed (of standard errors an upper bound; methods that know better fold themselves).
             reference: ``[N]``, the scores that the values add up from.
             bound: ``[N]``, what the numerical error of a row's values stays below (norm).
-            note: what the reader must know.
+            note, row_notes: what the reader must know of all rows, and of each alone where that differs.
             over: ``"inputs"`` where a map made at a hidden site was laid over the inputs.
             scores: ``[N]`` of the unchanged point, where the method has them already.
         """
@@ -343,6 +344,7 @@ class Question:
             bound=bound,
             spec=None if hidden else self.spec,
             note=note,
+            row_notes=row_notes,
             classes=self._classes(),
         )
 

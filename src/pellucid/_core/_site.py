@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -99,12 +99,14 @@ class Reached:
         module: the module.
         shape: of what came out; ``None`` where that is not one tensor.
         items: shapes of the tensors in it, where it is a tuple or mapping.
+        parameters: learned numbers of the module, or those that the function was given.
     """
 
     site: str
     module: nn.Module
     shape: tuple[int, ...] | None
     items: Mapping[int | str, tuple[int, ...]] = field(default_factory=dict[int | str, tuple[int, ...]])
+    parameters: int = 0
 
     @property
     def kind(self) -> str:
@@ -154,15 +156,17 @@ def sites(model: nn.Module, run: Callable[[], object], *, called: bool = False) 
     def note(name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(module: nn.Module, _: object, output: object) -> None:
             shape = tuple(output.shape) if isinstance(output, Tensor) else None
-            calls.append(Reached(str(Site(name)), module, shape, _items(module, output)))
+            items, held = _items(module, output), _learned(module.parameters())
+            calls.append(Reached(str(Site(name)), module, shape, items, held))
 
         return hook
 
     seen = [(n, m) for n, m in model.named_modules() if not isinstance(m, torch.jit.ScriptModule)]
     names = {id(m): name or ROOT for name, m in seen}
 
-    def hear(module: nn.Module, function: str, found: Tensor) -> Tensor:
-        calls.append(Reached(str(Site(names[id(module)], f"{function}()")), module, tuple(found.shape)))
+    def hear(module: nn.Module, function: str, given: Sequence[object], found: Tensor) -> Tensor:
+        site = str(Site(names[id(module)], f"{function}()"))
+        calls.append(Reached(site, module, tuple(found.shape), parameters=_learned(given)))
         return found
 
     with ExitStack() as stack:
@@ -173,6 +177,10 @@ def sites(model: nn.Module, run: Callable[[], object], *, called: bool = False) 
         stack.enter_context(eagerly())
         run()
     return _numbered(calls)
+
+
+def _learned(parts: Iterable[object]) -> int:
+    return sum(part.numel() for part in parts if isinstance(part, nn.Parameter))
 
 
 def _listed(module: nn.Module, function: str) -> bool:

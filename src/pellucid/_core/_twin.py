@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable
 from typing import cast
@@ -10,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._copied import copied
 from pellucid.errors import MethodError
 
 
@@ -66,7 +66,7 @@ def _twin(
     model: nn.Module, change: Callable[[nn.Module], None], seed: int, calibrate: Tensor | None
 ) -> nn.Module:
     try:
-        twin = copy.deepcopy(model)
+        twin = copied(model)
     except Exception as error:
         raise MethodError(
             f"{type(model).__name__} cannot be copied, so it has no untrained twin "

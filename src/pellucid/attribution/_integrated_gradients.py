@@ -69,7 +69,7 @@ def integrated_gradients(
     Cost:
         ``steps`` forward and backward passes, and two forward passes. Memory: one chunk. With ``"auto"`` a
         smooth network needs 6 to 27 of them, and the slopes of up to 16 chunks are held, or those of one row
-        at all steps where that is more: beyond 1,000 steps another rule saves memory.
+        at a few hundred steps where that is more.
 
     Limits:
         The baseline decides what is seen: elements that equal it get nothing. Points on the way may lie where
@@ -102,6 +102,7 @@ def integrated_gradients(
         scores=ends[1],
         bound=None if walked is None else walked.bound.to(torch.promote_types(q.point.dtype, torch.float32)),
         note="" if walked is None else walked.words,
+        row_notes=() if walked is None else walked.by_row,
     )
 
 

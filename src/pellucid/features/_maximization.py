@@ -77,9 +77,9 @@ def activation_maximization(
     than an untrained network"`` unless agreement ÷ distance exceeds that of 95 % of the trials (of all, below
     20 trials that count); ``"supported"`` if besides ratio ≥ 0.5, agreement ≥ 0.5, the distance is at most
     that of 95 % of the real inputs to their nearest neighbour (``params["far"]``), the picture tells strong
-    from weak real inputs (``trust.told_low`` > .5) and goes at least half of their way in every layer
-    (``trust.path`` ≥ .5), as far as these two can be measured; else ``"weak"``. Without a control, or with
-    one start, no more than ``"weak"``.
+    from weak real inputs (``trust.told_low`` > .5; not where fewer than 10 excite it strongly beside the 8
+    strongest) and goes at least half of their way in every layer where these are alike themselves
+    (``trust.path`` ≥ .5); else ``"weak"``. Without a control, or with one start, no more than ``"weak"``.
 
     Args:
         model: any network; it comes back as it was.

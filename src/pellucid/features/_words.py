@@ -27,7 +27,7 @@ def words(
     far: float,
     steadiness: Tensor,
     bar: float | None,
-    trust: PictureTrust | None,
+    trust: PictureTrust,
     *,
     near: bool = True,
 ) -> tuple[Word, ...]:
@@ -35,11 +35,11 @@ def words(
 
     Without ``near`` the telling and the way do not count: such inputs began at real ones.
     """
-    speaks = torch.ones_like(started, dtype=torch.bool)
-    if trust is not None and near:
-        speaks = (~(trust.told_low <= CHANCE) & ~(trust.path < HALFWAY).any(1)).to(started.device)
-    better = torch.ones_like(started, dtype=torch.bool) if bar is None else steadiness > bar
-    good = (ratio >= REACHED) & (distance <= far) & (agreement >= AGREED) & speaks
+    better = torch.ones_like(started) if bar is None else steadiness > bar
+    good = (ratio >= REACHED) & (distance <= far) & (agreement >= AGREED)
+    if near:
+        # a goal that too few inputs excite was not put to the test, and starts that agree prove nothing alone
+        good &= ((trust.told_low > CHANCE) & ~(trust.path < HALFWAY).any(1)).to(good.device)
     return tuple(
         _word(bool(s), bool(b), bool(g) and bar is not None)
         for s, b, g in zip(started, better, good, strict=True)

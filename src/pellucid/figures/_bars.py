@@ -75,7 +75,7 @@ def bars(
         {**chart, "layer": [*drawn, *above, foot]},
         None,
         _table(explanation, row, lines, parts[top:]),
-        explanation.note,
+        explanation.note_of(row),
     )
 
 

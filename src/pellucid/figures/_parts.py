@@ -80,11 +80,11 @@ def verdicts(shown: Sequence[Explanation], row: int) -> list[str]:
     return [word or "not tested" for word in found] if any(found) else found
 
 
-def notes(shown: Sequence[Explanation], told: Sequence[str] | None = None) -> str:
-    """The notes of all, or what is ``told`` of each; its methods first where not all share one."""
+def notes(shown: Sequence[Explanation], row: int) -> str:
+    """The notes of all on a row; its methods first where not all share one."""
     names = [method(each) for each in shown]
     by: dict[str, list[str]] = {}
-    for name, note in zip(names, told or [each.note for each in shown], strict=True):
+    for name, note in zip(names, [each.note_of(row) for each in shown], strict=True):
         if note and name not in by.setdefault(note, []):
             by[note].append(name)
     common = len(set(names))

@@ -267,11 +267,16 @@ def edges(found: EdgeAttribution) -> Figure:
     counts = [str(k) for k in found.kept.tolist()]
     chart = depth_lines(counts, series, "share restored by so many edges", level=0)
     gain = float((found.restored - found.random).mean())
+    looked = f"to {found.sink}"
+    if width < found.sink_units:
+        looked = f"to {width} of the {found.sink_units} units of {found.sink}, those with the largest share"
     alt = (
-        f"{counted(found.edges.numel(), 'edge')} from {found.source} to {found.sink}; kept largest first "
+        f"{counted(found.edges.numel(), 'edge')} from {found.source} {looked}; kept largest first "
         f"they restore on average {number(100 * gain, 2)} points more of the difference in {found.target} "
         f"than in random order, and all together {percent(float(found.restored[-1]))}."
     )
     columns = (f"unit of {found.source}", f"unit of {found.sink}", "estimated share")
-    note = f"{len(order)} of {counted(found.edges.numel(), 'edge')} listed; {counted(found.n, 'pair')}."
+    note = (
+        f"{len(order)} of {counted(found.edges.numel(), 'edge')} {looked} listed; {counted(found.n, 'pair')}."
+    )
     return Figure(f"From {found.source} to {found.sink}", alt, chart, None, Table(columns, body), note)

@@ -104,7 +104,7 @@ def saliency(
         panels(parts, columns=6),
         None,
         _table(shown, maps, ends, row),
-        notes(shown),
+        notes(shown, row),
     )
 
 

@@ -98,7 +98,7 @@ def sound(
         panels(parts, columns=2 if len(parts) == 4 else 3),
         None,
         _table(shown, maps, ends, row),
-        f"{_grain(spec, x, maps[0])} {notes(shown)}".strip(),
+        f"{_grain(spec, x, maps[0])} {notes(shown, row)}".strip(),
     )
 
 

@@ -124,7 +124,7 @@ def tokens(
         panels(parts, columns=2),
         None,
         _table(shown, values, row),
-        notes(shown),
+        notes(shown, row),
     )
 
 

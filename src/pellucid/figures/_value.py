@@ -118,7 +118,7 @@ def explanations(
         panels([*charts, control(several[0], row=row, limit=ends[0])], columns=2 if len(charts) == 3 else 3),
         None,
         (drawn[0].table if len(drawn) == 1 else Table(("method", *drawn[0].table.columns), body)).said(),
-        notes(several, [each.note for each in drawn]),
+        notes(several, row),
     )
 
 

@@ -30,6 +30,7 @@ class EdgeAttribution:
         restored: ``[P]``, share of the difference that they really restore, all other edges corrupt.
         random: ``[P]``, the same for edges in random order, on average.
         n: pairs.
+        sink_units: units that the sink has; more than were looked at where ``sinks`` is a selection.
     """
 
     source: str
@@ -41,6 +42,7 @@ class EdgeAttribution:
     restored: Tensor
     random: Tensor
     n: int
+    sink_units: int
 
     __repr__ = brief
 
@@ -137,6 +139,7 @@ def edge_attribution(
         curves[0],
         curves[1:].mean(0),
         good.rows,
+        share.shape[1],
     )
 
 

@@ -75,11 +75,7 @@ def _factorised(x: Tensor, site: str, width: int, steps: int, seed: int) -> Dict
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
 
-    if float(x.min()) < 0:
-        raise MethodError(
-            f"{site!r} has negative values, which cannot be sums of non-negative parts. "
-            "Take the ReLU after it, or a sparse autoencoder (topk, batchtopk, jumprelu)."
-        )
+    without_negatives(x, site)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     some = x[order[:MOST]].double()
     scale = float(some.mean()) or 1.0
@@ -98,3 +94,16 @@ def _factorised(x: Tensor, site: str, width: int, steps: int, seed: int) -> Dict
     return Dictionary(
         site, "nmf", nothing, zero, zero.clone(), decoder, centre, scale, width, NOTHING, None, 0, params
     )
+
+
+def without_negatives(x: Tensor, site: str) -> None:
+    """Raise :class:`MethodError` where a layer's values are below zero.
+
+    Example:
+        >>> without_negatives(torch.ones(2, 3), "relu")
+    """
+    if float(x.min()) < 0:
+        raise MethodError(
+            f"{site!r} has negative values, which cannot be sums of non-negative parts. "
+            "Take the ReLU after it, or a sparse autoencoder (topk, batchtopk, jumprelu)."
+        )

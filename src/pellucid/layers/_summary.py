@@ -24,7 +24,8 @@ class LayerRow:
         site: its address.
         kind: class of the module.
         shape: of what comes out for one input.
-        parameters: learned numbers of the module; the same again for each further call of it.
+        parameters: learned numbers of the module, or those that a function is given, as in an exported
+            program; the same again for each further call of it.
         field: receptive field in input pixels along each axis; ``None`` where there is none.
         stride: input pixels between neighbouring positions; ``None`` where it has no positions.
         mean, sd: over all rows, units and positions.
@@ -214,7 +215,7 @@ def _row(
         leaf.site,
         leaf.kind,
         (leaf.shape or ())[1:],
-        0 if leaf.kind.endswith("()") else sum(p.numel() for p in leaf.module.parameters()),
+        leaf.parameters,
         None if field is None else field.size,
         None if field is None else field.stride,
         own.mean,

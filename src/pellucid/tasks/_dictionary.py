@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pellucid._core import Compute, Dataset, Subject, only_subject
+from torch import Tensor
+
+from pellucid._core import Compute, Dataset, Subject, activations, only_subject
 from pellucid._core._site import ELEMENTS
 from pellucid.errors import InputError, near_misses
 from pellucid.layers import Dictionary, matrix_factorisation, sparse_autoencoder, with_elements
+from pellucid.layers._factorisation import without_negatives
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._units import CALIBRATE, Notes, UnitsSeen, units_seen
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 Kind = Literal["topk", "batchtopk", "jumprelu", "nmf"]
 KINDS = ("topk", "batchtopk", "jumprelu", "nmf")
 LEARNED = 5000  # rows that a dictionary is learned from
+LOOKED_AT = 64  # rows that show at once whether a layer has negative values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +129,15 @@ def checked_kind(kind: str) -> None:
     """Say so before any work where there is no such dictionary."""
     if kind not in KINDS:
         raise InputError(f"There is no dictionary {kind!r}. {near_misses(kind, KINDS)}")
+
+
+def refuse_negatives(subject: Subject, site: str, kind: str, inputs: Tensor, how: Compute) -> None:
+    """Say so before any work where some inputs show that a layer's values are no sums of parts."""
+    if kind != "nmf":
+        return
+    few = inputs[:LOOKED_AT]
+    for _, seen in activations(subject.model, few, [site], stop=site, spec=subject.spec, compute=how):
+        without_negatives(seen[site], site)
 
 
 def learned_dictionary(

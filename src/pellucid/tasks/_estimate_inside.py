@@ -20,7 +20,7 @@ from pellucid.tasks._amounts import Estimate, Step
 from pellucid.tasks._atlas import atlas
 from pellucid.tasks._concept_sets import Sets
 from pellucid.tasks._concepts import concepts as named_concepts
-from pellucid.tasks._dictionary import checked_kind, learned_dictionary
+from pellucid.tasks._dictionary import checked_kind, learned_dictionary, refuse_negatives
 from pellucid.tasks._dissect import dissect, marked
 from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._estimate_features import by_steps, counted
@@ -250,9 +250,10 @@ def estimate_layer(
         'estimate_layer'
     """
     began, quiet = time.perf_counter(), _quiet(compute)
+    data = subject.needs_data("layer")
     if dictionary is not None:
         checked_kind(dictionary)
-    data = subject.needs_data("layer")
+        refuse_negatives(subject, site, dictionary, held_out(data).inputs, quiet)
     looked = min(rows, len(held_out(data)))
 
     known: list[int] = []

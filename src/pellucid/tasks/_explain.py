@@ -121,9 +121,7 @@ def explain(
         chosen, note = best_method(subject, compute=compute)
     function = method_named(chosen) if isinstance(chosen, str) else chosen
     why = function(subject.model, inputs, wanted, spec=subject.spec, compute=compute)
-    found = dataclasses.replace(
-        why, note=" ".join(filter(None, [note, why.note])), class_names=answer_names(subject)
-    )
+    found = dataclasses.replace(why.noted(note), class_names=answer_names(subject))
     if not cards:
         return found
     if compute is None and isinstance(subject.spec, TabularSpec):

@@ -41,7 +41,7 @@ from pellucid.layers._exemplars import field_of
 from pellucid.layers._reach import along, calls, leaves
 from pellucid.layers._summary import row_of
 from pellucid.tasks._concepts import concepts as named_concepts
-from pellucid.tasks._dictionary import DictionaryPage, checked_kind, dictionary_of
+from pellucid.tasks._dictionary import DictionaryPage, checked_kind, dictionary_of, refuse_negatives
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._stages import Stages
 from pellucid.tasks._units import Notes, units_seen
@@ -216,6 +216,7 @@ def layer(
         TargetError: where a unit does not exist.
         InputError: where the subject has no data, there is no such dictionary, or only one of ``concepts``
             and ``target`` is given.
+        MethodError: where the layer has negative values and the dictionary is ``"nmf"``.
 
     Cost:
         About fifteen passes of ``rows`` inputs and one per unit, and ``steps`` passes of 24 rows up to the
@@ -250,8 +251,10 @@ def layer(
                 "Pages of single units, `pellucid features RUN SITE --unit N`, read blocks too."
             )
         raise SiteError(f"No layer is called {site!r}. {near_misses(site, names)}")
-    # of large pictures this takes as long as all measures of units
     quiet = Compute(how.batch_size, how.seed, how.device)
+    if dictionary is not None:
+        refuse_negatives(subject, site, dictionary, looked.inputs, quiet)
+    # of large pictures this takes as long as all measures of units
     field = field_of(subject.model, looked.inputs, site, spec=subject.spec, compute=quiet)
     row = row_of(subject.model, looked.inputs, leaf, field, spec=subject.spec, compute=stages.of("summary"))
     notes = Notes()

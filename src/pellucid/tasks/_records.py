@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import PARTS, Card, Dataset, Explanation, Json, Provenance
+from pellucid._core._explanation import note_of_all
 from pellucid._core._store import packed, unpacked
 from pellucid.errors import StoreError
 
@@ -45,7 +46,7 @@ def table_of(data: Dataset, rows: Tensor, why: Explanation) -> Arrow:
         "low": pa.array([c and c.low for c in first], pa.float64()),
         "high": pa.array([c and c.high for c in first], pa.float64()),
         "p": pa.array([c and c.p for c in first], pa.float64()),
-        "note": pa.array([why.note] * n, pa.string()),
+        "note": pa.array([why.note_of(i) for i in range(n)], pa.string()),
         "forward": pa.array([made.forward] * n, pa.int64()),
         "backward": pa.array([made.backward] * n, pa.int64()),
         **_by_part(why),
@@ -102,7 +103,7 @@ def explanation_of(table: Arrow, name: str) -> Explanation:
         flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
         return torch.from_numpy(flat.copy()).to(like.dtype).view(n, *like.shape[1:])
 
-    classes = table.column("class")
+    classes, notes = table.column("class"), table.column("note").to_pylist()
     cards = [card_of(text) for text in table.column("card").to_pylist() if text is not None]
     return dataclasses.replace(
         nothing,
@@ -115,7 +116,8 @@ def explanation_of(table: Arrow, name: str) -> Explanation:
         bound=numbers("bound"),
         classes=None if classes.null_count == n else torch.tensor(classes.to_pylist()),
         cards=tuple(cards),
-        note=table.column("note")[0].as_py(),
+        note=note_of_all(notes),
+        row_notes=tuple(notes) if len(set(notes)) > 1 else (),
         provenance=provenance,
     )
 

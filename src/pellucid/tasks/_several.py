@@ -91,8 +91,7 @@ def explain_several(
             compute=compute,
         )
         for mine, place, why in zip(found, places, made, strict=True):
-            told = " ".join(filter(None, [note, why.note]))
-            named = dataclasses.replace(why, note=told, class_names=answer_names(subject))
+            named = dataclasses.replace(why.noted(note), class_names=answer_names(subject))
             mine.append(_tested(subject, named, function, place, compute) if cards else named)
     return tuple(why for mine in found for why in mine)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ BY_SURPRISE, BY_MOVE = 0.9, 0.4
 LUCK = 0.1  # a move far below the change from the level before is luck
 FIRST = LEVELS[0]  # nodes before anything is judged
 WARY = 2.5  # between kinks the change from half the nodes is no sure bound: measured against exact integrals
+HELD = 256  # nodes of a row whose slopes are held at once; of more, one part of the way after the other
+PARTS = 8
 HIDDEN = 0.1  # share of a stretch whose slope jumps that a kink out of sight may take
 
 
@@ -50,16 +52,33 @@ class Walked:
     def words(self) -> str:
         """How many rows went which way, with how many nodes."""
         said = [
-            f"{_rows(int(chosen.sum()))} by {how}, {_range(self.steps[chosen])} nodes"
-            for chosen, how in (
-                (~self.kinked, "nested Gauss rules (smooth slopes)"),
-                (self.kinked, "tangents (slopes that jump)"),
-            )
+            f"{_rows(int(chosen.sum()))} {_how(kinked=kinked)}, {_range(self.steps[chosen])} nodes"
+            for kinked, chosen in ((False, ~self.kinked), (True, self.kinked))
             if bool(chosen.any())
         ]
-        share = (self.bound / self.values.flatten(1).norm(dim=1).clamp(min=1e-30)).max()
-        judged = f"Off by less than {float(share):.1g} of a row's norm, as far as can be judged."
-        return f"Integrated {'; '.join(said)}. {judged}"
+        return f"Integrated {'; '.join(said)}. {_said(float(self.share.max()), 'a row')}"
+
+    @property
+    def by_row(self) -> tuple[str, ...]:
+        """The same of each row alone."""
+        each = zip(self.kinked.tolist(), self.steps.tolist(), self.share.tolist(), strict=True)
+        return tuple(
+            f"Integrated {_how(kinked=kinked)}, {steps} nodes. {_said(share, 'the row')}"
+            for kinked, steps, share in each
+        )
+
+    @property
+    def share(self) -> Tensor:
+        """``[N]``, the bound as a share of the norm of the values."""
+        return self.bound / self.values.flatten(1).norm(dim=1).clamp(min=1e-30)
+
+
+def _how(*, kinked: bool) -> str:
+    return "by tangents (slopes that jump)" if kinked else "by nested Gauss rules (smooth slopes)"
+
+
+def _said(share: float, whose: str) -> str:
+    return f"Off by less than {share:.1g} of {whose}'s norm, as far as can be judged."
 
 
 def _rows(count: int) -> str:
@@ -76,14 +95,14 @@ def walk(q: Question, start: Tensor, ends: Tensor, most: int, tolerance: float) 
             for d in (torch.float64, torch.int64, torch.bool)
         ),
     )
-    size = max(1, 16 * q.compute.batch_size // most)
+    size = max(1, 16 * q.compute.batch_size // min(most, HELD))
     for rows in torch.arange(q.rows, device=q.point.device).split(size):
         _Block(q.only(rows), start[rows], ends[:, rows].double(), most, tolerance).into(found, rows)
     return found
 
 
 class _Block:
-    """Some rows, whose slopes at all nodes are held at once."""
+    """Some rows, whose slopes at up to ``HELD`` nodes each are held at once."""
 
     def __init__(self, q: Question, start: Tensor, ends: Tensor, most: int, tolerance: float) -> None:
         self.q, self.start, self.way, self.ends = q, start, q.point - start, ends
@@ -127,18 +146,52 @@ class _Block:
         """Ever more nodes where the slope jumps most."""
         nodes = nodes.sorted()
         while True:
-            values, n = nodes.integral(), len(nodes.place)
-            change = _size(values - nodes.halved().integral())
-            bound = torch.stack([WARY * change, nodes.gap(values), HIDDEN * nodes.doubt().norm(dim=0)]).amax(
-                0
-            )
-            done = (bound <= self.tolerance * _size(values)) | (n >= self.most)
-            yield _Settled(rows[done], values[done], bound[done], n, kinked=True)
+            found, n = _judged(nodes), len(nodes.place)
+            done = (found.bound <= self.tolerance * _size(found.values)) | (n >= self.most)
+            yield _Settled(rows[done], found.values[done], found.bound[done], n, kinked=True)
             rows, nodes = rows[~done], nodes.of(~done)
             if not len(rows):
                 return
-            more = nodes.next(min(max(4, n // 2), self.most - n))
+            if n >= HELD:
+                break
+            more = nodes.next(min(max(4, n // 2), self.most - n, HELD - n))
             nodes = nodes.joined(self._at(rows, more)).sorted()
+        for row in range(len(rows)):
+            yield self._in_parts(rows[row : row + 1], nodes.of(slice(row, row + 1)))
+
+    def _in_parts(self, row: Tensor, nodes: Nodes) -> _Settled:
+        """One row with more nodes than are held at once."""
+        enough = self.tolerance * float(_size(nodes.integral()))
+        found, n = self._refined(row, nodes, self.most, enough)
+        whole = self.ends[1, row] - self.ends[0, row] - found.values.sum(1, dtype=torch.float64)
+        bound = replace(found, gap=whole.abs()).bound
+        return _Settled(row, found.values, bound, n, kinked=True)
+
+    def _refined(self, row: Tensor, nodes: Nodes, most: int, enough: float) -> tuple[_Found, int]:
+        """A stretch of a row's way with at most so many nodes, and how many it took."""
+        while True:
+            found, n = _judged(nodes), len(nodes.place)
+            if n >= most or float(found.bound) <= enough:
+                return found, n
+            if n >= HELD:
+                break
+            more = nodes.next(min(max(4, n // 2), most - n, HELD - n))
+            nodes = nodes.joined(self._at(row, more)).sorted()
+        parts = nodes.parts(PARTS)
+        del nodes
+        doubt = [float(part.doubt().norm()) for part in parts]
+        spare, found, total = most - n, None, 1
+        while parts:
+            # what a part leaves over is there for the next ones
+            share = doubt[-len(parts)] / max(sum(doubt[-len(parts) :]), 1e-300)
+            part = parts.pop(0)
+            had = len(part.place)
+            one, took = self._refined(row, part, had + int(share * spare), enough / PARTS)
+            spare, total = spare - (took - had), total + took - 1
+            found = one if found is None else found.joined(one)
+            del part
+        assert found is not None
+        return found, total
 
     def _at(self, rows: Tensor, place: Tensor) -> Nodes:
         """Slopes and scores at places ``[n, R]`` on the way of some rows."""
@@ -156,6 +209,39 @@ class _Block:
             scores[ks[0] : ks[-1] + 1, part] = score.double()
         flat = shares.flatten(2)
         return Nodes(place, flat, scores, flat.sum(2, dtype=torch.float64), self.ends[:, rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The integral over a stretch ``[R, D]``, and what tells how far off it may be.
+
+    Args:
+        values: the integral.
+        change: by how much it differs from that with every second node.
+        gap: ``[R]``, what it leaves over of the difference between the scores at both ends.
+        doubt: ``[R]``, norm of what may be wrong between neighbours.
+    """
+
+    values: Tensor
+    change: Tensor
+    gap: Tensor
+    doubt: Tensor
+
+    @property
+    def bound(self) -> Tensor:
+        """``[R]``, what the norm of the error is judged to stay below."""
+        return torch.stack([WARY * _size(self.change), self.gap, HIDDEN * self.doubt]).amax(0)
+
+    def joined(self, other: _Found) -> _Found:
+        """Over two stretches."""
+        doubt = torch.hypot(self.doubt, other.doubt)
+        return _Found(self.values + other.values, self.change + other.change, self.gap + other.gap, doubt)
+
+
+def _judged(nodes: Nodes) -> _Found:
+    values = nodes.integral()
+    change = values - nodes.halved().integral()
+    return _Found(values, change, nodes.gap(values), nodes.doubt().norm(dim=0))
 
 
 @dataclass(frozen=True, slots=True)

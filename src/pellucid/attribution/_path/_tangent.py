@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -18,7 +19,8 @@ class Nodes:
         share: ``[n, R, D]``, slope times way: what the sum is made of.
         score: ``[n, R]``.
         rise: ``[n, R]``, slope of the score along the way: the sum of each share.
-        ends: ``[2, R]``, the scores at 0 and 1.
+        ends: ``[2, R]``, the scores at both ends of the stretch.
+        low, high: where the stretch of the way that is integrated begins and ends.
     """
 
     place: Tensor
@@ -26,10 +28,27 @@ class Nodes:
     score: Tensor
     rise: Tensor
     ends: Tensor
+    low: float = 0.0
+    high: float = 1.0
 
     def halved(self) -> Nodes:
         """Every second node."""
-        return Nodes(self.place[::2], self.share[::2], self.score[::2], self.rise[::2], self.ends)
+        place, share, score, rise = (each[::2] for each in (self.place, self.share, self.score, self.rise))
+        return replace(self, place=place, share=share, score=score, rise=rise)
+
+    def parts(self, count: int) -> list[Nodes]:
+        """Of one row: neighbouring stretches from node to node, in memory of their own."""
+        last = len(self.place) - 1
+        cuts = [last * k // count for k in range(count + 1)]
+        return [self._between(a, b, first=a == 0, last=b == last) for a, b in pairwise(cuts)]
+
+    def _between(self, a: int, b: int, *, first: bool, last: bool) -> Nodes:
+        place, share, score, rise = (
+            each[a : b + 1].clone() for each in (self.place, self.share, self.score, self.rise)
+        )
+        ends = torch.stack([self.ends[0] if first else score[0], self.ends[1] if last else score[-1]])
+        low = self.low if first else float(place[0])
+        return Nodes(place, share, score, rise, ends, low, self.high if last else float(place[-1]))
 
     def integral(self) -> Tensor:
         """``[R, D]``: exact where no more than one kink lies between two nodes."""
@@ -45,18 +64,21 @@ class Nodes:
         at = met / turn
         middle = (here + there) / 2
         at = torch.where((at >= here) & (at <= there), at, middle)
-        first, last = torch.zeros_like(at[:1]), torch.ones_like(at[:1])
-        if not len(at):
-            first, last = torch.zeros_like(self.place), torch.ones_like(self.place)
-        edges = torch.cat([first, at, last])
+        edges = torch.cat([*self._bounds[:1], at, *self._bounds[1:]])
         return edges[1:] - edges[:-1]
+
+    @property
+    def _bounds(self) -> tuple[Tensor, Tensor]:
+        """Where the stretch begins and ends, ``[1, R]`` each."""
+        one = self.place[:1]
+        return torch.full_like(one, self.low), torch.full_like(one, self.high)
 
     def doubt(self) -> Tensor:
         """How much may be wrong between neighbours ``[n + 1, R]``: width times the jump of the slope."""
         jump = vector_norm(self.share[1:] - self.share[:-1], dim=2, dtype=torch.float64)
         inner = (self.place[1:] - self.place[:-1]) * jump
-        low = (self.ends[0] - self.score[0] + self.rise[0] * self.place[0]).abs()
-        high = (self.ends[1] - self.score[-1] - self.rise[-1] * (1 - self.place[-1])).abs()
+        low = (self.ends[0] - self.score[0] + self.rise[0] * (self.place[0] - self.low)).abs()
+        high = (self.ends[1] - self.score[-1] - self.rise[-1] * (self.high - self.place[-1])).abs()
         return torch.cat([low[None], inner, high[None]])
 
     def steadiness(self) -> Tensor:
@@ -68,8 +90,8 @@ class Nodes:
 
     def next(self, count: int) -> Tensor:
         """The middles of the ``count`` most doubtful stretches ``[count, R]``."""
-        zero, one = torch.zeros_like(self.place[:1]), torch.ones_like(self.place[:1])
-        edges = torch.cat([zero, self.place, one])
+        low, high = self._bounds
+        edges = torch.cat([low, self.place, high])
         worst = self.doubt().topk(count, 0).indices
         return ((edges[1:] + edges[:-1]) / 2).gather(0, worst)
 
@@ -81,18 +103,21 @@ class Nodes:
         """With more nodes behind these."""
         place, share = torch.cat([self.place, other.place]), torch.cat([self.share, other.share])
         score, rise = torch.cat([self.score, other.score]), torch.cat([self.rise, other.rise])
-        return Nodes(place, share, score, rise, self.ends)
+        return replace(self, place=place, share=share, score=score, rise=rise)
 
     def sorted(self) -> Nodes:
         """In the order of the way."""
         place, order = self.place.sort(dim=0, stable=True)
         share = self.share.gather(0, order[:, :, None].expand_as(self.share))
-        return Nodes(place, share, self.score.gather(0, order), self.rise.gather(0, order), self.ends)
+        score, rise = self.score.gather(0, order), self.rise.gather(0, order)
+        return replace(self, place=place, share=share, score=score, rise=rise)
 
-    def of(self, rows: Tensor) -> Nodes:
-        """Some rows, by a mask."""
+    def of(self, rows: Tensor | slice) -> Nodes:
+        """Some rows, by a mask or slice."""
         place, share, score = self.place[:, rows], self.share[:, rows], self.score[:, rows]
-        return Nodes(place, share, score, self.rise[:, rows], self.ends[:, rows])
+        return replace(
+            self, place=place, share=share, score=score, rise=self.rise[:, rows], ends=self.ends[:, rows]
+        )
 
 
 def _square(values: Tensor) -> Tensor:

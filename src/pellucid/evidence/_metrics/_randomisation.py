@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec, Json, Target, TargetLike, predict, untrained
+from pellucid._core._copied import copied
 from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.evidence._bank import Bank, bank
 from pellucid.evidence._case import Method, fitted
@@ -317,10 +317,10 @@ def _undone(
 ) -> Iterator[nn.Module]:
     """Copies of the network with more and more layers, or one at a time, as in an untrained copy."""
     twin = untrained(model, seed=seed, calibrate=calibrate if calibrate.is_floating_point() else None)
-    changed = copy.deepcopy(model)
+    changed = copied(model)
     for name in _ordered(names, order):
         if order == "each":
-            changed = copy.deepcopy(model)
+            changed = copied(model)
         fresh, place = twin.get_submodule(name), changed.get_submodule(name)
         with torch.no_grad():
             for old, new in zip(_own(place), _own(fresh), strict=True):
