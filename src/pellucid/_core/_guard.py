@@ -75,7 +75,7 @@ class Guard:
         return any(tensor.is_inference() for tensor in self.tensors)
 
     def hold(self) -> None:
-        """Only what depends on the inputs carries a graph; inside :meth:`pass_by`, which puts the flags back."""
+        """Parameters carry no graph until the end of :meth:`pass_by`, inside which this is called."""
         for parameter in self.parameters:
             # a scripted part may hold copies that are no leaves
             if parameter.requires_grad and parameter.is_leaf:
