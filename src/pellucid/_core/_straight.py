@@ -142,14 +142,12 @@ def _cut(model: nn.Module, at: str, fed: Tensor) -> tuple[object, Tensor]:
     """What the network gives, and what a layer gave on the way: there every way back ends."""
     # an address that says more than a name is none of a module, and raises
     layer, seen = model.get_submodule(at), list[Tensor]()
-    if layer is model or isinstance(layer, torch.jit.ScriptModule):
+    if layer is model:
         raise OtherRoadError
 
     def cut(_: nn.Module, __: object, given: object) -> Tensor:
         # what recurrent layers give is no tensor
-        if seen or type(given) is not Tensor or given.dtype not in PRECISE or len(given) != len(fed):
-            raise OtherRoadError
-        if torch._C._functorch.is_functorch_wrapped_tensor(given):  # pyright: ignore[reportAttributeAccessIssue]
+        if type(given) is not Tensor or given.dtype not in PRECISE or len(given) != len(fed):
             raise OtherRoadError
         seen.append(given.detach().requires_grad_())
         # what follows may write into what it is given
