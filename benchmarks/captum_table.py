@@ -1,9 +1,9 @@
 """Every method that captum has too: time of captum's default call and of its best setting, over ours.
 
 ``python benchmarks/captum_table.py [--rounds 5] [--batch 8] [--only METHOD …]``. Processor time of one
-thread, runs in turns, medians over rounds; above 1 pellucid is faster. Our calls are the defaults too, except that
-both sides get equal samples, background rows and groups where those are arguments. Ours also give scores, gap
-and standard errors, which captum's do not.
+thread, runs in turns, medians over rounds; above 1 pellucid is faster. Our calls are the defaults too, except
+that both sides get equal samples, background rows and groups where those are arguments. Ours also give
+scores, gap and standard errors, which captum's do not.
 """
 
 from __future__ import annotations
