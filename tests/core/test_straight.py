@@ -62,6 +62,107 @@ def test_the_same_answer(method, target):
         assert getattr(short, name) == getattr(long, name), name
 
 
+LAYERED = (a.saliency, a.input_x_gradient, a.grad_cam, a.grad_cam_plus_plus, a.hires_cam, a.layer_cam)
+
+
+@pytest.mark.parametrize("method", LAYERED)
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_same_answer_at_a_layer(method, target):
+    model, x = net(), rows()
+    assert road(model, x, target, at="2") is Straight
+    short, long = method(model, x, target, at="2"), method(model, x, target, at="2", compute=Compute())
+    for name in ("values", "scores", "classes", "inputs"):
+        torch.testing.assert_close(getattr(short, name), getattr(long, name), rtol=1e-10, atol=1e-12)
+    assert short.values.stride() == long.values.stride()
+    assert short.inputs.is_contiguous()
+    for name in ("method", "params", "target", "at", "model", "inputs", "seed", "forward", "backward"):
+        assert getattr(short.provenance, name) == getattr(long.provenance, name), name
+    for name in ("gap", "reference", "stderr", "bound", "spec", "cards", "note", "class_names"):
+        assert getattr(short, name) == getattr(long, name), name
+    assert not any(m._forward_hooks for m in model.modules())
+    assert all(p.requires_grad for p in model.parameters())
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.layer(self.layer(x))
+
+
+class Mapped(Twice):
+    """The layer runs inside a transform, out of which no tensor leads."""
+
+    def forward(self, x):
+        return torch.func.vmap(self.layer)(x)
+
+
+class Unused(Twice):
+    def forward(self, x):
+        self.layer(x)
+        return x
+
+
+class Fewer(Twice):
+    def forward(self, x):
+        return x + self.layer(x[:2]).sum(0)
+
+
+class Cut(Twice):
+    """What the layer gives has no way on."""
+
+    def forward(self, x):
+        with torch.no_grad():
+            return self.layer(x)
+
+
+@pytest.mark.parametrize(
+    ("model", "at"),
+    [(Twice(), "layer"), (Twice(), "layr"), (Twice(), ""), (Mapped(), "layer"), (Unused(), "layer"),
+     (Fewer(), "layer"), (Cut(), "layer"), (nn.Sequential(nn.Linear(4, 4), nn.GRU(4, 4)), "1")],
+)  # fmt: skip
+def test_the_same_refusal_at_a_layer(model, at):
+    x = torch.rand(8, 4)
+    short = refused(lambda: a.saliency(model, x, 1, at=at))
+    assert short == refused(lambda: a.saliency(model, x, 1, at=at, compute=Compute()))
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_a_scripted_layer_is_refused_as_ever():
+    model, x = nn.Sequential(torch.jit.script(nn.Linear(4, 4)), nn.Linear(4, 3)), torch.rand(8, 4)
+    assert "scripted" in refused(lambda: a.saliency(model, x, 1, at="0"))[1]
+
+
+class Learning(Twice):
+    """It takes slopes by its own weights while it passes."""
+
+    def forward(self, x):
+        y = self.layer(x)
+        (slope,) = torch.autograd.grad(y.sum(), self.layer.weight)
+        return torch.relu(y) @ slope
+
+
+@pytest.mark.parametrize("compute", [None, Compute()])
+def test_a_network_that_learns_while_it_passes(compute):
+    torch.manual_seed(0)
+    model, x = nn.Sequential(Learning(), nn.Linear(4, 3)).double(), torch.rand(8, 4, dtype=torch.float64)
+    found = a.saliency(model, x, 1, at="0", compute=compute)
+    torch.testing.assert_close(found.values, model[1].weight[1].detach().expand(8, 4))
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_nothing_is_recorded_below_the_layer():
+    model, x, seen = net(), rows(), []
+    model[1].register_forward_hook(lambda _, __, given: seen.append(given.requires_grad))
+    model[3].register_forward_hook(lambda _, __, given: seen.append(given.requires_grad))
+    for compute in (None, Compute()):
+        a.saliency(model, x, 1, at="2", compute=compute)
+    assert seen == [False, True] * 2
+
+
 def refused(call):
     with pytest.raises(PellucidError) as error:
         call()
@@ -120,7 +221,9 @@ def test_the_same_refusal(what, method):
 def test_what_is_not_plain_goes_the_long_way():
     model, x = net(), rows()
     assert road(model, x, logits([0] * 8)) is Question
-    assert road(model, x, 1, at="0") is Question
+    assert road(model, x, 1, at="0:in") is Question
+    assert road(model, x, 1, at="0#0") is Question
+    assert road(model, x, 1, at=".") is Question
     assert road(model, x, 1, compute=Compute()) is Question
     assert road(model, nn.Parameter(x), 1) is Question
     assert road(model, x.repeat(20, 1, 1, 1), 1) is Question
@@ -157,8 +260,9 @@ class Messy(nn.Module):
         return self.layer(self.norm(x))
 
 
+@pytest.mark.parametrize("at", [None, "norm"])
 @pytest.mark.parametrize("error", [None, StopError(), KeyboardInterrupt()])
-def test_the_network_is_handed_back_as_it_came(error):
+def test_the_network_is_handed_back_as_it_came(error, at):
     torch.manual_seed(0)
     model, x = Messy(error).double().train(), torch.rand(8, 4, dtype=torch.float64)
     model.layer.bias.grad = torch.ones(3, dtype=torch.float64)
@@ -176,10 +280,11 @@ def test_the_network_is_handed_back_as_it_came(error):
 
     before = state()
     if error is None:
-        a.saliency(model, x, 1)
+        a.saliency(model, x, 1, at=at)
     else:
         with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else PellucidError):
-            a.saliency(model, x, 1)
+            a.saliency(model, x, 1, at=at)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
     assert state() == before
     assert not x.requires_grad
 

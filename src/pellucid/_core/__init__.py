@@ -24,7 +24,7 @@ from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced
 from pellucid._core._spec import Batch, InputSpec, finite
 from pellucid._core._store import load, save
-from pellucid._core._straight import sloped
+from pellucid._core._straight import Straight, sloped
 from pellucid._core._subject import Subject, only_subject
 from pellucid._core._target import (
     Target,
@@ -66,6 +66,7 @@ __all__ = [
     "Site",
     "Slope",
     "Snapshot",
+    "Straight",
     "Subject",
     "Target",
     "TargetLike",

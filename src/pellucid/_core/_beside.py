@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 import numpy as np
 import torch
@@ -17,6 +18,10 @@ FEW = 16  # variants of a row that must share the pass of the row itself
 TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
 WIDE = 4096  # places from which boxes save more than channels last in memory do, where both could be had
+# loops in C, as in the guard
+before: Callable[[nn.Module], object] = attrgetter("_forward_pre_hooks")
+after: Callable[[nn.Module], object] = attrgetter("_forward_hooks")
+compiled: Callable[[nn.Module], object] = attrgetter("_compiled_call_impl")
 MOST = 0.5  # share of the map that a change may take to begin with
 
 
@@ -41,7 +46,7 @@ class Beside:
             and point.dtype in (torch.float32, torch.float64)
             and not torch.is_autocast_enabled("cpu")
             and not watched()
-            and all(alone(module) for module in modules)
+            and alone(modules)
         )
         self.checked: bool = False
 
@@ -94,11 +99,10 @@ def watched() -> bool:
     )
 
 
-def alone(module: nn.Module) -> bool:
-    """Whether torch runs a module operation by operation, and nothing listens to it."""
-    if isinstance(module, torch.jit.ScriptModule) or module._forward_hooks or module._forward_pre_hooks:
+def alone(modules: Iterable[nn.Module]) -> bool:
+    """Whether torch runs modules operation by operation, and nothing listens to them."""
+    each, dynamo = list(modules), sys.modules.get("torch._dynamo")
+    whole = torch.jit.ScriptModule if dynamo is None else (torch.jit.ScriptModule, dynamo.OptimizedModule)
+    if any(issubclass(kind, whole) for kind in set(map(type, each))):
         return False
-    if module._compiled_call_impl is not None:
-        return False
-    dynamo = sys.modules.get("torch._dynamo")
-    return dynamo is None or not isinstance(module, dynamo.OptimizedModule)
+    return not (any(map(before, each)) or any(map(after, each)) or any(map(compiled, each)))

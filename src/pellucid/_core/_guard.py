@@ -74,6 +74,13 @@ class Guard:
         """Whether anything was made under ``torch.inference_mode()``."""
         return any(tensor.is_inference() for tensor in self.tensors)
 
+    def hold(self) -> None:
+        """Parameters carry no graph until the end of :meth:`pass_by`, inside which this is called."""
+        for parameter in self.parameters:
+            # a scripted part may hold copies that are no leaves
+            if parameter.requires_grad and parameter.is_leaf:
+                parameter.requires_grad_(False)
+
     def pass_by(self, *, seed: int = 0) -> AbstractContextManager[None]:
         """As :func:`untouched`."""
         return _Visit(self, seed)

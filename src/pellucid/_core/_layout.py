@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core._beside import alone, watched
+from pellucid._core._composed import composed
 
 FEW = 6  # rows that must go together
 MUCH = 2**15  # numbers from which on one more row, to compare, costs little
@@ -26,8 +27,9 @@ class Layout:
 
     Processors pass convolutions, poolings and norms faster where the channels of a place lie together;
     nothing but rounding changes. A network with a forward of its own may ask how its input lies (a view that
-    cannot be had then raises; a write into a view that has become a copy is lost), so two rows go
-    through ahead of the first such pass, and one of them is compared with a plain pass of it.
+    cannot be had then raises; a write into a view that has become a copy is lost). Unless it only calls its
+    parts and adds up what they give, two rows therefore go through ahead of the first such pass, and one of
+    them is compared with a plain pass of it.
     """
 
     __slots__ = ("_weights", "checked", "open", "used")
@@ -36,27 +38,26 @@ class Layout:
         self.open: bool | None = None
         self.checked: bool = False
         self.used: bool = False  # since somebody put it to False
-        self._weights: int = 0
+        self._weights: int | None = None
 
     def pays(self, modules: Iterable[nn.Module], parameters: Iterable[Tensor], points: Tensor) -> bool:
         """Whether these points should lie so."""
         if self.open is False or points.ndim != 4 or len(points) < FEW:
             return False
-        if self.open is None:
+        if self._weights is None:
             self._weights = sum(p.numel() for p in parameters if p.ndim == 4)
-            self.checked = all(type(module) in KNOWN for module in modules)
+        if not 0 < self._weights <= HEAVY * points.numel():
+            return False
+        if self.open is None:
+            self.checked = composed(modules, KNOWN)
             self.open = (
                 points.device.type == "cpu"
                 and points.dtype in (torch.float32, torch.float64)
                 and not torch.is_autocast_enabled("cpu")
                 and not watched()
-                and all(alone(module) for module in modules)
+                and alone(modules)
             )
-        return (
-            self.open
-            and (self.checked or points.numel() >= MUCH)
-            and 0 < self._weights <= HEAVY * points.numel()
-        )
+        return self.open and (self.checked or points.numel() >= MUCH)
 
 
 def channelwise(modules: Iterable[nn.Module]) -> bool:

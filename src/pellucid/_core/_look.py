@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid._core._beside import Again
 from pellucid._core._compute import Compute
+from pellucid._core._feed import to_be_told
 from pellucid._core._outputs import stream
 from pellucid._core._pass import Pass
 from pellucid._core._passes import passes
@@ -55,6 +57,7 @@ def look(work: Pass, site: str, compute: Compute, counted: list[int], *, slope: 
 
 def _with_slope(work: Pass, site: str, compute: Compute, counted: list[int]) -> Look:
     point: list[Tensor] = []
+    held = True
 
     def cut(layer: Tensor) -> Tensor:
         if not layer.is_floating_point():
@@ -63,13 +66,28 @@ def _with_slope(work: Pass, site: str, compute: Compute, counted: list[int]) -> 
         return layer.detach().requires_grad_()
 
     def by(own: Pass, points: Tensor, _: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        nonlocal held
+        if not held:
+            return found(own, points, rows)
+        # without slopes of its own the network records nothing below the site
+        own.feed.guard.hold()
+        try:
+            return found(own, points, rows)
+        except Exception as error:
+            if to_be_told(error):
+                raise
+            # it may take slopes itself; what is wrong with it will be wrong again, and is told then
+            held = False
+            raise Again from error
+
+    def found(own: Pass, points: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         fed = own.laid(points, rows, 1)
         with probe(own.feed.model, read=[site], write={site: cut}) as seen:
             score = own.score(fed, rows, 1)
         layer = kept_rows(seen[site], site, len(points))
-        found = own.differentiated(score, layer, torch.ones_like(score), of=site)
+        grad = own.differentiated(score, layer, torch.ones_like(score), of=site)
         point.append(layer.detach().contiguous())
-        return found.to(layer.dtype), score.detach()
+        return grad.to(layer.dtype), score.detach()
 
     slope: list[Tensor] = []
     base: list[Tensor] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._explanation import Explanation, Param, Provenance, finite_scores, finite_values
 from pellucid._core._feed import place_of
 from pellucid._core._fingerprint import Fingerprint
-from pellucid._core._guard import Guard
+from pellucid._core._guard import Guard, eagerly
 from pellucid._core._layout import Layout
 from pellucid._core._pass import Pass
 from pellucid._core._question import Question
@@ -43,16 +43,18 @@ class Way(Protocol):
 
 
 class Straight:
-    """What :class:`Question` gives of slopes at the inputs, with one look at the network and one pass.
+    """What :class:`Question` gives of slopes at inputs or a layer, with one look at the network and one pass.
 
     Made by :func:`sloped`. On a small network most of a gradient's time goes into code that has nothing to do
     there and is cold: chunks, variants, embeddings, sites, several targets. So nothing is shared with it but
     the guard of the network and the checks of numbers.
     """
 
-    __slots__ = ("_began", "_classes", "_guard", "_scores", "_slope", "point")
+    __slots__ = ("_at", "_began", "_classes", "_guard", "_scores", "_slope", "packed", "point")
 
-    def __init__(self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None) -> None:
+    def __init__(
+        self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None, at: str | None
+    ) -> None:
         self._began = time.perf_counter()
         rows = len(inputs)
         if inputs.dtype not in PRECISE or not 0 < rows <= at_once(MOST, inputs):
@@ -63,18 +65,22 @@ class Straight:
             raise OtherRoadError
         if guard.parameters and guard.parameters[0].is_inference():
             raise OtherRoadError
-        self.point, self._classes = inputs.detach(), classes
-        finite(self.point, "inputs")
+        self.packed, self._classes, self._at = inputs.detach(), classes, at
+        finite(self.packed, "inputs")
         layout = Layout()
-        turned = layout.pays(guard.modules, guard.parameters, self.point)
+        turned = layout.pays(guard.modules, guard.parameters, self.packed)
         if turned and not layout.checked:
             raise OtherRoadError
         order = torch.channels_last if turned else torch.preserve_format
         with guard.pass_by(), torch.enable_grad():
-            start = self.point.detach().requires_grad_()
+            start = self.packed.detach().requires_grad_(at is None)
             # a copy: networks may write into what they are given, which is forbidden on a leaf
             fed = start.clone(memory_format=order)
-            output: object = model(fed) if by is None else by.output(model, guard.modules, fed)
+            if at is not None:
+                guard.hold()
+                output, start = _cut(model, at, fed)
+            else:
+                output = model(fed) if by is None else by.output(model, guard.modules, fed)
             if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != rows:
                 raise OtherRoadError
             if output.is_complex():
@@ -82,7 +88,8 @@ class Straight:
             # no number of a class lies outside: indices of a processor are checked
             score = output[:, classes] if column is None else output.gather(1, column)
             (slope,) = torch.autograd.grad(score, start, torch.ones_like(score))
-        self._slope = slope.contiguous() if turned else slope
+        self.point = self.packed if at is None else start.detach().contiguous()
+        self._slope = slope.contiguous()
         self._scores = score.detach().view(rows)
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
@@ -93,18 +100,27 @@ class Straight:
         """Values as they are: there are no tokens here."""
         return values
 
-    def answer(self, method: str, values: Tensor, params: Mapping[str, Param]) -> Explanation:
+    def answer(
+        self,
+        method: str,
+        values: Tensor,
+        params: Mapping[str, Param],
+        *,
+        note: str = "",
+        over: Literal["point", "inputs"] = "point",
+    ) -> Explanation:
         """As :meth:`Question.answer`."""
-        rows, chosen = len(self.point), self._classes
+        hidden = self._at is not None and over == "point"
+        rows, chosen = len(self.packed), self._classes
         one = isinstance(chosen, int)
         finite_scores(method, self._scores)
         provenance = Provenance(
             method,
             dict(params),
             f"logit({chosen})" if one else "logit of each row's class",
-            None,
+            self._at if hidden else None,
             Fingerprint(self._guard),
-            Fingerprint({"inputs": self.point}, keep=True),
+            Fingerprint({"inputs": self.packed}, keep=True),
             0,
             rows,
             rows,
@@ -113,8 +129,38 @@ class Straight:
         )
         classes = torch.full((rows,), chosen, dtype=torch.int64) if one else chosen
         return Explanation(
-            finite_values(method, values), self.point, self._scores, provenance, classes=classes
+            finite_values(method, values),
+            self.point if hidden else self.packed,
+            self._scores,
+            provenance,
+            note=note,
+            classes=classes,
         )
+
+
+def _cut(model: nn.Module, at: str, fed: Tensor) -> tuple[object, Tensor]:
+    """What the network gives, and what a layer gave on the way: there every way back ends."""
+    # an address that says more than a name is none of a module, and raises
+    layer, seen = model.get_submodule(at), list[Tensor]()
+    if layer is model:
+        raise OtherRoadError
+
+    def cut(_: nn.Module, __: object, given: object) -> Tensor:
+        # what recurrent layers give is no tensor
+        if type(given) is not Tensor or given.dtype not in PRECISE or len(given) != len(fed):
+            raise OtherRoadError
+        seen.append(given.detach().requires_grad_())
+        # what follows may write into what it is given
+        return seen[0].clone()
+
+    hook = layer.register_forward_hook(cut)
+    try:
+        with eagerly():
+            output: object = model(fed)
+    finally:
+        hook.remove()
+    (start,) = seen
+    return output, start
 
 
 def _column(classes: int | Tensor, rows: int) -> Tensor | None:
@@ -142,10 +188,10 @@ def sloped(
 
     Whatever goes wrong on it goes wrong again on the long one, which has the words for it.
     """
-    plain = at is None and spec is None and compute is None and type(inputs) is Tensor
+    plain = spec is None and compute is None and type(inputs) is Tensor and (at is None or by is None)
     if plain and isinstance(inputs, Tensor) and isinstance(target, int | Tensor):
         try:
-            return Straight(model, inputs, target, by)
+            return Straight(model, inputs, target, by, at)
         except Exception:
             pass
     return Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=by is None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core import Batch, Compute, Explanation, InputSpec, TargetLike, sloped
 from pellucid.attribution._maps import is_map, laid, spatial
 
 
@@ -61,7 +61,7 @@ def grad_cam(
         (torch.Size([1, 1, 8, 8]), '0')
     """
     layer, picture = spatial("grad_cam", model, inputs, target, at, spec)
-    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
+    q = sloped(model, inputs, target, at=layer, spec=spec, compute=compute)
     is_map("grad_cam", layer, q.point)
     weight = q.gradient().mean((2, 3), keepdim=True)
     found = (weight * q.point).sum(1, keepdim=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core import Batch, Compute, Explanation, InputSpec, TargetLike, sloped
 from pellucid.attribution._maps import is_map, laid, spatial
 
 
@@ -63,7 +63,7 @@ def grad_cam_plus_plus(
         (torch.Size([1, 1, 8, 8]), '0')
     """
     layer, picture = spatial("grad_cam_plus_plus", model, inputs, target, at, spec)
-    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
+    q = sloped(model, inputs, target, at=layer, spec=spec, compute=compute)
     is_map("grad_cam_plus_plus", layer, q.point)
     slope, seen = q.gradient(), q.point
     total = seen.sum((2, 3), keepdim=True)

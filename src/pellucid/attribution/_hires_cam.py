@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core import Batch, Compute, Explanation, InputSpec, TargetLike, sloped
 from pellucid.attribution._maps import is_map, laid, spatial
 
 
@@ -60,7 +60,7 @@ def hires_cam(
         (torch.Size([1, 1, 8, 8]), '0')
     """
     layer, picture = spatial("hires_cam", model, inputs, target, at, spec)
-    q = Question(model, inputs, target, at=layer, spec=spec, compute=compute, slope=True)
+    q = sloped(model, inputs, target, at=layer, spec=spec, compute=compute)
     is_map("hires_cam", layer, q.point)
     slope, seen = q.gradient(), q.point
     found = (slope * seen).sum(1, keepdim=True)

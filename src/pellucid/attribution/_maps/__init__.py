@@ -11,6 +11,7 @@ from pellucid._core import (
     Explanation,
     InputSpec,
     Question,
+    Straight,
     TargetLike,
     activations,
     not_inputs,
@@ -69,7 +70,9 @@ def the_picture(method: str, given: Tensor | dict[str, Tensor]) -> Tensor:
     return given
 
 
-def laid(method: str, q: Question, found: Tensor, picture: Tensor, layer: str, *, relu: bool) -> Explanation:
+def laid(
+    method: str, q: Question | Straight, found: Tensor, picture: Tensor, layer: str, *, relu: bool
+) -> Explanation:
     """The answer whose values are the map ``[N, 1, h, w]``, enlarged."""
     found = found.relu() if relu else found
     size = (picture.shape[-2], picture.shape[-1])

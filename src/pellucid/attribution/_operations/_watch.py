@@ -161,8 +161,7 @@ class Watch(TorchFunctionMode, ABC):
 @contextmanager
 def frozen(work: Pass, method: str) -> Generator[None]:
     """Only what depends on the point carries a graph inside, and every operation can be seen."""
-    for parameter in work.feed.guard.parameters:
-        parameter.requires_grad_(False)
+    work.feed.guard.hold()
     with visible(work.feed.model, work.feed.guard.modules, method):
         yield
 
