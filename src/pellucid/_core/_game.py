@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pellucid._core._conditional import Condition, Conditional, Gaussian, Nearest, condition
 from pellucid._core._explanation import Explanation, Param
+from pellucid._core._mixed import Mixture
 from pellucid._core._parts import counts_of, numbered, shared_out
 from pellucid._core._question import Question
 from pellucid._core._spec import finite
@@ -145,6 +146,8 @@ class Game:
         shape = self.groups.shape[1:]
         # one part more, always there: what is held is numbered -1, the last
         wide = torch.cat([masks, masks.new_ones(len(masks), 1)], 1)
+        if not self.draws and self.condition is None and len(self.groups) == 1:
+            return Mixture(wide, self.groups.remainder(wide.shape[1]), q.point, self.fill)
 
         def variant(ks: Tensor, rows: slice) -> Tensor:
             ks = ks.to(masks.device)
