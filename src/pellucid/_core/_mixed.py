@@ -17,6 +17,7 @@ from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 
 # nanoseconds of a product, of a weight that is read once more or put elsewhere, and the least to be saved
 PRODUCT, WEIGHT, LEAST = 1 / 30, 0.5, 1e5
+TOGETHER = 8  # rows whose variants share the reading of the weights, even where that is not all of them
 PLAIN = (Tensor, nn.Parameter)
 
 

@@ -10,7 +10,7 @@ from pellucid._core._beside import Again, Beside
 from pellucid._core._chunk import Chunk, at_once, chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
-from pellucid._core._mixed import Mixing, Mixture
+from pellucid._core._mixed import TOGETHER, Mixing, Mixture
 from pellucid._core._pass import Apart, Pass, Slope, Variants
 
 
@@ -46,6 +46,10 @@ def passes(
         size = beside.at_once(size, compute.batch_size, point)
         # the fewer rows go together, the more variants of each do
         each = max(1, size // count)
+    elif beside is not None:
+        # what is done once for a chunk and each row in it serves many variants
+        size = compute.batch_size
+        each = max(TOGETHER, size // count)
     waiting = chunks(count, some.stop - some.start, size, first=some.start, each=each)[::-1]
     while waiting:
         chunk = waiting.pop()
