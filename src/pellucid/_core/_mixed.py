@@ -143,7 +143,7 @@ def _pointwise(func: Any, args: Args) -> Any:
             alike = _open(value) and value.rows.kept is x.rows.kept and value.shape == x.shape
         else:
             # the same for every row
-            alike = not isinstance(value, Tensor) or (1, *value.shape)[-x.ndim] == 1
+            alike = not isinstance(value, Tensor) or value.ndim < x.ndim or len(value) == 1
         if not alike:
             return None
     if func._schema.is_mutable:
