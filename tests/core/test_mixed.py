@@ -71,6 +71,10 @@ def as_weights(x):
     return torch.eye(60, dtype=x.dtype).mm(flat.T).T + flat
 
 
+def by_type(x):
+    return x.flatten(1) * 2 if type(x) is torch.Tensor else x.flatten(1) * 3
+
+
 def strided(x):
     return x.as_strided((len(x), 60), (60, 1)) * 2
 
@@ -100,7 +104,7 @@ OTHERWISE = [
     lambda x: x.transpose(2, 3).flatten(1),
     lambda x: x.flatten(1)[:, torch.arange(59, -1, -1)],
     lambda x: (x * torch.arange(len(x), dtype=x.dtype).mul(0).add(2).view(-1, 1, 1, 1)).flatten(1),
-    lambda x: x.flatten(1) * 2 if type(x) is torch.Tensor else x.flatten(1) * 3,
+    by_type,
     lambda x: x.mul_(2).flatten(1),
     lambda x: torch.stack([row.flatten() for row in x]),
     lambda x: F.layer_norm(x, x.shape[1:]).flatten(1).cumsum(1),
@@ -109,6 +113,14 @@ OTHERWISE = [
     lambda x: x.float().double().flatten(1),
     lambda x: torch.func.vmap(lambda r: r.flatten() * 2)(x),
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def checks(monkeypatch):
+    """Whether rows made from parts were those of a plain pass."""
+    found = []
+    monkeypatch.setattr(_pass, "agree", lambda *given: found.append(agree(*given)) or found[-1])
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -152,17 +164,20 @@ def agrees(net, x, groups=GROUPS, fill=0.0, **given):
 
 @pytest.mark.parametrize("before", SOON)
 @pytest.mark.parametrize("groups", [GROUPS, SCATTERED])
-def test_before_the_first_product(before, groups, seen):
+def test_before_the_first_product(before, groups, seen, checks):
     net, x = made(before)
     agrees(net, x, groups)
     assert seen == [(15, 32)]
+    assert checks == [True]
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("before", OTHERWISE)
-def test_what_is_done_otherwise_is_done_plainly(before):
+def test_what_is_done_otherwise_is_done_plainly(before, checks):
     net, x = made(before)
     agrees(net, x)
+    # what nothing else tells is seen in the row that is passed plainly too
+    assert all(checks) != (before is by_type)
 
 
 def test_random_numbers_are_those_of_a_plain_pass(monkeypatch):
@@ -176,7 +191,7 @@ def test_random_numbers_are_those_of_a_plain_pass(monkeypatch):
 
 @pytest.mark.parametrize("method", [shapley_sampling, kernel_shap, exact_shapley])
 @pytest.mark.parametrize("baseline", [None, 0.7, "each"])
-def test_coalitions_of_every_kind(method, baseline, seen, monkeypatch):
+def test_coalitions_of_every_kind(method, baseline, seen, checks, monkeypatch):
     net, x = made(bias=False)
     groups = SCATTERED - 1  # a part that is held
     given = {"groups": groups, "baseline": x.flip(0) if baseline == "each" else baseline}
@@ -186,6 +201,7 @@ def test_coalitions_of_every_kind(method, baseline, seen, monkeypatch):
     for size in (1, 7, 1000):
         some = method(net, x, torch.tensor([0, 2, 1]), **given, compute=Compute(batch_size=size)).values
         torch.testing.assert_close(some, whole, rtol=1e-10, atol=1e-12)
+    assert all(checks)
     monkeypatch.setattr(_mixed, "LEAST", 1e30)
     plainly = method(net, x, torch.tensor([0, 2, 1]), **given).values
     torch.testing.assert_close(whole, plainly, rtol=1e-10, atol=1e-12)
@@ -239,16 +255,14 @@ def test_networks_that_are_listened_to_or_have_convolutions_are_left_alone(seen)
     assert not seen
 
 
-def test_one_row_is_compared_where_others_than_torch_wrote_the_network(monkeypatch):
-    compared = []
-    monkeypatch.setattr(_pass, "agree", lambda *given: compared.append(agree(*given)) or compared[-1])
+def test_one_row_is_compared_where_others_than_torch_wrote_the_network(checks):
     net, x = made()
     found = feature_ablation(net, x, 1, groups=GROUPS)
-    assert compared == [True]
+    assert checks == [True]
     assert found.provenance.forward == 16
     plain = nn.Sequential(nn.Flatten(), net.first, nn.Tanh(), net.last)
     again = feature_ablation(plain, x, 1, groups=GROUPS)
-    assert compared == [True]
+    assert checks == [True]
     assert again.provenance.forward == 15
     torch.testing.assert_close(again.values, found.values, rtol=1e-10, atol=1e-12)
 
