@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,6 +75,7 @@ class Game:
 
         ``near`` says that masks leave out little, as in :func:`passes`.
         """
+        masks, which = _once(masks)
         masks = masks.to(self.q.point.device)
         found: list[Tensor] = []
         for some in masks.split(max(1, BLOCK // max(self.cost, len(self.fill) if self._weighed else 1))):
@@ -82,7 +84,7 @@ class Game:
             scores = self.q.scores(variants, len(some) * self.cost, within=within, near=near)
             each = scores.double().view(len(some), self.cost, -1)
             found.append((each.mean(1) if weight is None else (each * weight).sum(1)).cpu())
-        return torch.cat(found)
+        return torch.cat(found)[which]
 
     @property
     def _weighed(self) -> bool:
@@ -237,6 +239,16 @@ def game(
     if draws is not None and draws < len(rows) and not isinstance(given, Nearest):
         chosen = _chosen(q, rows, draws)
     return Game(q, numbers, counts, rows, chosen, draws or len(rows), params, given)
+
+
+def _once(masks: Tensor) -> tuple[Tensor, Tensor | slice]:
+    """Each mask once, in the order of their first coming, and which of these each mask is."""
+    packed = np.packbits(masks.cpu().numpy(), axis=1)
+    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(masks):
+        return masks, slice(None)
+    order = first.argsort()
+    return masks[torch.from_numpy(first[order])], torch.from_numpy(order.argsort()[which.ravel()])
 
 
 def _sentence(*told: str) -> str:

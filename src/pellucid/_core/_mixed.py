@@ -146,11 +146,11 @@ def _pointwise(func: Any, args: Args) -> Any:
             alike = not isinstance(value, Tensor) or value.ndim < x.ndim or len(value) == 1
         if not alike:
             return None
-    if False:
+    if func._schema.is_mutable:
         return None
 
     def made(side: str) -> Tensor:
-        each = [getattr(v.rows, side).view(-1, *v.shape[1:]) if isinstance(v, Mixed) else v for v in args]
+        each = [getattr(v.rows, side).reshape(-1, *v.shape[1:]) if isinstance(v, Mixed) else v for v in args]
         return func(*each)
 
     present, absent = made("present"), made("absent")
@@ -158,7 +158,7 @@ def _pointwise(func: Any, args: Args) -> Any:
         return None
     own = x.rows.present.shape
     return Mixed.of(
-        Rows(x.rows.variants, x.rows.kept, present.view(own), absent.view(own)), x.run, x.shape[1:]
+        Rows(x.rows.variants, x.rows.kept, present.reshape(own), absent.reshape(own)), x.run, x.shape[1:]
     )
 
 
