@@ -5,9 +5,9 @@ runs in turns, medians over rounds; above 1 pellucid is faster. Our calls are th
 both sides get equal samples, background rows and groups where those are arguments. Ours also give scores, gap
 and standard errors, which captum's do not.
 
-``--floor`` asks what anybody could reach who passes the same rows whole: captum's times over those of a bare loop
-(rows made beforehand, the quickest chunk and memory order, no library), and the loop's speed beside that of a
-large matrix product.
+``--floor`` asks what anybody could reach who passes the same rows whole: captum's times over those of a bare
+loop (rows made beforehand, the quickest chunk and memory order, no library), and the loop's speed beside that of
+a large matrix product.
 """
 
 from __future__ import annotations

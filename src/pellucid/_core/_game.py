@@ -243,12 +243,13 @@ def game(
 
 def _once(masks: Tensor) -> tuple[Tensor, Tensor | slice]:
     """Each mask once, in the order of their first coming, and which of these each mask is."""
+    seen: dict[bytes, int] = {}
     packed = np.packbits(masks.cpu().numpy(), axis=1)
-    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    if len(first) == len(masks):
+    like = [seen.setdefault(row.tobytes(), at) for at, row in enumerate(packed)]
+    if len(seen) == len(masks):
         return masks, slice(None)
-    order = first.argsort()
-    return masks[torch.from_numpy(first[order])], torch.from_numpy(order.argsort()[which.ravel()])
+    first = torch.tensor([*seen.values()])
+    return masks[first], torch.searchsorted(first, torch.tensor(like))
 
 
 def _sentence(*told: str) -> str:
