@@ -6,8 +6,8 @@ both sides get equal samples, background rows and groups where those are argumen
 and standard errors, which captum's do not.
 
 ``--floor`` asks what anybody could reach who passes the same rows whole: captum's times over those of a bare
-loop (rows made beforehand, the quickest chunk and memory order, no library), and the loop's speed beside that of
-a large matrix product.
+loop (rows made beforehand, the quickest chunk and memory order, no library), and how fast the loop and a
+large matrix product go.
 """
 
 from __future__ import annotations
