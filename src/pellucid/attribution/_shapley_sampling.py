@@ -72,7 +72,7 @@ def shapley_sampling(
         TargetError, SiteError: where target or site do not fit the network.
 
     Cost:
-        ``2 (n - 1)`` forward passes of each row for each pair of orders, fewer where coalitions come up again; no
+        ``2 (n - 1)`` forward passes of each row for each pair of orders, fewer where one comes up again; no
         backward pass. Memory: one chunk of inputs, and sixteen bytes for each pass.
 
     Limits:
