@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from pellucid._core._beside import Again, Beside
+from pellucid._core._beside import ROOM, Again, Beside
 from pellucid._core._chunk import Chunk, at_once, chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
@@ -48,7 +48,7 @@ def passes(
         each = max(1, size // count)
     elif beside is not None:
         # what is done once for a chunk and each row in it serves many variants
-        size = compute.batch_size
+        size = max(size, min(compute.batch_size, ROOM // point[:1].numel()))
         each = max(TOGETHER, size // count)
     waiting = chunks(count, some.stop - some.start, size, first=some.start, each=each)[::-1]
     while waiting:
