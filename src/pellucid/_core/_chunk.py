@@ -58,8 +58,6 @@ def chunks(count: int, rows: int, size: int, *, first: int = 0, each: int | None
     """
     n = min(rows, size if each is None else each)
     c = max(1, size // n)
-    # of equal size, because a small one at the end would take more time for each row
-    c = -(-count // -(-count // c))
     return [
         Chunk(k, min(k + c, count), first + r, first + min(r + n, rows))
         for r in range(0, rows, n)
