@@ -158,8 +158,11 @@ def by_hand(net, x, groups, fill=0.0):
 
 
 def agrees(net, x, groups=GROUPS, fill=0.0, **given):
-    found = feature_ablation(net, x, 1, groups=groups, baseline=fill, **given).values
-    torch.testing.assert_close(found, by_hand(net, x, groups, fill), rtol=1e-10, atol=1e-12)
+    kept = x.clone()
+    found = feature_ablation(net, x, 1, groups=groups, baseline=fill, **given)
+    assert torch.equal(x, kept)
+    torch.testing.assert_close(found.values, by_hand(net, x, groups, fill), rtol=1e-10, atol=1e-12)
+    return found
 
 
 @pytest.mark.parametrize("before", SOON)
@@ -297,3 +300,9 @@ def test_nothing_is_tried_again_where_nothing_was_saved(monkeypatch):
     net, x = made(lambda x: x.transpose(2, 3).flatten(1))
     agrees(net, x, compute=Compute(batch_size=3))
     assert len(tried) == 1
+
+
+def test_what_differs_from_row_to_row_is_done_plainly_and_not_in_vain(seen):
+    net, x = made(lambda x: (x * x.new_full((len(x), 1, 1, 1), 2)).flatten(1))
+    assert agrees(net, x).provenance.forward == 16
+    assert not seen
