@@ -421,3 +421,16 @@ def hinges(n, generator):
     )
     bias = torch.randn(32, generator=generator, dtype=torch.float64)
     return lambda x: (((x @ first + bias).relu() @ second).relu()) @ last
+
+
+@pytest.mark.parametrize("draws", [None, 3])
+def test_a_coalition_that_comes_up_again_is_asked_once(draws):
+    model, x, _ = rows_case()
+    given = {"groups": torch.arange(6) // 2}
+    if draws is not None:
+        given["background"] = x.flip(0)[:draws]
+    found = shapley_sampling(model, x, CLASSES, **given, budget=512)
+    # three parts make six coalitions beside the empty and the full one
+    assert found.provenance.forward == 5 * (8 if draws is None else 7 * draws + 1)
+    exact = exact_shapley(model, x, CLASSES, **given)
+    assert ((found.values - exact.values).abs() < 5 * found.stderr).all()

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core._boxed import Boxed, Places, Run, places
+from pellucid._core._boxed import Boxed, Places, places
+from pellucid._core._stand_in import Run
 
 FEW = 16  # variants of a row that must share the pass of the row itself
 TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
@@ -77,7 +78,7 @@ class Beside:
         corner = np.stack(corners, 1)
         index = places(corner, sides, base.shape[2:]).view(rows, 1, -1).expand(rows, base.shape[1], -1)
         crops = points.flatten(2).gather(2, index).view(rows, base.shape[1], *sides)
-        return Boxed(base.clone(), crops, corner, Run())
+        return Boxed.of(base.clone(), crops, corner, Run())
 
 
 def agree(score: Tensor, plain: Tensor, scores: Tensor) -> bool:

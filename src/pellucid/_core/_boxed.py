@@ -2,123 +2,54 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
-Args = tuple[Any, ...]
+from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
+
 # small tables of places: numpy takes a third of the time for each step
 Places = NDArray[np.int64]
-aten: Any = torch.ops.aten
 OUTSIDE = -(2**40)  # added to the index of what lies outside, so that any sum of it is below zero
 # nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
 # operation must save: where each number lies is looked up for it anew
 PRODUCT, NUMBER, POOLED, LEAST = 1 / 60, 1.0, 10.0, 3e5
 
 
-@dataclass(slots=True)
-class Run:
-    """One forward pass by boxes: whether an operation saved work, whether something was asked that only a
-    plain tensor has, and every box that was made."""
-
-    saved: bool = False
-    left: bool = False
-    made: list[weakref.ref[Boxed]] = field(default_factory=list["weakref.ref[Boxed]"])
-
-    def end(self) -> bool:
-        """Whether the network has kept a box for itself; each becomes a plain tensor where it lies."""
-        kept = [box for ref in self.made if (box := ref()) is not None]
-        self.made.clear()
-        for box in kept:
-            # fails where somebody else points at it too, as autograd does: then it stays
-            with suppress(Exception):
-                torch.utils.swap_tensors(box, box.whole().detach())
-        return bool(kept)
-
-
-def _leave(x: Boxed, *_: object) -> Any:
-    """Give up the pass, even where the network catches this."""
-    x.run.left = True
-    raise RuntimeError("Only a plain tensor has this.")
-
-
-NO_MEMORY: Any = property(_leave, _leave)
-
-
-class Boxed(Tensor):
+class Boxed(StandIn):
     """``[c * n, C, *map]`` as ``[n, C, *map]`` and a crop for each row, which holds all that differs.
 
-    It lives inside one forward pass. Convolutions, poolings, batch norms and what works on one number at a
-    time are done on the base and on the crops. For any other operation, or where the crop is most of the
-    map, it becomes a plain tensor, for good, so that views and changes in place stay what they are.
+    Convolutions, poolings, batch norms and what works on one number at a time are done on the base and on the
+    crops, where the crop is less than most of the map.
 
     Args:
         base: ``[n, C, *map]``; row ``i`` stands on base row ``i % n``.
         crops: ``[c * n, C, *box]``, true values.
         corner: int64 ``[c * n, axes]``, where each crop lies.
-        run: the pass that it lives in.
     """
 
     base: Tensor
     crops: Tensor
     corner: Places
-    full: Tensor | None
     later: Callable[[], Tensor] | None
-    run: Run
-    __torch_function__: Any = torch._C._disabled_torch_function_impl  # pyright: ignore[reportPrivateUsage]
-
-    numpy: Any = NO_MEMORY
-    tolist: Any = NO_MEMORY
-    apply_: Any = NO_MEMORY
-    map_: Any = NO_MEMORY
-    data_ptr: Any = NO_MEMORY
-    storage: Any = NO_MEMORY
-    untyped_storage: Any = NO_MEMORY
-    share_memory_: Any = NO_MEMORY
-    __array__: Any = NO_MEMORY
-    __dlpack__: Any = NO_MEMORY
-    __deepcopy__: Any = NO_MEMORY
-    __reduce_ex__: Any = NO_MEMORY
-    data: Any = property(lambda self: self.whole().detach(), _leave)
-
-    @staticmethod
-    def __new__(cls: type[Boxed], base: Tensor, crops: Tensor, corner: Places, run: Run) -> Boxed:
-        make = cast("Callable[..., Boxed]", Tensor._make_wrapper_subclass)
-        made = make(cls, (len(crops), *base.shape[1:]), dtype=base.dtype, device=base.device)
-        made.base, made.crops, made.corner, made.run = base, crops, corner, run
-        made.full = made.later = None
-        # code in C that asks for its memory fails instead of reading nothing
-        torch._C._set_throw_on_mutable_data_ptr(made)
-        run.made.append(weakref.ref(made))
-        return made
-
-    def __init__(self, base: Tensor, crops: Tensor, corner: Places, run: Run) -> None:
-        """All is done in ``__new__``."""
+    full: Tensor | None
 
     @classmethod
-    def __torch_dispatch__(
-        cls, func: Any, types: Sequence[type], args: Args = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Do one operation by boxes where that is known and pays, else on plain tensors."""
-        if torch.Tag.inplace_view in func.tags or func is aten.as_strided.default:
-            # a new shape would not be seen from outside, and places in memory are not those of a plain pass
-            _leave(next(x for x in tree_leaves(args) if isinstance(x, Boxed)))
-        if not kwargs:
-            rule = RULES.get(func)
-            if rule is None and torch.Tag.pointwise in func.tags and len(func._schema.returns) == 1:
-                rule = _pointwise
-            found = None if rule is None else rule(func, args)
-            if found is not None:
-                return found
-        return func(*tree_map(_plain, args), **tree_map(_plain, dict(kwargs or {})))
+    def of(cls, base: Tensor, crops: Tensor, corner: Places, run: Run) -> Boxed:
+        """From its parts."""
+        made = cls.standing((len(crops), *base.shape[1:]), base, run)
+        made.base, made.crops, made.corner = base, crops, corner
+        made.full = made.later = None
+        return made
+
+    @classmethod
+    def rule(cls, func: Any) -> Rule | None:
+        """See :class:`StandIn`."""
+        return RULES.get(func, _pointwise if pointwise(func) else None)
 
     @property
     def map(self) -> torch.Size:
@@ -174,10 +105,6 @@ def places(corner: Places, box: Sequence[int], within: Sequence[int]) -> Tensor:
     for axis, (side, length) in enumerate(zip(box, within, strict=True)):
         where = where * length + _along(corner[:, axis, None] + np.arange(side), axis, len(box))
     return torch.from_numpy(where)
-
-
-def _plain(value: object) -> object:
-    return value.whole() if isinstance(value, Boxed) else value
 
 
 def _along(index: Places, axis: int, axes: int) -> Places:
@@ -246,7 +173,7 @@ def _convolution(func: Any, args: Args) -> Any:
     none = [0] * len(size)
     base = func(x.base, weight, bias, stride, padding, dilation, False, none, groups)
     crops = func(x.patch(at, read), weight, bias, stride, none, dilation, False, none, groups)
-    return Boxed(base, crops, corner, x.run)
+    return Boxed.of(base, crops, corner, x.run)
 
 
 def _given(args: Args, *default: Any) -> list[Any]:
@@ -267,11 +194,11 @@ def _max_pool(func: Any, args: Args) -> Any:
         return None
     corner, _, at, read = found
     crops = func(x.patch(at, read, -torch.inf), size, stride, [0] * len(size), dilation)[0]
-    index = Boxed(base[1], crops.new_empty(len(crops), dtype=torch.int64), corner, x.run)
+    index = Boxed.of(base[1], crops.new_empty(len(crops), dtype=torch.int64), corner, x.run)
     kept = x.base, x.crops, x.corner
     # hardly anybody asks where the largest numbers were
-    index.later = lambda: func(Boxed(*kept, Run()).whole(), *args[1:])[1]
-    return Boxed(base[0], crops, corner, x.run), index
+    index.later = lambda: func(Boxed.of(*kept, Run()).whole(), *args[1:])[1]
+    return Boxed.of(base[0], crops, corner, x.run), index
 
 
 def _average_pool(func: Any, args: Args) -> Any:
@@ -288,7 +215,7 @@ def _average_pool(func: Any, args: Args) -> Any:
         return None
     corner, _, at, read = found
     crops = func(x.patch(at, read), size, stride, none, False, True, divisor)
-    return Boxed(base, crops, corner, x.run)
+    return Boxed.of(base, crops, corner, x.run)
 
 
 def _batch_norm(func: Any, args: Args) -> Any:
@@ -298,7 +225,7 @@ def _batch_norm(func: Any, args: Args) -> Any:
     if not _open(x) or given[4] or any(isinstance(part, Boxed) for part in given):
         return None
     base, *rest = func(x.base, *given)
-    return (Boxed(base, func(x.crops, *given)[0], x.corner, x.run), *rest)
+    return (Boxed.of(base, func(x.crops, *given)[0], x.corner, x.run), *rest)
 
 
 def _together(parts: Sequence[Boxed]) -> tuple[Places, list[Tensor]]:
@@ -340,7 +267,7 @@ def _pointwise(func: Any, args: Args) -> Any:
     made = func(*[next(waiting) if isinstance(value, Boxed) else value for value in args])
     base = func(*[next(below) if isinstance(value, Boxed) else value for value in args])
     if not writes:
-        return Boxed(base, made, corner, parts[0].run)
+        return Boxed.of(base, made, corner, parts[0].run)
     args[0].base, args[0].crops, args[0].corner = base, made, corner
     return args[0]
 
@@ -350,10 +277,10 @@ def _joined(func: Any, args: Args) -> Any:
     if not all(_open(x) and x.map == parts[0].map for x in parts) or axis not in (1, 1 - parts[0].ndim):
         return None
     corner, crops = _together(parts)
-    return Boxed(func([x.base for x in parts], 1), func(crops, 1), corner, parts[0].run)
+    return Boxed.of(func([x.base for x in parts], 1), func(crops, 1), corner, parts[0].run)
 
 
-RULES: dict[Any, Callable[[Any, Args], Any]] = {
+RULES: dict[Any, Rule] = {
     aten.convolution.default: _convolution,
     aten.max_pool2d_with_indices.default: _max_pool,
     aten.avg_pool2d.default: _average_pool,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid._core._conditional import Condition, Conditional, Gaussian, Nearest, condition
 from pellucid._core._explanation import Explanation, Param
+from pellucid._core._mixed import Mixture
 from pellucid._core._parts import counts_of, numbered, shared_out
 from pellucid._core._question import Question
 from pellucid._core._spec import finite
@@ -73,6 +75,7 @@ class Game:
 
         ``near`` says that masks leave out little, as in :func:`passes`.
         """
+        masks, which = _once(masks)
         masks = masks.to(self.q.point.device)
         found: list[Tensor] = []
         for some in masks.split(max(1, BLOCK // max(self.cost, len(self.fill) if self._weighed else 1))):
@@ -81,7 +84,7 @@ class Game:
             scores = self.q.scores(variants, len(some) * self.cost, within=within, near=near)
             each = scores.double().view(len(some), self.cost, -1)
             found.append((each.mean(1) if weight is None else (each * weight).sum(1)).cpu())
-        return torch.cat(found)
+        return torch.cat(found)[which]
 
     @property
     def _weighed(self) -> bool:
@@ -145,6 +148,8 @@ class Game:
         shape = self.groups.shape[1:]
         # one part more, always there: what is held is numbered -1, the last
         wide = torch.cat([masks, masks.new_ones(len(masks), 1)], 1)
+        if not self.draws and self.condition is None and len(self.groups) == 1:
+            return Mixture(wide, self.groups.remainder(wide.shape[1]), q.point, self.fill)
 
         def variant(ks: Tensor, rows: slice) -> Tensor:
             ks = ks.to(masks.device)
@@ -234,6 +239,17 @@ def game(
     if draws is not None and draws < len(rows) and not isinstance(given, Nearest):
         chosen = _chosen(q, rows, draws)
     return Game(q, numbers, counts, rows, chosen, draws or len(rows), params, given)
+
+
+def _once(masks: Tensor) -> tuple[Tensor, Tensor | slice]:
+    """Each mask once, in the order of their first coming, and which of these each mask is."""
+    seen: dict[bytes, int] = {}
+    packed = np.packbits(masks.cpu().numpy(), axis=1)
+    like = [seen.setdefault(row.tobytes(), at) for at, row in enumerate(packed)]
+    if len(seen) == len(masks):
+        return masks, slice(None)
+    first = torch.tensor([*seen.values()])
+    return masks[first], torch.searchsorted(first, torch.tensor(like))
 
 
 def _sentence(*told: str) -> str:

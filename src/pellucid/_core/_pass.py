@@ -15,8 +15,10 @@ from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
 from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
+from pellucid._core._mixed import Mixing
 from pellucid._core._probe import probe
 from pellucid._core._refusals import counted, ended, scored, too_few
+from pellucid._core._stand_in import StandIn
 from pellucid._core._target import Picked, Target, the_output
 from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
 
@@ -51,7 +53,7 @@ class Pass:
         gradients: bool,
         by: Slope | None = None,
         most: int = 0,
-        beside: Beside | None = None,
+        beside: Beside | Mixing | None = None,
     ) -> tuple[Tensor | None, Tensor, int]:
         """Gradient ``[c * n, *shape]`` (times ``weights[k]`` if given), scores ``[c * n]``, rows gone back.
 
@@ -133,10 +135,15 @@ class Pass:
         gradients: bool,
         by: Slope | None,
         most: int,
-        beside: Beside | None = None,
+        beside: Beside | Mixing | None = None,
     ) -> tuple[Tensor | None, Tensor, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
+        if isinstance(beside, Mixing) and beside.open and variants is not None:
+            row = lambda: variants(chunk.ks[c // 2 : c // 2 + 1], slice(rows.start, rows.start + 1))[0]  # noqa: E731
+            score = self._stood(lambda: beside.made(chunk.ks, rows), beside, row, rows, c)
+            if score is not None:
+                return None, score, 0
         if variants is None:
             made = point if n == point.shape[0] else point[rows]
         else:
@@ -152,7 +159,9 @@ class Pass:
         points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
         if not gradients:
             with torch.no_grad():
-                score = None if beside is None else self._beside(beside, points, point[rows], rows, c)
+                score = None
+                if isinstance(beside, Beside):
+                    score = self._beside(beside, points, point[rows], rows, c)
                 if score is None:
                     fed = self.laid(points, rows, c) if self._turns(points) else _own(points, made)
                     score = self.score(fed, rows, c)
@@ -190,7 +199,7 @@ class Pass:
         try:
             with torch.no_grad():
                 score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
-            self._same(score, two, rows, copies)
+            self._same(score, two[_middle(rows, copies)], rows, copies)
         except Exception as error:
             if to_be_told(error):
                 raise
@@ -200,13 +209,12 @@ class Pass:
         layout.checked = layout.open is True
         return layout.checked
 
-    def _same(self, score: Tensor, points: Tensor, rows: slice, copies: int) -> None:
-        """Raise :class:`Again` where one row has another score in a plain pass of itself."""
-        n = rows.stop - rows.start
-        one = slice(copies // 2 * n, copies // 2 * n + 1)
+    def _same(self, score: Tensor, row: Tensor, rows: slice, copies: int) -> None:
+        """Raise :class:`Again` where a row ``[1, *shape]``, that in the middle, has another score in a plain
+        pass of itself."""
         with torch.no_grad(), eagerly():  # nothing is compiled for the sake of one row
-            plain = self.score(points[one].clone(), slice(rows.start, rows.start + 1), 1)
-        if not agree(score[one], plain, score):
+            plain = self.score(row.clone(), slice(rows.start, rows.start + 1), 1)
+        if not agree(score[_middle(rows, copies)], plain, score):
             raise Again
 
     def _beside(
@@ -216,18 +224,30 @@ class Pass:
         differs."""
         if prod(base.shape[2:]) < WIDE and self._turns(points):
             return None
-        boxed = beside.boxed(points, base, copies)
-        if boxed is None:
+        row = lambda: points[_middle(rows, copies)]  # noqa: E731
+        return self._stood(lambda: beside.boxed(points, base, copies), beside, row, rows, copies)
+
+    def _stood(
+        self,
+        make: Callable[[], StandIn | None],
+        beside: Beside | Mixing,
+        row: Callable[[], Tensor],
+        rows: slice,
+        copies: int,
+    ) -> Tensor | None:
+        """As :meth:`score`, of what stands for points, if anything does; ``row`` gives that in the middle."""
+        one = make()
+        if one is None:
             return None
-        run = boxed.run
+        run = one.run
         try:
-            with eagerly():
-                score = self.score(boxed, rows, copies).detach()
-            del boxed
+            with torch.no_grad(), eagerly():
+                score = self.score(one, rows, copies).detach()
+            del one
             # a network that keeps what passes through it, as a cache, must be left with plain tensors
             same = not run.end() and not run.left
             if same and not beside.checked:
-                self._same(score, points, rows, copies)
+                self._same(score, row(), rows, copies)
                 beside.checked = True
             beside.open = run.saved and same
         except Exception as error:
@@ -368,3 +388,9 @@ def _own(points: Tensor, made: Tensor) -> Tensor:
     if points.is_inference() or points.untyped_storage().data_ptr() == made.untyped_storage().data_ptr():
         return points.clone()
     return points
+
+
+def _middle(rows: slice, copies: int) -> slice:
+    """The first of the rows in the copy in the middle."""
+    at = copies // 2 * (rows.stop - rows.start)
+    return slice(at, at + 1)

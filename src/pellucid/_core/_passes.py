@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from pellucid._core._beside import Again, Beside
+from pellucid._core._beside import ROOM, Again, Beside
 from pellucid._core._chunk import Chunk, at_once, chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
+from pellucid._core._mixed import TOGETHER, Mixing, Mixture
 from pellucid._core._pass import Apart, Pass, Slope, Variants
 
 
@@ -39,12 +40,16 @@ def passes(
     most = at_once(compute.batch_size, point)
     # rows that share an input go through the network once
     size = most if work.fold is None or by is not None else most * work.fold.columns
-    beside = Beside(work.feed.guard.modules, point) if near and work.fold is None else None
+    beside = None if gradients or work.fold is not None else _beside(work, point, variants, near=near)
     each = alone = size
-    if beside is not None and beside.open:
+    if isinstance(beside, Beside):
         size = beside.at_once(size, compute.batch_size, point)
         # the fewer rows go together, the more variants of each do
         each = max(1, size // count)
+    elif beside is not None:
+        # what is done once for a chunk and each row in it serves many variants
+        size = max(size, min(compute.batch_size, ROOM // point[:1].numel()))
+        each = max(TOGETHER, size // count)
     waiting = chunks(count, some.stop - some.start, size, first=some.start, each=each)[::-1]
     while waiting:
         chunk = waiting.pop()
@@ -80,3 +85,14 @@ def passes(
         yield chunk, grad, score
         del grad, score
         compute.progress(done, total)
+
+
+def _beside(work: Pass, point: Tensor, variants: Variants | None, *, near: bool) -> Beside | Mixing | None:
+    """What may compute variants with less work, if anything may."""
+    guard = work.feed.guard
+    if isinstance(variants, Mixture):
+        mixing = Mixing(guard.modules, guard.parameters, variants)
+        if mixing.open:
+            return mixing
+    beside = Beside(guard.modules, point) if near else None
+    return beside if beside is not None and beside.open else None

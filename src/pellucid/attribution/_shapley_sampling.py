@@ -72,8 +72,8 @@ def shapley_sampling(
         TargetError, SiteError: where target or site do not fit the network.
 
     Cost:
-        ``2 (n - 1)`` forward passes of each row for each pair of orders; no backward pass. Memory: one chunk
-        of inputs, and sixteen bytes for each pass.
+        ``2 (n - 1)`` forward passes of each row for each pair of orders, fewer where one comes up again; no
+        backward pass. Memory: one chunk of inputs, and sixteen bytes for each pass.
 
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
