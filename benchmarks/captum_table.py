@@ -215,7 +215,7 @@ def seconds(call: Call) -> float:
 def bare_loop(c: Case, rows: int) -> Call:
     """Some rows through the network in the chunks and the order in memory that take least time."""
     last = torch.channels_last if c.x.ndim == 4 else torch.contiguous_format
-    points = c.x.repeat(-(-rows // BATCH), *[1] * (c.x.ndim - 1))[:rows]
+    points = c.x.repeat(-(-rows // len(c.x)), *[1] * (c.x.ndim - 1))[:rows]
     loops: list[Call] = []
     for form in {torch.contiguous_format, last}:
         laid = points.clone(memory_format=form)

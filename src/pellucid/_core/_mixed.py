@@ -69,7 +69,7 @@ class Mixing:
             and all(parameter.ndim < 3 for parameter in parameters)
             and not torch.is_autocast_enabled("cpu")
             and not watched()
-            and all(alone(module) for module in modules)
+            and alone(modules)
         )
         self.checked: bool = all(type(module) in KNOWN for module in modules)
         self._variants = variants
