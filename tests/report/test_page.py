@@ -161,7 +161,7 @@ def test_the_worst_of_many_answers_is_not_called_worse_by_chance():
     assert (slices(whole)[0].low, slices(whole)[0].high) == (low, high)
     assert wilson(4, 6)[1] < score.value < high
     assert not [each for each in findings(whole) if "Worse" in each.text]
-    assert "Intervals of the 6 answers hold together at 95\u00a0%" in render(whole)
+    assert "Intervals of the 6 answers hold together at 95 %" in render(whole)
 
 
 def test_rules_that_say_no_more_than_their_control_are_not_praised():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterable
 from functools import lru_cache
+from inspect import getattr_static
 from types import CodeType, FunctionType
 
 from torch import nn
@@ -61,7 +62,7 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
 
 def _taken_by(kind: type[nn.Module]) -> _Taken | None:
     """What a call of such a module takes of it; ``None`` where more goes on."""
-    forward = kind.forward
+    forward: object = getattr_static(kind, "forward")
     plain = (
         kind.__call__ is nn.Module.__call__
         and kind._call_impl is nn.Module._call_impl

@@ -140,7 +140,10 @@ class Pass:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
         if isinstance(beside, Mixing) and beside.open and variants is not None:
-            row = lambda: variants(chunk.ks[c // 2 : c // 2 + 1], slice(rows.start, rows.start + 1))[0]  # noqa: E731
+
+            def row() -> Tensor:
+                return variants(chunk.ks[c // 2 : c // 2 + 1], slice(rows.start, rows.start + 1))[0]
+
             score = self._stood(lambda: beside.made(chunk.ks, rows), beside, row, rows, c)
             if score is not None:
                 return None, score, 0
@@ -224,8 +227,13 @@ class Pass:
         differs."""
         if prod(base.shape[2:]) < WIDE and self._turns(points):
             return None
-        row = lambda: points[_middle(rows, copies)]  # noqa: E731
-        return self._stood(lambda: beside.boxed(points, base, copies), beside, row, rows, copies)
+        return self._stood(
+            lambda: beside.boxed(points, base, copies),
+            beside,
+            lambda: points[_middle(rows, copies)],
+            rows,
+            copies,
+        )
 
     def _stood(
         self,
