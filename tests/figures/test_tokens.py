@@ -112,11 +112,11 @@ def test_what_is_no_text_is_refused():
 
 
 def test_untested_strips_say_so_and_stand_before_the_failed(why):
+    why = dataclasses.replace(why, note="", row_notes=())
     failed, fine = with_card(why, "not supported"), with_card(why, "supported")
     plain = dataclasses.replace(
         why, note="a note", provenance=dataclasses.replace(why.provenance, method="kernel_shap")
     )
-    failed, fine = dataclasses.replace(failed, note=""), dataclasses.replace(fine, note="")
     figure = figures.explanations([failed, plain, fine])
     drawn = [str(panel) for panel in figure.chart["concat"]]
     assert "'supported'" in drawn[0]
