@@ -17,6 +17,7 @@ Numbers = NDArray[np.float64]
 Bins = NDArray[np.int64]
 Masks = NDArray[np.uint64]  # [rules, axes]: bit b is set where bin b of the axis is allowed
 MOST_BINS = 63
+BITS = np.arange(MOST_BINS + 1, dtype=np.uint64)
 SHRINK = 10.0  # rows of the mean that a level's mean is drawn to
 
 
@@ -204,7 +205,7 @@ def fires(masks: Masks, bins: Bins, whole: Masks) -> NDArray[np.bool_]:
 
 def allowed(mask: int) -> NDArray[np.bool_]:
     """Whether each bin is allowed."""
-    return np.array([mask >> b & 1 for b in range(MOST_BINS + 1)], dtype=bool)
+    return (np.uint64(mask) >> BITS & np.uint64(1)).astype(bool)
 
 
 def log_odds(shares: Numbers) -> Numbers:
