@@ -20,6 +20,7 @@ from pellucid.networks._rules._choice import Fit, chosen
 from pellucid.networks._rules._grid import Literal, fires, fit_grid
 from pellucid.networks._rules._search import mask_of
 from pellucid.readable import RuleClassifier, written_out
+from pellucid.readable._path import _auc
 
 SETTINGS = {
     "sum": {"max_rules": 6},
@@ -395,3 +396,15 @@ def test_stronger_models_read_the_telling_slots_of_very_many():
     assert len(kept) < SLOTS
     assert 1234 in kept
     assert _telling(x[:, :SLOTS], np.eye(2)[answers]).tolist() == list(range(SLOTS))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_areas_by_ranks_are_those_of_scikit_learn(classes):
+    from sklearn.metrics import roc_auc_score
+
+    draw = np.random.default_rng(0)
+    answers = draw.integers(0, classes, 200)
+    shares = draw.integers(1, 6, (200, classes)) / 1.0  # with ties
+    shares /= shares.sum(1, keepdims=True)
+    wanted = roc_auc_score(answers, shares[:, 1] if classes == 2 else shares, multi_class="ovr")
+    assert _auc(answers, shares) == pytest.approx(wanted, abs=1e-12)

@@ -319,7 +319,9 @@ def test_attention_says_that_a_plain_network_sees_more():
 @pytest.mark.parametrize("kind", ["rules", "concepts", "prototypes"])
 def test_networks_readable_by_design_say_which_rows_are_alike(kind):
     """In what they add up: rows with the same rules, concepts or likenesses lie at distance 0."""
-    subject = pellucid.train("breast-cancer", network=kind, epochs=1, seed=0)
+    data = pellucid.data.breast_cancer()
+    network = rules_for(data, max_rules=6, soft=False) if kind == "rules" else kind
+    subject = pellucid.train(data, network=network, epochs=1, seed=0)
     found = pellucid.nearest(subject, [0, 1], k=2)
     seen = activations_of(subject, subject.data.inputs, found.site)
     spread = seen[subject.data.parts == 0].std(0)
@@ -345,9 +347,9 @@ def test_a_plain_network_that_is_worse_is_called_so():
     x = torch.randn(400, 120, generator=torch.Generator().manual_seed(0)).numpy()
     frame = pd.DataFrame(x, columns=[f"c{k}" for k in range(120)])
     frame["paid"] = np.where(frame.c3 > 0.2, "yes", "no")
-    beside = plain_beside(
-        pellucid.train(pellucid.data.frame(frame, "paid"), network="rules", epochs=1, seed=0)
-    )
+    wide = pellucid.data.frame(frame, "paid")
+    network = rules_for(wide, max_rules=3, soft=False)
+    beside = plain_beside(pellucid.train(wide, network=network, epochs=1, seed=0))
     assert beside.worse
     assert not beside.clear
     assert beside.score.b < beside.score.a - 0.02

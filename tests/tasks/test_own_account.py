@@ -5,7 +5,7 @@ import torch
 
 import pellucid
 from pellucid import tasks
-from pellucid.networks import mlp
+from pellucid.networks import mlp, rules_for
 from pellucid.report import dossier, write
 from pellucid.rules import WeightedRules
 
@@ -18,7 +18,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def rules(data):
-    return pellucid.train(data, network="rules", epochs=2)
+    return pellucid.train(data, network=rules_for(data, soft=False), epochs=2)
 
 
 def test_rules_are_what_the_network_computes(rules):

@@ -22,7 +22,7 @@ from pellucid.errors import CancelledError, InputError, MethodError, PellucidErr
 Inputs = Tensor | Batch
 Fill = float | Tensor | Mapping[str, float | Tensor] | None
 ROOM = 31 * 2**20  # bytes; 32 MiB is the most that glibc learns from
-VECTORS, WIDE = 256, 16384  # rows at once, and the longest of which so many are
+VECTORS, WIDE = 512, 16384  # rows at once, and the longest of which so many are
 ALONE = "One row alone goes through: where it cannot take several, say compute=Compute(batch_size=1)."
 MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -71,6 +71,11 @@ class Feed:
     def rows(self) -> int:
         """Number of rows N."""
         return self.packed.shape[0]
+
+    @property
+    def matrices(self) -> bool:
+        """Whether no weight has more than two axes, as those of convolutions have."""
+        return all(parameter.ndim < 3 for parameter in self.guard.parameters)
 
     def unpack(self, packed: Tensor) -> Tensor | dict[str, Tensor]:
         """The named tensors inside a packed one."""
@@ -236,8 +241,7 @@ def at_once(fed: Feed) -> int:
     else a chunk of 64 already leaves the cache.
     """
     vectors = fed.packed.ndim == 2 and fed.packed.is_floating_point() and not fed.held
-    matrices = all(parameter.ndim < 3 for parameter in fed.guard.parameters)
-    return VECTORS if vectors and matrices and fed.packed.shape[1] <= WIDE else Compute().batch_size
+    return VECTORS if vectors and fed.matrices and fed.packed.shape[1] <= WIDE else Compute().batch_size
 
 
 def _several(model: nn.Module, guard: Guard, batch: Batch) -> Feed:

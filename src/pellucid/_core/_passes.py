@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from pellucid._core._beside import ROOM, Again, Beside
-from pellucid._core._chunk import Chunk, at_once, chunks, smaller
+from pellucid._core._chunk import LARGE, MATRICES, Chunk, at_once, chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._mixed import TOGETHER, Mixing, Mixture
@@ -37,7 +37,8 @@ def passes(
     """
     some = slice(0, point.shape[0]) if within is None else within
     total, done = count * (some.stop - some.start), 0
-    most = at_once(compute.batch_size, point)
+    vectors = point.ndim == 2 and work.feed.matrices
+    most = at_once(compute.batch_size, point, MATRICES if vectors else LARGE)
     # rows that share an input go through the network once
     size = most if work.fold is None or by is not None else most * work.fold.columns
     beside = None if gradients or work.fold is not None else _beside(work, point, variants, near=near)

@@ -183,11 +183,15 @@ def _reached(
 
 
 def _auc(answers: NDArray[np.int64], shares: NDArray[np.float64]) -> float:
-    from sklearn.metrics import roc_auc_score
+    """Share of the pairs of a row of a class and another row that the shares order rightly; of more than two
+    classes the mean. By ranks: an interval asks hundreds of times."""
+    from scipy.stats import rankdata
 
-    if shares.shape[1] == 2:
-        return float(roc_auc_score(answers, shares[:, 1]))
-    return float(roc_auc_score(answers, shares, multi_class="ovr"))
+    two = shares.shape[1] == 2
+    told, right = (each[:, 1:] if two else each for each in (shares, np.eye(shares.shape[1])[answers]))
+    count = right.sum(0)
+    ordered = (rankdata(told, axis=0) * right).sum(0) - count * (count + 1) / 2
+    return float((ordered / (count * (len(answers) - count))).mean())
 
 
 def _some(rows: RawRows, index: NDArray[np.int64]) -> RawRows:
