@@ -13,6 +13,7 @@ CHOICE, MORE = 8, 64  # candidates of a size for each that is taken, and some mo
 # Products of signs that are worth it. With more parts and coalitions fewer candidates are looked at; below
 # the least coalitions stay as they were drawn: evenness gains a factor 7 with 16 parts, 1.2 with 100.
 EFFORT, LEAST = 1e9, 1.5
+AT_ONCE = 64  # coalitions that all candidates are held against together
 ALWAYS = 16  # parts whose coalitions are few enough for any budget
 
 
@@ -55,7 +56,9 @@ def _spread(candidates: Tensor, span: dict[int, slice], drawn: Pairs, fixed: Ten
     """Which candidates ``[k]`` are taken in turn, each from the stretch of its size."""
     signs = candidates.float() * 2 - 1
     weight = drawn.weights(len(drawn.sets))[0].float()
-    crowd = ((signs @ (drawn.sets[fixed].float() * 2 - 1).T) ** 4) @ weight[fixed]
+    crowd = torch.zeros(len(signs))
+    for some, w in zip(drawn.sets[fixed].split(AT_ONCE), weight[fixed].split(AT_ONCE), strict=True):
+        crowd += (signs @ (some.float() * 2 - 1).T).square_().square_() @ w
     # all others weigh the same
     crowd = crowd / weight[~fixed][0]
     taken: list[int] = []
