@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import torch
@@ -227,13 +228,8 @@ class Pass:
         differs."""
         if prod(base.shape[2:]) < WIDE and self._turns(points):
             return None
-        return self._stood(
-            lambda: beside.boxed(points, base, copies),
-            beside,
-            lambda: points[_middle(rows, copies)],
-            rows,
-            copies,
-        )
+        row = partial(points.__getitem__, _middle(rows, copies))
+        return self._stood(partial(beside.boxed, points, base, copies), beside, row, rows, copies)
 
     def _stood(
         self,

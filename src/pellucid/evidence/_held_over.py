@@ -58,6 +58,7 @@ def held_over(
         >>> import torch
         >>> from pellucid.attribution import kernel_shap
         >>> from pellucid.inputs import Column, TabularSpec
+        >>> _ = torch.manual_seed(0)
         >>> x, spec = torch.randn(60, 3), TabularSpec([Column(name) for name in "abc"])
         >>> held_over(nn.Linear(3, 2), x[:30], 1, kernel_shap, spec=spec, donors=x).word
         'passed'
