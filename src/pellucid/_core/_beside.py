@@ -41,13 +41,7 @@ class Beside:
 
     def __init__(self, modules: Iterable[nn.Module], point: Tensor) -> None:
         self.open: bool = (
-            point.device.type == "cpu"
-            and point.ndim > 2
-            and math.prod(point.shape[2:]) >= SMALL
-            and point.dtype in (torch.float32, torch.float64)
-            and not torch.is_autocast_enabled("cpu")
-            and not watched()
-            and alone(modules)
+            point.ndim > 2 and math.prod(point.shape[2:]) >= SMALL and step_by_step(modules, point)
         )
         self.checked: bool = False
 
@@ -97,6 +91,17 @@ def watched() -> bool:
         or every._global_forward_pre_hooks
         or torch._C._len_torch_dispatch_stack()  # pyright: ignore[reportPrivateUsage]
         or torch._C._len_torch_function_stack()  # pyright: ignore[reportPrivateUsage]
+    )
+
+
+def step_by_step(modules: Iterable[nn.Module], point: Tensor) -> bool:
+    """Whether a processor passes these points operation by operation in their own precision, unheard."""
+    return (
+        point.device.type == "cpu"
+        and point.dtype in (torch.float32, torch.float64)
+        and not torch.is_autocast_enabled("cpu")
+        and not watched()
+        and alone(modules)
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor, nn
 
-from pellucid._core._beside import alone, watched
+from pellucid._core._beside import step_by_step
 from pellucid._core._composed import composed
 
 FEW = 6  # rows that must go together
@@ -50,13 +49,7 @@ class Layout:
             return False
         if self.open is None:
             self.checked = composed(modules, KNOWN)
-            self.open = (
-                points.device.type == "cpu"
-                and points.dtype in (torch.float32, torch.float64)
-                and not torch.is_autocast_enabled("cpu")
-                and not watched()
-                and alone(modules)
-            )
+            self.open = step_by_step(modules, points)
         return self.open and (self.checked or points.numel() >= MUCH)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._beside import alone, watched
+from pellucid._core._beside import step_by_step
 from pellucid._core._layout import KNOWN
 from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 
@@ -57,19 +57,14 @@ def mixed(kept: Tensor, part: Tensor, present: Tensor, absent: Tensor) -> Tensor
 
 class Mixing:
     """The decision for one run of passes, as :class:`Beside` for boxes; it is withdrawn where nothing was
-    saved. Only networks without convolutions are tried; those of torch's own layers need no check."""
+    saved. Networks of torch's own layers need no check."""
 
-    def __init__(self, modules: Iterable[nn.Module], parameters: Iterable[Tensor], variants: Mixture) -> None:
+    def __init__(self, modules: Iterable[nn.Module], variants: Mixture) -> None:
         modules, point = list(modules), variants.point
         self.open: bool = (
-            point.device.type == "cpu"
-            and point.dtype in (torch.float32, torch.float64)
-            and variants.fill.dtype == point.dtype
+            variants.fill.dtype == point.dtype
             and 2 * variants.kept.shape[1] < math.prod(point.shape[1:])
-            and all(parameter.ndim < 3 for parameter in parameters)
-            and not torch.is_autocast_enabled("cpu")
-            and not watched()
-            and alone(modules)
+            and step_by_step(modules, point)
         )
         self.checked: bool = all(type(module) in KNOWN for module in modules)
         self._variants = variants

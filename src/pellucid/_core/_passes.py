@@ -91,8 +91,8 @@ def passes(
 def _beside(work: Pass, point: Tensor, variants: Variants | None, *, near: bool) -> Beside | Mixing | None:
     """What may compute variants with less work, if anything may."""
     guard = work.feed.guard
-    if isinstance(variants, Mixture):
-        mixing = Mixing(guard.modules, guard.parameters, variants)
+    if isinstance(variants, Mixture) and work.feed.matrices:
+        mixing = Mixing(guard.modules, variants)
         if mixing.open:
             return mixing
     beside = Beside(guard.modules, point) if near else None

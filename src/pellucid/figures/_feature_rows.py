@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from pellucid._core import InputSpec
 from pellucid.figures._colour import scale
@@ -93,7 +94,7 @@ def _words(spec: InputSpec | None, row: torch.Tensor, slot: int) -> str:
 def _measures(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str]]]:
     """The word of each unit and the numbers behind it, each above that of untrained networks."""
     found = [("evidence", [SIGNS[look(name).shape] for name in pictures.words[:shown]])]
-    changed = pictures.params.get("method") == "accentuation"
+    changed = accentuates(pictures)
     parts = (
         ("reached ÷ largest real", pictures.ratio, pictures.untrained_ratio),
         ("changes agree" if changed else "starts agree", pictures.agreement, pictures.untrained_agreement),
@@ -104,10 +105,9 @@ def _measures(pictures: FeaturePictures, shown: int) -> list[tuple[str, list[str
         for name, own, before in parts
         for line in ((name, own), (f"{name.split(' ÷')[0].split(' to')[0]}, untrained", before))
     ]
-    if pictures.steadiness is not None and pictures.steadiness_bar is not None:
-        bar = torch.full_like(pictures.steadiness, pictures.steadiness_bar)
-        name = "agreement" if changed else "agreement ÷ distance"
-        beside += [(name, pictures.steadiness), ("untrained up to", bar)]
+    name, steady, bar = steadiness_of(pictures)
+    if math.isfinite(bar):
+        beside += [(name, steady), ("untrained up to", torch.full_like(steady, bar))]
     for called, values in beside:
         kept = [float(value) for value in values[:shown]]
         if any(map(math.isfinite, kept)):
@@ -164,3 +164,16 @@ def _chart(
         "encoding": {"x": x, "y": y},
         "resolve": {"scale": {"color": "independent"}},
     }
+
+
+def accentuates(pictures: FeaturePictures) -> bool:
+    """Whether real inputs were changed, and none made from nothing."""
+    return pictures.params.get("method") == "accentuation"
+
+
+def steadiness_of(pictures: FeaturePictures) -> tuple[str, Tensor, float]:
+    """What the word compares, by name, and what untrained networks stay below; NaN where it is not known."""
+    name = "agreement" if accentuates(pictures) else "agreement ÷ distance"
+    bar, steady = pictures.steadiness_bar, pictures.steadiness
+    unknown = torch.full_like(pictures.agreement, math.nan)
+    return name, unknown if steady is None else steady, math.nan if bar is None else bar

@@ -16,7 +16,7 @@ from pellucid._core import Dataset, InputSpec
 from pellucid._core._site import ELEMENTS
 from pellucid.errors import InputError
 from pellucid.figures._colour import Numbers
-from pellucid.figures._feature_rows import MOST, columns, key
+from pellucid.figures._feature_rows import MOST, accentuates, columns, key, steadiness_of
 from pellucid.figures._feature_texts import text_card
 from pellucid.figures._feature_wide import lasting, wide_card
 from pellucid.figures._figure import Figure, Table, Word
@@ -164,7 +164,7 @@ def _of(pictures: FeaturePictures) -> str:
 
 def _title(pictures: FeaturePictures) -> str:
     place = place_of(pictures)
-    if pictures.params.get("method") == "accentuation":
+    if accentuates(pictures):
         return f"Inputs changed to move {place} more"
     if pictures.params.get("method") == "caricature":
         return f"What {place} keeps of inputs, exaggerated"
@@ -264,44 +264,29 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
         first = "no real input moves it above zero"
     if pictures.origin_values is not None:
         began = times(float(pictures.origin_values[i] / pictures.largest[i]))
-        ways = (
-            "from {} × to {} ×"
-            if pictures.params.get("method") == "accentuation"
-            else "itself {} ×, made {} ×"
-        )
+        ways = "from {} × to {} ×" if accentuates(pictures) else "itself {} ×, made {} ×"
         first = f"{ways.format(began, times(ratio))} the largest{beside}"
     distance, agree = times(float(pictures.distance[i])), times(float(pictures.agreement[i]))
     control = times(float(pictures.untrained_agreement[i]))
     if pictures.moved is not None:
-        what = "changes" if pictures.params.get("method") == "accentuation" else "seeds"
+        what = "changes" if accentuates(pictures) else "seeds"
         away = times(float(pictures.moved[i].mean()))
-        bar = steadiness_of(pictures)[1]
+        bar = steadiness_of(pictures)[2]
         if what == "changes" and math.isfinite(bar):
             control += f", up to {times(bar)}"
         return first, f"{what} agree {agree}, untrained {control} · {away} away from it"
-    steady, bar = steadiness_of(pictures)
+    _, steady, bar = steadiness_of(pictures)
     if math.isfinite(bar):
         share = f"{times(float(steady[i]))}, untrained ≤ {times(bar)}"
         return first, f"agree {agree} ÷ distance {distance} = {share}"
     return first, f"seeds agree {agree}, untrained {control} · distance to data {distance}"
 
 
-def steadiness_of(pictures: FeaturePictures) -> tuple[Tensor, float]:
-    """What the word compares, and what untrained networks stay below; NaN where it is not known."""
-    bar, steady = pictures.steadiness_bar, pictures.steadiness
-    unknown = torch.full_like(pictures.agreement, math.nan)
-    return unknown if steady is None else steady, math.nan if bar is None else bar
-
-
 def _told_steady(pictures: FeaturePictures) -> str:
     """What the last numbers of a card are, where they stand."""
-    if not math.isfinite(steadiness_of(pictures)[1]):
+    if not math.isfinite(steadiness_of(pictures)[2]):
         return ""
-    what = (
-        "Agreement of changes"
-        if pictures.params.get("method") == "accentuation"
-        else "Agreement of seeds ÷ distance to data"
-    )
+    what = "Agreement of changes" if accentuates(pictures) else "Agreement of seeds ÷ distance to data"
     return f" {what} must exceed what 95 % of untrained ones stay below, or an input is called no better."
 
 
@@ -331,6 +316,7 @@ def _alt(pictures: FeaturePictures) -> str:
 def _table(pictures: FeaturePictures) -> Table:
     noun = unit_noun(pictures.site)
     plain = all(pictures.label(i) == f"{noun} {int(pictures.units[i])}" for i in range(len(pictures.units)))
+    called, steady, bar = steadiness_of(pictures)
     columns: tuple[str, ...] = (
         noun if plain else "objective",
         "evidence",
@@ -340,10 +326,9 @@ def _table(pictures: FeaturePictures) -> Table:
         "untrained distance",
         "seeds agree",
         "untrained seeds agree",
-        "agreement" if pictures.params.get("method") == "accentuation" else "agreement ÷ distance",
+        called,
         "untrained up to",
     )
-    steady, bar = steadiness_of(pictures)
     body = tuple(
         (
             int(pictures.units[i]) if plain else pictures.label(i),
