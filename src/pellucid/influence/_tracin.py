@@ -74,6 +74,7 @@ def tracin(
         >>> import torch
         >>> from pellucid._core import Dataset
         >>> from pellucid.inputs import Column, TabularSpec
+        >>> _ = torch.manual_seed(0)
         >>> spec = TabularSpec((Column("a"),))
         >>> x, y = torch.tensor([[1.0], [-2.0], [2.0]]), torch.tensor([1, 0, 0])
         >>> data = Dataset("signs", x, y, spec, ("-", "+"), torch.zeros(3, dtype=torch.int8))
