@@ -195,11 +195,11 @@ def _both(x: object, y: object) -> StandIn:
     """What sees what either sees; one position goes along with many."""
     shapes = [part.shape for part in (x, y) if isinstance(part, Tensor)]
     seen = [part for part in (x, y) if isinstance(part, StandIn)]
-    whole = torch.broadcast_shapes(*shapes)
+    whole = np.broadcast_shapes(*shapes)  # torch.broadcast_shapes imports sympy
     if any(len(part.shape) != len(whole) or len(part) != whole[0] for part in seen):
         raise UnknownError("other axes")
     spans = [part.spans for part in seen]
-    if len(seen) < len(shapes) and whole != seen[0].shape:
+    if len(seen) < len(shapes) and whole != tuple(seen[0].shape):
         raise UnknownError("repeated numbers")
     return StandIn.of(whole, spans[0] if len(spans) == 1 else _union(spans))
 
