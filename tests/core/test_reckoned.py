@@ -108,6 +108,7 @@ UNKNOWN: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
     "data": lambda net, x: net.conv(x + x.data),
     "where it is": lambda net, x: net.conv(x + torch.zeros(1, device=x.device)),
     "written into a view": lent,
+    "put elsewhere": lambda net, x: net.wide(torch.sigmoid(net.conv(x), out=torch.empty(1, 3, 6, 6))),
     "some of it": lambda net, x: net.conv(x[:, :, 1:]),
     "a norm of all places": lambda net, x: F.layer_norm(net.conv(x), [6, 6]),
     "other axes": lambda net, x: net.conv(x).view(len(x), -1, 3, 6),

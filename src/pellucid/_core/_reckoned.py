@@ -48,11 +48,13 @@ class StandIn(Tensor):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """What an operation makes of it."""
-        known = _KNOWN.get(func)
-        if known is None:
-            raise UnknownError(func)
+        named = kwargs or {}
         with torch._C.DisableTorchFunctionSubclass():
-            return known(*args, **(kwargs or {}))
+            if func in _BY_NUMBER and "out" not in named:
+                return _new(args, inplace=bool(named.get("inplace")))
+            if func in _KNOWN:
+                return _KNOWN[func](*args, **named)
+        raise UnknownError(func)
 
 
 def reckoned(model: nn.Module, example: Tensor, sites: Sequence[str]) -> dict[str, tuple[Span, ...]] | None:
@@ -159,13 +161,16 @@ def _adaptive(x: StandIn, output_size: Sizes) -> StandIn:
     return StandIn.of((*x.shape[:2], *map(len, spans)), tuple(spans))
 
 
-def _new(x: StandIn, *rest: object, inplace: bool = False, **_: object) -> StandIn:
+def _new(given: Sequence[object], *, inplace: bool = False) -> StandIn:
     """Number by number."""
+    x = given[0]
+    if not isinstance(x, StandIn):
+        raise UnknownError("given by name")
     if inplace:
         return x
     made = StandIn.of(x.shape, x.spans)
-    # what comes by place may say that it works in place
-    x.lent = made.lent = bool(rest) or x.lent
+    # what else comes by place may say that it works in place
+    x.lent = made.lent = len(given) > 1 or x.lent
     return made
 
 
@@ -188,7 +193,7 @@ def _normed(
 ) -> StandIn:
     if training:
         raise UnknownError("rows together")
-    return _new(x)
+    return _new([x])
 
 
 def _both(x: object, y: object) -> StandIn:
@@ -276,9 +281,14 @@ def _dense(x: StandIn, weight: Tensor, bias: Tensor | None = None) -> StandIn:
 def _shares(x: StandIn, dim: int, _stacklevel: int = 3, dtype: object = None) -> StandIn:
     if dim % x.ndim != 1:
         raise UnknownError("other axes")
-    return _new(x)
+    return _new([x])
 
 
+# what they make of a number depends on it alone, and NaN stays NaN
+_BY_NUMBER = frozenset(
+    {F.relu, F.relu6, F.hardtanh, F.leaky_relu, F.elu, F.silu, F.hardswish, F.gelu}
+    | {torch.relu, Tensor.relu, torch.sigmoid, Tensor.sigmoid, torch.tanh, Tensor.tanh}
+)
 _KNOWN: dict[Callable[..., object], Callable[..., object]] = {
     **{asked: asked for asked in (Tensor.dim, Tensor.size, Tensor.numel, Tensor.__len__)},
     # what reads an attribute
@@ -287,8 +297,6 @@ _KNOWN: dict[Callable[..., object], Callable[..., object]] = {
     **dict.fromkeys((F.max_pool1d, F.max_pool2d, F.max_pool3d), _largest),
     **dict.fromkeys((F.avg_pool1d, F.avg_pool2d, F.avg_pool3d), _mean),
     **dict.fromkeys((F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d), _adaptive),
-    **dict.fromkeys((F.relu, F.relu6, F.hardtanh, F.leaky_relu, F.elu, F.silu, F.hardswish, F.gelu), _new),
-    **dict.fromkeys((torch.relu, Tensor.relu, torch.sigmoid, Tensor.sigmoid, torch.tanh, Tensor.tanh), _new),
     **dict.fromkeys((F.dropout, F.dropout1d, F.dropout2d, F.dropout3d), _passed),
     F.batch_norm: _normed,
     **dict.fromkeys((torch.add, torch.sub, torch.mul, torch.div), _both),
