@@ -147,9 +147,29 @@ def test_units_that_may_lie_elsewhere_are_left_to_measuring() -> None:
         assert reckoned(net, torch.rand(1, 1, 9, 9), ["1"]) is None
 
 
-def test_a_memory_and_a_place_behind_a_stop_are_no_matter() -> None:
+def test_what_lies_behind_a_lone_site_is_no_matter() -> None:
     net = nn.Sequential(nn.Conv2d(1, 1, 3), nn.Hardtanh(), nn.LayerNorm(4))
     with torch.no_grad():
         found = reckoned(net, torch.rand(1, 1, 6, 6), ["1"])
     assert found is not None
     assert found["1"][0].tolist() == [[0, 3], [1, 4], [2, 5], [3, 6]]
+
+
+class Keeps(nn.Module):
+    """Puts down what passes."""
+
+    last: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last = self.first = x
+        return x.relu()
+
+
+def test_a_network_that_puts_down_what_passes_gets_no_stand_in() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 1, 3), Keeps())
+    keeps = net[1]
+    assert isinstance(keeps, Keeps)
+    keeps.last = mine = torch.zeros(1)
+    assert fields(net, torch.rand(1, 1, 6, 6), ["0", "1"])["1"] is not None
+    assert keeps.last is mine
+    assert not hasattr(keeps, "first")

@@ -70,6 +70,7 @@ def reckoned(model: nn.Module, example: Tensor, sites: Sequence[str]) -> dict[st
     """
     own = [np.stack([np.arange(size), np.arange(1, size + 1)], 1) for size in example.shape[2:]]
     stop = sites[0] if len(sites) == 1 else None
+    held = [(vars(module), dict(vars(module))) for module in model.modules()]
     try:
         with probe(model, read=dict.fromkeys(sites, _itself), stop=stop) as seen:
             model(StandIn.of((ROWS, *example.shape[1:]), tuple(own)))
@@ -77,6 +78,12 @@ def reckoned(model: nn.Module, example: Tensor, sites: Sequence[str]) -> dict[st
     except Exception:
         # also what networks make of it that catch or translate an error
         return None
+    finally:
+        # no module keeps a stand-in that it has put down
+        for now, before in held:
+            for name in now.keys() - before.keys():
+                del now[name]
+            now.update(before)
 
 
 def _itself(tensor: Tensor) -> Tensor:
