@@ -43,7 +43,7 @@ def side_by_side(net: nn.Module, x: Tensor) -> Tensor:
 
 NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "small": (cnn(1, 8, 3, widths=(4, 6), hidden=5), (1, 8, 8)),
-    "mobile": (mobilenet_v2(3), (3, 33, 20)),
+    "mobile": (mobilenet_v2(3), (3, 20, 11)),
     "residual": (By(residual), (2, 17, 23)),
     "beside": (By(side_by_side), (2, 12, 9)),
     "windows": (
