@@ -11,6 +11,13 @@ from pellucid._core._field import Field, fields
 from pellucid.errors import SiteError
 
 
+class Copied(nn.Module):
+    """Changes nothing, by a way that is not known, so that fields are measured."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clone()
+
+
 def arithmetic(layers: list[nn.Module]) -> tuple[int, int]:
     """Field and stride of a chain: r += (k - 1) · jump, jump *= stride."""
     field, jump = 1, 1
@@ -41,10 +48,11 @@ CHAINS = {
 def test_a_chain_sees_what_arithmetic_says(name: str) -> None:
     layers = CHAINS[name]
     last = str(len(layers) - 1)
-    found = fields(nn.Sequential(*layers).eval(), torch.randn(1, 1, 40, 48), [last])[last]
-    assert found is not None
     size, stride = arithmetic(layers)
-    assert (found.size, found.stride) == ((size, size), (stride, stride))
+    for net, site in ((layers, last), ([*layers, Copied()], str(len(layers)))):
+        found = fields(nn.Sequential(*net).eval(), torch.randn(1, 1, 40, 48), [site])[site]
+        assert found is not None
+        assert (found.size, found.stride) == ((size, size), (stride, stride))
 
 
 def test_a_dead_relu_hides_nothing() -> None:
@@ -69,8 +77,8 @@ def test_boxes_are_clipped_at_the_border() -> None:
 
 
 def test_a_long_signal_is_turned_in_stretches_and_ends_lie_outside() -> None:
-    net = nn.Sequential(nn.Conv1d(1, 2, 81, stride=4), nn.ReLU())
-    found = fields(net, torch.rand(1, 1, 9_000), ["0"], compute=Compute(batch_size=256))["0"]
+    net = nn.Sequential(Copied(), nn.Conv1d(1, 2, 81, stride=4), nn.ReLU())
+    found = fields(net, torch.rand(1, 1, 9_000), ["1"], compute=Compute(batch_size=256))["1"]
     assert found is not None
     assert found.grain == (9,)
     first = torch.arange(len(found.spans[0])) * 4

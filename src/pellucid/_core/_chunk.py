@@ -11,7 +11,8 @@ from pellucid.errors import MethodError
 
 LARGE = 2**17  # numbers of one chunk on a processor: memory of larger ones is fetched anew for every layer
 MATRICES = 2**19  # the same of vectors that go through matrices: reading these takes most of the time
-LOOKED = 3 * 2**20  # numbers of the largest layer of a chunk, where what looking costs is paid once a chunk
+LOOKED = 9 * 2**19  # numbers of the largest layer of a chunk, where what looking costs is paid once a chunk
+EVEN = 5  # times the mean of all layers that the largest counts at least: where all are wide, fewer rows do
 FEW, HUGE = 6, 2**20  # rows that go through together even so, unless they are huge
 
 

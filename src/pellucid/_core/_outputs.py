@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core._beside import agree
-from pellucid._core._chunk import LARGE, LOOKED, at_once
+from pellucid._core._chunk import EVEN, LARGE, LOOKED, at_once
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Feed, Inputs, feed, out_of_memory, to_be_told
 from pellucid._core._guard import Guard
@@ -168,27 +168,28 @@ def listen(
     model: nn.Module,
     inputs: Inputs,
     read: Reads,
-    each: Callable[[slice, Probe], int],
+    each: Callable[[slice, Probe], Sequence[int]],
     *,
     spec: InputSpec | None = None,
     compute: Compute,
 ) -> None:
     """As :func:`activations`, given to a function chunk by chunk; hooks are put on the network only once.
 
-    The function says how many numbers a row has where it has most, which decides how many rows come next.
+    The function says how many numbers a row has in each layer, which decides how many rows come next.
     """
     fed = feed(model, inputs, spec=spec, check=False, compute=compute)
-    widest, laid = 1, _laid(fed, compute)
+    wide, laid = 1, _laid(fed, compute)
 
     def more() -> int:
-        return LOOKED // widest if fed.packed.is_cpu else compute.batch_size
+        return LOOKED // wide if fed.packed.is_cpu else compute.batch_size
 
     def run(rows: slice) -> object:
         return fed.run(fed.packed[rows].clone(memory_format=laid), rows, 1)
 
     with probe(model, read=read) as seen:
         for rows, _ in _in_chunks(fed, compute, run, more, large=2 * LARGE):
-            widest = max(1, each(rows, seen))
+            sizes = each(rows, seen)
+            wide = max(1, *sizes, EVEN * sum(sizes) // len(sizes))
 
 
 def _laid(fed: Feed, compute: Compute) -> torch.memory_format:

@@ -376,14 +376,14 @@ def strongest(
     looks = {site: Knowing(ranking.look) for site, ranking in rankings.items()}
     board = _Board(rankings, k)
 
-    def add(rows: slice, seen: Probe) -> int:
+    def add(rows: slice, seen: Probe) -> list[int]:
         for site, ranking in rankings.items():
             if ranking.looks != 1:
                 seen[site]  # raises where it was not reached, or several times
             ranking.looks = 0
         board.add(rows)
         trail.clear()
-        return max(ranking.each.numel() for ranking in rankings.values() if ranking.each is not None)
+        return [ranking.each.numel() for ranking in rankings.values() if ranking.each is not None]
 
     if len(rankings) == 1:
         for rows, seen in activations(model, inputs, looks, stop=sites[0], spec=spec, compute=compute):

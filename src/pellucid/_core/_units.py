@@ -113,7 +113,18 @@ def _listed(model: nn.Module, address: Site) -> Iterable[tuple[str, nn.Module]]:
         return ()
     if isinstance(own, _CHANNELS_FIRST + _FEATURES_LAST):
         return ((address.module, own),)
-    return ((name or ROOT, module) for name, module in model.named_modules(remove_duplicate=False))
+    return _walked(model)
+
+
+def _walked(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
+    """As ``named_modules(remove_duplicate=False)``, which hands every name up through all that hold it."""
+    waiting: list[tuple[str, nn.Module]] = [("", model)]
+    while waiting:
+        name, module = waiting.pop()
+        yield name or ROOT, module
+        start = f"{name}." if name else ""
+        parts = [(f"{start}{own}", part) for own, part in module._modules.items() if part is not None]
+        waiting.extend(parts[::-1])
 
 
 def _size(module: nn.Module, names: tuple[str, ...]) -> int | None:

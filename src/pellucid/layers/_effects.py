@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Question, Site, Target, brief
 from pellucid._core._functions import HEADS
+from pellucid._core._rest import rest
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit, unit_axis
 from pellucid.errors import InputError
@@ -88,7 +89,8 @@ def unit_effects(
         SiteError, TargetError: if the layer, a unit or a class does not exist.
 
     Cost:
-        One pass per unit. Kept is the activation of the layer for all inputs: take some thousand.
+        One pass per unit, in an ``nn.Sequential`` only from the part on that holds the layer. Kept is the
+        activation of the layer, and of the part before, for all inputs: take some thousand.
 
     Limits:
         Units that stand in for each other each look useless alone. Of many units some drop by chance: the
@@ -110,7 +112,9 @@ def unit_effects(
         raise InputError(
             f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
         )
-    question = Question(model, inputs, _lead(answers.cpu()), at=site, spec=spec, compute=how)
+    # without a unit nothing changes before the layer
+    behind, given, meant = rest(model, inputs, site, spec=spec, compute=how)
+    question = Question(behind, given, _lead(answers.cpu()), at=site, spec=meant, compute=how)
     point = question.point
     if point.ndim < 2:
         raise InputError(f"{site!r} gives one number per row: there are no units to take away.")

@@ -85,8 +85,8 @@ def exemplars(
         InputError: if the inputs do not fit the network.
 
     Cost:
-        One pass, ended at the layer, and H + W rows for the boxes. Kept are ``k`` values and row numbers per
-        unit, whatever N is.
+        One pass, ended at the layer, and H + W rows for the boxes where these cannot be reckoned. Kept are
+        ``k`` values and row numbers per unit, whatever N is.
 
     Limits:
         The strongest inputs show the top of a unit's range only; what it answers in between may be another
@@ -166,7 +166,7 @@ def quantile_exemplars(
         SiteError, TargetError: if the layer or a unit does not exist.
 
     Cost:
-        One pass over at most ``most`` inputs, and H + W rows for the boxes.
+        One pass over at most ``most`` inputs, and H + W rows for the boxes where these cannot be reckoned.
 
     Example:
         >>> import torch
@@ -270,7 +270,7 @@ def field_of(
     spec: InputSpec | None = None,
     compute: Compute | None = None,
 ) -> Field | None:
-    """What each position of a layer sees of an input: H + W rows, to be asked once for several exemplars.
+    """What each position of a layer sees of an input: H + W rows at most, asked once for several exemplars.
 
     Example:
         >>> field_of(nn.Conv2d(1, 1, 3), torch.rand(1, 1, 6, 6), ".").size
