@@ -306,16 +306,17 @@ def test_expected_gradients_take_each_row_once_a_round(net, x):
     close(found.reference, predict(net, b)[:, 1].mean()[None])
 
 
-def test_standard_errors_of_expected_gradients_cover_the_truth():
+@pytest.mark.parametrize(("rows", "rounds", "seeds"), [(50, 4, 120), (20, 8, 40)])
+def test_standard_errors_of_expected_gradients_cover_the_truth(rows, rounds, seeds):
     model = zoo.seeded(lambda: nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.Linear(16, 3))).double()
     draw = torch.Generator().manual_seed(3)
-    x, b = (3 * torch.randn(n, 6, dtype=torch.float64, generator=draw) for n in (4, 50))
+    x, b = (3 * torch.randn(n, 6, dtype=torch.float64, generator=draw) for n in (4, rows))
     exact = [
         a.integrated_gradients(model, x, 1, baseline=row, steps=40, rule="gauss_legendre").values for row in b
     ]
     truth, inside = torch.stack(exact).mean(0), []
-    for seed in range(120):
-        found = a.expected_gradients(model, x, 1, background=b, rounds=4, compute=Compute(512, seed=seed))
+    for seed in range(seeds):
+        found = a.expected_gradients(model, x, 1, background=b, rounds=rounds, compute=Compute(512, seed=seed))
         inside.append(((found.values - truth).abs() <= 1.96 * found.stderr).double())
     assert 0.93 <= torch.stack(inside).mean() <= 0.97
 
