@@ -316,7 +316,9 @@ def test_standard_errors_of_expected_gradients_cover_the_truth(rows, rounds, see
     ]
     truth, inside = torch.stack(exact).mean(0), []
     for seed in range(seeds):
-        found = a.expected_gradients(model, x, 1, background=b, rounds=rounds, compute=Compute(512, seed=seed))
+        found = a.expected_gradients(
+            model, x, 1, background=b, rounds=rounds, compute=Compute(512, seed=seed)
+        )
         inside.append(((found.values - truth).abs() <= 1.96 * found.stderr).double())
     assert 0.93 <= torch.stack(inside).mean() <= 0.97
 

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._coalitions import pairs
 from pellucid._core._conditional import Conditional
-from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._estimate import Plan, budget_of, doubling, estimate
 from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 from pellucid._core._least_squares import fit, summing
 from pellucid._core._remainder import Remainder
+from pellucid._core._student import student
 
 
 def kernel_shap(

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._coalitions import Pairs, pairs
 from pellucid._core._conditional import Conditional
-from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._estimate import Plan, budget_of, doubling, estimate
 from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 from pellucid._core._least_squares import Fit, fit, summing
+from pellucid._core._student import student
 
 # strength of products of d + 2 signs against d signs; the likeliest is taken
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 0.9)
@@ -152,7 +153,9 @@ def _plan(n: int, coalitions: int, seed: int) -> Plan:
         count = k // 2
         asked = signs[: count + 1]
         made = _guessed(asked[: HELD + 1], odd[: HELD + 1])
-        values, stderr = made.values, student(min(count, HELD) + 1 - n) * made.spread
+        # sizes that were asked whole do not show how far the guess is off
+        sampled = int((drawn.weights(count)[1] > 0).sum())
+        values, stderr = made.values, student(sampled - 1) * made.spread
         if count > HELD:
             values, stderr = _mended(drawn, made, asked, odd, values, stderr)
         values = values + (full - empty - values.sum(0)) / n

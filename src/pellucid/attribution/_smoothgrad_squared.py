@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core._student import student
 from pellucid.attribution._noisy import Method, Moments, name_of, pairs
-from pellucid.attribution._student import widening
 
 
 def smoothgrad_squared(
@@ -76,7 +76,7 @@ def smoothgrad_squared(
     for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
         seen.add(number, rows, mean.square() + apart.square())
     count = samples // 2
-    stderr = (seen.aa / (count * (count - 1))).sqrt() * widening(count - 1)
+    stderr = (seen.aa / (count * (count - 1))).sqrt() * student(count - 1)
     return q.answer(
         "smoothgrad_squared",
         seen.a.to(q.point.dtype),

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core._student import student
 from pellucid.attribution._noisy import Method, Moments, name_of, pairs
-from pellucid.attribution._student import widening
 
 
 def vargrad(
@@ -85,7 +85,7 @@ def vargrad(
     # E[p²] + E[h²] - E[p]², the last one without its bias
     variance = (seen.b - seen.a.square() + seen.aa / (count * (count - 1))).clamp(min=0)
     spread = seen.bb - 4 * seen.a * seen.ab + 4 * seen.a.square() * seen.aa
-    stderr = (spread.clamp(min=0) / (count * (count - 1))).sqrt() * widening(count - 1)
+    stderr = (spread.clamp(min=0) / (count * (count - 1))).sqrt() * student(count - 1)
     return q.answer(
         "vargrad",
         variance.to(q.point.dtype),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Question
-from pellucid.attribution._student import widening
+from pellucid._core._student import student
 
 GOLDEN = (5**0.5 - 1) / 2
 ALIKE = 0.01  # spread of what ways miss, as a share of its mean, below which it is rounding
@@ -143,7 +143,7 @@ def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
     if rounds == 1:
         # as if rows were drawn independently: an upper estimate, for each row comes exactly once
         return (near / (2 * (count - 1) * count)).sqrt()
-    return (spread / (rounds * (rounds - 1))).sqrt() * widening(rounds - 1)
+    return (spread / (rounds * (rounds - 1))).sqrt() * student(rounds - 1)
 
 
 def _places(seed: int, count: int, rows: int, rounds: int, device: torch.device) -> tuple[Tensor, Tensor]:
