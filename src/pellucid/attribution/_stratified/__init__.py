@@ -59,13 +59,15 @@ def collected(q: Question, background: Tensor | None, there: Tensor, rounds: int
                 near[rows] += torch.cat([before, found]).diff(dim=0).square().sum(0)
                 last[rows] = found[-1]
             if some.stop % count == 0:
-                found = q.folded(part.mean(rows, terms[some.stop - count : some.stop]))
+                whole.join(rows, part)
+                found = q.folded(part.mean(rows, count, *whole.fitted(rows, terms[: some.stop])))
                 step = found - mean[rows]
                 mean[rows] += step / (some.stop // count)
                 spread[rows] += step * (found - mean[rows])
-                whole.take(rows, part)
+                part.clear(rows)
     # fitted over all rounds: fits of single rounds have a bias that more rounds do not average away
-    values = q.folded(whole.mean(slice(0, q.rows), terms))
+    all_rows = slice(0, q.rows)
+    values = q.folded(whole.mean(all_rows, len(terms), *whole.fitted(all_rows, terms)))
     return values.to(q.point.dtype), _error(near, spread, count, rounds).to(q.point.dtype)
 
 
@@ -112,30 +114,42 @@ class _Sums:
         for sums, each in ((self.slopes, slope), (self.ways, way), (self.off_ways, way * wide)):
             sums[:, rows] += torch.tensordot(terms.to(slope).T, each, 1)
 
-    def take(self, rows: slice, other: _Sums) -> None:
-        """What another holds of some rows, which it gives away."""
+    def join(self, rows: slice, other: _Sums) -> None:
+        """What another holds of some rows, too."""
         for mine, its in zip(self._by_row, other._by_row, strict=True):
             mine[rows] += its[rows]
-            its[rows] = 0
+
+    def clear(self, rows: slice) -> None:
+        """Nothing of some rows."""
+        for mine in self._by_row:
+            mine[rows] = 0
 
     @property
     def _by_row(self) -> tuple[Tensor, ...]:
         by_term = (part.transpose(0, 1) for part in (self.slopes, self.ways, self.off_ways))
         return self.values, self.off_values, self.off, self.off_square, *by_term
 
-    def mean(self, rows: slice, terms: Tensor) -> Tensor:
-        """What sums over all places with these terms ``[n, 3]`` say about some rows."""
+    def fitted(self, rows: slice, terms: Tensor) -> tuple[Tensor, Tensor]:
+        """The parabola, and how far values are off for each unit that is missing, where the sums are over all
+        places with these terms ``[n, 3]``."""
         undo = (terms.T @ terms).inverse().to(self.way)
         n, fit = len(terms), torch.tensordot(undo, self.slopes[:, rows], 1)
-        rest = (self.values[rows] - (fit * self.ways[:, rows]).sum(0)) / n
-        # of the parabola's terms only the first has a mean over the way
-        found = self.way[rows] * fit[0] + rest
-        shape = (-1, *[1] * (rest.ndim - 1))
-        off = (self.off[rows] / n).view(shape)
-        width = (self.off_square[rows] / n).view(shape) - off.square()
+        rest, off = self._rest(rows, n, fit)
+        width = (self.off_square[rows] / n).view(off.shape) - off.square()
         both = (self.off_values[rows] - (fit * self.off_ways[:, rows]).sum(0)) / n - rest * off
         # what all ways miss alike, as over a jump, tells no direction
-        return found - torch.where(width > (ALIKE * off).square(), both / width * off, 0.0)
+        return fit, torch.where(width > (ALIKE * off).square(), both / width, 0.0)
+
+    def mean(self, rows: slice, n: int, fit: Tensor, tilt: Tensor) -> Tensor:
+        """What the sums over ``n`` places say about some rows."""
+        rest, off = self._rest(rows, n, fit)
+        # of the parabola's terms only the first has a mean over the way
+        return self.way[rows] * fit[0] + rest - tilt * off
+
+    def _rest(self, rows: slice, n: int, fit: Tensor) -> tuple[Tensor, Tensor]:
+        """Means of what a parabola leaves over of the values, and of what is missing."""
+        rest = (self.values[rows] - (fit * self.ways[:, rows]).sum(0)) / n
+        return rest, (self.off[rows] / n).view(-1, *[1] * (rest.ndim - 1))
 
 
 def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
