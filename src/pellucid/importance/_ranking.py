@@ -56,7 +56,7 @@ def bootstrapped(each: Tensor, level: float, resamples: int, seed: int) -> tuple
     Student's quantile and the unbiased variance ask.
 
     Source:
-        Hesterberg 2015, What Teachers Should Know About the Bootstrap, arXiv 1411.5279, section 4.3.
+        Hesterberg 2015, What Teachers Should Know About the Bootstrap, arXiv 1411.5279 (expanded percentile).
     """
     from scipy.special import ndtr, stdtrit
 
