@@ -1,9 +1,9 @@
 """How often 1.96 standard errors, or intervals at 95 %, hold the truth: every sampled method that gives one.
 
-``python benchmarks/coverage.py [--only noisy rise coalitions rows]`` prints one line for each method and network, and exits with 1 where
-a share lies outside .93 to .97. SmoothGrad and expected gradients stand in ``gradient.py``, ``kernel_shap``
-and ``odd_regression`` in ``shapley.py``. Truth is a run with very many samples, enumeration, or all rows that
-samples are drawn from.
+``python benchmarks/coverage.py [--only noisy rise coalitions rows]`` prints one line for each method and
+network, and exits with 1 where a share lies outside .93 to .97. Expected gradients stand in ``gradient.py``,
+``kernel_shap`` and ``odd_regression`` in ``shapley.py``. Truth is a run with very many samples, enumeration,
+or all rows that samples are drawn from.
 """
 
 from __future__ import annotations
