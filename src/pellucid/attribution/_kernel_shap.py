@@ -88,8 +88,8 @@ def kernel_shap(
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
         each other divide what they do together. Standard errors take what the regression leaves over for
-        products of three parts and noise; from fewer than 5 coalitions for each part they are a little too
-        small, and widened by Student's factor.
+        products of three parts and noise, in every mixture by how likely it is, and are widened by Student's
+        factor for as many pairs as there are of sizes that were not asked whole.
         Conditional values credit a part also for what it tells of others: one that the network never uses
         gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many
         parts are there; the note says how many.
