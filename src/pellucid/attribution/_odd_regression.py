@@ -100,7 +100,7 @@ def odd_regression(
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
         each other divide what they do together. The standard error is that of the guess, which trusts the
         prior, widened by Student's factor for as many pairs as there are of sizes that were not asked whole:
-        1.96 of it held the truth in 92 to 95 of 100 cases with 2.5 to 4 coalitions for each part, in 96 to 98
+        1.96 of it held the truth in 90 to 95 of 100 cases with 2.5 to 4 coalitions for each part, in 96 to 98
         with 100.
         Conditional values credit a part also for what it tells of others: one that the network never uses
         gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many

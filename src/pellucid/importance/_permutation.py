@@ -100,10 +100,11 @@ def permutation_importance(
 
     good = q.scores()[0].double().cpu()
     fall = good - q.scores(swapped, count * repeats).double().cpu().view(count, repeats, -1)
-    # a row counts twice, with parts of others and by its own parts in others, each time as far from the mean
-    given = torch.empty_like(fall).scatter_(2, other.cpu().expand_as(fall), fall)
-    mean = fall.mean((1, 2))
-    each = (fall + given).mean(1).T - mean
+    mean, each = fall.mean((1, 2)), fall.sum(1)
+    # a row drawn anew comes with others' parts, and its own parts come into others
+    for repeat, giver in enumerate(other.cpu()):
+        each.index_add_(1, giver, fall[:, repeat])
+    each = each.T / repeats - mean
     low, high = bootstrapped(each, level, resamples, q.compute.seed)
     names = () if groups is not None else q.group_names
     names = names or tuple(f"part {k + 1}" for k in range(count))

@@ -39,8 +39,8 @@ def collected(q: Question, background: Tensor | None, there: Tensor, rounds: int
 
     rise = (q.base - there).to(exact)
     middle = alone if background is None else background.mean(0, keepdim=True).expand_as(alone)
-    way_there, terms = (q.point - middle).to(exact), _legendre(places)
-    part, whole = _Sums(way_there), _Sums(way_there)
+    mean_way, terms = (q.point - middle).to(exact), _legendre(places)
+    part, whole = _Sums(mean_way), _Sums(mean_way)
 
     def along(ks: Tensor, rows: slice) -> Tensor:
         k = ks.to(place)
