@@ -434,3 +434,15 @@ def test_a_coalition_that_comes_up_again_is_asked_once(draws):
     assert found.provenance.forward == 5 * (8 if draws is None else 7 * draws + 1)
     exact = exact_shapley(model, x, CLASSES, **given)
     assert ((found.values - exact.values).abs() < 5 * found.stderr).all()
+
+
+def test_standard_errors_of_few_coalitions_are_wider_by_the_pairs_that_were_sampled():
+    """19 pairs: all 12 single parts, which do not show how far a guess is off, and 7 of larger sizes."""
+    plan = _odd_regression._plan(12, 40, 0)
+    worth = torch.randn(38, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    empty, full = torch.zeros(2).double(), torch.ones(2).double()
+    _, stderr = plan.solve(38, worth, empty, full)
+    whole = torch.cat([torch.ones(1, 12), plan.masks[0::2].double() * 2 - 1])
+    odd = torch.cat([(full - empty)[None], worth[0::2] - worth[1::2]]) / 2
+    student = 2.4469 / 1.96  # 6 degrees of freedom
+    close(stderr, student * _odd_regression._guessed(whole, odd).spread, within=1e-4)

@@ -188,7 +188,8 @@ def test_shap_is_the_mean_over_pairs(name, count):
     why = deep_lift_shap(model, x, 1, background=background)
     each = torch.stack([deep_lift(model, x, 1, baseline=b).values for b in background])
     torch.testing.assert_close(why.values, each.mean(0), rtol=1e-8, atol=1e-10)
-    torch.testing.assert_close(why.stderr, each.std(0) / count**0.5, rtol=1e-7, atol=1e-10)
+    wider = {4: 3.18245, 5: 2.77645}[count] / 1.95996  # Student's quantile for few rows
+    torch.testing.assert_close(why.stderr, wider * each.std(0) / count**0.5, rtol=1e-4, atol=1e-10)
     assert relative(why) <= 1e-9
 
 
@@ -273,7 +274,9 @@ def test_shap_of_a_linear_network_has_a_closed_form():
     why = deep_lift_shap(model, x, 0, background=background)
     wanted = model.weight.detach() * (x - background.mean(0))
     torch.testing.assert_close(why.values, wanted)
-    torch.testing.assert_close(why.stderr, (model.weight.detach().abs() * background.std(0) / 3).expand_as(x))
+    wider = 2.30600 / 1.95996  # Student's quantile with 8 degrees of freedom
+    error = wider * model.weight.detach().abs() * background.std(0) / 3
+    torch.testing.assert_close(why.stderr, error.expand_as(x), rtol=1e-4, atol=0)
 
 
 def test_shap_of_several_inputs():

@@ -9,7 +9,7 @@ import pellucid.attribution._kernel_shap as kernel
 from pellucid._core._coalitions import every, pairs
 from pellucid._core._evenly import evenly
 from pellucid._core._least_squares import fit, summing
-from pellucid._core._remainder import Remainder, _Mixture, by_three
+from pellucid._core._remainder import SHARES, Remainder, _Mixture, by_three
 
 
 def seeded(seed=0):
@@ -139,6 +139,27 @@ def test_the_mixture_is_found_on_average(three, noise):
     y = trend + three**0.5 * made @ torch.randn(84, games, generator=draw, dtype=torch.float64)
     y = y + noise**0.5 * torch.randn(count, games, generator=draw, dtype=torch.float64)
     found = [float(part.mean()) for part in _Mixture(signs, free).of(y)]
-    # noise of 1 weighs as much as products of 1 / 395
+    # noise of 1 weighs as much as products of 1 / 395, and is known to 0.3 % of their weight
     assert abs(found[0] - three) < 0.1 * three + noise / 2000
-    assert abs(found[1] - noise) < 0.1 * noise + 0.1 * three
+    assert abs(found[1] - noise) < 0.15 * noise + 1.2 * three
+
+
+def test_the_mixture_is_averaged_over_how_likely_each_is():
+    """By Bayes' rule on the normal density of what is at right angles to the trend."""
+    n, count = 7, 12
+    _, signs, free, _, _ = regression(n, count)
+    y = torch.randn(count, 3, generator=seeded(4), dtype=torch.float64)
+    rest = torch.eye(count).double() - signs @ free @ torch.linalg.pinv(signs @ free)
+    basis = torch.linalg.svd(rest)[0][:, : count - n + 1]
+    strength = basis.T @ by_three(signs) @ basis
+    unit = strength.trace() / len(strength)
+    weighed = torch.zeros(3, 3, dtype=torch.float64)
+    for share in SHARES:
+        spread = share * strength / unit + (1 - share) * torch.eye(len(strength)).double()
+        square = ((basis.T @ y) * torch.linalg.solve(spread, basis.T @ y)).sum(0)
+        likely = spread.det() ** -0.5 * square ** (-len(strength) / 2)
+        scale = square / len(strength)
+        weighed += torch.stack([likely, likely * scale * share / unit, likely * scale * (1 - share)])
+    three, noise = _Mixture(signs, free).of(y)
+    assert torch.allclose(three, weighed[1] / weighed[0])
+    assert torch.allclose(noise, weighed[2] / weighed[0])

@@ -1,5 +1,7 @@
 """Gradient and class-activation methods against twins from the papers and closed forms, in float64."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -306,16 +308,19 @@ def test_expected_gradients_take_each_row_once_a_round(net, x):
     close(found.reference, predict(net, b)[:, 1].mean()[None])
 
 
-def test_standard_errors_of_expected_gradients_cover_the_truth():
+@pytest.mark.parametrize(("rows", "rounds", "seeds"), [(50, 4, 120), (20, 8, 40)])
+def test_standard_errors_of_expected_gradients_cover_the_truth(rows, rounds, seeds):
     model = zoo.seeded(lambda: nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.Linear(16, 3))).double()
     draw = torch.Generator().manual_seed(3)
-    x, b = (3 * torch.randn(n, 6, dtype=torch.float64, generator=draw) for n in (4, 50))
+    x, b = (3 * torch.randn(n, 6, dtype=torch.float64, generator=draw) for n in (4, rows))
     exact = [
         a.integrated_gradients(model, x, 1, baseline=row, steps=40, rule="gauss_legendre").values for row in b
     ]
     truth, inside = torch.stack(exact).mean(0), []
-    for seed in range(120):
-        found = a.expected_gradients(model, x, 1, background=b, rounds=4, compute=Compute(512, seed=seed))
+    for seed in range(seeds):
+        found = a.expected_gradients(
+            model, x, 1, background=b, rounds=rounds, compute=Compute(512, seed=seed)
+        )
         inside.append(((found.values - truth).abs() <= 1.96 * found.stderr).double())
     assert 0.93 <= torch.stack(inside).mean() <= 0.97
 
@@ -459,9 +464,25 @@ def test_moments_under_noise(net, x, of):
     mean, half = pairs.mean(1), (pairs[:, 0] - pairs[:, 1]) / 2
     squared = a.smoothgrad_squared(net, x, 1, **options)
     close(squared.values, pairs.square().mean((0, 1)))
-    close(squared.stderr, pairs.square().mean(1).std(0) / 6**0.5 * widened)
+    error = pairs.square().mean(1).std(0) / 6**0.5 * widened
+    up = (1.96 * (error / squared.values).clamp(max=1)).expm1() / 1.96 * squared.values
+    close(squared.stderr, torch.where(error < squared.values, up, error * (math.exp(1.96) - 1) / 1.96))
     var = a.vargrad(net, x, 1, **options)
     close(var.values, mean.var(0) + half.square().mean(0))
+
+
+def test_standard_errors_of_squares_cover_the_truth():
+    """The square of a slope that jumps: few copies see little of it."""
+    model = nn.Sequential(nn.Linear(3, 12), nn.ReLU(), nn.Linear(12, 1)).double()
+    draw_of_net = torch.Generator().manual_seed(4)
+    for parameter in model.parameters():
+        parameter.data = torch.randn(parameter.shape, dtype=torch.float64, generator=draw_of_net)
+    x = torch.randn(4, 3, dtype=torch.float64, generator=draw_of_net)
+    for method, samples, least in ((a.smoothgrad_squared, 20, 0.925), (a.vargrad, 50, 0.9)):
+        truth = method(model, x, 0, samples=8000, compute=Compute(4000, seed=99)).values
+        runs = [method(model, x, 0, samples=samples, compute=Compute(512, seed=seed)) for seed in range(40)]
+        inside = torch.stack([((r.values - truth).abs() <= 1.96 * r.stderr).double() for r in runs])
+        assert least <= inside.mean() <= 0.98, inside.mean()
 
 
 @pytest.mark.parametrize("name", ["smoothgrad", "smoothgrad_squared", "vargrad"])

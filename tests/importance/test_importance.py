@@ -18,6 +18,7 @@ from pellucid.importance import (
     permutation_importance,
     shapley_interactions,
 )
+from pellucid.importance._ranking import bootstrapped
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 
 
@@ -134,6 +135,26 @@ def test_permutation_importance_of_a_linear_model_is_twice_the_variance():
     close(found.values, 2 * w.square() * x.var(0), within=0.1)
     assert found.what.startswith("growth")
     assert ((found.low < found.values) & (found.values < found.high)).all()
+
+
+def test_the_interval_of_permutation_importance_knows_that_parts_come_from_rows_too():
+    population = seeded_rows(1500, 2, seed=3)
+    net = nn.Linear(2, 1).double()
+    net.weight.data = torch.tensor([[1.0, 2.0]]).double()
+    truth, inside = 2 * net.weight.detach()[0].square(), []
+    for some in population.split(25):
+        found = permutation_importance(net, some, net(some).detach()[:, 0], resamples=400)
+        inside.append(((found.low <= truth) & (truth <= found.high)).double())
+    assert 0.88 <= torch.stack(inside).mean() <= 0.99
+
+
+def test_few_rows_have_intervals_as_wide_as_student_asks():
+    """At 20 rows the ends are the 1.6 and 98.4 % points instead of 2.5 and 97.5."""
+    each = seeded_rows(20, 1)
+    low, high = bootstrapped(each, 0.95, 20_000, 0)
+    spread = each.std(0, correction=0) / 20**0.5
+    close(low, each.mean(0) - 2.147 * spread, within=0.03)
+    close(high, each.mean(0) + 2.147 * spread, within=0.03)
 
 
 def test_permutation_importance_of_classes_and_of_parts_nobody_uses():

@@ -146,19 +146,3 @@ def doubling(first: int, last: int) -> tuple[int, ...]:
     while found[-1] < last:
         found.append(min(last, 2 * ((3 * found[-1] + 3) // 4)))
     return tuple(found)
-
-
-def student(freedom: int) -> float:
-    """How much wider an error from few draws must be, so that ±1.96 of it hold the truth 95 times in 100.
-
-    Example:
-        >>> round(student(3), 2), round(student(1000), 2)
-        (1.62, 1.0)
-    """
-    few = (12.706, 4.303, 3.182, 2.776)
-    if freedom <= len(few):
-        return few[max(freedom, 1) - 1] / 1.96
-    # Student's 97.5 % point as a series in 1 / freedom (Fisher & Cornish)
-    z = 1.96
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-    return (z + (z**3 + z) / (4 * freedom) + second) / 1.96

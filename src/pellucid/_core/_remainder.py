@@ -19,9 +19,9 @@ class Remainder:
     """What moves the values of ``n`` parts found from the differences of ``k`` pairs of coalitions.
 
     Two kinds of games pass through the same regression as the real one: products of three signs, all with
-    coefficients of one size, and noise without order, which stands for products of five and more. How much
-    there is of each is the likeliest mixture, from what the regression leaves over. So standard errors know
-    how the coalitions lie, which residuals alone do not.
+    coefficients of one size, and noise without order, which stands for products of five and more. What the
+    regression leaves over tells how much there is of each. So standard errors know how the coalitions lie,
+    which residuals alone do not.
 
     Args:
         signs: ``[k, n]``, 1 where a part is in a pair's first coalition, else -1.
@@ -61,10 +61,12 @@ def _moved(signs: Tensor, influence: Tensor, triples: Tensor) -> Tensor:
 
 
 class _Mixture:
-    """Mean square of a product's coefficient, and of the noise: what is likeliest beside a free trend.
+    """Mean square of a product's coefficient, and of the noise, beside a free trend: over all mixtures, each
+    as likely as what the trend leaves over makes it. The likeliest alone would be too sure of few pairs.
 
     Source:
-        Patterson & Thompson 1971, Recovery of inter-block information when block sizes are unequal.
+        Patterson & Thompson 1971, Recovery of inter-block information when block sizes are unequal; Hoeting
+        et al. 1999, Bayesian model averaging: a tutorial.
     """
 
     def __init__(self, signs: Tensor, free: Tensor) -> None:
@@ -77,17 +79,14 @@ class _Mixture:
     def of(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Both ``[R]`` for ``y`` ``[k, R]``."""
         seen = (self.axes.T @ y).square()
-        best = torch.full_like(y[0], -torch.inf)
-        three, noise = torch.zeros_like(best), torch.zeros_like(best)
-        for share in SHARES:
-            width = share * self.strength / self.unit + (1 - share)
-            scale = (seen / width[:, None]).mean(0)
-            likelihood = -0.5 * (len(width) * scale.clamp(min=1e-300).log() + width.log().sum())
-            better = likelihood > best
-            three = torch.where(better, share / self.unit * scale, three)
-            noise = torch.where(better, (1 - share) * scale, noise)
-            best = torch.where(better, likelihood, best)
-        return three, noise
+        share = torch.tensor(SHARES, dtype=y.dtype)[:, None]
+        scale, likely = torch.zeros(2, len(share), seen.shape[1], dtype=y.dtype).unbind()
+        for which, part in enumerate(SHARES):
+            width = part * self.strength / self.unit + (1 - part)
+            scale[which] = (seen / width[:, None]).mean(0)
+            likely[which] = -0.5 * (len(width) * scale[which].clamp(min=1e-300).log() + width.log().sum())
+        weighed = likely.softmax(0) * scale
+        return (share / self.unit * weighed).sum(0), ((1 - share) * weighed).sum(0)
 
 
 def by_three(signs: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, Slope, TargetLike, finite
+from pellucid._core._student import student
 from pellucid.attribution._multipliers import RowsMixedError, by_background, by_pairs, whole
 from pellucid.attribution._operations import adds_up
 from pellucid.errors import InputError
@@ -32,7 +33,8 @@ def deep_lift_shap(
     rows drawn from the same source.
 
     Formula: ``values[i] = mean_b deep_lift(x, baseline=b)[i]`` over the rows ``b`` of the background, with
-    the rescale rule; ``stderr`` is the standard deviation over ``b`` divided by the root of their number.
+    the rescale rule; ``stderr`` is the standard deviation over ``b`` divided by the root of their number,
+    widened by Student's quantile.
 
     Args:
         model: any network of operations that have a rule (see ``deep_lift``).
@@ -144,7 +146,8 @@ class _Mean:
     def stderr(self) -> Tensor | None:
         if self.count < 2:
             return None
-        return (self.squares / (self.count * (self.count - 1))).sqrt().to(self.q.point.dtype)
+        error = (self.squares / (self.count * (self.count - 1))).sqrt() * student(self.count - 1)
+        return error.to(self.q.point.dtype)
 
 
 def _background(q: Question, given: Tensor | Mapping[str, Tensor] | None) -> Tensor | None:

@@ -63,8 +63,7 @@ def expected_gradients(
     Limits:
         The background decides what is seen; points on the way may lie where the network was never trained.
         Equals Shapley values for networks without interactions only. The standard error is of the sampling,
-        not of the choice of the background. What is fitted in each round leaves a bias of the order of 1 /
-        ``B`` that it does not see: with 20 rows and 8 rounds, 1.96 standard errors cover 83 to 93 %.
+        not of the choice of the background.
 
     Source:
         Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._coalitions import pairs
 from pellucid._core._conditional import Conditional
-from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._estimate import Plan, budget_of, doubling, estimate
 from pellucid._core._evenly import evenly
 from pellucid._core._game import Background, Baseline, game
 from pellucid._core._least_squares import fit, summing
 from pellucid._core._remainder import Remainder
+from pellucid._core._student import student
 
 
 def kernel_shap(
@@ -87,8 +88,8 @@ def kernel_shap(
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
         each other divide what they do together. Standard errors take what the regression leaves over for
-        products of three parts and noise; from fewer than 5 coalitions for each part they are a little too
-        small, and widened by Student's factor.
+        products of three parts and noise, in every mixture by how likely it is, and are widened by Student's
+        factor for as many pairs as there are of sizes that were not asked whole.
         Conditional values credit a part also for what it tells of others: one that the network never uses
         gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many
         parts are there; the note says how many.

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._conditional import Conditional
-from pellucid._core._estimate import Plan, budget_of, doubling, estimate, student
+from pellucid._core._estimate import Plan, budget_of, doubling, estimate
 from pellucid._core._game import Background, Baseline, game
+from pellucid._core._student import student
 
 
 def shapley_sampling(

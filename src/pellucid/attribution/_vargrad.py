@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid.attribution._noisy import Method, Moments, name_of, pairs
-from pellucid.attribution._student import widening
+from pellucid._core._student import student
+from pellucid.attribution._noisy import Method, Moments, lopsided, name_of, pairs
 
 
 def vargrad(
@@ -47,7 +47,8 @@ def vargrad(
 
     Returns:
         Values in the shape of the inputs, or of the activation at ``at``, with their standard error (widened
-        by Student's quantile for few samples).
+        by Student's quantile for few samples, and so far that 1.96 of it reach the upper end of an interval
+        that is symmetrical in the logarithm).
 
     Raises:
         InputError: where ``samples`` is odd or too small, ``noise`` is not positive, or inputs do not fit.
@@ -59,7 +60,9 @@ def vargrad(
 
     Limits:
         Says where the slope is unsteady, not where evidence is: zero wherever the network is linear, however
-        much the element matters. The width of the noise decides what is seen.
+        much the element matters. The width of the noise decides what is seen. Where slopes jump far and
+        seldom, few samples see none of it: 1.96 standard errors held the truth in 88 to 96 of 100 cases with
+        50 samples.
 
     Source:
         Adebayo et al. 2018, Local Explanation Methods for Deep Neural Networks Lack Sensitivity, arXiv
@@ -85,10 +88,10 @@ def vargrad(
     # E[p²] + E[h²] - E[p]², the last one without its bias
     variance = (seen.b - seen.a.square() + seen.aa / (count * (count - 1))).clamp(min=0)
     spread = seen.bb - 4 * seen.a * seen.ab + 4 * seen.a.square() * seen.aa
-    stderr = (spread.clamp(min=0) / (count * (count - 1))).sqrt() * widening(count - 1)
+    stderr = (spread.clamp(min=0) / (count * (count - 1))).sqrt() * student(count - 1)
     return q.answer(
         "vargrad",
         variance.to(q.point.dtype),
         {"samples": samples, "noise": noise, "of": name_of(of)},
-        stderr=stderr.to(q.point.dtype),
+        stderr=lopsided(variance, stderr).to(q.point.dtype),
     )

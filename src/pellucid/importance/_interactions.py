@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Provenance, Question, TargetLike, brief
 from pellucid._core._coalitions import pairs
-from pellucid._core._estimate import LEAST, student
+from pellucid._core._estimate import LEAST
 from pellucid._core._game import Background, Baseline, Game, game
 from pellucid._core._least_squares import Fit, fit, summing
+from pellucid._core._student import student
 from pellucid.errors import InputError
 
 

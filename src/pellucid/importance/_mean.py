@@ -25,7 +25,7 @@ def mean_attribution(
     parts which push half of the rows up and half down still count.
 
     Formula: ``mean over rows of |sum over i in P of values[i]|``; the interval is the bootstrap's: rows drawn
-    anew with replacement, between the quantiles of the means.
+    anew with replacement, between the quantiles of the means, further out for few rows by Student's factor.
 
     Args:
         explanation: of several rows, by any method.

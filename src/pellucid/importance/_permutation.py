@@ -44,7 +44,7 @@ def permutation_importance(
         measure: ``"likelihood"`` or ``"accuracy"`` for classes, ``"squared error"`` for numbers; left out,
             the likelihood for whole numbers and the squared error for others.
         repeats: permutations of each part.
-        level: of the interval, by drawing rows anew.
+        level: of the interval, by drawing rows anew, also those that parts are taken from.
         resamples: how often rows are drawn anew.
         compute: how to run; its seed decides the permutations.
 
@@ -99,12 +99,16 @@ def permutation_importance(
         return torch.where(played.groups == part, q.point[other[ks % repeats][:, rows]], q.point[rows])
 
     good = q.scores()[0].double().cpu()
-    bad = q.scores(swapped, count * repeats).double().cpu().view(count, repeats, -1).mean(1)
-    each = (good - bad).T
+    fall = good - q.scores(swapped, count * repeats).double().cpu().view(count, repeats, -1)
+    mean, each = fall.mean((1, 2)), fall.sum(1)
+    # a row drawn anew comes with others' parts, and its own parts come into others
+    for repeat, giver in enumerate(other.cpu()):
+        each.index_add_(1, giver, fall[:, repeat])
+    each = each.T / repeats - mean
     low, high = bootstrapped(each, level, resamples, q.compute.seed)
     names = () if groups is not None else q.group_names
     names = names or tuple(f"part {k + 1}" for k in range(count))
-    return Importance(names, each.mean(0), low, high, level, MEASURES[measure], q.rows)
+    return Importance(names, mean, low, high, level, MEASURES[measure], q.rows)
 
 
 def _quality(answers: Tensor, measure: str) -> Target:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Question
+from pellucid._core._student import student
 from pellucid.attribution._noisy._moments import Moments
-from pellucid.attribution._student import widening
 
 MOST = 32  # directions of a frame
 WIDE = 100 * MOST  # beyond so many elements, chance directions are at right angles anyway
@@ -67,10 +67,10 @@ class Frames:
         """Of the mean."""
         frames = self.pairs // self.width
         if frames >= MANY:
-            return (self._frames.aa / (frames * (frames - 1))).sqrt() * widening(frames - 1)
+            return (self._frames.aa / (frames * (frames - 1))).sqrt() * student(frames - 1)
         less = 1 - GAIN * (self.width - 1) / max(1, self.size - 1)
         square = self._pairs.aa * less / (self.pairs * (self.pairs - 1))
-        return square.sqrt() * widening(self.pairs - 1)
+        return square.sqrt() * student(self.pairs - 1)
 
 
 def _lengths(size: int, count: int, generator: torch.Generator) -> Tensor:

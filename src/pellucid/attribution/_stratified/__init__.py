@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Question
-from pellucid.attribution._student import widening
+from pellucid._core._student import student
 
 GOLDEN = (5**0.5 - 1) / 2
 ALIKE = 0.01  # spread of what ways miss, as a share of its mean, below which it is rounding
@@ -39,7 +39,8 @@ def collected(q: Question, background: Tensor | None, there: Tensor, rounds: int
 
     rise = (q.base - there).to(exact)
     middle = alone if background is None else background.mean(0, keepdim=True).expand_as(alone)
-    part = _Round((q.point - middle).to(exact), places.view(rounds, count))
+    mean_way, terms = (q.point - middle).to(exact), _legendre(places)
+    part, whole = _Sums(mean_way), _Sums(mean_way)
 
     def along(ks: Tensor, rows: slice) -> Tensor:
         k = ks.to(place)
@@ -51,18 +52,23 @@ def collected(q: Question, background: Tensor | None, there: Tensor, rounds: int
             slope = slopes[some.start - int(ks[0]) : some.stop - int(ks[0])].to(exact)
             way = (q.point[rows] - start(some, rows)).expand_as(slope).to(exact)
             rises = rise[:, rows].gather(0, numbers[some, rows])
-            part.add(rows, some, slope, way, rises)
+            part.add(rows, terms[some], slope, way, rises)
             if rounds == 1:
                 found = q.folded(way * slope)
                 before = found[:1] if some.start == 0 else last[None, rows]
                 near[rows] += torch.cat([before, found]).diff(dim=0).square().sum(0)
                 last[rows] = found[-1]
             if some.stop % count == 0:
-                whole = q.folded(part.mean(rows, some.start // count))
-                step = whole - mean[rows]
-                mean[rows] += step / (some.start // count + 1)
-                spread[rows] += step * (whole - mean[rows])
-    return mean.to(q.point.dtype), _error(near, spread, count, rounds).to(q.point.dtype)
+                whole.join(rows, part)
+                found = q.folded(part.mean(rows, count, *whole.fitted(rows, terms[: some.stop])))
+                step = found - mean[rows]
+                mean[rows] += step / (some.stop // count)
+                spread[rows] += step * (found - mean[rows])
+                part.clear(rows)
+    # fitted over all rounds: fits of single rounds have a bias that more rounds do not average away
+    all_rows = slice(0, q.rows)
+    values = q.folded(whole.mean(all_rows, len(terms), *whole.fitted(all_rows, terms)))
+    return values.to(q.point.dtype), _error(near, spread, count, rounds).to(q.point.dtype)
 
 
 def _by_round(ks: Tensor, count: int) -> Iterator[slice]:
@@ -74,33 +80,30 @@ def _by_round(ks: Tensor, count: int) -> Iterator[slice]:
         at = to
 
 
-class _Round:
-    """The mean of one round, freed of what is known without sampling.
+def _legendre(places: Tensor) -> Tensor:
+    """Legendre's polynomials of degree 0 to 2 on the way, ``[places, 3]``."""
+    t = 2 * places - 1
+    return torch.stack([torch.ones_like(t), t, (3 * t * t - 1) / 2], 1)
+
+
+class _Sums:
+    """Sums over slopes and ways, and the mean that they give, freed of what is known without sampling.
 
     Two things are. The slope's course along the way, as a parabola common to all background rows, leaves
     only its rest to chance: the parabola's own mean over the way is exact. And on each way the values must
     add up to the score's rise from there; by how much they miss it on average shows which way the whole
-    round is off.
+    is off.
     """
 
-    def __init__(self, way: Tensor, places: Tensor) -> None:
-        self.way, self.count = way, places.shape[1]
-        t = 2 * places - 1
-        self.terms = torch.stack([torch.ones_like(t), t, (3 * t * t - 1) / 2], 2)  # Legendre's
-        self.undo = (self.terms.mT @ self.terms).inverse().to(way)
-        # sums over the round: values, slopes and ways by the parabola's terms, each also by what is missing
+    def __init__(self, way: Tensor) -> None:
+        self.way = way
+        # values, slopes and ways by the parabola's terms, each also by what is missing
         self.values, self.off_values = torch.zeros_like(way), torch.zeros_like(way)
         self.slopes, self.ways, self.off_ways = (way.new_zeros((3, *way.shape)) for _ in range(3))
         self.off, self.off_square = (way.new_zeros(len(way)) for _ in range(2))
 
-    def add(self, rows: slice, some: slice, slope: Tensor, way: Tensor, rise: Tensor) -> None:
-        """Some of a round's slopes and ways ``[c, n, *shape]``, and what each way's values add up to."""
-        terms = self.terms[some.start // self.count, some.start % self.count :][: len(slope)].to(slope)
-        if some.start % self.count == 0:
-            for each in (self.values, self.off_values, self.off, self.off_square):
-                each[rows] = 0
-            for each in (self.slopes, self.ways, self.off_ways):
-                each[:, rows] = 0
+    def add(self, rows: slice, terms: Tensor, slope: Tensor, way: Tensor, rise: Tensor) -> None:
+        """Some slopes and ways ``[c, n, *shape]``, and what each way's values add up to."""
         value = way * slope
         off = value.flatten(2).sum(2) - rise
         wide = off.view(*off.shape, *[1] * (value.ndim - 2))
@@ -109,20 +112,44 @@ class _Round:
         self.off[rows] += off.sum(0)
         self.off_square[rows] += off.square().sum(0)
         for sums, each in ((self.slopes, slope), (self.ways, way), (self.off_ways, way * wide)):
-            sums[:, rows] += torch.tensordot(terms.T, each, 1)
+            sums[:, rows] += torch.tensordot(terms.to(slope).T, each, 1)
 
-    def mean(self, rows: slice, number: int) -> Tensor:
-        """What a round, whose last slope came, says about some rows."""
-        n, fit = self.count, torch.tensordot(self.undo[number], self.slopes[:, rows], 1)
-        rest = (self.values[rows] - (fit * self.ways[:, rows]).sum(0)) / n
-        # of the parabola's terms only the first has a mean over the way
-        found = self.way[rows] * fit[0] + rest
-        shape = (-1, *[1] * (rest.ndim - 1))
-        off = (self.off[rows] / n).view(shape)
-        width = (self.off_square[rows] / n).view(shape) - off.square()
+    def join(self, rows: slice, other: _Sums) -> None:
+        """What another holds of some rows, too."""
+        for mine, its in zip(self._by_row, other._by_row, strict=True):
+            mine[rows] += its[rows]
+
+    def clear(self, rows: slice) -> None:
+        """Nothing of some rows."""
+        for mine in self._by_row:
+            mine[rows] = 0
+
+    @property
+    def _by_row(self) -> tuple[Tensor, ...]:
+        by_term = (part.transpose(0, 1) for part in (self.slopes, self.ways, self.off_ways))
+        return self.values, self.off_values, self.off, self.off_square, *by_term
+
+    def fitted(self, rows: slice, terms: Tensor) -> tuple[Tensor, Tensor]:
+        """The parabola, and how far values are off for each unit that is missing, where the sums are over all
+        places with these terms ``[n, 3]``."""
+        undo = (terms.T @ terms).inverse().to(self.way)
+        n, fit = len(terms), torch.tensordot(undo, self.slopes[:, rows], 1)
+        rest, off = self._rest(rows, n, fit)
+        width = (self.off_square[rows] / n).view(off.shape) - off.square()
         both = (self.off_values[rows] - (fit * self.off_ways[:, rows]).sum(0)) / n - rest * off
         # what all ways miss alike, as over a jump, tells no direction
-        return found - torch.where(width > (ALIKE * off).square(), both / width * off, 0.0)
+        return fit, torch.where(width > (ALIKE * off).square(), both / width, 0.0)
+
+    def mean(self, rows: slice, n: int, fit: Tensor, tilt: Tensor) -> Tensor:
+        """What the sums over ``n`` places say about some rows."""
+        rest, off = self._rest(rows, n, fit)
+        # of the parabola's terms only the first has a mean over the way
+        return self.way[rows] * fit[0] + rest - tilt * off
+
+    def _rest(self, rows: slice, n: int, fit: Tensor) -> tuple[Tensor, Tensor]:
+        """Means of what a parabola leaves over of the values, and of what is missing."""
+        rest = (self.values[rows] - (fit * self.ways[:, rows]).sum(0)) / n
+        return rest, (self.off[rows] / n).view(-1, *[1] * (rest.ndim - 1))
 
 
 def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
@@ -130,7 +157,7 @@ def _error(near: Tensor, spread: Tensor, count: int, rounds: int) -> Tensor:
     if rounds == 1:
         # as if rows were drawn independently: an upper estimate, for each row comes exactly once
         return (near / (2 * (count - 1) * count)).sqrt()
-    return (spread / (rounds * (rounds - 1))).sqrt() * widening(rounds - 1)
+    return (spread / (rounds * (rounds - 1))).sqrt() * student(rounds - 1)
 
 
 def _places(seed: int, count: int, rows: int, rounds: int, device: torch.device) -> tuple[Tensor, Tensor]:
