@@ -57,6 +57,11 @@ def test_one_file_that_asks_nothing_of_the_network(page, table_page):
         assert len(each.encode()) < 5_000_000
 
 
+def test_time_that_is_no_time_is_not_told_in_powers_of_ten(page):
+    assert "under 0.01 s" in page
+    assert "9.60 s" in page
+
+
 def test_the_skeleton_can_be_navigated(page):
     assert '<html lang="en">' in page
     assert '<a class="skip" href="#main">' in page
@@ -209,6 +214,12 @@ def test_the_front_takes_one_case_of_each_rule():
     assert [case.chosen for case in first_of_each(cases)[:3]] == [case.chosen for case in cases[:3]]
     same = tuple(dataclasses.replace(case, chosen="worst") for case in cases)
     assert first_of_each(same) == list(same)
+
+
+def test_answers_without_a_name_of_their_own_are_given_not_told():
+    assert "It gives one of 2 answers (a, b)." in render(Dossier("net", "classification", classes=("a", "b")))
+    named = render(Dossier("net", "classification", answer="topic", classes=("a", "b")))
+    assert "It tells the topic: one of 2 answers (a, b)." in named
 
 
 def test_what_is_missing_is_said():

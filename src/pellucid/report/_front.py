@@ -68,8 +68,12 @@ def _decides(dossier: Dossier) -> str:
         unit = f" in {dossier.unit}" if dossier.unit else ""
         return f"It estimates the {dossier.answer}{unit}.{about}"
     names = ", ".join(dossier.classes[:6]) + (" …" if len(dossier.classes) > 6 else "")
+    one = f"one of {counted(len(dossier.classes), 'answer')} ({names})"
+    # a column of answers without a name of its own
     return (
-        f"It tells the {dossier.answer}: one of {counted(len(dossier.classes), 'answer')} ({names}).{about}"
+        f"It gives {one}.{about}"
+        if dossier.answer == "answer"
+        else f"It tells the {dossier.answer}: {one}.{about}"
     )
 
 
