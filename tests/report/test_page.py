@@ -194,6 +194,19 @@ def test_beliefs_count_what_the_survey_and_the_cards_say():
     assert "input alone" not in found
 
 
+def test_a_count_of_none_says_how_many_may_stand_out():
+    whole = dossiers.digits()
+    method = next(each for each in whole.survey.methods if each.method == "saliency")
+    none = dataclasses.replace(
+        method, supported=torch.zeros(32, dtype=torch.bool), share=0.0, low=0.0, high=0.45
+    )
+    methods = tuple(none if each is method else each for each in whole.survey.methods)
+    bad = dataclasses.replace(whole, survey=dataclasses.replace(whole.survey, methods=methods))
+    assert any("saliency (0 of 32, at most 45\xa0%)" in finding.text for finding in findings(bad))
+    assert "Where 0 are supported, some may stand out" in render(bad)
+    assert "Where 0 are supported" not in render(whole)
+
+
 def test_without_a_survey_the_cards_decide():
     found = beliefs(dataclasses.replace(dossiers.digits(), survey=None))
     assert [(each.method, each.supported, each.n) for each in found] == [

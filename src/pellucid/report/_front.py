@@ -182,6 +182,8 @@ def belief_table(dossier: Dossier) -> str:
     if dossier.survey is not None:
         told += f"As a whole: on {counted(dossier.survey.tested, 'row')}, with the 95 % interval. "
     rule = "A word stands where nine in ten agree, else “mixed”."
+    if any(not each.supported and each.high is not None for each in found):
+        rule += " Where 0 are supported, some may stand out, but too few: the interval ends at that share."
     others = [f"{each.method} {each.supported} of {each.n}" for each in found if each not in asked]
     more = f" Also tested as a whole: {', '.join(others)}." if others else ""
     return rows(("method", "as a whole", *questions), body) + paragraph(told + rule + more, css="note")
