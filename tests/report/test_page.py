@@ -235,6 +235,17 @@ def test_answers_without_a_name_of_their_own_are_given_not_told():
     assert "It tells the topic: one of 2 answers (a, b)." in named
 
 
+def test_rules_that_were_judged_on_validation_rows_too_say_so():
+    whole = dossiers.digits()
+    tested = len(whole.data.part("test"))
+    more, same = (
+        render(dataclasses.replace(whole, rules=dataclasses.replace(made.rules(), n_test=n)))
+        for n in (tested + 1, tested)
+    )
+    assert "Held-out rows of rules are the validation and the test rows." in more
+    assert "Held-out rows of rules" not in same
+
+
 def test_what_is_missing_is_said():
     page = render(Dossier("net", "classification", classes=("a", "b")))
     assert page.count("was not computed for this dossier") >= 8
