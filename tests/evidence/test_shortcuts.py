@@ -303,7 +303,12 @@ def test_rows_that_repeat_because_they_say_nothing_are_no_copies():
     taught[150:] = 1
     found = copied(held, truth == 0, truth, learned, taught, (torch.arange(60), torch.arange(300)))
     assert (found.exact, found.word, found.agree) == (20, "no alarm", 0.5)
+    assert "50\xa0% of these pairs have the same answer" in found.note
     assert "say little" in found.note
+    one = torch.cat([held[:1], held[20:]]), torch.cat([truth[:1], truth[20:]])
+    few = copied(one[0], one[1] == 0, one[1], learned, taught, (torch.arange(41), torch.arange(300)))
+    assert (few.exact, few.word, few.agree) == (1, "no alarm", 1.0)
+    assert "So few pairs cannot tell" in few.note
 
 
 def test_copied_texts_may_differ_in_a_word():

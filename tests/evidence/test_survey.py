@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid._core import Question, load, log_odds, save
+from pellucid._core import Question, load, log_odds, save, wilson
 from pellucid.attribution import input_x_gradient, integrated_gradients, saliency
 from pellucid.errors import InputError
 from pellucid.evidence import MethodEvidence, Pair, cards, responses, survey
-from pellucid.evidence._survey import _reason
+from pellucid.evidence._survey import _reason, evidence_of
 from pellucid.inputs import ImageSpec
 
 
@@ -43,6 +43,21 @@ def test_the_exact_method_is_best_and_noise_is_not_supported(linear):
         "exact is supported on 40 of 40 inputs (100\u00a0%, 95 % interval 91\u00a0% to 100\u00a0%)"
         in table.reason
     )
+
+
+def test_rows_that_stand_out_and_are_too_few_to_be_chosen_widen_the_interval(linear):
+    seen = responses(linear, rows(32), 2)
+    p = torch.full((32,), 0.4)
+    p[:9] = 1 / 32  # the least that 31 other inputs allow
+    value = torch.zeros(32)
+    few = evidence_of("a", value, p, seen, 0.1, None, 0)
+    assert (int(few.supported.sum()), few.share, few.low) == (0, 0.0, 0.0)
+    assert few.high == pytest.approx(wilson(9, 32)[1])
+    p[9] = 1 / 32
+    enough = evidence_of("a", value, p, seen, 0.1, None, 0)
+    assert (int(enough.supported.sum()), enough.high) == (10, pytest.approx(wilson(10, 32)[1]))
+    none = evidence_of("a", value, torch.full((32,), 0.4), seen, 0.1, None, 0)
+    assert none.high == pytest.approx(wilson(0, 32)[1])
 
 
 def test_pairs_are_differences_on_the_same_inputs(linear):

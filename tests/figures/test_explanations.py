@@ -113,6 +113,11 @@ def test_where_names_the_place_and_the_share():
     assert "10\u00a0% of the weight speaks against" in said
     assert "empty" in where(np.zeros((4, 4)), "seven")
     assert "Nothing" in where(-np.ones((4, 4)), "seven")
+    mostly = -np.ones((20, 20))
+    mostly[0, 0] = 1
+    assert "Hardly anything in the picture speaks for seven" in where(mostly, "seven")
+    mostly[:2] = 1
+    assert "90\xa0% of the weight speaks against" in where(mostly, "seven")
 
 
 def test_saliency_refuses_columns_and_missing_rows():

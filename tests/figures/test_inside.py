@@ -12,6 +12,7 @@ from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._evidence import check_table
 from pellucid.figures._features import made_tiles
 from pellucid.figures._numbers import number
+from pellucid.rules import Condition
 
 
 def test_layer_strip_plots_shares_beside_the_untrained_ones():
@@ -227,6 +228,40 @@ def test_the_tree_draws_common_beginnings_once():
     drawn = [layer["mark"]["text"] for layer in layers if "text" in layer["mark"]]
     assert drawn.count("worst area ≤ 884.75") == 1
     assert "→ malignant (118)" in drawn
+
+
+def test_questions_of_the_tree_part_its_rules_in_two_where_rules_tell_bounds_together():
+    def asked(*conditions):
+        return tuple(Condition(*condition) for condition in conditions)
+
+    few, many = ("own", "rent"), ("free",)
+    paths = (
+        asked(("x", ">", 0.3), ("y", "<=", 0.0)),
+        asked(("x", ">", 0.1), ("x", "<=", 0.3), ("y", "<=", 0.0), ("home", "in", few, "", many)),
+        asked(("x", ">", 0.1), ("x", "<=", 0.3), ("y", "<=", 0.0), ("home", "in", many, "", few)),
+        asked(("x", ">", 0.1), ("y", ">", 0.0)),
+        asked(("x", "<=", 0.1)),
+    )
+    first = made.rules().rules[0]
+    rules = tuple(dataclasses.replace(first, conditions=path, support=9 - k) for k, path in enumerate(paths))
+    chart = figures.tree(dataclasses.replace(made.rules(), rules=rules)).chart
+    words = [layer for layer in chart["layer"] if "text" in layer["mark"]]
+    lines = [
+        "  " * int(layer["encoding"]["x"]["value"] // 24) + layer["mark"]["text"]
+        for layer in words
+        if not layer["mark"]["text"].startswith("→")
+    ]
+    assert lines == [
+        "x ≤ 0.1",
+        "x > 0.1",
+        "  y ≤ 0",
+        "    x ≤ 0.3",
+        "      home is not free",
+        "      home = free",
+        "    x > 0.3",
+        "  y > 0",
+    ]
+    assert sum(layer["mark"]["text"].startswith("→") for layer in words) == len(paths)
 
 
 def test_evidence_draws_value_interval_and_control():

@@ -98,6 +98,14 @@ def drawn(table, width):
     return out.getvalue()
 
 
+def test_columns_that_say_nothing_go_before_a_table_is_told_row_by_row():
+    table = figures.Table(("layer", "saturated", "rank"), (("conv1", "–", 3.0), ("conv2", None, 4.0)))
+    assert "saturated" in drawn(table, 40)
+    narrow = drawn(table, 22)
+    assert "saturated" not in narrow
+    assert any(line.split() == ["layer", "rank"] for line in narrow.splitlines())
+
+
 def test_a_table_too_wide_for_the_terminal_is_told_row_by_row():
     columns = ("question", "number", "what the control is", "test", "note")
     words = ("Is it stable?", 0.5, "the same method's map", "worst rank correlation of four", "Median 1.00.")

@@ -12,6 +12,7 @@ from figures import made
 from pellucid import figures
 from pellucid.errors import StoreError
 from pellucid.figures import Figure, Table, save_all
+from pellucid.figures._depth import depth_lines
 from pellucid.layers import CoActivation, LayerGain, LayerRow, UnitEffects, areas_by_class, unit_values
 
 
@@ -66,6 +67,7 @@ def test_a_histogram_per_class_counts_every_input_once():
     assert "tells no class for certain, b best" in drawn.alt  # two of six inputs: AUC 1, and yet no proof
     sure = dataclasses.replace(areas, low=torch.full_like(areas.low, 0.6))
     assert "tells b best" in figures.unit_classes(values[:, 0], answers, ("a", "b", "c"), sure).alt
+    assert "tells class 1 best" in figures.unit_classes(values[:, 0], answers, ("0", "1", "2"), sure).alt
 
 
 def test_effects_without_a_changed_answer_are_drawn_by_the_lead():
@@ -82,6 +84,17 @@ def test_effects_without_a_changed_answer_are_drawn_by_the_lead():
     )
     assert "No answer changed" in drawn.note
     assert "unit 1 costs most" not in drawn.alt
+    lost = dataclasses.replace(still, drop=flat + 0.002, by_class=torch.full((3, 2), 0.1))
+    matrix = figures.effects(lost, ("0", "1")).chart["concat"][1]
+    assert matrix["encoding"]["color"]["legend"]["format"] == "%"
+    assert matrix["encoding"]["x"]["axis"]["labelAngle"] == 0
+    assert figures.effects(lost).table.rows[0][1:3] == ("0.2\xa0%", "[−10\xa0%, 10\xa0%]")
+
+
+def test_every_layer_is_named_below_a_curve_where_there_is_room():
+    for count, overlap in ((11, False), (37, False), (60, "greedy")):
+        drawn = depth_lines([f"layer{k}" for k in range(count)], {"a": [0.5] * count}, "CKA")
+        assert drawn["layer"][0]["encoding"]["x"]["axis"]["labelOverlap"] == overlap
 
 
 def test_companions_are_signed_and_beside_the_untrained_number():

@@ -35,6 +35,22 @@ def test_every_mark_is_a_measure(made: FeaturePictures) -> None:
     assert "second network" in drawn.alt
 
 
+def test_what_was_not_measured_has_no_place_in_the_legend(made: FeaturePictures) -> None:
+    from dataclasses import replace
+
+    assert made.trust is not None
+    none = torch.full_like(made.trust.told_by_others, torch.nan)
+    alone = replace(made, trust=replace(made.trust, told_by_others=none))
+    legends = [
+        figures.picture_trust(each).chart["concat"][0]["layer"][-1]["encoding"]["color"]["scale"]
+        for each in (made, alone)
+    ]
+    assert "pictures of other units" in legends[0]["domain"]
+    assert "pictures of other units" not in legends[1]["domain"]
+    colours = [dict(zip(each["domain"], each["range"], strict=True)) for each in legends]
+    assert all(colours[0][name] == colour for name, colour in colours[1].items())
+
+
 def test_pictures_without_measures_are_refused(made: FeaturePictures) -> None:
     from dataclasses import replace
 

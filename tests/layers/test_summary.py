@@ -103,14 +103,16 @@ def test_layers_without_one_tensor_are_named_in_the_note() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.pair, self.fc = Pair(), nn.Linear(2, 2)
+            self.pair, self.again, self.fc = Pair(), Pair(), nn.Linear(2, 2)
 
         def forward(self, x: Tensor) -> Tensor:
+            for _ in range(12):
+                x = self.again(x)[0]
             return self.fc(self.pair(x)[0])
 
     found = summary(Net(), torch.randn(5, 2))
     assert [row.site for row in found.rows] == ["fc"]
-    assert "pair" in found.note
+    assert "Not listed, for they give more than one tensor: again (12 calls), pair." in found.note
     assert "With 5 inputs" in found.note
 
 

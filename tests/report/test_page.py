@@ -57,6 +57,11 @@ def test_one_file_that_asks_nothing_of_the_network(page, table_page):
         assert len(each.encode()) < 5_000_000
 
 
+def test_time_that_is_no_time_is_not_told_in_powers_of_ten(page):
+    assert "under 0.01 s" in page
+    assert "9.60 s" in page
+
+
 def test_the_skeleton_can_be_navigated(page):
     assert '<html lang="en">' in page
     assert '<a class="skip" href="#main">' in page
@@ -189,6 +194,19 @@ def test_beliefs_count_what_the_survey_and_the_cards_say():
     assert "input alone" not in found
 
 
+def test_a_count_of_none_says_how_many_may_stand_out():
+    whole = dossiers.digits()
+    method = next(each for each in whole.survey.methods if each.method == "saliency")
+    none = dataclasses.replace(
+        method, supported=torch.zeros(32, dtype=torch.bool), share=0.0, low=0.0, high=0.45
+    )
+    methods = tuple(none if each is method else each for each in whole.survey.methods)
+    bad = dataclasses.replace(whole, survey=dataclasses.replace(whole.survey, methods=methods))
+    assert any("saliency (0 of 32, at most 45\xa0%)" in finding.text for finding in findings(bad))
+    assert "Where 0 are supported, some may stand out" in render(bad)
+    assert "Where 0 are supported" not in render(whole)
+
+
 def test_without_a_survey_the_cards_decide():
     found = beliefs(dataclasses.replace(dossiers.digits(), survey=None))
     assert [(each.method, each.supported, each.n) for each in found] == [
@@ -209,6 +227,23 @@ def test_the_front_takes_one_case_of_each_rule():
     assert [case.chosen for case in first_of_each(cases)[:3]] == [case.chosen for case in cases[:3]]
     same = tuple(dataclasses.replace(case, chosen="worst") for case in cases)
     assert first_of_each(same) == list(same)
+
+
+def test_answers_without_a_name_of_their_own_are_given_not_told():
+    assert "It gives one of 2 answers (a, b)." in render(Dossier("net", "classification", classes=("a", "b")))
+    named = render(Dossier("net", "classification", answer="topic", classes=("a", "b")))
+    assert "It tells the topic: one of 2 answers (a, b)." in named
+
+
+def test_rules_that_were_judged_on_validation_rows_too_say_so():
+    whole = dossiers.digits()
+    tested = len(whole.data.part("test"))
+    more, same = (
+        render(dataclasses.replace(whole, rules=dataclasses.replace(made.rules(), n_test=n)))
+        for n in (tested + 1, tested)
+    )
+    assert "Held-out rows of rules are the validation and the test rows." in more
+    assert "Held-out rows of rules" not in same
 
 
 def test_what_is_missing_is_said():

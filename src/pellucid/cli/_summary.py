@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
 
     from pellucid._core import Check
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from pellucid.report import Case, Dossier
 
 REASONS = 4
+LAYERS = 24  # of a deep network
 
 
 def summary(found: Dossier) -> RenderableType:
@@ -23,7 +26,7 @@ def summary(found: Dossier) -> RenderableType:
     if found.performance is not None:
         parts.append(Text(f"  {found.performance}"))
     if found.layers is not None:
-        parts += [Text("\nWhat its layers are like", style="bold"), _layers(found)]
+        parts += [Text("\nWhat its layers are like", style="bold"), *_layers(found.layers.rows)]
     if found.cases:
         parts += _reasons(found.cases[-1])
     if found.rules is not None:
@@ -35,16 +38,21 @@ def summary(found: Dossier) -> RenderableType:
     return Group(*parts)
 
 
-def _layers(found: Dossier) -> RenderableType:
+def _layers(rows: Sequence[LayerRow]) -> list[RenderableType]:
     from rich.table import Table
+    from rich.text import Text
+
+    from pellucid.figures._layers import outer_calls
 
     table = Table(box=None, pad_edge=True)
     for name in ("layer", "shape", "sees", "dead", "effective rank", "untrained"):
         table.add_column(name, justify="left" if name == "layer" else "right", no_wrap=True)
-    shown = [] if found.layers is None else [row for row in found.layers.rows if row.parameters or row.dead]
+    known = [row for row in rows if row.parameters or row.dead]
+    shown = outer_calls(known, LAYERS)
     for row in shown:
         table.add_row(*_layer(row))
-    return table
+    left = Text(f"  {len(shown)} of {len(known)} shown; the page has all.")
+    return [table, left] if len(shown) < len(known) else [table]
 
 
 def _layer(row: LayerRow) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pellucid.evidence._bench import benches
 from pellucid.evidence._case import LEAST, Case, Method, Pool, fitted, out_of_reach
 from pellucid.evidence._fill import absent
 from pellucid.evidence._free import free_maps
-from pellucid.evidence._matters import FEWEST, examined
+from pellucid.evidence._matters import FEWEST, LEVEL, examined
 from pellucid.evidence._nulls import agreement
 from pellucid.evidence._responses import Responses, responses
 from pellucid.evidence._scalar import of_target, settled
@@ -32,7 +32,9 @@ class MethodEvidence:
         model_free: whether its maps are made without the network; such maps are never supported, because
             they are the same for an untrained copy.
         supported: bool ``[N]``, rows whose joint p is a discovery at the survey's rate.
-        share: of the tested rows that are supported, with ``low`` and ``high``, Wilson's 95 % interval.
+        share: of the tested rows that are supported, with ``low`` and ``high``, Wilson's 95 % interval. Where
+            none is, ``high`` is that of the rows with p ≤ .05: p is at least 1 / N, so that at a rate of .1
+            fewer than 10 rows are never chosen, however well they stand out.
         agreement: ``[N]``, T of each row; ``median`` over the tested rows.
         p: ``[N]``, joint p of each row.
         p_training: rank of the mean agreement among those of untrained copies, as a p-value; ``None`` where
@@ -240,7 +242,8 @@ def evidence_of(
     supported = torch.zeros_like(alive)
     supported[alive] = discoveries(p[alive], q)
     count, n = int(supported.sum()), int(alive.sum())
-    low, high = wilson(count, n)
+    # few rows may stand out and yet be too few to be chosen
+    low, high = wilson(count, n)[0], wilson(count or int((p[alive] <= LEVEL).sum()), n)[1]
     median = float(value[alive].median()) if n else 0.0
     share = count / max(1, n)
     return MethodEvidence(name, model_free, supported, share, low, high, value, median, p, p_training, rows)

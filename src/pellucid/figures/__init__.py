@@ -48,7 +48,8 @@ from pellucid.figures._probes import probes
 from pellucid.figures._reason_codes import reason_codes, reason_words
 from pellucid.figures._rule_frontier import rule_frontier
 from pellucid.figures._rule_path import rule_path
-from pellucid.figures._rules import fidelity_words, rule_text, rules_table, tree
+from pellucid.figures._rule_tree import tree
+from pellucid.figures._rules import fidelity_words, rule_text, rules_table
 from pellucid.figures._saliency import saliency
 from pellucid.figures._shapes import shape_functions
 from pellucid.figures._shortcuts import shortcuts

@@ -33,7 +33,10 @@ def depth_lines(
         for i, (site, value) in enumerate(zip(sites, values, strict=True))
     ]
     x: Spec = {"field": "layer", "type": "nominal", "sort": list(sites), "title": None}
-    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False, "labelOverlap": "greedy"}
+    width = max(WIDTH, min(560, 15 * len(sites)))
+    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False}
+    # turned names stand side by side where each has the height of its letters
+    x["axis"] |= {"labelOverlap": False if width >= 14 * len(sites) else "greedy"}
     y: Spec = {"field": "value", "type": "quantitative", "title": None}
     y["scale"] = {"domain": list(domain)} if domain else {"zero": False, "nice": True}
     style = _styles(names)
@@ -57,7 +60,7 @@ def depth_lines(
         flat: Spec = {"data": {"values": [{"value": level}]}, "encoding": {"y": y}}
         layers.insert(0, {**flat, "mark": {"type": "rule", "opacity": 0.5, "strokeDash": [1, 3]}})
     return {
-        "width": max(WIDTH, min(560, 15 * len(sites))),
+        "width": width,
         "height": HEIGHT,
         "title": title,
         "data": {"values": points},
@@ -82,11 +85,12 @@ def heat(
     signed: bool = False,
     legend: str = "",
     cell: int = 22,
+    shares: bool = False,
     sides: tuple[str, str] | None = None,
 ) -> Spec:
     """A matrix of colours; signed values on the diverging scale with zero in the middle.
 
-    ``sides`` names what stands in the rows and in the columns.
+    ``shares`` says that values are parts of one, ``sides`` names what stands in the rows and in the columns.
     """
     of_rows, of_columns = sides or (None, None)
     cells = [
@@ -98,8 +102,11 @@ def heat(
     shades = scale("vik", 17) if signed else scale("cividis")
     colour["scale"] = {"domain": list(domain), "range": shades, "interpolate": "rgb", "clamp": True}
     colour["legend"] = {"orient": "bottom", "gradientLength": 150}
+    if shares:
+        colour["legend"] |= {"format": "%"}
     x: Spec = {"field": "column", "type": "nominal", "sort": list(columns), "title": of_columns}
-    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False, "labelOverlap": cell < 14}
+    angle = 0 if max(map(len, columns), default=0) < 3 else -45
+    x["axis"] = {"labelAngle": angle, "labelLimit": 90, "grid": False, "labelOverlap": cell < 14}
     y: Spec = {"field": "row", "type": "nominal", "sort": list(rows), "title": of_rows}
     y["axis"] = {"labelLimit": 170, "grid": False}
     return {

@@ -10,7 +10,7 @@ from pellucid.figures._depth import heat
 from pellucid.figures._features import unit_noun
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, interval, number, percent
+from pellucid.figures._numbers import counted, number, percent, share_interval
 from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
     by_class = [found.by_class[u].tolist() for u in order]
     end = max([0.01, *(abs(v) for line in by_class for v in line if math.isfinite(v))])
     title = "accuracy lost by class"
-    matrix = heat(names, labels, by_class, title, domain=(-end, end), signed=True, cell=18)
+    matrix = heat(names, labels, by_class, title, domain=(-end, end), signed=True, cell=18, shares=True)
     body = tuple(
         (
             int(found.units[u]),
-            float(found.drop[u]),
-            interval(float(found.low[u]), float(found.high[u])),
+            percent(float(found.drop[u])),
+            share_interval(float(found.low[u]), float(found.high[u])),
             float(found.margin[u]),
             _most_hit(found, u, labels),
         )

@@ -60,7 +60,11 @@ class Table:
 
     def said(self) -> Table:
         """Without the columns in which no row says anything."""
-        kept = [i for i in range(len(self.columns)) if any(row[i] not in (None, "") for row in self.rows)]
+        kept = [
+            i
+            for i in range(len(self.columns))
+            if any(cell_text(row[i]) not in ("", number(None)) for row in self.rows)
+        ]
         rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
         return Table(tuple(self.columns[i] for i in kept), rows, self.note)
 

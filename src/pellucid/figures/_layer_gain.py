@@ -60,7 +60,7 @@ def layer_gain(found: LayerGain, dataset: Dataset | None = None) -> Figure:
     columns = ("row", "true", "read before", "read after", "probability")
     note = (
         f"Linear probes fitted on {counted(found.n_train, 'row')}, tested on {len(found.rows):,} others. "
-        "Rule: 95 % interval. "
+        "Line: 95 % interval. "
     )
     note += f"{drawn} of {counted(len(changed), 'changed reading')} drawn." if drawn else ""
     return Figure(

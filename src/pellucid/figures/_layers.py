@@ -38,7 +38,7 @@ def layer_strip(summary: LayerSummary, *, most: int | None = None) -> Figure:
         >>> layer_strip.__name__
         'layer_strip'
     """
-    shown = _drawn(summary.rows, most)
+    shown = outer_calls(summary.rows, most)
     left = len(summary.rows) - len(shown)
     cut = f"Drawn: {len(shown)} of {len(summary.rows):,} layers; the table has all. " if left else ""
     return _strip(summary, shown, "Inside, layer by layer", cut)
@@ -101,7 +101,7 @@ def _strip(
     )
 
 
-def _drawn(rows: Sequence[LayerRow], most: int | None) -> list[LayerRow]:
+def outer_calls(rows: Sequence[LayerRow], most: int | None) -> list[LayerRow]:
     """At most so many layers in their order: of many calls the outer ones, of what is left evenly spaced."""
     if most is None or len(rows) <= most:
         return list(rows)

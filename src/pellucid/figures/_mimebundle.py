@@ -94,13 +94,15 @@ class _Fitting:
     table: Table
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        least = [_least(self.table, i) for i in range(len(self.table.columns))]
-        # a column costs a space on either side and one between, outside of all one
-        room = options.max_width - 3 * len(least) + 1
-        if sum(least) <= room:
-            yield _columns(self.table, _widths(self.table, least, room))
-        else:
-            yield from _lines(self.table)
+        # where not all columns have room, those in which no row says anything go first
+        for table in (self.table, self.table.said()):
+            least = [_least(table, i) for i in range(len(table.columns))]
+            # a column costs a space on either side and one between, outside of all one
+            room = options.max_width - 3 * len(least) + 1
+            if sum(least) <= room:
+                yield _columns(table, _widths(table, least, room))
+                return
+        yield from _lines(self.table)
 
 
 def _least(table: Table, i: int) -> int:

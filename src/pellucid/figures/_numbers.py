@@ -105,6 +105,16 @@ def measured(value: float | None, low: float | None, high: float | None) -> str:
     return f"{number(value)} {interval(low, high)}".strip()
 
 
+def class_said(name: str) -> str:
+    """A class within a sentence, where a bare number would read as an amount.
+
+    Example:
+        >>> class_said("5"), class_said("ankle boot")
+        ('class 5', 'ankle boot')
+    """
+    return f"class {name}" if name.isdecimal() else name
+
+
 def counted(n: int, noun: str, plural: str = "") -> str:
     """A count with its noun.
 

@@ -114,7 +114,7 @@ def patching(found: ActivationPatching) -> Figure:
         )
         for i, site in enumerate(found.sites)
     )
-    columns = ("layer", "restored", "95 %", "broken", "95 % ")
+    columns = ("layer", "restored", "95 %", "broken", "95 % of broken")
     columns += ("other inputs", "of 95 %") if chance else ()
     ends = f"{found.target} is {number(found.clean)} on clean and {number(found.corrupt)} on corrupt inputs"
     return Figure(

@@ -139,9 +139,13 @@ def _dots(
     x: Spec = {"field": "value", "type": "quantitative", "title": None, "scale": {"domain": [0, 1]}}
     x["axis"] = {"values": [0, 0.5, 1]}
     shade: Spec = {"field": "by", "type": "nominal", "title": None}
-    colour: Spec = {**shade, "scale": {"domain": list(series), "range": list(_COLOURS)}}
+    known = {point["by"] for point in points if point["value"] is not None}
+    # what was not measured has no place in the legend
+    drawn = [i for i, one in enumerate(series) if one in known]
+    kinds = [series[i] for i in drawn]
+    colour: Spec = {**shade, "scale": {"domain": kinds, "range": [_COLOURS[i] for i in drawn]}}
     colour["legend"] = {"orient": "bottom", "columns": 2}
-    shape: Spec = {**colour, "scale": {"domain": list(series), "range": list(_SHAPES)}}
+    shape: Spec = {**colour, "scale": {"domain": kinds, "range": [_SHAPES[i] for i in drawn]}}
     dots: Spec = {
         "data": {"values": points},
         "mark": {"type": "point", "filled": True, "size": 46, "opacity": 1},

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pellucid.figures._colour import class_colour
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
 from pellucid.figures._numbers import counted, percent
-from pellucid.figures._theme import THEME, Spec
+from pellucid.figures._theme import Spec
 
 if TYPE_CHECKING:
     from pellucid.rules import Rule, RuleSet
@@ -33,7 +32,7 @@ def rules_table(rules: RuleSet, *, limit: int = 12) -> Figure:
         'rules_table'
     """
     order = sorted(rules.rules, key=lambda rule: -rule.support)
-    outcomes = _outcomes(rules)
+    outcomes = outcomes_of(rules)
     most = max((rule.support for rule in order), default=1)
     marks: list[Spec] = []
     top = 0.0
@@ -85,7 +84,7 @@ def rule_text(rule: Rule) -> str:
     return said.replace("<=", "≤") if rule.conditions else "always"
 
 
-def _outcomes(rules: RuleSet) -> list[str]:
+def outcomes_of(rules: RuleSet) -> list[str]:
     """Answers in one order, so that a colour means the same in the list and in the tree."""
     return list(dict.fromkeys([*rules.classes, *(rule.outcome for rule in rules.rules)]))
 
@@ -111,82 +110,3 @@ def _rule(rule: Rule, top: float, most: int, colour: str) -> tuple[list[Spec], f
         line(0, low + 18, WIDTH, low + 18, opacity=0.1),
     ]
     return drawn, low + 28
-
-
-@dataclass(slots=True)
-class _Node:
-    """A branching of the tree, put together from the rules' common beginnings."""
-
-    label: str = ""
-    branches: dict[str, _Node] = field(default_factory=dict)
-    rules: list[Rule] = field(default_factory=list)
-
-
-def tree(rules: RuleSet, *, limit: int = 24) -> Figure:
-    """The rules as a tree that is read from left to right: common first conditions are drawn once.
-
-    Args:
-        rules: from :func:`pellucid.rules.surrogate`.
-        limit: how many leaves are drawn; the note says of how many.
-
-    Returns:
-        Figure.
-
-    Example:
-        >>> tree.__name__
-        'tree'
-    """
-    root = _Node()
-    for rule in rules.rules[:limit]:
-        node = root
-        for condition in rule.conditions:
-            said = str(condition).replace("<=", "≤")
-            node = node.branches.setdefault(said, _Node(said))
-        node.rules.append(rule)
-    marks: list[Spec] = []
-    outcomes = _outcomes(rules)
-    height = _draw(root, 0, 0, marks, outcomes)
-    width = 24 * max((len(rule.conditions) for rule in rules.rules[:limit]), default=0) + 380
-    note = (
-        ""
-        if len(rules.rules) <= limit
-        else f"{limit} of {counted(len(rules.rules), 'leaf', 'leaves')} drawn."
-    )
-    return Figure(
-        "The rules as a tree",
-        fidelity_words(rules),
-        panel(width, max(20, height), marks) if marks else None,
-        None,
-        rules_table(rules).table,
-        note,
-    )
-
-
-def _draw(node: _Node, depth: int, top: float, marks: list[Spec], outcomes: list[str]) -> float:
-    """Draw a node's label, leaves and branches below each other; returns where the next may start."""
-    left = 24.0 * max(0, depth - 1)
-    if node.label:
-        leaf = node.rules[0] if node.rules and not node.branches else None
-        marks.append(text(left, top, node.label, limit=330))
-        if leaf is not None:
-            marks.append(
-                text(left + 16 + 6.2 * len(node.label), top, f"→ {leaf.outcome} ({leaf.support})", bold=True)
-            )
-            marks.append(
-                line(
-                    left - 8,
-                    top + 6,
-                    left - 4,
-                    top + 6,
-                    opacity=1,
-                    colour=class_colour(outcomes.index(leaf.outcome)),
-                    width=8,
-                )
-            )
-        top += 20
-    start = top
-    for branch in node.branches.values():
-        top = _draw(branch, depth + 1, top, marks, outcomes)
-    if node.label and node.branches:
-        marks.append(line(left + 4, start - 4, left + 4, top - 12, opacity=0.25, colour=THEME.ink))
-    return top

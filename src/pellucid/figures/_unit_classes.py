@@ -12,7 +12,7 @@ from pellucid.errors import InputError
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, interval, number
+from pellucid.figures._numbers import class_said, counted, interval, number
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -197,7 +197,8 @@ def _areas(areas: ClassAreas, before: list[float | None], shown: list[int], name
 def _alt(areas: ClassAreas, order: list[int], names: list[str], before: list[float | None], name: str) -> str:
     best = order[0]
     ends = interval(float(areas.low[best]), float(areas.high[best]))
-    what = f"{names[0]} best" if bool(areas.above_chance[best]) else f"no class for certain, {names[0]} best"
+    top = class_said(names[0])
+    what = f"{top} best" if bool(areas.above_chance[best]) else f"no class for certain, {top} best"
     said = f"{name[:1].upper()}{name[1:]} tells {what}: AUC {number(float(areas.auc[best]))} {ends}"
     beside = before[best]
     known = [value for value in before if value is not None]

@@ -9,7 +9,7 @@ from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._features import unit_noun
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, interval, percent
+from pellucid.figures._numbers import class_said, counted, percent, share_interval
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -42,11 +42,15 @@ def unit_effect(found: UnitEffects, classes: tuple[str, ...] = (), *, name: str 
     if len(found.units) > 1:
         parts.append(_among(found))
     body = (
-        ("all classes", float(found.drop[0]), interval(float(found.low[0]), float(found.high[0]))),
-        *((label, value, "") for label, value in labels),
+        (
+            "all classes",
+            percent(float(found.drop[0])),
+            share_interval(float(found.low[0]), float(found.high[0])),
+        ),
+        *((class_said(label), percent(value), "") for label, value in labels),
     )
     hit = sorted((pair for pair in labels if pair[1] > 0), key=lambda pair: -pair[1])[:3]
-    top = ", ".join(f"{label} ({percent(value)})" for label, value in hit)
+    top = ", ".join(f"{class_said(label)} ({percent(value)})" for label, value in hit)
     alt = (
         f"Without {name} accuracy falls by {percent(float(found.drop[0]))} "
         f"({percent(float(found.low[0]))} to {percent(float(found.high[0]))})"

@@ -13,7 +13,7 @@ from pellucid.figures._exemplars import LINE, read, text_card
 from pellucid.figures._features import GAP, strip
 from pellucid.figures._figure import Figure, Table, Word
 from pellucid.figures._marks import panel, panels, text, word
-from pellucid.figures._numbers import counted, interval, number, percent
+from pellucid.figures._numbers import class_said, counted, interval, number, percent, share_interval
 from pellucid.figures._pixels import is_picture
 from pellucid.figures._real import Real
 from pellucid.figures._theme import THEME, Spec
@@ -104,7 +104,7 @@ def unit_grid(
     elif selectivity is not None and shown:
         chart = _dots(shown, dataset, selectivity, untrained, noun)
     body = tuple(_row(i, strongest, dataset, selectivity, untrained, effects, pictures) for i in order)
-    columns = (noun, "largest", "rows", "best class", "AUC", "95 %", "untrained", "accuracy lost", "95 % ")
+    columns = (noun, "largest", "rows", "best class", "AUC", "95 %", "untrained", "accuracy lost [95 %]")
     columns += ("made input",) if pictures is not None else ()
     # numbers have no classes to tell apart: columns without a single entry are left out
     kept = [k for k in range(len(columns)) if k < 3 or any(row[k] not in ("", "–", None) for row in body)]
@@ -152,7 +152,7 @@ def _note(
     if isinstance(dataset.spec, TextSpec):
         return f"{said}. {read(strongest, dataset)}"
     if not is_picture(dataset.inputs[:1], dataset.spec):
-        return f"{said}. Rule: 95 % interval; ring: the same of an untrained copy; 0.5 is chance."
+        return f"{said}. Line: 95 % interval; ring: the same of an untrained copy; 0.5 is chance."
     below = ["inputs of the 90 % and 50 % quantile"]
     below += ["synthetic ones where they were made"] if made else []
     below += ["the mean activation for each class, the largest in blue"] if means else []
@@ -293,7 +293,7 @@ def _lines(
     first = second = ""
     if selectivity is not None:
         ends = interval(float(selectivity.low[i]), float(selectivity.high[i]))
-        name = _class(dataset, int(selectivity.classes[i]))
+        name = class_said(_class(dataset, int(selectivity.classes[i])))
         first = f"tells {name}: AUC {number(float(selectivity.auc[i]), 2)} {ends}"
         first += f", untrained {number(float(untrained.auc[i]), 2)}" if untrained is not None else ""
     if effects is not None:
@@ -320,16 +320,17 @@ def _row(
         ends = interval(float(selectivity.low[i]), float(selectivity.high[i]))
         beside = None if untrained is None else float(untrained.auc[i])
         told = (_class(dataset, int(selectivity.classes[i])), float(selectivity.auc[i]), ends, beside)
-    lost: tuple[str | float | None, ...] = (None, "")
+    lost = ""
     if effects is not None:
-        lost = (float(effects.drop[i]), interval(float(effects.low[i]), float(effects.high[i])))
+        ends = share_interval(float(effects.low[i]), float(effects.high[i]))
+        lost = f"{percent(float(effects.drop[i]))} {ends}"
     rows = ", ".join(map(str, strongest.rows[i, :3].tolist()))
     unit = int(strongest.units[i])
     badge: tuple[str | Word, ...] = ()
     if pictures is not None:
         units = pictures.units.tolist()
         badge = (Word(pictures.words[units.index(unit)]) if unit in units else "",)
-    return (unit, float(strongest.values[i, 0]), rows, *told, *lost, *badge)
+    return (unit, float(strongest.values[i, 0]), rows, *told, lost, *badge)
 
 
 def _alt(
@@ -344,7 +345,7 @@ def _alt(
     if selectivity is None:
         return said + "."
     best = int(selectivity.auc.argmax())
-    name = _class(dataset, int(selectivity.classes[best]))
+    name = class_said(_class(dataset, int(selectivity.classes[best])))
     auc = number(float(selectivity.auc[best]))
     said += f"; {noun} {int(selectivity.units[best])} tells {name} best, AUC {auc}"
     said += f"; the middle one has {number(float(selectivity.auc.median()))}"

@@ -74,11 +74,13 @@ def where(values: Numbers, name: str, what: str = "") -> str:
     total = float(up.sum() + down.sum())
     if total == 0 or not np.isfinite(total):
         return f"The map for {name} is empty: no pixel has any weight."
+    against = float(down.sum()) / total
     if float(up.sum()) == 0:
         return f"Nothing in the picture speaks for {name}; all weight speaks against it."
+    if against >= 0.995 and not what:
+        return f"Hardly anything in the picture speaks for {name}; nearly all weight speaks against it."
     half = np.cumsum(np.sort(up.ravel())[::-1]) >= 0.5 * up.sum()
     share = (int(half.argmax()) + 1) / up.size
-    against = float(down.sum()) / total
     said = (
         f"Half of {what or f'what speaks for {name}'} lies on {percent(share)} of the picture, {_place(up)}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -127,13 +128,19 @@ def leaves(found: Sequence[Reached]) -> tuple[list[Reached], list[str]]:
             "The network is one piece that lets nobody look inside (scripted or traced: open it as it was "
             "before), or it has no hidden layers (what an additive one adds up: pellucid shapes)."
         )
-    notes = [f"Not listed, for they give more than one tensor: {', '.join(sorted(other))}."] if other else []
+    notes = [f"Not listed, for they give more than one tensor: {_counted(other)}."] if other else []
     packed = [call.site for call in last if isinstance(call.module, nn.RNNBase) and 0 not in call.items]
     if packed:
         notes.append(
             f"Only the last state of {', '.join(packed)} is listed: the output is a packed sequence."
         )
     return plain, notes
+
+
+def _counted(names: set[str]) -> str:
+    """Modules by name, and how many of their calls where there are several."""
+    times = Counter(name.partition("#")[0] for name in names)
+    return ", ".join(f"{name} ({n} calls)" if n > 1 else name for name, n in sorted(times.items()))
 
 
 def repeating(found: Sequence[Reached]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pellucid.figures import number, percent, share_interval, word_rank
-from pellucid.report._belief import beliefs
+from pellucid.report._belief import Belief, beliefs
 from pellucid.report._certain import number_words
 from pellucid.report._dossier import Dossier, Slice
 from pellucid.report._slices import part_score, worse_parts
@@ -168,12 +168,17 @@ def _explanations(dossier: Dossier) -> list[Finding]:
         names = ", ".join(each.method for each in against[2:])
         made.append(Finding("failed", f"Contradicted by what the network does, too: {names}.", "trust"))
     if bad:
-        names = ", ".join(f"{each.method} ({each.supported} of {each.n})" for each in bad)
+        names = ", ".join(f"{each.method} ({_counts(each)})" for each in bad)
         made.append(Finding("failed", f"Supported too rarely to rely on: {names}.", "trust"))
     if good:
         names = ", ".join(f"{each.method} ({each.supported} of {each.n})" for each in good)
         made.append(Finding("passed", f"Explanations supported by evidence: {names}.", "trust"))
     return made or [Finding("mixed", "No method's explanations are supported throughout.", "trust")]
+
+
+def _counts(each: Belief) -> str:
+    most = f", at most {percent(each.high, 0)}" if not each.supported and each.high is not None else ""
+    return f"{each.supported} of {each.n}{most}"
 
 
 def _training(dossier: Dossier) -> list[Finding]:

@@ -68,8 +68,12 @@ def _decides(dossier: Dossier) -> str:
         unit = f" in {dossier.unit}" if dossier.unit else ""
         return f"It estimates the {dossier.answer}{unit}.{about}"
     names = ", ".join(dossier.classes[:6]) + (" …" if len(dossier.classes) > 6 else "")
+    one = f"one of {counted(len(dossier.classes), 'answer')} ({names})"
+    # a column of answers without a name of its own
     return (
-        f"It tells the {dossier.answer}: one of {counted(len(dossier.classes), 'answer')} ({names}).{about}"
+        f"It gives {one}.{about}"
+        if dossier.answer == "answer"
+        else f"It tells the {dossier.answer}: {one}.{about}"
     )
 
 
@@ -178,6 +182,8 @@ def belief_table(dossier: Dossier) -> str:
     if dossier.survey is not None:
         told += f"As a whole: on {counted(dossier.survey.tested, 'row')}, with the 95 % interval. "
     rule = "A word stands where nine in ten agree, else “mixed”."
+    if any(not each.supported and each.high is not None for each in found):
+        rule += " Where 0 are supported, some may stand out, but too few: the interval ends at that share."
     others = [f"{each.method} {each.supported} of {each.n}" for each in found if each not in asked]
     more = f" Also tested as a whole: {', '.join(others)}." if others else ""
     return rows(("method", "as a whole", *questions), body) + paragraph(told + rule + more, css="note")

@@ -42,6 +42,7 @@ from pellucid.report._leaks import copies_html
 from pellucid.report._slices import part_score, slices, whole_score
 
 if TYPE_CHECKING:
+    from pellucid.rules import RuleSet
     from pellucid.tasks import FeaturePage
 
 MOSAIC, TEXTS, WORST = 32, 8, 12
@@ -304,6 +305,12 @@ def uses(dossier: Dossier) -> Piece:
     return Piece("uses", "What it uses", about + drawn.html(heading=False) + curves)
 
 
+def _beyond_test(dossier: Dossier, given: RuleSet) -> str:
+    """What held-out means where it is more than the rows that the network's own score rests on."""
+    tested = 0 if dossier.data is None else len(dossier.data.part("test"))
+    return "Held-out rows of rules are the validation and the test rows." if 0 < tested < given.n_test else ""
+
+
 def rules(dossier: Dossier) -> Piece:
     """The rules, with what they leave unsaid."""
     given = dossier.rules
@@ -326,7 +333,8 @@ def rules(dossier: Dossier) -> Piece:
     ]
     table = rows(("what", f"{kind}, held-out [95 %]"), body)
     drawn = f"<h3>The rules, largest first</h3>{rules_table(given).html(heading=False)}"
-    note = paragraph(given.note, css="note") if given.note else ""
+    said = " ".join(part for part in (given.note, _beyond_test(dossier, given)) if part)
+    note = paragraph(said, css="note") if said else ""
     whole = tree(given)
     branching = (
         f"<h3>As a tree</h3>{whole.html(heading=False, table=False)}" if whole.chart is not None else ""

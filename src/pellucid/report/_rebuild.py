@@ -59,7 +59,7 @@ def rebuild(dossier: Dossier, names: dict[str, str]) -> Piece:
         ("seed", "–" if origin.seed is None else str(origin.seed)),
         *((escape(name), escape(version)) for name, version in origin.versions.items()),
     ]
-    spent = [(escape(step), f"{number(seconds)} s") for step, seconds in dossier.timings.items()]
+    spent = [(escape(step), _seconds(seconds)) for step, seconds in dossier.timings.items()]
     timings = (
         rows(("step", "time"), spent, right=(1,))
         if spent
@@ -80,3 +80,7 @@ def glossary() -> Piece:
     """What the words mean, one line each."""
     terms = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in TERMS)
     return Piece("glossary", "How to read this", element("dl", terms, css="terms"))
+
+
+def _seconds(value: float) -> str:
+    return f"{number(value)} s" if value >= 0.01 else "under 0.01 s"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pellucid import figures
 from pellucid.figures import cards_html, counted
+from pellucid.figures._numbers import class_said
 from pellucid.inputs import AudioSpec, TextSpec
 from pellucid.report._html import element, paragraph, word
 from pellucid.report._leaf import Part, few_words, leaf, told, written
@@ -64,7 +65,7 @@ def _lede(page: UnitPage) -> str:
         said.append(f"No real input moves it: it gives {gives} for all {len(page.real):,}.")
     elif page.areas is not None:
         best = int(page.areas.auc.argmax())
-        known = page.group_names[int(page.areas.classes[best])]
+        known = class_said(page.group_names[int(page.areas.classes[best])])
         area = f"AUC {figures.number(float(page.areas.auc[best]))}"
         sure = bool(page.areas.above_chance[best])
         said.append(

@@ -64,10 +64,13 @@ def copied(
         if usual > 0
         else "Most training rows repeat, so that only exact copies are counted."
     )
-    if bool(both.any()) and not told:
+    if bool(both.any()) and upper(len(same), len(same), usually) > LEVEL:
+        note += " So few pairs cannot tell copies from rows that repeat because they say little."
+    elif bool(both.any()) and not told:
         note += (
-            " The answers of these pairs agree no more often than those of rows drawn at random "
-            f"({percent(usually, 0)}): they repeat because they say little, as where everything is missing."
+            f" {percent(agree, 0)} of these pairs have the same answer, no more than chance allows (rows "
+            f"drawn at random: {percent(usually, 0)}): they repeat because they say little, as where "
+            "everything is missing."
         )
     return Copies(
         word, int(exact.sum()), int(near.sum()), len(held), len(learned), on, off, p, agree, rows, note
