@@ -257,6 +257,11 @@ def _instead(data: object) -> str:
             "functions of pellucid.attribution: integrated_gradients(model, pellucid.Batch({'left': a, "
             "'right': b}), 1); to examine one input here, open a module that holds the others still."
         )
+    if hasattr(data, "columns"):
+        return (
+            " Of a DataFrame pellucid.data.frame(data, 'answer') makes a Dataset; a run folder reads a .csv "
+            "of these rows as it learned to."
+        )
     if hasattr(data, "shape"):
         return " Answers are what networks are judged by: give data=(inputs, answers)."
     return ""
