@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, amount, predict, wilson
+from pellucid._core import Compute, Dataset, InputSpec, amount, predict, wilson
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.rules._recourse._bears import bears
@@ -171,15 +171,20 @@ class _Judges:
         return found
 
 
-def _bench(
-    model: nn.Module, data: Dataset, x: Tensor, constraints: Constraints | None, how: Compute
-) -> _Bench:
-    spec = data.spec
+def table_of(spec: InputSpec) -> TabularSpec:
+    """The table that changes are made in; what else a network reads has no columns to change."""
     if not isinstance(spec, TabularSpec):
         raise InputError(
             f"Counterfactuals change the columns of a table, and this network reads {spec.reads}. Look at "
             "the nearest real inputs with another answer: pellucid.nearest."
         )
+    return spec
+
+
+def _bench(
+    model: nn.Module, data: Dataset, x: Tensor, constraints: Constraints | None, how: Compute
+) -> _Bench:
+    spec = table_of(data.spec)
     train = data.part("train")
     if len(train) < 2:
         raise InputError(
