@@ -148,11 +148,9 @@ class Question:
     def needs_slopes(self) -> None:
         """Raise :class:`InputError` where what is varied is whole numbers or flags, which have none."""
         whole = self._feed.whole if self._place.site is None else {}
-        if not whole and self.point.is_floating_point():
-            return
-        name, dtype = next(iter(whole.items()), ("", self.point.dtype))
-        hold = f" To explain the other inputs, name {name!r} in held=." if len(self._feed.names) > 1 else ""
-        raise InputError(f"{refusal(self.model, dtype)}{hold}")
+        if whole or not self.point.is_floating_point():
+            name, dtype = next(iter(whole.items()), ("", self.point.dtype))
+            raise InputError(refusal(self.model, dtype, name if len(self._feed.names) > 1 else ""))
 
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""

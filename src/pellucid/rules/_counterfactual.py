@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid._core import Compute, Dataset, InputSpec, amount, predict, wilson
+from pellucid._core import Compute, Dataset, amount, predict, wilson
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.rules._recourse._bears import bears
 from pellucid.rules._recourse._codes import Codes, Numbers, codes_of
 from pellucid.rules._recourse._constraints import Constraints
 from pellucid.rules._recourse._goal import SURE, Asked, Goal, Wanted, asking, goals
-from pellucid.rules._recourse._moves import Moves, changed_columns, moves_of, pool_of
+from pellucid.rules._recourse._moves import Moves, changed_columns, moves_of, pool_of, table_of
 from pellucid.rules._recourse._realism import Realism, realism_of
 from pellucid.rules._recourse._search import Reached, price, run, search
 from pellucid.rules._recourse._values import Alternative, Change, Counterfactual, Counterfactuals
@@ -169,16 +169,6 @@ class _Judges:
                 mine = np.array([each == aim for each in aims])
                 found[mine] = np.minimum(found[mine], aim.gap(outputs[mine]))
         return found
-
-
-def table_of(spec: InputSpec) -> TabularSpec:
-    """The table that changes are made in; what else a network reads has no columns to change."""
-    if not isinstance(spec, TabularSpec):
-        raise InputError(
-            f"Counterfactuals change the columns of a table, and this network reads {spec.reads}. Look at "
-            "the nearest real inputs with another answer: pellucid.nearest."
-        )
-    return spec
 
 
 def _bench(

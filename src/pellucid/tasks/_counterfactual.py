@@ -9,9 +9,8 @@ from torch import nn
 
 from pellucid._core import Compute, Subject, only_subject
 from pellucid.rules import Constraints, Counterfactuals, constraints_from, counterfactuals
-from pellucid.rules._counterfactual import table_of
 from pellucid.rules._recourse._goal import refuse_wanted
-from pellucid.rules._recourse._moves import refuse_wide
+from pellucid.rules._recourse._moves import refuse_wide, table_of
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._refits import refits as trained_again
 
