@@ -11,7 +11,7 @@ from pellucid.errors import CancelledError, PellucidError, TargetError
 
 
 def refusal(model: nn.Module, dtype: torch.dtype, name: str = "") -> str:
-    """Why whole numbers that go through no table have no gradient, and what to do; ``name`` of one of several."""
+    """Why whole numbers of no table have no gradient, and what to do; ``name`` is of one of several."""
     tables = [name for name, m in model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
     hint = f"at={tables[0]!r}" if tables else "at= a layer after which numbers are continuous"
     return (

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, Dataset, amount, predict, wilson
 from pellucid.errors import InputError
-from pellucid.inputs import TabularSpec
 from pellucid.rules._recourse._bears import bears
 from pellucid.rules._recourse._codes import Codes, Numbers, codes_of
 from pellucid.rules._recourse._constraints import Constraints
@@ -94,7 +93,7 @@ def counterfactuals(
     Example:
         >>> import torch
         >>> from pellucid._core import split
-        >>> from pellucid.inputs import Column
+        >>> from pellucid.inputs import Column, TabularSpec
         >>> age, income = Column("age", immutable=True), Column("income", "k€")
         >>> x = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
         >>> network = nn.Linear(2, 2)
