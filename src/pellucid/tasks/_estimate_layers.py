@@ -46,7 +46,7 @@ def estimate_layers(
     Example:
         >>> import pellucid, torch
         >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-        >>> subject = pellucid.open(network, data=(torch.rand(40, 3), torch.tensor([0, 1] * 20)))
+        >>> subject = pellucid.open(network, data=(torch.rand(240, 3), torch.tensor([0, 1] * 120)))
         >>> [step.name for step in estimate_layers(subject, beside=[]).steps]
         ['every layer', 'curves of depth']
     """
