@@ -1,5 +1,9 @@
 import json
 
+import pytest
+
+from pellucid import tasks
+
 
 def test_the_worst_comes_first_and_a_page_is_written(call, run, tmp_path):
     page = tmp_path / "audit.html"
@@ -35,7 +39,9 @@ def test_one_document(call, run):
     assert len(result["sample"]) == 24
 
 
-def test_what_is_wrong_is_told(call, run):
+@pytest.mark.parametrize("long", [False, True])  # on a busy machine its length is told first
+def test_what_is_wrong_is_told(call, run, monkeypatch, long):
+    monkeypatch.setattr(tasks, "long_audit", lambda *_, **__: long)
     assert call("audit", run, "--method", "salience")[0] == 4
     code, _, err = call("audit", run, "--method", "saliency", "--metric", "fidelity")
     assert code == 2
@@ -45,3 +51,4 @@ def test_what_is_wrong_is_told(call, run):
     assert "20" in err
     code, _, err = call("audit", run, "--method", "grad_cam")
     assert code == 2, err
+    assert "None of these methods fits this network: grad_cam." in err

@@ -36,11 +36,26 @@ def test_json_holds_what_was_asked_for(call, run):
     assert found["trace"]["arrows"]
 
 
-def test_wrong_uses_end_in_a_sentence(call, run):
+def test_json_leaves_the_page_too_and_the_estimate_comes_alone(call, run, tmp_path):
+    code, out, _ = call("layers", run, "--json", "--out", tmp_path / "layers.html")
+    assert code == 0
+    assert len(json.loads(out)["results"]["rows"]) > 2
+    assert (tmp_path / "layers.html").is_file()
+    code, out, _ = call("layers", run, "--estimate", "--hierarchy", "--json")
+    assert [step["name"] for step in json.loads(out)["results"]["steps"]] == [
+        "every layer",
+        "curves of depth",
+    ]
+
+
+def test_wrong_uses_end_in_a_sentence_before_the_work(call, run, monkeypatch):
+    monkeypatch.setattr(tasks, "layers", None)
     for asked, words in (
         (["--trace", 9999], "Held-out rows are numbered"),
         (["--beside", run], "say --hierarchy as well"),
         (["--hierarchy", "--beside", run], "stands here twice"),
+        (["--hierarchy", "--beside", f"{run},{run}"], "stands here twice"),
+        (["--estimate", "--trace", 9999], "Held-out rows are numbered"),
         (["--swap"], "say --trace ROW as well"),
     ):
         code, _, err = call("layers", run, *asked)

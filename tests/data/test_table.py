@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+import pellucid
 from pellucid import data
 from pellucid._core import load, save
 from pellucid.errors import InputError, LoadError
@@ -561,3 +562,27 @@ def test_of_thousands_of_columns_a_note_names_the_first(tmp_path):
     path.write_text("\n".join([",".join([*names, "y"]), *rows]))
     (note,) = [note for note in data.table(path, "y").notes if note.startswith("Read as numbers")]
     assert note.endswith("g11 and 1,488 more.")
+
+
+@pytest.mark.parametrize("library", ["pandas", "pyarrow"])
+def test_a_dataframe_is_trained_on_as_its_file_is(written, library):
+    file = written("x,y\n" + "1.5,a\n2,b\n" * 30)
+    if library == "pandas":
+        rows = pytest.importorskip("pandas").read_csv(file)
+    else:
+        rows = pytest.importorskip("pyarrow.csv").read_csv(file)
+    trained = pellucid.train(rows, answer="y", epochs=1)
+    same = pellucid.train(file, answer="y", epochs=1)
+    assert torch.equal(trained.data.inputs, same.data.inputs)
+    assert trained.classes == same.classes
+    for asked, words in (
+        ({}, "answer='NAME'"),
+        ({"answer": "z"}, "z"),
+        ({"text": "x"}, "Write the DataFrame"),
+    ):
+        with pytest.raises(InputError, match=words):
+            pellucid.train(rows, **asked)
+    with pytest.raises(InputError, match=r"pellucid\.data\.frame\(data, 'answer'\)"):
+        pellucid.open(trained.model, data=rows)
+    with pytest.raises(InputError, match=r"got tuple\. Arrays: pellucid\.data\.arrays"):
+        pellucid.train((trained.data.inputs, trained.data.answers))

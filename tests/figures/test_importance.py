@@ -31,6 +31,27 @@ def bars(figure):
     return figure.chart["data"]["values"]
 
 
+def test_long_names_stand_whole_in_lines():
+    name = "mean fractal dimension of the largest nucleus_measured_at_the_second_visit_of_the_patient"
+    one = doubles(1.0)
+    figure = figures.importance(
+        Importance((name, "age"), doubles(2, 1), doubles(1, 0), doubles(3, 2), 0.95, "fall", 9)
+    )
+    assert bars(figure)[0]["said"].split("\n") == [
+        "mean fractal dimension of",
+        "the largest nucleus_measur",
+        "ed_at_the_second_visit_of_",
+        "the_patient",
+    ]
+    assert bars(figure)[1]["said"] == "age"
+    assert "limit" not in written(figure.spec())
+    plain = figures.importance(Importance(("age",), one, one, one, 0.95, "fall", 9))
+    assert figure.chart["height"] > 2 * plain.chart["height"]
+    drawn = figure.svg()
+    assert "mean fractal dimension of<" in drawn
+    assert "the_patient<" in drawn
+
+
 def test_the_largest_come_first_with_their_intervals():
     figure = figures.importance(ranking(), top=6)
     drawn = bars(figure)

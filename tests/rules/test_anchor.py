@@ -12,6 +12,8 @@ from pellucid.errors import InputError, MethodError
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 from pellucid.rules import anchor
 from pellucid.rules._anchor_conditions import meets, row_draws
+from pellucid.rules._anchor_draws import part_draws
+from pellucid.rules._anchor_hunt import Hunt, search
 from pellucid.rules._bounds import clopper_pearson_low, divergence, kl_bounds
 from rules.made import Decides, Gives, people
 from rules.test_counterfactual import loans, weighing
@@ -162,3 +164,29 @@ def test_more_columns_than_can_be_searched_are_refused_at_once():
     spec = TabularSpec(tuple(Column(f"c{k}") for k in range(501)))
     with pytest.raises(MethodError, match="501 columns"):
         row_draws(spec, torch.zeros(4, 501), torch.zeros(1, 501), lambda _: np.zeros(0, bool), "marginal", 0)
+
+
+def test_many_parts_are_looked_at_in_the_same_passes():
+    x = torch.ones(1, 1, 12, 10)
+
+    def same(inputs):
+        flat = inputs.flatten(1)
+        return (
+            (flat[:, 3] + flat[:, 77] == 2) | (flat[:, 5] * flat[:, 8] * flat[:, 90] * flat[:, 91] == 1)
+        ).numpy()
+
+    draws = part_draws(ImageSpec(1, (12, 10), cell=1), x)
+    hunt = Hunt(draws, same, np.random.default_rng(0), 0.95, 0.05)
+    hunt.extended([(3,), (9,)], 4000)
+    by_hand = Hunt(draws, same, np.random.default_rng(1), 0.95, 0.05)
+    by_hand.more(sets := [(3, 77), (3, 9), (9, 77), (3, 5)], 4000)
+    for chosen in sets:
+        (hits, n), (also, m) = hunt._counts[chosen], by_hand._counts[chosen]
+        share = (hits + also) / (n + m)
+        assert abs(hits / n - also / m) <= 4 * (share * (1 - share) * (1 / n + 1 / m)) ** 0.5
+    asked = []
+    hunt = Hunt(
+        draws, lambda inputs: asked.append(len(inputs)) or same(inputs), np.random.default_rng(0), 0.95, 0.05
+    )
+    assert search(hunt, 5, 4) == (3, 77)
+    assert sum(asked) < 120 * 4 * 50  # what a first look at the pairs took alone, set by set

@@ -12,7 +12,7 @@ import pellucid
 from pellucid import figures
 from pellucid._core import Dataset, Subject, load, predict, save, split
 from pellucid._core._outputs import activations
-from pellucid.errors import InputError
+from pellucid.errors import InputError, LoadError
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 from pellucid.networks import rules_for
 from pellucid.networks._additive_for import additive_for
@@ -388,3 +388,33 @@ def test_a_network_of_rules_gives_shapley_values(data):
     assert each.method == "Shapley values against 64 of them"
     assert abs(each.gap) < 1e-4
     assert each.all_same == 1
+
+
+def test_what_cannot_be_asked_is_refused_before_networks_are_trained_anew(monkeypatch, tmp_path):
+    from pellucid.report import _report
+    from pellucid.tasks import _counterfactual, _decision, _reason_codes, _rules
+
+    def trained(*_, **__):
+        raise AssertionError("work was begun")
+
+    for place in (_counterfactual, _decision, _reason_codes):
+        monkeypatch.setattr(place, "trained_again", trained)
+    monkeypatch.setattr(_rules, "rule_frontier", trained)
+    monkeypatch.setattr(_report.tasks, "survey", trained)
+    subject = pellucid.train("wine", epochs=1)
+    pictures = pellucid.open(
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2)),
+        data=(torch.rand(20, 4, 4), torch.tensor([0, 1] * 10)),
+    )
+    for ask, words in (
+        (lambda: pellucid.counterfactual(subject, 0, wanted="nix"), "No class is called 'nix'"),
+        (lambda: pellucid.counterfactual(subject, 0, least=0.9), "which with wanted="),
+        (lambda: pellucid.counterfactual(pictures, 0), "reads pictures"),
+        (lambda: pellucid.decision(subject, 0, wanted="nix"), "No class is called 'nix'"),
+        (lambda: pellucid.reason_codes(subject, 0, level=3), "level is a share"),
+        (lambda: pellucid.rules(subject, fidelity=2), "fidelity is a share"),
+    ):
+        with pytest.raises(InputError, match=words):
+            ask()
+    with pytest.raises(LoadError, match="does not exist"):
+        _report.dossier(subject, constraints=tmp_path / "none.toml")

@@ -151,3 +151,19 @@ def test_every_kind_is_counted_or_costs_nothing_more():
     dear = set(typing.get_args(DEAR))
     free = {"accuracy", "auc", "calibration", "r2", "error", "no-worse"}
     assert {one.kind for one in dear} | free == set(KINDS)
+
+
+def test_a_look_at_all_layers_takes_about_what_was_said():
+    x = torch.rand(240, 6, generator=torch.Generator().manual_seed(0))
+    network = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    subject = pellucid.open(network, data=(x, (x[:, 0] > 0.5).long()))
+    plan = tasks.estimate_layers(subject, beside=[], row=0)
+
+    def work():
+        pellucid.layers(subject)
+        tasks.hierarchy(subject)
+        tasks.trace(subject, 0)
+
+    assert 0.8 < plan.forward / counted(subject.model, work)[0] < 1.25
+    with pytest.raises(InputError, match="numbered 0 to"):
+        tasks.estimate_layers(subject, row=9999)

@@ -1,11 +1,13 @@
 """Opening networks in every state a user may bring them in."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 import pellucid
-from pellucid.errors import InputError, LoadError
+from pellucid.errors import InputError, LoadError, MethodError
 from pellucid.inputs import ImageSpec
 
 
@@ -136,3 +138,41 @@ def test_several_inputs_are_told_what_takes_them(data):
 def test_inputs_without_answers_are_told_to_bring_them(data):
     with pytest.raises(InputError, match=r"data=\(inputs, answers\)"):
         pellucid.open(net(), data=data)
+
+
+def test_steps_go_through_the_verbs_as_the_documentation_says():
+    class Recurrent(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.head = torch.nn.LSTM(2, 3, batch_first=True), torch.nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.head(self.lstm(x)[0][:, -1])
+
+    torch.manual_seed(0)
+    network, x, y = Recurrent(), torch.randn(40, 5, 2), torch.tensor([0, 1] * 20)
+    with pytest.raises(MethodError, match=r"x\.flatten\(1\), y.*x\.unflatten\(1, \(5, 2\)\): docs/methods"):
+        pellucid.open(network, data=(x, y))
+    with pytest.raises(InputError, match=r"Steps \[N, T, D\] are no pictures.*x\.unflatten\(1, \(5, 2\)\)"):
+        pellucid.train(pellucid.data.arrays(x, y), network=network, epochs=1)
+    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+    code = next(part for part in page.split("```python\n") if part.startswith("class Steps")).split("```")[0]
+    known = {
+        "torch": torch,
+        "pellucid": pellucid,
+        "network": network,
+        "x": x,
+        "y": y,
+        "names": ("load", "heat"),
+    }
+    known |= vars(pellucid.inputs)
+    exec(code, known)
+    subject = known["subject"]
+    why = pellucid.explain(subject, [0], method="saliency")
+    assert subject.spec.columns[3].name == "heat, step 1"
+    assert why.map.shape == (1, 10)
+    whole = pellucid.attribution.feature_ablation(
+        subject.model, x[:1].flatten(1), 1, groups=torch.arange(5).repeat_interleave(2)[None]
+    )
+    assert torch.equal(whole.values[:, ::2], whole.values[:, 1::2])
+    assert pellucid.layers(subject).rows[0].site == "network.lstm[0]"

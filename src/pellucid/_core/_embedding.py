@@ -74,7 +74,7 @@ def found(feed: Feed, compute: Compute, count: list[int]) -> Embedding | None:
     Cost:
         One pass of a few rows, where the inputs are whole numbers and the network holds tables.
     """
-    if feed.packed.dtype not in WHOLE or feed.packed.ndim < 2:
+    if feed.packed.dtype not in WHOLE or feed.packed.ndim < 2 or len(feed.names) > 1:
         return None
     tables: dict[str, nn.Module] = {
         n: m for n, m in feed.model.named_modules() if isinstance(m, nn.Embedding)

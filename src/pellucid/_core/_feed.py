@@ -77,6 +77,19 @@ class Feed:
         """Whether no weight has more than two axes, as those of convolutions have."""
         return all(parameter.ndim < 3 for parameter in self.guard.parameters)
 
+    @property
+    def whole(self) -> dict[str, torch.dtype]:
+        """Named inputs that hold whole numbers or flags, with their types."""
+        named = zip(self.names, self.dtypes, strict=False)  # a single tensor has its type itself
+        return {name: dtype for name, dtype in named if not dtype.is_floating_point}
+
+    def given(self, points: Tensor) -> Tensor | dict[str, Tensor]:
+        """The named tensors as the network takes them: whole numbers as whole numbers."""
+        parts = self.unpack(points)
+        if isinstance(parts, Tensor):
+            return parts
+        return parts | {name: _whole(name, parts[name], dtype) for name, dtype in self.whole.items()}
+
     def unpack(self, packed: Tensor) -> Tensor | dict[str, Tensor]:
         """The named tensors inside a packed one."""
         if self.single:
@@ -161,7 +174,7 @@ class Feed:
             ) from error
 
     def _called(self, points: Tensor, rows: slice, copies: int) -> object:
-        varied = self.unpack(points)
+        varied = self.given(points)
         if isinstance(varied, Tensor):
             if not self.names:
                 return self.model(varied)
@@ -191,6 +204,17 @@ def _goes(call: Callable[[], object]) -> bool:
     except Exception:
         return False
     return True
+
+
+def _whole(name: str, part: Tensor, dtype: torch.dtype) -> Tensor:
+    """Numbers of an input as the whole numbers that they are."""
+    found = part.to(dtype)
+    if not torch.equal(found.to(part.dtype), part):
+        raise InputError(
+            f"Input {name!r} takes whole numbers ({dtype}), and what was to be put there are none, such as a "
+            "mean. Give whole numbers for it, or name it in held=."
+        )
+    return found
 
 
 def _repeated(part: Tensor, copies: int) -> Tensor:
@@ -249,16 +273,17 @@ def _several(model: nn.Module, guard: Guard, batch: Batch) -> Feed:
     varied = {name: _plain(part) for name, part in batch.varied.items()}
     for name, part in varied.items():
         _fits(name, part, device, dtype)
-        if not part.is_floating_point() and len(varied) > 1:
+    packed = torch.cat([part.reshape(len(part), -1) for part in varied.values()], 1)
+    for name, part in varied.items():
+        if not part.is_floating_point() and not torch.equal(part.to(packed.dtype).to(part.dtype), part):
             raise InputError(
-                f"Input {name!r} holds whole numbers ({part.dtype}), which cannot be varied smoothly. "
-                "Name it in held= and explain its embedding with at=."
+                f"Input {name!r} holds whole numbers ({part.dtype}) that {packed.dtype}, in which the inputs "
+                "are varied together, cannot tell apart. Name it in held=."
             )
-    flat = [part.reshape(len(part), -1) for part in varied.values()]
     return Feed(
         model,
         guard,
-        torch.cat(flat, 1),
+        packed,
         tuple(varied),
         tuple(part.shape[1:] for part in varied.values()),
         tuple(part.dtype for part in varied.values()),

@@ -91,7 +91,7 @@ class Question:
     @property
     def given(self) -> Tensor | dict[str, Tensor]:
         """The inputs as they came: one tensor, or one for each name of a :class:`Batch`."""
-        return self._feed.unpack(self._feed.packed)
+        return self._feed.given(self._feed.packed)
 
     def unpacked(self, points: Tensor) -> Tensor | dict[str, Tensor]:
         """The tensors, by name, that are packed into points like the inputs."""
@@ -147,8 +147,10 @@ class Question:
 
     def needs_slopes(self) -> None:
         """Raise :class:`InputError` where what is varied is whole numbers or flags, which have none."""
-        if not self.point.is_floating_point():
-            raise InputError(refusal(self.model, self.point.dtype))
+        whole = self._feed.whole if self._place.site is None else {}
+        if whole or not self.point.is_floating_point():
+            name, dtype = next(iter(whole.items()), ("", self.point.dtype))
+            raise InputError(refusal(self.model, dtype, name if len(self._feed.names) > 1 else ""))
 
     def seen(self, at: str) -> Tensor:
         """The activation at a site for the unchanged inputs ``[N, *shape]``."""
@@ -335,7 +337,7 @@ class Question:
         )
         return Explanation(
             unpack(finite_values(method, values, sloped=self._count[1] > 0)),
-            unpack(self.point if hidden else self._feed.packed),
+            self.point if hidden else self.given,
             scores,
             provenance,
             gap=gap,

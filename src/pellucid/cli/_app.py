@@ -35,6 +35,7 @@ from pellucid.cli import (
 from pellucid.cli._given import with_options
 from pellucid.cli._say import EXIT, exit_code, narrate
 from pellucid.cli._typed import as_typed, running
+from pellucid.cli._usage import Commands
 from pellucid.errors import PellucidError
 
 HELP = """See what a network learned, why it decided, and how far to believe each explanation.
@@ -70,6 +71,7 @@ loaded, 4 method not applicable, 5 an expectation is broken, 7 result cannot be 
 TRACE = "--traceback"  # anywhere among the arguments: where a bug of ours arose is shown
 
 app = typer.Typer(
+    cls=Commands,
     help=HELP,
     no_args_is_help=True,
     add_completion=False,
@@ -130,13 +132,10 @@ def main() -> None:
     given = sys.argv[1:]
     try:
         with running(lambda: typer.main.get_command(app), given):
-            app([part for part in given if part != TRACE])
+            app([part for part in given if part != TRACE], prog_name="pellucid")
     except PellucidError as error:
         narrate(f"pellucid: {as_typed(str(error), typer.main.get_command(app), given)}")
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
-        narrate("pellucid: interrupted; what was finished before is kept.")
-        sys.exit(EXIT["interrupted"])
     except BrokenPipeError:
         # whoever read us has seen enough
         sys.stderr.close()

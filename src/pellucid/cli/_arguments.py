@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.cli._places import figure_file, folder_of, page_of_figures
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,13 +56,21 @@ Weights = Annotated[
     Path | None,
     typer.Option(help="Weights to load: safetensors, or a checkpoint without code.", metavar="FILE"),
 ]
-Picture = Annotated[Path | None, typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE")]
+Picture = Annotated[
+    Path | None,
+    typer.Option(help="Write the picture to this .png or .svg.", metavar="FILE", callback=figure_file),
+]
 Drawings = Annotated[
     Path | None,
-    typer.Option("--svg", help="Write every figure as an SVG into this folder.", metavar="FOLDER"),
+    typer.Option(
+        "--svg", help="Write every figure as an SVG into this folder.", metavar="FOLDER", callback=folder_of
+    ),
 ]
 Page = Annotated[
-    Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        help="Write the page to this .html, for a browser.", metavar="FILE", callback=page_of_figures
+    ),
 ]
 HeldOut = Annotated[
     str, typer.Option("--row", "--input", help="Held-out rows, such as 3 or 3,5.", metavar="LIST")

@@ -13,6 +13,7 @@ from pellucid.cli._bench_calibration import calibration
 from pellucid.cli._bench_readable import readable
 from pellucid.cli._given import with_options
 from pellucid.cli._leaderboard import run_leaderboard
+from pellucid.cli._places import folder_of
 from pellucid.cli._say import document, narrate, result, show
 from pellucid.errors import InputError, near_misses
 
@@ -76,7 +77,9 @@ def truth(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Leaderboard: folder for results; what is there is not measured again.", metavar="FOLDER"
+            help="Leaderboard: folder for results; what is there is not measured again.",
+            metavar="FOLDER",
+            callback=folder_of,
         ),
     ] = None,
     estimate: Estimated = False,

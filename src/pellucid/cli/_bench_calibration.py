@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Seed, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import any_file
 from pellucid.cli._say import document, narrate, result, show
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def calibration(
     fill: Annotated[str | None, typer.Option(help="Kinds of absence beside the usual one.")] = None,
     given: GivenData = NO_DATA,
     out: Annotated[
-        Path | None, typer.Option(help="Write the tables to this Markdown file.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Write the tables to this Markdown file.", metavar="FILE", callback=any_file),
     ] = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import AsJson, Seed, numbers, parts_of
+from pellucid.cli._places import folder_of
 from pellucid.cli._say import document, narrate, result, show
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def readable(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Keep every fold here, and go on from what is there.", metavar="FOLDER"),
+        typer.Option(
+            help="Keep every fold here, and go on from what is there.", metavar="FOLDER", callback=folder_of
+        ),
     ] = None,
     folds: Annotated[int, typer.Option(help="Outer folds.")] = 5,
     only: Annotated[str | None, typer.Option(help="Numbers of the folds to measure.", metavar="LIST")] = None,

@@ -11,6 +11,7 @@ import typer
 
 from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Estimated, Weights
 from pellucid.cli._given import NO_DATA, GivenData, described
+from pellucid.cli._places import any_file, page_file
 from pellucid.cli._say import EXIT, document, narrate, result, tell_estimate
 from pellucid.errors import InputError
 
@@ -48,10 +49,14 @@ def check(
         ),
     ] = False,
     junit: Annotated[
-        Path | None, typer.Option(help="Write JUnit XML for a build server.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Write JUnit XML for a build server.", metavar="FILE", callback=any_file),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(help="Write the page, with pictures, to this .html.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write the page, with pictures, to this .html.", metavar="FILE", callback=page_file
+        ),
     ] = None,
     rows: Annotated[
         int | None, typer.Option(help="Most held-out rows to explain; left out, as the file says.")

@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Drawings, Seed, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import page_of_figures
 from pellucid.cli._say import document, narrate, progress, show
 
 
@@ -26,7 +27,10 @@ def compare(
     ] = None,
     given: GivenData = NO_DATA,
     out: Annotated[
-        Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write the page to this .html, for a browser.", metavar="FILE", callback=page_of_figures
+        ),
     ] = None,
     svg: Drawings = None,
     batch_size: BatchSize = 256,

@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Model, Seed, Weights
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import drawn_file
 from pellucid.cli._say import document, progress, show
 from pellucid.cli._unit import write_page
 
@@ -35,7 +36,9 @@ def concepts(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the page to this .html, or the figure to this .png or .svg.", metavar="FILE"
+            help="Write the page to this .html, or the figure to this .png or .svg.",
+            metavar="FILE",
+            callback=drawn_file,
         ),
     ] = None,
     batch_size: BatchSize = 128,

@@ -22,6 +22,7 @@ from pellucid.cli._arguments import (
     parts_of,
 )
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import drawn_file
 from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
@@ -55,7 +56,11 @@ def counterfactual(
     weights: Weights = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write it as a page (.html), or the first figure as .png or .svg.", metavar="FILE"),
+        typer.Option(
+            help="Write it as a page (.html), or the first figure as .png or .svg.",
+            metavar="FILE",
+            callback=drawn_file,
+        ),
     ] = None,
     svg: Drawings = None,
     batch_size: BatchSize = 4096,

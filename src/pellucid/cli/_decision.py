@@ -24,6 +24,7 @@ from pellucid.cli._arguments import (
     parts_of,
 )
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import page_of_figures
 from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
@@ -211,7 +212,10 @@ def decision(
     refits: Refits = None,
     given: GivenData = NO_DATA,
     weights: Weights = None,
-    out: Annotated[Path | None, typer.Option(help="Write it as a page (.html).", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write it as a page (.html).", metavar="FILE", callback=page_of_figures),
+    ] = None,
     svg: Drawings = None,
     batch_size: BatchSize = 1024,
     seed: Seed = 0,
@@ -224,10 +228,9 @@ def decision(
     """
     from pellucid import figures, tasks
     from pellucid._core import Compute
-    from pellucid.cli._unit import page_path, write_drawings
+    from pellucid.cli._unit import write_drawings
     from pellucid.report import decision_figures, decision_page
 
-    page_path(out)
     began = time.perf_counter()
     subject = given.subject(model, weights)
     if estimate:

@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli import _shown
 from pellucid.cli._arguments import Seed, parts_of
+from pellucid.cli._places import folder_of
 from pellucid.cli._say import narrate, progress, result, show
 from pellucid.cli._summary import summary
 from pellucid.cli._watch import watching
@@ -41,7 +42,9 @@ def demo(
         str | None,
         typer.Option(help="What text chooses among, with --data: sport,politics,…", metavar="A,B,…"),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for runs and dossiers.", metavar="FOLDER")] = Path("out"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for runs and dossiers.", metavar="FOLDER", callback=folder_of)
+    ] = Path("out"),
     seed: Seed = 0,
 ) -> None:
     """Two networks on real data, from training to dossier.

@@ -5,47 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.cli._arguments import parts_of
-from pellucid.cli._say import narrate, progress
-from pellucid.errors import InputError
+from pellucid.cli._say import narrate
 
 if TYPE_CHECKING:
     from pellucid._core import Subject
-    from pellucid.cli._given import GivenData
     from pellucid.layers import Hierarchy, LayerSummary, TracedExample
-
-
-def more_of_depth(
-    subject: Subject,
-    given: GivenData,
-    *,
-    curves: bool,
-    beside: str | None,
-    row: int | None,
-    swap: bool,
-    rows: int,
-    batch_size: int,
-    seed: int,
-    quiet: bool,
-) -> tuple[Hierarchy | None, TracedExample | None]:
-    """The curves and the trace, where they were asked for."""
-    from pellucid import tasks
-
-    if beside is not None and not curves:
-        raise InputError("--beside names other seeds for the curves: say --hierarchy as well.")
-    if swap and row is None:
-        raise InputError(
-            "--swap says what stands in the place of a unit in a trace: say --trace ROW as well."
-        )
-    depth = way = None
-    if curves:
-        others = [given.subject(name) for name in parts_of(beside)]
-        with progress("hierarchy", quiet=quiet, batch_size=batch_size, seed=seed) as compute:
-            depth = tasks.hierarchy(subject, others, rows=rows, compute=compute)
-    if row is not None:
-        with progress("trace", quiet=quiet, batch_size=batch_size, seed=seed) as compute:
-            way = tasks.trace(subject, row, instead="swap" if swap else "mean", rows=rows, compute=compute)
-    return depth, way
 
 
 def write_depth(
@@ -55,8 +19,10 @@ def write_depth(
     way: TracedExample | None,
     out: Path | None,
     svg: Path | None,
+    *,
+    quiet: bool = False,
 ) -> None:
-    """Figures into one page or a folder, and as text to the terminal."""
+    """Figures into one page or a folder, and as text to the terminal where it is not to be ``quiet``."""
     from pellucid import figures, tasks
     from pellucid.cli._say import show
     from pellucid.cli._unit import write_drawings
@@ -75,6 +41,8 @@ def write_depth(
         depth_page(drawn, out, name=subject.name, lede=" ".join(found))
         narrate(f"Page written to {out}")
     write_drawings(drawn, svg)
+    if quiet:
+        return
     show(figures.text(summary))
     for each in drawn[strips:]:
         show(figures.text(each))

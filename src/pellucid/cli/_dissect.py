@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Drawings, Estimated, Model, Seed, Weights, numbers
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import drawn_file
 from pellucid.cli._say import progress, tell_estimate
 from pellucid.cli._unit import tell_page, write_drawings, write_page
 
@@ -36,7 +37,9 @@ def dissect(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the page to this .html, or the figure to this .png, .svg or .pdf.", metavar="FILE"
+            help="Write the page to this .html, or the figure to this .png, .svg or .pdf.",
+            metavar="FILE",
+            callback=drawn_file,
         ),
     ] = None,
     svg: Drawings = None,

@@ -20,6 +20,7 @@ from pellucid.cli._arguments import (
     targets_of,
 )
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import room_for
 from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
 from pellucid.errors import InputError
 
@@ -148,6 +149,8 @@ def _refuse(many: str | None, out: Path | None, estimate: bool) -> None:
         raise InputError(
             f"--rows streams to a file: give --out FILE.parquet, or a folder for shards; got {out}."
         )
+    if out is not None:
+        room_for(out)
     if many is None and out is not None and out.suffix.lower() not in (".png", ".svg", ".html", ".json"):
         raise InputError(
             f"A picture is written as .png, .svg, .html or .json; got {out}. "

@@ -21,6 +21,7 @@ from pellucid.cli._arguments import (
     parts_of,
 )
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import drawn_file, folder_of, page_of_figures
 from pellucid.cli._say import document, progress, show, tell_estimate
 from pellucid.cli._unit import page_of_unit, write_drawings, write_page
 from pellucid.errors import InputError
@@ -107,13 +108,18 @@ def features(
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Keep finished portions here; the same command goes on there.", metavar="FOLDER"),
+        typer.Option(
+            help="Keep finished portions here; the same command goes on there.",
+            metavar="FOLDER",
+            callback=folder_of,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             help="Write the page to this .html, or the pictures to this .png, .svg or .pdf.",
             metavar="FILE",
+            callback=drawn_file,
         ),
     ] = None,
     svg: Drawings = None,
@@ -139,6 +145,7 @@ def features(
             raise InputError(
                 "--unit shows one unit of the layer that is named: give SITE, and nothing else to make."
             )
+        page_of_figures(out)
         with progress("unit", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
             one = tasks.unit_of(subject, site, unit, steps=steps, compute=compute)
         about |= {"unit": unit, "steps": steps}

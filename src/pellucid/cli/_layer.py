@@ -20,7 +20,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import narrate, progress, tell_estimate
-from pellucid.cli._unit import page_of_unit, page_path, tell_page, write_drawings
+from pellucid.cli._unit import page_of_unit, tell_page, write_drawings
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ def layer(
     from pellucid.report import layer_page
 
     began = time.perf_counter()
-    page_path(out)
     if element is not None and dictionary is None:
         raise InputError("--element shows one element of a dictionary: say which with --dictionary topk.")
     if (concepts is None) != (target is None):

@@ -20,7 +20,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._say import progress, tell_estimate
-from pellucid.cli._unit import page_path, tell_page, write_drawings, write_page
+from pellucid.cli._unit import tell_page, write_drawings, write_page
 
 if TYPE_CHECKING:
     from pellucid._core import Json
@@ -66,7 +66,6 @@ def patch(
     from pellucid._core import Compute
 
     began = time.perf_counter()
-    page_path(out)
     subject = given.subject(model, weights)
     rows = numbers(clean, "--from") or [], numbers(corrupt, "--to") or []
     about: dict[str, Json] = {"model": model, "from": list(rows[0]), "to": list(rows[1])}

@@ -13,6 +13,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import any_file
 from pellucid.cli._say import document, narrate, progress, result, tell_estimate
 
 
@@ -26,9 +27,9 @@ def _template(wanted: bool) -> None:
 
 def report(
     model: Model,
-    out: Annotated[Path, typer.Option(help="Where to write the page.", metavar="FILE")] = Path(
-        "dossier.html"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Where to write the page.", metavar="FILE", callback=any_file)
+    ] = Path("dossier.html"),
     layers: Annotated[
         str | None,
         typer.Option(

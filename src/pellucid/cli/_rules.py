@@ -13,6 +13,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Model, Seed, Weights
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import any_file
 from pellucid.cli._say import document, narrate, progress, result
 from pellucid.errors import InputError
 
@@ -95,6 +96,7 @@ def rules(
             help="A page (.html), fidelity (--own: AUC) against length as .png or .svg, or the rules in a "
             "file of another ending.",
             metavar="FILE",
+            callback=any_file,
         ),
     ] = None,
     batch_size: BatchSize = 256,

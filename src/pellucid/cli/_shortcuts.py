@@ -11,6 +11,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights
 from pellucid.cli._given import NO_DATA, GivenData
+from pellucid.cli._places import page_file
 from pellucid.cli._say import document, narrate, show, tell_estimate
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def shortcuts(
     given: GivenData = NO_DATA,
     weights: Weights = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Write the page to this .html, for a browser.", metavar="FILE", callback=page_file),
     ] = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli._arguments import AsJson, Seed, numbers
+from pellucid.cli._places import folder_of
 from pellucid.cli._say import document, narrate, result, show
 from pellucid.cli._watch import watching
 
@@ -48,7 +49,9 @@ def train(
         str | None, typer.Option(help="Column that says train, validation or test.", metavar="COLUMN")
     ] = None,
     network: Annotated[str | None, typer.Option(help=NETWORKS, metavar="NAME")] = None,
-    out: Annotated[Path, typer.Option(help="Run folder to leave behind.", metavar="FOLDER")] = Path("run"),
+    out: Annotated[
+        Path, typer.Option(help="Run folder to leave behind.", metavar="FOLDER", callback=folder_of)
+    ] = Path("run"),
     epochs: Annotated[
         int | None, typer.Option(help="Most passes over the training rows; left out, what suits the network.")
     ] = None,

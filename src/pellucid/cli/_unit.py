@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
+from pellucid.cli._places import PAGE
 from pellucid.cli._say import document, narrate, show
-from pellucid.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,6 @@ def page_of_unit(
     from pellucid import figures
     from pellucid.report import unit_page
 
-    page_path(out)
     drawn = page.figures()
     write_drawings(drawn, svg)
     if out is not None:
@@ -89,13 +88,7 @@ def write_page(
 
 def is_page(out: Path | None) -> TypeGuard[Path]:
     """Whether a page is asked for, by the ending."""
-    return out is not None and out.suffix.lower() in (".html", ".htm")
-
-
-def page_path(out: Path | None) -> None:
-    """A page is HTML; another ending is refused before the work."""
-    if out is not None and not is_page(out):
-        raise StoreError(f"A page is written as .html, got {out.name}. --svg FOLDER writes its figures.")
+    return out is not None and out.suffix.lower() in PAGE
 
 
 def write_drawings(drawn: Sequence[Figure], folder: Path | None) -> None:

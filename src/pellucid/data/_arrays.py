@@ -98,7 +98,10 @@ def _inputs(x: Array, spec: InputSpec | None) -> tuple[Tensor, list[str]]:
                          "For anything else give spec=…")  # fmt: skip
     if inputs.ndim == 3 and (spec is None or isinstance(spec, ImageSpec)):
         inputs = inputs[:, None]
-        notes.append("Pictures [N, H, W] were given a channel axis: [N, 1, H, W].")
+        notes.append(
+            "Pictures [N, H, W] were given a channel axis: [N, 1, H, W]. Steps [N, T, D] go in as rows, "
+            "x.flatten(1)."
+        )
     whole = isinstance(spec, TextSpec)  # numbers of tokens
     if not whole and not inputs.is_floating_point() and not inputs.is_complex():
         if inputs.ndim == 4:

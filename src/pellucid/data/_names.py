@@ -54,6 +54,10 @@ def names() -> tuple[str, ...]:
     return tuple(_makers())
 
 
+def _key(name: str) -> str:
+    return name.strip().lower().replace("_", "-").replace(" ", "-")
+
+
 def by_name(name: str) -> Dataset:
     """The data set of a name such as ``"digits"`` or ``"breast-cancer"``; case and ``_`` do not matter.
 
@@ -65,10 +69,22 @@ def by_name(name: str) -> Dataset:
         ('malignant', 'benign')
     """
     makers = _makers()
-    key = name.strip().lower().replace("_", "-").replace(" ", "-")
+    key = _key(name)
     if key not in makers:
         raise LoadError(f"No data set is called {name!r}. {near_misses(key, makers)}")
     return makers[key]()
+
+
+def refuse_both(source: str | Path) -> None:
+    """A word that names a bundled data set and something that lies here is refused: it could be either."""
+    place = Path(source)
+    # ./digits, digits/ and a Path are no words
+    if isinstance(source, str) and source == place.name and place.exists() and _key(source) in _makers():
+        raise InputError(
+            f"{source!r} is a bundled data set, and a {'folder' if place.is_dir() else 'file'} of that name "
+            f"lies here. That one is written ./{source}; for the bundled one go to another folder, or in "
+            f"Python give pellucid.data.by_name({source!r})."
+        )
 
 
 def from_path(

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from pellucid._core import InputSpec, brief
+from pellucid._core._ranks import ranks
 from pellucid.errors import InputError
-from pellucid.evidence._statistics import rank_correlation, ranks, standardised
+from pellucid.evidence._statistics import rank_correlation, standardised
 
 SHARE = 0.25  # of the parts that every mask removes
 FINEST = 64  # units along the shorter side of a picture; larger pictures are handled in blocks of pixels

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from pellucid._core import brief, wilson
+from pellucid._core._ranks import areas
 from pellucid.errors import InputError
-from pellucid.evidence._statistics import interval, ranks, resamples
+from pellucid.evidence._statistics import interval, resamples
 
 Reading = Literal["magnitude", "positive"]
 READINGS: tuple[Reading, ...] = ("magnitude", "positive")
@@ -123,7 +124,7 @@ def localisation(
         [
             _share(weight, inside),
             _pointing(weight, inside),
-            _auc(weight, inside),
+            areas(weight, inside),
             _precision(weight, inside),
             inside.double().mean(1),
         ],
@@ -170,13 +171,6 @@ def _share(weight: Tensor, inside: Tensor) -> Tensor:
 def _pointing(weight: Tensor, inside: Tensor) -> Tensor:
     peak = weight == weight.amax(1, keepdim=True)
     return (peak & inside).sum(1).double() / peak.sum(1)
-
-
-def _auc(weight: Tensor, inside: Tensor) -> Tensor:
-    """Mann and Whitney's statistic from the ranks, ties counting half."""
-    within, without = inside.sum(1).double(), (~inside).sum(1).double()
-    above = (ranks(weight) * inside).sum(1) - within * (within + 1) / 2
-    return above / (within * without)
 
 
 def _precision(weight: Tensor, inside: Tensor) -> Tensor:

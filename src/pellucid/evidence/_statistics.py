@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from pellucid._core._ranks import ranks
+
 FLAT = 1e-6  # relative spread below which numbers count as all alike
 
 
@@ -21,14 +23,6 @@ def standardised(x: Tensor) -> Tensor:
 def correlation(a: Tensor, b: Tensor) -> Tensor:
     """Pearson's r along the last axis; 0 where one of both has no spread."""
     return (standardised(a) * standardised(b)).sum(-1)
-
-
-def ranks(x: Tensor) -> Tensor:
-    """Ranks from 1 along the last axis, ties sharing their mean rank."""
-    ordered = x.sort(-1).values.contiguous()
-    below = torch.searchsorted(ordered, x.contiguous(), right=False)
-    up_to = torch.searchsorted(ordered, x.contiguous(), right=True)
-    return (below + up_to + 1).to(torch.promote_types(x.dtype, torch.float32)) / 2
 
 
 def rank_correlation(a: Tensor, b: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from pellucid._core import InputSpec
+from pellucid._core._ranks import ranks
 from pellucid.evidence._bank import Bank
-from pellucid.evidence._statistics import rank_correlation, ranks, standardised
+from pellucid.evidence._statistics import rank_correlation, standardised
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pellucid.importance import Importance, Interactions, PartialDependence
 
 STEP, CURVES, PAIRS = 22, 60, 12
+LETTERS, LINE = 26, 12  # of a line of a name, and its height in pixels
 DARK = "#1b2127"  # unlike the theme's ink it stays dark on the pale cells of a dark page
 
 
@@ -44,17 +46,23 @@ def importance(found: Importance, *, top: int = 15, width: int = 200) -> Figure:
     for i, (name, value, low, high) in enumerate(shown):
         sure = low > 0 or high < 0
         entry = {"row": i, "name": name, "value": value, "low": low, "high": high, "sure": sure}
-        values.append({**entry, "zero": 0, "shown": number(value)})
+        values.append({**entry, "zero": 0, "shown": number(value), "said": in_lines(name)})
+    lines = max((str(entry["said"]).count("\n") for entry in values), default=0)
     y: Spec = {"field": "row", "type": "ordinal", "axis": None}
     x: Spec = {"type": "quantitative", "axis": {"title": found.what, "tickCount": 4, "grid": True}}
     x["scale"] = {"nice": False, "padding": 4}
     drawn = [
         *(_bar(x, y, sure=sure) for sure in (True, False)),
         _ends(x, y),
-        _beside("name", -10, "right", 150),
-        _beside("shown", width + 10, "left", 60),
+        _beside("said", -10, "right"),
+        _beside("shown", width + 10, "left"),
     ]
-    chart: Spec = {"width": width, "height": STEP * len(shown), "data": {"values": values}, "layer": drawn}
+    chart: Spec = {
+        "width": width,
+        "height": (STEP + LINE * lines) * len(shown),
+        "data": {"values": values},
+        "layer": drawn,
+    }
     rest = "" if len(shown) == len(ranked) else f"{len(shown)} of {counted(len(ranked), 'part')} drawn. "
     about = (
         f"{rest}Lines are {percent(found.level)} intervals over {counted(found.rows, 'row')}, in numbers in "
@@ -85,8 +93,15 @@ def _alt(found: Importance) -> str:
     )
 
 
-def _beside(field: str, x: float, align: str, limit: float) -> Spec:
-    mark: Spec = {"type": "text", "align": align, "baseline": "middle", "limit": limit}
+def in_lines(name: str) -> str:
+    """A name whole, in lines of about 150 pixels."""
+    return "\n".join(textwrap.wrap(name, LETTERS)) or name
+
+
+def _beside(field: str, x: float, align: str) -> Spec:
+    mark: Spec = {"type": "text", "align": align, "baseline": "middle", "lineBreak": "\n", "lineHeight": LINE}
+    # several lines stand around their bar
+    mark["dy"] = {"expr": f"-{LINE / 2} * (length(split(datum.{field}, '\\n')) - 1)"}
     y: Spec = {"field": "row", "type": "ordinal", "axis": None}
     return {"mark": mark, "encoding": {"x": {"value": x}, "y": y, "text": {"field": field}}}
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, activations, brief
+from pellucid._core._ranks import area, ranks
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
@@ -134,12 +135,8 @@ def _end(auc: Tensor, own: Tensor, other: Tensor, bound: Tensor) -> Tensor:
 
 def _areas(values: Tensor, member: Tensor) -> Tensor:
     """AUC ``[U, K]`` of values ``[U, N]`` for classes ``[N, K]``."""
-    order = values.sort(dim=1).values
-    below = torch.searchsorted(order, values, right=False)
-    upto = torch.searchsorted(order, values, right=True)
-    ranks = (below + upto + 1).double() / 2
     own = member.sum(0)
-    return (ranks @ member - own * (own + 1) / 2) / (own * (len(member) - own))
+    return area(ranks(values).double() @ member, own, len(member) - own)
 
 
 def _standard_error(auc: Tensor, own: Tensor, other: Tensor) -> Tensor:

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from pellucid._core import InputSpec, brief
+from pellucid._core._ranks import areas
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec, TextSpec
 from pellucid.networks import AttentionPatches, Gated
@@ -200,14 +200,14 @@ def _unused(network: Gated, x: Tensor, mean: NDArray[np.float64], names: Sequenc
 
 def _aucs(outputs: Tensor, right: NDArray[np.int64]) -> NDArray[np.float64]:
     """AUC of the second of two classes, or of each against the rest by its log-odds."""
+    exact, of_class = outputs.double(), torch.from_numpy(right)
     if outputs.shape[1] == 2:
-        return np.array([roc_auc_score(right, (outputs[:, 1] - outputs[:, 0]).double().numpy())])
-    exact = outputs.double()
+        return areas((exact[:, 1] - exact[:, 0])[None], (of_class == 1)[None]).numpy()
     odds = [
         exact[:, c] - torch.cat([exact[:, :c], exact[:, c + 1 :]], 1).logsumexp(1)
         for c in range(exact.shape[1])
     ]
-    return np.array([roc_auc_score(right == c, each.numpy()) for c, each in enumerate(odds)])
+    return areas(torch.stack(odds), torch.stack([of_class == c for c in range(len(odds))])).numpy()
 
 
 def _moved(n: int, chance: torch.Generator) -> Tensor:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pellucid._core import Json
+from pellucid._core._ranks import areas
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.networks._rules._search import Found, Settings, by_budget
@@ -185,13 +187,9 @@ def _reached(
 def _auc(answers: NDArray[np.int64], shares: NDArray[np.float64]) -> float:
     """Share of the pairs of a row of a class and another row that the shares order rightly; of more than two
     classes the mean. By ranks: an interval asks hundreds of times."""
-    from scipy.stats import rankdata
-
     two = shares.shape[1] == 2
     told, right = (each[:, 1:] if two else each for each in (shares, np.eye(shares.shape[1])[answers]))
-    count = right.sum(0)
-    ordered = (rankdata(told, axis=0) * right).sum(0) - count * (count + 1) / 2
-    return float((ordered / (count * (len(answers) - count))).mean())
+    return float(areas(torch.from_numpy(told.T), torch.from_numpy(right.T > 0)).mean())
 
 
 def _some(rows: RawRows, index: NDArray[np.int64]) -> RawRows:

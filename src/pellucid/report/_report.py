@@ -36,7 +36,7 @@ from pellucid.report._front import first_of_each
 from pellucid.report._page import MOST
 from pellucid.report._readers import EVERYONE, reader_named
 from pellucid.report._write import write
-from pellucid.rules import Counterfactuals, ReasonCodes
+from pellucid.rules import Counterfactuals, ReasonCodes, constraints_from
 from pellucid.training import TrainingRecord
 
 Part = TypeVar("Part")
@@ -165,6 +165,8 @@ def dossier(
     data, clock, how = subject.needs_data("report"), _Clock(), compute or Compute()
     known_layers(subject, whole or ())
     said, reader = card_of(subject, card), reader_named(reader)
+    if constraints is not None and isinstance(subject.spec, TabularSpec):
+        constraints_from(constraints).of(subject.spec)  # what cannot be read is told before the work
     survey = clock.run("evidence for the methods", lambda: tasks.survey(subject, compute=how))
     shown = spread(tasks.feature_sites(subject), layers)
     pages = [

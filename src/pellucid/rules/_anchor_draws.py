@@ -18,6 +18,7 @@ from pellucid.rules._rule import Condition
 Sampling = Literal["neighbour", "marginal"]
 DONORS = 10
 Chosen = tuple[int, ...]
+Seen = tuple[Tensor, NDArray[np.bool_]]
 
 
 class Draws(Protocol):
@@ -35,6 +36,11 @@ class Draws(Protocol):
 
     def draw(self, chosen: Chosen, n: int, chance: np.random.Generator) -> Tensor:
         """Inputs ``[n, *shape]`` that meet the chosen conditions."""
+        ...
+
+    def seen(self, chosen: Chosen, n: int, chance: np.random.Generator) -> Seen | None:
+        """Inputs ``[n, *shape]`` as :meth:`draw`, and bool ``[n, P]``, which conditions each meets; ``None``
+        where inputs that meet one more by chance are not drawn as those that are made to."""
         ...
 
     def coverage(self, chosen: Chosen) -> float:
@@ -102,6 +108,10 @@ class RowDraws:
                 rows[:, column] = self.real[chance.choice(fits, n), column]
         return self.codes.encode(rows).to(self.like)
 
+    def seen(self, chosen: Chosen, n: int, chance: np.random.Generator) -> Seen | None:
+        """Rows that meet a condition already differ from those whose columns are taken from others."""
+        return None
+
     def _donors(self, chosen: Chosen, named: Sequence[int]) -> NDArray[np.int64]:
         """For each real row the rows it may take the named columns from: itself where it meets them."""
         if chosen not in self.near:
@@ -147,12 +157,16 @@ class PartDraws:
 
     def draw(self, chosen: Chosen, n: int, chance: np.random.Generator) -> Tensor:
         """Inputs ``[n, *shape]``."""
+        return self.seen(chosen, n, chance)[0]
+
+    def seen(self, chosen: Chosen, n: int, chance: np.random.Generator) -> Seen:
+        """Inputs ``[n, *shape]`` and the parts that are there: each by a toss of its own."""
         kept = chance.random((n, len(self.conditions))) < 0.5
         kept[:, list(chosen)] = True
         # the part after the last is what is always there
         whole = torch.from_numpy(np.concatenate([kept, np.ones((n, 1), dtype=bool)], 1)).to(self.x.device)
         there = whole[:, self.parts]
-        return torch.where(there, self.x, self.absent)
+        return torch.where(there, self.x, self.absent), kept
 
 
 def part_draws(spec: InputSpec, x: Tensor) -> PartDraws:

@@ -36,8 +36,27 @@ class Hunt:
         drawn = [self.draws.draw(chosen, n, self._chance) for chosen in sets]
         same = self._same(torch.cat(drawn)).reshape(len(sets), n).sum(1)
         for chosen, hits in zip(sets, same, strict=True):
-            before = self._counts.get(chosen, (0, 0))
-            self._counts[chosen] = (before[0] + int(hits), before[1] + n)
+            self._count(chosen, int(hits), n)
+
+    def extended(self, sets: list[Chosen], n: int = 4 * BATCH) -> None:
+        """Draw under these sets; what meets one condition more counts for the set with that condition too.
+
+        With the parts of a sound or picture, half of the draws have any other part: as many sets as there are
+        parts are looked at in the passes of one.
+        """
+        drawn = [self.draws.seen(chosen, n, self._chance) for chosen in sets]
+        known = [(chosen, *seen) for chosen, seen in zip(sets, drawn, strict=True) if seen is not None]
+        if not known:
+            return
+        same = self._same(torch.cat([inputs for _, inputs, _ in known])).reshape(len(known), n)
+        for (chosen, _, met), right in zip(known, same, strict=True):
+            for p in set(range(len(self.draws.conditions))) - {*chosen}:
+                self._count(tuple(sorted((*chosen, p))), int(right[met[:, p]].sum()), int(met[:, p].sum()))
+
+    def _count(self, chosen: Chosen, hits: int, n: int) -> None:
+        before = self._counts.get(chosen, (0, 0))
+        if n:
+            self._counts[chosen] = (before[0] + hits, before[1] + n)
 
     def fresh(self, chosen: Chosen) -> int:
         """Hits among 1,000 draws that nothing was chosen by."""
@@ -76,6 +95,7 @@ def search(hunt: Hunt, most: int, beam: int) -> Chosen:
         sets = _larger(hunt.draws, front)
         if not sets:
             break
+        hunt.extended(front)
         front = _best(hunt, sets, beam)
         shares, lows, _ = hunt.bounds(front, 1)
         holding = [chosen for chosen in front if hunt.holds(chosen)]

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, Dataset, amount, predict, wilson
 from pellucid.errors import InputError
-from pellucid.inputs import TabularSpec
 from pellucid.rules._recourse._bears import bears
 from pellucid.rules._recourse._codes import Codes, Numbers, codes_of
 from pellucid.rules._recourse._constraints import Constraints
 from pellucid.rules._recourse._goal import SURE, Asked, Goal, Wanted, asking, goals
-from pellucid.rules._recourse._moves import Moves, changed_columns, moves_of, pool_of
+from pellucid.rules._recourse._moves import Moves, changed_columns, moves_of, pool_of, table_of
 from pellucid.rules._recourse._realism import Realism, realism_of
 from pellucid.rules._recourse._search import Reached, price, run, search
 from pellucid.rules._recourse._values import Alternative, Change, Counterfactual, Counterfactuals
@@ -94,7 +93,7 @@ def counterfactuals(
     Example:
         >>> import torch
         >>> from pellucid._core import split
-        >>> from pellucid.inputs import Column
+        >>> from pellucid.inputs import Column, TabularSpec
         >>> age, income = Column("age", immutable=True), Column("income", "k€")
         >>> x = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
         >>> network = nn.Linear(2, 2)
@@ -174,12 +173,7 @@ class _Judges:
 def _bench(
     model: nn.Module, data: Dataset, x: Tensor, constraints: Constraints | None, how: Compute
 ) -> _Bench:
-    spec = data.spec
-    if not isinstance(spec, TabularSpec):
-        raise InputError(
-            f"Counterfactuals change the columns of a table, and this network reads {spec.reads}. Look at "
-            "the nearest real inputs with another answer: pellucid.nearest."
-        )
+    spec = table_of(data.spec)
     train = data.part("train")
     if len(train) < 2:
         raise InputError(

@@ -23,6 +23,12 @@ QUERIES, MOST = 10, 50_000  # rows between train rows for each of these, and in 
 APART = 50  # fewest validation rows on which a choice is made
 
 
+def refuse_fidelity(wanted: float | None) -> None:
+    """Raise :class:`InputError` for what is no share."""
+    if wanted is not None and not 0 < wanted <= 1:
+        raise InputError(f"fidelity is a share above 0 and up to 1, got {wanted}.")
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Frontier:
@@ -71,8 +77,7 @@ class Frontier:
         """
         if conditions is None and fidelity is None:
             raise InputError("Say how many conditions may be read, or which fidelity is wanted.")
-        if fidelity is not None and not 0 < fidelity <= 1:
-            raise InputError(f"fidelity is a share above 0 and up to 1, got {fidelity}.")
+        refuse_fidelity(fidelity)
         allowed = [k for k, size in enumerate(self.sizes) if leaves is None or size <= leaves]
         if not allowed:
             raise InputError(f"No rules of at most {leaves} were grown; the fewest are {min(self.sizes)}.")

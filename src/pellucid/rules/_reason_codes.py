@@ -159,6 +159,12 @@ def principal(points: Sequence[float], most: int = MOST) -> tuple[int, ...]:
     return tuple(k for k in order[:most] if points[k] > 1e-9)
 
 
+def refuse_level(level: float) -> None:
+    """Raise :class:`InputError` for what is no share."""
+    if not 0 < level <= 1:
+        raise InputError(f"level is a share above 0 and up to 1, got {level}.")
+
+
 def reasons_of(
     spec: TabularSpec,
     row: Tensor,
@@ -192,8 +198,7 @@ def reasons_of(
     """
     if not 1 <= most <= MOST:
         raise InputError(f"Principal reasons are at most {MOST} (and at least 1), got most={most}.")
-    if not 0 < level <= 1:
-        raise InputError(f"level is a share above 0 and up to 1, got {level}.")
+    refuse_level(level)
     names = [column.name for column in spec.columns]
     known = [*names, *(f"{name} low" for name in names), *(f"{name} high" for name in names)]
     strange = next((key for key in texts if key not in known), None)

@@ -15,7 +15,7 @@ from pellucid.tasks._compared import Answers, Comparison, Difference, FollowedRu
 from pellucid.tasks._concepts import concepts
 from pellucid.tasks._counterfactual import counterfactual
 from pellucid.tasks._decision import Decision, decision
-from pellucid.tasks._depth import hierarchy, trace
+from pellucid.tasks._depth import hierarchy, refuse_depth, trace
 from pellucid.tasks._dictionary import DictionaryPage, dictionary_of, learned_dictionary
 from pellucid.tasks._dissect import DissectionPage, dissect
 from pellucid.tasks._estimate import estimate
@@ -29,6 +29,7 @@ from pellucid.tasks._estimate_inside import (
     estimate_layer,
     estimate_patch,
 )
+from pellucid.tasks._estimate_layers import estimate_layers
 from pellucid.tasks._estimate_shortcuts import estimate_shortcuts
 from pellucid.tasks._explain import (
     PANEL,
@@ -118,6 +119,7 @@ __all__ = [
     "estimate_atlas",
     "estimate_dissect",
     "estimate_layer",
+    "estimate_layers",
     "estimate_patch",
     "Decision",
     "decision",
@@ -179,6 +181,7 @@ __all__ = [
     "leaderboard_names",
     "load_explanations",
     "trace",
+    "refuse_depth",
     "method_named",
     "long_audit",
     "methods",

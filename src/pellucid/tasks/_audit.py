@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from torch import Tensor
+
 from pellucid import evidence
 from pellucid._core import Compute, Subject, only_subject
 from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
-from pellucid.tasks._explain import MODERATE, PANEL, fitting_methods, method_named, usual_target
+from pellucid.tasks._explain import MODERATE, PANEL, Method, fitting_methods, method_named, usual_target
 from pellucid.tasks._kept_audit import keep_audit
-from pellucid.tasks._rows import held_out, sample, training_rows
+from pellucid.tasks._rows import ENOUGH, held_out, sample, training_rows
 
 
 def audit(
@@ -72,15 +74,8 @@ def audit(
     how = compute or Compute(batch_size=256)
     whole = subject.needs_data("audit")
     data = held_out(whole)
-    if len(data) < 20:
-        raise InputError(f"An audit needs at least 20 held-out rows, this data set has {len(data)}.")
-    chosen = sample(len(data), rows, seed=how.seed)
+    chosen, fitting = audited(subject, methods, rows, how)
     inputs = data.inputs[chosen]
-    # what is asked for by name is audited whatever it costs
-    most = MODERATE if methods == PANEL else sys.maxsize
-    fitting = fitting_methods(subject, among=[_known(name) for name in methods], most=most)
-    if not fitting:
-        raise InputError(f"None of these methods fits this network: {', '.join(methods)}.")
     drawn = f"drawn with seed {how.seed}" if len(chosen) < len(data) else "all there are"
     declared = f"{len(chosen)} of {len(data)} held-out rows, {drawn}, before anything was explained"
     found = evidence.audit(
@@ -102,6 +97,27 @@ def audit(
     if keep:
         keep_audit(subject, found)
     return found
+
+
+def audited(
+    subject: Subject, methods: Sequence[str], rows: int, how: Compute
+) -> tuple[Tensor, dict[str, Method]]:
+    """Numbers of the held-out rows and the methods that an audit looks at.
+
+    Raises:
+        InputError, MethodError: where there are fewer than 20 rows, or no method that fits.
+    """
+    count = len(held_out(subject.needs_data("audit")))
+    if min(count, rows) < ENOUGH:
+        raise InputError(
+            f"An audit needs at least {ENOUGH} held-out rows; here are {count}, and {rows} were asked for."
+        )
+    # what is asked for by name is audited whatever it costs
+    most = MODERATE if methods == PANEL else sys.maxsize
+    fitting = fitting_methods(subject, among=[_known(name) for name in methods], most=most)
+    if not fitting:
+        raise InputError(f"None of these methods fits this network: {', '.join(methods)}.")
+    return sample(count, rows, seed=how.seed), fitting
 
 
 def usual_fills(subject: Subject) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from torch import nn
 
 from pellucid._core import Compute, Subject, only_subject
-from pellucid.inputs import TabularSpec
 from pellucid.rules import Constraints, Counterfactuals, constraints_from, counterfactuals
-from pellucid.rules._recourse._moves import refuse_wide
+from pellucid.rules._recourse._goal import refuse_wanted
+from pellucid.rules._recourse._moves import refuse_wide, table_of
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._refits import refits as trained_again
 
@@ -72,8 +72,9 @@ def counterfactual(
     inputs = asked_rows(subject, x)
     given = constraints_from(constraints) if isinstance(constraints, str | Path) else constraints
     whole = (given or Constraints()).also(immutable=immutable, actionable=actionable)
-    if isinstance(subject.spec, TabularSpec):
-        refuse_wide(whole.of(subject.spec))
+    # all of this before networks are trained anew
+    refuse_wide(whole.of(table_of(subject.spec)))
+    refuse_wanted(wanted, subject.classes, least)
     judges = (
         trained_again(subject, refits, seed=how.seed) if refits is None or isinstance(refits, int) else refits
     )

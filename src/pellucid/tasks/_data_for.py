@@ -14,7 +14,7 @@ from pellucid import loading
 from pellucid._core import Dataset, InputSpec, Subject
 from pellucid.data import texts
 from pellucid.data._as_trained import held_out_of, table_as_trained
-from pellucid.data._names import TABLES
+from pellucid.data._names import TABLES, refuse_both
 from pellucid.data._read_as import as_named, read_as, rescaled, same_kind
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec, TextSpec
@@ -93,6 +93,7 @@ def data_for(
     Raises:
         LoadError, InputError: where nothing can be read, or it is not what the network reads.
     """
+    refuse_both(source)
     place = Path(source)
     known = place.exists()
     learned = None if run is None else run.data

@@ -15,6 +15,7 @@ from pellucid.errors import InputError, MethodError
 from pellucid.inputs import TabularSpec
 from pellucid.layers import NearestInputs
 from pellucid.rules import Anchor, Constraints, Counterfactuals, ReasonCodes
+from pellucid.rules._recourse._goal import refuse_wanted
 from pellucid.tasks._anchor import anchor
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._counterfactual import counterfactual
@@ -115,6 +116,7 @@ def decision(
             raise InputError(f"{subject.name} has no columns, so none is protected; leave it away.")
         for name in protected:
             subject.spec.column(name)
+    refuse_wanted(wanted, subject.classes)
     how = compute or Compute()
     judges = (
         trained_again(subject, refits, seed=how.seed) if refits is None or isinstance(refits, int) else refits

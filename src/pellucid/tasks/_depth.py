@@ -21,6 +21,7 @@ def hierarchy(
     *,
     sites: Sequence[str] | None = None,
     rows: int = 512,
+    seeds: int = 3,
     compute: Compute | None = None,
 ) -> Hierarchy:
     """Whether later layers see more, choose more, forgive more and build on earlier ones, on held-out rows.
@@ -30,10 +31,11 @@ def hierarchy(
         beside: the same architecture trained from other seeds; with two of them a claim rests on three.
         sites: layers; left out, all with weights.
         rows: most held-out rows to look at.
+        seeds: untrained copies.
         compute: how to run.
 
     Returns:
-        A :class:`~pellucid.layers.Hierarchy`, with three untrained copies.
+        A :class:`~pellucid.layers.Hierarchy`.
 
     Raises:
         InputError: where the subject has no data or predicts numbers, or another network is built otherwise
@@ -51,6 +53,28 @@ def hierarchy(
         torch.Size([3, 5, 2])
     """
     how = compute or Compute(batch_size=256)
+    refuse_depth(subject, beside)
+    data = held_out(subject.needs_data("hierarchy"))
+    looked = data.rows(sample(len(data), rows, seed=how.seed))
+    others = [other.model for other in beside]
+    return curves_of(
+        subject.model,
+        looked.inputs,
+        looked.answers,
+        sites,
+        spec=subject.spec,
+        others=others,
+        seeds=seeds,
+        compute=how,
+    )
+
+
+def refuse_depth(subject: Subject, beside: Sequence[Subject] | None = None, row: int | None = None) -> None:
+    """What :func:`hierarchy` (``beside``) and :func:`trace` (``row``) refuse: asked before other work."""
+    if row is not None and not 0 <= row < (count := len(held_out(subject.needs_data("trace")))):
+        raise InputError(f"Held-out rows are numbered 0 to {count - 1}, got {row}.")
+    if beside is None:
+        return
     if not subject.classes:
         raise InputError("hierarchy needs classes: this network predicts a number. Try layers or layer.")
     own = [(name, tuple(p.shape)) for name, p in subject.model.named_parameters()]
@@ -64,12 +88,6 @@ def hierarchy(
         known.append(other.model)
         if [(name, tuple(p.shape)) for name, p in other.model.named_parameters()] != own:
             raise InputError(f"{other.name} is built otherwise than {subject.name}: only seeds may differ.")
-    data = held_out(subject.needs_data("hierarchy"))
-    looked = data.rows(sample(len(data), rows, seed=how.seed))
-    others = [other.model for other in beside]
-    return curves_of(
-        subject.model, looked.inputs, looked.answers, sites, spec=subject.spec, others=others, compute=how
-    )
 
 
 def _same(one: nn.Module, other: nn.Module) -> bool:
@@ -89,6 +107,7 @@ def trace(
     width: int = 3,
     instead: Literal["mean", "swap"] = "mean",
     rows: int = 512,
+    untrained_copy: bool = True,
     compute: Compute | None = None,
 ) -> TracedExample:
     """One held-out row from its pixels, words or columns through units to the answer, every arrow measured.
@@ -101,6 +120,7 @@ def trace(
         width: most units of a layer.
         instead: what stands in the place of a unit, its ``"mean"`` or ``"swap"``: another input's.
         rows: most held-out rows for what is usual and for exemplars.
+        untrained_copy: whether to trace an untrained copy too.
         compute: how to run.
 
     Returns:
@@ -119,9 +139,8 @@ def trace(
         >>> trace(subject, 0).sites
         ('1',)
     """
+    refuse_depth(subject, row=row)
     data = held_out(subject.needs_data("trace"))
-    if not 0 <= row < len(data):
-        raise InputError(f"Held-out rows are numbered 0 to {len(data) - 1}, got {row}.")
     # the first rows, so that exemplars are named as the data number them
     some = data.inputs[:rows]
     return traced_example(
@@ -132,6 +151,7 @@ def trace(
         sites,
         width=width,
         instead=instead,
+        untrained_copy=untrained_copy,
         spec=subject.spec,
         compute=compute,
     )

@@ -16,10 +16,10 @@ from pellucid.evidence._exchange import asked_rows
 from pellucid.evidence._metrics._chosen import measured, metric_named
 from pellucid.inputs import TabularSpec, TextSpec
 from pellucid.tasks._amounts import Estimate, Step
-from pellucid.tasks._audit import usual_fills
+from pellucid.tasks._audit import audited, usual_fills
 from pellucid.tasks._estimate import MASKS, NOISES, Line, Pace, line_of, looked, memory_of, twin_shares
-from pellucid.tasks._explain import PANEL, Method, fitting_methods, usual_target
-from pellucid.tasks._rows import held_out, sample, training_rows
+from pellucid.tasks._explain import PANEL, Method, usual_target
+from pellucid.tasks._rows import held_out, training_rows
 
 LONG = 60.0  # seconds from which the length of an audit is told first
 EACH = 2_500  # rows of the network for each row that is audited, where methods look at many places
@@ -76,10 +76,10 @@ def estimate_audit(
     for name in metrics:
         metric_named(name)
     data = held_out(subject.needs_data("audit"))
-    x = data.inputs[sample(len(data), rows, seed=how.seed)]
+    looked_at, chosen = audited(subject, methods, rows, how)
+    x = data.inputs[looked_at]
     n, pace = len(x), Pace(subject, x, how)
     donors = training_rows(subject.needs_data("audit"), how.seed)
-    chosen = fitting_methods(subject, among=list(methods))
     kinds = 1 + len(usual_fills(subject) if fills is None else fills)
     outputs = predict(subject.model, x, spec=subject.spec)
     classed = outputs.ndim == 2 and outputs.shape[1] > 1

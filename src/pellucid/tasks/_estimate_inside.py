@@ -189,7 +189,7 @@ def estimate_dissect(
         cut = {name: everywhere.expand(min(count, len(looked)), -1, -1) for name in shown}
         return dissect(part, site, cut, units=units, compute=quiet)
 
-    step = _by_rows(subject, some, "passes over pictures", (few, 2 * few), len(looked))
+    step = by_rows(subject, some, "passes over pictures", (few, 2 * few), len(looked))
     memory = memory_of(subject, looked.inputs[:1], 1, quiet, cards=False)
     return Estimate((step,), memory, time.perf_counter() - began)
 
@@ -263,7 +263,7 @@ def estimate_layer(
         known[:] = page.strongest.units.tolist()
 
     few = max(8, min(FEW, looked // 4))
-    parts = [_by_rows(subject, some, "measures over rows", (few, 2 * few), looked)]
+    parts = [by_rows(subject, some, "measures over rows", (few, 2 * few), looked)]
     if steps:
 
         def climbs(count: int) -> object:
@@ -293,13 +293,13 @@ def _concepts(subject: Subject, site: str, sets: Sets, target: TargetLike | str,
         found = named_concepts(subject, target, sets, [site], most=count, compute=quiet)
         asked.append(found.n_inputs)
 
-    step = _by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST)
+    step = by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST)
     # slopes in the network and in its untrained copy; a class may have fewer inputs
     back = 2 * (MOST if asked[-1] == 2 * FEWEST else asked[-1])
     return dataclasses.replace(step, backward=back)
 
 
-def _by_rows(
+def by_rows(
     subject: Subject, some: Callable[[int], object], name: str, sizes: tuple[int, int], total: int
 ) -> Step:
     """What so many rows take, from two trials with fewer; one of all where there are few."""

@@ -186,8 +186,9 @@ def _other_meaning(inputs: Tensor) -> str:
     if inputs.ndim == 3:
         return (
             "Inputs [N, H, W] without spec= are taken as pictures [N, 1, H, W]. For steps [N, T, D] there is "
-            "no spec: the functions of pellucid.attribution and pellucid.layers take them as they are, or "
-            "open a module that calls the network on x[:, 0]."
+            "no spec: the functions of pellucid.attribution and pellucid.layers take them as they are. For "
+            "the verbs give them as rows, data=(x.flatten(1), y), and open a module whose forward calls the "
+            f"network on x.unflatten(1, ({inputs.shape[1]}, {inputs.shape[2]})): docs/methods.md, Steps."
         )
     if not inputs.is_floating_point() and inputs.ndim == 2:
         return (
@@ -256,6 +257,11 @@ def _instead(data: object) -> str:
             " A subject takes one tensor of inputs. For a network of several give a pellucid.Batch to the "
             "functions of pellucid.attribution: integrated_gradients(model, pellucid.Batch({'left': a, "
             "'right': b}), 1); to examine one input here, open a module that holds the others still."
+        )
+    if hasattr(data, "columns"):
+        return (
+            " Of a DataFrame pellucid.data.frame(data, 'answer') makes a Dataset; a run folder reads a .csv "
+            "of these rows as it learned to."
         )
     if hasattr(data, "shape"):
         return " Answers are what networks are judged by: give data=(inputs, answers)."

@@ -25,6 +25,7 @@ from pellucid.errors import InputError, MethodError, near_misses
 from pellucid.inputs import TabularSpec
 from pellucid.networks import Additive
 from pellucid.rules import ReasonCodes, principal, reasons_of
+from pellucid.rules._reason_codes import refuse_level
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._refits import refits as trained_again
 
@@ -114,6 +115,7 @@ def reason_codes(
     inputs = asked_rows(subject, x)
     spec.check(inputs)
     kept = [spec.columns.index(spec.column(name)) for name in protected]
+    refuse_level(level)
     wanted = None if adverse is None else _class(adverse, subject.classes)
     judges = (
         trained_again(subject, refits, seed=how.seed)

@@ -16,7 +16,7 @@ from pellucid.rules import (
     rule_frontier,
     surrogate_rules,
 )
-from pellucid.rules._frontier import SIZES
+from pellucid.rules._frontier import SIZES, refuse_fidelity
 
 _WEIGHED = {"column": "columns", "patch": "patches", "word": "words"}
 
@@ -74,6 +74,7 @@ def rules(
     only_subject(subject)
     data = subject.needs_data("rules")
     how = compute or Compute()
+    refuse_fidelity(fidelity)
     if conditions is not None or fidelity is not None:
         sizes = [size for size in SIZES if leaves is None or size <= leaves]
         found = (

@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, Protocol, cast, get_args
 
 from torch import nn
 
 from pellucid import training
 from pellucid._core import Dataset, Subject
-from pellucid.data import Kind, by_name, from_path, sounds
+from pellucid.data import Kind, by_name, frame, from_path, sounds
+from pellucid.data._names import refuse_both
 from pellucid.errors import InputError, near_misses
 from pellucid.networks import Architecture, Readable, build, concepts_for, default_network, rules_for
 from pellucid.networks._build import refuse_directions
@@ -37,8 +38,17 @@ class Heard:
     scale: Literal["standard", "none"] | None = None
 
 
+class Frame(Protocol):
+    """A DataFrame of pandas, polars, pyarrow or another library that narwhals knows."""
+
+    @property
+    def columns(self) -> object:
+        """Its columns, or their names."""
+        ...
+
+
 def train(
-    data: Dataset | str | Path,
+    data: Dataset | Frame | str | Path,
     *,
     answer: str | None = None,
     text: str | None = None,
@@ -56,9 +66,10 @@ def train(
     """Train a network on data and open it.
 
     Args:
-        data: a :class:`Dataset`, a path (CSV, Parquet, ``.npz``, a folder of pictures or sounds with a
-            folder per class) or the name of a bundled data set.
-        answer: the column to predict, where ``data`` is a table's path.
+        data: a :class:`Dataset`, a DataFrame (read as by :func:`pellucid.data.frame`), a path (CSV, Parquet,
+            ``.npz``, a folder of pictures or sounds with a folder per class) or the name of a bundled data
+            set.
+        answer: the column to predict, where ``data`` is a DataFrame or a table's path.
         text: the column to read, where that table holds texts.
         network: what to train, in place; a plain network that suits the data where left out, or the name
             of another one (``"transformer"``, ``"gru"`` for texts, ``"vit"`` for pictures), or of one that is
@@ -160,7 +171,7 @@ def _rate(network: nn.Module, optimizer: str) -> float | None:
 
 
 def dataset_of(
-    source: str | Path,
+    source: Frame | str | Path,
     *,
     answer: str | None = None,
     types: Mapping[str, Kind] | None = None,
@@ -183,11 +194,9 @@ def dataset_of(
         >>> dataset_of("digits").classes[3]
         '3'
     """
-    if not isinstance(source, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(
-            f"Expected a path or the name of a bundled data set, got {type(source).__name__}. "
-            "Rows in memory: pellucid.data.frame(rows, 'answer') makes a Dataset of them."
-        )
+    if not isinstance(source, str | Path):
+        return _of_frame(source, answer, text)
+    refuse_both(source)
     place = Path(source)
     directed = _directions(rises, falls)
     if heard is not None and heard != Heard():
@@ -213,6 +222,21 @@ def dataset_of(
         skip=skip,
         monotone=directed,
     )
+
+
+def _of_frame(source: Frame, answer: str | None, text: str | None) -> Dataset:
+    if not hasattr(source, "columns"):
+        raise InputError(
+            f"Expected a path, the name of a bundled data set, a Dataset or a DataFrame, got "
+            f"{type(source).__name__}. Arrays: pellucid.data.arrays(x, y) makes a Dataset of them."
+        )
+    if text is not None:
+        raise InputError(
+            f"text={text!r}: texts are read from files. Write the DataFrame to a .csv and give its path."
+        )
+    if answer is None:
+        raise InputError("Say which column of the DataFrame is to be learned: answer='NAME'.")
+    return frame(source, answer)
 
 
 def _directions(rises: Sequence[str], falls: Sequence[str]) -> dict[str, Literal[0, 1, -1]]:

@@ -107,6 +107,16 @@ def objective_for(dataset: Dataset, train: Rows) -> Objective:
     return Objective("regression", float(train.answers.double().var(correction=0)))
 
 
+def _steps(inputs: Tensor) -> str:
+    """What may have been meant by inputs that were taken as pictures of one channel."""
+    if inputs.ndim != 4 or inputs.shape[1] != 1:
+        return ""
+    return (
+        " Steps [N, T, D] are no pictures: they go in as rows, x.flatten(1), to a network that calls "
+        f"x.unflatten(1, ({inputs.shape[2]}, {inputs.shape[3]})) first."
+    )
+
+
 def check_outputs(network: Callable[[Tensor], Tensor], rows: Rows, wanted: int, task: Task) -> None:
     """:class:`InputError` unless the network takes the inputs and gives as many outputs as are needed."""
     # two rows, because normalisation layers may refuse one
@@ -117,7 +127,8 @@ def check_outputs(network: Callable[[Tensor], Tensor], rows: Rows, wanted: int, 
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
-                f"The network cannot take inputs of shape {tuple(inputs.shape)}: {first}"
+                f"The network cannot take inputs of shape {tuple(inputs.shape)}: {first.rstrip('.')}."
+                f"{_steps(inputs)}"
             ) from error
     got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
     fine = {(len(inputs), wanted)} | ({(len(inputs),)} if task == "regression" else set())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -93,25 +94,34 @@ def asking(outputs: Tensor, classes: tuple[str, ...], compute: Compute) -> Asked
     return Asked(classes, sums, compute)
 
 
+def refuse_wanted(wanted: Wanted, classes: Sequence[str], least: float | None = None) -> None:
+    """What cannot be wanted of any row, before anything is computed."""
+    if least is not None and not 0 < least < 1:
+        raise InputError(f"least is a probability between 0 and 1, got {least}.")
+    if not classes:
+        return
+    if isinstance(wanted, tuple):
+        raise InputError(f"wanted is one of the classes {', '.join(classes)}, got the range {wanted}.")
+    if wanted is not None:
+        class_number(wanted, classes)
+    elif least is not None and len(classes) > 2:
+        raise InputError("least is the probability of one class: say which with wanted=.")
+
+
 def goals(outputs: Numbers, classes: Sequence[str], wanted: Wanted, least: float | None) -> list[Goal]:
     """What is wanted for each row, from its outputs now.
 
     Raises:
         InputError: where there is no such class, or a row has the wanted answer already.
     """
-    if least is not None and not 0 < least < 1:
-        raise InputError(f"least is a probability between 0 and 1, got {least}.")
+    refuse_wanted(wanted, classes, least)
     if not classes:
         return _ranges(outputs, wanted, least)
-    if isinstance(wanted, tuple):
-        raise InputError(f"wanted is one of the classes {', '.join(classes)}, got the range {wanted}.")
     own = outputs.argmax(1)
     if wanted is None:
         other = [1 - int(k) if len(classes) == 2 else -1 for k in own]
-        if least is not None and len(classes) > 2:
-            raise InputError("least is the probability of one class: say which with wanted=.")
         return [Goal(w, int(k), least=least) for w, k in zip(other, own, strict=True)]
-    number = class_number(wanted, classes)
+    number = class_number(cast("str | int", wanted), classes)
     made = [Goal(number, int(k), least=least) for k in own]
     has = [i for i, goal in enumerate(made) if goal.gap(outputs[i : i + 1])[0] > SURE]
     if has:

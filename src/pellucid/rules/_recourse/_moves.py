@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._core import InputSpec
 from pellucid.errors import InputError, MethodError
-from pellucid.inputs import MISSING
+from pellucid.inputs import MISSING, TabularSpec
 from pellucid.rules._recourse._codes import Codes, Numbers
 from pellucid.rules._recourse._constraints import Constraints, Limit
 
@@ -111,6 +112,16 @@ class Moves:
 def changed_columns(now: Numbers, rows: Numbers) -> NDArray[np.bool_]:
     """Which columns of rows ``[M, C]`` differ from one row."""
     return (rows != now) & ~(np.isnan(rows) & np.isnan(now))
+
+
+def table_of(spec: InputSpec) -> TabularSpec:
+    """The table that changes are made in; what else a network reads has no columns to change."""
+    if not isinstance(spec, TabularSpec):
+        raise InputError(
+            f"Counterfactuals change the columns of a table, and this network reads {spec.reads}. Look at "
+            "the nearest real inputs with another answer: pellucid.nearest."
+        )
+    return spec
 
 
 def refuse_wide(constraints: Constraints) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pellucid._core import Subject
@@ -54,7 +55,8 @@ def beside(path: str, named: str) -> str:
         >>> beside("checks/credit.toml", "runs/credit"), beside("checks/credit.toml", "/runs/credit")
         ('checks/runs/credit', '/runs/credit')
     """
-    return str(Path(path).parent / named)
+    # not as a Path, which would make "digits" of "./digits"
+    return os.path.join(os.path.dirname(path), named)
 
 
 def found(path: str, named: str) -> str:

@@ -1,0 +1,82 @@
+"""What a look at all layers will take, with curves of depth and a trace, from parts of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+from pellucid._core import Compute, Subject
+from pellucid.tasks._amounts import Estimate, Step
+from pellucid.tasks._depth import hierarchy, refuse_depth, trace
+from pellucid.tasks._estimate import memory_of
+from pellucid.tasks._estimate_features import counted
+from pellucid.tasks._estimate_inside import by_rows
+from pellucid.tasks._layers import layers
+from pellucid.tasks._rows import held_out
+
+FEW, COPIES = 32, 3  # rows of the shorter trial; untrained copies beside the curves
+
+
+def estimate_layers(
+    subject: Subject,
+    *,
+    rows: int = 512,
+    beside: Sequence[Subject] | None = None,
+    row: int | None = None,
+    instead: Literal["mean", "swap"] = "mean",
+    compute: Compute | None = None,
+) -> Estimate:
+    """What :func:`pellucid.layers` will take, and what is asked for with it.
+
+    Args:
+        subject, rows: as for :func:`pellucid.layers`.
+        beside: other seeds for the curves of depth, an empty list for none; ``None`` leaves the curves out.
+        row, instead: as for the trace of an example; ``None`` leaves it out.
+        compute: how it will run.
+
+    Returns:
+        An :class:`Estimate`; forward rows alone are counted, and nothing of it is exact.
+
+    Cost:
+        An eighth of the look at the layers, at least 96 rows; the curves of two networks in place of four or
+        more; the trace without its untrained copy.
+
+    Example:
+        >>> import pellucid, torch
+        >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+        >>> subject = pellucid.open(network, data=(torch.rand(240, 3), torch.tensor([0, 1] * 120)))
+        >>> [step.name for step in estimate_layers(subject, beside=[]).steps]
+        ['every layer', 'curves of depth']
+    """
+    began, model = time.perf_counter(), subject.model
+    refuse_depth(subject, beside, row)
+    quiet = dataclasses.replace(compute or Compute(batch_size=128), progress=Compute().progress)
+    data = subject.needs_data("layers")
+    looked = min(rows, len(held_out(data)))
+    few = max(FEW, looked // 24)
+    steps = [
+        by_rows(
+            subject,
+            lambda count: layers(subject, rows=count, compute=quiet),
+            "every layer",
+            (few, 2 * few),
+            looked,
+        )
+    ]
+    if beside is not None:
+        took = counted(model, lambda: hierarchy(subject, rows=rows, seeds=1, compute=quiet))
+        steps.append(_times("curves of depth", took, (1 + len(beside) + COPIES) / 2))
+    if row is not None:
+        took = counted(
+            model,
+            lambda: trace(subject, row, instead=instead, rows=rows, untrained_copy=False, compute=quiet),
+        )
+        steps.append(_times("trace", took, 2))
+    memory = memory_of(subject, data.inputs[:1], looked, quiet, cards=False)
+    return Estimate(tuple(steps), memory, time.perf_counter() - began)
+
+
+def _times(name: str, took: tuple[int, float], networks: float) -> Step:
+    return Step(name, round(took[0] * networks), 0, took[1] * networks, exact=False)
