@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable
-from operator import attrgetter
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -19,10 +18,6 @@ FEW = 16  # variants of a row that must share the pass of the row itself
 TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
 WIDE = 4096  # places from which boxes save more than channels last in memory do, where both could be had
-# loops in C, as in the guard
-before: Callable[[nn.Module], object] = attrgetter("_forward_pre_hooks")
-after: Callable[[nn.Module], object] = attrgetter("_forward_hooks")
-compiled: Callable[[nn.Module], object] = attrgetter("_compiled_call_impl")
 MOST = 0.5  # share of the map that a change may take to begin with
 
 
@@ -89,6 +84,8 @@ def watched() -> bool:
     return bool(
         every._global_forward_hooks
         or every._global_forward_pre_hooks
+        or every._global_backward_hooks
+        or every._global_backward_pre_hooks
         or torch._C._len_torch_dispatch_stack()  # pyright: ignore[reportPrivateUsage]
         or torch._C._len_torch_function_stack()  # pyright: ignore[reportPrivateUsage]
     )
@@ -111,4 +108,15 @@ def alone(modules: Iterable[nn.Module]) -> bool:
     whole = torch.jit.ScriptModule if dynamo is None else (torch.jit.ScriptModule, dynamo.OptimizedModule)
     if any(issubclass(kind, whole) for kind in set(map(type, each))):
         return False
-    return not (any(map(before, each)) or any(map(after, each)) or any(map(compiled, each)))
+    return not any(_heard(module.__dict__) for module in each)
+
+
+def _heard(held: Mapping[str, object]) -> object:
+    """What listens to a module with these attributes, or runs it in another way."""
+    return (
+        held.get("_forward_hooks")
+        or held.get("_forward_pre_hooks")
+        or held.get("_backward_hooks")
+        or held.get("_backward_pre_hooks")
+        or held.get("_compiled_call_impl")
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol
@@ -11,14 +12,15 @@ from torch import Tensor, nn
 
 from pellucid._core._chunk import at_once
 from pellucid._core._compute import Compute
-from pellucid._core._explanation import Explanation, Param, Provenance, finite_scores, finite_values
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
 from pellucid._core._feed import place_of
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import Guard, eagerly
 from pellucid._core._layout import Layout
 from pellucid._core._pass import Pass
 from pellucid._core._question import Question
-from pellucid._core._spec import Batch, InputSpec, finite
+from pellucid._core._spec import Batch, InputSpec
+from pellucid._core._still import still
 from pellucid._core._target import TargetLike
 from pellucid._version import __version__
 
@@ -56,7 +58,8 @@ class Straight:
         self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None, at: str | None
     ) -> None:
         self._began = time.perf_counter()
-        rows = len(inputs)
+        self.packed = inputs.detach()
+        rows = inputs.shape[0] if inputs.ndim else 0
         if inputs.dtype not in PRECISE or not 0 < rows <= at_once(MOST, inputs):
             raise OtherRoadError
         column = _column(classes, rows)
@@ -65,15 +68,15 @@ class Straight:
             raise OtherRoadError
         if guard.parameters and guard.parameters[0].is_inference():
             raise OtherRoadError
-        self.packed, self._classes, self._at = inputs.detach(), classes, at
-        finite(self.packed, "inputs")
-        layout = Layout()
-        turned = layout.pays(guard.modules, guard.parameters, self.packed)
+        self._classes, self._at = classes, at
+        quiet = still(guard.modules, guard.tensors)
+        layout = Layout(checked=quiet)
+        turned = layout.pays(guard.modules, guard.parameters, inputs)
         if turned and not layout.checked:
             raise OtherRoadError
         order = torch.channels_last if turned else torch.preserve_format
-        with guard.pass_by(), torch.enable_grad():
-            start = self.packed.detach().requires_grad_(at is None)
+        with guard.pass_by(still=quiet), torch.enable_grad():
+            start = inputs.detach().requires_grad_(at is None)
             # a copy: networks may write into what they are given, which is forbidden on a leaf
             fed = start.clone(memory_format=order)
             if at is not None:
@@ -81,16 +84,24 @@ class Straight:
                 output, start = _cut(model, at, fed)
             else:
                 output = model(fed) if by is None else by.output(model, guard.modules, fed)
-            if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != rows:
+            if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != rows:
                 raise OtherRoadError
             if output.is_complex():
                 raise OtherRoadError
+            outer = torch.zeros_like(output)
             # no number of a class lies outside: indices of a processor are checked
-            score = output[:, classes] if column is None else output.gather(1, column)
-            (slope,) = torch.autograd.grad(score, start, torch.ones_like(score))
+            if column is None:
+                outer[:, classes] = 1
+            else:
+                outer.scatter_(1, column, 1)
+            (slope,) = torch.autograd.grad(output, start, outer)
+            found = output.detach()
+            self._scores = found[:, classes].clone() if column is None else found.gather(1, column).view(rows)
         self.point = self.packed if at is None else start.detach().contiguous()
         self._slope = slope.contiguous()
-        self._scores = score.detach().view(rows)
+        # a sum is finite only if every element is; the long road looks closer, and has the words
+        if not math.isfinite((self.packed.sum() + self._scores.sum() + slope.sum()).item()):
+            raise OtherRoadError
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
         """Slope of the score, like the inputs; ``by`` is known from the beginning."""
@@ -111,9 +122,8 @@ class Straight:
     ) -> Explanation:
         """As :meth:`Question.answer`."""
         hidden = self._at is not None and over == "point"
-        rows, chosen = len(self.packed), self._classes
+        rows, chosen = self.packed.shape[0], self._classes
         one = isinstance(chosen, int)
-        finite_scores(method, self._scores)
         provenance = Provenance(
             method,
             dict(params),
