@@ -18,8 +18,8 @@ PLAIN = frozenset({Tensor, nn.Parameter})
 def still(modules: Sequence[nn.Module], tensors: Sequence[Tensor]) -> bool:
     """Whether networks of these modules and tensors pass in evaluation mode without changing themselves.
 
-    They draw no random numbers then, write into no buffer, set no flag and take one way for all inputs: torch's
-    own layers, and forwards that only call their parts and add up what they give.
+    They draw no random numbers then, write into no buffer, set no flag and take one way for all inputs:
+    torch's own layers, and forwards that only call their parts and add up what they give.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2), nn.Dropout())

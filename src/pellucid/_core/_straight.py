@@ -33,7 +33,12 @@ class OtherRoadError(Exception):
 
 
 class Way(Protocol):
-    """A slope of a method's own: of a chunk of points, and of a whole network's output."""
+    """A slope of a method's own: of a chunk of points, and of a whole network's output.
+
+    ``along`` is how many rows of its own it passes; only networks that are still bear any.
+    """
+
+    along: int
 
     def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice, /) -> tuple[Tensor, Tensor]:
         """As :data:`Slope`."""
@@ -52,7 +57,7 @@ class Straight:
     the guard of the network and the checks of numbers.
     """
 
-    __slots__ = ("_at", "_began", "_classes", "_guard", "_scores", "_slope", "packed", "point")
+    __slots__ = ("_along", "_at", "_began", "_classes", "_guard", "_slope", "base", "packed", "point")
 
     def __init__(
         self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None, at: str | None
@@ -70,8 +75,12 @@ class Straight:
             raise OtherRoadError
         self._classes, self._at = classes, at
         quiet = still(guard.modules, guard.tensors)
+        self._along = 0 if by is None else by.along
+        if self._along and not quiet:
+            raise OtherRoadError
         layout = Layout(checked=quiet)
-        turned = layout.pays(guard.modules, guard.parameters, inputs)
+        # another order rounds otherwise, which decides between equal maxima of a reference
+        turned = not self._along and layout.pays(guard.modules, guard.parameters, inputs)
         if turned and not layout.checked:
             raise OtherRoadError
         order = torch.channels_last if turned else torch.preserve_format
@@ -95,17 +104,23 @@ class Straight:
             else:
                 outer.scatter_(1, column, 1)
             (slope,) = torch.autograd.grad(output, start, outer)
-            found = output.detach()
-            self._scores = found[:, classes].clone() if column is None else found.gather(1, column).view(rows)
+            self.base = self.picked(output)
         self.point = self.packed if at is None else start.detach().contiguous()
         self._slope = slope.contiguous()
         # a sum is finite only if every element is; the long road looks closer, and has the words
-        if not math.isfinite((self.packed.sum() + self._scores.sum() + slope.sum()).item()):
+        if not math.isfinite((self.packed.sum() + self.base.sum() + slope.sum()).item()):
             raise OtherRoadError
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
         """Slope of the score, like the inputs; ``by`` is known from the beginning."""
         return self._slope
+
+    def picked(self, output: Tensor) -> Tensor:
+        """What the class of each row gets ``[N]`` in ``[N, outputs]``, or in one output for all of them."""
+        chosen, output = self._classes, output.detach().expand(len(self.packed), -1)
+        return (
+            output[:, chosen].clone() if isinstance(chosen, int) else output.gather(1, chosen[:, None])[:, 0]
+        )
 
     def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
         """Values as they are: there are no tokens here."""
@@ -117,6 +132,7 @@ class Straight:
         values: Tensor,
         params: Mapping[str, Param],
         *,
+        reference: Tensor | None = None,
         note: str = "",
         over: Literal["point", "inputs"] = "point",
     ) -> Explanation:
@@ -124,6 +140,10 @@ class Straight:
         hidden = self._at is not None and over == "point"
         rows, chosen = self.packed.shape[0], self._classes
         one = isinstance(chosen, int)
+        gap = None
+        if reference is not None:
+            gap = self.base.double() - reference - values.flatten(1).sum(1, dtype=torch.float64)
+            gap = gap.to(self.base.dtype)
         provenance = Provenance(
             method,
             dict(params),
@@ -132,7 +152,7 @@ class Straight:
             Fingerprint(self._guard),
             Fingerprint({"inputs": self.packed}, keep=True),
             0,
-            rows,
+            rows + self._along,
             rows,
             time.perf_counter() - self._began,
             {"pellucid": __version__, "torch": torch.__version__},
@@ -141,8 +161,10 @@ class Straight:
         return Explanation(
             finite_values(method, values),
             self.point if hidden else self.packed,
-            self._scores,
+            self.base,
             provenance,
+            gap=gap,
+            reference=reference,
             note=note,
             classes=classes,
         )

@@ -30,6 +30,8 @@ class Through:
         gated: let it pass only where the ReLU is on, too.
     """
 
+    along = 0
+
     def __init__(self, method: str, *, gated: bool) -> None:
         self.method, self.gated = method, gated
 
