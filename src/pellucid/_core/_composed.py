@@ -45,20 +45,19 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
         return False
     if not own:
         return True
-    written = False
     for module in modules:
-        held, parts = module.__dict__, module._modules
         if type(module) in known:
-            written = written or bool(held.get("inplace"))
             continue
-        taken = own[type(module)]
+        taken, held, parts = own[type(module)], module.__dict__, module._modules
         # what is None stands in the way of nothing
         if taken is None or not all(
             held[name] is None if name in held else name in parts for name in taken.names
         ):
             return False
-        written = written or taken.written
-    return not (written and any(issubclass(kind, nn.Flatten) for kind in kinds))
+    if not any(issubclass(kind, nn.Flatten) for kind in kinds):
+        return True
+    written = any(taken is not None and taken.written for taken in own.values())
+    return not written and not any(module.__dict__.get("inplace") for module in modules)
 
 
 def _taken_by(kind: type[nn.Module]) -> _Taken | None:
