@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import at_once
+from pellucid._core._chunk import LARGE, at_once
 from pellucid._core._compute import Compute
 from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
 from pellucid._core._feed import place_of
@@ -44,7 +44,9 @@ class Way(Protocol):
         """As :data:`Slope`."""
         ...
 
-    def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, /) -> object:
+    def output(
+        self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, /, *, still: bool
+    ) -> object:
         """What the network gives, with a way back of the method's own; raises where it has none."""
         ...
 
@@ -57,7 +59,18 @@ class Straight:
     the guard of the network and the checks of numbers.
     """
 
-    __slots__ = ("_along", "_at", "_began", "_classes", "_guard", "_slope", "base", "packed", "point")
+    __slots__ = (
+        "_along",
+        "_at",
+        "_began",
+        "_classes",
+        "_guard",
+        "_model",
+        "_slope",
+        "base",
+        "packed",
+        "point",
+    )
 
     def __init__(
         self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None, at: str | None
@@ -65,7 +78,8 @@ class Straight:
         self._began = time.perf_counter()
         self.packed = inputs.detach()
         rows = inputs.shape[0] if inputs.ndim else 0
-        if inputs.dtype not in PRECISE or not 0 < rows <= at_once(MOST, inputs):
+        few = rows <= MOST and inputs.numel() <= LARGE
+        if inputs.dtype not in PRECISE or not rows or not (few or rows <= at_once(MOST, inputs)):
             raise OtherRoadError
         column = _column(classes, rows)
         self._guard = guard = Guard(model)
@@ -75,6 +89,8 @@ class Straight:
             raise OtherRoadError
         self._classes, self._at = classes, at
         quiet = still(guard.modules, guard.tensors)
+        # what cannot change meanwhile is known before the pass pushes it out of the cache
+        self._model = Fingerprint(guard) if quiet else None
         self._along = 0 if by is None else by.along
         if self._along and not quiet:
             raise OtherRoadError
@@ -92,7 +108,7 @@ class Straight:
                 guard.hold()
                 output, start = _cut(model, at, fed)
             else:
-                output = model(fed) if by is None else by.output(model, guard.modules, fed)
+                output = model(fed) if by is None else by.output(model, guard.modules, fed, still=quiet)
             if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != rows:
                 raise OtherRoadError
             if output.is_complex():
@@ -108,7 +124,7 @@ class Straight:
         self.point = self.packed if at is None else start.detach().contiguous()
         self._slope = slope.contiguous()
         # a sum is finite only if every element is; the long road looks closer, and has the words
-        if not math.isfinite((self.packed.sum() + self.base.sum() + slope.sum()).item()):
+        if not math.isfinite(self.packed.sum().item() + slope.sum().item() + sum(self.base.tolist())):
             raise OtherRoadError
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
@@ -117,10 +133,11 @@ class Straight:
 
     def picked(self, output: Tensor) -> Tensor:
         """What the class of each row gets ``[N]`` in ``[N, outputs]``, or in one output for all of them."""
-        chosen, output = self._classes, output.detach().expand(len(self.packed), -1)
-        return (
-            output[:, chosen].clone() if isinstance(chosen, int) else output.gather(1, chosen[:, None])[:, 0]
-        )
+        chosen, output = self._classes, output.detach()
+        if isinstance(chosen, int):
+            return output[:, chosen].repeat(len(self.packed) // len(output))
+        output = output if len(output) == len(chosen) else output.expand(len(chosen), -1)
+        return output.gather(1, chosen.unsqueeze(1)).squeeze(1)
 
     def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
         """Values as they are: there are no tokens here."""
@@ -149,7 +166,7 @@ class Straight:
             dict(params),
             f"logit({chosen})" if one else "logit of each row's class",
             self._at if hidden else None,
-            Fingerprint(self._guard),
+            self._model or Fingerprint(self._guard),
             Fingerprint({"inputs": self.packed}, keep=True),
             0,
             rows + self._along,
@@ -159,7 +176,7 @@ class Straight:
         )
         classes = torch.full((rows,), chosen, dtype=torch.int64) if one else chosen
         return Explanation(
-            finite_values(method, values),
+            values if values is self._slope else finite_values(method, values),
             self.point if hidden else self.packed,
             self.base,
             provenance,

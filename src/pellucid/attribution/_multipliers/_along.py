@@ -48,7 +48,7 @@ class Along:
         """There is no other way of it than :meth:`output`."""
         raise NotImplementedError
 
-    def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor) -> Tensor:
+    def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, *, still: bool) -> Tensor:
         """What the network gives, with multipliers in its way back."""
         there = torch.full_like(fed[:1], self.baseline, requires_grad=False)
         with _Lockstep(self.method, fed, there) as both:
