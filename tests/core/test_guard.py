@@ -60,6 +60,13 @@ def test_everything_is_restored(error):
     assert state(model) == before
 
 
+def test_what_was_in_evaluation_mode_is_so_again():
+    model = messy().eval()
+    with untouched(model):
+        model[2].train()
+    assert not any(module.training for module in model.modules())
+
+
 def test_a_network_with_its_own_train_is_not_called():
     class Own(nn.Linear):
         def train(self, mode=True):

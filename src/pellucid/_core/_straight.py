@@ -113,6 +113,7 @@ class Straight:
                 raise OtherRoadError
             if output.is_complex():
                 raise OtherRoadError
+            self.base = self.picked(output)
             outer = torch.zeros_like(output)
             # no number of a class lies outside: indices of a processor are checked
             if column is None:
@@ -120,7 +121,6 @@ class Straight:
             else:
                 outer.scatter_(1, column, 1)
             (slope,) = torch.autograd.grad(output, start, outer)
-            self.base = self.picked(output)
         self.point = self.packed if at is None else start.detach().contiguous()
         self._slope = slope.contiguous()
         # a sum is finite only if every element is; the long road looks closer, and has the words
@@ -133,11 +133,11 @@ class Straight:
 
     def picked(self, output: Tensor) -> Tensor:
         """What the class of each row gets ``[N]`` in ``[N, outputs]``, or in one output for all of them."""
-        chosen, output = self._classes, output.detach()
-        if isinstance(chosen, int):
-            return output[:, chosen].repeat(len(self.packed) // len(output))
-        output = output if len(output) == len(chosen) else output.expand(len(chosen), -1)
-        return output.gather(1, chosen.unsqueeze(1)).squeeze(1)
+        chosen, output, rows = self._classes, output.detach(), self.packed.shape[0]
+        output = output if output.shape[0] == rows else output.expand(rows, -1)
+        return (
+            output[:, chosen].clone() if isinstance(chosen, int) else output.gather(1, chosen[:, None])[:, 0]
+        )
 
     def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
         """Values as they are: there are no tokens here."""
