@@ -99,12 +99,13 @@ class Guard:
 class _Still:
     """One pass through a network that changes nothing of itself, with what changes it from outside."""
 
-    __slots__ = ("_guard", "_inferring", "_modes")
+    __slots__ = ("_guard", "_held", "_inferring", "_modes")
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
 
     def __enter__(self) -> None:
+        self._held = len(self._guard.held)
         self._modes = list(map(training, self._guard.modules))
         if any(self._modes):
             _set_modes(self._guard.modules, [False] * len(self._modes))
@@ -118,9 +119,9 @@ class _Still:
             self._inferring.__exit__(None, None, None)
         if any(self._modes):
             _set_modes(guard.modules, self._modes)
-        for parameter in guard.held:
+        for parameter in guard.held[self._held :]:
             parameter.requires_grad_()
-        guard.held.clear()
+        del guard.held[self._held :]
 
 
 class _Visit(_Still):
