@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid._core import Compute, Question, Straight, sloped
+from pellucid._core import Compute, Question, Straight, _still, sloped
 from pellucid.attribution import deep_lift
 from pellucid.attribution._multipliers import Along
 from pellucid.errors import PellucidError
@@ -187,3 +187,18 @@ def test_nobody_listens():
         assert road(net, x, y) is Question
         handle.remove()
     assert road(net, x, y) is Straight
+
+
+def test_channels_are_not_put_last(monkeypatch):
+    """Equal maxima of a constant reference would come out in another order, and one row unlike eight."""
+    net, x, y = made(pictures, 8)
+    plain, seen = nn.Conv2d.forward, []
+
+    def forward(self, given):
+        seen.append(given.is_contiguous())
+        return plain(self, given)
+
+    monkeypatch.setattr(nn.Conv2d, "forward", forward)
+    monkeypatch.setitem(_still.FORWARDS, nn.Conv2d, forward)
+    assert road(net, x, y) is Straight
+    assert seen == [True] * 2
