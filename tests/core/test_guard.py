@@ -6,6 +6,7 @@ from torch import nn
 
 import zoo
 from pellucid._core import untouched
+from pellucid._core._guard import Guard
 
 
 def messy():
@@ -58,6 +59,26 @@ def test_everything_is_restored(error):
     else:
         work()
     assert state(model) == before
+
+
+def test_what_was_in_evaluation_mode_is_so_again():
+    model = messy().eval()
+    with untouched(model):
+        model[2].train()
+    assert not any(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_what_is_held_is_held_to_the_end_of_its_own_pass(still):
+    model = messy()
+    guard, before = Guard(model), state(model)
+    with guard.pass_by():
+        guard.hold()
+        with guard.pass_by(still=still):
+            guard.hold()
+        assert not any(p.requires_grad for p in model.parameters())
+    assert state(model) == before
+    assert not guard.held
 
 
 def test_a_network_with_its_own_train_is_not_called():

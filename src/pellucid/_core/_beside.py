@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -19,10 +19,10 @@ FEW = 16  # variants of a row that must share the pass of the row itself
 TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
 WIDE = 4096  # places from which boxes save more than channels last in memory do, where both could be had
-# loops in C, as in the guard
-before: Callable[[nn.Module], object] = attrgetter("_forward_pre_hooks")
-after: Callable[[nn.Module], object] = attrgetter("_forward_hooks")
-compiled: Callable[[nn.Module], object] = attrgetter("_compiled_call_impl")
+# loops in C, as in the guard; attributes of modules are quicker found in their dictionaries
+listeners: Callable[[Mapping[str, object]], tuple[object, ...]] = itemgetter(
+    "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
+)
 MOST = 0.5  # share of the map that a change may take to begin with
 
 
@@ -89,6 +89,8 @@ def watched() -> bool:
     return bool(
         every._global_forward_hooks
         or every._global_forward_pre_hooks
+        or every._global_backward_hooks
+        or every._global_backward_pre_hooks
         or torch._C._len_torch_dispatch_stack()  # pyright: ignore[reportPrivateUsage]
         or torch._C._len_torch_function_stack()  # pyright: ignore[reportPrivateUsage]
     )
@@ -111,4 +113,9 @@ def alone(modules: Iterable[nn.Module]) -> bool:
     whole = torch.jit.ScriptModule if dynamo is None else (torch.jit.ScriptModule, dynamo.OptimizedModule)
     if any(issubclass(kind, whole) for kind in set(map(type, each))):
         return False
-    return not (any(map(before, each)) or any(map(after, each)) or any(map(compiled, each)))
+    held = [module.__dict__ for module in each]
+    try:
+        heard = any(map(any, map(listeners, held)))
+    except KeyError:  # a part that was never set up
+        return False
+    return not heard and not any("_compiled_call_impl" in attributes for attributes in held)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterable
 from functools import lru_cache
-from inspect import getattr_static
 from types import CodeType, FunctionType
 
 from torch import nn
@@ -40,29 +39,31 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
         (True, False)
     """
     modules = list(modules)
-    own = {kind: _taken_by(kind) for kind in set(map(type, modules)) - known}
-    written = flattened = False
+    kinds = set(map(type, modules))
+    own = {kind: _taken_by(kind) for kind in kinds - known}
+    if any("forward" in module.__dict__ for module in modules):
+        return False
+    if not own:
+        return True
     for module in modules:
-        held, parts = module.__dict__, module._modules
-        if "forward" in held:
-            return False
         if type(module) in known:
-            flattened = flattened or isinstance(module, nn.Flatten)
-            written = written or bool(held.get("inplace"))
             continue
-        taken = own[type(module)]
+        taken, held, parts = own[type(module)], module.__dict__, module._modules
         # what is None stands in the way of nothing
         if taken is None or not all(
             held[name] is None if name in held else name in parts for name in taken.names
         ):
             return False
-        written = written or taken.written
-    return not (own and written and flattened)
+    if not any(issubclass(kind, nn.Flatten) for kind in kinds):
+        return True
+    written = any(taken is not None and taken.written for taken in own.values())
+    return not written and not any(module.__dict__.get("inplace") for module in modules)
 
 
 def _taken_by(kind: type[nn.Module]) -> _Taken | None:
     """What a call of such a module takes of it; ``None`` where more goes on."""
-    forward: object = getattr_static(kind, "forward")
+    # as it stands in the class, by hand: a look-up that calls nothing takes long
+    forward: object = next((vars(c)["forward"] for c in kind.__mro__ if "forward" in vars(c)), None)
     plain = (
         kind.__call__ is nn.Module.__call__
         and kind._call_impl is nn.Module._call_impl

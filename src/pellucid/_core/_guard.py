@@ -25,14 +25,16 @@ class Guard:
         model: any network, whose modules stay the same ones meanwhile.
     """
 
-    __slots__ = ("buffers", "modules", "names", "parameters", "tensors")
+    __slots__ = ("_buffers", "_holders", "held", "modules", "names", "parameters", "tensors")
 
     def __init__(self, model: nn.Module) -> None:
         self.modules: list[nn.Module] = []  # every one once
         self.parameters: list[Tensor] = []
         self.tensors: list[Tensor] = []  # parameters and buffers; shared ones by all of their names
         self.names: list[tuple[str, str]] = []  # what each is called, in two parts
-        self.buffers = Buffers(self._walk(model))
+        self.held: list[Tensor] = []  # parameters that carry no graph for now
+        self._holders: list[nn.Module] = self._walk(model)
+        self._buffers: Buffers | None = None
 
     def _walk(self, model: nn.Module) -> list[nn.Module]:
         """Look at every module, and give those that hold buffers."""
@@ -74,38 +76,39 @@ class Guard:
         """Whether anything was made under ``torch.inference_mode()``."""
         return any(tensor.is_inference() for tensor in self.tensors)
 
+    @property
+    def buffers(self) -> Buffers:
+        """What the network keeps in its buffers."""
+        if self._buffers is None:
+            self._buffers = Buffers(self._holders)
+        return self._buffers
+
     def hold(self) -> None:
         """Parameters carry no graph until the end of :meth:`pass_by`, inside which this is called."""
         for parameter in self.parameters:
             # a scripted part may hold copies that are no leaves
             if parameter.requires_grad and parameter.is_leaf:
+                self.held.append(parameter)
                 parameter.requires_grad_(False)
 
-    def pass_by(self, *, seed: int = 0) -> AbstractContextManager[None]:
-        """As :func:`untouched`."""
-        return _Visit(self, seed)
+    def pass_by(self, *, seed: int = 0, still: bool = False) -> AbstractContextManager[None]:
+        """As :func:`untouched`; what a network that is :func:`still` cannot change is not looked at."""
+        return _Still(self) if still else _Visit(self, seed)
 
 
-class _Visit:
-    """One pass; a class, because the way into and out of a generator costs more than most of this."""
+class _Still:
+    """One pass through a network that changes nothing of itself, with what changes it from outside."""
 
-    __slots__ = ("_cuda", "_guard", "_inferring", "_modes", "_random", "_seed", "_wants")
+    __slots__ = ("_guard", "_held", "_inferring", "_modes")
 
-    def __init__(self, guard: Guard, seed: int) -> None:
-        self._guard, self._seed = guard, seed
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
 
     def __enter__(self) -> None:
-        guard = self._guard
-        self._modes = list(map(training, guard.modules))
-        self._wants = list(map(wants, guard.parameters))
-        guard.buffers.keep()
-        self._random = torch.default_generator.get_state()
-        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        self._held = len(self._guard.held)
+        self._modes = list(map(training, self._guard.modules))
         if any(self._modes):
-            _set_modes(guard.modules, [False] * len(self._modes))
-        torch.default_generator.manual_seed(self._seed)
-        if self._cuda:
-            torch.cuda.manual_seed_all(self._seed)
+            _set_modes(self._guard.modules, [False] * len(self._modes))
         self._inferring = torch.inference_mode(mode=False) if torch.is_inference_mode_enabled() else None
         if self._inferring is not None:
             self._inferring.__enter__()
@@ -114,6 +117,35 @@ class _Visit:
         guard = self._guard
         if self._inferring is not None:
             self._inferring.__exit__(None, None, None)
+        if any(self._modes):
+            _set_modes(guard.modules, self._modes)
+        for parameter in guard.held[self._held :]:
+            parameter.requires_grad_()
+        del guard.held[self._held :]
+
+
+class _Visit(_Still):
+    """One pass through any network; a class, because the way into and out of a generator costs more."""
+
+    __slots__ = ("_cuda", "_random", "_seed", "_wants")
+
+    def __init__(self, guard: Guard, seed: int) -> None:
+        super().__init__(guard)
+        self._seed = seed
+
+    def __enter__(self) -> None:
+        self._wants = list(map(wants, self._guard.parameters))
+        self._guard.buffers.keep()
+        self._random = torch.default_generator.get_state()
+        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        torch.default_generator.manual_seed(self._seed)
+        if self._cuda:
+            torch.cuda.manual_seed_all(self._seed)
+        super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        guard = self._guard
         if self._modes != list(map(training, guard.modules)):
             _set_modes(guard.modules, self._modes)
         if self._wants != list(map(wants, guard.parameters)):

@@ -29,13 +29,16 @@ class Layout:
     cannot be had then raises; a write into a view that has become a copy is lost). Unless it only calls its
     parts and adds up what they give, two rows therefore go through ahead of the first such pass, and one of
     them is compared with a plain pass of it.
+
+    Args:
+        checked: whether it is known to be such a network.
     """
 
     __slots__ = ("_weights", "checked", "open", "used")
 
-    def __init__(self) -> None:
+    def __init__(self, *, checked: bool = False) -> None:
         self.open: bool | None = None
-        self.checked: bool = False
+        self.checked: bool = checked
         self.used: bool = False  # since somebody put it to False
         self._weights: int | None = None
 
@@ -48,7 +51,7 @@ class Layout:
         if not 0 < self._weights <= HEAVY * points.numel():
             return False
         if self.open is None:
-            self.checked = composed(modules, KNOWN)
+            self.checked = self.checked or composed(modules, KNOWN)
             self.open = step_by_step(modules, points)
         return self.open and (self.checked or points.numel() >= MUCH)
 

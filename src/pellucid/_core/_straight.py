@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol
@@ -9,16 +10,17 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import at_once
+from pellucid._core._chunk import LARGE, at_once
 from pellucid._core._compute import Compute
-from pellucid._core._explanation import Explanation, Param, Provenance, finite_scores, finite_values
+from pellucid._core._explanation import Explanation, Param, Provenance, finite_values
 from pellucid._core._feed import place_of
 from pellucid._core._fingerprint import Fingerprint
 from pellucid._core._guard import Guard, eagerly
 from pellucid._core._layout import Layout
 from pellucid._core._pass import Pass
 from pellucid._core._question import Question
-from pellucid._core._spec import Batch, InputSpec, finite
+from pellucid._core._spec import Batch, InputSpec
+from pellucid._core._still import still
 from pellucid._core._target import TargetLike
 from pellucid._version import __version__
 
@@ -31,13 +33,20 @@ class OtherRoadError(Exception):
 
 
 class Way(Protocol):
-    """A slope of a method's own: of a chunk of points, and of a whole network's output."""
+    """A slope of a method's own: of a chunk of points, and of a whole network's output.
+
+    ``along`` is how many rows of its own it passes; only networks that are still bear any.
+    """
+
+    along: int
 
     def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice, /) -> tuple[Tensor, Tensor]:
         """As :data:`Slope`."""
         ...
 
-    def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, /) -> object:
+    def output(
+        self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, /, *, still: bool
+    ) -> object:
         """What the network gives, with a way back of the method's own; raises where it has none."""
         ...
 
@@ -50,14 +59,27 @@ class Straight:
     the guard of the network and the checks of numbers.
     """
 
-    __slots__ = ("_at", "_began", "_classes", "_guard", "_scores", "_slope", "packed", "point")
+    __slots__ = (
+        "_along",
+        "_at",
+        "_began",
+        "_classes",
+        "_guard",
+        "_model",
+        "_slope",
+        "base",
+        "packed",
+        "point",
+    )
 
     def __init__(
         self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None, at: str | None
     ) -> None:
         self._began = time.perf_counter()
-        rows = len(inputs)
-        if inputs.dtype not in PRECISE or not 0 < rows <= at_once(MOST, inputs):
+        self.packed = inputs.detach()
+        rows = inputs.shape[0] if inputs.ndim else 0
+        few = rows <= MOST and inputs.numel() <= LARGE
+        if inputs.dtype not in PRECISE or not rows or not (few or rows <= at_once(MOST, inputs)):
             raise OtherRoadError
         column = _column(classes, rows)
         self._guard = guard = Guard(model)
@@ -65,36 +87,57 @@ class Straight:
             raise OtherRoadError
         if guard.parameters and guard.parameters[0].is_inference():
             raise OtherRoadError
-        self.packed, self._classes, self._at = inputs.detach(), classes, at
-        finite(self.packed, "inputs")
-        layout = Layout()
-        turned = layout.pays(guard.modules, guard.parameters, self.packed)
+        self._classes, self._at = classes, at
+        quiet = still(guard.modules, guard.tensors)
+        # what cannot change meanwhile is known before the pass pushes it out of the cache
+        self._model = Fingerprint(guard) if quiet else None
+        self._along = 0 if by is None else by.along
+        if self._along and not quiet:
+            raise OtherRoadError
+        layout = Layout(checked=quiet)
+        # another order rounds otherwise, which decides between equal maxima of a reference
+        turned = not self._along and layout.pays(guard.modules, guard.parameters, inputs)
         if turned and not layout.checked:
             raise OtherRoadError
         order = torch.channels_last if turned else torch.preserve_format
-        with guard.pass_by(), torch.enable_grad():
-            start = self.packed.detach().requires_grad_(at is None)
+        with guard.pass_by(still=quiet), torch.enable_grad():
+            start = inputs.detach().requires_grad_(at is None)
             # a copy: networks may write into what they are given, which is forbidden on a leaf
             fed = start.clone(memory_format=order)
             if at is not None:
                 guard.hold()
                 output, start = _cut(model, at, fed)
             else:
-                output = model(fed) if by is None else by.output(model, guard.modules, fed)
-            if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != rows:
+                output = model(fed) if by is None else by.output(model, guard.modules, fed, still=quiet)
+            if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != rows:
                 raise OtherRoadError
             if output.is_complex():
                 raise OtherRoadError
+            self.base = self.picked(output)
+            outer = torch.zeros_like(output)
             # no number of a class lies outside: indices of a processor are checked
-            score = output[:, classes] if column is None else output.gather(1, column)
-            (slope,) = torch.autograd.grad(score, start, torch.ones_like(score))
+            if column is None:
+                outer[:, classes] = 1
+            else:
+                outer.scatter_(1, column, 1)
+            (slope,) = torch.autograd.grad(output, start, outer)
         self.point = self.packed if at is None else start.detach().contiguous()
         self._slope = slope.contiguous()
-        self._scores = score.detach().view(rows)
+        # a sum is finite only if every element is; the long road looks closer, and has the words
+        if not math.isfinite(self.packed.sum().item() + slope.sum().item() + sum(self.base.tolist())):
+            raise OtherRoadError
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
         """Slope of the score, like the inputs; ``by`` is known from the beginning."""
         return self._slope
+
+    def picked(self, output: Tensor) -> Tensor:
+        """What the class of each row gets ``[N]`` in ``[N, outputs]``, or in one output for all of them."""
+        chosen, output, rows = self._classes, output.detach(), self.packed.shape[0]
+        output = output if output.shape[0] == rows else output.expand(rows, -1)
+        return (
+            output[:, chosen].clone() if isinstance(chosen, int) else output.gather(1, chosen[:, None])[:, 0]
+        )
 
     def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
         """Values as they are: there are no tokens here."""
@@ -106,33 +149,39 @@ class Straight:
         values: Tensor,
         params: Mapping[str, Param],
         *,
+        reference: Tensor | None = None,
         note: str = "",
         over: Literal["point", "inputs"] = "point",
     ) -> Explanation:
         """As :meth:`Question.answer`."""
         hidden = self._at is not None and over == "point"
-        rows, chosen = len(self.packed), self._classes
+        rows, chosen = self.packed.shape[0], self._classes
         one = isinstance(chosen, int)
-        finite_scores(method, self._scores)
+        gap = None
+        if reference is not None:
+            gap = self.base.double() - reference - values.flatten(1).sum(1, dtype=torch.float64)
+            gap = gap.to(self.base.dtype)
         provenance = Provenance(
             method,
             dict(params),
             f"logit({chosen})" if one else "logit of each row's class",
             self._at if hidden else None,
-            Fingerprint(self._guard),
+            self._model or Fingerprint(self._guard),
             Fingerprint({"inputs": self.packed}, keep=True),
             0,
-            rows,
+            rows + self._along,
             rows,
             time.perf_counter() - self._began,
             {"pellucid": __version__, "torch": torch.__version__},
         )
         classes = torch.full((rows,), chosen, dtype=torch.int64) if one else chosen
         return Explanation(
-            finite_values(method, values),
+            values if values is self._slope else finite_values(method, values),
             self.point if hidden else self.packed,
-            self._scores,
+            self.base,
             provenance,
+            gap=gap,
+            reference=reference,
             note=note,
             classes=classes,
         )

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid.attribution._multipliers import Rule, by_pairs, whole
+from pellucid._core import (
+    Batch,
+    Compute,
+    Explanation,
+    InputSpec,
+    Question,
+    Straight,
+    TargetLike,
+    sloped,
+)
+from pellucid.attribution._multipliers import Along, Rule, by_pairs, whole
 from pellucid.attribution._operations import adds_up
 from pellucid.errors import InputError, near_misses
 
 GAP = "rounding, or an operation whose output is not decided by its inputs. Look at gap."
+SLACK = 1e-3  # share of the difference that may be left over unsaid
 
 
 def deep_lift(
@@ -81,7 +93,15 @@ def deep_lift(
         raise InputError(
             f"No rule is called {rule!r}. {near_misses(str(rule), ['rescale', 'reveal_cancel'])}"
         )
-    q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q = None
+    if rule == "rescale" and at is None and _plain(baseline):
+        by = Along("deep_lift", baseline or 0.0)
+        q = sloped(model, inputs, target, at=at, spec=spec, compute=compute, by=by)
+        found = _together(q, by, baseline) if isinstance(q, Straight) else None
+        if found is not None:
+            return found
+    if not isinstance(q, Question):
+        q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
     start = q.filled(baseline)
     reference: list[Tensor] = []
     rescaled, torn = 0, set[str]()
@@ -95,8 +115,24 @@ def deep_lift(
     values = q.gradient(by=by_pairs("deep_lift", lambda _, rows: start[rows], rule, heard))
     base = torch.cat(reference)
     whole("deep_lift", q, q.base - base, values, torn)
-    note = adds_up(q.base - base, values, GAP, 1e-3)
+    note = adds_up(q.base - base, values, GAP, SLACK)
     if rule == "reveal_cancel" and rescaled:
         note = f"{rescaled} elementwise operations follow no weighted one and were rescaled. {note}".strip()
     params = {"baseline": start if isinstance(baseline, Mapping) else baseline, "rule": rule}
     return q.answer("deep_lift", values, params, reference=base, note=note)
+
+
+def _plain(baseline: object) -> TypeGuard[float | None]:
+    """Whether one number stands in every element of the reference."""
+    return baseline is None or (
+        isinstance(baseline, int | float) and not isinstance(baseline, bool) and math.isfinite(baseline)
+    )
+
+
+def _together(q: Straight, by: Along, baseline: float | None) -> Explanation | None:
+    """What one pass of the rows and the reference gives; ``None`` where it does not add up."""
+    values = q.gradient(by=by) * (q.packed - by.baseline)
+    reference = q.picked(by.reached)
+    found = q.answer("deep_lift", values, {"baseline": baseline, "rule": "rescale"}, reference=reference)
+    left = q.base - reference - values.flatten(1).sum(1)
+    return found if bool((left.abs() <= SLACK * (q.base - reference).abs()).all()) else None

@@ -5,13 +5,14 @@ Each holds exactly: the sum over an operation's inputs of multiplier × differen
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from pellucid.attribution._operations import Form, Kept, Slot, transposed
+from pellucid.attribution._operations import Form, Slot, transposed
 
 if TYPE_CHECKING:
     from pellucid.attribution._multipliers._maxima import Maxima
@@ -23,7 +24,9 @@ class Place:
 
     __slots__ = ("form", "index", "keep", "name", "pairing", "slots")
 
-    def __init__(self, name: str, form: Form, pairing: Pairing, index: int, keep: Kept) -> None:
+    def __init__(
+        self, name: str, form: Form, pairing: Pairing, index: int, keep: Callable[[Tensor], Slot]
+    ) -> None:
         self.name, self.form, self.pairing, self.index, self.keep = name, form, pairing, index, keep
         self.slots: tuple[Slot, ...] = ()
 

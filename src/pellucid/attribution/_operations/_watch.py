@@ -107,7 +107,7 @@ class Watch(TorchFunctionMode, ABC):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """Do one operation the method's way."""
-        called, name, writes = _named(func)
+        called, name, writes = named(func)
         if called in ASKED:
             # half of what a small network does; only a tensor may lead on
             told = func(*args, **(kwargs or {}))
@@ -217,7 +217,7 @@ def transposed(f: Callable[..., Tensor], *at: Tensor) -> Callable[[Tensor], tupl
 
 
 @lru_cache
-def _named(func: Func) -> tuple[str, str, bool]:
+def named(func: Func) -> tuple[str, str, bool]:
     """What an operation is called, the same without the mark of what writes, and whether it writes."""
     called = plain(func)
     marked = written(called)

@@ -1,0 +1,37 @@
+"""Whether a pass can change anything of a network, or is heard by anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pellucid._core._beside import alone, watched
+from pellucid._core._composed import composed
+from pellucid._core._layout import KNOWN
+
+# what torch's own layers did when this was imported: somebody may exchange it
+FORWARDS = {kind: kind.forward for kind in KNOWN}
+PLAIN = frozenset({Tensor, nn.Parameter})
+
+
+def still(modules: Sequence[nn.Module], tensors: Sequence[Tensor]) -> bool:
+    """Whether networks of these modules and tensors pass in evaluation mode without changing themselves.
+
+    They draw no random numbers then, write into no buffer, set no flag and take one way for all inputs:
+    torch's own layers, and forwards that only call their parts and add up what they give.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
+        >>> still(list(net.modules()), list(net.parameters()))
+        True
+        >>> still([nn.RReLU()], [])
+        False
+    """
+    return (
+        not watched()
+        and PLAIN.issuperset(map(type, tensors))
+        and alone(modules)
+        and composed(modules, KNOWN)
+        and all(kind.forward is FORWARDS.get(kind, kind.forward) for kind in set(map(type, modules)))
+    )
