@@ -280,6 +280,7 @@ def checks(monkeypatch):
     found = []
     monkeypatch.setattr(_layout, "FEW", 10**9)  # boxes alone
     monkeypatch.setattr(_boxed, "LEAST", 0.0)
+    monkeypatch.setattr(_boxed, "CUT", 0.0)
     monkeypatch.setattr(_beside, "SMALL", 1)
     monkeypatch.setattr(_beside, "FEW", 2)
     monkeypatch.setattr(_pass, "agree", lambda *given: found.append(_beside.agree(*given)) or found[-1])
@@ -490,7 +491,7 @@ def test_nothing_is_tried_where_nothing_was_saved(monkeypatch):
     monkeypatch.undo()
     tried = []
     boxed = _beside.Beside.boxed
-    monkeypatch.setattr(_beside.Beside, "boxed", lambda self, *a: tried.append(self.open) or boxed(self, *a))
+    monkeypatch.setattr(_beside.Beside, "boxed", lambda self, *a, **k: tried.append(self.open) or boxed(self, *a, **k))
     net = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 3)).eval()
     occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=32))
     assert tried[0]
@@ -596,7 +597,7 @@ def test_random_numbers_are_those_of_a_plain_pass(monkeypatch):
     for size in (40, 200):
         found = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
         with monkeypatch.context() as plain:
-            plain.setattr(_beside.Beside, "boxed", lambda *_: None)
+            plain.setattr(_beside.Beside, "boxed", lambda *_, **__: None)
             plainly = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
         torch.testing.assert_close(found, plainly, rtol=1e-10, atol=1e-10)
     assert torch.equal(torch.get_rng_state(), before)

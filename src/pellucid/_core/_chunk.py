@@ -66,6 +66,24 @@ def chunks(count: int, rows: int, size: int, *, first: int = 0, each: int | None
     ]
 
 
+def joined(waiting: list[Chunk], size: int) -> list[Chunk]:
+    """Neighbours among chunks of the same rows put together, none larger than ``size``.
+
+    Example:
+        >>> [(c.k0, c.k1) for c in joined([Chunk(0, 2, 0, 2), Chunk(2, 4, 0, 2), Chunk(4, 6, 0, 2)], 8)]
+        [(0, 4), (4, 6)]
+    """
+    found: list[Chunk] = []
+    for chunk in waiting:
+        last = found[-1] if found else chunk
+        both = Chunk(last.k0, chunk.k1, chunk.r0, chunk.r1)
+        if last.k1 == chunk.k0 and (last.r0, last.r1) == (chunk.r0, chunk.r1) and both.size <= size:
+            found[-1] = both
+        else:
+            found.append(chunk)
+    return found
+
+
 def at_once(most: int, inputs: Tensor, large: int = LARGE) -> int:
     """How many of these rows go through at once: ``most``, fewer of large ones where no accelerator is.
 

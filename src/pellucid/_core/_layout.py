@@ -31,11 +31,12 @@ class Layout:
     them is compared with a plain pass of it.
     """
 
-    __slots__ = ("_weights", "checked", "open", "used")
+    __slots__ = ("_weights", "checked", "known", "open", "used")
 
     def __init__(self) -> None:
         self.open: bool | None = None
         self.checked: bool = False
+        self.known: bool = False  # what the network does with its rows
         self.used: bool = False  # since somebody put it to False
         self._weights: int | None = None
 
@@ -48,7 +49,7 @@ class Layout:
         if not 0 < self._weights <= HEAVY * points.numel():
             return False
         if self.open is None:
-            self.checked = composed(modules, KNOWN)
+            self.known = self.checked = composed(modules, KNOWN)
             self.open = step_by_step(modules, points)
         return self.open and (self.checked or points.numel() >= MUCH)
 

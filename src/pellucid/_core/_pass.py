@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from math import prod
 
 import torch
 from torch import Tensor
 
-from pellucid._core._beside import WIDE, Again, Beside, agree
+from pellucid._core._beside import Again, Beside, Sizes, agree
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
 from pellucid._core._fold import Fold, turns
@@ -188,10 +188,15 @@ class Pass:
 
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
+        turned = self._lies(points, rows, copies)
+        return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
+
+    def _lies(self, points: Tensor, rows: slice, copies: int) -> bool:
+        """Whether these points are to lie with their channels last, from now on."""
         layout = self.feed.layout
         turned = self._turns(points) and (layout.checked or self._bears(points.detach(), rows, copies))
         layout.used = layout.used or turned
-        return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
+        return turned
 
     def _bears(self, points: Tensor, rows: slice, copies: int) -> bool:
         """Whether two rows may lie with their channels last in memory."""
@@ -226,10 +231,10 @@ class Pass:
     ) -> Tensor | None:
         """As :meth:`score`, with only what lies near each change computed anew; ``None`` where too much
         differs."""
-        if prod(base.shape[2:]) < WIDE and self._turns(points):
-            return None
+        make = partial(beside.boxed, points, base, copies, last=self._lies(points, rows, copies))
+        beside.checked = beside.checked or self.feed.layout.known
         row = partial(points.__getitem__, _middle(rows, copies))
-        return self._stood(partial(beside.boxed, points, base, copies), beside, row, rows, copies)
+        return self._stood(make, beside, row, rows, copies)
 
     def _stood(
         self,
@@ -244,8 +249,9 @@ class Pass:
         if one is None:
             return None
         run = one.run
+        sizes = Sizes() if isinstance(beside, Beside) and beside.sizes is None else None
         try:
-            with torch.no_grad(), eagerly():
+            with torch.no_grad(), eagerly(), nullcontext() if sizes is None else sizes:
                 score = self.score(one, rows, copies).detach()
             del one
             # a network that keeps what passes through it, as a cache, must be left with plain tensors
@@ -254,6 +260,9 @@ class Pass:
                 self._same(score, row(), rows, copies)
                 beside.checked = True
             beside.open = run.saved and same
+            if isinstance(beside, Beside) and sizes is not None:
+                sizes.held = max(sizes.held, run.held)
+                beside.sizes = sizes
         except Exception as error:
             run.end()
             if to_be_told(error):

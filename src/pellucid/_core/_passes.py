@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from pellucid._core._beside import FEW as SHARED
 from pellucid._core._beside import ROOM, Again, Beside
-from pellucid._core._chunk import LARGE, MATRICES, Chunk, at_once, chunks, smaller
+from pellucid._core._chunk import LARGE, MATRICES, Chunk, at_once, chunks, joined, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._mixed import TOGETHER, Mixing, Mixture
@@ -45,8 +46,8 @@ def passes(
     each = alone = size
     if isinstance(beside, Beside):
         size = beside.at_once(size, compute.batch_size, point)
-        # the fewer rows go together, the more variants of each do
-        each = max(1, size // count)
+        # what is cut out for a variant is cut out for all its rows
+        each = max(1, size // -(-count // max(1, count // SHARED)))
     elif beside is not None:
         # what is done once for a chunk and each row in it serves many variants
         size = max(size, min(compute.batch_size, ROOM // point[:1].numel()))
@@ -80,6 +81,9 @@ def passes(
             continue
         if beside is not None and not beside.open:
             size = min(size, alone)
+        elif isinstance(beside, Beside) and beside.more(alone) > size:
+            size = beside.more(alone)
+            waiting = joined(waiting[::-1], size)[::-1]
         done += chunk.size
         counted[0] += work.feed.ran[0] - ran
         counted[1] += backward
