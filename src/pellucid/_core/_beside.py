@@ -86,10 +86,13 @@ class Beside:
         # bit by bit, because there is a zero below zero
         bits = torch.int32 if base.dtype == torch.float32 else torch.int64
         unlike = points.view(bits).view(copies, *base.shape) != base.view(bits)
-        differs: NDArray[np.bool_] = unlike.any(2).numpy()
-        corner, sides = _spans(differs.any(1))
+        unlike = unlike.any(2)
+        axes = range(2, unlike.ndim)
+        # which indices of each axis differ, [copies, n, length]
+        lines = [_over(unlike, [other for other in axes if other != axis]).numpy() for axis in axes]
+        corner, sides = _spans([line.any(1) for line in lines])
         if len(base) > 1:
-            own, closer = _spans(differs.reshape(-1, *base.shape[2:]))
+            own, closer = _spans([line.reshape(len(points), -1) for line in lines])
             if math.prod(sides) > LOOSE * math.prod(closer):
                 corner, sides = own, closer
         if math.prod(sides) > MOST * math.prod(base.shape[2:]):
@@ -100,15 +103,20 @@ class Beside:
         return Boxed.of(base.clone(memory_format=form), crops, corner, Run(), last=last)
 
 
-def _spans(differs: NDArray[np.bool_]) -> tuple[Places, list[int]]:
-    """Where boxes of one size begin, int64 ``[boxes, axes]``, that hold all that is marked
-    ``[boxes, *map]``, and their sides."""
-    axes, corners, sides = differs.ndim - 1, list[Places](), list[int]()
-    for axis in range(1, axes + 1):
-        line = differs.any(tuple(other for other in range(1, axes + 1) if other != axis))
-        first, end = line.argmax(1), line.shape[1] - line[:, ::-1].argmax(1)
+def _over(marks: Tensor, axes: list[int]) -> Tensor:
+    """Whether anything is marked over some axes."""
+    return marks.amax(axes) if axes else marks
+
+
+def _spans(lines: list[NDArray[np.bool_]]) -> tuple[Places, list[int]]:
+    """Where boxes of one size begin, int64 ``[boxes, axes]``, that hold what is marked on each axis
+    ``[boxes, length]``, and their sides."""
+    corners, sides = list[Places](), list[int]()
+    for line in lines:
+        length = line.shape[1]
+        first, end = line.argmax(1), length - line[:, ::-1].argmax(1)
         side = int(np.where(line.any(1), end - first, 1).max())
-        corners.append(np.minimum(first, line.shape[1] - side))
+        corners.append(np.minimum(first, length - side))
         sides.append(side)
     return np.stack(corners, 1), sides
 
