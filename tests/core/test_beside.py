@@ -282,6 +282,7 @@ def checks(monkeypatch):
     monkeypatch.setattr(_boxed, "LEAST", 0.0)
     monkeypatch.setattr(_boxed, "CUT", 0.0)
     monkeypatch.setattr(_beside, "SMALL", 1)
+    monkeypatch.setattr(_beside, "LEAST", 0)
     monkeypatch.setattr(_beside, "FEW", 2)
     monkeypatch.setattr(_pass, "agree", lambda *given: found.append(_beside.agree(*given)) or found[-1])
     return found

@@ -21,6 +21,7 @@ from pellucid._core._stand_in import Args, Run
 FEW = 16  # variants of a row that must share the pass of the row itself
 TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
+LEAST = 2**16  # numbers of rows that go together, so that looking for boxes may pay
 LOOSE = 1.5  # how much larger a box may be so that all rows of a variant share it
 # loops in C, as in the guard
 before: Callable[[nn.Module], object] = attrgetter("_forward_pre_hooks")
@@ -81,7 +82,7 @@ class Beside:
     def boxed(self, points: Tensor, base: Tensor, copies: int, *, last: bool) -> Boxed | None:
         """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``, that come back with their
         channels last in memory or not; ``None`` where too much differs."""
-        if not self.open or copies < FEW:
+        if not self.open or copies < FEW or points.numel() < LEAST:
             return None
         # bit by bit, because there is a zero below zero
         bits = torch.int32 if base.dtype == torch.float32 else torch.int64

@@ -72,6 +72,8 @@ def _taken_by(kind: type[nn.Module]) -> _Taken | None:
     # what a function was defined with may be anything
     if not plain or not isinstance(forward, FunctionType) or forward.__defaults__ or forward.__kwdefaults__:
         return None
+    if forward is nn.Sequential.forward and kind.__iter__ is nn.Sequential.__iter__:
+        return _Taken()  # its parts in turn
     taken = _taken(forward.__code__)
     # an attribute of the class comes before a part of that name
     return None if taken is None or any(hasattr(kind, name) for name in taken.names) else taken

@@ -188,15 +188,10 @@ class Pass:
 
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
-        turned = self._lies(points, rows, copies)
-        return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
-
-    def _lies(self, points: Tensor, rows: slice, copies: int) -> bool:
-        """Whether these points are to lie with their channels last, from now on."""
         layout = self.feed.layout
         turned = self._turns(points) and (layout.checked or self._bears(points.detach(), rows, copies))
         layout.used = layout.used or turned
-        return turned
+        return points.clone(memory_format=torch.channels_last if turned else torch.preserve_format)
 
     def _bears(self, points: Tensor, rows: slice, copies: int) -> bool:
         """Whether two rows may lie with their channels last in memory."""
@@ -231,8 +226,11 @@ class Pass:
     ) -> Tensor | None:
         """As :meth:`score`, with only what lies near each change computed anew; ``None`` where too much
         differs."""
-        make = partial(beside.boxed, points, base, copies, last=self._lies(points, rows, copies))
-        beside.checked = beside.checked or self.feed.layout.known
+        layout = self.feed.layout
+        last = self._turns(points) and layout.checked
+        layout.used = layout.used or last
+        beside.checked = beside.checked or layout.known
+        make = partial(beside.boxed, points, base, copies, last=last)
         row = partial(points.__getitem__, _middle(rows, copies))
         return self._stood(make, beside, row, rows, copies)
 
