@@ -496,7 +496,7 @@ def test_nothing_is_tried_where_nothing_was_saved(monkeypatch):
         _beside.Beside, "boxed", lambda self, *a, **k: tried.append(self.open) or boxed(self, *a, **k)
     )
     net = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 3)).eval()
-    occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=32))
+    occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=128))
     assert tried[0]
     assert not any(tried[1:])
 

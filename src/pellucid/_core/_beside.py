@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
 
@@ -50,8 +51,7 @@ class Sizes(TorchDispatchMode):
         for one in () if func.is_view else tree_leaves(found):
             if isinstance(one, Tensor):
                 self.plain = max(self.plain, one.numel())
-                apart = isinstance(one, Boxed) and one.full is None
-                self.held = max(self.held, one.crops.numel() if apart else one.numel())
+                self.held = max(self.held, one.held if isinstance(one, Boxed) else one.numel())
         return found
 
 
@@ -71,6 +71,17 @@ class Beside:
         self.checked: bool = False
         self.sizes: Sizes | None = None
 
+    @contextmanager
+    def measured(self, run: Run) -> Generator[None]:
+        """Learn from the first pass how much it holds."""
+        if self.sizes is not None:
+            yield
+            return
+        with Sizes() as sizes:
+            yield
+        sizes.held = max(sizes.held, run.held)
+        self.sizes = sizes
+
     def more(self, rows: int) -> int:
         """How many rows hold no more by boxes than so many do plainly, as far as the first pass tells."""
         return rows if self.sizes is None else max(rows, int(rows * self.sizes.plain / self.sizes.held))
@@ -79,7 +90,7 @@ class Beside:
         """How many rows go together, at least ``rows``: large ones take little room beside their row."""
         return max(rows, min(most, TOGETHER, ROOM // max(1, point[:1].numel())))
 
-    def boxed(self, points: Tensor, base: Tensor, copies: int, *, last: bool) -> Boxed | None:
+    def boxed(self, points: Tensor, base: Tensor, copies: int, last: bool) -> Boxed | None:
         """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``, that come back with their
         channels last in memory or not; ``None`` where too much differs."""
         if not self.open or copies < FEW or points.numel() < LEAST:
@@ -90,8 +101,8 @@ class Beside:
         unlike = unlike.any(2)
         axes = range(2, unlike.ndim)
         # which indices of each axis differ, [copies, n, length]
-        lines = [_over(unlike, [other for other in axes if other != axis]).numpy() for axis in axes]
-        corner, sides = _spans([line.any(1) for line in lines])
+        lines = [_over(unlike, [other for other in axes if other != axis]) for axis in axes]
+        corner, sides = _spans([np.asarray(line.any(1)) for line in lines])
         if len(base) > 1:
             own, closer = _spans([line.reshape(len(points), -1) for line in lines])
             if math.prod(sides) > LOOSE * math.prod(closer):
@@ -104,9 +115,9 @@ class Beside:
         return Boxed.of(base.clone(memory_format=form), crops, corner, Run(), last=last)
 
 
-def _over(marks: Tensor, axes: list[int]) -> Tensor:
+def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:
     """Whether anything is marked over some axes."""
-    return marks.amax(axes) if axes else marks
+    return (marks.amax(axes) if axes else marks).numpy()
 
 
 def _spans(lines: list[NDArray[np.bool_]]) -> tuple[Places, list[int]]:

@@ -17,7 +17,7 @@ from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 Places = NDArray[np.int64]
 # nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
 # operation must save, at all and for each box that is cut out
-PRODUCT, NUMBER, POOLED, LEAST, CUT = 1 / 60, 1.0, 4.0, 3e5, 1e4
+PRODUCT, NUMBER, POOLED, LEAST, CUT = 1 / 60, 1.0, 10.0, 1e5, 5e3
 
 
 class Boxed(StandIn):
@@ -66,6 +66,11 @@ class Boxed(StandIn):
     def box(self) -> torch.Size:
         """Length of a crop along each axis."""
         return self.crops.shape[2:]
+
+    @property
+    def held(self) -> int:
+        """Numbers of the rows that lie in memory."""
+        return self.crops.numel() if self.full is None else self.full.numel()
 
     def whole(self) -> Tensor:
         """The plain tensor; from now on it is the only thing here."""

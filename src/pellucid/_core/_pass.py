@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from pellucid._core._beside import Again, Beside, Sizes, agree
+from pellucid._core._beside import Again, Beside, agree
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
 from pellucid._core._fold import Fold, turns
@@ -228,11 +227,9 @@ class Pass:
         differs."""
         layout = self.feed.layout
         last = self._turns(points) and layout.checked
-        layout.used = layout.used or last
-        beside.checked = beside.checked or layout.known
-        make = partial(beside.boxed, points, base, copies, last=last)
+        layout.used, beside.checked = layout.used or last, beside.checked or layout.known
         row = partial(points.__getitem__, _middle(rows, copies))
-        return self._stood(make, beside, row, rows, copies)
+        return self._stood(partial(beside.boxed, points, base, copies, last), beside, row, rows, copies)
 
     def _stood(
         self,
@@ -247,9 +244,8 @@ class Pass:
         if one is None:
             return None
         run = one.run
-        sizes = Sizes() if isinstance(beside, Beside) and beside.sizes is None else None
         try:
-            with torch.no_grad(), eagerly(), nullcontext() if sizes is None else sizes:
+            with torch.no_grad(), eagerly(), beside.measured(run):
                 score = self.score(one, rows, copies).detach()
             del one
             # a network that keeps what passes through it, as a cache, must be left with plain tensors
@@ -258,9 +254,6 @@ class Pass:
                 self._same(score, row(), rows, copies)
                 beside.checked = True
             beside.open = run.saved and same
-            if isinstance(beside, Beside) and sizes is not None:
-                sizes.held = max(sizes.held, run.held)
-                beside.sizes = sizes
         except Exception as error:
             run.end()
             if to_be_told(error):
