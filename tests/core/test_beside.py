@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from pellucid._core import Compute, _beside, _boxed, _layout, _pass
 from pellucid.attribution import feature_ablation, occlusion
 from pellucid.errors import MethodError
+from pellucid.networks import cnn
 
 
 class Residual(nn.Module):
@@ -280,7 +281,9 @@ def checks(monkeypatch):
     found = []
     monkeypatch.setattr(_layout, "FEW", 10**9)  # boxes alone
     monkeypatch.setattr(_boxed, "LEAST", 0.0)
+    monkeypatch.setattr(_boxed, "CUT", 0.0)
     monkeypatch.setattr(_beside, "SMALL", 1)
+    monkeypatch.setattr(_beside, "LEAST", 0)
     monkeypatch.setattr(_beside, "FEW", 2)
     monkeypatch.setattr(_pass, "agree", lambda *given: found.append(_beside.agree(*given)) or found[-1])
     return found
@@ -490,9 +493,11 @@ def test_nothing_is_tried_where_nothing_was_saved(monkeypatch):
     monkeypatch.undo()
     tried = []
     boxed = _beside.Beside.boxed
-    monkeypatch.setattr(_beside.Beside, "boxed", lambda self, *a: tried.append(self.open) or boxed(self, *a))
+    monkeypatch.setattr(
+        _beside.Beside, "boxed", lambda self, *a, **k: tried.append(self.open) or boxed(self, *a, **k)
+    )
     net = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 3)).eval()
-    occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=32))
+    occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=128))
     assert tried[0]
     assert not any(tried[1:])
 
@@ -596,7 +601,7 @@ def test_random_numbers_are_those_of_a_plain_pass(monkeypatch):
     for size in (40, 200):
         found = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
         with monkeypatch.context() as plain:
-            plain.setattr(_beside.Beside, "boxed", lambda *_: None)
+            plain.setattr(_beside.Beside, "boxed", lambda *_, **__: None)
             plainly = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
         torch.testing.assert_close(found, plainly, rtol=1e-10, atol=1e-10)
     assert torch.equal(torch.get_rng_state(), before)
@@ -645,3 +650,63 @@ def test_nobody_sees_the_class():
     from pellucid import _core
 
     assert not any("Boxed" in dir(place) for place in (pellucid, _core))
+
+
+def test_boxes_that_differ_from_row_to_row(monkeypatch):
+    net, x = made(lambda: Residual(F.relu))
+    seen, cuts = boxes(monkeypatch), []
+    cut = _beside.cut
+    monkeypatch.setattr(
+        _beside, "cut", lambda points, corner, *a: cuts.append(len(corner)) or cut(points, corner, *a)
+    )
+    # the same corner of each row, turned: far apart within a variant
+    cells = (torch.arange(17)[:, None] // 5 * 4 + torch.arange(19) // 5)[None, None]
+    groups = torch.cat([cells, cells.flip(3), cells.flip(2)])
+    found = feature_ablation(net, x, 1, groups=groups).values
+    with torch.no_grad():
+        for row in range(3):
+            for part in range(16):
+                here = (groups[row] == part).expand(2, -1, -1)
+                fall = net(x[row : row + 1]) - net(torch.where(here, 0.0, x[row])[None])
+                torch.testing.assert_close(found[row][here].sum(), fall[0, 1], rtol=1e-9, atol=1e-10)
+    assert seen.count("convolution.default") >= 3
+    assert max(cuts) >= 3 * 16
+
+
+def test_more_rows_go_together_once_it_is_known_what_they_hold(monkeypatch):
+    net, x = made(lambda: Functional(lambda y: F.max_pool2d(F.relu(y), 3, 2)))
+    together = []
+    boxed = _beside.Beside.boxed
+
+    def counted(self, points, *a):
+        together.append(len(points))
+        return boxed(self, points, *a)
+
+    monkeypatch.setattr(_beside.Beside, "boxed", counted)
+    agrees_with = occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20)).values
+    torch.testing.assert_close(agrees_with, by_hand(net, x, 3, 2), rtol=1e-10, atol=1e-10)
+    first, *rest = together
+    assert first <= 20 < max(rest)
+
+
+def test_a_network_that_grows_behind_its_boxes_gets_no_more_rows(monkeypatch):
+    """What lies behind the last box is counted as it is."""
+    net, x = made(lambda: Functional(lambda y: F.interpolate(y, scale_factor=4)))
+    together = []
+    boxed = _beside.Beside.boxed
+
+    def counted(self, points, *a):
+        together.append(len(points))
+        return boxed(self, points, *a)
+
+    monkeypatch.setattr(_beside.Beside, "boxed", counted)
+    occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20))
+    assert max(together) <= 20
+
+
+def test_pools_of_our_own_networks_go_by_boxes(monkeypatch):
+    seen = boxes(monkeypatch)
+    net = cnn(2, (24, 20), 3).double().eval()
+    x = torch.rand(2, 2, 24, 20, dtype=torch.float64)
+    agrees(net, x)
+    assert seen.count("max_pool2d_with_indices.default") >= 2

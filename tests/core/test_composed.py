@@ -9,6 +9,7 @@ from pellucid._core._composed import composed
 from pellucid._core._layout import KNOWN
 from pellucid._core._straight import Straight, sloped
 from pellucid.attribution import saliency
+from pellucid.networks import cnn
 
 LAST = torch.channels_last
 
@@ -210,3 +211,13 @@ def test_few_rows_take_the_short_road_with_their_channels_last(monkeypatch):
     torch.testing.assert_close(last.values, plain.values, rtol=1e-10, atol=1e-12)
     assert last.values.is_contiguous()
     assert last.provenance.forward == plain.provenance.forward == 8
+
+
+class Turned(nn.Sequential):
+    def __iter__(self):
+        return reversed(list(super().__iter__()))
+
+
+def test_a_chain_of_another_name_is_a_chain():
+    assert composed(cnn(1, 8, 2).modules(), KNOWN)
+    assert not composed(Turned(nn.ReLU(), nn.Conv2d(1, 1, 1)).modules(), KNOWN)

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from pellucid._core import Dataset, split
+from pellucid._core._pool import MaxPool2d
 from pellucid.errors import InputError
 from pellucid.inputs import Column, ImageSpec, TabularSpec
 from pellucid.networks import Architecture, Rescale, build, cnn, default_network, mlp
-from pellucid.networks._pool import MaxPool2d
 
 ACTIVATIONS = {
     "sigmoid": nn.Sigmoid,

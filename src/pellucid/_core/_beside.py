@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from pellucid._core._boxed import Boxed, Places, places
-from pellucid._core._stand_in import Run
+from pellucid._core._boxed import Boxed, Places, cut
+from pellucid._core._stand_in import Args, Run
 
 FEW = 16  # variants of a row that must share the pass of the row itself
 TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
-WIDE = 4096  # places from which boxes save more than channels last in memory do, where both could be had
+LEAST = 2**16  # numbers of rows that go together, so that looking for boxes may pay
+LOOSE = 1.5  # how much larger a box may be so that all rows of a variant share it
 # loops in C, as in the guard; attributes of modules are quicker found in their dictionaries
 listeners: Callable[[Mapping[str, object]], tuple[object, ...]] = itemgetter(
     "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
@@ -30,13 +35,33 @@ class Again(Exception):  # noqa: N818
     """A chunk could not be computed beside its rows and is to be computed as any other."""
 
 
+class Sizes(TorchDispatchMode):
+    """Numbers in the largest tensor that a pass makes: if rows were passed whole, and as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain: int = 1
+        self.held: int = 1
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Args = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Do an operation as if nobody looked."""
+        found = func(*args, **(kwargs or {}))
+        for one in () if func.is_view else tree_leaves(found):
+            if isinstance(one, Tensor):
+                self.plain = max(self.plain, one.numel())
+                self.held = max(self.held, one.held if isinstance(one, Boxed) else one.numel())
+        return found
+
+
 class Beside:
     """The decision for one run of passes; it is withdrawn where it saved nothing.
 
     Networks that something listens to, or that torch runs in other ways than operation by operation, are
-    left alone, and so are accelerators, which many small operations would keep waiting. One row of the first
-    pass is compared with a plain pass of it, because a network could ask of what type its input is, or mix
-    the rows of a batch.
+    left alone, and so are accelerators, which many small operations would keep waiting. Unless a network only
+    calls torch's own parts and adds up what they give, one row of the first pass is compared with a plain
+    pass of it, because a network could ask of what type its input is, or mix the rows of a batch.
     """
 
     def __init__(self, modules: Iterable[nn.Module], point: Tensor) -> None:
@@ -44,35 +69,68 @@ class Beside:
             point.ndim > 2 and math.prod(point.shape[2:]) >= SMALL and step_by_step(modules, point)
         )
         self.checked: bool = False
+        self.sizes: Sizes | None = None
+
+    @contextmanager
+    def measured(self, run: Run) -> Generator[None]:
+        """Learn from the first pass how much it holds."""
+        if self.sizes is not None:
+            yield
+            return
+        with Sizes() as sizes:
+            yield
+        sizes.held = max(sizes.held, run.held)
+        self.sizes = sizes
+
+    def more(self, rows: int) -> int:
+        """How many rows hold no more by boxes than so many do plainly, as far as the first pass tells."""
+        return rows if self.sizes is None else max(rows, int(rows * self.sizes.plain / self.sizes.held))
 
     def at_once(self, rows: int, most: int, point: Tensor) -> int:
         """How many rows go together, at least ``rows``: large ones take little room beside their row."""
         return max(rows, min(most, TOGETHER, ROOM // max(1, point[:1].numel())))
 
-    def boxed(self, points: Tensor, base: Tensor, copies: int) -> Boxed | None:
-        """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``; ``None`` where too much
-        differs."""
-        if not self.open or copies < FEW:
+    def boxed(self, points: Tensor, base: Tensor, copies: int, last: bool) -> Boxed | None:
+        """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``, that come back with their
+        channels last in memory or not; ``None`` where too much differs."""
+        if not self.open or copies < FEW or points.numel() < LEAST:
             return None
-        rows, axes = len(points), base.ndim - 2
         # bit by bit, because there is a zero below zero
         bits = torch.int32 if base.dtype == torch.float32 else torch.int64
         unlike = points.view(bits).view(copies, *base.shape) != base.view(bits)
-        differs: NDArray[np.bool_] = unlike.flatten(0, 1).any(1).numpy()
-        corners, sides = list[Places](), list[int]()
-        for axis in range(axes):
-            others = tuple(other + 1 for other in range(axes) if other != axis)
-            line = np.asarray(differs.any(others))
-            first, last = line.argmax(1), line.shape[1] - line[:, ::-1].argmax(1)
-            side = int(np.where(line.any(1), last - first, 1).max())
-            corners.append(np.minimum(first, line.shape[1] - side))
-            sides.append(side)
+        unlike = unlike.any(2)
+        axes = range(2, unlike.ndim)
+        # which indices of each axis differ, [copies, n, length]
+        lines = [_over(unlike, [other for other in axes if other != axis]) for axis in axes]
+        corner, sides = _spans([np.asarray(line.any(1)) for line in lines])
+        if len(base) > 1:
+            own, closer = _spans([line.reshape(len(points), -1) for line in lines])
+            if math.prod(sides) > LOOSE * math.prod(closer):
+                corner, sides = own, closer
         if math.prod(sides) > MOST * math.prod(base.shape[2:]):
             return None
-        corner = np.stack(corners, 1)
-        index = places(corner, sides, base.shape[2:]).view(rows, 1, -1).expand(rows, base.shape[1], -1)
-        crops = points.flatten(2).gather(2, index).view(rows, base.shape[1], *sides)
-        return Boxed.of(base.clone(), crops, corner, Run())
+        # whatever the network is given back, boxes go faster so
+        form = torch.channels_last if base.ndim == 4 else torch.contiguous_format
+        crops = cut(points, corner, sides, len(points)).clone(memory_format=form)
+        return Boxed.of(base.clone(memory_format=form), crops, corner, Run(), last=last)
+
+
+def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:
+    """Whether anything is marked over some axes."""
+    return (marks.amax(axes) if axes else marks).numpy()
+
+
+def _spans(lines: list[NDArray[np.bool_]]) -> tuple[Places, list[int]]:
+    """Where boxes of one size begin, int64 ``[boxes, axes]``, that hold what is marked on each axis
+    ``[boxes, length]``, and their sides."""
+    corners, sides = list[Places](), list[int]()
+    for line in lines:
+        length = line.shape[1]
+        first, end = line.argmax(1), length - line[:, ::-1].argmax(1)
+        side = int(np.where(line.any(1), end - first, 1).max())
+        corners.append(np.minimum(first, length - side))
+        sides.append(side)
+    return np.stack(corners, 1), sides
 
 
 def agree(score: Tensor, plain: Tensor, scores: Tensor) -> bool:

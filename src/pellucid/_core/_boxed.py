@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 
-# small tables of places: numpy takes a third of the time for each step
+# few numbers for each box: numpy takes a third of the time for each step
 Places = NDArray[np.int64]
-OUTSIDE = -(2**40)  # added to the index of what lies outside, so that any sum of it is below zero
 # nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
-# operation must save: where each number lies is looked up for it anew
-PRODUCT, NUMBER, POOLED, LEAST = 1 / 60, 1.0, 10.0, 3e5
+# operation must save, at all and for each box that is cut out
+PRODUCT, NUMBER, POOLED, LEAST, CUT = 1 / 60, 1.0, 10.0, 1e5, 5e3
 
 
 class Boxed(StandIn):
@@ -29,22 +29,28 @@ class Boxed(StandIn):
     Args:
         base: ``[n, C, *map]``; row ``i`` stands on base row ``i % n``.
         crops: ``[c * n, C, *box]``, true values.
-        corner: int64 ``[c * n, axes]``, where each crop lies.
+        corner: int64 ``[c or c * n, axes]``, where the crops of each ``n`` rows, or of each row, lie.
+        last: whether the plain tensor is to have its channels last in memory.
     """
 
     base: Tensor
     crops: Tensor
     corner: Places
+    last: bool
     later: Callable[[], Tensor] | None
     full: Tensor | None
 
     @classmethod
-    def of(cls, base: Tensor, crops: Tensor, corner: Places, run: Run) -> Boxed:
+    def of(cls, base: Tensor, crops: Tensor, corner: Places, run: Run, *, last: bool) -> Boxed:
         """From its parts."""
-        made = cls.standing((len(crops), *base.shape[1:]), base, run)
-        made.base, made.crops, made.corner = base, crops, corner
+        made = cls.standing((len(crops), *base.shape[1:]), base, run, last=last)
+        made.base, made.crops, made.corner, made.last = base, crops, corner, last
         made.full = made.later = None
         return made
+
+    def like(self, base: Tensor, crops: Tensor, corner: Places) -> Boxed:
+        """Other rows of the same pass."""
+        return Boxed.of(base, crops, corner, self.run, last=self.last)
 
     @classmethod
     def rule(cls, func: Any) -> Rule | None:
@@ -61,61 +67,66 @@ class Boxed(StandIn):
         """Length of a crop along each axis."""
         return self.crops.shape[2:]
 
+    @property
+    def held(self) -> int:
+        """Numbers of the rows that lie in memory."""
+        return self.crops.numel() if self.full is None else self.full.numel()
+
     def whole(self) -> Tensor:
         """The plain tensor; from now on it is the only thing here."""
         if self.full is None and self.later is not None:
             self.full, self.later = self.later(), None
         if self.full is None:
-            rows, channels = self.crops.shape[:2]
-            self.full = self.base.repeat(rows // len(self.base), *[1] * (self.base.ndim - 1)).contiguous()
-            where = places(self.corner, self.box, self.map).view(rows, 1, -1).expand(rows, channels, -1)
-            self.full.view(rows, channels, -1).scatter_(2, where, self.crops.reshape(rows, channels, -1))
+            base = self.base.expand(len(self.crops) // len(self.base), *self.base.shape).flatten(0, 1)
+            form = torch.channels_last if self.last else torch.contiguous_format
+            self.full = base.contiguous(memory_format=form)
+            self._put(self.full, np.zeros_like(self.corner), self.map)
+            self.run.held = max(self.run.held, self.full.numel())
             self.base, self.crops = self.base[:0], self.crops[:0]
         return self.full
 
     def patch(self, start: Places, size: Sequence[int], outside: float = 0.0) -> Tensor:
-        """What lies in boxes of a size that begin at ``start`` ``[rows, axes]``; ``outside`` off the map."""
-        rows, channels = self.crops.shape[:2]
-        count, area, most = len(self.base), self.map.numel(), self.box.numel()
-        row = _along(np.arange(rows)[:, None], 0, len(size))
-        there, mine = row % count, row
-        for axis, side in enumerate(size):
-            at = start[:, axis, None] + np.arange(side)
-            off = at - self.corner[:, axis, None]
-            there = there * self.map[axis] + _along(_inside(at, self.map[axis]), axis, len(size))
-            mine = mine * self.box[axis] + _along(_inside(off, self.box[axis]), axis, len(size))
-        index = np.where(
-            mine >= 0, mine + count * area, np.where(there >= 0, there, count * area + rows * most)
-        )
-        # a table of places, each with its channels side by side: base, crops, and the one off the map
-        table = torch.cat(
-            [
-                self.base.movedim(1, -1).reshape(-1, channels),
-                self.crops.movedim(1, -1).reshape(-1, channels),
-                self.base.new_full((1, channels), outside),
-            ]
-        )
-        found = table.index_select(0, torch.from_numpy(index.ravel()))
-        return found.view(rows, *size, channels).movedim(-1, 1)
+        """What lies in boxes of a size from ``start`` ``[blocks, axes]`` on; ``outside`` off the map."""
+        if list(size) == list(self.box) and (start == self.corner).all():
+            return self.crops
+        before = np.maximum(-start.min(0), 0)
+        after = np.maximum((start + np.asarray(size)).max(0) - np.asarray(self.map), 0)
+        base = self.base
+        if before.any() or after.any():
+            rim = [int(side) for both in zip(before[::-1], after[::-1], strict=True) for side in both]
+            base = F.pad(base, rim, value=outside)
+        found = cut(base, start + before, size, len(self.crops))
+        self._put(found, start, size)
+        return found
+
+    def _put(self, within: Tensor, start: Places, size: Sequence[int]) -> None:
+        """Write crops into boxes of a size that begin at ``start``, as far as they lie there."""
+        low = np.maximum(self.corner, start)
+        side = np.maximum(np.minimum(self.corner + np.asarray(self.box), start + np.asarray(size)) - low, 0)
+        to, of, each = low - start, low - self.corner, len(within) // len(start)
+        places = np.concatenate([to, of, side], 1)
+        if (places == places[0]).all():
+            to, of, side, each = to[:1], of[:1], side[:1], len(within)
+        there, here = _begins(within, to, each), _begins(self.crops, of, each)
+        for first, own, sides in zip(there, here, side.tolist(), strict=True):
+            shape = each, within.shape[1], *sides
+            mine = self.crops.as_strided(shape, self.crops.stride(), own)
+            within.as_strided(shape, within.stride(), first).copy_(mine)
 
 
-def places(corner: Places, box: Sequence[int], within: Sequence[int]) -> Tensor:
-    """Number of each place of a box on a map, int64 ``[rows, *box]``."""
-    where = np.zeros((len(corner), *[1] * len(box)), dtype=np.int64)
-    for axis, (side, length) in enumerate(zip(box, within, strict=True)):
-        where = where * length + _along(corner[:, axis, None] + np.arange(side), axis, len(box))
-    return torch.from_numpy(where)
+def _begins(tensor: Tensor, start: Places, each: int) -> list[int]:
+    """Where boxes of ``each`` rows, that begin at ``start`` ``[blocks, axes]``, begin in memory."""
+    strides = np.asarray(tensor.stride())
+    row = np.arange(len(start)) * each % len(tensor)
+    return (tensor.storage_offset() + row * strides[0] + start @ strides[2:]).tolist()
 
 
-def _along(index: Places, axis: int, axes: int) -> Places:
-    """``[rows, side]`` laid along one axis of a map."""
-    shape = [1] * axes
-    shape[axis] = index.shape[1]
-    return index.reshape(len(index), *shape)
-
-
-def _inside(at: Places, length: int) -> Places:
-    return np.where((at >= 0) & (at < length), at, OUTSIDE)
+def cut(tensor: Tensor, start: Places, size: Sequence[int], rows: int) -> Tensor:
+    """``[rows, C, *size]`` from boxes that begin at ``start`` ``[blocks, axes]``; row ``i`` lies in row
+    ``i % len(tensor)``."""
+    each = rows // len(start)
+    shape, strides = (each, tensor.shape[1], *size), tensor.stride()
+    return torch.cat([tensor.as_strided(shape, strides, at) for at in _begins(tensor, start, each)])
 
 
 def _open(value: object) -> bool:
@@ -141,7 +152,7 @@ def _slid(
     side = np.maximum((last - first + 1).max(0), 1)
     area = float(end.prod())
     share = float(side.prod()) / area + len(x.base) / len(x.crops)
-    if share >= 1 or (1 - share) * cost * area * len(x.crops) < LEAST:
+    if share >= 1 or (1 - share) * cost * area * len(x.crops) < LEAST + CUT * len(x.corner):
         return None
     x.run.saved = True
     first = np.minimum(first, end - side)
@@ -173,7 +184,7 @@ def _convolution(func: Any, args: Args) -> Any:
     none = [0] * len(size)
     base = func(x.base, weight, bias, stride, padding, dilation, False, none, groups)
     crops = func(x.patch(at, read), weight, bias, stride, none, dilation, False, none, groups)
-    return Boxed.of(base, crops, corner, x.run)
+    return x.like(base, crops, corner)
 
 
 def _given(args: Args, *default: Any) -> list[Any]:
@@ -194,11 +205,11 @@ def _max_pool(func: Any, args: Args) -> Any:
         return None
     corner, _, at, read = found
     crops = func(x.patch(at, read, -torch.inf), size, stride, [0] * len(size), dilation)[0]
-    index = Boxed.of(base[1], crops.new_empty(len(crops), dtype=torch.int64), corner, x.run)
+    index = x.like(base[1], crops.new_empty(len(crops), dtype=torch.int64), corner)
     kept = x.base, x.crops, x.corner
     # hardly anybody asks where the largest numbers were
-    index.later = lambda: func(Boxed.of(*kept, Run()).whole(), *args[1:])[1]
-    return Boxed.of(base[0], crops, corner, x.run), index
+    index.later = lambda: func(Boxed.of(*kept, Run(), last=x.last).whole(), *args[1:])[1]
+    return x.like(base[0], crops, corner), index
 
 
 def _average_pool(func: Any, args: Args) -> Any:
@@ -215,7 +226,7 @@ def _average_pool(func: Any, args: Args) -> Any:
         return None
     corner, _, at, read = found
     crops = func(x.patch(at, read), size, stride, none, False, True, divisor)
-    return Boxed.of(base, crops, corner, x.run)
+    return x.like(base, crops, corner)
 
 
 def _batch_norm(func: Any, args: Args) -> Any:
@@ -225,7 +236,7 @@ def _batch_norm(func: Any, args: Args) -> Any:
     if not _open(x) or given[4] or any(isinstance(part, Boxed) for part in given):
         return None
     base, *rest = func(x.base, *given)
-    return (Boxed.of(base, func(x.crops, *given)[0], x.corner, x.run), *rest)
+    return (x.like(base, func(x.crops, *given)[0], x.corner), *rest)
 
 
 def _together(parts: Sequence[Boxed]) -> tuple[Places, list[Tensor]]:
@@ -267,7 +278,7 @@ def _pointwise(func: Any, args: Args) -> Any:
     made = func(*[next(waiting) if isinstance(value, Boxed) else value for value in args])
     base = func(*[next(below) if isinstance(value, Boxed) else value for value in args])
     if not writes:
-        return Boxed.of(base, made, corner, parts[0].run)
+        return parts[0].like(base, made, corner)
     args[0].base, args[0].crops, args[0].corner = base, made, corner
     return args[0]
 
@@ -277,7 +288,7 @@ def _joined(func: Any, args: Args) -> Any:
     if not all(_open(x) and x.map == parts[0].map for x in parts) or axis not in (1, 1 - parts[0].ndim):
         return None
     corner, crops = _together(parts)
-    return Boxed.of(func([x.base for x in parts], 1), func(crops, 1), corner, parts[0].run)
+    return parts[0].like(func([x.base for x in parts], 1), func(crops, 1), corner)
 
 
 RULES: dict[Any, Rule] = {

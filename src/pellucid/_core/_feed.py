@@ -23,6 +23,7 @@ Inputs = Tensor | Batch
 Fill = float | Tensor | Mapping[str, float | Tensor] | None
 ROOM = 31 * 2**20  # bytes; 32 MiB is the most that glibc learns from
 VECTORS, WIDE = 512, 16384  # rows at once, and the longest of which so many are
+SMALL = 256  # the same of anything else on a processor
 ALONE = "One row alone goes through: where it cannot take several, say compute=Compute(batch_size=1)."
 MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -261,11 +262,13 @@ def feed(
 def at_once(fed: Feed) -> int:
     """How many rows should go through a network at once where nobody says so.
 
-    Vectors through matrices hold little, and most of their time goes into reading the matrices; of anything
-    else a chunk of 64 already leaves the cache.
+    Vectors through matrices hold little, and most of their time goes into reading the matrices. Of anything
+    else many small rows cost less each on a processor; where they are large, fewer go (`_core/_chunk.py`).
     """
     vectors = fed.packed.ndim == 2 and fed.packed.is_floating_point() and not fed.held
-    return VECTORS if vectors and fed.matrices and fed.packed.shape[1] <= WIDE else Compute().batch_size
+    if vectors and fed.matrices and fed.packed.shape[1] <= WIDE:
+        return VECTORS
+    return SMALL if fed.packed.is_cpu else Compute().batch_size
 
 
 def _several(model: nn.Module, guard: Guard, batch: Batch) -> Feed:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pellucid._core._beside import step_by_step
 from pellucid._core._composed import composed
+from pellucid._core._pool import MaxPool2d
 
 FEW = 6  # rows that must go together
 MUCH = 2**15  # numbers from which on one more row, to compare, costs little
@@ -16,7 +17,16 @@ HEAVY = 32
 # whose results nobody can write into, and which nobody can ask how they lie in memory
 KNOWN = frozenset(
     {nn.Sequential, nn.Identity, nn.Flatten, nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm, nn.MaxPool2d}
-    | {nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Dropout, nn.Dropout2d, nn.ReLU, nn.ReLU6}
+    | {
+        MaxPool2d,
+        nn.AvgPool2d,
+        nn.AdaptiveAvgPool2d,
+        nn.AdaptiveMaxPool2d,
+        nn.Dropout,
+        nn.Dropout2d,
+        nn.ReLU,
+        nn.ReLU6,
+    }
     | {nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softmax, nn.LogSoftmax}
 )
 
@@ -34,11 +44,12 @@ class Layout:
         checked: whether it is known to be such a network.
     """
 
-    __slots__ = ("_weights", "checked", "open", "used")
+    __slots__ = ("_weights", "checked", "known", "open", "used")
 
     def __init__(self, *, checked: bool = False) -> None:
         self.open: bool | None = None
         self.checked: bool = checked
+        self.known: bool = checked  # what the network does with its rows
         self.used: bool = False  # since somebody put it to False
         self._weights: int | None = None
 
@@ -51,7 +62,7 @@ class Layout:
         if not 0 < self._weights <= HEAVY * points.numel():
             return False
         if self.open is None:
-            self.checked = self.checked or composed(modules, KNOWN)
+            self.known = self.checked = self.checked or composed(modules, KNOWN)
             self.open = step_by_step(modules, points)
         return self.open and (self.checked or points.numel() >= MUCH)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import prod
 
 import torch
 from torch import Tensor
 
-from pellucid._core._beside import WIDE, Again, Beside, agree
+from pellucid._core._beside import Again, Beside, agree
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
 from pellucid._core._fold import Fold, turns
@@ -226,10 +225,11 @@ class Pass:
     ) -> Tensor | None:
         """As :meth:`score`, with only what lies near each change computed anew; ``None`` where too much
         differs."""
-        if prod(base.shape[2:]) < WIDE and self._turns(points):
-            return None
+        layout = self.feed.layout
+        last = self._turns(points) and layout.checked
+        layout.used, beside.checked = layout.used or last, beside.checked or layout.known
         row = partial(points.__getitem__, _middle(rows, copies))
-        return self._stood(partial(beside.boxed, points, base, copies), beside, row, rows, copies)
+        return self._stood(partial(beside.boxed, points, base, copies, last), beside, row, rows, copies)
 
     def _stood(
         self,
@@ -245,7 +245,7 @@ class Pass:
             return None
         run = one.run
         try:
-            with torch.no_grad(), eagerly():
+            with torch.no_grad(), eagerly(), beside.measured(run):
                 score = self.score(one, rows, copies).detach()
             del one
             # a network that keeps what passes through it, as a cache, must be left with plain tensors

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from pellucid._core._beside import FEW as SHARED
 from pellucid._core._beside import ROOM, Again, Beside
 from pellucid._core._chunk import LARGE, MATRICES, Chunk, at_once, chunks, smaller
 from pellucid._core._compute import Compute
@@ -45,8 +46,7 @@ def passes(
     each = alone = size
     if isinstance(beside, Beside):
         size = beside.at_once(size, compute.batch_size, point)
-        # the fewer rows go together, the more variants of each do
-        each = max(1, size // count)
+        each = _shared(count, size)
     elif beside is not None:
         # what is done once for a chunk and each row in it serves many variants
         size = max(size, min(compute.batch_size, ROOM // point[:1].numel()))
@@ -80,12 +80,23 @@ def passes(
             continue
         if beside is not None and not beside.open:
             size = min(size, alone)
+        elif isinstance(beside, Beside) and beside.more(alone) > size:
+            size = beside.more(alone)
+            begun = chunks(count, chunk.r1 - chunk.r0, size, begin=chunk.k1, first=chunk.r0)
+            rest = some.stop - chunk.r1
+            waiting = (begun + chunks(count, rest, size, first=chunk.r1, each=_shared(count, size)))[::-1]
         done += chunk.size
         counted[0] += work.feed.ran[0] - ran
         counted[1] += backward
         yield chunk, grad, score
         del grad, score
         compute.progress(done, total)
+
+
+def _shared(count: int, size: int) -> int:
+    """How many rows go together by boxes: as many as leave room for the variants that share each, because
+    what is cut out for a variant is cut out for all its rows."""
+    return max(1, size // -(-count // max(1, count // SHARED)))
 
 
 def _beside(work: Pass, point: Tensor, variants: Variants | None, *, near: bool) -> Beside | Mixing | None:

@@ -21,10 +21,12 @@ aten: Any = torch.ops.aten
 @dataclass(slots=True)
 class Run:
     """One forward pass by stand-ins: whether an operation saved work, whether something was asked that only a
-    plain tensor has, and every stand-in that was made."""
+    plain tensor has, how many numbers the largest plain tensor holds that one became, and every stand-in that
+    was made."""
 
     saved: bool = False
     left: bool = False
+    held: int = 0
     made: list[weakref.ref[StandIn]] = field(default_factory=list["weakref.ref[StandIn]"])
 
     def end(self) -> bool:
@@ -73,10 +75,15 @@ class StandIn(Tensor):
     data: Any = property(lambda self: self.whole().detach(), _leave)
 
     @classmethod
-    def standing(cls, shape: Sequence[int], like: Tensor, run: Run) -> Self:
-        """One of a shape, with nothing in it yet."""
+    def standing(cls, shape: Sequence[int], like: Tensor, run: Run, *, last: bool = False) -> Self:
+        """One of a shape, with nothing in it yet, that seems to lie as the plain tensor will: with its
+        channels last in memory or not."""
         make = cast("Callable[..., Self]", Tensor._make_wrapper_subclass)
-        made = make(cls, shape, dtype=like.dtype, device=like.device)
+        strides = None
+        if last:
+            _, channels, high, wide = shape
+            strides = (channels * high * wide, 1, channels * wide, channels)
+        made = make(cls, shape, strides, dtype=like.dtype, device=like.device)
         made.run = run
         # code in C that asks for its memory fails instead of reading nothing
         torch._C._set_throw_on_mutable_data_ptr(made)

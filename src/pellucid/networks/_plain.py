@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from pellucid._core import Json
+from pellucid._core._pool import MaxPool2d
 from pellucid.errors import InputError
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._parts import activation_module, initialise_all, positive
-from pellucid.networks._pool import MaxPool2d
 
 
 class Rescale(nn.Module):

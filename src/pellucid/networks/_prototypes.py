@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pellucid._core import Dataset, Json
+from pellucid._core._pool import MaxPool2d
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._concept_bottleneck import fit_head
-from pellucid.networks._pool import MaxPool2d
 from pellucid.networks._readable import Readable, Recipe, refuse_numbers, refuse_others
 from pellucid.networks._wide import columns_read, slots_read, told_of
 

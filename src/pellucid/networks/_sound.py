@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from pellucid._core import Json
+from pellucid._core._pool import MaxPool2d
 from pellucid.errors import InputError
 from pellucid.inputs._mel import FLOOR, mel_kernels, mel_levels, mel_points
 from pellucid.networks._architecture import Architecture
 from pellucid.networks._parts import activation_module, initialise_all
 from pellucid.networks._plain import Plain, Rescale
-from pellucid.networks._pool import MaxPool2d
 
 FIRST = (80, 4)  # samples that the first convolution along time hears, and its step
 POOL = 4

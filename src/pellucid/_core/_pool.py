@@ -27,13 +27,9 @@ class MaxPool2d(nn.MaxPool2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as the parent calls it
         """``[N, C, H, W]`` to ``[N, C, H // 2, W // 2]``."""
-        # what only stands for a tensor is told by name what is done to it
-        if (
-            torch.is_grad_enabled()
-            or type(input) is not Tensor
-            or not input.is_cpu
-            or min(input.shape[-2:]) < 2
-        ):
+        # what stands for a plain tensor may have ways of its own
+        plain = type(input) is Tensor and input.device.type == "cpu"
+        if torch.is_grad_enabled() or not plain or min(input.shape[-2:]) < 2:
             return F.max_pool2d(input, 2)
         height, width = input.shape[-2] // 2 * 2, input.shape[-1] // 2 * 2
         tall = torch.maximum(input[..., 0:height:2, :width], input[..., 1:height:2, :width])
