@@ -20,7 +20,7 @@ from pellucid._core._boxed import Boxed, Places, cut
 from pellucid._core._stand_in import Args, Run
 
 FEW = 16  # variants of a row that must share the pass of the row itself
-TOGETHER, ROOM = 32, 2**22  # rows of large pictures that go together, and the most numbers in them
+TOGETHER, ROOM = 64, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
 LEAST = 2**16  # numbers of rows that go together, so that looking for boxes may pay
 LOOSE = 1.5  # how much larger a box may be so that all rows of a variant share it
