@@ -710,3 +710,23 @@ def test_pools_of_our_own_networks_go_by_boxes(monkeypatch):
     x = torch.rand(2, 2, 24, 20, dtype=torch.float64)
     agrees(net, x)
     assert seen.count("max_pool2d_with_indices.default") >= 2
+
+
+def test_where_memory_ran_out_once_no_more_rows_go_together_again(monkeypatch):
+    class Short(Functional):
+        refused = 0
+
+        def forward(self, x):
+            if len(x) > 24:
+                Short.refused += 1
+                raise torch.OutOfMemoryError("no room")
+            return super().forward(x)
+
+    torch.manual_seed(0)
+    net = Short(lambda y: F.max_pool2d(F.relu(y), 3, 2)).double()
+    x = torch.rand(3, 2, 17, 19, dtype=torch.float64)
+    net(x)
+    net.eval()
+    found = occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20)).values
+    torch.testing.assert_close(found, by_hand(net, x, 3, 2), rtol=1e-10, atol=1e-10)
+    assert 1 <= Short.refused <= 3  # halved until it fits, and never tried again

@@ -112,7 +112,7 @@ class Beside:
         # whatever the network is given back, boxes go faster so
         form = torch.channels_last if base.ndim == 4 else torch.contiguous_format
         crops = cut(points, corner, sides, len(points)).clone(memory_format=form)
-        return Boxed.of(base.clone(memory_format=form), crops, corner, Run(), last=last)
+        return Boxed.of(base.clone(memory_format=form), crops, corner, Run(held=points.numel()), last=last)
 
 
 def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:

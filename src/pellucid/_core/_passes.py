@@ -44,6 +44,7 @@ def passes(
     size = most if work.fold is None or by is not None else most * work.fold.columns
     beside = None if gradients or work.fold is not None else _beside(work, point, variants, near=near)
     each = alone = size
+    grows = isinstance(beside, Beside)
     if isinstance(beside, Beside):
         size = beside.at_once(size, compute.batch_size, point)
         each = _shared(count, size)
@@ -69,19 +70,19 @@ def passes(
             continue
         except Again:
             counted[0] += work.feed.ran[0] - ran
-            size = min(size, alone)
+            size, grows = min(size, alone), False
             waiting.append(chunk)
             continue
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            size = smaller(chunk, error)
+            size, grows = smaller(chunk, error), False
             waiting.append(chunk)
             continue
         if beside is not None and not beside.open:
             size = min(size, alone)
-        elif isinstance(beside, Beside) and beside.more(alone) > size:
-            size = beside.more(alone)
+        elif grows and isinstance(beside, Beside) and beside.more(alone) > size:
+            size, grows = beside.more(alone), False
             begun = chunks(count, chunk.r1 - chunk.r0, size, begin=chunk.k1, first=chunk.r0)
             rest = some.stop - chunk.r1
             waiting = (begun + chunks(count, rest, size, first=chunk.r1, each=_shared(count, size)))[::-1]

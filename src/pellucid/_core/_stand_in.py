@@ -21,8 +21,8 @@ aten: Any = torch.ops.aten
 @dataclass(slots=True)
 class Run:
     """One forward pass by stand-ins: whether an operation saved work, whether something was asked that only a
-    plain tensor has, how many numbers the largest plain tensor holds that one became, and every stand-in that
-    was made."""
+    plain tensor has, how many numbers the largest plain tensor holds that one was or became, and every
+    stand-in that was made."""
 
     saved: bool = False
     left: bool = False
