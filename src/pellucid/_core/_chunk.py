@@ -52,18 +52,20 @@ class Chunk:
 def chunks(
     count: int, rows: int, size: int, *, begin: int = 0, first: int = 0, each: int | None = None
 ) -> list[Chunk]:
-    """All variants of some rows, then of the next; none larger than ``size``, those of the same rows alike.
+    """All variants of some rows, then of the next; none larger than ``size``.
 
     Variants go from ``begin`` to ``count``, rows begin at ``first``; ``each`` is how many rows go together at
-    most, where that is less than ``size``.
+    most, where that is less than ``size``: chunks of the same rows are then alike.
 
     Example:
         >>> [(c.k0, c.k1, c.r0, c.r1) for c in chunks(3, 2, 4)]
         [(0, 2, 0, 2), (2, 3, 0, 2)]
     """
     n = max(1, min(rows, size if each is None else each))
-    pieces = -(-(count - begin) // max(1, size // n))
-    c = max(1, -(-(count - begin) // max(1, pieces)))
+    c = max(1, size // n)
+    if each is not None:
+        left = count - begin
+        c = max(1, -(-left // max(1, -(-left // c))))
     return [
         Chunk(k, min(k + c, count), first + r, first + min(r + n, rows))
         for r in range(0, rows, n)

@@ -43,7 +43,7 @@ def passes(
     # rows that share an input go through the network once
     size = most if work.fold is None or by is not None else most * work.fold.columns
     beside = None if gradients or work.fold is not None else _beside(work, point, variants, near=near)
-    each = alone = size
+    alone, each = size, None
     grows = isinstance(beside, Beside)
     if isinstance(beside, Beside):
         size = beside.at_once(size, compute.batch_size, point)
@@ -83,7 +83,7 @@ def passes(
             size = min(size, alone)
         elif grows and isinstance(beside, Beside) and beside.more(alone) > size:
             size, grows = beside.more(alone), False
-            begun = chunks(count, chunk.r1 - chunk.r0, size, begin=chunk.k1, first=chunk.r0)
+            begun = chunks(count, chunk.r1 - chunk.r0, size, begin=chunk.k1, first=chunk.r0, each=size)
             rest = some.stop - chunk.r1
             waiting = (begun + chunks(count, rest, size, first=chunk.r1, each=_shared(count, size)))[::-1]
         done += chunk.size
