@@ -36,7 +36,7 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
         ...     def forward(self, x):
         ...         return self.part(x) + self.part(x)
         >>> known = frozenset({nn.Conv2d, nn.ReLU})
-        >>> composed(Twice(nn.ReLU()).modules(), known), composed(nn.Sequential().modules(), known)
+        >>> composed(Twice(nn.ReLU()).modules(), known), composed(nn.Linear(1, 1).modules(), known)
         (True, False)
     """
     modules = list(modules)
