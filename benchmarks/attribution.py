@@ -236,13 +236,16 @@ def saliency_captum(on, captum):
 def path_captum(on, captum):
     theirs = captum.IntegratedGradients(on.model)
 
-    def peer():
+    def peer(x=on.x):
         return theirs.attribute(
-            on.x, target=on.classes, n_steps=STEPS, internal_batch_size=CHUNK, return_convergence_delta=True
+            x, target=on.classes, n_steps=STEPS, internal_batch_size=CHUNK, return_convergence_delta=True
         )
 
-    ours = integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre", compute=EQUAL)
-    assert torch.allclose(ours.values, peer()[0].detach(), atol=1e-5)
+    on.model.double()
+    x = on.x.double()
+    ours = integrated_gradients(on.model, x, on.classes, rule="gauss_legendre", compute=EQUAL)
+    assert torch.allclose(ours.values, peer(x)[0].detach(), rtol=0, atol=1e-10)
+    on.model.float()
     return row(
         f"integrated_gradients ÷ captum, chunk {CHUNK}", on.net,
         lambda: integrated_gradients(on.model, on.x, on.classes, rule="gauss_legendre", compute=EQUAL),
