@@ -221,3 +221,8 @@ class Turned(nn.Sequential):
 def test_a_chain_of_another_name_is_a_chain():
     assert composed(cnn(1, 8, 2).modules(), KNOWN)
     assert not composed(Turned(nn.ReLU(), nn.Conv2d(1, 1, 1)).modules(), KNOWN)
+
+
+def test_a_chain_whose_way_was_exchanged_is_not(monkeypatch):
+    monkeypatch.setattr(nn.Sequential, "forward", lambda self, x: x)
+    assert not composed(cnn(1, 8, 2).modules(), KNOWN)

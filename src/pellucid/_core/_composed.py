@@ -18,7 +18,7 @@ PASSING = frozenset(
 )
 TAKING = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 SUMS = frozenset({"+", "-", "*", "/"})
-TURN = nn.Sequential.__iter__
+CHAIN, TURN = nn.Sequential.forward, nn.Sequential.__iter__  # as torch has them: somebody may exchange them
 WRITTEN = frozenset({"+=", "-=", "*=", "/="})
 
 
@@ -74,7 +74,7 @@ def _taken_by(kind: type[nn.Module]) -> _Taken | None:
     # what a function was defined with may be anything
     if not plain or not isinstance(forward, FunctionType) or forward.__defaults__ or forward.__kwdefaults__:
         return None
-    if forward is nn.Sequential.forward and issubclass(kind, nn.Sequential) and kind.__iter__ is TURN:
+    if forward is CHAIN and issubclass(kind, nn.Sequential) and kind.__iter__ is TURN:
         return _Taken()  # its parts in turn
     taken = _taken(forward.__code__)
     # an attribute of the class comes before a part of that name
