@@ -137,3 +137,13 @@ def test_several_inputs_and_a_wrong_name() -> None:
     assert rest(net, batch, "classifier", compute=Compute())[0] is net
     with pytest.raises(SiteError, match="classifier"):
         rest(net, X, "clasifier", compute=Compute())
+
+
+class Turned(nn.Sequential):
+    def __iter__(self):
+        return reversed(list(super().__iter__()))
+
+
+def test_parts_that_are_called_in_another_order_are_no_chain() -> None:
+    net, x = Turned(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2)), torch.ones(3, 2)
+    assert rest(net, x, "1", compute=Compute())[0] is net

@@ -61,21 +61,45 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
     return not written and not any(module.__dict__.get("inplace") for module in modules)
 
 
-def _taken_by(kind: type[nn.Module]) -> _Taken | None:
-    """What a call of such a module takes of it; ``None`` where more goes on."""
-    # as it stands in the class, by hand: a look-up that calls nothing takes long
-    forward: object = next((vars(c)["forward"] for c in kind.__mro__ if "forward" in vars(c)), None)
-    plain = (
+def chained(kind: type[nn.Module]) -> bool:
+    """Whether such a module does nothing but call its parts in turn.
+
+    Example:
+        >>> chained(nn.Sequential), chained(nn.Linear)
+        (True, False)
+    """
+    return (
+        issubclass(kind, nn.Sequential)
+        and kind.forward is CHAIN
+        and kind.__iter__ is TURN
+        and _called_plainly(kind)
+    )
+
+
+def _called_plainly(kind: type[nn.Module]) -> bool:
+    """Whether torch's own way leads into the forward, and to attributes."""
+    return (
         kind.__call__ is nn.Module.__call__
         and kind._call_impl is nn.Module._call_impl
         and kind.__getattr__ is nn.Module.__getattr__
         and kind.__getattribute__ is nn.Module.__getattribute__
     )
+
+
+def _taken_by(kind: type[nn.Module]) -> _Taken | None:
+    """What a call of such a module takes of it; ``None`` where more goes on."""
+    # as it stands in the class, by hand: a look-up that calls nothing takes long
+    forward: object = next((vars(c)["forward"] for c in kind.__mro__ if "forward" in vars(c)), None)
+    if chained(kind):
+        return _Taken()
     # what a function was defined with may be anything
-    if not plain or not isinstance(forward, FunctionType) or forward.__defaults__ or forward.__kwdefaults__:
+    if (
+        not _called_plainly(kind)
+        or not isinstance(forward, FunctionType)
+        or forward.__defaults__
+        or forward.__kwdefaults__
+    ):
         return None
-    if forward is CHAIN and issubclass(kind, nn.Sequential) and kind.__iter__ is TURN:
-        return _Taken()  # its parts in turn
     taken = _taken(forward.__code__)
     # an attribute of the class comes before a part of that name
     return None if taken is None or any(hasattr(kind, name) for name in taken.names) else taken

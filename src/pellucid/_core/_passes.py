@@ -44,9 +44,9 @@ def passes(
     size = most if work.fold is None or by is not None else most * work.fold.columns
     beside = None if gradients or work.fold is not None else _beside(work, point, variants, near=near)
     alone, each = size, None
-    grows = isinstance(beside, Beside)
-    if isinstance(beside, Beside):
-        size = beside.at_once(size, compute.batch_size, point)
+    growing = beside if isinstance(beside, Beside) else None
+    if growing is not None:
+        size = growing.at_once(size, compute.batch_size, point)
         each = _shared(count, size)
     elif beside is not None:
         # what is done once for a chunk and each row in it serves many variants
@@ -70,19 +70,19 @@ def passes(
             continue
         except Again:
             counted[0] += work.feed.ran[0] - ran
-            size, grows = min(size, alone), False
+            size, growing = min(size, alone), None
             waiting.append(chunk)
             continue
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            size, grows = smaller(chunk, error), False
+            size, growing = smaller(chunk, error), None
             waiting.append(chunk)
             continue
         if beside is not None and not beside.open:
             size = min(size, alone)
-        elif grows and isinstance(beside, Beside) and beside.more(alone) > size:
-            size, grows = beside.more(alone), False
+        elif growing is not None and growing.more(alone) > size:
+            size, growing = growing.more(alone), None
             begun = chunks(count, chunk.r1 - chunk.r0, size, begin=chunk.k1, first=chunk.r0, each=size)
             rest = some.stop - chunk.r1
             waiting = (begun + chunks(count, rest, size, first=chunk.r1, each=_shared(count, size)))[::-1]

@@ -16,14 +16,14 @@ from pellucid._core._units import unit_axis
 
 Span = NDArray[np.int64]  # [positions, 2]: first index seen, and one past the last; neither ever falls
 Sizes = int | Sequence[int]
-ROWS = 2  # of a stand-in; one alone could be taken for an axis to be left out
+ROWS = 2  # of a blank; one alone could be taken for an axis to be left out
 
 
 class UnknownError(Exception):
     """More goes on than is known here, so that it must be measured."""
 
 
-class StandIn(Tensor):
+class Blank(Tensor):
     """Goes through a network in the place of inputs: it knows its shape and what it sees, and has no numbers.
 
     Whatever is done to it, or asked of it, beyond the operations below raises :class:`UnknownError`.
@@ -33,7 +33,7 @@ class StandIn(Tensor):
     lent: bool  # whether others may share its memory: what is written into it would have to reach them
 
     @classmethod
-    def of(cls, shape: Sequence[int], spans: tuple[Span, ...]) -> StandIn:
+    def of(cls, shape: Sequence[int], spans: tuple[Span, ...]) -> Blank:
         """One with units on axis 1, and behind it an axis for each of the spans, or none."""
         made = torch.empty(tuple(shape), device="meta").as_subclass(cls)
         made.spans, made.lent = spans, False
@@ -73,13 +73,13 @@ def reckoned(model: nn.Module, example: Tensor, sites: Sequence[str]) -> dict[st
     held = [(vars(module), dict(vars(module))) for module in model.modules()]
     try:
         with probe(model, read=dict.fromkeys(sites, _itself), stop=stop) as seen:
-            model(StandIn.of((ROWS, *example.shape[1:]), tuple(own)))
+            model(Blank.of((ROWS, *example.shape[1:]), tuple(own)))
         return {site: _seen(model, seen[site], site, example.ndim) for site in sites}
     except Exception:
         # also what networks make of it that catch or translate an error
         return None
     finally:
-        # no module keeps a stand-in that it has put down
+        # no module keeps a blank that it has put down
         for now, before in held:
             for name in now.keys() - before.keys():
                 del now[name]
@@ -91,7 +91,7 @@ def _itself(tensor: Tensor) -> Tensor:
 
 
 def _seen(model: nn.Module, found: Tensor, site: str, ndim: int) -> tuple[Span, ...]:
-    if not isinstance(found, StandIn) or (found.ndim == ndim and unit_axis(model, found, site) != 1):
+    if not isinstance(found, Blank) or (found.ndim == ndim and unit_axis(model, found, site) != 1):
         raise UnknownError(site)
     return found.spans
 
@@ -102,8 +102,8 @@ def _each(value: Sizes, axes: int) -> tuple[int, ...]:
 
 
 def _windows(
-    x: StandIn, units: int, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil: bool = False
-) -> StandIn:
+    x: Blank, units: int, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil: bool = False
+) -> Blank:
     """What sees all of a window of ``x``; its units may be others."""
     axes = x.ndim - 2
     every = [_each(part, axes) for part in (kernel, stride, padding, dilation)]
@@ -119,69 +119,69 @@ def _windows(
         if count < 1 or (first > last).any():
             raise UnknownError("a window outside the picture")
         spans.append(np.stack([span[first, 0], span[last, 1]], 1))
-    return StandIn.of((len(x), units, *map(len, spans)), tuple(spans))
+    return Blank.of((len(x), units, *map(len, spans)), tuple(spans))
 
 
 def _convolved(
-    x: StandIn,
+    x: Blank,
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Sizes = 1,
     padding: Sizes = 0,
     dilation: Sizes = 1,
     groups: int = 1,
-) -> StandIn:
+) -> Blank:
     return _windows(x, len(weight), weight.shape[2:], stride, padding, dilation)
 
 
 def _largest(
-    x: StandIn,
+    x: Blank,
     kernel_size: Sizes,
     stride: Sizes | None = None,
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> StandIn:
+) -> Blank:
     if return_indices:
         raise UnknownError("indices")
     return _windows(x, x.shape[1], kernel_size, stride or kernel_size, padding, dilation, ceil_mode)
 
 
 def _mean(
-    x: StandIn,
+    x: Blank,
     kernel_size: Sizes,
     stride: Sizes | None = None,
     padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> StandIn:
+) -> Blank:
     return _windows(x, x.shape[1], kernel_size, stride or kernel_size, padding, 1, ceil_mode)
 
 
-def _adaptive(x: StandIn, output_size: Sizes) -> StandIn:
+def _adaptive(x: Blank, output_size: Sizes) -> Blank:
     spans: list[Span] = []
     for span, size, count in zip(x.spans, x.shape[2:], _each(output_size, x.ndim - 2), strict=True):
         at = np.arange(count)
         spans.append(np.stack([span[at * size // count, 0], span[-(-(at + 1) * size // count) - 1, 1]], 1))
-    return StandIn.of((*x.shape[:2], *map(len, spans)), tuple(spans))
+    return Blank.of((*x.shape[:2], *map(len, spans)), tuple(spans))
 
 
-def _new(given: Sequence[object], *, inplace: bool = False) -> StandIn:
+def _new(given: Sequence[object], *, inplace: bool = False) -> Blank:
     """Number by number."""
     x = given[0]
-    if not isinstance(x, StandIn):
+    if not isinstance(x, Blank):
         raise UnknownError("given by name")
     if inplace:
         return x
-    made = StandIn.of(x.shape, x.spans)
+    made = Blank.of(x.shape, x.spans)
     # what else comes by place may say that it works in place
     x.lent = made.lent = len(given) > 1 or x.lent
     return made
 
 
-def _passed(x: StandIn, p: float = 0.5, training: bool = True, inplace: bool = False) -> StandIn:
+def _passed(x: Blank, p: float = 0.5, training: bool = True, inplace: bool = False) -> Blank:
     """Dropout hands on what it was given, where it is not training."""
     if training:
         raise UnknownError("chance")
@@ -189,7 +189,7 @@ def _passed(x: StandIn, p: float = 0.5, training: bool = True, inplace: bool = F
 
 
 def _normed(
-    x: StandIn,
+    x: Blank,
     running_mean: Tensor,
     running_var: Tensor,
     weight: Tensor | None = None,
@@ -197,23 +197,23 @@ def _normed(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> StandIn:
+) -> Blank:
     if training:
         raise UnknownError("rows together")
     return _new([x])
 
 
-def _both(x: object, y: object) -> StandIn:
+def _both(x: object, y: object) -> Blank:
     """What sees what either sees; one position goes along with many."""
     shapes = [part.shape for part in (x, y) if isinstance(part, Tensor)]
-    seen = [part for part in (x, y) if isinstance(part, StandIn)]
+    seen = [part for part in (x, y) if isinstance(part, Blank)]
     whole = np.broadcast_shapes(*shapes)  # torch.broadcast_shapes imports sympy
     if any(len(part.shape) != len(whole) or len(part) != whole[0] for part in seen):
         raise UnknownError("other axes")
     spans = [part.spans for part in seen]
     if len(seen) < len(shapes) and whole != tuple(seen[0].shape):
         raise UnknownError("repeated numbers")
-    return StandIn.of(whole, spans[0] if len(spans) == 1 else _union(spans))
+    return Blank.of(whole, spans[0] if len(spans) == 1 else _union(spans))
 
 
 def _union(every: Sequence[tuple[Span, ...]]) -> tuple[Span, ...]:
@@ -232,30 +232,30 @@ def _union(every: Sequence[tuple[Span, ...]]) -> tuple[Span, ...]:
     )
 
 
-def _added(x: object, y: object) -> StandIn:
+def _added(x: object, y: object) -> Blank:
     """In place."""
     made = _both(x, y)
-    if not isinstance(x, StandIn) or x.lent or made.shape != x.shape:
+    if not isinstance(x, Blank) or x.lent or made.shape != x.shape:
         raise UnknownError("written into what others may hold")
     x.spans = made.spans
     return x
 
 
-def _beside(tensors: Sequence[StandIn], dim: int = 0) -> StandIn:
+def _joined(tensors: Sequence[Blank], dim: int = 0) -> Blank:
     first = tensors[0]
-    alike = all(isinstance(part, StandIn) and part.shape[2:] == first.shape[2:] for part in tensors)
+    alike = all(isinstance(part, Blank) and part.shape[2:] == first.shape[2:] for part in tensors)
     if dim % first.ndim != 1 or not alike:
         raise UnknownError("other axes")
     units = sum(part.shape[1] for part in tensors)
-    return StandIn.of((len(first), units, *first.shape[2:]), _union([part.spans for part in tensors]))
+    return Blank.of((len(first), units, *first.shape[2:]), _union([part.spans for part in tensors]))
 
 
-def _whole(x: StandIn, units: int, places: Sequence[int] = ()) -> StandIn:
+def _whole(x: Blank, units: int, places: Sequence[int] = ()) -> Blank:
     spans = tuple(np.array([[span[:, 0].min(), span[:, 1].max()]]) for span in x.spans)
-    return StandIn.of((len(x), units, *places), spans)
+    return Blank.of((len(x), units, *places), spans)
 
 
-def _flat(x: StandIn, start_dim: int = 0, end_dim: int = -1) -> StandIn:
+def _flat(x: Blank, start_dim: int = 0, end_dim: int = -1) -> Blank:
     if start_dim != 1 or end_dim % x.ndim != x.ndim - 1:
         raise UnknownError("other axes")
     made = _whole(x, x.numel() // len(x))
@@ -263,7 +263,7 @@ def _flat(x: StandIn, start_dim: int = 0, end_dim: int = -1) -> StandIn:
     return made
 
 
-def _viewed(x: StandIn, *shape: int | Sequence[int]) -> StandIn:
+def _viewed(x: Blank, *shape: int | Sequence[int]) -> Blank:
     sizes = shape if len(shape) != 1 or isinstance(shape[0], int) else tuple(shape[0])
     rows, each = len(x), x.numel() // len(x)
     if sizes not in ((rows, -1), (rows, each), (-1, each)):
@@ -271,7 +271,7 @@ def _viewed(x: StandIn, *shape: int | Sequence[int]) -> StandIn:
     return _flat(x, 1)
 
 
-def _over(x: StandIn, dim: Sizes, keepdim: bool = False) -> StandIn:
+def _over(x: Blank, dim: Sizes, keepdim: bool = False) -> Blank:
     """One number of all positions."""
     axes = x.ndim - 2
     if not axes or sorted(axis % x.ndim for axis in _each(dim, 1)) != list(range(2, x.ndim)):
@@ -279,13 +279,13 @@ def _over(x: StandIn, dim: Sizes, keepdim: bool = False) -> StandIn:
     return _whole(x, x.shape[1], (1,) * axes if keepdim else ())
 
 
-def _dense(x: StandIn, weight: Tensor, bias: Tensor | None = None) -> StandIn:
+def _dense(x: Blank, weight: Tensor, bias: Tensor | None = None) -> Blank:
     if x.ndim != 2:
         raise UnknownError("other axes")
-    return StandIn.of((len(x), len(weight)), x.spans)
+    return Blank.of((len(x), len(weight)), x.spans)
 
 
-def _shares(x: StandIn, dim: int, _stacklevel: int = 3, dtype: object = None) -> StandIn:
+def _shares(x: Blank, dim: int, _stacklevel: int = 3, dtype: object = None) -> Blank:
     if dim % x.ndim != 1:
         raise UnknownError("other axes")
     return _new([x])
@@ -309,7 +309,7 @@ _KNOWN: dict[Callable[..., object], Callable[..., object]] = {
     **dict.fromkeys((torch.add, torch.sub, torch.mul, torch.div), _both),
     **dict.fromkeys((Tensor.add, Tensor.sub, Tensor.mul, Tensor.div, Tensor.__rsub__), _both),
     **dict.fromkeys((Tensor.add_, Tensor.mul_), _added),
-    torch.cat: _beside,
+    torch.cat: _joined,
     **dict.fromkeys((torch.flatten, Tensor.flatten), _flat),
     **dict.fromkeys((Tensor.view, Tensor.reshape), _viewed),
     **dict.fromkeys((torch.mean, Tensor.mean, torch.amax, Tensor.amax), _over),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pellucid._core._composed import chained
 from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs, feed
 from pellucid._core._outputs import activations
@@ -67,11 +68,8 @@ def _way(model: nn.Module, address: Site) -> Sequence[str]:
 
 def _chained(module: nn.Module) -> bool:
     """Whether a module does nothing but call its parts one after the other."""
-    kind = type(module)
     return (
-        isinstance(module, nn.Sequential)
-        and kind.forward is nn.Sequential.forward
-        and kind.__call__ is nn.Module.__call__
+        chained(type(module))
         and "forward" not in vars(module)
         and not module._forward_hooks
         and not module._forward_pre_hooks

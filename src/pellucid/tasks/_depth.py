@@ -14,6 +14,8 @@ from pellucid.layers import Hierarchy, TracedExample, traced_example
 from pellucid.layers import hierarchy as curves_of
 from pellucid.tasks._rows import held_out, sample
 
+COPIES = 3  # untrained networks beside the curves
+
 
 def hierarchy(
     subject: Subject,
@@ -21,7 +23,7 @@ def hierarchy(
     *,
     sites: Sequence[str] | None = None,
     rows: int = 512,
-    seeds: int = 3,
+    seeds: int = COPIES,
     compute: Compute | None = None,
 ) -> Hierarchy:
     """Whether later layers see more, choose more, forgive more and build on earlier ones, on held-out rows.

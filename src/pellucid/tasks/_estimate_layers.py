@@ -9,14 +9,14 @@ from typing import Literal
 
 from pellucid._core import Compute, Subject
 from pellucid.tasks._amounts import Estimate, Step
-from pellucid.tasks._depth import hierarchy, refuse_depth, trace
+from pellucid.tasks._depth import COPIES, hierarchy, refuse_depth, trace
 from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._estimate_inside import by_rows
 from pellucid.tasks._layers import layers
 from pellucid.tasks._rows import held_out
 
-FEW, COPIES = 32, 3  # rows of the shorter trial; untrained copies beside the curves
+FEW = 32  # rows of the shorter trial
 
 
 def estimate_layers(
