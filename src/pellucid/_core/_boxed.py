@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,10 +78,8 @@ class Boxed(StandIn):
         if self.full is None and self.later is not None:
             self.full, self.later = self.later(), None
         if self.full is None:
-            base = self.base.expand(len(self.crops) // len(self.base), *self.base.shape).flatten(0, 1)
-            form = torch.channels_last if self.last else torch.contiguous_format
-            self.full = base.contiguous(memory_format=form)
-            self._put(self.full, np.zeros_like(self.corner), self.map)
+            full = self.patch(np.zeros_like(self.corner), self.map)
+            self.full = full if self.last else full.clone(memory_format=torch.contiguous_format)
             self.run.held = max(self.run.held, self.full.numel())
             self.base, self.crops = self.base[:0], self.crops[:0]
         return self.full
@@ -89,44 +88,44 @@ class Boxed(StandIn):
         """What lies in boxes of a size from ``start`` ``[blocks, axes]`` on; ``outside`` off the map."""
         if list(size) == list(self.box) and (start == self.corner).all():
             return self.crops
-        before = np.maximum(-start.min(0), 0)
-        after = np.maximum((start + np.asarray(size)).max(0) - np.asarray(self.map), 0)
-        base = self.base
-        if before.any() or after.any():
-            rim = [int(side) for both in zip(before[::-1], after[::-1], strict=True) for side in both]
-            base = F.pad(base, rim, value=outside)
-        found = cut(base, start + before, size, len(self.crops))
-        self._put(found, start, size)
-        return found
-
-    def _put(self, within: Tensor, start: Places, size: Sequence[int]) -> None:
-        """Write crops into boxes of a size that begin at ``start``, as far as they lie there."""
-        low = np.maximum(self.corner, start)
-        side = np.maximum(np.minimum(self.corner + np.asarray(self.box), start + np.asarray(size)) - low, 0)
-        to, of, each = low - start, low - self.corner, len(within) // len(start)
-        places = np.concatenate([to, of, side], 1)
-        if (places == places[0]).all():
-            to, of, side, each = to[:1], of[:1], side[:1], len(within)
-        there, here = _begins(within, to, each), _begins(self.crops, of, each)
-        for first, own, sides in zip(there, here, side.tolist(), strict=True):
-            shape = each, within.shape[1], *sides
-            mine = self.crops.as_strided(shape, self.crops.stride(), own)
-            within.as_strided(shape, within.stride(), first).copy_(mine)
+        base, crops = _by_place(self.base), _by_place(self.crops)
+        index = _numbered(start, size, self.map, len(self.crops), len(self.base))
+        own = _numbered(start - self.corner, size, self.box, len(self.crops), len(self.crops))
+        memory, index = [base, crops], np.where(own < 0, index, own + len(base))
+        if index.min() < 0:
+            memory.append(base.new_full((1, base.shape[1]), outside))
+            index[index < 0] = len(base) + len(crops)
+        return _taken(torch.cat(memory), index)
 
 
-def _begins(tensor: Tensor, start: Places, each: int) -> list[int]:
-    """Where boxes of ``each`` rows, that begin at ``start`` ``[blocks, axes]``, begin in memory."""
-    strides = np.asarray(tensor.stride())
-    row = np.arange(len(start)) * each % len(tensor)
-    return (tensor.storage_offset() + row * strides[0] + start @ strides[2:]).tolist()
+def _by_place(tensor: Tensor) -> Tensor:
+    """``[N * places, C]``, without a copy where channels lie last in memory."""
+    return tensor.movedim(1, -1).reshape(-1, tensor.shape[1])
+
+
+def _numbered(start: Places, size: Sequence[int], within: Sequence[int], rows: int, of: int) -> Places:
+    """Numbers of the places in boxes of a size, ``[rows, *size]``, that begin at ``start`` ``[blocks, axes]``:
+    row ``i`` lies in row ``i % of`` of maps as large as ``within``; -1 off the map."""
+    number, inside = np.zeros((len(start), *[1] * len(size)), np.int64), np.bool_(1)
+    for axis, (length, end) in enumerate(zip(size, within, strict=True)):
+        shape = [len(start), *[1] * len(size)]
+        shape[1 + axis] = length
+        place = (start[:, axis, None] + np.arange(length)).reshape(shape)
+        number, inside = number * end + place, inside & (place >= 0) & (place < end)
+    row = np.arange(rows).reshape(len(start), -1, *[1] * len(size)) % of * math.prod(within)
+    return np.where(inside[:, None], number[:, None] + row, -1).reshape(rows, *size)
+
+
+def _taken(places: Tensor, index: Places) -> Tensor:
+    """``[rows, C, *size]``, channels last in memory, from ``[places, C]`` by numbers ``[rows, *size]``."""
+    found = places.index_select(0, torch.from_numpy(index.reshape(-1)))
+    return found.view(*index.shape, places.shape[1]).movedim(-1, 1)
 
 
 def cut(tensor: Tensor, start: Places, size: Sequence[int], rows: int) -> Tensor:
     """``[rows, C, *size]`` from boxes that begin at ``start`` ``[blocks, axes]``; row ``i`` lies in row
     ``i % len(tensor)``."""
-    each = rows // len(start)
-    shape, strides = (each, tensor.shape[1], *size), tensor.stride()
-    return torch.cat([tensor.as_strided(shape, strides, at) for at in _begins(tensor, start, each)])
+    return _taken(_by_place(tensor), _numbered(start, size, tensor.shape[2:], rows, len(tensor)))
 
 
 def _open(value: object) -> bool:
