@@ -88,14 +88,20 @@ class Boxed(StandIn):
         """What lies in boxes of a size from ``start`` ``[blocks, axes]`` on; ``outside`` off the map."""
         if list(size) == list(self.box) and (start == self.corner).all():
             return self.crops
-        base, crops = _by_place(self.base), _by_place(self.crops)
-        index = _numbered(start, size, self.map, len(self.crops), len(self.base))
-        own = _numbered(start - self.corner, size, self.box, len(self.crops), len(self.crops))
-        memory, index = [base, crops], np.where(own < 0, index, own + len(base))
-        if index.min() < 0:
+        base, crops, rows = _by_place(self.base), _by_place(self.crops), len(self.crops)
+        at, on = _numbered(start, size, self.map)
+        own, here = _numbered(start - self.corner, size, self.box)
+        # a box of a block lies alike in all its rows, but for how far these lie apart
+        each = rows // len(start)
+        block = np.arange(len(start)).reshape(-1, *[1] * len(size)) * each
+        own += block * math.prod(self.box) + len(base)
+        at += block % len(self.base) * math.prod(self.map)
+        step = np.where(here, math.prod(self.box), math.prod(self.map))
+        index, memory = np.where(here, own, at), [base, crops]
+        if not on.all():
             memory.append(base.new_full((1, base.shape[1]), outside))
-            index[index < 0] = len(base) + len(crops)
-        return _taken(torch.cat(memory), index)
+            index[~on], step[~on] = len(base) + len(crops), 0
+        return _taken(torch.cat(memory), index, step, each)
 
 
 def _by_place(tensor: Tensor) -> Tensor:
@@ -103,29 +109,37 @@ def _by_place(tensor: Tensor) -> Tensor:
     return tensor.movedim(1, -1).reshape(-1, tensor.shape[1])
 
 
-def _numbered(start: Places, size: Sequence[int], within: Sequence[int], rows: int, of: int) -> Places:
-    """Numbers of the places in boxes of a size, ``[rows, *size]``, that begin at ``start`` ``[blocks, axes]``:
-    row ``i`` lies in row ``i % of`` of maps as large as ``within``; -1 off the map."""
-    number, inside = np.zeros((len(start), *[1] * len(size)), np.int64), np.bool_(1)
+def _numbered(start: Places, size: Sequence[int], within: Sequence[int]) -> tuple[Places, NDArray[np.bool_]]:
+    """Number of each place in boxes of a size, ``[blocks, *size]``, that begin at ``start`` ``[blocks, axes]``,
+    among those of a map as large as ``within``, and whether it lies there."""
+    blocks, axes = start.shape
+    number, inside = np.zeros((blocks, *[1] * axes), np.int64), np.ones((blocks, *[1] * axes), np.bool_)
     for axis, (length, end) in enumerate(zip(size, within, strict=True)):
-        shape = [len(start), *[1] * len(size)]
-        shape[1 + axis] = length
-        place = (start[:, axis, None] + np.arange(length)).reshape(shape)
-        number, inside = number * end + place, inside & (place >= 0) & (place < end)
-    row = np.arange(rows).reshape(len(start), -1, *[1] * len(size)) % of * math.prod(within)
-    return np.where(inside[:, None], number[:, None] + row, -1).reshape(rows, *size)
+        place = start[:, axis, None] + np.arange(length)
+        there = (place >= 0) & (place < end)
+        shape = blocks, *[1] * axis, length, *[1] * (axes - axis - 1)
+        number, inside = number * end + place.reshape(shape), inside & there.reshape(shape)
+    return number, inside
 
 
-def _taken(places: Tensor, index: Places) -> Tensor:
-    """``[rows, C, *size]``, channels last in memory, from ``[places, C]`` by numbers ``[rows, *size]``."""
-    found = places.index_select(0, torch.from_numpy(index.reshape(-1)))
-    return found.view(*index.shape, places.shape[1]).movedim(-1, 1)
+def _taken(places: Tensor, index: Places, step: Places | int, each: int) -> Tensor:
+    """``[blocks * each, C, *size]``, channels last in memory, from ``[places, C]`` by the numbers of the first
+    row of each block ``[blocks, *size]`` and how far the next rows lie behind it."""
+    every = index[:, None]
+    if each > 1:
+        row = np.arange(each).reshape(-1, *[1] * (index.ndim - 1))
+        every = every + row * (step if isinstance(step, int) else step[:, None])
+    found = places.index_select(0, torch.from_numpy(every.reshape(-1)))
+    return found.view(-1, *index.shape[1:], places.shape[1]).movedim(-1, 1)
 
 
 def cut(tensor: Tensor, start: Places, size: Sequence[int], rows: int) -> Tensor:
     """``[rows, C, *size]`` from boxes that begin at ``start`` ``[blocks, axes]``; row ``i`` lies in row
     ``i % len(tensor)``."""
-    return _taken(_by_place(tensor), _numbered(start, size, tensor.shape[2:], rows, len(tensor)))
+    index, _ = _numbered(start, size, tensor.shape[2:])
+    each, apart = rows // len(start), math.prod(tensor.shape[2:])
+    first = np.arange(len(start)) * each % len(tensor) * apart
+    return _taken(_by_place(tensor), index + first.reshape(-1, *[1] * len(size)), apart, each)
 
 
 def _open(value: object) -> bool:
