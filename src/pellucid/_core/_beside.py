@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pellucid._core._boxed import Boxed, Places, cut
+from pellucid._core._boxed import Boxed, Places, cut, fitted
+from pellucid._core._nearby import Nearby
 from pellucid._core._stand_in import Args, Run
 
 FEW = 16  # variants of a row that must share the pass of the row itself
@@ -70,11 +71,12 @@ class Beside:
         )
         self.checked: bool = False
         self.sizes: Sizes | None = None
+        self.more_to_come: bool = True
 
     @contextmanager
     def measured(self, run: Run) -> Generator[None]:
         """Learn from the first pass how much it holds."""
-        if self.sizes is not None:
+        if self.sizes is not None or not self.more_to_come:
             yield
             return
         with Sizes() as sizes:
@@ -90,10 +92,21 @@ class Beside:
         """How many rows go together, at least ``rows``: large ones take little room beside their row."""
         return max(rows, min(most, TOGETHER, ROOM // max(1, point[:1].numel())))
 
-    def boxed(self, points: Tensor, base: Tensor, copies: int, last: bool) -> Boxed | None:
-        """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``, that come back with their
-        channels last in memory or not; ``None`` where too much differs."""
-        if not self.open or copies < FEW or points.numel() < LEAST:
+    def known(self, variants: Nearby, ks: Tensor, rows: slice, last: bool) -> Boxed | None:
+        """Variants ``[c * n, C, *map]`` as boxes, that come back with their channels last in memory or not,
+        without making them; ``None`` where too much differs."""
+        base = variants.point[rows]
+        if not self._many(len(ks), base) or variants.fill.dtype != base.dtype:
+            return None
+        corner, sides = variants.boxes(ks)
+        if math.prod(sides) > MOST * math.prod(base.shape[2:]):
+            return None
+        return _standing(base, variants.crops(ks, rows, corner, sides), corner, last)
+
+    def boxed(self, points: Tensor, base: Tensor, last: bool) -> Boxed | None:
+        """As :meth:`known`, of points ``[c * n, C, *map]`` on base rows ``[n, C, *map]``."""
+        copies = len(points) // len(base)
+        if not self._many(copies, base):
             return None
         # bit by bit, because there is a zero below zero
         bits = torch.int32 if base.dtype == torch.float32 else torch.int64
@@ -109,10 +122,17 @@ class Beside:
                 corner, sides = own, closer
         if math.prod(sides) > MOST * math.prod(base.shape[2:]):
             return None
-        # whatever the network is given back, boxes go faster so
-        form = torch.channels_last if base.ndim == 4 else torch.contiguous_format
-        crops = cut(points, corner, sides, len(points)).clone(memory_format=form)
-        return Boxed.of(base.clone(memory_format=form), crops, corner, Run(held=points.numel()), last=last)
+        return _standing(base, cut(points, corner, sides, len(points)), corner, last)
+
+    def _many(self, copies: int, base: Tensor) -> bool:
+        return self.open and copies >= FEW and copies * base.numel() >= LEAST
+
+
+def _standing(base: Tensor, crops: Tensor, corner: Places, last: bool) -> Boxed:
+    # whatever the network is given back, boxes go faster so
+    form = torch.channels_last if base.ndim == 4 else torch.contiguous_format
+    held = len(crops) // len(base) * base.numel()
+    return Boxed.of(base.clone(memory_format=form), crops, corner, Run(held=held), last=last)
 
 
 def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:
@@ -123,14 +143,12 @@ def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:
 def _spans(lines: list[NDArray[np.bool_]]) -> tuple[Places, list[int]]:
     """Where boxes of one size begin, int64 ``[boxes, axes]``, that hold what is marked on each axis
     ``[boxes, length]``, and their sides."""
-    corners, sides = list[Places](), list[int]()
-    for line in lines:
-        length = line.shape[1]
-        first, end = line.argmax(1), length - line[:, ::-1].argmax(1)
-        side = int(np.where(line.any(1), end - first, 1).max())
-        corners.append(np.minimum(first, length - side))
-        sides.append(side)
-    return np.stack(corners, 1), sides
+    length = [line.shape[1] for line in lines]
+    first = np.stack([line.argmax(1) for line in lines], 1)
+    end = np.stack([line.shape[1] - line[:, ::-1].argmax(1) for line in lines], 1)
+    none = np.stack([~line.any(1) for line in lines], 1)
+    first[none], end[none] = 0, 0
+    return fitted(first, end, length)
 
 
 def agree(score: Tensor, plain: Tensor, scores: Tensor) -> bool:

@@ -142,6 +142,13 @@ def cut(tensor: Tensor, start: Places, size: Sequence[int], rows: int) -> Tensor
     return _taken(_by_place(tensor), index + first.reshape(-1, *[1] * len(size)), apart, each)
 
 
+def fitted(first: Places, end: Places, within: Sequence[int]) -> tuple[Places, list[int]]:
+    """Where boxes of one size begin on a map, int64 ``[boxes, axes]``, that hold what lies from ``first`` to
+    before ``end``, and their sides."""
+    side = np.maximum((end - first).max(0), 1)
+    return np.minimum(first, np.asarray(within) - side), side.tolist()
+
+
 def _open(value: object) -> bool:
     return isinstance(value, Boxed) and value.full is None and value.later is None
 

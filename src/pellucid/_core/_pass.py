@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from pellucid._core._beside import Again, Beside, agree
+from pellucid._core._boxed import Boxed
 from pellucid._core._chunk import Chunk
 from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
 from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._mixed import Mixing
+from pellucid._core._nearby import Nearby
 from pellucid._core._probe import probe
 from pellucid._core._refusals import counted, ended, scored, too_few
 from pellucid._core._stand_in import StandIn
@@ -139,12 +141,8 @@ class Pass:
     ) -> tuple[Tensor | None, Tensor, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
-        if isinstance(beside, Mixing) and beside.open and variants is not None:
-
-            def row() -> Tensor:
-                return variants(chunk.ks[c // 2 : c // 2 + 1], slice(rows.start, rows.start + 1))[0]
-
-            score = self._stood(lambda: beside.made(chunk.ks, rows), beside, row, rows, c)
+        if beside is not None and isinstance(variants, Nearby):
+            score = self._unmade(beside, variants, chunk)
             if score is not None:
                 return None, score, 0
         if variants is None:
@@ -163,8 +161,10 @@ class Pass:
         if not gradients:
             with torch.no_grad():
                 score = None
-                if isinstance(beside, Beside):
-                    score = self._beside(beside, points, point[rows], rows, c)
+                if isinstance(beside, Beside) and not isinstance(variants, Nearby):
+                    make = partial(beside.boxed, points, point[rows])
+                    row = partial(points.__getitem__, _middle(rows, c))
+                    score = self._beside(beside, make, points, row, rows, c)
                 if score is None:
                     fed = self.laid(points, rows, c) if self._turns(points) else _own(points, made)
                     score = self.score(fed, rows, c)
@@ -220,16 +220,36 @@ class Pass:
         if not agree(score[_middle(rows, copies)], plain, score):
             raise Again
 
+    def _unmade(self, beside: Beside | Mixing, variants: Nearby, chunk: Chunk) -> Tensor | None:
+        """As :meth:`score`, of variants that need not be made; ``None`` where they must be."""
+        rows, ks = chunk.rows, chunk.ks
+        if not beside.open:
+            return None
+
+        def row() -> Tensor:
+            return variants(ks[len(ks) // 2 :][:1], slice(rows.start, rows.start + 1))[0]
+
+        if isinstance(beside, Mixing):
+            return self._stood(partial(beside.made, ks, rows), beside, row, rows, len(ks))
+        with torch.no_grad():
+            like = variants.point[:1].expand(chunk.size, *variants.point.shape[1:])
+            return self._beside(beside, partial(beside.known, variants, ks, rows), like, row, rows, len(ks))
+
     def _beside(
-        self, beside: Beside, points: Tensor, base: Tensor, rows: slice, copies: int
+        self,
+        beside: Beside,
+        make: Callable[[bool], Boxed | None],
+        like: Tensor,
+        row: Callable[[], Tensor],
+        rows: slice,
+        copies: int,
     ) -> Tensor | None:
         """As :meth:`score`, with only what lies near each change computed anew; ``None`` where too much
-        differs."""
+        differs. ``like`` has the shape of the points."""
         layout = self.feed.layout
-        last = self._turns(points) and layout.checked
+        last = self._turns(like) and layout.checked
         layout.used, beside.checked = layout.used or last, beside.checked or layout.known
-        row = partial(points.__getitem__, _middle(rows, copies))
-        return self._stood(partial(beside.boxed, points, base, copies, last), beside, row, rows, copies)
+        return self._stood(partial(make, last), beside, row, rows, copies)
 
     def _stood(
         self,

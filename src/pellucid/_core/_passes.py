@@ -53,6 +53,8 @@ def passes(
         size = max(size, min(compute.batch_size, ROOM // point[:1].numel()))
         each = max(TOGETHER, size // count)
     waiting = chunks(count, some.stop - some.start, size, first=some.start, each=each)[::-1]
+    if growing is not None:
+        growing.more_to_come = len(waiting) > 1
     while waiting:
         chunk = waiting.pop()
         if chunk.size > size:
