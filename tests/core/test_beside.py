@@ -492,9 +492,9 @@ def test_a_network_that_fails_says_what_it_always_said():
 def test_nothing_is_tried_where_nothing_was_saved(monkeypatch):
     monkeypatch.undo()
     tried = []
-    boxed = _beside.Beside.boxed
+    known = _beside.Beside.known
     monkeypatch.setattr(
-        _beside.Beside, "boxed", lambda self, *a, **k: tried.append(self.open) or boxed(self, *a, **k)
+        _beside.Beside, "known", lambda self, *given: tried.append(self.open) or known(self, *given)
     )
     net = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 3)).eval()
     occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=128))
@@ -601,7 +601,7 @@ def test_random_numbers_are_those_of_a_plain_pass(monkeypatch):
     for size in (40, 200):
         found = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
         with monkeypatch.context() as plain:
-            plain.setattr(_beside.Beside, "boxed", lambda *_, **__: None)
+            plain.setattr(_beside.Beside, "known", lambda *_: None)
             plainly = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
         torch.testing.assert_close(found, plainly, rtol=1e-10, atol=1e-10)
     assert torch.equal(torch.get_rng_state(), before)
@@ -676,13 +676,13 @@ def test_boxes_that_differ_from_row_to_row(monkeypatch):
 def test_more_rows_go_together_once_it_is_known_what_they_hold(monkeypatch):
     net, x = made(lambda: Functional(lambda y: F.max_pool2d(F.relu(y), 3, 2)))
     together = []
-    boxed = _beside.Beside.boxed
+    known = _beside.Beside.known
 
-    def counted(self, points, *a):
-        together.append(len(points))
-        return boxed(self, points, *a)
+    def counted(self, variants, ks, rows, last):
+        together.append(len(ks) * (rows.stop - rows.start))
+        return known(self, variants, ks, rows, last)
 
-    monkeypatch.setattr(_beside.Beside, "boxed", counted)
+    monkeypatch.setattr(_beside.Beside, "known", counted)
     agrees_with = occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20)).values
     torch.testing.assert_close(agrees_with, by_hand(net, x, 3, 2), rtol=1e-10, atol=1e-10)
     first, *rest = together
@@ -693,13 +693,13 @@ def test_a_network_that_grows_behind_its_boxes_gets_no_more_rows(monkeypatch):
     """What lies behind the last box is counted as it is."""
     net, x = made(lambda: Functional(lambda y: F.interpolate(y, scale_factor=4)))
     together = []
-    boxed = _beside.Beside.boxed
+    known = _beside.Beside.known
 
-    def counted(self, points, *a):
-        together.append(len(points))
-        return boxed(self, points, *a)
+    def counted(self, variants, ks, rows, last):
+        together.append(len(ks) * (rows.stop - rows.start))
+        return known(self, variants, ks, rows, last)
 
-    monkeypatch.setattr(_beside.Beside, "boxed", counted)
+    monkeypatch.setattr(_beside.Beside, "known", counted)
     occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20))
     assert max(together) <= 20
 

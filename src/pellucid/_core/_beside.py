@@ -70,6 +70,7 @@ class Beside:
             point.ndim > 2 and math.prod(point.shape[2:]) >= SMALL and step_by_step(modules, point)
         )
         self.checked: bool = False
+        self._pooled: dict[int, int] = squares(modules) if self.open else {}
         self.sizes: Sizes | None = None
         self.more_to_come: bool = True
 
@@ -101,7 +102,7 @@ class Beside:
         corner, sides = variants.boxes(ks)
         if math.prod(sides) > MOST * math.prod(base.shape[2:]):
             return None
-        return _standing(base, variants.crops(ks, rows, corner, sides), corner, last)
+        return self._standing(base, variants.crops(ks, rows, corner, sides), corner, last)
 
     def boxed(self, points: Tensor, base: Tensor, last: bool) -> Boxed | None:
         """As :meth:`known`, of points ``[c * n, C, *map]`` on base rows ``[n, C, *map]``."""
@@ -122,17 +123,31 @@ class Beside:
                 corner, sides = own, closer
         if math.prod(sides) > MOST * math.prod(base.shape[2:]):
             return None
-        return _standing(base, cut(points, corner, sides, len(points)), corner, last)
+        return self._standing(base, cut(points, corner, sides, len(points)), corner, last)
 
     def _many(self, copies: int, base: Tensor) -> bool:
         return self.open and copies >= FEW and copies * base.numel() >= LEAST
 
+    def _standing(self, base: Tensor, crops: Tensor, corner: Places, last: bool) -> Boxed:
+        # whatever the network is given back, boxes go faster so
+        form = torch.channels_last if base.ndim == 4 else torch.contiguous_format
+        run = Run(held=len(crops) // len(base) * base.numel(), pooled=self._pooled)
+        return Boxed.of(base.clone(memory_format=form), crops, corner, run, last=last)
 
-def _standing(base: Tensor, crops: Tensor, corner: Places, last: bool) -> Boxed:
-    # whatever the network is given back, boxes go faster so
-    form = torch.channels_last if base.ndim == 4 else torch.contiguous_format
-    held = len(crops) // len(base) * base.numel()
-    return Boxed.of(base.clone(memory_format=form), crops, corner, Run(held=held), last=last)
+
+def squares(modules: Iterable[nn.Module]) -> dict[int, int]:
+    """Side of the squares that are pooled behind a convolution, by the id of its weight, as far as the order
+    of modules tells."""
+    found, weight = dict[int, int](), None
+    for module in modules:
+        if isinstance(module, nn.Conv2d):
+            weight = module.weight
+        elif isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)) and weight is not None:
+            side = module.kernel_size
+            if isinstance(side, int) and module.stride == side and module.padding == 0:
+                found[id(weight)] = side
+            weight = None
+    return found
 
 
 def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:

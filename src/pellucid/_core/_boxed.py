@@ -16,6 +16,7 @@ from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 
 # few numbers for each box: numpy takes a third of the time for each step
 Places = NDArray[np.int64]
+FAR = 2**48  # more places than lie in any memory
 # nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
 # operation must save, at all and for each box that is cut out
 PRODUCT, NUMBER, POOLED, LEAST, CUT = 1 / 60, 1.0, 10.0, 1e5, 5e3
@@ -88,19 +89,19 @@ class Boxed(StandIn):
         """What lies in boxes of a size from ``start`` ``[blocks, axes]`` on; ``outside`` off the map."""
         if list(size) == list(self.box) and (start == self.corner).all():
             return self.crops
-        base, crops, rows = _by_place(self.base), _by_place(self.crops), len(self.crops)
-        at, on = _numbered(start, size, self.map)
-        own, here = _numbered(start - self.corner, size, self.box)
-        # a box of a block lies alike in all its rows, but for how far these lie apart
-        each = rows // len(start)
-        block = np.arange(len(start)).reshape(-1, *[1] * len(size)) * each
-        own += block * math.prod(self.box) + len(base)
-        at += block % len(self.base) * math.prod(self.map)
-        step = np.where(here, math.prod(self.box), math.prod(self.map))
-        index, memory = np.where(here, own, at), [base, crops]
-        if not on.all():
-            memory.append(base.new_full((1, base.shape[1]), outside))
-            index[~on], step[~on] = len(base) + len(crops), 0
+        memory = [_by_place(self.base), _by_place(self.crops)]
+        end, (blocks, axes) = len(memory[0]), start.shape
+        # in all rows of a block a box lies alike, but for how far these lie apart
+        each, apart, between = len(self.crops) // blocks, math.prod(self.map), math.prod(self.box)
+        block = np.arange(blocks).reshape(-1, *[1] * axes) * each
+        at = _numbered(start, size, self.map, block % len(self.base) * apart)
+        own = _numbered(start - self.corner, size, self.box, block * between + end)
+        here = own < FAR
+        index, step = np.where(here, own, at), np.where(here, between, apart)
+        off = index >= FAR
+        if off.any():
+            index, step = np.where(off, end + len(memory[1]), index), np.where(off, 0, step)
+            memory.append(self.base.new_full((1, self.base.shape[1]), outside))
         return _taken(torch.cat(memory), index, step, each)
 
 
@@ -109,17 +110,16 @@ def _by_place(tensor: Tensor) -> Tensor:
     return tensor.movedim(1, -1).reshape(-1, tensor.shape[1])
 
 
-def _numbered(start: Places, size: Sequence[int], within: Sequence[int]) -> tuple[Places, NDArray[np.bool_]]:
+def _numbered(start: Places, size: Sequence[int], within: Sequence[int], first: Places) -> Places:
     """Number of each place in boxes of a size, ``[blocks, *size]``, that begin at ``start`` ``[blocks, axes]``,
-    among those of a map as large as ``within``, and whether it lies there."""
-    blocks, axes = start.shape
-    number, inside = np.zeros((blocks, *[1] * axes), np.int64), np.ones((blocks, *[1] * axes), np.bool_)
+    among those of maps as large as ``within`` that begin at ``first``; ``FAR`` or more off them."""
+    number, axes = first, len(size)
     for axis, (length, end) in enumerate(zip(size, within, strict=True)):
         place = start[:, axis, None] + np.arange(length)
-        there = (place >= 0) & (place < end)
-        shape = blocks, *[1] * axis, length, *[1] * (axes - axis - 1)
-        number, inside = number * end + place.reshape(shape), inside & there.reshape(shape)
-    return number, inside
+        # as whole numbers without a sign those below zero are large
+        place = np.where(place.view(np.uint64) < end, place * math.prod(within[axis + 1 :]), FAR)
+        number = number + place.reshape(-1, *[1] * axis, length, *[1] * (axes - axis - 1))
+    return number
 
 
 def _taken(places: Tensor, index: Places, step: Places | int, each: int) -> Tensor:
@@ -136,10 +136,9 @@ def _taken(places: Tensor, index: Places, step: Places | int, each: int) -> Tens
 def cut(tensor: Tensor, start: Places, size: Sequence[int], rows: int) -> Tensor:
     """``[rows, C, *size]`` from boxes that begin at ``start`` ``[blocks, axes]``; row ``i`` lies in row
     ``i % len(tensor)``."""
-    index, _ = _numbered(start, size, tensor.shape[2:])
     each, apart = rows // len(start), math.prod(tensor.shape[2:])
-    first = np.arange(len(start)) * each % len(tensor) * apart
-    return _taken(_by_place(tensor), index + first.reshape(-1, *[1] * len(size)), apart, each)
+    first = (np.arange(len(start)) * each % len(tensor) * apart).reshape(-1, *[1] * len(size))
+    return _taken(_by_place(tensor), _numbered(start, size, tensor.shape[2:], first), apart, each)
 
 
 def fitted(first: Places, end: Places, within: Sequence[int]) -> tuple[Places, list[int]]:
@@ -162,14 +161,23 @@ def _slid(
     out: Sequence[int],
     sliding: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]],
     cost: float,
+    pooled: int = 1,
+    channels: int = 1,
 ) -> tuple[Places, list[int], Places, list[int]] | None:
     """Boxes of what a sliding window (size, stride, padding, dilation) changes, and of all that it reads;
-    ``None`` where that does not pay. ``cost`` is nanoseconds of one place of one row."""
+    ``None`` where that does not pay. ``cost`` is nanoseconds of one place of one row. Boxes that hold whole
+    squares of a side ``pooled`` need no patching where these are pooled, if they cost less than that."""
     size, stride, padding, dilation = (np.asarray(part) for part in sliding)
     end, reach = np.asarray(out), dilation * (size - 1)
     first = np.maximum(-((reach - x.corner - padding) // stride), 0)
     last = np.minimum((x.corner + np.asarray(x.box) - 1 + padding) // stride, end - 1)
     side = np.maximum((last - first + 1).max(0), 1)
+    if pooled > 1:
+        begin = first - first % pooled
+        wide = np.minimum(np.maximum((last - begin).max(0) // pooled + 1, 1) * pooled, end)
+        more = cost * float(wide.prod() - side.prod())
+        if more * len(x.crops) < LEAST + NUMBER * channels * float(wide.prod()) * len(x.crops):
+            first, side = begin, wide
     area = float(end.prod())
     share = float(side.prod()) / area + len(x.base) / len(x.crops)
     if share >= 1 or (1 - share) * cost * area * len(x.crops) < LEAST + CUT * len(x.corner):
@@ -197,7 +205,8 @@ def _convolution(func: Any, args: Args) -> Any:
     out = _lengths(x, size, stride, padding, dilation)
     if min(out) < 1:
         return None
-    found = _slid(x, out, (size, stride, padding, dilation), cost)
+    pooled = x.run.pooled.get(id(weight), 1)
+    found = _slid(x, out, (size, stride, padding, dilation), cost, pooled, len(weight))
     if found is None:
         return None
     corner, _, at, read = found
