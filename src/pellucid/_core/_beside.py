@@ -49,7 +49,8 @@ class Sizes(TorchDispatchMode):
     ) -> Any:
         """Do an operation as if nobody looked."""
         found = func(*args, **(kwargs or {}))
-        for one in () if func.is_view else tree_leaves(found):
+        made = () if func.is_view else (found,) if isinstance(found, Tensor) else tree_leaves(found)
+        for one in made:
             if isinstance(one, Tensor):
                 self.plain = max(self.plain, one.numel())
                 self.held = max(self.held, one.held if isinstance(one, Boxed) else one.numel())

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -167,6 +166,7 @@ def _slid(
     """Boxes of what a sliding window (size, stride, padding, dilation) changes, and of all that it reads;
     ``None`` where that does not pay. ``cost`` is nanoseconds of one place of one row. Boxes that hold whole
     squares of a side ``pooled`` need no patching where these are pooled, if they cost less than that."""
+    rows, moved = len(x.crops), NUMBER * len(x.crops)
     size, stride, padding, dilation = (np.asarray(part) for part in sliding)
     end, reach = np.asarray(out), dilation * (size - 1)
     first = np.maximum(-((reach - x.corner - padding) // stride), 0)
@@ -175,16 +175,18 @@ def _slid(
     if pooled > 1:
         begin = first - first % pooled
         wide = np.minimum(np.maximum((last - begin).max(0) // pooled + 1, 1) * pooled, end)
-        more = cost * float(wide.prod() - side.prod())
-        if more * len(x.crops) < LEAST + NUMBER * channels * float(wide.prod()) * len(x.crops):
+        more = cost * rows * float(wide.prod() - side.prod())
+        if more < LEAST + moved * channels * float(wide.prod()):
             first, side = begin, wide
     area = float(end.prod())
-    share = float(side.prod()) / area + len(x.base) / len(x.crops)
-    if share >= 1 or (1 - share) * cost * area * len(x.crops) < LEAST + CUT * len(x.corner):
+    share = float(side.prod()) / area + len(x.base) / rows
+    first = np.minimum(first, end - side)
+    at, read = first * stride - padding, (side - 1) * stride + reach + 1
+    patched = 0.0 if list(read) == list(x.box) else moved * x.shape[1] * float(read.prod())
+    if (1 - share) * cost * area * rows < LEAST + CUT * len(x.corner) + patched:
         return None
     x.run.saved = True
-    first = np.minimum(first, end - side)
-    return first, side.tolist(), first * stride - padding, ((side - 1) * stride + reach + 1).tolist()
+    return first, side.tolist(), at, read.tolist()
 
 
 def _lengths(
