@@ -281,7 +281,7 @@ def checks(monkeypatch):
     found = []
     monkeypatch.setattr(_layout, "FEW", 10**9)  # boxes alone
     monkeypatch.setattr(_boxed, "LEAST", 0.0)
-    monkeypatch.setattr(_boxed, "CUT", 0.0)
+    monkeypatch.setattr(_boxed, "PATCHED", 0.0)
     monkeypatch.setattr(_beside, "SMALL", 1)
     monkeypatch.setattr(_beside, "LEAST", 0)
     monkeypatch.setattr(_beside, "FEW", 2)
@@ -678,9 +678,9 @@ def test_more_rows_go_together_once_it_is_known_what_they_hold(monkeypatch):
     together = []
     known = _beside.Beside.known
 
-    def counted(self, variants, ks, rows, last):
+    def counted(self, ks, rows, last):
         together.append(len(ks) * (rows.stop - rows.start))
-        return known(self, variants, ks, rows, last)
+        return known(self, ks, rows, last)
 
     monkeypatch.setattr(_beside.Beside, "known", counted)
     agrees_with = occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20)).values
@@ -695,9 +695,9 @@ def test_a_network_that_grows_behind_its_boxes_gets_no_more_rows(monkeypatch):
     together = []
     known = _beside.Beside.known
 
-    def counted(self, variants, ks, rows, last):
+    def counted(self, ks, rows, last):
         together.append(len(ks) * (rows.stop - rows.start))
-        return known(self, variants, ks, rows, last)
+        return known(self, ks, rows, last)
 
     monkeypatch.setattr(_beside.Beside, "known", counted)
     occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20))

@@ -295,8 +295,8 @@ def test_a_network_that_fails_says_what_it_always_said():
 
 def test_nothing_is_tried_again_where_nothing_was_saved(monkeypatch):
     tried = []
-    begin = _mixed.Mixing.made
-    monkeypatch.setattr(_mixed.Mixing, "made", lambda self, *given: tried.append(1) or begin(self, *given))
+    begin = _mixed.Mixing.known
+    monkeypatch.setattr(_mixed.Mixing, "known", lambda self, *given: tried.append(1) or begin(self, *given))
     net, x = made(lambda x: x.transpose(2, 3).flatten(1))
     agrees(net, x, compute=Compute(batch_size=3))
     assert len(tried) == 1

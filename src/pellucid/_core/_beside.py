@@ -21,7 +21,7 @@ from pellucid._core._nearby import Nearby
 from pellucid._core._stand_in import Args, Run
 
 FEW = 16  # variants of a row that must share the pass of the row itself
-TOGETHER, ROOM = 64, 2**22  # rows of large pictures that go together, and the most numbers in them
+TOGETHER, ROOM = 160, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
 LEAST = 2**16  # numbers of rows that go together, so that looking for boxes may pay
 LOOSE = 1.5  # how much larger a box may be so that all rows of a variant share it
@@ -66,7 +66,8 @@ class Beside:
     pass of it, because a network could ask of what type its input is, or mix the rows of a batch.
     """
 
-    def __init__(self, modules: Iterable[nn.Module], point: Tensor) -> None:
+    def __init__(self, modules: Iterable[nn.Module], point: Tensor, variants: Nearby | None) -> None:
+        self.variants: Nearby | None = variants
         self.open: bool = (
             point.ndim > 2 and math.prod(point.shape[2:]) >= SMALL and step_by_step(modules, point)
         )
@@ -94,9 +95,12 @@ class Beside:
         """How many rows go together, at least ``rows``: large ones take little room beside their row."""
         return max(rows, min(most, TOGETHER, ROOM // max(1, point[:1].numel())))
 
-    def known(self, variants: Nearby, ks: Tensor, rows: slice, last: bool) -> Boxed | None:
+    def known(self, ks: Tensor, rows: slice, last: bool) -> Boxed | None:
         """Variants ``[c * n, C, *map]`` as boxes, that come back with their channels last in memory or not,
         without making them; ``None`` where too much differs."""
+        variants = self.variants
+        if variants is None:
+            return None
         base = variants.point[rows]
         if not self._many(len(ks), base) or variants.fill.dtype != base.dtype:
             return None

@@ -16,9 +16,9 @@ from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 # few numbers for each box: numpy takes a third of the time for each step
 Places = NDArray[np.int64]
 FAR = 2**48  # more places than lie in any memory
-# nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
-# operation must save, at all and for each box that is cut out
-PRODUCT, NUMBER, POOLED, LEAST, CUT = 1 / 60, 1.0, 10.0, 1e5, 5e3
+# nanoseconds of a product, of a number that goes out of a convolution or a pooling or is patched, and the
+# least that one operation must save
+PRODUCT, NUMBER, POOLED, PATCHED, LEAST = 1 / 60, 1.0, 10.0, 1.0, 2e5
 
 
 class Boxed(StandIn):
@@ -110,8 +110,8 @@ def _by_place(tensor: Tensor) -> Tensor:
 
 
 def _numbered(start: Places, size: Sequence[int], within: Sequence[int], first: Places) -> Places:
-    """Number of each place in boxes of a size, ``[blocks, *size]``, that begin at ``start`` ``[blocks, axes]``,
-    among those of maps as large as ``within`` that begin at ``first``; ``FAR`` or more off them."""
+    """Number of each place in boxes of a size ``[blocks, *size]`` that begin at ``start`` ``[blocks, axes]``,
+    among those of maps as large as ``within``, which begin at ``first``; ``FAR`` or more off them."""
     number, axes = first, len(size)
     for axis, (length, end) in enumerate(zip(size, within, strict=True)):
         place = start[:, axis, None] + np.arange(length)
@@ -122,8 +122,8 @@ def _numbered(start: Places, size: Sequence[int], within: Sequence[int], first: 
 
 
 def _taken(places: Tensor, index: Places, step: Places | int, each: int) -> Tensor:
-    """``[blocks * each, C, *size]``, channels last in memory, from ``[places, C]`` by the numbers of the first
-    row of each block ``[blocks, *size]`` and how far the next rows lie behind it."""
+    """``[blocks * each, C, *size]``, channels last in memory, from ``[places, C]`` by the numbers of each
+    block's first row ``[blocks, *size]`` and how far the next rows lie behind it."""
     every = index[:, None]
     if each > 1:
         row = np.arange(each).reshape(-1, *[1] * (index.ndim - 1))
@@ -166,7 +166,7 @@ def _slid(
     """Boxes of what a sliding window (size, stride, padding, dilation) changes, and of all that it reads;
     ``None`` where that does not pay. ``cost`` is nanoseconds of one place of one row. Boxes that hold whole
     squares of a side ``pooled`` need no patching where these are pooled, if they cost less than that."""
-    rows, moved = len(x.crops), NUMBER * len(x.crops)
+    rows = len(x.crops)
     size, stride, padding, dilation = (np.asarray(part) for part in sliding)
     end, reach = np.asarray(out), dilation * (size - 1)
     first = np.maximum(-((reach - x.corner - padding) // stride), 0)
@@ -176,14 +176,14 @@ def _slid(
         begin = first - first % pooled
         wide = np.minimum(np.maximum((last - begin).max(0) // pooled + 1, 1) * pooled, end)
         more = cost * rows * float(wide.prod() - side.prod())
-        if more < LEAST + moved * channels * float(wide.prod()):
+        if more < LEAST + PATCHED * rows * channels * float(wide.prod()):
             first, side = begin, wide
     area = float(end.prod())
     share = float(side.prod()) / area + len(x.base) / rows
     first = np.minimum(first, end - side)
     at, read = first * stride - padding, (side - 1) * stride + reach + 1
-    patched = 0.0 if list(read) == list(x.box) else moved * x.shape[1] * float(read.prod())
-    if (1 - share) * cost * area * rows < LEAST + CUT * len(x.corner) + patched:
+    patched = 0.0 if (read == x.box).all() else PATCHED * rows * x.shape[1] * float(read.prod())
+    if (1 - share) * cost * area * rows < LEAST + patched:
         return None
     x.run.saved = True
     return first, side.tolist(), at, read.tolist()

@@ -100,15 +100,15 @@ class Mixing:
             and step_by_step(modules, point)
         )
         self.checked: bool = all(type(module) in KNOWN for module in modules)
-        self._variants = variants
+        self.variants: Mixture = variants
 
     def measured(self, _: Run) -> AbstractContextManager[None]:
         """Chunks stay as large as they are."""
         return nullcontext()
 
-    def made(self, ks: Tensor, rows: slice) -> Mixed:
-        """A chunk of the variants."""
-        v = self._variants
+    def known(self, ks: Tensor, rows: slice, last: bool) -> Mixed:
+        """Variants ``[c * n, *shape]`` as what is there and what stands in its place."""
+        v = self.variants
         return Mixed.of(Rows(v, v.there[ks], v.point[rows], v.fill[rows]), Run(), v.point.shape[1:])
 
 

@@ -12,6 +12,7 @@ from pellucid._core._chunk import LARGE, MATRICES, Chunk, at_once, chunks, small
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._mixed import TOGETHER, Mixing, Mixture
+from pellucid._core._nearby import Nearby
 from pellucid._core._pass import Apart, Pass, Slope, Variants
 
 
@@ -109,5 +110,7 @@ def _beside(work: Pass, point: Tensor, variants: Variants | None, *, near: bool)
         mixing = Mixing(guard.modules, variants)
         if mixing.open:
             return mixing
-    beside = Beside(guard.modules, point) if near else None
-    return beside if beside is not None and beside.open else None
+    if not near:
+        return None
+    beside = Beside(guard.modules, point, variants if isinstance(variants, Nearby) else None)
+    return beside if beside.open else None

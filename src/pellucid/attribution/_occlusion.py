@@ -107,15 +107,14 @@ def _by_part(q: Question, fill: Tensor) -> tuple[Tensor, Tensor]:
     # one part more, always there: what is held is numbered -1, the last
     there = ~torch.eye(count + 1, dtype=torch.bool, device=groups.device)
     there[-1] = True
-    if len(groups) == 1:
-        variants: Variants = Mixture(q.point, fill, there, groups.remainder(count + 1))
-    else:
-        by_row = groups.expand(q.point.shape)
+    by_row = groups.expand(q.point.shape)
 
-        def variants(ks: Tensor, rows: slice) -> Tensor:
-            ks = ks.to(groups.device).view(-1, *[1] * q.point.ndim)
-            return torch.where(by_row[rows] == torch.where(ks < count, ks, -2), fill[rows], q.point[rows])
+    def each(ks: Tensor, rows: slice) -> Tensor:
+        ks = ks.to(groups.device).view(-1, *[1] * q.point.ndim)
+        return torch.where(by_row[rows] == torch.where(ks < count, ks, -2), fill[rows], q.point[rows])
 
+    alike = len(groups) == 1
+    variants = Mixture(q.point, fill, there, groups.remainder(count + 1)) if alike else each
     falls, scores = _falls(q, variants, count)
     return shared_out(falls, groups, q.point.shape[1:]), scores
 
