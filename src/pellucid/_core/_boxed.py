@@ -15,6 +15,7 @@ from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 
 # few numbers for each box: numpy takes a third of the time for each step
 Places = NDArray[np.int64]
+Sliding = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]  # size, stride, padding, dilation
 FAR = 2**48  # more places than lie in any memory
 # nanoseconds of a product, of a number that goes out of a convolution or a pooling or is patched, and the
 # least that one operation must save
@@ -156,37 +157,40 @@ def _sides(given: Sequence[int], x: Boxed) -> list[int]:
 
 
 def _slid(
-    x: Boxed,
-    out: Sequence[int],
-    sliding: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]],
-    cost: float,
-    pooled: int = 1,
-    channels: int = 1,
+    x: Boxed, out: Sequence[int], sliding: Sliding, cost: float, pooled: int = 1, channels: int = 1
 ) -> tuple[Places, list[int], Places, list[int]] | None:
-    """Boxes of what a sliding window (size, stride, padding, dilation) changes, and of all that it reads;
-    ``None`` where that does not pay. ``cost`` is nanoseconds of one place of one row. Boxes that hold whole
-    squares of a side ``pooled`` need no patching where these are pooled, if they cost less than that."""
-    rows = len(x.crops)
-    size, stride, padding, dilation = (np.asarray(part) for part in sliding)
-    end, reach = np.asarray(out), dilation * (size - 1)
-    first = np.maximum(-((reach - x.corner - padding) // stride), 0)
-    last = np.minimum((x.corner + np.asarray(x.box) - 1 + padding) // stride, end - 1)
-    side = np.maximum((last - first + 1).max(0), 1)
+    """Boxes of what a sliding window changes, and of all that it reads; ``None`` where that does not pay.
+    ``cost`` is nanoseconds of one place of one row. Boxes that hold whole squares of a side ``pooled`` need
+    no patching where these are pooled, if they cost less than that."""
+    rows, (size, stride, padding, dilation) = len(x.crops), sliding
+    reach = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
+    first = x.corner + (np.array(padding) - reach)
+    last = x.corner + (np.array(x.box) + padding - 1)
+    if max(stride) > 1:
+        first, last = -(-first // stride), last // stride
+    first, last = np.maximum(first, 0), np.minimum(last, np.array(out) - 1)
+    side = _spanned(first, last, out)
     if pooled > 1:
         begin = first - first % pooled
-        wide = np.minimum(np.maximum((last - begin).max(0) // pooled + 1, 1) * pooled, end)
-        more = cost * rows * float(wide.prod() - side.prod())
-        if more < LEAST + PATCHED * rows * channels * float(wide.prod()):
+        wide = _spanned(begin, last, out, pooled)
+        spared = LEAST + PATCHED * rows * channels * math.prod(wide)
+        if cost * rows * (math.prod(wide) - math.prod(side)) < spared:
             first, side = begin, wide
-    area = float(end.prod())
-    share = float(side.prod()) / area + len(x.base) / rows
-    first = np.minimum(first, end - side)
-    at, read = first * stride - padding, (side - 1) * stride + reach + 1
-    patched = 0.0 if (read == x.box).all() else PATCHED * rows * x.shape[1] * float(read.prod())
+    read = [(length - 1) * s + r + 1 for length, s, r in zip(side, stride, reach, strict=True)]
+    patched = 0.0 if read == [*x.box] else PATCHED * rows * x.shape[1] * math.prod(read)
+    area = math.prod(out)
+    share = math.prod(side) / area + len(x.base) / rows
     if (1 - share) * cost * area * rows < LEAST + patched:
         return None
     x.run.saved = True
-    return first, side.tolist(), at, read.tolist()
+    first = np.minimum(first, np.array(out) - side)
+    return first, side, first * stride - np.array(padding), read
+
+
+def _spanned(first: Places, last: Places, within: Sequence[int], times: int = 1) -> list[int]:
+    """Sides of a box that holds all from first to last, a multiple of a number as far as there is room."""
+    longest = (last - first).max(0).tolist()
+    return [min(max(more // times + 1, 1) * times, end) for more, end in zip(longest, within, strict=True)]
 
 
 def _lengths(
