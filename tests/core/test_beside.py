@@ -830,7 +830,7 @@ def test_squares_are_found_behind_their_convolution():
     conv, other = nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 3)
     found = _beside.squares(
         nn.Sequential(
-            other, conv, nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), other, nn.MaxPool2d(3, 2)
+            other, conv, nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(4), other, nn.MaxPool2d(3, 2)
         ).modules()
     )
     assert found == {id(conv.weight): 2}
