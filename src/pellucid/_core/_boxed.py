@@ -19,7 +19,7 @@ Sliding = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]  # s
 FAR = 2**48  # more places than lie in any memory
 # nanoseconds of a product, of a number that goes out of a convolution or a pooling or is patched, and the
 # least that one operation must save
-PRODUCT, NUMBER, POOLED, PATCHED, LEAST = 1 / 60, 1.0, 10.0, 1.0, 2e5
+PRODUCT, NUMBER, POOLED, PATCHED, LEAST = 1 / 60, 1.0, 10.0, 1.0, 4e5
 
 
 class Boxed(StandIn):
