@@ -828,13 +828,29 @@ def test_boxes_fit_the_squares_that_are_pooled_next(side, monkeypatch):
 
 
 def test_squares_are_found_behind_their_convolution():
+    class Odd(nn.MaxPool2d):
+        def __init__(self):
+            nn.Module.__init__(self)
+
     conv, other = nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 3)
-    found = _beside.squares(
-        nn.Sequential(
-            other, conv, nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(4), other, nn.MaxPool2d(3, 2)
-        ).modules()
-    )
-    assert found == {id(conv.weight): 2}
+    computed = nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 1, 3))
+    net = nn.Sequential(
+        other, conv, nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(4),
+        computed, nn.MaxPool2d(2), nn.Conv2d(1, 1, 3), Odd(), other, nn.MaxPool2d(3, 2),
+    )  # fmt: skip
+    assert _beside.squares(net.modules()) == {id(conv.weight): 2}
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_what_becomes_plain_is_nobody_elses(last):
+    base, crops = torch.rand(1, 2, 3, 3), torch.rand(4, 2, 3, 3)
+    x = _boxed.Boxed.of(base, crops, np.zeros((4, 2), np.int64), _boxed.Run(), last=last)
+    whole = x.whole()
+    assert torch.equal(whole, crops)
+    assert whole.is_contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+    assert whole.stride() == x.stride()
+    whole.zero_()
+    assert crops.any()
 
 
 def test_no_few_rows_are_left_over():

@@ -145,11 +145,17 @@ def squares(modules: Iterable[nn.Module]) -> dict[int, int]:
     of modules tells."""
     found, weight = dict[int, int](), None
     for module in modules:
+        # what was never set up has no such attributes, and what stands in for a weight computes it
+        given = module.__dict__
         if isinstance(module, nn.Conv2d):
-            weight = module.weight
-        elif isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)) and weight is not None:
-            side = module.kernel_size
-            if isinstance(side, int) and module.stride == side and module.padding == 0:
+            weight = given["_parameters"].get("weight")
+        elif isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)):
+            side = given.get("kernel_size")
+            if (
+                weight is not None
+                and isinstance(side, int)
+                and (given.get("stride"), given.get("padding")) == (side, 0)
+            ):
                 found[id(weight)] = side
             weight = None
     return found

@@ -80,7 +80,9 @@ class Boxed(StandIn):
             self.full, self.later = self.later(), None
         if self.full is None:
             full = self.patch(np.zeros_like(self.corner), self.map)
-            self.full = full if self.last else full.clone(memory_format=torch.contiguous_format)
+            form = torch.channels_last if self.last else torch.contiguous_format
+            # others may hold the crops
+            self.full = full.clone(memory_format=form) if full is self.crops or not self.last else full
             self.run.held = max(self.run.held, self.full.numel())
             self.base, self.crops = self.base[:0], self.crops[:0]
         return self.full
@@ -184,7 +186,7 @@ def _slid(
         return None
     x.run.saved = True
     first = np.minimum(first, np.array(out) - side)
-    return first, side, first * stride - np.array(padding), read
+    return first, side, first * np.array(stride) - np.array(padding), read
 
 
 def _spanned(first: Places, last: Places, within: Sequence[int], times: int = 1) -> list[int]:
