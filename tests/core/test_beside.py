@@ -13,8 +13,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
-from pellucid._core import Compute, _beside, _boxed, _layout, _pass
+from pellucid._core import Compute, _beside, _boxed, _layout, _nearby, _pass
+from pellucid._core._chunk import chunks
+from pellucid._core._mixed import Mixture
 from pellucid.attribution import feature_ablation, occlusion
+from pellucid.attribution._occlusion import Windows
 from pellucid.errors import MethodError
 from pellucid.networks import cnn
 
@@ -281,7 +284,7 @@ def checks(monkeypatch):
     found = []
     monkeypatch.setattr(_layout, "FEW", 10**9)  # boxes alone
     monkeypatch.setattr(_boxed, "LEAST", 0.0)
-    monkeypatch.setattr(_boxed, "CUT", 0.0)
+    monkeypatch.setattr(_boxed, "PATCHED", 0.0)
     monkeypatch.setattr(_beside, "SMALL", 1)
     monkeypatch.setattr(_beside, "LEAST", 0)
     monkeypatch.setattr(_beside, "FEW", 2)
@@ -492,9 +495,9 @@ def test_a_network_that_fails_says_what_it_always_said():
 def test_nothing_is_tried_where_nothing_was_saved(monkeypatch):
     monkeypatch.undo()
     tried = []
-    boxed = _beside.Beside.boxed
+    known = _beside.Beside.known
     monkeypatch.setattr(
-        _beside.Beside, "boxed", lambda self, *a, **k: tried.append(self.open) or boxed(self, *a, **k)
+        _beside.Beside, "known", lambda self, *given: tried.append(self.open) or known(self, *given)
     )
     net = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 3)).eval()
     occlusion(net, torch.rand(4, 1, 32, 32), 1, window=4, compute=Compute(batch_size=128))
@@ -601,7 +604,7 @@ def test_random_numbers_are_those_of_a_plain_pass(monkeypatch):
     for size in (40, 200):
         found = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
         with monkeypatch.context() as plain:
-            plain.setattr(_beside.Beside, "boxed", lambda *_, **__: None)
+            plain.setattr(_beside.Beside, "known", lambda *_: None)
             plainly = occlusion(net, x, 1, window=4, compute=Compute(batch_size=size)).values
         torch.testing.assert_close(found, plainly, rtol=1e-10, atol=1e-10)
     assert torch.equal(torch.get_rng_state(), before)
@@ -676,13 +679,13 @@ def test_boxes_that_differ_from_row_to_row(monkeypatch):
 def test_more_rows_go_together_once_it_is_known_what_they_hold(monkeypatch):
     net, x = made(lambda: Functional(lambda y: F.max_pool2d(F.relu(y), 3, 2)))
     together = []
-    boxed = _beside.Beside.boxed
+    known = _beside.Beside.known
 
-    def counted(self, points, *a):
-        together.append(len(points))
-        return boxed(self, points, *a)
+    def counted(self, ks, rows, last):
+        together.append(len(ks) * (rows.stop - rows.start))
+        return known(self, ks, rows, last)
 
-    monkeypatch.setattr(_beside.Beside, "boxed", counted)
+    monkeypatch.setattr(_beside.Beside, "known", counted)
     agrees_with = occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20)).values
     torch.testing.assert_close(agrees_with, by_hand(net, x, 3, 2), rtol=1e-10, atol=1e-10)
     first, *rest = together
@@ -693,13 +696,13 @@ def test_a_network_that_grows_behind_its_boxes_gets_no_more_rows(monkeypatch):
     """What lies behind the last box is counted as it is."""
     net, x = made(lambda: Functional(lambda y: F.interpolate(y, scale_factor=4)))
     together = []
-    boxed = _beside.Beside.boxed
+    known = _beside.Beside.known
 
-    def counted(self, points, *a):
-        together.append(len(points))
-        return boxed(self, points, *a)
+    def counted(self, ks, rows, last):
+        together.append(len(ks) * (rows.stop - rows.start))
+        return known(self, ks, rows, last)
 
-    monkeypatch.setattr(_beside.Beside, "boxed", counted)
+    monkeypatch.setattr(_beside.Beside, "known", counted)
     occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20))
     assert max(together) <= 20
 
@@ -730,3 +733,126 @@ def test_where_memory_ran_out_once_no_more_rows_go_together_again(monkeypatch):
     found = occlusion(net, x, 1, window=3, stride=(2, 2, 2), compute=Compute(batch_size=20)).values
     torch.testing.assert_close(found, by_hand(net, x, 3, 2), rtol=1e-10, atol=1e-10)
     assert 1 <= Short.refused <= 3  # halved until it fits, and never tried again
+
+
+def part(*shape, parts=9, held=True):
+    found = torch.randint(0, parts, (1, *shape), generator=torch.Generator().manual_seed(3))
+    return found.sort(2).values - int(held)
+
+
+def nearby():
+    """Variants of every kind: parts of places, of channels, of both, of one axis and of three; windows."""
+    for shape, parts in (
+        ((2, 9, 11), part(1, 9, 11)),
+        ((2, 9, 11), part(2, 9, 11)),
+        ((4, 9, 11), part(4, 1, 1, held=False)),
+        ((2, 9, 11), part(1, 9, 1)),
+        ((3, 12), part(3, 12)),
+        ((2, 5, 4, 6), part(2, 5, 4, 6, parts=60)),
+    ):
+        kept = torch.rand(20, 61, generator=torch.Generator().manual_seed(1)) < 0.8
+        kept[0], kept[:, -1] = True, True
+        yield Mixture(torch.rand(3, *shape), torch.rand(3, *shape), kept, parts.remainder(61))
+    first = torch.tensor([[0, 2, 3], [1, 0, 7], [0, 0, 0], [0, 8, 10]])
+    last = torch.tensor([[2, 5, 6], [2, 9, 11], [0, 0, 0], [1, 9, 11]])
+    yield Windows(torch.rand(3, 2, 9, 11), torch.rand(3, 2, 9, 11), first, last)
+
+
+@pytest.mark.parametrize("variants", list(nearby()))
+def test_boxes_that_are_known_hold_all_that_differs(variants):
+    ks, rows = torch.tensor([0, 3, 2, 1, 3]), slice(1, 3)
+    points, base = variants(ks, rows).expand(5, 2, *variants.point.shape[1:]), variants.point[rows]
+    torch.testing.assert_close(points, _nearby.Nearby.__call__(variants, ks, rows), rtol=0, atol=0)
+    corner, size = variants.boxes(ks)
+    assert all(
+        0 <= at <= end - side
+        for axis in corner
+        for at, side, end in zip(axis, size, points.shape[3:], strict=True)
+    )
+    crops = variants.crops(ks, rows, corner, size).view(5, 2, -1, *size)
+    outside = points.clone()
+    for at, point, laid, crop in zip(corner, points, outside, crops, strict=True):
+        inside = (..., *(slice(a, a + side) for a, side in zip(at, size, strict=True)))
+        assert torch.equal(point[inside], crop)
+        laid[inside] = base[inside]
+    assert torch.equal(outside, base.expand_as(points))
+    # and no larger than the largest of them must be
+    differs = (points != base).any(1).any(1)
+    for axis, side in enumerate(size, start=1):
+        line = differs.movedim(axis, 1).reshape(5, differs.shape[axis], -1).any(2)
+        spans = [int(one.nonzero().max() - one.nonzero().min()) + 1 for one in line if one.any()]
+        assert side == max(spans, default=1)
+
+
+@pytest.mark.parametrize("shape", [(3, 12), (2, 7, 9), (2, 4, 5, 6)])
+def test_patches_hold_crops_the_base_and_what_lies_off_the_map(shape):
+    torch.manual_seed(0)
+    axes = len(shape) - 1
+    base, draw = torch.rand(2, *shape), np.random.default_rng(0)
+    for blocks in (4, 8):  # boxes of a variant, of each row
+        crops = torch.rand(8, shape[0], *[3] * axes)
+        corner = draw.integers(0, np.asarray(shape[1:]) - 2, (blocks, axes))
+        start = draw.integers(-2, 4, (blocks, axes))
+        found = _boxed.Boxed.of(base, crops, corner, _boxed.Run(), last=False).patch(start, [5] * axes, 7.0)
+        for row in range(8):
+            whole = F.pad(base[row % 2], [9, 9] * axes, value=7.0)
+            block = row * blocks // 8
+            put = (slice(None), *(slice(at + 9, at + 12) for at in corner[block]))
+            whole[put] = crops[row]
+            assert torch.equal(
+                found[row], whole[(slice(None), *(slice(at + 9, at + 14) for at in start[block]))]
+            )
+
+
+@pytest.mark.parametrize("side", [24, 27])
+def test_boxes_fit_the_squares_that_are_pooled_next(side, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(_boxed, "LEAST", 1e5)
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 6, 3), nn.AvgPool2d(2),
+        nn.Flatten(), nn.LazyLinear(3),
+    ).double()  # fmt: skip
+    x = torch.rand(8, 2, side, side, dtype=torch.float64)
+    net(x[:1])
+    asked, patch = [], _boxed.Boxed.patch
+
+    def patched(self, start, size, outside=0.0):
+        found = patch(self, start, size, outside)
+        asked.append(outside == -torch.inf and found is self.crops)
+        return found
+
+    monkeypatch.setattr(_boxed.Boxed, "patch", patched)
+    agrees(net.eval(), x, 5, 5)
+    assert any(asked) == (side == 24)  # else boxes at the end of the map do not
+
+
+def test_squares_are_found_behind_their_convolution():
+    class Odd(nn.MaxPool2d):
+        def __init__(self):
+            nn.Module.__init__(self)
+
+    conv, other = nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 3)
+    computed = nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 1, 3))
+    net = nn.Sequential(
+        other, conv, nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(4),
+        computed, nn.MaxPool2d(2), nn.Conv2d(1, 1, 3), Odd(), other, nn.MaxPool2d(3, 2),
+    )  # fmt: skip
+    assert _beside.squares(net.modules()) == {id(conv.weight): 2}
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_what_becomes_plain_is_nobody_elses(last):
+    base, crops = torch.rand(1, 2, 3, 3), torch.rand(4, 2, 3, 3)
+    x = _boxed.Boxed.of(base, crops, np.zeros((4, 2), np.int64), _boxed.Run(), last=last)
+    whole = x.whole()
+    assert torch.equal(whole, crops)
+    assert whole.is_contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+    assert whole.stride() == x.stride()
+    whole.zero_()
+    assert crops.any()
+
+
+def test_no_few_rows_are_left_over():
+    assert [c.r1 - c.r0 for c in chunks(17, 8, 70, each=3)] == [3, 3, 2]
+    assert [c.r1 - c.r0 for c in chunks(17, 9, 70, each=4)] == [3, 3, 3]

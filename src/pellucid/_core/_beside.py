@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pellucid._core._boxed import Boxed, Places, cut
+from pellucid._core._boxed import Boxed, Places, cut, fitted
+from pellucid._core._nearby import Nearby
 from pellucid._core._stand_in import Args, Run
 
 FEW = 16  # variants of a row that must share the pass of the row itself
-TOGETHER, ROOM = 64, 2**22  # rows of large pictures that go together, and the most numbers in them
+TOGETHER, ROOM = 160, 2**22  # rows of large pictures that go together, and the most numbers in them
 SMALL = 256  # places of a map that are computed sooner than looked up
 LEAST = 2**16  # numbers of rows that go together, so that looking for boxes may pay
 LOOSE = 1.5  # how much larger a box may be so that all rows of a variant share it
@@ -48,7 +49,8 @@ class Sizes(TorchDispatchMode):
     ) -> Any:
         """Do an operation as if nobody looked."""
         found = func(*args, **(kwargs or {}))
-        for one in () if func.is_view else tree_leaves(found):
+        made = () if func.is_view else (found,) if isinstance(found, Tensor) else tree_leaves(found)
+        for one in made:
             if isinstance(one, Tensor):
                 self.plain = max(self.plain, one.numel())
                 self.held = max(self.held, one.held if isinstance(one, Boxed) else one.numel())
@@ -64,17 +66,20 @@ class Beside:
     pass of it, because a network could ask of what type its input is, or mix the rows of a batch.
     """
 
-    def __init__(self, modules: Iterable[nn.Module], point: Tensor) -> None:
+    def __init__(self, modules: Iterable[nn.Module], point: Tensor, variants: Nearby | None) -> None:
+        self.variants: Nearby | None = variants
         self.open: bool = (
             point.ndim > 2 and math.prod(point.shape[2:]) >= SMALL and step_by_step(modules, point)
         )
         self.checked: bool = False
+        self._pooled: dict[int, int] = squares(modules) if self.open else {}
         self.sizes: Sizes | None = None
+        self.more_to_come: bool = True
 
     @contextmanager
     def measured(self, run: Run) -> Generator[None]:
         """Learn from the first pass how much it holds."""
-        if self.sizes is not None:
+        if self.sizes is not None or not self.more_to_come:
             yield
             return
         with Sizes() as sizes:
@@ -90,10 +95,24 @@ class Beside:
         """How many rows go together, at least ``rows``: large ones take little room beside their row."""
         return max(rows, min(most, TOGETHER, ROOM // max(1, point[:1].numel())))
 
-    def boxed(self, points: Tensor, base: Tensor, copies: int, last: bool) -> Boxed | None:
-        """Points ``[copies * n, C, *map]`` as boxes on base rows ``[n, C, *map]``, that come back with their
-        channels last in memory or not; ``None`` where too much differs."""
-        if not self.open or copies < FEW or points.numel() < LEAST:
+    def known(self, ks: Tensor, rows: slice, last: bool) -> Boxed | None:
+        """Variants ``[c * n, C, *map]`` as boxes, that come back with their channels last in memory or not,
+        without making them; ``None`` where too much differs."""
+        variants = self.variants
+        if variants is None:
+            return None
+        base = variants.point[rows]
+        if not self._many(len(ks), base) or variants.fill.dtype != base.dtype:
+            return None
+        corner, sides = variants.boxes(ks)
+        if math.prod(sides) > MOST * math.prod(base.shape[2:]):
+            return None
+        return self._standing(base, variants.crops(ks, rows, corner, sides), corner, last)
+
+    def boxed(self, points: Tensor, base: Tensor, last: bool) -> Boxed | None:
+        """As :meth:`known`, of points ``[c * n, C, *map]`` on base rows ``[n, C, *map]``."""
+        copies = len(points) // len(base)
+        if not self._many(copies, base):
             return None
         # bit by bit, because there is a zero below zero
         bits = torch.int32 if base.dtype == torch.float32 else torch.int64
@@ -109,10 +128,37 @@ class Beside:
                 corner, sides = own, closer
         if math.prod(sides) > MOST * math.prod(base.shape[2:]):
             return None
+        return self._standing(base, cut(points, corner, sides, len(points)), corner, last)
+
+    def _many(self, copies: int, base: Tensor) -> bool:
+        return self.open and copies >= FEW and copies * base.numel() >= LEAST
+
+    def _standing(self, base: Tensor, crops: Tensor, corner: Places, last: bool) -> Boxed:
         # whatever the network is given back, boxes go faster so
         form = torch.channels_last if base.ndim == 4 else torch.contiguous_format
-        crops = cut(points, corner, sides, len(points)).clone(memory_format=form)
-        return Boxed.of(base.clone(memory_format=form), crops, corner, Run(held=points.numel()), last=last)
+        run = Run(held=len(crops) // len(base) * base.numel(), pooled=self._pooled)
+        return Boxed.of(base.clone(memory_format=form), crops, corner, run, last=last)
+
+
+def squares(modules: Iterable[nn.Module]) -> dict[int, int]:
+    """Side of the squares that are pooled behind a convolution, by the id of its weight, as far as the order
+    of modules tells."""
+    found, weight = dict[int, int](), None
+    for module in modules:
+        # what was never set up has no such attributes, and what stands in for a weight computes it
+        given = module.__dict__
+        if isinstance(module, nn.Conv2d):
+            weight = given["_parameters"].get("weight")
+        elif isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)):
+            side = given.get("kernel_size")
+            if (
+                weight is not None
+                and isinstance(side, int)
+                and (given.get("stride"), given.get("padding")) == (side, 0)
+            ):
+                found[id(weight)] = side
+            weight = None
+    return found
 
 
 def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:
@@ -123,14 +169,12 @@ def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:
 def _spans(lines: list[NDArray[np.bool_]]) -> tuple[Places, list[int]]:
     """Where boxes of one size begin, int64 ``[boxes, axes]``, that hold what is marked on each axis
     ``[boxes, length]``, and their sides."""
-    corners, sides = list[Places](), list[int]()
-    for line in lines:
-        length = line.shape[1]
-        first, end = line.argmax(1), length - line[:, ::-1].argmax(1)
-        side = int(np.where(line.any(1), end - first, 1).max())
-        corners.append(np.minimum(first, length - side))
-        sides.append(side)
-    return np.stack(corners, 1), sides
+    length = [line.shape[1] for line in lines]
+    first = np.stack([line.argmax(1) for line in lines], 1)
+    end = np.stack([line.shape[1] - line[:, ::-1].argmax(1) for line in lines], 1)
+    none = np.stack([~line.any(1) for line in lines], 1)
+    first[none], end[none] = 0, 0
+    return fitted(first, end, length)
 
 
 def agree(score: Tensor, plain: Tensor, scores: Tensor) -> bool:

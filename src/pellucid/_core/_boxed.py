@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,9 +15,11 @@ from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 
 # few numbers for each box: numpy takes a third of the time for each step
 Places = NDArray[np.int64]
-# nanoseconds of a product, of a number that goes out of a convolution or a pooling, and the least that one
-# operation must save, at all and for each box that is cut out
-PRODUCT, NUMBER, POOLED, LEAST, CUT = 1 / 60, 1.0, 10.0, 1e5, 5e3
+Sliding = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]  # size, stride, padding, dilation
+FAR = 2**48  # more places than lie in any memory
+# nanoseconds of a product, of a number that goes out of a convolution or a pooling or is patched, and the
+# least that one operation must save
+PRODUCT, NUMBER, POOLED, PATCHED, LEAST = 1 / 60, 1.0, 10.0, 1.0, 4e5
 
 
 class Boxed(StandIn):
@@ -77,10 +79,10 @@ class Boxed(StandIn):
         if self.full is None and self.later is not None:
             self.full, self.later = self.later(), None
         if self.full is None:
-            base = self.base.expand(len(self.crops) // len(self.base), *self.base.shape).flatten(0, 1)
+            full = self.patch(np.zeros_like(self.corner), self.map)
             form = torch.channels_last if self.last else torch.contiguous_format
-            self.full = base.contiguous(memory_format=form)
-            self._put(self.full, np.zeros_like(self.corner), self.map)
+            # others may hold the crops
+            self.full = full.clone(memory_format=form) if full is self.crops or not self.last else full
             self.run.held = max(self.run.held, self.full.numel())
             self.base, self.crops = self.base[:0], self.crops[:0]
         return self.full
@@ -89,44 +91,63 @@ class Boxed(StandIn):
         """What lies in boxes of a size from ``start`` ``[blocks, axes]`` on; ``outside`` off the map."""
         if list(size) == list(self.box) and (start == self.corner).all():
             return self.crops
-        before = np.maximum(-start.min(0), 0)
-        after = np.maximum((start + np.asarray(size)).max(0) - np.asarray(self.map), 0)
-        base = self.base
-        if before.any() or after.any():
-            rim = [int(side) for both in zip(before[::-1], after[::-1], strict=True) for side in both]
-            base = F.pad(base, rim, value=outside)
-        found = cut(base, start + before, size, len(self.crops))
-        self._put(found, start, size)
-        return found
-
-    def _put(self, within: Tensor, start: Places, size: Sequence[int]) -> None:
-        """Write crops into boxes of a size that begin at ``start``, as far as they lie there."""
-        low = np.maximum(self.corner, start)
-        side = np.maximum(np.minimum(self.corner + np.asarray(self.box), start + np.asarray(size)) - low, 0)
-        to, of, each = low - start, low - self.corner, len(within) // len(start)
-        places = np.concatenate([to, of, side], 1)
-        if (places == places[0]).all():
-            to, of, side, each = to[:1], of[:1], side[:1], len(within)
-        there, here = _begins(within, to, each), _begins(self.crops, of, each)
-        for first, own, sides in zip(there, here, side.tolist(), strict=True):
-            shape = each, within.shape[1], *sides
-            mine = self.crops.as_strided(shape, self.crops.stride(), own)
-            within.as_strided(shape, within.stride(), first).copy_(mine)
+        memory = [_by_place(self.base), _by_place(self.crops)]
+        end, (blocks, axes) = len(memory[0]), start.shape
+        # in all rows of a block a box lies alike, but for how far these lie apart
+        each, apart, between = len(self.crops) // blocks, math.prod(self.map), math.prod(self.box)
+        block = np.arange(blocks).reshape(-1, *[1] * axes) * each
+        at = _numbered(start, size, self.map, block % len(self.base) * apart)
+        own = _numbered(start - self.corner, size, self.box, block * between + end)
+        here = own < FAR
+        index, step = np.where(here, own, at), np.where(here, between, apart)
+        off = index >= FAR
+        if off.any():
+            index, step = np.where(off, end + len(memory[1]), index), np.where(off, 0, step)
+            memory.append(self.base.new_full((1, self.base.shape[1]), outside))
+        return _taken(torch.cat(memory), index, step, each)
 
 
-def _begins(tensor: Tensor, start: Places, each: int) -> list[int]:
-    """Where boxes of ``each`` rows, that begin at ``start`` ``[blocks, axes]``, begin in memory."""
-    strides = np.asarray(tensor.stride())
-    row = np.arange(len(start)) * each % len(tensor)
-    return (tensor.storage_offset() + row * strides[0] + start @ strides[2:]).tolist()
+def _by_place(tensor: Tensor) -> Tensor:
+    """``[N * places, C]``, without a copy where channels lie last in memory."""
+    return tensor.movedim(1, -1).reshape(-1, tensor.shape[1])
+
+
+def _numbered(start: Places, size: Sequence[int], within: Sequence[int], first: Places) -> Places:
+    """Number of each place in boxes of a size ``[blocks, *size]`` that begin at ``start`` ``[blocks, axes]``,
+    among those of maps as large as ``within``, which begin at ``first``; ``FAR`` or more off them."""
+    number, axes = first, len(size)
+    for axis, (length, end) in enumerate(zip(size, within, strict=True)):
+        place = start[:, axis, None] + np.arange(length)
+        # as whole numbers without a sign those below zero are large
+        place = np.where(place.view(np.uint64) < end, place * math.prod(within[axis + 1 :]), FAR)
+        number = number + place.reshape(-1, *[1] * axis, length, *[1] * (axes - axis - 1))
+    return number
+
+
+def _taken(places: Tensor, index: Places, step: Places | int, each: int) -> Tensor:
+    """``[blocks * each, C, *size]``, channels last in memory, from ``[places, C]`` by the numbers of each
+    block's first row ``[blocks, *size]`` and how far the next rows lie behind it."""
+    every = index[:, None]
+    if each > 1:
+        row = np.arange(each).reshape(-1, *[1] * (index.ndim - 1))
+        every = every + row * (step if isinstance(step, int) else step[:, None])
+    found = places.index_select(0, torch.from_numpy(every.reshape(-1)))
+    return found.view(-1, *index.shape[1:], places.shape[1]).movedim(-1, 1)
 
 
 def cut(tensor: Tensor, start: Places, size: Sequence[int], rows: int) -> Tensor:
     """``[rows, C, *size]`` from boxes that begin at ``start`` ``[blocks, axes]``; row ``i`` lies in row
     ``i % len(tensor)``."""
-    each = rows // len(start)
-    shape, strides = (each, tensor.shape[1], *size), tensor.stride()
-    return torch.cat([tensor.as_strided(shape, strides, at) for at in _begins(tensor, start, each)])
+    each, apart = rows // len(start), math.prod(tensor.shape[2:])
+    first = (np.arange(len(start)) * each % len(tensor) * apart).reshape(-1, *[1] * len(size))
+    return _taken(_by_place(tensor), _numbered(start, size, tensor.shape[2:], first), apart, each)
+
+
+def fitted(first: Places, end: Places, within: Sequence[int]) -> tuple[Places, list[int]]:
+    """Where boxes of one size begin on a map, int64 ``[boxes, axes]``, that hold what lies from ``first`` to
+    before ``end``, and their sides."""
+    side = np.maximum((end - first).max(0), 1)
+    return np.minimum(first, np.asarray(within) - side), side.tolist()
 
 
 def _open(value: object) -> bool:
@@ -138,25 +159,40 @@ def _sides(given: Sequence[int], x: Boxed) -> list[int]:
 
 
 def _slid(
-    x: Boxed,
-    out: Sequence[int],
-    sliding: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]],
-    cost: float,
+    x: Boxed, out: Sequence[int], sliding: Sliding, cost: float, pooled: int = 1, channels: int = 1
 ) -> tuple[Places, list[int], Places, list[int]] | None:
-    """Boxes of what a sliding window (size, stride, padding, dilation) changes, and of all that it reads;
-    ``None`` where that does not pay. ``cost`` is nanoseconds of one place of one row."""
-    size, stride, padding, dilation = (np.asarray(part) for part in sliding)
-    end, reach = np.asarray(out), dilation * (size - 1)
-    first = np.maximum(-((reach - x.corner - padding) // stride), 0)
-    last = np.minimum((x.corner + np.asarray(x.box) - 1 + padding) // stride, end - 1)
-    side = np.maximum((last - first + 1).max(0), 1)
-    area = float(end.prod())
-    share = float(side.prod()) / area + len(x.base) / len(x.crops)
-    if share >= 1 or (1 - share) * cost * area * len(x.crops) < LEAST + CUT * len(x.corner):
+    """Boxes of what a sliding window changes, and of all that it reads; ``None`` where that does not pay.
+    ``cost`` is nanoseconds of one place of one row. Boxes that hold whole squares of a side ``pooled`` need
+    no patching where these are pooled, if they cost less than that."""
+    rows, (size, stride, padding, dilation) = len(x.crops), sliding
+    reach = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
+    first = x.corner + (np.array(padding) - reach)
+    last = x.corner + (np.array(x.box) + padding - 1)
+    if max(stride) > 1:
+        first, last = -(-first // stride), last // stride
+    first, last = np.maximum(first, 0), np.minimum(last, np.array(out) - 1)
+    side = _spanned(first, last, out)
+    if pooled > 1:
+        begin = first - first % pooled
+        wide = _spanned(begin, last, out, pooled)
+        spared = LEAST + PATCHED * rows * channels * math.prod(wide)
+        if cost * rows * (math.prod(wide) - math.prod(side)) < spared:
+            first, side = begin, wide
+    read = [(length - 1) * s + r + 1 for length, s, r in zip(side, stride, reach, strict=True)]
+    patched = 0.0 if read == [*x.box] else PATCHED * rows * x.shape[1] * math.prod(read)
+    area = math.prod(out)
+    share = math.prod(side) / area + len(x.base) / rows
+    if (1 - share) * cost * area * rows < LEAST + patched:
         return None
     x.run.saved = True
-    first = np.minimum(first, end - side)
-    return first, side.tolist(), first * stride - padding, ((side - 1) * stride + reach + 1).tolist()
+    first = np.minimum(first, np.array(out) - side)
+    return first, side, first * np.array(stride) - np.array(padding), read
+
+
+def _spanned(first: Places, last: Places, within: Sequence[int], times: int = 1) -> list[int]:
+    """Sides of a box that holds all from first to last, a multiple of a number as far as there is room."""
+    longest = (last - first).max(0).tolist()
+    return [min(max(more // times + 1, 1) * times, end) for more, end in zip(longest, within, strict=True)]
 
 
 def _lengths(
@@ -177,7 +213,8 @@ def _convolution(func: Any, args: Args) -> Any:
     out = _lengths(x, size, stride, padding, dilation)
     if min(out) < 1:
         return None
-    found = _slid(x, out, (size, stride, padding, dilation), cost)
+    pooled = x.run.pooled.get(id(weight), 1)
+    found = _slid(x, out, (size, stride, padding, dilation), cost, pooled, len(weight))
     if found is None:
         return None
     corner, _, at, read = found

@@ -64,6 +64,8 @@ def chunks(
     n = max(1, min(rows, size if each is None else each))
     c = max(1, size // n)
     if each is not None:
+        # of nearly as many rows each, so that none is left over that is too small for boxes
+        n = -(-rows // -(-rows // n)) if rows else n
         left = count - begin
         c = max(1, -(-left // max(1, -(-left // c))))
     return [

@@ -149,7 +149,7 @@ class Game:
         # one part more, always there: what is held is numbered -1, the last
         wide = torch.cat([masks, masks.new_ones(len(masks), 1)], 1)
         if not self.draws and self.condition is None and len(self.groups) == 1:
-            return Mixture(wide, self.groups.remainder(wide.shape[1]), q.point, self.fill)
+            return Mixture(q.point, self.fill, wide, self.groups.remainder(wide.shape[1]))
 
         def variant(ks: Tensor, rows: slice) -> Tensor:
             ks = ks.to(masks.device)

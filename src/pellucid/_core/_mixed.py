@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeGuard
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pellucid._core._beside import step_by_step
+from pellucid._core._boxed import Places, cut
 from pellucid._core._layout import KNOWN
+from pellucid._core._nearby import Nearby
 from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
 
 # nanoseconds of a product, of a weight that is read once more or put elsewhere, and the least to be saved
@@ -23,30 +26,59 @@ PLAIN = (Tensor, nn.Parameter)
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
-    """Variants that take some parts of each row away: what a method gives to :meth:`Question.scores`.
+class Mixture(Nearby):
+    """Variants that take some parts of each row away.
 
     Args:
-        kept: bool ``[K, P]``, which parts each variant keeps.
+        there: bool ``[K, P]``, which parts each variant keeps.
         part: number of the part of each element, int64 ``[1, …]``, broadcasts to the point.
-        point: rows with everything there ``[N, *shape]``.
-        fill: rows with nothing there ``[N, *shape]``.
     """
 
-    kept: Tensor
+    there: Tensor
     part: Tensor
-    point: Tensor
-    fill: Tensor
 
     def __call__(self, ks: Tensor, rows: slice) -> Tensor:
         """The variants as any other: ``[c, n, *shape]``."""
-        return mixed(self.kept[ks.to(self.kept.device)], self.part, self.point[rows], self.fill[rows])
+        return mixed(self.there[ks.to(self.there.device)], self.part, self.point[rows], self.fill[rows])
+
+    def ends(self, ks: Tensor) -> tuple[Places, Places]:
+        """See :class:`Nearby`."""
+        first, end = self._spans
+        begins = np.full((len(ks), first.shape[1]), np.iinfo(np.int64).max)
+        ends = np.zeros_like(begins)
+        variant, away = (~self.there[ks]).numpy().nonzero()
+        np.minimum.at(begins, variant, first[away])
+        np.maximum.at(ends, variant, end[away])
+        return np.where(ends, begins, 0), ends
+
+    def kept(self, ks: Tensor, corner: Places, size: Sequence[int]) -> Tensor:
+        """See :class:`Nearby`."""
+        part = cut(self._placed, corner, size, len(ks))
+        return self.there[ks].gather(1, part.flatten(1)).view(part.shape)[:, None]
+
+    @cached_property
+    def _placed(self) -> Tensor:
+        return self.part.expand(*self.part.shape[:2], *self.point.shape[2:])
+
+    @cached_property
+    def _spans(self) -> tuple[Places, Places]:
+        """Ends of each part, as :meth:`ends`."""
+        part = self._placed.numpy()
+        first, end = list[Places](), list[Places]()
+        for axis, length in enumerate(part.shape[2:], start=2):
+            holds = np.zeros((self.there.shape[1], length), np.bool_)
+            index = np.arange(length).reshape(-1, *[1] * (part.ndim - axis - 1))
+            holds[part, np.broadcast_to(index, part.shape)] = True
+            none = ~holds.any(1)
+            first.append(np.where(none, length, holds.argmax(1)))
+            end.append(np.where(none, 0, length - holds[:, ::-1].argmax(1)))
+        return np.stack(first, 1), np.stack(end, 1)
 
     @cached_property
     def order(self) -> tuple[Tensor | None, list[int]]:
         """Elements of a row sorted by part, ``None`` where they lie so, and how many each part has."""
         flat = self.part.expand(1, *self.point.shape[1:]).flatten()
-        sizes = torch.bincount(flat, minlength=self.kept.shape[1]).tolist()
+        sizes = torch.bincount(flat, minlength=self.there.shape[1]).tolist()
         return None if bool((flat.diff() >= 0).all()) else flat.argsort(stable=True), sizes
 
 
@@ -64,20 +96,20 @@ class Mixing:
         modules, point = list(modules), variants.point
         self.open: bool = (
             variants.fill.dtype == point.dtype
-            and 2 * variants.kept.shape[1] < math.prod(point.shape[1:])
+            and 2 * variants.there.shape[1] < math.prod(point.shape[1:])
             and step_by_step(modules, point)
         )
         self.checked: bool = all(type(module) in KNOWN for module in modules)
-        self._variants = variants
+        self.variants: Mixture = variants
 
     def measured(self, _: Run) -> AbstractContextManager[None]:
         """Chunks stay as large as they are."""
         return nullcontext()
 
-    def made(self, ks: Tensor, rows: slice) -> Mixed:
-        """A chunk of the variants."""
-        v = self._variants
-        return Mixed.of(Rows(v, v.kept[ks], v.point[rows], v.fill[rows]), Run(), v.point.shape[1:])
+    def known(self, ks: Tensor, rows: slice, last: bool) -> Mixed:
+        """Variants ``[c * n, *shape]`` as what is there and what stands in its place."""
+        v = self.variants
+        return Mixed.of(Rows(v, v.there[ks], v.point[rows], v.fill[rows]), Run(), v.point.shape[1:])
 
 
 @dataclass(eq=False)

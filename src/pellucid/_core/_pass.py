@@ -16,6 +16,7 @@ from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
 from pellucid._core._instead import instead
 from pellucid._core._mixed import Mixing
+from pellucid._core._nearby import Nearby
 from pellucid._core._probe import probe
 from pellucid._core._refusals import counted, ended, scored, too_few
 from pellucid._core._stand_in import StandIn
@@ -60,12 +61,9 @@ class Pass:
         Rows that share an input are passed once; ``most`` is how many rows may be passed where they do not.
         Whoever cannot be differentiated is told which methods would work.
         """
-
-        def found() -> tuple[Tensor | None, Tensor, int]:
-            return self._run(
-                point, variants, chunk, weights, gradients=gradients, by=by, most=most, beside=beside
-            )
-
+        found = partial(
+            self._run, point, variants, chunk, weights, gradients=gradients, by=by, most=most, beside=beside
+        )
         if not gradients:
             return self._tried(found)
         model = self.feed.model
@@ -139,12 +137,8 @@ class Pass:
     ) -> tuple[Tensor | None, Tensor, int]:
         rows, shape = chunk.rows, point.shape[1:]
         c, n = chunk.k1 - chunk.k0, chunk.r1 - chunk.r0
-        if isinstance(beside, Mixing) and beside.open and variants is not None:
-
-            def row() -> Tensor:
-                return variants(chunk.ks[c // 2 : c // 2 + 1], slice(rows.start, rows.start + 1))[0]
-
-            score = self._stood(lambda: beside.made(chunk.ks, rows), beside, row, rows, c)
+        if beside is not None and beside.open and beside.variants is not None:
+            score = self._unmade(beside, beside.variants, chunk)
             if score is not None:
                 return None, score, 0
         if variants is None:
@@ -163,8 +157,9 @@ class Pass:
         if not gradients:
             with torch.no_grad():
                 score = None
-                if isinstance(beside, Beside):
-                    score = self._beside(beside, points, point[rows], rows, c)
+                if isinstance(beside, Beside) and beside.variants is None:
+                    make = partial(beside.boxed, points, point[rows], self._last(beside, points))
+                    score = self._stood(make, beside, partial(points.__getitem__, _middle(rows, c)), rows, c)
                 if score is None:
                     fed = self.laid(points, rows, c) if self._turns(points) else _own(points, made)
                     score = self.score(fed, rows, c)
@@ -220,16 +215,21 @@ class Pass:
         if not agree(score[_middle(rows, copies)], plain, score):
             raise Again
 
-    def _beside(
-        self, beside: Beside, points: Tensor, base: Tensor, rows: slice, copies: int
-    ) -> Tensor | None:
-        """As :meth:`score`, with only what lies near each change computed anew; ``None`` where too much
-        differs."""
+    def _last(self, beside: Beside | Mixing, points: Tensor) -> bool:
+        """Whether what stands for points seems to lie with its channels last in memory."""
         layout = self.feed.layout
         last = self._turns(points) and layout.checked
         layout.used, beside.checked = layout.used or last, beside.checked or layout.known
-        row = partial(points.__getitem__, _middle(rows, copies))
-        return self._stood(partial(beside.boxed, points, base, copies, last), beside, row, rows, copies)
+        return last
+
+    def _unmade(self, beside: Beside | Mixing, variants: Nearby, chunk: Chunk) -> Tensor | None:
+        """As :meth:`score`, of variants that need not be made; ``None`` where they must be."""
+        rows, ks, point = chunk.rows, chunk.ks, variants.point
+        with torch.no_grad():
+            last = self._last(beside, point[:1].expand(chunk.size, *point.shape[1:]))
+            middle, first = ks[len(ks) // 2, None], slice(rows.start, rows.start + 1)
+            make = partial(beside.known, ks, rows, last)
+            return self._stood(make, beside, lambda: variants(middle, first)[0], rows, len(ks))
 
     def _stood(
         self,

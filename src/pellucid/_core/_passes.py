@@ -12,6 +12,7 @@ from pellucid._core._chunk import LARGE, MATRICES, Chunk, at_once, chunks, small
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._mixed import TOGETHER, Mixing, Mixture
+from pellucid._core._nearby import Nearby
 from pellucid._core._pass import Apart, Pass, Slope, Variants
 
 
@@ -53,6 +54,8 @@ def passes(
         size = max(size, min(compute.batch_size, ROOM // point[:1].numel()))
         each = max(TOGETHER, size // count)
     waiting = chunks(count, some.stop - some.start, size, first=some.start, each=each)[::-1]
+    if growing is not None:
+        growing.more_to_come = len(waiting) > 1
     while waiting:
         chunk = waiting.pop()
         if chunk.size > size:
@@ -107,5 +110,7 @@ def _beside(work: Pass, point: Tensor, variants: Variants | None, *, near: bool)
         mixing = Mixing(guard.modules, variants)
         if mixing.open:
             return mixing
-    beside = Beside(guard.modules, point) if near else None
-    return beside if beside is not None and beside.open else None
+    if not near:
+        return None
+    beside = Beside(guard.modules, point, variants if isinstance(variants, Nearby) else None)
+    return beside if beside.open else None

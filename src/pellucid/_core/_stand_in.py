@@ -21,12 +21,13 @@ aten: Any = torch.ops.aten
 @dataclass(slots=True)
 class Run:
     """One forward pass by stand-ins: whether an operation saved work, whether something was asked that only a
-    plain tensor has, how many numbers the largest plain tensor holds that one was or became, and every
-    stand-in that was made."""
+    plain tensor has, how many numbers the largest plain tensor holds that one was or became, every stand-in
+    that was made, and the squares, by the id of a convolution's weight, that are probably pooled next."""
 
     saved: bool = False
     left: bool = False
     held: int = 0
+    pooled: Mapping[int, int] = field(default_factory=dict[int, int])
     made: list[weakref.ref[StandIn]] = field(default_factory=list["weakref.ref[StandIn]"])
 
     def end(self) -> bool:

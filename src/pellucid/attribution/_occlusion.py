@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
+from pellucid._core._boxed import Places
+from pellucid._core._mixed import Mixture
+from pellucid._core._nearby import Nearby
 from pellucid._core._parts import counts_of, numbered, shared_out
+from pellucid._core._pass import Variants
 from pellucid.errors import InputError
 
 
@@ -89,27 +94,57 @@ def occlusion(
     )
 
 
-def _falls(
-    q: Question, fill: Tensor, inside: Callable[[Tensor, slice], Tensor], count: int
-) -> tuple[Tensor, Tensor]:
-    """Fall of the score ``[N, count]`` without each part that ``inside`` marks, and the scores with all."""
-
-    def without(ks: Tensor, rows: slice) -> Tensor:
-        ks = ks.to(q.point.device)
-        # one variant more than there are parts: nothing is taken away
-        kept = (ks == count).view(-1, *[1] * q.point.ndim)
-        return torch.where(inside(ks.clamp(max=count - 1), rows) & ~kept, fill[rows], q.point[rows])
-
-    found = q.scores(without, count + 1, near=True)
+def _falls(q: Question, variants: Variants, count: int) -> tuple[Tensor, Tensor]:
+    """Fall of the score ``[N, count]`` in each variant but the last, in which nothing is taken away, and the
+    scores of that."""
+    found = q.scores(variants, count + 1, near=True)
     return (found[-1] - found[:-1]).T, found[-1]
 
 
 def _by_part(q: Question, fill: Tensor) -> tuple[Tensor, Tensor]:
     groups = numbered(q.groups, q.point)
+    count = max(counts_of(groups))
+    # one part more, always there: what is held is numbered -1, the last
+    there = ~torch.eye(count + 1, dtype=torch.bool, device=groups.device)
+    there[-1] = True
     by_row = groups.expand(q.point.shape)
-    each = torch.arange(max(counts_of(groups)), device=groups.device).view(-1, *[1] * q.point.ndim)
-    falls, scores = _falls(q, fill, lambda ks, rows: by_row[rows] == each[ks], len(each))
+
+    def each(ks: Tensor, rows: slice) -> Tensor:
+        ks = ks.to(groups.device).view(-1, *[1] * q.point.ndim)
+        return torch.where(by_row[rows] == torch.where(ks < count, ks, -2), fill[rows], q.point[rows])
+
+    alike = len(groups) == 1
+    variants = Mixture(q.point, fill, there, groups.remainder(count + 1)) if alike else each
+    falls, scores = _falls(q, variants, count)
     return shared_out(falls, groups, q.point.shape[1:]), scores
+
+
+@dataclass(frozen=True, eq=False)
+class Windows(Nearby):
+    """A box of each row taken away.
+
+    Args:
+        first, last: where each begins and ends along each axis of a row, int64 ``[K, axes]``.
+    """
+
+    first: Tensor
+    last: Tensor
+
+    def ends(self, ks: Tensor) -> tuple[Places, Places]:
+        """See :class:`Nearby`."""
+        return self.first[ks, 1:].numpy(), self.last[ks, 1:].numpy()
+
+    def kept(self, ks: Tensor, corner: Places, size: Sequence[int]) -> Tensor:
+        """See :class:`Nearby`."""
+        ks, place = ks.to(self.first.device), self.first.device
+        away = torch.ones((), dtype=torch.bool, device=place)
+        begins = [torch.zeros(1, dtype=torch.int64), *torch.from_numpy(corner).T]
+        for axis, (begin, length) in enumerate(zip(begins, (self.point.shape[1], *size), strict=True)):
+            index = begin.to(place)[:, None] + torch.arange(length, device=place)
+            first, last = self.first[ks, axis, None], self.last[ks, axis, None]
+            inside = (first <= index) & (index < last)
+            away = away & inside.view(len(ks), 1, *[1] * axis, length, *[1] * (len(size) - axis))
+        return ~away
 
 
 def _by_window(
@@ -120,30 +155,21 @@ def _by_window(
     stride = 1 if stride is None else stride
     step = (stride,) * len(shape) if isinstance(stride, int) else tuple(stride)
     _refuse(shape, size, step, q)
-    covers = [_cover(*axis, q.point) for axis in zip(shape, size, step, strict=True)]
-    counts = torch.Size(len(cover) for cover in covers)
-    # a box is a product of spans, so what it holds goes axis by axis, and so does the mean over boxes
-    number = torch.arange(counts.numel(), device=q.point.device)
-    spans: list[
-        tuple[Tensor, Tensor]
-    ] = []  # where each box begins along an axis, and what it holds from there
-    for axis in reversed(range(len(shape))):
-        cover = covers[axis].bool()
-        if len(cover) > 1 or not bool(cover.all()):
-            view = [length if other == axis else 1 for other, length in enumerate(shape)]
-            spans.append((number % len(cover), cover.view(-1, 1, *view)))
-        number = number // len(cover)
-    whole = torch.ones((1, *[1] * q.point.ndim), dtype=torch.bool, device=q.point.device)
-
-    def inside(ks: Tensor, rows: slice) -> Tensor:
-        return reduce(torch.logical_and, (span[at[ks]] for at, span in spans), whole)
-
-    falls, scores = _falls(q, fill, inside, counts.numel())
+    spans = [_spans(*axis, q.point) for axis in zip(shape, size, step, strict=True)]
+    counts = [len(span) for span in spans]
+    # a box is a product of spans; behind the last one nothing is taken away
+    number = torch.cartesian_prod(*[torch.arange(count, device=q.point.device) for count in counts])
+    chosen = torch.stack([span[at] for span, at in zip(spans, number.view(-1, len(shape)).T, strict=True)], 1)
+    first, last = F.pad(chosen, (0, 0, 0, 0, 0, 1)).unbind(2)
+    falls, scores = _falls(q, Windows(q.point, fill, first, last), len(number))
     values = falls.reshape(q.rows, *counts)
-    for axis, cover in enumerate(covers, start=1):
-        if len(cover) == 1:
-            values = values.repeat_interleave(cover.shape[1], axis)
+    for axis, span in enumerate(spans, start=1):
+        if len(span) == 1:
+            values = values.repeat_interleave(shape[axis - 1], axis)
             continue
+        # the mean over boxes goes axis by axis too
+        element = torch.arange(shape[axis - 1], device=q.point.device)
+        cover = ((span[:, :1] <= element) & (element < span[:, 1:])).double()
         mean = (cover / cover.sum(0)).to(values)
         values = torch.tensordot(values.movedim(axis, -1), mean, 1).movedim(-1, axis)
     return values, scores
@@ -175,9 +201,8 @@ def _refuse(shape: torch.Size, size: tuple[int, ...], step: tuple[int, ...], q: 
             )
 
 
-def _cover(length: int, width: int, step: int, place: Tensor) -> Tensor:
-    """0/1 ``[positions, length]``: which elements each position of a span covers; the last is cut off."""
+def _spans(length: int, width: int, step: int, place: Tensor) -> Tensor:
+    """Where each position of a span begins and ends, int64 ``[positions, 2]``; the last is cut off."""
     positions = -(-(length - width) // step) + 1
-    start = torch.arange(positions, device=place.device)[:, None] * step
-    element = torch.arange(length, device=place.device)
-    return ((start <= element) & (element < start + width)).double()
+    start = torch.arange(positions, device=place.device) * step
+    return torch.stack([start, (start + width).clamp(max=length)], 1)
