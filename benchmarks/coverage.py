@@ -132,7 +132,7 @@ def rows_drawn() -> Shares:
         k = net(some).argmax(1).tolist()
         each = a.integrated_gradients(net, x, 0, steps=20, rule="midpoint")
         whole = importance.mean_attribution(each).values
-        swapped = importance.permutation_importance(net, x, y, repeats=40, resamples=2).values
+        swapped = importance.permutation_importance(net, x, y, repeats=40).values
         curve = importance.partial_dependence(net, x, 0, 0, grid=x[:10, 0])
         truth = a.deep_lift_shap(net, some, k, background=x).values
         for count in (20, 50, 100):
@@ -142,14 +142,12 @@ def rows_drawn() -> Shares:
                 few = a.deep_lift_shap(net, some, k, background=x[which])
                 found.setdefault("deep_lift_shap", []).append(held(few.values - truth, few.stderr))
                 drawn = a.integrated_gradients(net, x[which], 0, steps=20, rule="midpoint")
-                other = importance.mean_attribution(drawn, resamples=500, seed=seed)
+                other = importance.mean_attribution(drawn)
                 found.setdefault("mean_attribution", []).append(between(other, whole))
                 how = Compute(seed=seed)
-                other = importance.permutation_importance(net, x[which], y[which], resamples=500, compute=how)
+                other = importance.permutation_importance(net, x[which], y[which], compute=how)
                 found.setdefault("permutation_importance", []).append(between(other, swapped))
-                other = importance.partial_dependence(
-                    net, x[which], 0, 0, grid=x[:10, 0], resamples=500, compute=how
-                )
+                other = importance.partial_dependence(net, x[which], 0, 0, grid=x[:10, 0])
                 found.setdefault("partial_dependence", []).append(between(other, curve.mean))
             for method, inside in found.items():
                 yield f"{method}, {name}, {count} rows", torch.cat(inside)
