@@ -34,7 +34,7 @@ class MethodEvidence:
         supported: bool ``[N]``, rows whose joint p is a discovery at the survey's rate.
         share: of the tested rows that are supported, with ``low`` and ``high``, Wilson's 95 % interval. Where
             none is, ``high`` is that of the rows with p ≤ .05: p is at least 1 / N, so that at a rate of .1
-            fewer than 10 rows are never chosen, however well they stand out.
+            fewer than 9 rows are seldom chosen, however well they stand out.
         agreement: ``[N]``, T of each row; ``median`` over the tested rows.
         p: ``[N]``, joint p of each row.
         p_training: rank of the mean agreement among those of untrained copies, as a p-value; ``None`` where
