@@ -44,28 +44,32 @@ def pictures() -> dict[str, tuple[nn.Module, Tensor, list[int]]]:
 
 
 def of(
-    method: Callable[..., object], net: nn.Module, x: Tensor, k: list[int], far: int, **few: object
-) -> Tensor:
+    method: Callable[..., object],
+    net: nn.Module,
+    x: Tensor,
+    k: list[int],
+    far: int,
+    few: tuple[int, ...],
+) -> Iterator[tuple[int, Tensor]]:
     """Shares held by runs with few samples, against one with ``far``."""
     truth = method(net, x, k, samples=far, compute=Compute(1024, seed=999)).values
-    runs = (method(net, x, k, compute=Compute(1024, seed=seed), **few) for seed in range(SEEDS))
-    return torch.cat([held(run.values - truth, run.stderr) for run in runs])
+    for samples in few:
+        hows = (Compute(1024, seed=seed) for seed in range(SEEDS))
+        runs = (method(net, x, k, samples=samples, compute=how) for how in hows)
+        yield samples, torch.cat([held(run.values - truth, run.stderr) for run in runs])
 
 
 def noisy() -> Shares:
     for name, (net, x, k) in pictures().items():
-        for samples in (10, 50):
-            for method in (a.smoothgrad, a.smoothgrad_squared, a.vargrad):
-                yield (
-                    f"{method.__name__}, {name}, {samples} samples",
-                    of(method, net, x, k, 20_000, samples=samples),
-                )
+        for method in (a.smoothgrad, a.smoothgrad_squared, a.vargrad):
+            for samples, inside in of(method, net, x, k, 20_000, (10, 50)):
+                yield f"{method.__name__}, {name}, {samples} samples", inside
 
 
 def rise() -> Shares:
     for name, (net, x, k) in pictures().items():
-        for samples in (50, 200, 1000):
-            yield f"rise, {name}, {samples} masks", of(a.rise, net, x, k, 60_000, samples=samples)
+        for samples, inside in of(a.rise, net, x, k, 60_000, (50, 200, 1000)):
+            yield f"rise, {name}, {samples} masks", inside
 
 
 def games() -> Iterator[tuple[str, nn.Module, Tensor, list[int]]]:
