@@ -62,7 +62,7 @@ def of(
 def noisy() -> Shares:
     for name, (net, x, k) in pictures().items():
         for method in (a.smoothgrad, a.smoothgrad_squared, a.vargrad):
-            for samples, inside in of(method, net, x, k, 20_000, (10, 50)):
+            for samples, inside in of(method, net, x, k, 4_000, (10, 50)):
                 yield f"{method.__name__}, {name}, {samples} samples", inside
 
 
