@@ -102,7 +102,7 @@ def permutation_importance(
     good = q.scores()[0].double().cpu()
     fall = good - q.scores(swapped, count * repeats).double().cpu().view(count, repeats, -1)
     mean, each = fall.mean((1, 2)), fall.sum(1)
-    # a row drawn anew comes with others' parts, and its own parts come into others
+    # another row comes with others' parts, and its own parts come into others
     for repeat, giver in enumerate(other.cpu()):
         each.index_add_(1, giver, fall[:, repeat])
     each = each.T / repeats - mean
