@@ -106,6 +106,7 @@ def test_mean_attribution_by_hand():
     x = table.encode([{"age": a, "home": h} for a, h in ((1, "own"), (-2, "rent"), (4, "rent"), (0, "own"))])
     why = input_x_gradient(net, x, 1, spec=table)
     found = mean_attribution(why)
+    assert (found.low >= 0).all()  # of four rows, Student's interval begins below
     by_hand = torch.stack([why.map[:, 0], why.map[:, 1:].sum(1)], 1).double().abs()
     close(found.values, by_hand.mean(0), within=1e-6)
     assert found.names == ("age", "home")

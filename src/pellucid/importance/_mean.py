@@ -78,6 +78,7 @@ def mean_attribution(
     # what is held is counted in a part more, and left out
     each = each.index_add_(1, flat.remainder(count + 1), values.flatten(1).double())[:, :count].abs().cpu()
     low, high = interval_of_mean(each, level)
+    low = low.clamp(min=0)  # no mean of sizes lies below
     names = () if spec is None else spec.group_names(explanation.point)
     names = names if len(names) == count else tuple(f"part {k + 1}" for k in range(count))
     made = explanation.provenance

@@ -159,7 +159,7 @@ def _even(why: Explanation, part: Part, seen: Examined) -> Tensor:
 def _ranking(why: Explanation, spec: TabularSpec, of: str | Part, seen: Examined) -> Importance:
     size = units(why.map.detach(), spec).abs()
     share = size / size.sum(1, keepdim=True).clamp_min(1e-300)
-    low, high = interval_of_mean(share, 0.95)
+    low, high = (end.clamp(0, 1) for end in interval_of_mean(share, 0.95))
     part = part_of(of, spec)
     asked = part.columns or (part.column,)
     names = tuple(("▸ " if each.name in asked else "") + each.name for each in spec.columns)
