@@ -2,8 +2,8 @@
 
 ``python benchmarks/calibration.py`` prints a table for a digits network, a breast-cancer network and two that
 hear spoken digits (fsdd_speech.zip in the folder PELLUCID_TEST_DATA); ``calibration.py spectrogram`` prints
-one alone. The last two columns are the joint claims: placement and specificity, as on a card; and with 19
-untrained copies.
+one alone. The last two columns are the joint claims: placement and specificity; and, as on a card, with 19
+untrained copies, two for each row.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from pellucid.attribution import (
     smoothgrad,
 )
 from pellucid.data import sounds
+from pellucid.evidence._about import shares
 from pellucid.evidence._free import free_maps
 from pellucid.inputs import AudioSpec, ImageSpec
 from pellucid.networks import default_network
@@ -134,6 +135,16 @@ class Trial:
         why = method(net, self.x, target or self.target, spec=self.spec, compute=COMPUTE)
         return why.map  # pyright: ignore[reportAttributeAccessIssue]
 
+    def twins(self, method: Method) -> Tensor:
+        """Maps of the untrained copies, each of its share of the rows ``[2, N, *shape]``."""
+        made: list[list[Tensor]] = [[] for _ in self.x]
+        for copy, rows in zip(self.copies, shares(len(self.x), TWINS), strict=True):
+            target = log_odds(self.classes[rows])
+            why = method(copy, self.x[rows], target, spec=self.spec, compute=COMPUTE)
+            for row, one in zip(rows.tolist(), why.map, strict=True):  # pyright: ignore[reportAttributeAccessIssue]
+                made[row].append(one)
+        return torch.stack([torch.stack(own) for own in made], 1)
+
     def untrained(self, method: Method, twins: Tensor) -> tuple[float, dict[str, float]]:
         """The mean over several untrained networks: all inputs share one, so that one alone scatters."""
         found = [
@@ -167,7 +178,7 @@ def table(trial: Trial) -> Iterator[tuple[str, float, dict[str, float]]]:
         methods_that_hear(trial.spec) if isinstance(trial.spec, AudioSpec) else methods(pictures=pictures)
     )
     for name, method in chosen.items():
-        twins = torch.stack([trial.maps(method, copy) for copy in trial.copies])
+        twins = trial.twins(method)
         yield name, *trial.rates(trial.maps(method, trial.net), twins)
         yield f"  untrained, {name}", *trial.untrained(method, twins)
         if name == "integrated_gradients":

@@ -44,28 +44,32 @@ def pictures() -> dict[str, tuple[nn.Module, Tensor, list[int]]]:
 
 
 def of(
-    method: Callable[..., object], net: nn.Module, x: Tensor, k: list[int], far: int, **few: object
-) -> Tensor:
+    method: Callable[..., object],
+    net: nn.Module,
+    x: Tensor,
+    k: list[int],
+    far: int,
+    few: tuple[int, ...],
+) -> Iterator[tuple[int, Tensor]]:
     """Shares held by runs with few samples, against one with ``far``."""
     truth = method(net, x, k, samples=far, compute=Compute(1024, seed=999)).values
-    runs = (method(net, x, k, compute=Compute(1024, seed=seed), **few) for seed in range(SEEDS))
-    return torch.cat([held(run.values - truth, run.stderr) for run in runs])
+    for samples in few:
+        hows = (Compute(1024, seed=seed) for seed in range(SEEDS))
+        runs = (method(net, x, k, samples=samples, compute=how) for how in hows)
+        yield samples, torch.cat([held(run.values - truth, run.stderr) for run in runs])
 
 
 def noisy() -> Shares:
     for name, (net, x, k) in pictures().items():
-        for samples in (10, 50):
-            for method in (a.smoothgrad, a.smoothgrad_squared, a.vargrad):
-                yield (
-                    f"{method.__name__}, {name}, {samples} samples",
-                    of(method, net, x, k, 20_000, samples=samples),
-                )
+        for method in (a.smoothgrad, a.smoothgrad_squared, a.vargrad):
+            for samples, inside in of(method, net, x, k, 4_000, (10, 50)):
+                yield f"{method.__name__}, {name}, {samples} samples", inside
 
 
 def rise() -> Shares:
     for name, (net, x, k) in pictures().items():
-        for samples in (50, 200, 1000):
-            yield f"rise, {name}, {samples} masks", of(a.rise, net, x, k, 60_000, samples=samples)
+        for samples, inside in of(a.rise, net, x, k, 60_000, (50, 200, 1000)):
+            yield f"rise, {name}, {samples} masks", inside
 
 
 def games() -> Iterator[tuple[str, nn.Module, Tensor, list[int]]]:
@@ -132,7 +136,7 @@ def rows_drawn() -> Shares:
         k = net(some).argmax(1).tolist()
         each = a.integrated_gradients(net, x, 0, steps=20, rule="midpoint")
         whole = importance.mean_attribution(each).values
-        swapped = importance.permutation_importance(net, x, y, repeats=40, resamples=2).values
+        swapped = importance.permutation_importance(net, x, y, repeats=40).values
         curve = importance.partial_dependence(net, x, 0, 0, grid=x[:10, 0])
         truth = a.deep_lift_shap(net, some, k, background=x).values
         for count in (20, 50, 100):
@@ -142,14 +146,12 @@ def rows_drawn() -> Shares:
                 few = a.deep_lift_shap(net, some, k, background=x[which])
                 found.setdefault("deep_lift_shap", []).append(held(few.values - truth, few.stderr))
                 drawn = a.integrated_gradients(net, x[which], 0, steps=20, rule="midpoint")
-                other = importance.mean_attribution(drawn, resamples=500, seed=seed)
+                other = importance.mean_attribution(drawn)
                 found.setdefault("mean_attribution", []).append(between(other, whole))
                 how = Compute(seed=seed)
-                other = importance.permutation_importance(net, x[which], y[which], resamples=500, compute=how)
+                other = importance.permutation_importance(net, x[which], y[which], compute=how)
                 found.setdefault("permutation_importance", []).append(between(other, swapped))
-                other = importance.partial_dependence(
-                    net, x[which], 0, 0, grid=x[:10, 0], resamples=500, compute=how
-                )
+                other = importance.partial_dependence(net, x[which], 0, 0, grid=x[:10, 0])
                 found.setdefault("partial_dependence", []).append(between(other, curve.mean))
             for method, inside in found.items():
                 yield f"{method}, {name}, {count} rows", torch.cat(inside)

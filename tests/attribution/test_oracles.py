@@ -70,7 +70,7 @@ def test_smoothgrad_and_its_error(case):
     draws = Frames(Question(model, x, 0, compute=Compute(seed=2)), 5).draw(torch.arange(5))
     close(found.values, oracles.smoothgrad(score, x, draws, 0.2))
     # Student's quantile with 4 degrees of freedom over the normal one; 5 directions at right angles
-    widened = 2.7764 / 1.959964 * (1 - GAIN * 4 / (x[0].numel() - 1)) ** 0.5
+    widened = 2.776445105 / 1.959964 * (1 - GAIN * 4 / (x[0].numel() - 1)) ** 0.5
     close(found.stderr, oracles.smoothgrad_error(score, x, draws, 0.2) * widened, within=1e-10)
 
 

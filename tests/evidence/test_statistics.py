@@ -71,12 +71,28 @@ def test_wilson_is_the_textbooks():
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-def test_discoveries_are_benjamini_and_hochbergs():
+def test_discoveries_are_benjamini_and_hochbergs_among_the_nulls_that_there_are():
     p = torch.rand(50, generator=torch.Generator().manual_seed(0), dtype=torch.float64) ** 3
-    expected = scipy.stats.false_discovery_control(p.numpy()) <= 0.1
+    nulls = (1 + (p > 0.1).sum()) / (50 * 0.9)
+    expected = (scipy.stats.false_discovery_control(p.numpy()) * float(nulls) <= 0.1) & (p.numpy() <= 0.1)
     assert discoveries(p, 0.1).tolist() == expected.tolist()
-    assert 0 < int(expected.sum()) < 50
+    assert (scipy.stats.false_discovery_control(p.numpy()) <= 0.1).sum() < expected.sum() < 50
     assert discoveries(torch.ones(4), 0.1).tolist() == [False] * 4
+    assert discoveries(torch.full((9,), 0.099), 0.1).all()
+    assert not discoveries(torch.full((9,), 0.101), 0.1).any()
+
+
+def test_discoveries_are_seldom_false():
+    """Of ranks among 31, as in a survey of 32 rows: all of them nulls, or half."""
+    draw = torch.Generator().manual_seed(0)
+    ranks = torch.randint(1, 33, (2000, 32), generator=draw).double() / 32
+    assert torch.stack([discoveries(p, 0.1).any() for p in ranks]).double().mean() <= 0.1
+    real = torch.arange(32) < 16
+    ranks[:, real] = torch.randint(1, 4, (2000, 16), generator=draw).double() / 32
+    found = torch.stack([discoveries(p, 0.1) for p in ranks])
+    false = (found & ~real).sum(1) / found.sum(1).clamp(min=1)
+    assert false.mean() <= 0.1
+    assert found[:, real].double().mean() > 0.6  # .1 without the estimate of how many are null
 
 
 def test_holm_steps_down():

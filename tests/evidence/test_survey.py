@@ -48,14 +48,14 @@ def test_the_exact_method_is_best_and_noise_is_not_supported(linear):
 def test_rows_that_stand_out_and_are_too_few_to_be_chosen_widen_the_interval(linear):
     seen = responses(linear, rows(32), 2)
     p = torch.full((32,), 0.4)
-    p[:9] = 1 / 32  # the least that 31 other inputs allow
+    p[:8] = 1 / 32  # the least that 31 other inputs allow
     value = torch.zeros(32)
     few = evidence_of("a", value, p, seen, 0.1, None, 0)
     assert (int(few.supported.sum()), few.share, few.low) == (0, 0.0, 0.0)
-    assert few.high == pytest.approx(wilson(9, 32)[1])
-    p[9] = 1 / 32
+    assert few.high == pytest.approx(wilson(8, 32)[1])
+    p[8] = 1 / 32
     enough = evidence_of("a", value, p, seen, 0.1, None, 0)
-    assert (int(enough.supported.sum()), enough.high) == (10, pytest.approx(wilson(10, 32)[1]))
+    assert (int(enough.supported.sum()), enough.high) == (9, pytest.approx(wilson(9, 32)[1]))
     none = evidence_of("a", value, torch.full((32,), 0.4), seen, 0.1, None, 0)
     assert none.high == pytest.approx(wilson(0, 32)[1])
 

@@ -79,7 +79,8 @@ def shapley_sampling(
     Limits:
         Inputs with absent parts may lie where the network never trained. Shapley values of parts that lean on
         each other divide what they do together. Standard errors from few pairs of orders are rough, and
-        widened by Student's factor for it.
+        widened by Student's factor for it: of exact values 1.96 of them held 92 to 94 in 100 with three
+        pairs, 94 to 96 with fourteen and more.
         Conditional values credit a part also for what it tells of others: one that the network never uses
         gets a value where it goes with one that is used. With ``"nearest"``, few rows are near when many
         parts are there; the note says how many.

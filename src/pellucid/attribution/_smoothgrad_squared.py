@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid._core._student import student
-from pellucid.attribution._noisy import Method, Moments, lopsided, name_of, pairs
+from pellucid._core._student import skewed_stderr
+from pellucid.attribution._noisy import Method, Thirds, name_of, pairs
 
 
 def smoothgrad_squared(
@@ -44,9 +44,8 @@ def smoothgrad_squared(
         compute: how to run; its seed decides the noise.
 
     Returns:
-        Values in the shape of the inputs, or of the activation at ``at``, with their standard error (widened
-        by Student's quantile for few samples, and so far that 1.96 of it reach the upper end of an interval
-        that is symmetrical in the logarithm).
+        Values in the shape of the inputs, or of the activation at ``at``, with their standard error (so that
+        1.96 of it reach the farther end of an interval that knows how few and how skewed the samples are).
 
     Raises:
         InputError: where ``samples`` is odd or too small, ``noise`` is not positive, or inputs do not fit.
@@ -59,7 +58,7 @@ def smoothgrad_squared(
     Limits:
         Without a sign: evidence for and against look alike. Squares make few large values stand out. The
         width of the noise decides what is seen. Where slopes jump far and seldom, few samples see none of it:
-        1.96 standard errors held the truth in 91 to 96 of 100 cases with 50 samples.
+        1.96 standard errors held the truth in 93 to 97 of 100 cases with 50 samples, in 91 to 98 with 10.
 
     Source:
         Hooker et al. 2019, A Benchmark for Interpretability Methods in Deep Neural Networks, arXiv
@@ -73,14 +72,14 @@ def smoothgrad_squared(
         tensor([[9., 4.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    seen = Moments(q.folded(q.point))
+    seen = Thirds(q.folded(q.point))
     for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
         seen.add(number, rows, mean.square() + apart.square())
     count = samples // 2
-    stderr = (seen.aa / (count * (count - 1))).sqrt() * student(count - 1)
+    stderr = skewed_stderr(seen.aa.double() / count, seen.aaa / count, count)
     return q.answer(
         "smoothgrad_squared",
         seen.a.to(q.point.dtype),
         {"samples": samples, "noise": noise, "of": name_of(of)},
-        stderr=lopsided(seen.a, stderr).to(q.point.dtype),
+        stderr=stderr.to(q.point.dtype),
     )

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
-from pellucid._core._student import student
-from pellucid.attribution._noisy import Method, Moments, lopsided, name_of, pairs
+from pellucid._core._student import skewed_stderr
+from pellucid.attribution._noisy import Method, Thirds, name_of, pairs
 
 
 def vargrad(
@@ -46,9 +46,8 @@ def vargrad(
         compute: how to run; its seed decides the noise.
 
     Returns:
-        Values in the shape of the inputs, or of the activation at ``at``, with their standard error (widened
-        by Student's quantile for few samples, and so far that 1.96 of it reach the upper end of an interval
-        that is symmetrical in the logarithm).
+        Values in the shape of the inputs, or of the activation at ``at``, with their standard error (so that
+        1.96 of it reach the farther end of an interval that knows how few and how skewed the samples are).
 
     Raises:
         InputError: where ``samples`` is odd or too small, ``noise`` is not positive, or inputs do not fit.
@@ -61,8 +60,8 @@ def vargrad(
     Limits:
         Says where the slope is unsteady, not where evidence is: zero wherever the network is linear, however
         much the element matters. The width of the noise decides what is seen. Where slopes jump far and
-        seldom, few samples see none of it: 1.96 standard errors held the truth in 88 to 96 of 100 cases with
-        50 samples.
+        seldom, few samples see none of it: 1.96 standard errors held the truth in 93 to 97 of 100 cases with
+        50 samples, in 88 to 94 with 10.
 
     Source:
         Adebayo et al. 2018, Local Explanation Methods for Deep Neural Networks Lack Sensitivity, arXiv
@@ -76,7 +75,7 @@ def vargrad(
         tensor([[0., 0.]])
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    seen = Moments(q.folded(q.point))
+    seen = Thirds(q.folded(q.point))
     start = torch.zeros_like(seen.a)
     for number, rows, mean, apart in pairs(q, inputs, of, samples, noise):
         if number == 0:
@@ -87,11 +86,14 @@ def vargrad(
     count = samples // 2
     # E[p²] + E[h²] - E[p]², the last one without its bias
     variance = (seen.b - seen.a.square() + seen.aa / (count * (count - 1))).clamp(min=0)
-    spread = seen.bb - 4 * seen.a * seen.ab + 4 * seen.a.square() * seen.aa
-    stderr = (spread.clamp(min=0) / (count * (count - 1))).sqrt() * student(count - 1)
+    # moments of what each pair adds: h² + (p - mean p)²
+    p = 2 * seen.a.double()
+    spread = seen.bb - 2 * p * seen.ab + p.square() * seen.aa
+    third = seen.bbb - 3 * p * seen.abb + 3 * p.square() * seen.aab - p.pow(3) * seen.aaa
+    stderr = skewed_stderr(spread.clamp(min=0) / count, third / count, count)
     return q.answer(
         "vargrad",
         variance.to(q.point.dtype),
         {"samples": samples, "noise": noise, "of": name_of(of)},
-        stderr=lopsided(variance, stderr).to(q.point.dtype),
+        stderr=stderr.to(q.point.dtype),
     )

@@ -100,8 +100,8 @@ def audit(
 ) -> Audit:
     """Every test of the card on every method, over one sample and one bank of masks, beside its controls.
 
-    For each method: the share of inputs on which it is supported (largest p over the nulls, Benjamini and
-    Hochberg's choice at the rate ``q``, Wilson's interval); each question of the card over all inputs; its
+    For each method: the share of inputs on which it is supported (largest p over the nulls, Storey's
+    adaptive choice at the rate ``q``, Wilson's interval); each question of the card over all inputs; its
     agreement under several kinds of absence, and the share supported under all of them; metrics of the
     literature. In the same table maps made without the model, and negative controls made by the method best
     supported: of an untrained copy, of the class that comes next, of another input. They must not be
@@ -148,7 +148,7 @@ def audit(
         that a map is right, complete, causal, or of use to people; not that the network is fair or safe.
 
     Source:
-        Benjamini and Hochberg 1995; Wilson 1927; Adebayo et al. 2018, arXiv 1810.03292; Adebayo et al. 2022,
+        Storey et al. 2004; Wilson 1927; Adebayo et al. 2018, arXiv 1810.03292; Adebayo et al. 2022,
         Post hoc Explanations may be Ineffective for Detecting Unknown Spurious Correlation, arXiv 2212.04629.
 
     Example:

@@ -34,7 +34,7 @@ class MethodEvidence:
         supported: bool ``[N]``, rows whose joint p is a discovery at the survey's rate.
         share: of the tested rows that are supported, with ``low`` and ``high``, Wilson's 95 % interval. Where
             none is, ``high`` is that of the rows with p ≤ .05: p is at least 1 / N, so that at a rate of .1
-            fewer than 10 rows are never chosen, however well they stand out.
+            fewer than 9 rows are seldom chosen, however well they stand out.
         agreement: ``[N]``, T of each row; ``median`` over the tested rows.
         p: ``[N]``, joint p of each row.
         p_training: rank of the mean agreement among those of untrained copies, as a p-value; ``None`` where
@@ -123,7 +123,7 @@ def survey(
 
     All methods meet the same masks. A row's p is the largest over the map laid elsewhere, the method's maps
     of the other inputs and, from 19 twins on, those of untrained copies, two for each row; rows are chosen
-    by Benjamini and Hochberg's rule at the false discovery rate ``q``. Methods are compared in pairs on the
+    by Storey's adaptive rule at the false discovery rate ``q``. Methods are compared in pairs on the
     same rows (sign flips, Holm's correction).
 
     Args:
@@ -155,7 +155,7 @@ def survey(
         the inputs, limits what can be said of training.
 
     Source:
-        Benjamini and Hochberg 1995; Wilson 1927; Holm 1979.
+        Storey et al. 2004; Blanchard & Roquain 2009; Wilson 1927; Holm 1979.
 
     Example:
         >>> from pellucid._core import Question

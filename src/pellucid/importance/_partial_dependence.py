@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from pellucid._core import Compute, InputSpec, Question, TargetLike, brief
 from pellucid._core._parts import numbered
+from pellucid._core._student import interval_of_mean
 from pellucid.errors import InputError, near_misses
-from pellucid.importance._ranking import bootstrapped
 from pellucid.inputs import TabularSpec
 
 
@@ -59,7 +59,6 @@ def partial_dependence(
     grid: Tensor | None = None,
     points: int = 20,
     level: float = 0.95,
-    resamples: int = 2000,
     compute: Compute | None = None,
 ) -> PartialDependence:
     """Mean score, in units of the target, when one column is set to each value of a grid; each row's curve.
@@ -76,8 +75,7 @@ def partial_dependence(
             what the rows hold: every combination of the slots where there are at most ``points``, else
             quantiles.
         points: size of a grid made here.
-        level: of the interval, by drawing rows anew.
-        resamples: how often rows are drawn anew.
+        level: of the interval over rows.
         compute: how to run.
 
     Returns:
@@ -106,7 +104,7 @@ def partial_dependence(
         >>> found.mean.tolist()
         [0.0, 3.0]
     """
-    if points < 2 or not 0 < level < 1 or resamples < 2:
+    if points < 2 or not 0 < level < 1:
         raise InputError(f"Expected 2 points or more and a level between 0 and 1, got {points} and {level}.")
     q = Question(model, inputs, target, spec=spec, compute=compute)
     if q.point.ndim != 2:
@@ -123,7 +121,7 @@ def partial_dependence(
         return made
 
     curves = q.scores(moved, len(values)).double().cpu()
-    low, high = bootstrapped(curves.T, level, resamples, q.compute.seed)
+    low, high = interval_of_mean(curves.T, level)
     shown, unit = _shown(spec, name, values.cpu())
     return PartialDependence(
         name, values.cpu(), curves, curves.mean(1), low, high, level, q.target.label, shown, unit

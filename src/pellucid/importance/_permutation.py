@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Question, Target, each_class
 from pellucid._core._game import game
+from pellucid._core._student import interval_of_mean
 from pellucid.errors import InputError, near_misses
-from pellucid.importance._ranking import Importance, bootstrapped
+from pellucid.importance._ranking import Importance
 
 MEASURES = {
     "likelihood": "fall of the mean log-likelihood of the true answer, in nats",
@@ -27,7 +28,6 @@ def permutation_importance(
     measure: str = "",
     repeats: int = 10,
     level: float = 0.95,
-    resamples: int = 2000,
     compute: Compute | None = None,
 ) -> Importance:
     """How much worse the answers get when a part is taken from another row: in units of the measure.
@@ -44,8 +44,7 @@ def permutation_importance(
         measure: ``"likelihood"`` or ``"accuracy"`` for classes, ``"squared error"`` for numbers; left out,
             the likelihood for whole numbers and the squared error for others.
         repeats: permutations of each part.
-        level: of the interval, by drawing rows anew, also those that parts are taken from.
-        resamples: how often rows are drawn anew.
+        level: of the interval, which knows that the rows that parts are taken from are drawn too.
         compute: how to run; its seed decides the permutations.
 
     Returns:
@@ -58,6 +57,9 @@ def permutation_importance(
         ``repeats`` forward passes for each part, and one more.
 
     Limits:
+        Where few rows that the network gets wrong decide the mean, a sample may hold none of them, and no
+        interval made of it can tell: at a level of .95, intervals held the value of a large table in 84 to 93
+        of 100 cases with 20 rows, in 88 to 94 with 50, in 91 to 96 with 100.
         Parts that can stand in for each other both look useless, and a part from another row may make a row
         that could not be. It is the network's use of a part that is measured, not the part's value in the
         world.
@@ -75,10 +77,9 @@ def permutation_importance(
         >>> bool(found.values[0] > 1), float(found.values[1])
         (True, 0.0)
     """
-    if repeats < 1 or not 0 < level < 1 or resamples < 2:
+    if repeats < 1 or not 0 < level < 1:
         raise InputError(
-            f"Expected repeats of 1 or more, a level between 0 and 1 and 2 resamples or more, got {repeats}, "
-            f"{level} and {resamples}."
+            f"Expected repeats of 1 or more and a level between 0 and 1, got {repeats} and {level}."
         )
     measure = measure or ("squared error" if answers.is_floating_point() else "likelihood")
     q = Question(model, inputs, _quality(answers, measure), spec=spec, compute=compute)
@@ -101,11 +102,11 @@ def permutation_importance(
     good = q.scores()[0].double().cpu()
     fall = good - q.scores(swapped, count * repeats).double().cpu().view(count, repeats, -1)
     mean, each = fall.mean((1, 2)), fall.sum(1)
-    # a row drawn anew comes with others' parts, and its own parts come into others
+    # another row comes with others' parts, and its own parts come into others
     for repeat, giver in enumerate(other.cpu()):
         each.index_add_(1, giver, fall[:, repeat])
     each = each.T / repeats - mean
-    low, high = bootstrapped(each, level, resamples, q.compute.seed)
+    low, high = interval_of_mean(each, level)
     names = () if groups is not None else q.group_names
     names = names or tuple(f"part {k + 1}" for k in range(count))
     return Importance(names, mean, low, high, level, MEASURES[measure], q.rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from pellucid._core import brief
@@ -47,27 +46,3 @@ class Importance:
         return [
             (self.names[i], float(self.values[i]), float(self.low[i]), float(self.high[i])) for i in order
         ]
-
-
-def bootstrapped(each: Tensor, level: float, resamples: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Ends of the percentile interval of the mean over rows of ``[N, P]``, by drawing rows anew.
-
-    Few rows spread less than what they stand for, and less surely; the percentiles lie as much further out as
-    Student's quantile and the unbiased variance ask.
-
-    Source:
-        Hesterberg 2015, What Teachers Should Know About the Bootstrap, arXiv 1411.5279 (expanded percentile).
-    """
-    from scipy.special import ndtr, stdtrit
-
-    generator = torch.Generator().manual_seed(seed)
-    count = len(each)
-    means = torch.empty(resamples, each.shape[1], dtype=torch.float64)
-    for k in range(resamples):
-        drawn = torch.randint(count, (count,), generator=generator)
-        share = torch.bincount(drawn, minlength=count).double() / count
-        means[k] = share @ each
-    few = max(count - 1, 1)
-    outside = float(ndtr(((few + 1) / few) ** 0.5 * stdtrit(few, (1 - level) / 2)))
-    low, high = means.quantile(torch.tensor([outside, 1 - outside], dtype=torch.float64), dim=0)
-    return low, high

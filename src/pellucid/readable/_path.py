@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pellucid._core import Json
 from pellucid._core._ranks import areas
+from pellucid._core._student import quantile
 from pellucid.errors import InputError
 from pellucid.inputs import TabularSpec
 from pellucid.networks._rules._search import Found, Settings, by_budget
@@ -165,13 +166,11 @@ def rule_path(
 
 
 def _budget(most: int, reached: NDArray[np.float64]) -> Budget:
-    from scipy.stats import t
-
     rules, conditions, auc = (float(mean) for mean in reached.mean(0))
     folds = len(reached)
     # folds share training rows: the variance is widened by test rows to training rows (Nadeau and Bengio)
     wide = np.sqrt((1 / folds + 1 / (folds - 1)) * reached[:, 2].var(ddof=1))
-    half = float(t.ppf(0.975, folds - 1) * wide)
+    half = float(quantile(folds - 1) * wide)
     return Budget(most, rules, conditions, auc, max(0.0, auc - half), min(1.0, auc + half))
 
 

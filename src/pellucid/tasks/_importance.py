@@ -98,7 +98,7 @@ def importance_of(
         return _shuffled(subject, looked, columns, how)
     if kind == "mean":
         why = explain(subject, looked.inputs, target=target, method=method, cards=False, compute=how)
-        return mean_attribution(why, seed=how.seed)
+        return mean_attribution(why)
     if kind == "partial-dependence":
         return _curves(subject, looked, columns, target, how)
     if not 0 <= row < len(held):
@@ -137,7 +137,7 @@ def _used_most(subject: Subject, looked: Dataset, count: int, how: Compute) -> t
     that harm most when shuffled once."""
     try:
         why = explain(subject, looked.inputs, method="integrated_gradients", cards=False, compute=how)
-        ranked = mean_attribution(why, seed=how.seed)
+        ranked = mean_attribution(why)
         by = "the largest mean attribution (integrated gradients)"
     except MethodError:
         once = Compute(how.batch_size, how.seed + 1, how.device)

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from pellucid._core import Batch, Compute, Question
 from pellucid.attribution._noisy._frames import Frames
-from pellucid.attribution._noisy._moments import Moments, lopsided
+from pellucid.attribution._noisy._moments import Thirds
 from pellucid.attribution._noisy._within import Method, within
 from pellucid.errors import InputError, near_misses
 
-__all__ = ["Frames", "Method", "Moments", "lopsided", "name_of", "pairs"]
+__all__ = ["Frames", "Method", "Thirds", "name_of", "pairs"]
 
 # of a token these give the length along its vector; other methods' values of a token are summed
 SLOPES = ("saliency", "guided_backpropagation", "deconvnet")

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from pellucid._core import Explanation, Subject
+from pellucid._core._student import interval_of_mean
 from pellucid.errors import InputError, MethodError
 from pellucid.figures import percent
 from pellucid.importance import Importance
-from pellucid.importance._ranking import bootstrapped
 from pellucid.inputs import TabularSpec
 from pellucid.tasks._check._examined import CASES, Examined, class_named
 from pellucid.tasks._check._expectation import Expectation, line, missing, together
@@ -159,7 +159,7 @@ def _even(why: Explanation, part: Part, seen: Examined) -> Tensor:
 def _ranking(why: Explanation, spec: TabularSpec, of: str | Part, seen: Examined) -> Importance:
     size = units(why.map.detach(), spec).abs()
     share = size / size.sum(1, keepdim=True).clamp_min(1e-300)
-    low, high = bootstrapped(share, 0.95, 2000, seen.compute.seed)
+    low, high = (end.clamp(0, 1) for end in interval_of_mean(share, 0.95))
     part = part_of(of, spec)
     asked = part.columns or (part.column,)
     names = tuple(("▸ " if each.name in asked else "") + each.name for each in spec.columns)

@@ -15,6 +15,7 @@ from typing import cast
 
 from pellucid._core import Json
 from pellucid._core._store import write_bytes
+from pellucid._core._student import quantile
 from pellucid._version import __version__
 from pellucid.errors import InputError, StoreError, near_misses
 from pellucid.tasks._readable._models import MODELS, Made, missing
@@ -281,10 +282,8 @@ def corrected(values: Sequence[float], test_to_train: float) -> tuple[float, flo
         >>> [round(value, 3) for value in corrected([0.8, 0.9, 0.85, 0.8, 0.9], 0.25)]
         [0.85, 0.757, 0.943]
     """
-    from scipy.stats import t
-
     n, mean = len(values), statistics.mean(values)
     if n < 2:
         return mean, math.nan, math.nan
-    half = float(t.ppf(0.975, n - 1)) * math.sqrt((1 / n + test_to_train) * statistics.variance(values))
+    half = quantile(n - 1) * math.sqrt((1 / n + test_to_train) * statistics.variance(values))
     return mean, mean - half, mean + half
