@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -261,6 +262,11 @@ class Overflows(nn.Module):
         return x + (x * 1e30 - x * 1e30)
 
 
+class Logarithm(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x + 2).log()
+
+
 def test_not_a_number_goes_through_layers_that_keep_order() -> None:
     x = torch.randn(30, 2, 6, 6, generator=torch.Generator().manual_seed(0))
     x[21, 0, 2, 3] = 1e30
@@ -268,6 +274,17 @@ def test_not_a_number_goes_through_layers_that_keep_order() -> None:
     found = strongest(net, x, ["0", "1", "2"], k=3, compute=Compute(5))
     assert [own.rows[0, 0].item() for own in found.values()] == [21, 21, 21]
     assert [own.positions[0, 0].tolist() for own in found.values()] == [[2, 3], [2, 3], [1, 1]]
+
+
+def test_a_norm_behind_what_is_not_a_number_is_looked_at_as_any_other() -> None:
+    x = torch.randn(30, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    net = nn.Sequential(Logarithm(), nn.BatchNorm2d(3), nn.ReLU()).eval()
+    found = strongest(net, x, ["0", "1"], k=3)
+    wrong = ((x + 2).log().isnan().flatten(2).any(2)).nonzero()
+    assert len(wrong) > 9
+    for layer in found.values():
+        for unit, rows in enumerate(layer.rows):
+            assert rows.tolist() == wrong[wrong[:, 1] == unit, 0][:3].tolist()
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64])
@@ -292,6 +309,22 @@ def test_the_largest_of_any_number_of_places(kind: torch.dtype) -> None:
         assert torch.equal(found.nan_to_num(-1), whole.nan_to_num(-1)), size
         turned = _strongest._largest(x.movedim(1, 2).contiguous().movedim(2, 1))
         assert torch.equal(turned.nan_to_num(-1), whole.nan_to_num(-1)), size
+
+
+@pytest.mark.parametrize("size", [256, 600])
+def test_many_places_are_searched_in_two_steps(size: int) -> None:
+    x = torch.randint(0, 9, (5, size, 7), generator=torch.Generator().manual_seed(3)).float()
+    x[2, 40, 3] = x[2, 90, 3] = float("nan")
+    found = x.movedim(2, 1)
+    largest = _strongest._stretches(found)
+    assert largest is not None
+    assert largest.shape[2] < size / 15
+    assert _strongest._stretches(found.contiguous()) is None
+    worth = np.arange(35)[::2]
+    for one, two in zip(
+        _strongest._peaks(found, worth), _strongest._peaks(found, worth, largest), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("together", [1, 2, 7])

@@ -23,7 +23,7 @@ class Offers:
 
     Args:
         units, rows: ``[n]``, whose they are, and which.
-        values, places: by layer, largest first; a layer of fewer units than the first has the offers to these.
+        values, places: by layer, largest first; one of fewer units than the first has the offers to these.
     """
 
     units: Whole
@@ -61,7 +61,7 @@ class Best:
 
 
 class _Table(NamedTuple):
-    """Where some offers, one unit after the other, stand in a table with a line for each unit that has any."""
+    """Where some offers, one unit after the other, stand in a table: a line for each unit with any."""
 
     some: Whole | slice  # which of the offers
     who: Whole  # units of the lines

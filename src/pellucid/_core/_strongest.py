@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, zip_longest
-from typing import NamedTuple, cast
+from math import isqrt
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
 NEAR = 1e-5  # rounding of a norm, of its largest value
+STRETCH = 16  # positions of a stretch, from which on it pays to look for the largest in two steps
 FEW, HALVED = 32, 14  # positions that are not worth a reduction, and from which on halves are compared first
 SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
@@ -97,9 +99,32 @@ def _numbers(values: Tensor) -> Numbers:
     return values.cpu().numpy()
 
 
-def _peaks(found: Tensor, worth: Whole) -> tuple[Numbers, Whole]:
-    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first."""
+def _stretches(found: Tensor) -> Tensor | None:
+    """The largest of each stretch of many positions ``[b, U, stretches]``, where units lie side by side."""
+    size = found.shape[2]
+    if size < STRETCH**2 or found.stride(1) != 1 or not found.is_cpu or found.dtype not in LONG:
+        return None
+    wide = next(wide for wide in range(isqrt(size), 0, -1) if size % wide == 0)
+    return (
+        None
+        if wide < STRETCH
+        else found.movedim(1, 2).unflatten(1, (size // wide, wide)).amax(2).movedim(2, 1)
+    )
+
+
+def _peaks(found: Tensor, worth: Whole, largest: Tensor | None = None) -> tuple[Numbers, Whole]:
+    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first.
+
+    ``largest`` is that of each stretch: positions of a unit lie far apart, and few of them are read so.
+    """
     _, units, size = found.shape
+    if largest is not None:
+        row, unit, line = worth // units, worth % units, np.arange(len(worth))
+        stretch = largest.numpy()[row, unit].argmax(1)
+        wide = size // largest.shape[2]
+        some = found.unflatten(2, (-1, wide)).numpy()[row, unit, stretch]
+        place = some.argmax(1)
+        return some[line, place], stretch * wide + place
     if found.is_cpu and found.dtype in LONG:
         maps = found.numpy()
         whole = maps.flags.c_contiguous
@@ -201,12 +226,13 @@ class _Ranking:
     def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
         """Look at every row."""
         found = self._units(shown)
-        self.values = _largest(found)
+        largest = _stretches(found)
+        self.values = _largest(found if largest is None else largest)
         worth, values = self._worth(self.values)
         row = worth // self.picked
         # the place matters for the few rows that are kept, so only there is it looked for
         few = found.shape[2] == 1 or not len(worth)
-        place = np.zeros(len(worth), np.int64) if few else _peaks(found, worth)[1]
+        place = np.zeros(len(worth), np.int64) if few else _peaks(found, worth, largest)[1]
         self.found = _Found(worth, row, worth - row * self.picked, values, place)
         self.trusted = False
         if before is not None and order is not None and before.values is not None:
