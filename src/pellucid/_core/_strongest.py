@@ -365,11 +365,11 @@ class _Board:
         if not self.begins:
             return
         units, rows = list[Whole](), list[Whole]()
-        first = 0
+        start = 0
         for leader, *_ in self.chains:
-            units += [found.unit + first for found in leader.offers]
+            units += [found.unit + start for found in leader.offers]
             rows += [found.row + begin for found, begin in zip(leader.offers, self.begins, strict=True)]
-            first += leader.picked
+            start += leader.picked
         # first of each chain, then second …
         layers = [[ranking for ranking in layer if ranking] for layer in zip_longest(*self.chains)]
         waiting = [[found for ranking in layer for found in ranking.offers] for layer in layers]
