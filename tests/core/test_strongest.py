@@ -174,8 +174,8 @@ def test_a_norm_that_rises_keeps_order(size: int) -> None:
 
 def test_only_norms_that_fall_or_follow_the_rows_are_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    largest = _strongest._largest
-    monkeypatch.setattr(_strongest, "_largest", lambda found: looked.append(1) or largest(found))
+    largest = _strongest.largest
+    monkeypatch.setattr(_strongest, "largest", lambda found: looked.append(1) or largest(found))
     x = torch.randn(40, 2, 8, 8, generator=torch.Generator().manual_seed(0))
     falls, follows = norm_that_rises(), nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5))
     with torch.no_grad():
@@ -248,8 +248,8 @@ def test_what_was_changed_in_between_is_looked_at_anew(seed: int) -> None:
 
 def test_a_pass_looks_through_every_row_only_where_order_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    largest = _strongest._largest
-    monkeypatch.setattr(_strongest, "_largest", lambda found: looked.append(1) or largest(found))
+    largest = _strongest.largest
+    monkeypatch.setattr(_strongest, "largest", lambda found: looked.append(1) or largest(found))
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 2), nn.GELU())
     strongest(net, torch.randn(40, 1, 8, 8), ["0", "1", "2", "3", "4"], k=2, compute=Compute(10))
     assert len(looked) == 5 + 3 * 3
@@ -305,9 +305,9 @@ def test_the_largest_of_any_number_of_places(kind: torch.dtype) -> None:
         # every place is the largest once
         x.view(35, size)[torch.arange(size) % 35, torch.arange(size)] += 9
         x[3, 2, size // 2] = torch.nan
-        found, whole = _strongest._largest(x), x.amax(2)
+        found, whole = _strongest.largest(x), x.amax(2)
         assert torch.equal(found.nan_to_num(-1), whole.nan_to_num(-1)), size
-        turned = _strongest._largest(x.movedim(1, 2).contiguous().movedim(2, 1))
+        turned = _strongest.largest(x.movedim(1, 2).contiguous().movedim(2, 1))
         assert torch.equal(turned.nan_to_num(-1), whole.nan_to_num(-1)), size
 
 
@@ -316,14 +316,12 @@ def test_many_places_are_searched_in_two_steps(size: int) -> None:
     x = torch.randint(0, 9, (5, size, 7), generator=torch.Generator().manual_seed(3)).float()
     x[2, 40, 3] = x[2, 90, 3] = float("nan")
     found = x.movedim(2, 1)
-    largest = _strongest._stretches(found)
+    largest = _strongest.stretches(found)
     assert largest is not None
     assert largest.shape[2] < size / 15
-    assert _strongest._stretches(found.contiguous()) is None
+    assert _strongest.stretches(found.contiguous()) is None
     worth = np.arange(35)[::2]
-    for one, two in zip(
-        _strongest._peaks(found, worth), _strongest._peaks(found, worth, largest), strict=True
-    ):
+    for one, two in zip(_strongest.peaks(found, worth), _strongest.peaks(found, worth, largest), strict=True):
         np.testing.assert_array_equal(one, two)
 
 

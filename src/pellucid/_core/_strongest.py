@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, zip_longest
-from math import isqrt
 from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid._core._best import Best, Numbers, Offers, Whole, first, joined
@@ -18,6 +16,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
 from pellucid._core._order import SAME, Order, Trail, keeps_order, module_at
 from pellucid._core._outputs import activations, listen
+from pellucid._core._peaks import at_places, largest, numbers_of, peaks, stretches
 from pellucid._core._probe import Knowing, Probe
 from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, other_rows, places, unit_axis
@@ -25,9 +24,6 @@ from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
 NEAR = 1e-5  # rounding of a norm, of its largest value
-STRETCH = 16  # positions of a stretch, from which on it pays to look for the largest in two steps
-FEW, HALVED = 32, 14  # positions that are not worth a reduction, and from which on halves are compared first
-SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,80 +65,6 @@ def chosen_units(units: Sequence[int] | Tensor | None, total: int, site: str) ->
             f"numbered 0 to {total - 1}."
         )
     return picked.to(torch.int64).cpu()
-
-
-def _largest(found: Tensor) -> Tensor:
-    """``[b, U, positions]`` to the largest ``[b, U]``."""
-    size = found.shape[2]
-    if size == 1:
-        return found[:, :, 0]
-    if not (found.is_cpu and found.is_contiguous() and found.is_floating_point()):
-        return found.amax(2)
-    if size >= FEW:
-        rest = size % FEW
-        # blocks of 32 are reduced at once, a long rest one by one: it is seen within the last 32
-        if rest < FEW // 2:
-            return found.amax(2)
-        return torch.maximum(found[:, :, : size - rest].amax(2), found[:, :, -FEW:].amax(2))
-    # the same; a reduction over so few numbers takes several times as long
-    few = found.view(-1, size)
-    if size >= HALVED:
-        half = (size + 1) // 2
-        few = torch.maximum(few[:, :half], few[:, -half:])
-    return F.max_pool1d(few.view(1, -1), few.shape[1]).view(found.shape[:2])
-
-
-def _numbers(values: Tensor) -> Numbers:
-    """Floats that keep all there is to a value."""
-    if values.dtype not in LONG:
-        values = values.to(torch.float32 if values.dtype in SHORT else torch.float64)
-    return values.cpu().numpy()
-
-
-def _stretches(found: Tensor) -> Tensor | None:
-    """The largest of each stretch of many positions ``[b, U, stretches]``, where units lie side by side."""
-    size = found.shape[2]
-    if size < STRETCH**2 or found.stride(1) != 1 or not found.is_cpu or found.dtype not in LONG:
-        return None
-    wide = next(wide for wide in range(isqrt(size), 0, -1) if size % wide == 0)
-    return (
-        None
-        if wide < STRETCH
-        else found.movedim(1, 2).unflatten(1, (size // wide, wide)).amax(2).movedim(2, 1)
-    )
-
-
-def _peaks(found: Tensor, worth: Whole, largest: Tensor | None = None) -> tuple[Numbers, Whole]:
-    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first.
-
-    ``largest`` is that of each stretch: positions of a unit lie far apart, and few of them are read so.
-    """
-    _, units, size = found.shape
-    if largest is not None:
-        row, unit, line = worth // units, worth % units, np.arange(len(worth))
-        stretch = largest.numpy()[row, unit].argmax(1)
-        wide = size // largest.shape[2]
-        some = found.unflatten(2, (-1, wide)).numpy()[row, unit, stretch]
-        place = some.argmax(1)
-        return some[line, place], stretch * wide + place
-    if found.is_cpu and found.dtype in LONG:
-        maps = found.numpy()
-        whole = maps.flags.c_contiguous
-        some = maps.reshape(-1, size)[worth] if whole else maps[worth // units, worth % units]
-        place = some.argmax(1)
-        return some[np.arange(len(worth)), place], place
-    at = torch.from_numpy(worth).to(found.device)
-    some = found[at // units, at % units]
-    place = some.argmax(1, keepdim=True)
-    return _numbers(some.gather(1, place)[:, 0]), place[:, 0].cpu().numpy()
-
-
-def _at(found: Tensor, row: Whole, unit: Whole, place: Whole) -> Numbers:
-    """Numbers of ``[b, U, positions]`` at known places of some of the rows' units."""
-    if found.is_cpu and found.dtype in LONG:
-        return found.numpy()[row, unit, place]
-    where = [torch.from_numpy(part).to(found.device) for part in (row, unit, place)]
-    return _numbers(found[where[0], where[1], where[2]])
 
 
 class _Found(NamedTuple):
@@ -213,26 +135,28 @@ class _Ranking:
             return
         if order.turned:
             # numbers keep their places, so one is read of each unit
-            self.found = found._replace(values=_at(self._units(shown), found.row, found.unit, found.place))
+            self.found = found._replace(
+                values=at_places(self._units(shown), found.row, found.unit, found.place)
+            )
             return
         # what lies between both is what it was, and where it was
         kept = (order.low < found.values) & (found.values < order.high) & order.placed
         again = np.flatnonzero(~kept)
         if len(again):
             values, place = found.values.copy(), found.place.copy()
-            values[again], place[again] = _peaks(self._units(shown), found.worth[again])
+            values[again], place[again] = peaks(self._units(shown), found.worth[again])
             self.found = found._replace(values=values, place=place)
 
     def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
         """Look at every row."""
         found = self._units(shown)
-        largest = _stretches(found)
-        self.values = _largest(found if largest is None else largest)
+        tops = stretches(found)
+        self.values = largest(found if tops is None else tops)
         worth, values = self._worth(self.values)
         row = worth // self.picked
         # the place matters for the few rows that are kept, so only there is it looked for
         few = found.shape[2] == 1 or not len(worth)
-        place = np.zeros(len(worth), np.int64) if few else _peaks(found, worth, largest)[1]
+        place = np.zeros(len(worth), np.int64) if few else peaks(found, worth, tops)[1]
         self.found = _Found(worth, row, worth - row * self.picked, values, place)
         self.trusted = False
         if before is not None and order is not None and before.values is not None:
@@ -294,8 +218,8 @@ class _Ranking:
             # later rows with a value that is there already do not count; NaN does
             below = values <= torch.from_numpy(self.floor).to(values.device)
             at = below.logical_not_().flatten().nonzero().squeeze(1)
-            return at.cpu().numpy(), _numbers(values.flatten()[at])
-        numbers = _numbers(values)
+            return at.cpu().numpy(), numbers_of(values.flatten()[at])
+        numbers = numbers_of(values)
         if self.floor is not None:
             worth = np.flatnonzero(~(numbers <= self.floor))
         else:
