@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -173,8 +174,8 @@ def test_a_norm_that_rises_keeps_order(size: int) -> None:
 
 def test_only_norms_that_fall_or_follow_the_rows_are_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    largest = _strongest._largest
-    monkeypatch.setattr(_strongest, "_largest", lambda found: looked.append(1) or largest(found))
+    largest = _strongest.largest
+    monkeypatch.setattr(_strongest, "largest", lambda found: looked.append(1) or largest(found))
     x = torch.randn(40, 2, 8, 8, generator=torch.Generator().manual_seed(0))
     falls, follows = norm_that_rises(), nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5))
     with torch.no_grad():
@@ -247,8 +248,8 @@ def test_what_was_changed_in_between_is_looked_at_anew(seed: int) -> None:
 
 def test_a_pass_looks_through_every_row_only_where_order_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    largest = _strongest._largest
-    monkeypatch.setattr(_strongest, "_largest", lambda found: looked.append(1) or largest(found))
+    largest = _strongest.largest
+    monkeypatch.setattr(_strongest, "largest", lambda found: looked.append(1) or largest(found))
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 2), nn.GELU())
     strongest(net, torch.randn(40, 1, 8, 8), ["0", "1", "2", "3", "4"], k=2, compute=Compute(10))
     assert len(looked) == 5 + 3 * 3
@@ -261,6 +262,11 @@ class Overflows(nn.Module):
         return x + (x * 1e30 - x * 1e30)
 
 
+class Logarithm(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x + 2).log()
+
+
 def test_not_a_number_goes_through_layers_that_keep_order() -> None:
     x = torch.randn(30, 2, 6, 6, generator=torch.Generator().manual_seed(0))
     x[21, 0, 2, 3] = 1e30
@@ -268,6 +274,17 @@ def test_not_a_number_goes_through_layers_that_keep_order() -> None:
     found = strongest(net, x, ["0", "1", "2"], k=3, compute=Compute(5))
     assert [own.rows[0, 0].item() for own in found.values()] == [21, 21, 21]
     assert [own.positions[0, 0].tolist() for own in found.values()] == [[2, 3], [2, 3], [1, 1]]
+
+
+def test_a_norm_behind_what_is_not_a_number_is_looked_at_as_any_other() -> None:
+    x = torch.randn(30, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    net = nn.Sequential(Logarithm(), nn.BatchNorm2d(3), nn.ReLU()).eval()
+    found = strongest(net, x, ["0", "1"], k=3)
+    wrong = ((x + 2).log().isnan().flatten(2).any(2)).nonzero()
+    assert len(wrong) > 9
+    for layer in found.values():
+        for unit, rows in enumerate(layer.rows):
+            assert rows.tolist() == wrong[wrong[:, 1] == unit, 0][:3].tolist()
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64])
@@ -288,10 +305,24 @@ def test_the_largest_of_any_number_of_places(kind: torch.dtype) -> None:
         # every place is the largest once
         x.view(35, size)[torch.arange(size) % 35, torch.arange(size)] += 9
         x[3, 2, size // 2] = torch.nan
-        found, whole = _strongest._largest(x), x.amax(2)
+        found, whole = _strongest.largest(x), x.amax(2)
         assert torch.equal(found.nan_to_num(-1), whole.nan_to_num(-1)), size
-        turned = _strongest._largest(x.movedim(1, 2).contiguous().movedim(2, 1))
+        turned = _strongest.largest(x.movedim(1, 2).contiguous().movedim(2, 1))
         assert torch.equal(turned.nan_to_num(-1), whole.nan_to_num(-1)), size
+
+
+@pytest.mark.parametrize("size", [256, 600])
+def test_many_places_are_searched_in_two_steps(size: int) -> None:
+    x = torch.randint(0, 9, (5, size, 7), generator=torch.Generator().manual_seed(3)).float()
+    x[2, 40, 3] = x[2, 90, 3] = float("nan")
+    found = x.movedim(2, 1)
+    largest = _strongest.stretches(found)
+    assert largest is not None
+    assert largest.shape[2] < size / 15
+    assert _strongest.stretches(found.contiguous()) is None
+    worth = np.arange(35)[::2]
+    for one, two in zip(_strongest.peaks(found, worth), _strongest.peaks(found, worth, largest), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("together", [1, 2, 7])

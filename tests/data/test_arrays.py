@@ -113,8 +113,8 @@ def test_a_given_spec_is_used_and_checked():
     [
         (noise(20, 3), torch.arange(19), {}, "20 inputs and 19 answers"),
         (noise(0, 3), torch.arange(0), {}, "at least one row"),
-        (noise(20), Y, {}, r"expected \[N, D\]"),
-        (noise(20, 1, 1, 1, 1), Y, {}, "For anything else give spec"),
+        (noise(20), Y, {}, r"expected \[N, D\].*anything else give spec"),
+        (noise(20, 1, 1, 1, 2), Y, {}, r"go in as rows.*unflatten\(1, \(1, 1, 1, 2\)\)"),
         (torch.full((20, 3), math.nan), Y, {}, "NaN or infinity"),
         (torch.full((20, 1, 2, 2), math.inf), Y, {}, "NaN or infinity"),
         (torch.zeros(20, 1, 2, 2, dtype=torch.uint8), Y, {}, "as the network takes them"),

@@ -69,6 +69,14 @@ def test_feature_tiles_show_numbers_beside_the_untrained_ones():
     assert "seeds agree 0.30, untrained 0.40" in drawn
 
 
+def test_one_seed_has_nothing_to_agree_with():
+    pictures = made.pictures()
+    alone = dataclasses.replace(pictures, agreement=torch.full_like(pictures.agreement, float("nan")))
+    drawn = str(figures.feature_tiles(alone).chart)
+    assert "one seed · distance to data" in drawn
+    assert "seeds agree" not in drawn
+
+
 def test_a_share_of_nothing_is_not_written():
     pictures = made.pictures()
     ratio = pictures.ratio.clone()

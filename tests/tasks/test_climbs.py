@@ -111,7 +111,7 @@ def test_directions_are_classes_columns_and_files(shapes, tmp_path):
     with pytest.raises(InputError, match=r"no class.*Did you mean right"):
         tasks.direction_objectives(shapes, "rigt")
     page = pellucid.features(shapes, "0", objectives=[of_class], steps=8)
-    assert page.pictures.labels == ("right",)
+    assert page.pictures.labels == ("direction of right",)
 
 
 def test_what_does_not_go_together_is_refused(shapes, tmp_path):
@@ -122,6 +122,8 @@ def test_what_does_not_go_together_is_refused(shapes, tmp_path):
     ):
         with pytest.raises(InputError):
             pellucid.features(shapes, "0", **wrong)
+    with pytest.raises(InputError, match="such as 4; got 0"):
+        pellucid.features(shapes, "0", units=[1], faces=0)
     with pytest.raises(InputError, match="numbered 0 to 119"):
         pellucid.features(shapes, accentuate=[120])
     with pytest.raises(TargetError, match="leave the layer away"):

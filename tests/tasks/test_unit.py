@@ -177,6 +177,17 @@ def test_wrong_dictionaries_and_elements_are_said(subject):
         pellucid.unit_of(subject, "1", 3, dictionary=made, steps=0)
 
 
+@pytest.mark.parametrize(("kind", "last"), [("topk", 15), ("nmf", 9)])
+def test_an_element_that_will_not_be_is_refused_before_the_dictionary_is_learned(subject, kind, last):
+    seen = []
+    handle = subject.model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    with pytest.raises(TargetError, match=f"numbered 0 to {last}, got {last + 1}"):
+        tasks.learned_dictionary(subject, "1", kind, element=last + 1)
+    handle.remove()
+    assert sum(seen) <= 1
+    assert len(tasks.learned_dictionary(subject, "1", kind, element=last).decoder) == last + 1
+
+
 @pytest.mark.parametrize("asked", [pellucid.layer, tasks.estimate_layer])
 def test_a_layer_with_negative_values_has_no_factors_and_says_so_before_the_work(subject, asked):
     seen = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,26 +19,17 @@ LOW = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offers:
-    """Candidates ``[n]``: whose, their values, rows and places; of equal values the earlier row first."""
+    """Candidates of units, to layers that are offered the same rows; of equal values the earlier row first.
+
+    Args:
+        units, rows: ``[n]``, whose they are, and which.
+        values, places: by layer, largest first; one of fewer units than the first has the offers to these.
+    """
 
     units: Whole
-    values: Numbers
     rows: Whole
-    places: Whole
-
-    @classmethod
-    def together(cls, offers: Sequence[Offers]) -> Offers:
-        """Several one after the other."""
-        return cls(
-            np.concatenate([offer.units for offer in offers]),
-            np.concatenate([offer.values for offer in offers]),
-            np.concatenate([offer.rows for offer in offers]),
-            np.concatenate([offer.places for offer in offers]),
-        )
-
-    def of(self, some: Whole | slice) -> Offers:
-        """Some of them."""
-        return Offers(self.units[some], self.values[some], self.rows[some], self.places[some])
+    values: Sequence[Numbers]
+    places: Sequence[Whole]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +60,16 @@ class Best:
         return Best(self.values[units], self.rows[units], self.places[units])
 
 
+class _Table(NamedTuple):
+    """Where some offers, one unit after the other, stand in a table: a line for each unit with any."""
+
+    some: Whole | slice  # which of the offers
+    who: Whole  # units of the lines
+    line: Whole  # of each offer
+    turn: Whole  # of each offer among those of its line
+    start: Whole  # of each line's first one among them, ``[lines, 1]``
+
+
 def _ordered(values: Numbers) -> Whole:
     """Whole numbers in the order of floats, below 2³¹ for short ones; NaN of any sign is the largest."""
     whole, most, nan = (
@@ -75,10 +77,13 @@ def _ordered(values: Numbers) -> Whole:
         if values.dtype == np.float32
         else (np.int64, 0x7FFFFFFFFFFFFFFF, 0x7FF8000000000000)
     )
-    # a float's bits, read as a whole number, keep its order, or turn it below zero
+    # a float's bits, read as a whole number, keep its order, or turn it below zero; there is one zero only
     bits = (values + values.dtype.type(0)).view(whole)
-    bits = np.where(np.isnan(values), whole(nan), bits)
-    return np.where(bits < 0, bits ^ whole(most), bits).astype(np.int64)
+    bits ^= (bits >> (values.itemsize * 8 - 1)) & whole(most)
+    odd = np.isnan(values)
+    if odd.any():
+        bits[odd] = nan
+    return bits.astype(np.int64)
 
 
 def first(values: Numbers, k: int) -> Whole:
@@ -97,63 +102,78 @@ def first(values: Numbers, k: int) -> Whole:
     return count - 1 - (key[:, : -k - 1 : -1] & LOW)
 
 
-def joined(best: Best, offers: Offers, k: int) -> Best:
-    """The best, exchanged in place, with what is offered besides; less than ``k`` are offered by every unit.
+def joined(best: Sequence[Best], offers: Offers, k: int) -> list[Best]:
+    """The best of each layer, exchanged in place, with what is offered; less than ``k`` are offered by all.
 
     Example:
         >>> zero, one = np.zeros(2, np.int64), np.arange(2)
-        >>> joined(Best.none(1), Offers(zero, np.array([1.0, 2.0]), one, zero), 1).rows.tolist()
+        >>> offers = Offers(zero, one, [np.array([1.0, 2.0])], [zero])
+        >>> joined([Best.none(1)], offers, 1)[0].rows.tolist()
         [[1]]
     """
     if not len(offers.units):
-        return best
-    total = len(best.rows)
+        return list(best)
+    totals = [len(each.rows) for each in best]
     # numbers below 2¹⁶ are sorted without comparing them
-    order = offers.units.astype(np.uint16 if total <= 2**16 else np.int64).argsort(kind="stable")
-    offers = offers.of(order)
-    begins = np.arange(0, total, TOGETHER)
-    places = np.searchsorted(offers.units, np.append(begins, total))
-    return Best.together(
-        [
-            _in_turn(best.of(slice(begin, begin + TOGETHER)), offers.of(slice(*ends)), int(begin), k)
-            for begin, ends in zip(begins, pairwise(places.tolist()), strict=True)
-        ]
-    )
+    order = offers.units.astype(np.uint16 if totals[0] <= 2**16 else np.int64).argsort(kind="stable")
+    units, rows = offers.units[order], offers.rows[order]
+    # a layer of fewer units has the first of these offers
+    values = [each[order[: len(each)]] for each in offers.values]
+    places = [each[order[: len(each)]] for each in offers.places]
+    begins = sorted({*range(0, totals[0], TOGETHER), *totals})
+    parts: list[list[Best]] = [[] for _ in best]
+    for (begin, end), ends in zip(pairwise(begins), pairwise(np.searchsorted(units, begins)), strict=True):
+        here = slice(*ends)
+        tables = _tables(units[here] - begin, end - begin, k)
+        for each, total in enumerate(totals):
+            if begin >= total:
+                break
+            part = best[each].of(slice(begin, end))
+            for table in tables:
+                part = _joined(part, table, rows[here], values[each][here], places[each][here], k)
+            parts[each].append(part)
+    return [Best.together(part) for part in parts]
 
 
-def _in_turn(best: Best, offers: Offers, begin: int, k: int) -> Best:
-    """As :func:`joined` for units counted from ``begin``, whose offers come one after the other."""
-    if not len(offers.units):
-        return best
-    unit = offers.units - begin
-    count = np.bincount(unit, minlength=len(best.rows))
+def _tables(unit: Whole, total: int, k: int) -> list[_Table]:
+    """For offers to units that come one after the other; several tables where one unit has many."""
+    count = np.bincount(unit, minlength=total)
     turn = np.arange(len(unit)) - (count.cumsum() - count)[unit]
     most, width = int(count.max()), SHARE * k
-    for start in range(0, most, width):
-        if most <= width:
-            return _joined(best, offers, unit, turn, k)
-        part = np.flatnonzero((turn >= start) & (turn < start + width))
-        best = _joined(best, offers.of(part), unit[part], turn[part] - start, k)
-    return best
+    if most <= width:
+        return [_table(slice(None), unit, turn, count)] if most else []
+    starts = range(0, most, width)
+    parts = [np.flatnonzero((turn >= start) & (turn < start + width)) for start in starts]
+    return [
+        _table(part, unit[part], turn[part] - start, np.bincount(unit[part], minlength=total))
+        for start, part in zip(starts, parts, strict=True)
+    ]
 
 
-def _joined(best: Best, offers: Offers, unit: Whole, turn: Whole, k: int) -> Best:
-    """As :func:`_in_turn`, with the number of each offer's ``unit``, and of it among those of its unit."""
-    total, kept = best.rows.shape
-    count = np.bincount(unit, minlength=total)
+def _table(some: Whole | slice, unit: Whole, turn: Whole, count: Whole) -> _Table:
+    """Of so many offers to each unit."""
     who = np.flatnonzero(count)
-    shape = len(who), kept + int(turn.max()) + 1
+    return _Table(some, who, ((count > 0).cumsum() - 1)[unit], turn, (count.cumsum() - count)[who][:, None])
+
+
+def _joined(best: Best, table: _Table, rows: Whole, values: Numbers, places: Whole, k: int) -> Best:
+    """As :func:`joined` for one layer and one table."""
+    total, kept = best.rows.shape
+    who, some = table.who, table.some
+    shape = len(who), kept + int(table.turn.max()) + 1
     # where nothing was offered stands -inf, behind any real one
-    values = np.full(shape, -np.inf, offers.values.dtype)
-    values[:, :kept] = best.values[who]
-    values[((count > 0).cumsum() - 1)[unit], kept + turn] = offers.values
-    column, line = first(values, min(k, shape[1])), np.arange(len(who))[:, None]
+    lined = np.full(shape, -np.inf, values.dtype)
+    lined[:, :kept] = best.values[who]
+    lined[table.line, kept + table.turn] = values[some]
+    column, line = first(lined, min(k, shape[1])), np.arange(len(who))[:, None]
     # which of those known, one unit after the other, and of those offered behind them
-    start = len(who) * kept + (count.cumsum() - count)[who][:, None]
-    index = np.where(column < kept, line * kept + column, start + column - kept)
-    rows = np.concatenate([best.rows[who].ravel(), offers.rows])[index]
-    places = np.concatenate([best.places[who].ravel(), offers.places])[index]
+    index = np.where(column < kept, line * kept, len(who) * kept + table.start - kept) + column
+    joint = Best(
+        lined[line, column],
+        np.concatenate([best.rows[who].ravel(), rows[some]])[index],
+        np.concatenate([best.places[who].ravel(), places[some]])[index],
+    )
     if len(who) == total:
-        return Best(values[line, column], rows, places)
-    best.values[who], best.rows[who], best.places[who] = values[line, column], rows, places
+        return joint
+    best.values[who], best.rows[who], best.places[who] = joint.values, joint.rows, joint.places
     return best

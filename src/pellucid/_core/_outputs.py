@@ -187,7 +187,8 @@ def listen(
         return fed.run(fed.packed[rows].clone(memory_format=laid), rows, 1)
 
     with probe(model, read=read) as seen:
-        for rows, _ in _in_chunks(fed, compute, run, more, large=2 * LARGE):
+        # many rows first: what they give is what the next ones are compared with
+        for rows, _ in _in_chunks(fed, compute, run, more, large=4 * LARGE):
             sizes = each(rows, seen)
             wide = max(1, *sizes, EVEN * sum(sizes) // len(sizes))
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import NamedTuple, cast
+from itertools import accumulate, zip_longest
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid._core._best import Best, Numbers, Offers, Whole, first, joined
@@ -17,6 +16,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
 from pellucid._core._order import SAME, Order, Trail, keeps_order, module_at
 from pellucid._core._outputs import activations, listen
+from pellucid._core._peaks import at_places, largest, numbers_of, peaks, stretches
 from pellucid._core._probe import Knowing, Probe
 from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, other_rows, places, unit_axis
@@ -24,8 +24,6 @@ from pellucid.errors import InputError, TargetError
 
 OFFERS, SLACK = 4, 2**16  # offers of k rows per unit that wait to be merged, and some more
 NEAR = 1e-5  # rounding of a norm, of its largest value
-FEW, HALVED = 32, 14  # positions that are not worth a reduction, and from which on halves are compared first
-SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,59 +67,11 @@ def chosen_units(units: Sequence[int] | Tensor | None, total: int, site: str) ->
     return picked.to(torch.int64).cpu()
 
 
-def _largest(found: Tensor) -> Tensor:
-    """``[b, U, positions]`` to the largest ``[b, U]``."""
-    size = found.shape[2]
-    if size == 1:
-        return found[:, :, 0]
-    if not (found.is_cpu and found.is_contiguous() and found.is_floating_point()):
-        return found.amax(2)
-    if size >= FEW:
-        rest = size % FEW
-        # blocks of 32 are reduced at once, a long rest one by one: it is seen within the last 32
-        if rest < FEW // 2:
-            return found.amax(2)
-        return torch.maximum(found[:, :, : size - rest].amax(2), found[:, :, -FEW:].amax(2))
-    # the same; a reduction over so few numbers takes several times as long
-    few = found.view(-1, size)
-    if size >= HALVED:
-        half = (size + 1) // 2
-        few = torch.maximum(few[:, :half], few[:, -half:])
-    return F.max_pool1d(few.view(1, -1), few.shape[1]).view(found.shape[:2])
-
-
-def _numbers(values: Tensor) -> Numbers:
-    """Floats that keep all there is to a value."""
-    if values.dtype not in LONG:
-        values = values.to(torch.float32 if values.dtype in SHORT else torch.float64)
-    return values.cpu().numpy()
-
-
-def _peaks(found: Tensor, worth: Whole) -> tuple[Numbers, Whole]:
-    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first."""
-    _, units, size = found.shape
-    if found.is_cpu and found.dtype in LONG:
-        maps = found.numpy()
-        whole = maps.flags.c_contiguous
-        some = maps.reshape(-1, size)[worth] if whole else maps[worth // units, worth % units]
-        place = some.argmax(1)
-        return some[np.arange(len(worth)), place], place
-    at = torch.from_numpy(worth).to(found.device)
-    some = found[at // units, at % units]
-    place = some.argmax(1, keepdim=True)
-    return _numbers(some.gather(1, place)[:, 0]), place[:, 0].cpu().numpy()
-
-
-def _at(found: Tensor, row: Whole, unit: Whole, place: Whole) -> Numbers:
-    """Numbers of ``[b, U, positions]`` at known places of some of the rows' units."""
-    if found.is_cpu and found.dtype in LONG:
-        return found.numpy()[row, unit, place]
-    where = [torch.from_numpy(part).to(found.device) for part in (row, unit, place)]
-    return _numbers(found[where[0], where[1], where[2]])
-
-
 class _Found(NamedTuple):
-    """What a chunk offers: which of ``[b, U]`` along rows, their rows and units, values and places."""
+    """What a chunk offers: which of ``[b, U]`` along rows, their rows and units, values and places.
+
+    Layers that keep an earlier one's order share the first three with it.
+    """
 
     worth: Whole
     row: Whole
@@ -158,7 +108,8 @@ class _Ranking:
         self.trusted = False  # whether an earlier layer's order has been this one's in a chunk looked at
         self.order: Order | None = None
         self.shapes: tuple[torch.Size, torch.Size] | None = None  # before and behind, for which that holds
-        self.offers: list[Offers] = []
+        self.offers: list[_Found] = []
+        self.best = Best.none(0)
         self.floor: Numbers | None = None  # what a unit's value must exceed, where there are k of each
 
     def look(self, activation: Tensor, given: tuple[object, ...] = ()) -> Tensor:
@@ -184,32 +135,33 @@ class _Ranking:
             return
         if order.turned:
             # numbers keep their places, so one is read of each unit
-            values, place = _at(self._units(shown), found.row, found.unit, found.place), found.place
-        else:
-            # what lies between both is what it was, and where it was
-            kept = (order.low < found.values) & (found.values < order.high) & order.placed
-            again = np.flatnonzero(~kept)
-            if not len(again):
-                return
+            self.found = found._replace(
+                values=at_places(self._units(shown), found.row, found.unit, found.place)
+            )
+            return
+        # what lies between both is what it was, and where it was
+        kept = (order.low < found.values) & (found.values < order.high) & order.placed
+        again = np.flatnonzero(~kept)
+        if len(again):
             values, place = found.values.copy(), found.place.copy()
-            values[again], place[again] = _peaks(self._units(shown), found.worth[again])
-        over = ~(values <= cast("Numbers", self.floor)[found.unit])
-        self.found = _Found(found.worth[over], found.row[over], found.unit[over], values[over], place[over])
+            values[again], place[again] = peaks(self._units(shown), found.worth[again])
+            self.found = found._replace(values=values, place=place)
 
     def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
         """Look at every row."""
         found = self._units(shown)
-        self.values = _largest(found)
+        tops = stretches(found)
+        self.values = largest(found if tops is None else tops)
         worth, values = self._worth(self.values)
         row = worth // self.picked
         # the place matters for the few rows that are kept, so only there is it looked for
         few = found.shape[2] == 1 or not len(worth)
-        place = np.zeros(len(worth), np.int64) if few else _peaks(found, worth)[1]
+        place = np.zeros(len(worth), np.int64) if few else peaks(found, worth, tops)[1]
         self.found = _Found(worth, row, worth - row * self.picked, values, place)
         self.trusted = False
         if before is not None and order is not None and before.values is not None:
             made = order.of(before.values)
-            near = float(self.values.abs().max()) * NEAR if order.turned else 0.0
+            near = float(self.values.abs().nan_to_num(0.0, posinf=0.0).max()) * NEAR if order.turned else 0.0
             self.trusted = torch.allclose(made, self.values, rtol=0.0, atol=near)
 
     def _units(self, shown: Tensor) -> Tensor:
@@ -240,6 +192,8 @@ class _Ranking:
         self.total = 1 if shown.ndim == 1 else shape[axis]
         self.index = None if self.wanted is None else chosen_units(self.wanted, self.total, self.site)
         self.picked = self.total if self.index is None else len(self.index)
+        if not self.n:
+            self.best = Best.none(self.picked)
 
     def _before(self, activation: Tensor, given: tuple[object, ...]) -> tuple[_Ranking | None, Order | None]:
         """The layer whose order is also this one's, and how; keyed to what really went in."""
@@ -264,8 +218,8 @@ class _Ranking:
             # later rows with a value that is there already do not count; NaN does
             below = values <= torch.from_numpy(self.floor).to(values.device)
             at = below.logical_not_().flatten().nonzero().squeeze(1)
-            return at.cpu().numpy(), _numbers(values.flatten()[at])
-        numbers = _numbers(values)
+            return at.cpu().numpy(), numbers_of(values.flatten()[at])
+        numbers = numbers_of(values)
         if self.floor is not None:
             worth = np.flatnonzero(~(numbers <= self.floor))
         else:
@@ -273,17 +227,24 @@ class _Ranking:
             worth = (row * numbers.shape[1] + np.arange(numbers.shape[1])[:, None]).ravel()
         return worth, numbers.reshape(-1)[worth]
 
-    def add(self, rows: slice, before: int) -> int:
-        """Take in what a chunk offered, with units counted from ``before``; says how much."""
+    def add(self, rows: slice) -> _Found:
+        """Take in what a chunk offered."""
         found, self.found = self.found, None
         if self.rows != rows.stop - rows.start or found is None:
             raise other_rows(self.site, self.rows, rows.stop - rows.start)
         self.n += self.rows
-        self.offers.append(Offers(found.unit + before, found.values, found.row + rows.start, found.place))
-        return len(found.values)
+        self.offers.append(found)
+        return found
 
-    def result(self, best: Best) -> Strongest:
+    def keep(self, best: Best) -> None:
+        """The best of all offers."""
+        self.offers.clear()
+        self.best = best
+        self.floor = best.values[:, -1].copy() if best.rows.shape[1] == self.k else None
+
+    def result(self) -> Strongest:
         """The best of this layer's units."""
+        best = self.best
         places_of = torch.from_numpy(best.places)
         axes = torch.unravel_index(places_of, self.shape) if self.shape else ()
         positions = torch.stack(list(axes), -1) if axes else places_of.new_empty((*places_of.shape, 0))
@@ -300,49 +261,62 @@ class _Board:
 
     def __init__(self, rankings: Mapping[str, _Ranking], k: int) -> None:
         self.rankings, self.k = rankings, k
+        self.chains: list[list[_Ranking]] = []  # rankings that share their offers' rows, longest first
+        self.begins: list[int] = []  # of the chunks whose offers wait
         self.chunks = self.offered = 0
         self.due = 1
-        self.best: Best | None = None
-
-    @property
-    def parts(self) -> dict[str, slice]:
-        """Which units of all are whose."""
-        ends = accumulate(ranking.picked for ranking in self.rankings.values())
-        return {
-            site: slice(end - ranking.picked, end)
-            for end, (site, ranking) in zip(ends, self.rankings.items(), strict=True)
-        }
 
     def add(self, rows: slice) -> None:
         """Take in what a chunk offered to every layer."""
-        units = 0
+        shared: dict[int, list[_Ranking]] = {}
         for ranking in self.rankings.values():
-            self.offered += ranking.add(rows, units)
-            units += ranking.picked
+            found = ranking.found
+            shared.setdefault(id(found and found.worth), []).append(ranking)
+        chains = sorted(shared.values(), key=len, reverse=True)
+        if chains != self.chains:
+            self.merge()
+            self.chains = chains
+        self.begins.append(rows.start)
+        self.offered += sum(len(ranking.add(rows).values) for ranking in self.rankings.values())
         self.chunks += 1
+        units = sum(ranking.picked for ranking in self.rankings.values())
         if self.chunks >= self.due or self.offered > SLACK + OFFERS * self.k * units:
             self.merge()
+            self.due = 2 * self.chunks
 
     def merge(self) -> None:
         """Keep the best of what there is; of equal values the earlier row."""
-        parts = self.parts
-        offers = [offer for ranking in self.rankings.values() for offer in ranking.offers]
-        if not offers:
+        if not self.begins:
             return
-        best = self.best or Best.none(sum(ranking.picked for ranking in self.rankings.values()))
-        self.best = best = joined(best, Offers.together(offers), self.k)
-        full = best.rows.shape[1] == self.k
-        for site, ranking in self.rankings.items():
-            ranking.offers.clear()
-            ranking.floor = best.values[parts[site], -1].copy() if full else None
-        self.offered, self.due = 0, 2 * self.chunks
+        units, rows = list[Whole](), list[Whole]()
+        start = 0
+        for leader, *_ in self.chains:
+            units += [found.unit + start for found in leader.offers]
+            rows += [found.row + begin for found, begin in zip(leader.offers, self.begins, strict=True)]
+            start += leader.picked
+        # first of each chain, then second …
+        layers = [[ranking for ranking in layer if ranking] for layer in zip_longest(*self.chains)]
+        waiting = [[found for ranking in layer for found in ranking.offers] for layer in layers]
+        offers = Offers(
+            np.concatenate(units),
+            np.concatenate(rows),
+            [np.concatenate([found.values for found in layer]) for layer in waiting],
+            [np.concatenate([found.place for found in layer]) for layer in waiting],
+        )
+        best = [Best.together([ranking.best for ranking in layer]) for layer in layers]
+        for layer, found in zip(layers, joined(best, offers, self.k), strict=True):
+            ends = accumulate(ranking.picked for ranking in layer)
+            for end, ranking in zip(ends, layer, strict=True):
+                ranking.keep(found.of(slice(end - ranking.picked, end)))
+        self.begins.clear()
+        self.offered = 0
 
     def results(self) -> dict[str, Strongest]:
         """What came out, by layer."""
         self.merge()
-        if self.best is None:
+        if not self.chunks:
             raise InputError("Expected at least one row, got none.")
-        return {site: self.rankings[site].result(self.best.of(part)) for site, part in self.parts.items()}
+        return {site: ranking.result() for site, ranking in self.rankings.items()}
 
 
 def strongest(

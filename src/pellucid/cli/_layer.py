@@ -103,7 +103,7 @@ def layer(
         return
     with progress("layer", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as compute:
         if element is not None and dictionary is not None:
-            made = tasks.learned_dictionary(subject, site, dictionary, compute=compute)
+            made = tasks.learned_dictionary(subject, site, dictionary, element=element, compute=compute)
             one = tasks.unit_of(
                 subject, site, element, dictionary=made, steps=steps, rows=rows, compute=compute
             )

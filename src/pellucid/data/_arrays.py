@@ -94,8 +94,16 @@ def tensor_of(array: Array, what: str) -> Tensor:
 def _inputs(x: Array, spec: InputSpec | None) -> tuple[Tensor, list[str]]:
     inputs, notes = tensor_of(x, "Inputs"), list[str]()
     if spec is None and inputs.ndim not in (2, 3, 4):
-        raise InputError(f"Inputs: expected [N, D], [N, H, W] or [N, C, H, W], got {list(inputs.shape)}. "
-                         "For anything else give spec=…")  # fmt: skip
+        instead = (
+            "For anything else give spec=…"
+            if inputs.ndim < 5
+            else "Volumes and other shapes go in as rows, x.flatten(1), to a network that is opened inside "
+            f"a module whose forward calls it on x.unflatten(1, {tuple(inputs.shape[1:])}): "
+            "docs/methods.md, Steps."
+        )
+        raise InputError(
+            f"Inputs: expected [N, D], [N, H, W] or [N, C, H, W], got {list(inputs.shape)}. {instead}"
+        )
     if inputs.ndim == 3 and (spec is None or isinstance(spec, ImageSpec)):
         inputs = inputs[:, None]
         notes.append(

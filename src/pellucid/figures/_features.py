@@ -279,6 +279,8 @@ def _facts(pictures: FeaturePictures, i: int) -> tuple[str, str]:
     if math.isfinite(bar):
         share = f"{times(float(steady[i]))}, untrained ≤ {times(bar)}"
         return first, f"agree {agree} ÷ distance {distance} = {share}"
+    if math.isnan(float(pictures.agreement[i])):
+        return first, f"one seed · distance to data {distance}"
     return first, f"seeds agree {agree}, untrained {control} · distance to data {distance}"
 
 

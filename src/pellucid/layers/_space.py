@@ -137,7 +137,8 @@ def space_map(
     how = compute or Compute(batch_size=256)
     total = count_of(inputs)
     if total < FEWEST or most < FEWEST:
-        raise InputError(f"A map needs at least {FEWEST} inputs, got {total} and most={most}.")
+        got = total if total < FEWEST else f"most={most}"
+        raise InputError(f"A map needs at least {FEWEST} inputs, got {got}.")
     if answers is not None and (answers.is_floating_point() or answers.shape != (total,)):
         raise InputError(
             f"answers: expected class numbers int64 [{total}], got {answers.dtype} {list(answers.shape)}."

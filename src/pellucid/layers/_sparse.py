@@ -25,6 +25,7 @@ from pellucid.layers._reach import CALIBRATE, along, count_of, tokens_of
 
 SAMPLE = 2**16  # activation vectors that are learned from
 HELD = 512
+EACH = 4  # elements to each unit, where nothing else is said
 FEWEST = 50
 BATCH = 512
 DEAD_AFTER = 100  # steps without use
@@ -186,7 +187,7 @@ def _learned(
     x: Tensor, site: str, kind: Kind, width: int | None, k: int | None, steps: int, rate: float, how: Compute
 ) -> Dictionary:
     units = x.shape[1]
-    size = width or 4 * units
+    size = width or EACH * units
     few = min(k or min(32, max(4, units // 8)), size)
     mean = x.mean(0)
     scale = float((x - mean).square().mean().sqrt()) or 1.0

@@ -49,6 +49,10 @@ def climbed(
     subject: Subject, site: str | None, data: Tensor, asked: Asked, compute: Compute | None
 ) -> FeaturePictures:
     """One of the climbs that are not of single units."""
+    if asked.faces is not None and asked.faces < 1:
+        raise InputError(
+            f"faces is how many pictures are made of each, such as 4; got {asked.faces}. Leave it out."
+        )
     if len([1 for each in (asked.accentuate, asked.caricatures, asked.faces) if each]) > 1:
         raise InputError("Faces, accentuation and caricatures are made apart; ask for one of them.")
     if asked.twin is not None and (asked.accentuate or asked.caricatures):

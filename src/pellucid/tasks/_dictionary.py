@@ -9,9 +9,11 @@ from torch import Tensor
 
 from pellucid._core import Compute, Dataset, Subject, activations, only_subject
 from pellucid._core._site import ELEMENTS
-from pellucid.errors import InputError, near_misses
+from pellucid.errors import InputError, TargetError, near_misses
 from pellucid.layers import Dictionary, matrix_factorisation, sparse_autoencoder, with_elements
+from pellucid.layers._dictionary import vectors_of
 from pellucid.layers._factorisation import without_negatives
+from pellucid.layers._sparse import EACH
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._units import CALIBRATE, Notes, UnitsSeen, units_seen
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["topk", "batchtopk", "jumprelu", "nmf"]
 KINDS = ("topk", "batchtopk", "jumprelu", "nmf")
 LEARNED = 5000  # rows that a dictionary is learned from
+FACTORS = 10  # of a factorisation, where nothing else is said
 LOOKED_AT = 64  # rows that show at once whether a layer has negative values
 
 
@@ -140,16 +143,42 @@ def refuse_negatives(subject: Subject, site: str, kind: str, inputs: Tensor, how
         without_negatives(seen[site], site)
 
 
+def _units(subject: Subject, row: Tensor, site: str) -> int:
+    """How many units a layer has."""
+    seen = activations(subject.model, row, [site], stop=site, spec=subject.spec)
+    return next(vectors_of(subject.model, found[site], site).shape[-1] for _, found in seen)
+
+
+def checked_element(element: int, size: int) -> None:
+    """Raise where a dictionary of so many elements has no such one."""
+    if not 0 <= element < size:
+        raise TargetError(f"Elements of the dictionary are numbered 0 to {size - 1}, got {element}.")
+
+
 def learned_dictionary(
-    subject: Subject, site: str, kind: str, *, width: int | None = None, compute: Compute | None = None
+    subject: Subject,
+    site: str,
+    kind: str,
+    *,
+    width: int | None = None,
+    element: int | None = None,
+    compute: Compute | None = None,
 ) -> Dictionary:
-    """A dictionary of one kind, from rows that the network was trained on."""
+    """A dictionary of one kind, from rows that the network was trained on.
+
+    Where it will have no such ``element``, that is said before it is learned.
+    """
     how = compute or Compute(batch_size=256)
     checked_kind(kind)
     data = subject.needs_data("dictionary_of").part("train")
+    if element is not None:
+        size = width or (FACTORS if kind == "nmf" else EACH * _units(subject, data.inputs[:1], site))
+        checked_element(element, size)
     some = data.inputs[sample(len(data), LEARNED, seed=how.seed)]
     if kind == "topk" or kind == "batchtopk" or kind == "jumprelu":
         return sparse_autoencoder(
             subject.model, some, site, kind=kind, width=width, spec=subject.spec, compute=how
         )
-    return matrix_factorisation(subject.model, some, site, width=width or 10, spec=subject.spec, compute=how)
+    return matrix_factorisation(
+        subject.model, some, site, width=width or FACTORS, spec=subject.spec, compute=how
+    )

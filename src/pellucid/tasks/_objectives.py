@@ -64,7 +64,7 @@ def direction_objectives(subject: Subject, what: str) -> list[Objective]:
     data = subject.needs_data("features")
     if what in subject.classes:
         own = data.inputs[data.answers == subject.classes.index(what)]
-        return [Concept(own, data.inputs, name=what)]
+        return [Concept(own, data.inputs, name=f"direction of {class_objective(subject, what)}")]
     if not isinstance(subject.spec, TabularSpec) and not path.is_dir():
         raise InputError(
             f"{what!r} is no class, no folder of pictures and no file of vectors. "

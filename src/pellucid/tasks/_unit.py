@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Check, Compute, Dataset, Subject, only_subject, untrained
 from pellucid._core._site import ELEMENTS
-from pellucid.errors import InputError, TargetError
+from pellucid.errors import InputError
 from pellucid.evidence import unit_matters
 from pellucid.features import FeaturePictures
 from pellucid.layers import (
@@ -30,6 +30,7 @@ from pellucid.layers import (
     with_elements,
 )
 from pellucid.layers._exemplars import field_of
+from pellucid.tasks._dictionary import checked_element
 from pellucid.tasks._rows import held_out, sample
 from pellucid.tasks._units import CALIBRATE, Notes, calibrating, made_inputs
 
@@ -177,9 +178,7 @@ def unit_of(
     looked = data.rows(sample(len(data), rows, seed=how.seed))
     model = subject.model
     if dictionary is not None:
-        size = len(dictionary.decoder)
-        if not 0 <= unit < size:
-            raise TargetError(f"Elements of the dictionary are numbered 0 to {size - 1}, got {unit}.")
+        checked_element(unit, len(dictionary.decoder))
         model = with_elements(model, dictionary, looked.inputs[:CALIBRATE], spec=subject.spec)
     name = f"unit {unit} of {site}"
     if dictionary is not None:

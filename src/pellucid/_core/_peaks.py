@@ -1,0 +1,88 @@
+"""The largest of a unit's positions, and where it stands."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pellucid._core._best import Numbers, Whole
+
+STRETCH = 16  # positions of a stretch, from which on it pays to look for the largest in two steps
+FEW, HALVED = 32, 14  # positions that are not worth a reduction, and from which on halves are compared first
+SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
+
+
+def largest(found: Tensor) -> Tensor:
+    """``[b, U, positions]`` to the largest ``[b, U]``."""
+    size = found.shape[2]
+    if size == 1:
+        return found[:, :, 0]
+    if not (found.is_cpu and found.is_contiguous() and found.is_floating_point()):
+        return found.amax(2)
+    if size >= FEW:
+        rest = size % FEW
+        # blocks of 32 are reduced at once, a long rest one by one: it is seen within the last 32
+        if rest < FEW // 2:
+            return found.amax(2)
+        return torch.maximum(found[:, :, : size - rest].amax(2), found[:, :, -FEW:].amax(2))
+    # the same; a reduction over so few numbers takes several times as long
+    few = found.view(-1, size)
+    if size >= HALVED:
+        half = (size + 1) // 2
+        few = torch.maximum(few[:, :half], few[:, -half:])
+    return F.max_pool1d(few.view(1, -1), few.shape[1]).view(found.shape[:2])
+
+
+def numbers_of(values: Tensor) -> Numbers:
+    """Floats that keep all there is to a value."""
+    if values.dtype not in LONG:
+        values = values.to(torch.float32 if values.dtype in SHORT else torch.float64)
+    return values.cpu().numpy()
+
+
+def stretches(found: Tensor) -> Tensor | None:
+    """The largest of each stretch of many positions ``[b, U, stretches]``, where units lie side by side."""
+    size = found.shape[2]
+    if size < STRETCH**2 or found.stride(1) != 1 or not found.is_cpu or found.dtype not in LONG:
+        return None
+    wide = next(wide for wide in range(isqrt(size), 0, -1) if size % wide == 0)
+    if wide < STRETCH:
+        return None
+    return found.movedim(1, 2).unflatten(1, (size // wide, wide)).amax(2).movedim(2, 1)
+
+
+def peaks(found: Tensor, worth: Whole, tops: Tensor | None = None) -> tuple[Numbers, Whole]:
+    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first.
+
+    ``tops`` is the largest of each stretch: positions of a unit lie far apart, and few of them are read so.
+    """
+    _, units, size = found.shape
+    if tops is not None:
+        row, unit, line = worth // units, worth % units, np.arange(len(worth))
+        stretch = tops.numpy()[row, unit].argmax(1)
+        wide = size // tops.shape[2]
+        some = found.unflatten(2, (-1, wide)).numpy()[row, unit, stretch]
+        place = some.argmax(1)
+        return some[line, place], stretch * wide + place
+    if found.is_cpu and found.dtype in LONG:
+        maps = found.numpy()
+        whole = maps.flags.c_contiguous
+        some = maps.reshape(-1, size)[worth] if whole else maps[worth // units, worth % units]
+        place = some.argmax(1)
+        return some[np.arange(len(worth)), place], place
+    at = torch.from_numpy(worth).to(found.device)
+    some = found[at // units, at % units]
+    place = some.argmax(1, keepdim=True)
+    return numbers_of(some.gather(1, place)[:, 0]), place[:, 0].cpu().numpy()
+
+
+def at_places(found: Tensor, row: Whole, unit: Whole, place: Whole) -> Numbers:
+    """Numbers of ``[b, U, positions]`` at known places of some of the rows' units."""
+    if found.is_cpu and found.dtype in LONG:
+        return found.numpy()[row, unit, place]
+    where = [torch.from_numpy(part).to(found.device) for part in (row, unit, place)]
+    return numbers_of(found[where[0], where[1], where[2]])
