@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 
 from torch import Tensor, nn
 
@@ -35,3 +36,14 @@ def still(modules: Sequence[nn.Module], tensors: Sequence[Tensor]) -> bool:
         and composed(modules, KNOWN)
         and all(kind.forward is FORWARDS.get(kind, kind.forward) for kind in set(map(type, modules)))
     )
+
+
+def may_write(modules: Sequence[nn.Module]) -> bool:
+    """Whether a network that is still may write into what it is given: where a layer is told to, or has a
+    forward of its own.
+
+    Example:
+        >>> may_write([nn.ReLU()]), may_write([nn.ReLU(inplace=True)])
+        (False, True)
+    """
+    return not KNOWN.issuperset(map(type, modules)) or any(map(dict.get, map(vars, modules), repeat("inplace")))

@@ -20,7 +20,7 @@ from pellucid._core._layout import Layout
 from pellucid._core._pass import Pass
 from pellucid._core._question import Question
 from pellucid._core._spec import Batch, InputSpec
-from pellucid._core._still import still
+from pellucid._core._still import may_write, still
 from pellucid._core._target import TargetLike
 from pellucid._version import __version__
 
@@ -63,6 +63,7 @@ class Straight:
         "_along",
         "_at",
         "_began",
+        "_chosen",
         "_classes",
         "_guard",
         "_model",
@@ -81,7 +82,7 @@ class Straight:
         few = rows <= MOST and inputs.numel() <= LARGE
         if inputs.dtype not in PRECISE or not rows or not (few or rows <= at_once(MOST, inputs)):
             raise OtherRoadError
-        column = _column(classes, rows)
+        self._chosen = chosen = _column(classes, rows)
         self._guard = guard = Guard(model)
         if place_of(guard) not in ((inputs.device, inputs.dtype), (None, None)):
             raise OtherRoadError
@@ -100,13 +101,14 @@ class Straight:
         if turned and not layout.checked:
             raise OtherRoadError
         order = torch.channels_last if turned else torch.preserve_format
+        # what is written into must be no leaf, and nobody else's
+        written = not quiet or may_write(guard.modules)
         with guard.pass_by(still=quiet), torch.enable_grad():
             start = inputs.detach().requires_grad_(at is None)
-            # a copy: networks may write into what they are given, which is forbidden on a leaf
-            fed = start.clone(memory_format=order)
+            fed = start.clone(memory_format=order) if turned or written else start
             if at is not None:
                 guard.hold()
-                output, start = _cut(model, at, fed)
+                output, start = _cut(model, at, fed, written=written)
             else:
                 output = model(fed) if by is None else by.output(model, guard.modules, fed, still=quiet)
             if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != rows:
@@ -116,15 +118,15 @@ class Straight:
             self.base = self.picked(output)
             outer = torch.zeros_like(output)
             # no number of a class lies outside: indices of a processor are checked
-            if column is None:
-                outer[:, classes] = 1
+            if isinstance(chosen, int):
+                outer.select(1, chosen).fill_(1)
             else:
-                outer.scatter_(1, column, 1)
+                outer.scatter_(1, chosen, 1)
             (slope,) = torch.autograd.grad(output, start, outer)
         self.point = self.packed if at is None else start.detach().contiguous()
         self._slope = slope.contiguous()
-        # a sum is finite only if every element is; the long road looks closer, and has the words
-        if not math.isfinite(self.packed.sum().item() + slope.sum().item() + sum(self.base.tolist())):
+        # the long road looks closer, and has the words
+        if not math.isfinite(_sum(self.packed, slope) + sum(self.base.tolist())):
             raise OtherRoadError
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
@@ -133,11 +135,12 @@ class Straight:
 
     def picked(self, output: Tensor) -> Tensor:
         """What the class of each row gets ``[N]`` in ``[N, outputs]``, or in one output for all of them."""
-        chosen, output, rows = self._classes, output.detach(), self.packed.shape[0]
+        chosen, output, rows = self._chosen, output.detach(), self.packed.shape[0]
         output = output if output.shape[0] == rows else output.expand(rows, -1)
-        return (
-            output[:, chosen].clone() if isinstance(chosen, int) else output.gather(1, chosen[:, None])[:, 0]
-        )
+        # methods, because brackets take longer
+        if isinstance(chosen, int):
+            return output.select(1, chosen).clone()
+        return output.gather(1, chosen).squeeze(1)
 
     def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
         """Values as they are: there are no tokens here."""
@@ -187,7 +190,7 @@ class Straight:
         )
 
 
-def _cut(model: nn.Module, at: str, fed: Tensor) -> tuple[object, Tensor]:
+def _cut(model: nn.Module, at: str, fed: Tensor, *, written: bool) -> tuple[object, Tensor]:
     """What the network gives, and what a layer gave on the way: there every way back ends."""
     # an address that says more than a name is none of a module, and raises
     layer, seen = model.get_submodule(at), list[Tensor]()
@@ -199,8 +202,7 @@ def _cut(model: nn.Module, at: str, fed: Tensor) -> tuple[object, Tensor]:
         if type(given) is not Tensor or given.dtype not in PRECISE or len(given) != len(fed):
             raise OtherRoadError
         seen.append(given.detach().requires_grad_())
-        # what follows may write into what it is given
-        return seen[0].clone()
+        return seen[0].clone() if written else seen[0]
 
     hook = layer.register_forward_hook(cut)
     try:
@@ -212,15 +214,22 @@ def _cut(model: nn.Module, at: str, fed: Tensor) -> tuple[object, Tensor]:
     return output, start
 
 
-def _column(classes: int | Tensor, rows: int) -> Tensor | None:
-    """Numbers of each row's class, upright; ``None`` where all rows are asked about one."""
+def _column(classes: int | Tensor, rows: int) -> int | Tensor:
+    """Numbers of each row's class, upright, or the one that all rows are asked about."""
     if isinstance(classes, int):
         if isinstance(classes, bool) or classes < 0:
             raise OtherRoadError
-        return None
+        return classes
     if classes.dtype != torch.int64 or classes.shape != (rows,) or not classes.is_cpu:
         raise OtherRoadError
     return classes.unsqueeze(1)
+
+
+def _sum(inputs: Tensor, slope: Tensor) -> float:
+    """Finite only if every number of both is: of the products, where there are some."""
+    if inputs.shape == slope.shape:
+        return torch.dot(inputs.flatten(), slope.flatten()).item()
+    return inputs.sum().item() + slope.sum().item()
 
 
 def sloped(
