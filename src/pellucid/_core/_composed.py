@@ -5,7 +5,10 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import repeat
+from operator import is_
 from types import CodeType, FunctionType
+from typing import Any
 
 from torch import nn
 
@@ -42,13 +45,12 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
     modules = list(modules)
     kinds = set(map(type, modules))
     own = {kind: _taken_by(kind) for kind in kinds - known}
-    if any("forward" in module.__dict__ for module in modules):
+    everything = list(map(vars, modules))
+    if not none_has(everything, "forward"):
         return False
     if not own:
         return True
-    for module in modules:
-        if type(module) in known:
-            continue
+    for module in [module for module in modules if type(module) in own]:
         taken, held, parts = own[type(module)], module.__dict__, module._modules
         # what is None stands in the way of nothing
         if taken is None or not all(
@@ -58,7 +60,18 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
     if not any(issubclass(kind, nn.Flatten) for kind in kinds):
         return True
     written = any(taken is not None and taken.written for taken in own.values())
-    return not written and not any(module.__dict__.get("inplace") for module in modules)
+    return not written and not any(map(dict.get, everything, repeat("inplace")))
+
+
+def none_has(held: Iterable[dict[str, Any]], name: str) -> bool:
+    """Whether none of these attributes of modules has this one, or it is ``None`` everywhere.
+
+    Example:
+        >>> none_has([{"a": 1}], "b"), none_has([{"a": 1}], "a")
+        (True, False)
+    """
+    # a loop in C
+    return all(map(is_, map(dict.get, held, repeat(name)), repeat(None)))
 
 
 def chained(kind: type[nn.Module]) -> bool:

@@ -7,7 +7,7 @@ from itertools import repeat
 
 from torch import Tensor, nn
 
-from pellucid._core._beside import alone, watched
+from pellucid._core._beside import unheard, watched
 from pellucid._core._composed import composed
 from pellucid._core._layout import KNOWN
 
@@ -32,8 +32,8 @@ def still(modules: Sequence[nn.Module], tensors: Sequence[Tensor]) -> bool:
     return (
         not watched()
         and PLAIN.issuperset(map(type, tensors))
-        and alone(modules)
-        and composed(modules, KNOWN)
+        and unheard(map(vars, modules))
+        and composed(modules, KNOWN)  # scripted and compiled modules are not
         and all(kind.forward is FORWARDS.get(kind, kind.forward) for kind in set(map(type, modules)))
     )
 
