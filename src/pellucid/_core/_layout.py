@@ -55,7 +55,7 @@ class Layout:
 
     def pays(self, modules: Iterable[nn.Module], parameters: Iterable[Tensor], points: Tensor) -> bool:
         """Whether these points should lie so."""
-        if self.open is False or points.ndim != 4 or len(points) < FEW:
+        if self.open is False or points.ndim != 4 or points.shape[0] < FEW:
             return False
         if self._weights is None:
             self._weights = sum(p.numel() for p in parameters if p.ndim == 4)

@@ -20,7 +20,7 @@ from pellucid._core._layout import Layout
 from pellucid._core._pass import Pass
 from pellucid._core._question import Question
 from pellucid._core._spec import Batch, InputSpec
-from pellucid._core._still import may_write, still
+from pellucid._core._still import may_write, passed, still
 from pellucid._core._target import TargetLike
 from pellucid._version import __version__
 
@@ -65,16 +65,23 @@ class Straight:
         "_began",
         "_chosen",
         "_classes",
+        "_found",
         "_guard",
         "_model",
-        "_slope",
         "base",
         "packed",
         "point",
     )
 
     def __init__(
-        self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None, at: str | None
+        self,
+        model: nn.Module,
+        inputs: Tensor,
+        classes: int | Tensor,
+        by: Way | None,
+        at: str | None,
+        *,
+        product: bool,
     ) -> None:
         self._began = time.perf_counter()
         self.packed = inputs.detach()
@@ -108,9 +115,11 @@ class Straight:
             fed = start.clone(memory_format=order) if turned or written else start
             if at is not None:
                 guard.hold()
-                output, start = _cut(model, at, fed, written=written)
+                output, start = _cut(model, at, fed, quiet=quiet, written=written)
+            elif by is not None:
+                output = by.output(model, guard.modules, fed, still=quiet)
             else:
-                output = model(fed) if by is None else by.output(model, guard.modules, fed, still=quiet)
+                output = passed(model, fed) if quiet else model(fed)
             if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != rows:
                 raise OtherRoadError
             if output.is_complex():
@@ -124,14 +133,28 @@ class Straight:
                 outer.scatter_(1, chosen, 1)
             (slope,) = torch.autograd.grad(output, start, outer)
         self.point = self.packed if at is None else start.detach().contiguous()
-        self._slope = slope.contiguous()
+        self._found = slope.contiguous()
+        if product:
+            self._found = self.point * self._found
         # the long road looks closer, and has the words
-        if not math.isfinite(_sum(self.packed, slope) + sum(self.base.tolist())):
+        if not math.isfinite(self._sum(product) + sum(self.base.tolist())):
             raise OtherRoadError
+
+    def _sum(self, product: bool) -> float:
+        """Finite only if every number of inputs and slopes is."""
+        inputs, found = self.packed, self._found
+        if self._at is not None:
+            return inputs.sum().item() + found.sum().item()
+        # zero times infinity is no number
+        return found.sum().item() if product else torch.dot(inputs.flatten(), found.flatten()).item()
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
         """Slope of the score, like the inputs; ``by`` is known from the beginning."""
-        return self._slope
+        return self._found
+
+    def product(self) -> Tensor:
+        """Slope times point, where it was asked for at the beginning."""
+        return self._found
 
     def picked(self, output: Tensor) -> Tensor:
         """What the class of each row gets ``[N]`` in ``[N, outputs]``, or in one output for all of them."""
@@ -179,7 +202,7 @@ class Straight:
         )
         classes = torch.full((rows,), chosen, dtype=torch.int64) if one else chosen
         return Explanation(
-            values if values is self._slope else finite_values(method, values),
+            values if values is self._found else finite_values(method, values),
             self.point if hidden else self.packed,
             self.base,
             provenance,
@@ -190,7 +213,7 @@ class Straight:
         )
 
 
-def _cut(model: nn.Module, at: str, fed: Tensor, *, written: bool) -> tuple[object, Tensor]:
+def _cut(model: nn.Module, at: str, fed: Tensor, *, quiet: bool, written: bool) -> tuple[object, Tensor]:
     """What the network gives, and what a layer gave on the way: there every way back ends."""
     # an address that says more than a name is none of a module, and raises
     layer, seen = model.get_submodule(at), list[Tensor]()
@@ -207,7 +230,7 @@ def _cut(model: nn.Module, at: str, fed: Tensor, *, written: bool) -> tuple[obje
     hook = layer.register_forward_hook(cut)
     try:
         with eagerly():
-            output: object = model(fed)
+            output: object = passed(model, fed, layer) if quiet else model(fed)
     finally:
         hook.remove()
     (start,) = seen
@@ -225,13 +248,6 @@ def _column(classes: int | Tensor, rows: int) -> int | Tensor:
     return classes.unsqueeze(1)
 
 
-def _sum(inputs: Tensor, slope: Tensor) -> float:
-    """Finite only if every number of both is: of the products, where there are some."""
-    if inputs.shape == slope.shape:
-        return torch.dot(inputs.flatten(), slope.flatten()).item()
-    return inputs.sum().item() + slope.sum().item()
-
-
 def sloped(
     model: nn.Module,
     inputs: Tensor | Batch,
@@ -241,15 +257,17 @@ def sloped(
     spec: InputSpec | None,
     compute: Compute | None,
     by: Way | None = None,
+    product: bool = False,
 ) -> Straight | Question:
-    """The question of a method that asks for the slope alone: the short road where it leads there.
+    """The question of a method that asks for the slope, or its product with the point, and nothing else: the
+    short road where it leads there.
 
     Whatever goes wrong on it goes wrong again on the long one, which has the words for it.
     """
     plain = spec is None and compute is None and type(inputs) is Tensor and (at is None or by is None)
     if plain and isinstance(inputs, Tensor) and isinstance(target, int | Tensor):
         try:
-            return Straight(model, inputs, target, by, at)
+            return Straight(model, inputs, target, by, at, product=product)
         except Exception:
             pass
     return Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=by is None)
