@@ -44,7 +44,7 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
     """
     modules = list(modules)
     kinds = set(map(type, modules))
-    own = {kind: _taken_by(kind) for kind in kinds - known}
+    own = {kind: taken_by(kind) for kind in kinds - known}
     everything = list(map(vars, modules))
     if not none_has(everything, "forward"):
         return False
@@ -99,12 +99,12 @@ def _called_plainly(kind: type[nn.Module]) -> bool:
     )
 
 
-def _taken_by(kind: type[nn.Module]) -> _Taken | None:
+def taken_by(kind: type[nn.Module]) -> Taken | None:
     """What a call of such a module takes of it; ``None`` where more goes on."""
     # as it stands in the class, by hand: a look-up that calls nothing takes long
     forward: object = next((vars(c)["forward"] for c in kind.__mro__ if "forward" in vars(c)), None)
     if chained(kind):
-        return _Taken()
+        return Taken()
     # what a function was defined with may be anything
     if (
         not _called_plainly(kind)
@@ -118,7 +118,7 @@ def _taken_by(kind: type[nn.Module]) -> _Taken | None:
     return None if taken is None or any(hasattr(kind, name) for name in taken.names) else taken
 
 
-class _Taken:
+class Taken:
     """What a forward takes of its module, and whether it writes into what it is given."""
 
     __slots__ = ("names", "written")
@@ -129,11 +129,11 @@ class _Taken:
 
 
 @lru_cache  # of code, which never changes
-def _taken(code: CodeType) -> _Taken | None:
+def _taken(code: CodeType) -> Taken | None:
     """``None`` where a forward does anything beyond."""
     if not code.co_argcount:
         return None
-    found, itself, before = _Taken(), code.co_varnames[0], None
+    found, itself, before = Taken(), code.co_varnames[0], None
     for step in dis.get_instructions(code):
         held = step.argval if isinstance(step.argval, tuple) else (step.argval,)
         if step.opname in TAKING:

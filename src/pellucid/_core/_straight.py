@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import torch
@@ -20,7 +20,7 @@ from pellucid._core._layout import Layout
 from pellucid._core._pass import Pass
 from pellucid._core._question import Question
 from pellucid._core._spec import Batch, InputSpec
-from pellucid._core._still import may_write, passed, still
+from pellucid._core._still import by_hand, may_write, still
 from pellucid._core._target import TargetLike
 from pellucid._version import __version__
 
@@ -115,11 +115,11 @@ class Straight:
             fed = start.clone(memory_format=order) if turned or written else start
             if at is not None:
                 guard.hold()
-                output, start = _cut(model, at, fed, quiet=quiet, written=written)
+                output, start = _cut(guard.modules, at, fed, quiet=quiet, written=written)
             elif by is not None:
                 output = by.output(model, guard.modules, fed, still=quiet)
             else:
-                output = passed(model, fed) if quiet else model(fed)
+                output = (by_hand(model, guard.modules) if quiet else model)(fed)
             if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != rows:
                 raise OtherRoadError
             if output.is_complex():
@@ -213,26 +213,32 @@ class Straight:
         )
 
 
-def _cut(model: nn.Module, at: str, fed: Tensor, *, quiet: bool, written: bool) -> tuple[object, Tensor]:
+def _cut(
+    modules: Sequence[nn.Module], at: str, fed: Tensor, *, quiet: bool, written: bool
+) -> tuple[object, Tensor]:
     """What the network gives, and what a layer gave on the way: there every way back ends."""
+    model = modules[0]
     # an address that says more than a name is none of a module, and raises
     layer, seen = model.get_submodule(at), list[Tensor]()
     if layer is model:
         raise OtherRoadError
 
-    def cut(_: nn.Module, __: object, given: object) -> Tensor:
+    def cut(given: object) -> Tensor:
         # what recurrent layers give is no tensor
         if type(given) is not Tensor or given.dtype not in PRECISE or len(given) != len(fed):
             raise OtherRoadError
         seen.append(given.detach().requires_grad_())
         return seen[0].clone() if written else seen[0]
 
-    hook = layer.register_forward_hook(cut)
-    try:
-        with eagerly():
-            output: object = passed(model, fed, layer) if quiet else model(fed)
-    finally:
-        hook.remove()
+    if quiet:
+        output: object = by_hand(model, modules, layer, cut)(fed)
+    else:
+        hook = layer.register_forward_hook(lambda _, __, given: cut(given))
+        try:
+            with eagerly():
+                output = model(fed)
+        finally:
+            hook.remove()
     (start,) = seen
     return output, start
 
