@@ -210,7 +210,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-@pytest.mark.parametrize("method", [a.saliency, a.deconvnet])
+@pytest.mark.parametrize("method", [a.saliency, a.input_x_gradient, a.deconvnet])
 def test_the_same_refusal(what, method):
     how, x, target = WRONG[what]
     model = Bad(how)
