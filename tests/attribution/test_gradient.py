@@ -133,20 +133,22 @@ def test_of_many_steps_few_slopes_are_held_at_once(net, x, layers, monkeypatch):
     held = []
     sort = _tangent.Nodes.sorted
     monkeypatch.setattr(_tangent.Nodes, "sorted", lambda nodes: held.append(len(nodes.place)) or sort(nodes))
-    whole = a.integrated_gradients(net, x, 1, steps=120, tolerance=1e-15)
-    assert max(held) == 120
+    whole = a.integrated_gradients(net, x, 1, steps=240, tolerance=1e-15)
+    assert max(held) == 240
     held.clear()
-    monkeypatch.setattr(_adaptive, "HELD", 24)
-    parted = a.integrated_gradients(net, x, 1, steps=120, tolerance=1e-15)
-    assert max(held) == 24
-    assert parted.provenance.backward <= 120 * len(x)
+    monkeypatch.setattr(_adaptive, "HELD", 48)
+    parted = a.integrated_gradients(net, x, 1, steps=240, tolerance=1e-15)
+    # a part that needs more is parted again
+    assert max(held) == 48
+    assert max(held[held.index(48) + 1 :]) == 24
+    assert parted.provenance.backward <= 240 * len(x)
     off, of_whole = ((found.values - exact).flatten(1).norm(dim=1) for found in (parted, whole))
     assert (off <= parted.bound + 1e-15).all()
     assert off.mean() <= 2 * of_whole.mean() + 1e-12
-    again = a.integrated_gradients(net, x, 1, steps=120, tolerance=1e-15, compute=Compute(7))
+    again = a.integrated_gradients(net, x, 1, steps=240, tolerance=1e-15, compute=Compute(7))
     close(again.values, parted.values)
-    stopped = a.integrated_gradients(net, x, 1, steps=120, tolerance=1e-3)
-    assert stopped.provenance.backward < 120 * len(x)
+    stopped = a.integrated_gradients(net, x, 1, steps=240, tolerance=1e-3)
+    assert stopped.provenance.backward < 240 * len(x)
 
 
 def test_what_is_said_of_a_row_is_of_that_row_alone(net, x):

@@ -132,6 +132,49 @@ def test_known_modules_need_no_comparison():
     assert seen == [True]  # whoever listens sees what was always seen
 
 
+def pooled(monkeypatch):
+    """A network, and how slopes lie that come to its pooling."""
+    torch.manual_seed(0)
+    lay, forward = list[bool](), nn.MaxPool2d.forward
+
+    def laid(slopes):
+        lay.append(slopes[0].is_contiguous(memory_format=torch.channels_last))
+
+    def seen(self, x):
+        y = forward(self, x)
+        if y.requires_grad:
+            y.grad_fn.register_prehook(laid)
+        return y
+
+    monkeypatch.setattr(nn.MaxPool2d, "forward", seen)
+    made = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3))
+    return made.double().eval(), lay
+
+
+@pytest.mark.parametrize("rows", [4, 8])
+def test_slopes_come_back_out_of_flatten_as_they_went_in(rows, monkeypatch):
+    net, lay = pooled(monkeypatch)
+    x = torch.randn(rows, 3, 8, 8, dtype=torch.float64)
+    found = Question(net, x, 1).gradient()
+    assert lay == [rows == 8]
+    assert not net[2]._forward_pre_hooks
+    start = x.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(net(start)[:, 1].sum(), start)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_flatten_is_let_go_where_the_pass_raises(monkeypatch):
+    net, _ = pooled(monkeypatch)
+
+    def broken(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nn.Linear, "forward", broken)
+    with pytest.raises(KeyboardInterrupt):
+        Question(net, torch.randn(8, 3, 8, 8, dtype=torch.float64), 1).gradient()
+    assert not net[2]._forward_pre_hooks
+
+
 def test_heavy_networks_and_other_inputs_are_left_alone():
     conv = nn.Conv2d(3, 64, 3)
     rows = torch.zeros(8, 3, 4, 4)

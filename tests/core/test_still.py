@@ -7,9 +7,10 @@ from torch.overrides import TorchFunctionMode
 
 import zoo
 from pellucid import attribution as a
-from pellucid._core import _still
+from pellucid._core import Compute, _still
 from pellucid._core._guard import Guard
-from pellucid._core._still import still
+from pellucid._core._still import by_hand, may_write, still
+from pellucid._core._straight import Straight, sloped
 from pellucid.errors import PellucidError
 
 
@@ -78,6 +79,19 @@ def test_nothing_is_still_inside_a_mode():
 def test_a_layer_that_was_exchanged_in_torch(monkeypatch):
     monkeypatch.setattr(nn.Dropout, "forward", lambda self, x: x + torch.rand_like(x))
     assert not known(net())
+
+
+@pytest.mark.parametrize("kind", [nn.Module, nn.Linear])
+@pytest.mark.parametrize("name", ["__call__", "_call_impl"])
+def test_modules_that_are_called_in_another_way(kind, name, monkeypatch):
+    call = getattr(kind, name)
+    monkeypatch.setattr(kind, name, lambda self, x: call(self, x) + 1)
+    assert not known(net())
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_scripted_parts_are_not_still():
+    assert not known(nn.Sequential(net(), torch.jit.script(nn.ReLU())))
 
 
 class Odd(torch.Tensor):
@@ -170,3 +184,80 @@ def test_a_fingerprint_from_before_the_pass_sees_what_comes_after():
     with torch.no_grad():
         model[0].weight.add_(1)
     assert "changed" in str(made.provenance.model)
+
+
+class Residual(nn.Module):
+    """Calls its parts and adds up what they give; one of them may be missing."""
+
+    def __init__(self, short, norm=None):
+        super().__init__()
+        self.one, self.two, self.short, self.norm = nn.Linear(4, 4), nn.ReLU(), short, norm
+
+    def forward(self, x):
+        out = self.one(self.two(self.one(x)))
+        if self.norm is not None:
+            out = self.norm(out)
+        return self.two(out + self.short(x) * 2)
+
+
+class Chain(nn.Sequential):
+    pass
+
+
+class Writing(Residual):
+    def forward(self, x):
+        x *= 2
+        return self.one(x)
+
+
+def block():
+    torch.manual_seed(0)
+    made = nn.Sequential(
+        Residual(nn.Sequential()),
+        Chain(Residual(nn.Linear(4, 4)), nn.Sequential(nn.Linear(4, 4), nn.ReLU())),
+        Residual(nn.Identity(), nn.Softplus()),
+        nn.Linear(4, 3),
+    )
+    return made.double()
+
+
+def test_by_hand_a_network_gives_what_it_gives():
+    model, x = block(), torch.randn(5, 4, dtype=torch.float64)
+    assert known(model)
+    assert torch.equal(by_hand(model, model.modules())(x), model(x))
+
+
+@pytest.mark.parametrize("at", ["0", "1", "1.0", "1.0.short", "1.1", "1.1.0", "2.norm", "3"])
+def test_by_hand_a_layer_is_cut(at):
+    model, x = block(), torch.randn(5, 4, dtype=torch.float64)
+    assert type(sloped(model, x, 1, at=at, spec=None, compute=None)) is Straight
+    short, long = a.saliency(model, x, 1, at=at), a.saliency(model, x, 1, at=at, compute=Compute())
+    for name in ("values", "scores", "inputs"):
+        torch.testing.assert_close(getattr(short, name), getattr(long, name), rtol=1e-12, atol=1e-12)
+
+
+WRITERS = {
+    "a layer": lambda: nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 4), nn.ReLU(inplace=True)),
+    "a forward": lambda: nn.Sequential(Writing(nn.Identity()), Writing(nn.Identity())),
+}
+
+
+@pytest.mark.parametrize("at", [None, "1"])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_may_be_written_into_is_a_copy(writer, at):
+    torch.manual_seed(0)
+    model = nn.Sequential(*WRITERS[writer](), nn.Linear(4, 3)).double()
+    x = torch.randn(5, 4, dtype=torch.float64)
+    before = x.clone()
+    assert known(model)
+    assert may_write(list(model.modules()))
+    assert type(sloped(model, x, 1, at=at, spec=None, compute=None)) is Straight
+    short, long = a.saliency(model, x, 1, at=at), a.saliency(model, x, 1, at=at, compute=Compute())
+    for name in ("values", "scores", "inputs"):
+        torch.testing.assert_close(getattr(short, name), getattr(long, name), rtol=1e-12, atol=1e-12)
+    assert torch.equal(x, before)
+
+
+def test_torch_s_own_layers_do_not_write():
+    assert not may_write(list(block().modules()))
+    assert not may_write(list(net().modules()))

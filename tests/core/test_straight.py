@@ -189,6 +189,11 @@ WRONG = {
     "classes of other rows": (lambda y, x: y, torch.rand(8, 4), torch.tensor([0, 1])),
     "truth as target": (lambda y, x: y, torch.rand(8, 4), True),
     "not finite": (lambda y, x: y, torch.rand(8, 4).log() * torch.tensor([0.0, 1, 1, 1]).log(), 0),
+    "an infinity that is cut off": (
+        lambda y, x: x.clamp(max=2)[:, :3],
+        torch.tensor([[1, 2, 3, torch.inf]]).repeat(8, 1).flip(1),
+        1,
+    ),
     "no rows": (lambda y, x: y, torch.rand(0, 4), 0),
     "no axes": (lambda y, x: y, torch.tensor(1.0), 0),
     "another type": (lambda y, x: y, torch.rand(8, 4).double(), 0),
@@ -210,7 +215,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-@pytest.mark.parametrize("method", [a.saliency, a.deconvnet])
+@pytest.mark.parametrize("method", [a.saliency, a.input_x_gradient, a.deconvnet])
 def test_the_same_refusal(what, method):
     how, x, target = WRONG[what]
     model = Bad(how)
@@ -233,6 +238,12 @@ def test_what_is_not_plain_goes_the_long_way():
         made = net()
     assert road(made, x, 1) is Question
     assert road(net().half(), x.half(), 1) is Question
+
+
+def test_infinite_inputs_are_refused_at_a_layer():
+    model, x = nn.Sequential(nn.ReLU6(), nn.Linear(4, 3)), torch.full((8, 4), torch.inf)
+    short = refused(lambda: a.saliency(model, x, 1, at="0"))
+    assert short == refused(lambda: a.saliency(model, x, 1, at="0", compute=Compute()))
 
 
 class StopError(Exception):

@@ -23,6 +23,7 @@ from pellucid._core._short import short_cut
 from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced
 from pellucid._core._spec import Batch, InputSpec, finite
+from pellucid._core._still import by_hand
 from pellucid._core._store import load, save
 from pellucid._core._straight import Straight, sloped
 from pellucid._core._subject import Subject, only_subject
@@ -98,6 +99,7 @@ __all__ = [
     "percent",
     "amount",
     "brief",
+    "by_hand",
     "predict",
     "probability",
     "probe",

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pellucid._core._boxed import Boxed, Places, cut, fitted
+from pellucid._core._composed import none_has
 from pellucid._core._nearby import Nearby
 from pellucid._core._stand_in import Args, Run
 
@@ -215,9 +217,14 @@ def alone(modules: Iterable[nn.Module]) -> bool:
     whole = torch.jit.ScriptModule if dynamo is None else (torch.jit.ScriptModule, dynamo.OptimizedModule)
     if any(issubclass(kind, whole) for kind in set(map(type, each))):
         return False
-    held = [module.__dict__ for module in each]
+    return unheard(map(vars, each))
+
+
+def unheard(held: Iterable[dict[str, Any]]) -> bool:
+    """Whether nothing listens to modules with these attributes, and nothing stands for their forward."""
+    held = list(held)
     try:
-        heard = any(map(any, map(listeners, held)))
+        heard = any(chain.from_iterable(map(listeners, held)))
     except KeyError:  # a part that was never set up
         return False
-    return not heard and not any("_compiled_call_impl" in attributes for attributes in held)
+    return not heard and none_has(held, "_compiled_call_impl")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import repeat
+from operator import is_
 from types import CodeType, FunctionType
+from typing import Any
 
 from torch import nn
 
@@ -41,14 +44,13 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
     """
     modules = list(modules)
     kinds = set(map(type, modules))
-    own = {kind: _taken_by(kind) for kind in kinds - known}
-    if any("forward" in module.__dict__ for module in modules):
+    own = {kind: taken_by(kind) for kind in kinds - known}
+    everything = list(map(vars, modules))
+    if not none_has(everything, "forward"):
         return False
     if not own:
         return True
-    for module in modules:
-        if type(module) in known:
-            continue
+    for module in [module for module in modules if type(module) in own]:
         taken, held, parts = own[type(module)], module.__dict__, module._modules
         # what is None stands in the way of nothing
         if taken is None or not all(
@@ -58,7 +60,18 @@ def composed(modules: Iterable[nn.Module], known: frozenset[type[nn.Module]]) ->
     if not any(issubclass(kind, nn.Flatten) for kind in kinds):
         return True
     written = any(taken is not None and taken.written for taken in own.values())
-    return not written and not any(module.__dict__.get("inplace") for module in modules)
+    return not written and not any(map(dict.get, everything, repeat("inplace")))
+
+
+def none_has(held: Iterable[dict[str, Any]], name: str) -> bool:
+    """Whether none of these attributes of modules has this one, or it is ``None`` everywhere.
+
+    Example:
+        >>> none_has([{"a": 1}], "b"), none_has([{"a": 1}], "a")
+        (True, False)
+    """
+    # a loop in C
+    return all(map(is_, map(dict.get, held, repeat(name)), repeat(None)))
 
 
 def chained(kind: type[nn.Module]) -> bool:
@@ -86,12 +99,12 @@ def _called_plainly(kind: type[nn.Module]) -> bool:
     )
 
 
-def _taken_by(kind: type[nn.Module]) -> _Taken | None:
+def taken_by(kind: type[nn.Module]) -> Taken | None:
     """What a call of such a module takes of it; ``None`` where more goes on."""
     # as it stands in the class, by hand: a look-up that calls nothing takes long
     forward: object = next((vars(c)["forward"] for c in kind.__mro__ if "forward" in vars(c)), None)
     if chained(kind):
-        return _Taken()
+        return Taken()
     # what a function was defined with may be anything
     if (
         not _called_plainly(kind)
@@ -105,7 +118,7 @@ def _taken_by(kind: type[nn.Module]) -> _Taken | None:
     return None if taken is None or any(hasattr(kind, name) for name in taken.names) else taken
 
 
-class _Taken:
+class Taken:
     """What a forward takes of its module, and whether it writes into what it is given."""
 
     __slots__ = ("names", "written")
@@ -116,11 +129,11 @@ class _Taken:
 
 
 @lru_cache  # of code, which never changes
-def _taken(code: CodeType) -> _Taken | None:
+def _taken(code: CodeType) -> Taken | None:
     """``None`` where a forward does anything beyond."""
     if not code.co_argcount:
         return None
-    found, itself, before = _Taken(), code.co_varnames[0], None
+    found, itself, before = Taken(), code.co_varnames[0], None
     for step in dis.get_instructions(code):
         held = step.argval if isinstance(step.argval, tuple) else (step.argval,)
         if step.opname in TAKING:

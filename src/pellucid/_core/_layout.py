@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 from pellucid._core._beside import step_by_step
@@ -55,7 +57,7 @@ class Layout:
 
     def pays(self, modules: Iterable[nn.Module], parameters: Iterable[Tensor], points: Tensor) -> bool:
         """Whether these points should lie so."""
-        if self.open is False or points.ndim != 4 or len(points) < FEW:
+        if self.open is False or points.ndim != 4 or points.shape[0] < FEW:
             return False
         if self._weights is None:
             self._weights = sum(p.numel() for p in parameters if p.ndim == 4)
@@ -65,6 +67,32 @@ class Layout:
             self.known = self.checked = self.checked or composed(modules, KNOWN)
             self.open = step_by_step(modules, points)
         return self.open and (self.checked or points.numel() >= MUCH)
+
+    @contextmanager
+    def kept_by_flatten(self, modules: Iterable[nn.Module]) -> Generator[None]:
+        """Inside a pass of rows that lie so, slopes will come back out of every ``Flatten`` lying so too.
+
+        They would come in plain order, and a max-pooling before it would copy all that it holds: a fifth more
+        memory, and up to a tenth more time.
+        """
+        flat = [module for module in modules if isinstance(module, nn.Flatten)] if self.used else []
+        hooks = [module.register_forward_pre_hook(_kept) for module in flat]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def _kept(_: nn.Module, given: tuple[object, ...]) -> None:
+    x = given[0] if given else None
+    if (
+        isinstance(x, Tensor)
+        and x.ndim == 4
+        and x.requires_grad
+        and x.is_contiguous(memory_format=torch.channels_last)
+    ):
+        x.register_hook(lambda slope: slope.contiguous(memory_format=torch.channels_last))
 
 
 def channelwise(modules: Iterable[nn.Module]) -> bool:

@@ -297,10 +297,10 @@ class Pass:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
         start = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         # a copy: networks may write into what they are given, which is forbidden on a leaf
-        score = self.score(self.laid(start, rows, copies), rows, copies)
-        each = weight
-        if weight is not None:
-            each = weight.to(score.device).repeat_interleave(rows.stop - rows.start)
+        fed, n = self.laid(start, rows, copies), rows.stop - rows.start
+        with self.feed.layout.kept_by_flatten(self.feed.guard.modules):
+            score = self.score(fed, rows, copies)
+        each = None if weight is None else weight.to(score.device).repeat_interleave(n)
         return self.differentiated(score, start, torch.ones_like(score), each).contiguous(), score.detach()
 
     def differentiated(

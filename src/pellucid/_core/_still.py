@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from types import MethodType, SimpleNamespace
+from typing import Any, cast
 
 from torch import Tensor, nn
 
-from pellucid._core._beside import alone, watched
-from pellucid._core._composed import composed
+from pellucid._core._beside import unheard, watched
+from pellucid._core._composed import Taken, chained, composed, taken_by
 from pellucid._core._layout import KNOWN
 
 # what torch's own layers did when this was imported: somebody may exchange it
-FORWARDS = {kind: kind.forward for kind in KNOWN}
+FORWARDS: dict[type[nn.Module], object] = {kind: kind.forward for kind in KNOWN}
+CALL, CALL_IMPL = nn.Module.__call__, nn.Module._call_impl
 PLAIN = frozenset({Tensor, nn.Parameter})
 
 
@@ -31,7 +36,91 @@ def still(modules: Sequence[nn.Module], tensors: Sequence[Tensor]) -> bool:
     return (
         not watched()
         and PLAIN.issuperset(map(type, tensors))
-        and alone(modules)
-        and composed(modules, KNOWN)
-        and all(kind.forward is FORWARDS.get(kind, kind.forward) for kind in set(map(type, modules)))
+        and unheard(map(vars, modules))
+        and composed(modules, KNOWN)  # scripted and compiled modules are not
+        and all(map(_as_torch_has_it, set(map(type, modules))))
     )
+
+
+def _as_torch_has_it(kind: type[nn.Module]) -> bool:
+    """Whether nobody has exchanged how torch calls modules of a kind."""
+    return (
+        kind.forward is FORWARDS.get(kind, kind.forward)
+        and kind.__call__ is CALL
+        and kind._call_impl is CALL_IMPL
+    )
+
+
+def by_hand(
+    model: nn.Module,
+    modules: Iterable[nn.Module],
+    layer: nn.Module | None = None,
+    cut: Callable[[object], Tensor] | None = None,
+) -> Callable[..., Any]:
+    """What calls a network that is still as it would be called, but nobody asks each part who listens to it.
+
+    Nobody does, and on a small network that takes longer than all else beside its pass. What ``layer`` gives
+    goes on as ``cut`` gives it.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(4, 2), nn.ReLU()))
+        >>> x = torch.rand(3, 2, 2)
+        >>> bool((by_hand(net, net.modules())(x) == net(x)).all())
+        True
+    """
+    return _ByHand(_own(modules), layer, cut).call_of(model)
+
+
+@dataclass(frozen=True, slots=True)
+class _ByHand:
+    """What stands for the modules of one network."""
+
+    own: Mapping[type[nn.Module], Taken | None]
+    layer: nn.Module | None
+    cut: Callable[[object], Tensor] | None
+
+    def call_of(self, module: nn.Module) -> Callable[..., Any]:
+        kind, cut = type(module), self.cut
+        if kind is nn.Sequential or (kind in self.own and chained(kind)):
+            call = _in_turn(list(map(self.call_of, cast("nn.Sequential", module))))
+        elif kind in self.own:
+            call = self._with_parts(module)
+        else:
+            call = module.forward
+        return call if cut is None or module is not self.layer else lambda *given: cut(call(*given))
+
+    def _with_parts(self, module: nn.Module) -> Callable[..., Any]:
+        """A forward that takes nothing of its module but the parts that it calls: it is given these alone."""
+        held, parts, taken = vars(module), module._modules, self.own[type(module)]
+        assert taken is not None
+        given = SimpleNamespace()
+        for name in taken.names:
+            part = None if name in held else parts[name]
+            setattr(given, name, None if part is None else self.call_of(part))
+        return MethodType(type(module).forward, given)
+
+
+def _in_turn(parts: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    def call(x: Any) -> Any:
+        for part in parts:
+            x = part(x)
+        return x
+
+    return call
+
+
+def _own(modules: Iterable[nn.Module]) -> dict[type[nn.Module], Taken | None]:
+    """What forwards that are not torch's own take of their modules."""
+    return {kind: taken_by(kind) for kind in set(map(type, modules)) - KNOWN}
+
+
+def may_write(modules: Sequence[nn.Module]) -> bool:
+    """Whether a network that is still may write into what it is given: a layer that is told to, or a forward.
+
+    Example:
+        >>> may_write([nn.ReLU()]), may_write([nn.ReLU(inplace=True)])
+        (False, True)
+    """
+    told = any(map(dict.get, map(vars, modules), repeat("inplace")))
+    return told or any(taken is None or taken.written for taken in _own(modules).values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import torch
@@ -20,7 +20,7 @@ from pellucid._core._layout import Layout
 from pellucid._core._pass import Pass
 from pellucid._core._question import Question
 from pellucid._core._spec import Batch, InputSpec
-from pellucid._core._still import still
+from pellucid._core._still import by_hand, may_write, still
 from pellucid._core._target import TargetLike
 from pellucid._version import __version__
 
@@ -63,17 +63,25 @@ class Straight:
         "_along",
         "_at",
         "_began",
+        "_chosen",
         "_classes",
+        "_found",
         "_guard",
         "_model",
-        "_slope",
         "base",
         "packed",
         "point",
     )
 
     def __init__(
-        self, model: nn.Module, inputs: Tensor, classes: int | Tensor, by: Way | None, at: str | None
+        self,
+        model: nn.Module,
+        inputs: Tensor,
+        classes: int | Tensor,
+        by: Way | None,
+        at: str | None,
+        *,
+        product: bool,
     ) -> None:
         self._began = time.perf_counter()
         self.packed = inputs.detach()
@@ -81,7 +89,7 @@ class Straight:
         few = rows <= MOST and inputs.numel() <= LARGE
         if inputs.dtype not in PRECISE or not rows or not (few or rows <= at_once(MOST, inputs)):
             raise OtherRoadError
-        column = _column(classes, rows)
+        self._chosen = chosen = _column(classes, rows)
         self._guard = guard = Guard(model)
         if place_of(guard) not in ((inputs.device, inputs.dtype), (None, None)):
             raise OtherRoadError
@@ -100,15 +108,18 @@ class Straight:
         if turned and not layout.checked:
             raise OtherRoadError
         order = torch.channels_last if turned else torch.preserve_format
+        # what is written into must be no leaf, and nobody else's
+        written = not quiet or may_write(guard.modules)
         with guard.pass_by(still=quiet), torch.enable_grad():
             start = inputs.detach().requires_grad_(at is None)
-            # a copy: networks may write into what they are given, which is forbidden on a leaf
-            fed = start.clone(memory_format=order)
+            fed = start.clone(memory_format=order) if turned or written else start
             if at is not None:
                 guard.hold()
-                output, start = _cut(model, at, fed)
+                output, start = _cut(guard.modules, at, fed, quiet=quiet, written=written)
+            elif by is not None:
+                output = by.output(model, guard.modules, fed, still=quiet)
             else:
-                output = model(fed) if by is None else by.output(model, guard.modules, fed, still=quiet)
+                output = (by_hand(model, guard.modules) if quiet else model)(fed)
             if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != rows:
                 raise OtherRoadError
             if output.is_complex():
@@ -116,28 +127,43 @@ class Straight:
             self.base = self.picked(output)
             outer = torch.zeros_like(output)
             # no number of a class lies outside: indices of a processor are checked
-            if column is None:
-                outer[:, classes] = 1
+            if isinstance(chosen, int):
+                outer.select(1, chosen).fill_(1)
             else:
-                outer.scatter_(1, column, 1)
+                outer.scatter_(1, chosen, 1)
             (slope,) = torch.autograd.grad(output, start, outer)
         self.point = self.packed if at is None else start.detach().contiguous()
-        self._slope = slope.contiguous()
-        # a sum is finite only if every element is; the long road looks closer, and has the words
-        if not math.isfinite(self.packed.sum().item() + slope.sum().item() + sum(self.base.tolist())):
+        self._found = slope.contiguous()
+        if product:
+            self._found = self.point * self._found
+        # the long road looks closer, and has the words
+        if not math.isfinite(self._sum(product) + sum(self.base.tolist())):
             raise OtherRoadError
+
+    def _sum(self, product: bool) -> float:
+        """Finite only if every number of inputs and slopes is."""
+        inputs, found = self.packed, self._found
+        if self._at is not None:
+            return inputs.sum().item() + found.sum().item()
+        # zero times infinity is no number
+        return found.sum().item() if product else torch.dot(inputs.flatten(), found.flatten()).item()
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
         """Slope of the score, like the inputs; ``by`` is known from the beginning."""
-        return self._slope
+        return self._found
+
+    def product(self) -> Tensor:
+        """Slope times point, where it was asked for at the beginning."""
+        return self._found
 
     def picked(self, output: Tensor) -> Tensor:
         """What the class of each row gets ``[N]`` in ``[N, outputs]``, or in one output for all of them."""
-        chosen, output, rows = self._classes, output.detach(), self.packed.shape[0]
+        chosen, output, rows = self._chosen, output.detach(), self.packed.shape[0]
         output = output if output.shape[0] == rows else output.expand(rows, -1)
-        return (
-            output[:, chosen].clone() if isinstance(chosen, int) else output.gather(1, chosen[:, None])[:, 0]
-        )
+        # methods, because brackets take longer
+        if isinstance(chosen, int):
+            return output.select(1, chosen).clone()
+        return output.gather(1, chosen).squeeze(1)
 
     def folded(self, values: Tensor, *, lengths: bool = False) -> Tensor:
         """Values as they are: there are no tokens here."""
@@ -176,7 +202,7 @@ class Straight:
         )
         classes = torch.full((rows,), chosen, dtype=torch.int64) if one else chosen
         return Explanation(
-            values if values is self._slope else finite_values(method, values),
+            values if values is self._found else finite_values(method, values),
             self.point if hidden else self.packed,
             self.base,
             provenance,
@@ -187,37 +213,42 @@ class Straight:
         )
 
 
-def _cut(model: nn.Module, at: str, fed: Tensor) -> tuple[object, Tensor]:
+def _cut(
+    modules: Sequence[nn.Module], at: str, fed: Tensor, *, quiet: bool, written: bool
+) -> tuple[object, Tensor]:
     """What the network gives, and what a layer gave on the way: there every way back ends."""
+    model = modules[0]
     # an address that says more than a name is none of a module, and raises
     layer, seen = model.get_submodule(at), list[Tensor]()
     if layer is model:
         raise OtherRoadError
 
-    def cut(_: nn.Module, __: object, given: object) -> Tensor:
+    def cut(given: object) -> Tensor:
         # what recurrent layers give is no tensor
         if type(given) is not Tensor or given.dtype not in PRECISE or len(given) != len(fed):
             raise OtherRoadError
         seen.append(given.detach().requires_grad_())
-        # what follows may write into what it is given
-        return seen[0].clone()
+        return seen[0].clone() if written else seen[0]
 
-    hook = layer.register_forward_hook(cut)
-    try:
-        with eagerly():
-            output: object = model(fed)
-    finally:
-        hook.remove()
+    if quiet:
+        output: object = by_hand(model, modules, layer, cut)(fed)
+    else:
+        hook = layer.register_forward_hook(lambda _, __, given: cut(given))
+        try:
+            with eagerly():
+                output = model(fed)
+        finally:
+            hook.remove()
     (start,) = seen
     return output, start
 
 
-def _column(classes: int | Tensor, rows: int) -> Tensor | None:
-    """Numbers of each row's class, upright; ``None`` where all rows are asked about one."""
+def _column(classes: int | Tensor, rows: int) -> int | Tensor:
+    """Numbers of each row's class, upright, or the one that all rows are asked about."""
     if isinstance(classes, int):
         if isinstance(classes, bool) or classes < 0:
             raise OtherRoadError
-        return None
+        return classes
     if classes.dtype != torch.int64 or classes.shape != (rows,) or not classes.is_cpu:
         raise OtherRoadError
     return classes.unsqueeze(1)
@@ -232,15 +263,17 @@ def sloped(
     spec: InputSpec | None,
     compute: Compute | None,
     by: Way | None = None,
+    product: bool = False,
 ) -> Straight | Question:
-    """The question of a method that asks for the slope alone: the short road where it leads there.
+    """The question of a method that asks for the slope, or its product with the point, and nothing else: the
+    short road where it leads there.
 
     Whatever goes wrong on it goes wrong again on the long one, which has the words for it.
     """
     plain = spec is None and compute is None and type(inputs) is Tensor and (at is None or by is None)
     if plain and isinstance(inputs, Tensor) and isinstance(target, int | Tensor):
         try:
-            return Straight(model, inputs, target, by, at)
+            return Straight(model, inputs, target, by, at, product=product)
         except Exception:
             pass
     return Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=by is None)

@@ -75,12 +75,14 @@ def laid(
 ) -> Explanation:
     """The answer whose values are the map ``[N, 1, h, w]``, enlarged."""
     found = found.relu() if relu else found
-    size = (picture.shape[-2], picture.shape[-1])
-    large = F.interpolate(found, size, mode="bilinear", align_corners=False)
-    values = (large / picture.shape[1]).expand(-1, *picture.shape[1:]).reshape(q.packed.shape)
+    _, channels, *size = picture.shape
+    values = F.interpolate(found, size, mode="bilinear", align_corners=False)
+    if channels > 1:
+        values = (values / channels).expand(-1, channels, -1, -1)
+    values = values if values.shape == q.packed.shape else values.reshape(q.packed.shape)
     height, width = found.shape[-2:]
     note = f"Map of {layer!r} ({height}×{width}), enlarged to {size[0]}×{size[1]}."
-    if not bool(found.any(-1).any(-1).all()):
+    if not all(found.flatten(1).any(1).tolist()):
         note += " For some rows the map is empty: this layer gives no evidence for their target."
     return q.answer(method, values, {"at": layer, "relu": relu}, note=note, over="inputs")
 

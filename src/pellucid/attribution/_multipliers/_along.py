@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.overrides import TorchFunctionMode
 
-from pellucid._core import Pass
+from pellucid._core import Pass, by_hand
 from pellucid.attribution._multipliers._maxima import maxima
 from pellucid.attribution._multipliers._pairing import Pairing
 from pellucid.attribution._multipliers._rules import Elementwise, Maximum, Place, Softmax, share_of_relu
@@ -52,7 +52,7 @@ class Along:
         """What the network gives, with multipliers in its way back."""
         there = torch.full_like(fed[:1], self.baseline, requires_grad=False)
         with _Lockstep(self.method, fed, there) as both:
-            output: object = model(fed)
+            output: object = (by_hand(model, modules) if still else model)(fed)
         self._there = both.there(output)
         return cast("Tensor", output)
 

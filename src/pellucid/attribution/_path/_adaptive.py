@@ -27,6 +27,7 @@ FIRST = LEVELS[0]  # nodes before anything is judged
 WARY = 2.5  # between kinks the change from half the nodes is no sure bound: measured against exact integrals
 HELD = 256  # nodes of a row whose slopes are held at once; of more, one part of the way after the other
 PARTS = 8
+MORE = 64  # nodes asked for at once, so that no later chunk is larger than an early one
 HIDDEN = 0.1  # share of a stretch whose slope jumps that a kink out of sight may take
 
 
@@ -154,7 +155,7 @@ class _Block:
                 return
             if n >= HELD:
                 break
-            more = nodes.next(min(max(4, n // 2), self.most - n, HELD - n))
+            more = nodes.next(min(max(4, n // 2), MORE, self.most - n, HELD - n))
             nodes = nodes.joined(self._at(rows, more)).sorted()
         for row in range(len(rows)):
             yield self._in_parts(rows[row : row + 1], nodes.of(slice(row, row + 1)))
@@ -162,20 +163,20 @@ class _Block:
     def _in_parts(self, row: Tensor, nodes: Nodes) -> _Settled:
         """One row with more nodes than are held at once."""
         enough = self.tolerance * float(_size(nodes.integral()))
-        found, n = self._refined(row, nodes, self.most, enough)
+        found, n = self._refined(row, nodes, self.most, enough, HELD)
         whole = self.ends[1, row] - self.ends[0, row] - found.values.sum(1, dtype=torch.float64)
         bound = replace(found, gap=whole.abs()).bound
         return _Settled(row, found.values, bound, n, kinked=True)
 
-    def _refined(self, row: Tensor, nodes: Nodes, most: int, enough: float) -> tuple[_Found, int]:
-        """A stretch of a row's way with at most so many nodes, and how many it took."""
+    def _refined(self, row: Tensor, nodes: Nodes, most: int, enough: float, held: int) -> tuple[_Found, int]:
+        """A stretch of a row's way with at most so many nodes, and how many it took; ``held`` at once."""
         while True:
             found, n = _judged(nodes), len(nodes.place)
             if n >= most or float(found.bound) <= enough:
                 return found, n
-            if n >= HELD:
+            if n >= held:
                 break
-            more = nodes.next(min(max(4, n // 2), most - n, HELD - n))
+            more = nodes.next(min(max(4, n // 2), MORE, most - n, held - n))
             nodes = nodes.joined(self._at(row, more)).sorted()
         parts = nodes.parts(PARTS)
         del nodes
@@ -186,7 +187,8 @@ class _Block:
             share = doubt[-len(parts)] / max(sum(doubt[-len(parts) :]), 1e-300)
             part = parts.pop(0)
             had = len(part.place)
-            one, took = self._refined(row, part, had + int(share * spare), enough / PARTS)
+            # half as many are held there, for what is left of this stretch stays
+            one, took = self._refined(row, part, had + int(share * spare), enough / PARTS, HELD // 2)
             spare, total = spare - (took - had), total + took - 1
             found = one if found is None else found.joined(one)
             del part

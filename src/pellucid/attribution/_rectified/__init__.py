@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pellucid._core import Pass
+from pellucid._core import Pass, by_hand
 from pellucid.attribution._operations import transforms, unseen, visible
 from pellucid.errors import MethodError
 
@@ -68,7 +68,7 @@ class Through:
         seen = _Rectifiers(self.method, gated=self.gated)
         # what is still is made of torch's own layers, and hides nothing
         with nullcontext() if still else visible(model, modules, self.method), seen:
-            output: object = model(fed)
+            output: object = (by_hand(model, modules) if still else model)(fed)
         if not seen.count:
             raise MethodError(f"{self.method} met no ReLU.")
         if isinstance(output, Tensor) and not still:
