@@ -19,6 +19,24 @@ def one_thread():
 
 
 @pytest.fixture
+def call(capsys, monkeypatch):
+    """Run the command line in this process: (exit code, stdout, stderr)."""
+    from pellucid.cli import main
+
+    def run_command(*arguments):
+        monkeypatch.setattr("sys.argv", ["pellucid", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code or 0
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run_command
+
+
+@pytest.fixture
 def hard_answers(monkeypatch):
     """Rule networks without the stronger models that help to choose: they take most of the time, for tests
     that do not ask which rules are found."""

@@ -1,7 +1,5 @@
 """From a folder of sounds to a run folder, and every verb on it."""
 
-import subprocess
-import sys
 import wave
 
 import numpy as np
@@ -10,6 +8,7 @@ import torch
 
 import pellucid
 from pellucid import figures, tasks
+from pellucid.errors import InputError
 from pellucid.inputs import AudioSpec
 
 RATE = 4000
@@ -76,21 +75,20 @@ def test_layers_and_features_and_rules(run):
     assert " dB THEN " in rules.to_text()
 
 
-def test_the_command_line(folder, tmp_path):
-    command = [sys.executable, "-m", "pellucid", "train", str(folder), "--pattern", "{label}_{who}_{take}"]
-    command += [
-        "--held-out",
-        "who=cy",
-        "--front",
-        "waveform",
-        "--epochs",
-        "1",
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "144 rows of 1 × " in done.stderr
-    wrong = subprocess.run([*command[:6], "{label}-{who}"], capture_output=True, text=True, check=False)
-    assert wrong.returncode == 2
-    assert "does not fit" in wrong.stderr
+def test_the_command_line(folder, tmp_path, call):
+    held = ("--held-out", "who=cy", "--front", "waveform", "--epochs", 1, "--out", tmp_path / "run")
+    code, _, err = call("train", folder, "--pattern", "{label}_{who}_{take}", *held)
+    assert code == 0, err
+    assert "144 rows of 1 × " in err
+    code, _, err = call("train", folder, "--pattern", "{label}-{who}")
+    assert code == 2
+    assert "does not fit" in err
+
+
+def test_files_of_a_path_are_told_by_their_names(folder):
+    named = {"pattern": "{label}_{who}_{take}", "held_out": "who=cy"}
+    subject = pellucid.train(folder, **named, epochs=1)
+    assert subject.classes == ("high", "low")
+    assert int((subject.data.parts == 2).sum()) == 48
+    with pytest.raises(InputError, match="give the path of their folder as data"):
+        pellucid.train(subject.data, **named, epochs=1)
