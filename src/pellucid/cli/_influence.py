@@ -10,7 +10,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Picture, Seed, Weights, numbers
 from pellucid.cli._given import NO_DATA, GivenData
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, held_out_row, narrate, progress, show, tell_estimate
 
 
 class Way(StrEnum):
@@ -68,5 +68,5 @@ def influence(
         document("influence", dict(about), found, seconds=time.perf_counter() - began, seed=seed)
         return
     for row, number in enumerate(picked):
-        narrate(f"{subject.name}: held-out row {number}")
+        narrate(held_out_row(subject, number))
         show(figures.text(figures.influence(found, subject.data, row=row)))
