@@ -16,8 +16,9 @@ demo-pretrained: $(VENV)/.pretrained
 	$(RUN)/pellucid demo text --out out
 	$(RUN)/pellucid demo speech --out out
 
+# with bytecode kept, so that each process need not compile the package anew
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(RUN)/python -m pytest -q --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(RUN)/ruff format --check .

@@ -33,21 +33,3 @@ def run(patients, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "patients"
     tasks.train(patients, answer="outcome", epochs=8, out=folder)
     return folder
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Run the command line in this process: (exit code, stdout, stderr)."""
-    from pellucid.cli import main
-
-    def run_command(*arguments):
-        monkeypatch.setattr("sys.argv", ["pellucid", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as ended:
-            code = ended.code or 0
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run_command

@@ -202,7 +202,7 @@ def test_one_bar_with_rate_and_time_left_and_a_clean_end(run, tmp_path):
     assert "Traceback" not in screen
     assert not out.exists()
     faster = [part if part != "rise" else "saliency" for part in command]
-    code, screen = on_a_terminal([*faster[:-1], str(tmp_path / "other.parquet")], "", None)
+    code, screen = on_a_terminal([*faster[:-1], str(tmp_path / "other.parquet"), "--no-evidence"], "", None)
     assert code == 0, screen
     assert "240/240" in screen
     assert "rows/s" in screen

@@ -204,15 +204,7 @@ def test_influence(call, run, tmp_path):
     assert (code, "numbered 0 to" in err) == (2, True)
 
 
-def test_report(call, run, tmp_path):
-    code, out, err = call("report", run, "--out", tmp_path / "page.html")
-    assert code == 0, err
-    page = (tmp_path / "page.html").read_text()
-    assert out.strip() == str(tmp_path / "page.html")
-    assert "<script src" not in page
-    assert "https://" not in page.split("</style>")[0]
-
-
+@pytest.mark.usefixtures("hard_answers")
 def test_the_report_prints_the_document_that_its_page_holds(call, run, tmp_path):
     card = tmp_path / "card.toml"
     code, out, _ = call("report", "--card-template")
@@ -289,6 +281,32 @@ def test_an_estimate_says_what_it_takes_and_does_nothing(call, run, tmp_path, mo
     assert told["exact"]
     assert told["forward"] == sum(step["forward"] for step in told["steps"]) > 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["importance", "--out", "a.png"],
+        ["rules", "--site", "dense1", "--leaves", "3", "--regrown", "0", "--out", "a.html"],
+        ["influence", "--input", "1", "--out", "a.png"],
+        ["concepts", "age", "--target", "ill", "--at", "dense1", "--draws", "49", "--out", "a.html"],
+        ["compare", "{run}", "--method", "saliency", "--rows", "8", "--out", "a.html"],
+    ],
+)
+def test_an_estimate_over_rows_writes_nothing(call, run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    name, *rest = [part.format(run=run) for part in command]
+    code, out, err = call(name, run, *rest, "--estimate", "--json")
+    assert code == 0, err
+    whole = json.loads(out)
+    assert (whole["command"], whole["inputs"]["estimate"]) == (name, True)
+    assert whole["results"]["forward"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rules_that_are_there_already_need_no_estimate(call, run):
+    code, _, err = call("rules", run, "--own", "--estimate")
+    assert (code, "leave out --estimate" in err) == (2, True)
 
 
 def test_layer(call, run, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
 import pellucid
@@ -66,6 +65,7 @@ def test_wrong_uses_end_in_a_sentence(call, run, tmp_path):
     assert "does not exist" in err
 
 
+@pytest.mark.usefixtures("hard_answers")
 def test_a_rule_network_gives_its_own_rules(call, patients, tmp_path):
     made = tmp_path / "made of rules"
     given = ("--target", "outcome", "--network", "rules", "--epochs", 1, "--out", made)
@@ -96,10 +96,8 @@ def test_a_rule_network_gives_its_own_rules(call, patients, tmp_path):
     assert "--own writes these" in err
 
 
-def test_a_list_of_rules_is_trained_and_printed_as_it_is_computed(call, patients, tmp_path, monkeypatch):
-    # stronger models that help to choose take most of the time and change nothing that is asked here
-    hard = lambda x, answers, classes, seed: np.eye(classes)[answers]  # noqa: E731
-    monkeypatch.setattr("pellucid.networks._rules._search.soft_answers", hard)
+@pytest.mark.usefixtures("hard_answers")
+def test_a_list_of_rules_is_trained_and_printed_as_it_is_computed(call, patients, tmp_path):
     made = tmp_path / "list"
     given = ("--target", "outcome", "--network", "rules", "--epochs", 1, "--out", made)
     budget = ("--ordered", "--max-rules", 3, "--max-conditions", 2)
@@ -124,8 +122,13 @@ def test_a_list_of_rules_is_trained_and_printed_as_it_is_computed(call, patients
     code, out, _ = call("rules", made, "--own", "--json")
     assert json.loads(out)["results"]["otherwise"] == found.otherwise
     report = tmp_path / "list.html"
-    assert call("report", made, "--out", report)[0] == 0
-    assert "else if " in report.read_text()
+    code, out, err = call("report", made, "--out", report)
+    assert code == 0, err
+    assert out.strip() == str(report)
+    page = report.read_text()
+    assert "else if " in page
+    assert "<script src" not in page
+    assert "https://" not in page.split("</style>")[0]
 
 
 def test_a_budget_of_rules_is_for_rules_only(call, patients, tmp_path):

@@ -43,7 +43,7 @@ def test_scikit_learn_accepts_it(kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         results = check_estimator(
-            kind(members=2, penalties=(0.01,), pairs=0, epochs=40, learning_rate=0.02), on_fail=None
+            kind(members=2, penalties=(0.01,), pairs=0, epochs=12, learning_rate=0.06), on_fail=None
         )
     assert [
         (r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")

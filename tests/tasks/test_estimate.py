@@ -96,6 +96,7 @@ def test_memory_grows_with_the_chunk(subject):
     assert large > 2 * small
 
 
+@pytest.mark.usefixtures("hard_answers")
 def test_features_and_report(subject):
     plan = tasks.estimate_features(subject, units=[0, 1], steps=12)
     work = functools.partial(pellucid.features, subject, units=[0, 1], steps=12)
@@ -106,6 +107,88 @@ def test_features_and_report(subject):
     work = functools.partial(dossier, subject, layers=1, units=2, steps=8)
     real = counted(subject.model, work)[0]
     assert whole.forward / real == pytest.approx(1, abs=0.35)
+
+
+@pytest.fixture(scope="module")
+def larger():
+    draw = torch.Generator().manual_seed(0)
+    x = torch.rand(700, 6, generator=draw)
+    data = pellucid.data.arrays(x, (x[:, 0] > 0.5).long(), classes=["low", "high"], name="planted")
+    return pellucid.train(data, epochs=2, patience=None)
+
+
+@pytest.mark.parametrize(
+    ("planned", "made"),
+    [
+        (tasks.estimate_importance, tasks.importance_of),
+        (
+            functools.partial(tasks.estimate_importance, kind="partial-dependence", columns=["x1"]),
+            functools.partial(tasks.importance_of, kind="partial-dependence", columns=["x1"]),
+        ),
+        (tasks.estimate_influence, pellucid.influence),
+        (
+            functools.partial(tasks.estimate_concepts, target="high", sets="x1", draws=99),
+            functools.partial(tasks.concepts, target="high", sets="x1", draws=99),
+        ),
+        (
+            lambda one: tasks.estimate_training_rows(
+                one, "rules", functools.partial(pellucid.rules, leaves=4)
+            ),
+            functools.partial(pellucid.rules, leaves=4),
+        ),
+        (
+            lambda one: tasks.estimate_compare(one, one, method="saliency", rows=32),
+            lambda one: pellucid.compare(one, one, method="saliency", rows=32),
+        ),
+    ],
+    ids=["permutation", "curve", "tracin", "concepts", "rules", "compare"],
+)
+def test_work_over_many_rows_is_foretold_from_few(larger, planned, made):
+    plan = planned(larger)
+    assert plan.forward == pytest.approx(counted(larger.model, lambda: made(larger))[0], rel=0.1)
+    assert not plan.exact
+    assert plan.seconds > 0
+    assert plan.memory > 0
+
+
+def test_both_networks_that_are_compared_are_counted(larger):
+    twin = pellucid.open(torch.nn.Linear(6, 2), data=larger.data)
+    made = counted(
+        larger.model, lambda: pellucid.compare(larger, twin, method="saliency", rows=16), twin.model
+    )
+    plan = tasks.estimate_compare(larger, twin, method="saliency", rows=16)
+    assert plan.forward == pytest.approx(made[0], rel=0.1)
+    alone = counted(larger.model, lambda: pellucid.compare(larger, twin, method="saliency", rows=16))[0]
+    assert plan.forward > 1.2 * alone
+
+
+def test_fits_that_end_by_themselves_are_foretold_roughly(larger):
+    work = functools.partial(pellucid.influence, larger, method="representer_points")
+    plan = tasks.estimate_influence(larger, method="representer_points")
+    assert plan.forward == pytest.approx(counted(larger.model, work)[0], rel=0.4)
+
+
+def test_where_few_rows_are_too_few_all_are_tried(larger):
+    seen = []
+
+    def work(some):
+        seen.append(int((some.data.parts == 0).sum()))
+        if seen[-1] < 300:
+            raise InputError("too few")
+        some.model(some.data.inputs)
+
+    plan = tasks.estimate_training_rows(larger, "work", work)
+    assert seen == [100, int((larger.data.parts == 0).sum())]
+    assert plan.forward == len(larger.data)
+
+
+def test_mean_attribution_and_pairs_are_foretold(larger):
+    plan = tasks.estimate_importance(larger, "mean", method="saliency")
+    work = functools.partial(tasks.importance_of, larger, "mean", method="saliency")
+    assert plan.exact
+    assert plan.forward == counted(larger.model, work)[0]
+    pairs = functools.partial(tasks.importance_of, larger, "interactions")
+    assert tasks.estimate_importance(larger, "interactions").forward == counted(larger.model, pairs)[0]
 
 
 def test_it_is_shown_as_a_table(subject):

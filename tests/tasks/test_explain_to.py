@@ -82,23 +82,23 @@ import sys, time, torch, pellucid
 torch.set_num_threads(1)
 subject = pellucid.open_run(sys.argv[1])
 slow = pellucid.Compute(64, progress=lambda *_: time.sleep(float(sys.argv[3])))
-pellucid.explain_to(sys.argv[2], subject, methods=["smoothgrad"], shard=20, compute=slow)
+pellucid.explain_to(sys.argv[2], subject, "0-49", methods=["smoothgrad"], cards=%s, shard=10, compute=slow)
 """
 
 
-def run(folder, out, pause):
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), str(out), str(pause)])
+def run(folder, out, pause, *, cards):
+    return subprocess.Popen([sys.executable, "-c", SCRIPT % cards, str(folder), str(out), str(pause)])
 
 
-@pytest.mark.parametrize("name", ["why.parquet", "folder"])
-def test_a_killed_run_ends_with_the_same_bytes(subject, tmp_path, name):
+@pytest.mark.parametrize(("name", "cards", "pause"), [("why.parquet", True, 0.01), ("folder", False, 0.3)])
+def test_a_killed_run_ends_with_the_same_bytes(subject, tmp_path, name, cards, pause):
     folder, whole, broken = (
         pellucid.save_run(subject, tmp_path / "run"),
         tmp_path / "a" / name,
         tmp_path / name,
     )
     shards = broken.with_name(name + ".parts") if name.endswith(".parquet") else broken
-    process = run(folder, broken, 0.01)
+    process = run(folder, broken, pause, cards=cards)
     until = time.monotonic() + 60
     while not (shards / "part-000001.parquet").exists() and time.monotonic() < until:
         time.sleep(0.01)
@@ -109,7 +109,7 @@ def test_a_killed_run_ends_with_the_same_bytes(subject, tmp_path, name):
     opened = pellucid.open_run(folder)
     how = pellucid.Compute(64)
     for out in (broken, whole):
-        pellucid.explain_to(out, opened, methods=["smoothgrad"], shard=20, compute=how)
+        pellucid.explain_to(out, opened, "0-49", methods=["smoothgrad"], cards=cards, shard=10, compute=how)
     if name.endswith(".parquet"):
         assert broken.read_bytes() == whole.read_bytes()
         assert not shards.exists()
@@ -118,7 +118,7 @@ def test_a_killed_run_ends_with_the_same_bytes(subject, tmp_path, name):
             assert (broken / file.name).read_bytes() == file.read_bytes()
         # what was finished was not made again
         assert all((broken / file).stat().st_mtime_ns == when for file, when in kept.items())
-    assert sum(len(why) for _, why in pellucid.load_explanations(broken)) == 90
+    assert sum(len(why) for _, why in pellucid.load_explanations(broken)) == 50
 
 
 def test_other_settings_are_refused_by_name(subject, tmp_path):

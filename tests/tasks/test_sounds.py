@@ -1,7 +1,6 @@
 """From a folder of sounds to a run folder, and every verb on it."""
 
-import subprocess
-import sys
+import dataclasses
 import wave
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 
 import pellucid
 from pellucid import figures, tasks
+from pellucid.errors import InputError
 from pellucid.inputs import AudioSpec
 
 RATE = 4000
@@ -76,21 +76,47 @@ def test_layers_and_features_and_rules(run):
     assert " dB THEN " in rules.to_text()
 
 
-def test_the_command_line(folder, tmp_path):
-    command = [sys.executable, "-m", "pellucid", "train", str(folder), "--pattern", "{label}_{who}_{take}"]
-    command += [
-        "--held-out",
-        "who=cy",
-        "--front",
-        "waveform",
-        "--epochs",
-        "1",
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "144 rows of 1 × " in done.stderr
-    wrong = subprocess.run([*command[:6], "{label}-{who}"], capture_output=True, text=True, check=False)
-    assert wrong.returncode == 2
-    assert "does not fit" in wrong.stderr
+def test_the_command_line_names_files(run, call):
+    _, opened = run
+    asked = opened.data.part("test").names[3]
+    for command in ("influence", "nearest"):
+        code, out, err = call(command, opened.origin, "--row", 3)
+        assert code == 0, err
+        assert f"held-out row 3, {asked}" in err
+        assert ".wav" in out
+
+
+def test_the_command_line(folder, tmp_path, call):
+    held = ("--held-out", "who=cy", "--front", "waveform", "--epochs", 1, "--out", tmp_path / "run")
+    code, _, err = call("train", folder, "--pattern", "{label}_{who}_{take}", *held)
+    assert code == 0, err
+    assert "144 rows of 1 × " in err
+    code, _, err = call("train", folder, "--pattern", "{label}-{who}")
+    assert code == 2
+    assert "does not fit" in err
+
+
+def test_sounds_are_told_by_their_files(run):
+    _, opened = run
+    data = opened.data
+    for k in (0, 77, 143):
+        assert data.names[k].startswith(data.classes[int(data.answers[k])])
+    held = data.part("test")
+    assert len(held.names) == 48
+    assert all("_cy_" in name for name in held.names)
+    found = pellucid.influence(opened, 0)
+    first = int(found.proponents()[0][0])
+    assert figures.influence(found, data).table.rows[0][2:5:2] == (first, data.names[first])
+    near = pellucid.nearest(opened, 0, k=1)
+    assert figures.nearest(near, data).table.rows[0][-1] == data.names[int(near.same[0, 0])]
+    with pytest.raises(InputError, match="1 names for 48 rows"):
+        dataclasses.replace(held, names=("one",))
+
+
+def test_files_of_a_path_are_told_by_their_names(folder):
+    named = {"pattern": "{label}_{who}_{take}", "held_out": "who=cy"}
+    subject = pellucid.train(folder, **named, epochs=1)
+    assert subject.classes == ("high", "low")
+    assert int((subject.data.parts == 2).sum()) == 48
+    with pytest.raises(InputError, match="give the path of their folder as data"):
+        pellucid.train(subject.data, **named, epochs=1)

@@ -33,6 +33,7 @@ class Dataset:
         notes: what was inferred, imputed or left out while reading, one sentence each.
         source: where the data come from, with licence where known.
         relevant: for planted tasks, bool ``[N, *shape]``: what truly decides each row.
+        names: what each row is called, such as the file of a sound; empty where rows have no names.
 
     Raises:
         InputError: if lengths differ or a class number has no name.
@@ -49,6 +50,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     source: str = ""
     relevant: Tensor | None = None
+    names: tuple[str, ...] = ()
 
     __repr__ = brief
 
@@ -58,6 +60,10 @@ class Dataset:
             raise InputError(
                 f"{self.name}: inputs, answers and parts need equal lengths, got "
                 f"{len(self.inputs)}, {len(self.answers)} and {len(self.parts)}."
+            )
+        if self.names and len(self.names) != len(self):
+            raise InputError(
+                f"{self.name}: {len(self.names)} names for {len(self)} rows; each row needs one."
             )
         if self.classes and len(self.answers) and int(self.answers.max()) >= len(self.classes):
             raise InputError(
@@ -93,6 +99,7 @@ class Dataset:
             self.notes,
             self.source,
             None if self.relevant is None else self.relevant[index],
+            tuple(self.names[k] for k in torch.arange(len(self))[index].tolist()) if self.names else (),
         )
 
     def part(self, name: Part) -> Dataset:

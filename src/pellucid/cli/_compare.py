@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Drawings, Seed, parts_of
+from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Drawings, Estimated, Seed, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import page_of_figures
-from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 
 
 def compare(
@@ -35,6 +35,7 @@ def compare(
     svg: Drawings = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """What differs between two networks.
@@ -45,11 +46,18 @@ def compare(
     pellucid compare runs/old runs/new --out compare.html
     """
     from pellucid import figures, tasks
+    from pellucid._core import Compute
     from pellucid.cli._unit import write_drawings
 
     began = time.perf_counter()
     one, other = (given.subject(name) for name in (a, b))
     others = [given.subject(name) for name in parts_of(beside)]
+    about = {"a": a, "b": b, "method": method, "rows": rows, "beside": beside, "data": given.data}
+    if estimate:
+        how = Compute(batch_size=batch_size, seed=seed)
+        plan = tasks.estimate_compare(one, other, method=method, rows=rows, beside=others, compute=how)
+        tell_estimate("compare", dict(about), plan, began, seed, as_json=as_json)
+        return
     with progress("compare", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.compare(one, other, method=method, rows=rows, beside=others, compute=compute)
     if out is not None:
@@ -60,8 +68,7 @@ def compare(
     drawn = figures.figures_of(found)
     write_drawings(drawn, svg)
     if as_json:
-        inputs = {"a": a, "b": b, "method": method, "rows": rows, "beside": beside, "data": given.data}
-        document("compare", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        document("compare", dict(about), found, seconds=time.perf_counter() - began, seed=seed)
         return
     for each in drawn:
         show(figures.text(each))

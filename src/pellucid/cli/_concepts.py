@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import AsJson, BatchSize, Model, Seed, Weights
+from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import drawn_file
-from pellucid.cli._say import document, progress, show
+from pellucid.cli._say import document, progress, show, tell_estimate
 from pellucid.cli._unit import write_page
 
 
@@ -43,6 +43,7 @@ def concepts(
     ] = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Whether an answer depends on concepts that people name.
@@ -50,17 +51,23 @@ def concepts(
     Layer by layer, beside random concepts and an untrained copy.
     """
     from pellucid import figures, tasks
+    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     names = None if sites is None else [name.strip() for name in sites.split(",") if name.strip()]
+    about = {"model": model, "sets": sets, "target": target, "at": sites, "draws": draws}
+    if estimate:
+        how = Compute(batch_size=batch_size, seed=seed)
+        plan = tasks.estimate_concepts(subject, target, sets, names, draws=draws, compute=how)
+        tell_estimate("concepts", dict(about), plan, began, seed, as_json=as_json)
+        return
     with progress("concepts", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.concepts(subject, target, sets, names, draws=draws, compute=compute)
     drawn = figures.concepts(found)
     title, facts = f"What concepts do to {target}", (f"{draws:,} random concepts", f"seed {seed}")
     write_page([drawn], out, drawn, over=subject.name, title=title, facts=facts)
     if as_json:
-        inputs = {"model": model, "sets": sets, "target": target, "at": sites, "draws": draws}
-        document("concepts", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        document("concepts", dict(about), found, seconds=time.perf_counter() - began, seed=seed)
     else:
         show(figures.text(found))

@@ -25,7 +25,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import page_of_figures
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, held_out_row, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def nearest(
         document("nearest", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
         return
     for i, number in enumerate(picked):
-        narrate(f"{subject.name}: held-out row {number}")
+        narrate(held_out_row(subject, number))
         show(figures.text(figures.nearest(found, known, row=i)))
 
 

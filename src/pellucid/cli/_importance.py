@@ -8,9 +8,19 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import AsJson, BatchSize, Model, Picture, Seed, Weights, parts_of, targets_of
+from pellucid.cli._arguments import (
+    AsJson,
+    BatchSize,
+    Estimated,
+    Model,
+    Picture,
+    Seed,
+    Weights,
+    parts_of,
+    targets_of,
+)
 from pellucid.cli._given import NO_DATA, GivenData
-from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._say import document, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
 
@@ -34,6 +44,7 @@ def importance(
     out: Picture = None,
     batch_size: BatchSize = 128,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """What the network uses over many rows, with intervals.
@@ -41,27 +52,30 @@ def importance(
     By swapping parts between rows, by mean attribution, along one column, or in pairs.
     """
     from pellucid import tasks
+    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     asked = targets_of(subject, target)
     if len(asked) > 1:
         raise InputError(f"--target takes one class here, got {target!r}.")
+    about = {"model": model, "method": method, "column": column, "target": target, "rows": rows}
+    columns, wanted = parts_of(column), asked[0] if asked else None
+    if estimate:
+        how = Compute(batch_size=batch_size, seed=seed)
+        plan = tasks.estimate_importance(
+            subject, method, columns=columns, target=wanted, row=row, rows=rows, compute=how
+        )
+        tell_estimate("importance", dict(about), plan, began, seed, as_json=as_json)
+        return
     with progress(method, quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.importance_of(
-            subject,
-            method,
-            columns=parts_of(column),
-            target=asked[0] if asked else None,
-            row=row,
-            rows=rows,
-            compute=compute,
+            subject, method, columns=columns, target=wanted, row=row, rows=rows, compute=compute
         )
     if out is not None:
         _write(found, out)
     if as_json:
-        inputs = {"model": model, "method": method, "column": column, "target": target, "rows": rows}
-        document("importance", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        document("importance", dict(about), found, seconds=time.perf_counter() - began, seed=seed)
     else:
         _tell(found)
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli._arguments import AsJson, BatchSize, Model, Picture, Seed, Weights, numbers
+from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Picture, Seed, Weights, numbers
 from pellucid.cli._given import NO_DATA, GivenData
-from pellucid.cli._say import document, narrate, progress, show
+from pellucid.cli._say import document, held_out_row, narrate, progress, show, tell_estimate
 
 
 class Way(StrEnum):
@@ -41,23 +41,32 @@ def influence(
     out: Picture = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """Which training rows made an answer, or spoke against it."""
     from pellucid import figures, tasks
+    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     picked = numbers(rows, "--input") or [0]
+    about = {"model": model, "input": rows, "method": method.value, "layers": layers.value}
+    if estimate:
+        how = Compute(batch_size=batch_size, seed=seed)
+        plan = tasks.estimate_influence(
+            subject, picked, method=method.value, layers=layers.value, compute=how
+        )
+        tell_estimate("influence", dict(about), plan, began, seed, as_json=as_json)
+        return
     with progress("influence", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
         found = tasks.influence(subject, picked, method=method.value, layers=layers.value, compute=compute)
     if out is not None:
         figures.influence(found, subject.data).save(out)
         narrate(f"Picture written to {out}")
     if as_json:
-        inputs = {"model": model, "input": rows, "method": method.value, "layers": layers.value}
-        document("influence", dict(inputs), found, seconds=time.perf_counter() - began, seed=seed)
+        document("influence", dict(about), found, seconds=time.perf_counter() - began, seed=seed)
         return
     for row, number in enumerate(picked):
-        narrate(f"{subject.name}: held-out row {number}")
+        narrate(held_out_row(subject, number))
         show(figures.text(figures.influence(found, subject.data, row=row)))

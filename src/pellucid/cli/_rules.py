@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli._arguments import AsJson, BatchSize, Model, Seed, Weights
+from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import any_file
-from pellucid.cli._say import document, narrate, progress, result
+from pellucid.cli._say import document, narrate, progress, result, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
     from pellucid._core import Compute, Json, Subject
     from pellucid.figures import Figure
+    from pellucid.rules import Frontier, RuleSet
     from pellucid.tasks import InsideRules
 
 
@@ -101,6 +102,7 @@ def rules(
     ] = None,
     batch_size: BatchSize = 256,
     seed: Seed = 0,
+    estimate: Estimated = False,
     as_json: AsJson = False,
 ) -> None:
     """The network's behaviour as decision rules.
@@ -108,11 +110,14 @@ def rules(
     With their fidelity on held-out rows, beside rules that never saw the network.
     """
     from pellucid import figures, tasks
+    from pellucid._core import Compute
     from pellucid.networks import RuleNetwork
     from pellucid.report import rules_page
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
+    if own and estimate:
+        raise InputError("--own writes rules that are there already: leave out --estimate.")
     if own:
         if any(given is not None for given in (site, concepts, conditions, fidelity, queries)):
             raise InputError(
@@ -131,27 +136,39 @@ def rules(
             "--queries are rows between training rows, made for rules over inputs; leave it out with "
             f"{'--site' if concepts is None else '--concepts'}."
         )
-    whole, pictures = None, []
-    with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+    inputs: dict[str, Json] = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
+    inputs["concepts"] = None if concepts is None else [*concepts]
+    inputs |= {"conditions": conditions, "fidelity": fidelity, "queries": queries, "regrown": regrown}
+
+    def grown(subject: Subject, compute: Compute) -> tuple[RuleSet, Frontier | None, list[Figure]]:
         if inside:
             told, picture = _inside(
                 subject, concepts, site, leaves, kind, conditions, fidelity, regrown, drawn, compute
             )
-            found, whole, pictures = told.rules, told.frontier, [picture]
-        else:
-            if drawn:
-                whole = tasks.frontier(subject, kind=kind.value, synthetic=queries, compute=compute)
-            found = tasks.rules(
-                subject,
-                leaves=leaves,
-                kind=kind.value,
-                conditions=conditions,
-                fidelity=fidelity,
-                synthetic=queries,
-                regrown=regrown,
-                among=whole,
-                compute=compute,
-            )
+            return told.rules, told.frontier, [picture]
+        whole = None
+        if drawn:
+            whole = tasks.frontier(subject, kind=kind.value, synthetic=queries, compute=compute)
+        found = tasks.rules(
+            subject,
+            leaves=leaves,
+            kind=kind.value,
+            conditions=conditions,
+            fidelity=fidelity,
+            synthetic=queries,
+            regrown=regrown,
+            among=whole,
+            compute=compute,
+        )
+        return found, whole, []
+
+    if estimate:
+        how = Compute(batch_size=batch_size, seed=seed)
+        plan = tasks.estimate_training_rows(subject, "rules", lambda some: grown(some, how), compute=how)
+        tell_estimate("rules", inputs, plan, began, seed, as_json=as_json)
+        return
+    with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
+        found, whole, pictures = grown(subject, compute)
     written = {
         Form.text: found.to_text,
         Form.markdown: found.to_markdown,
@@ -175,9 +192,6 @@ def rules(
         write_bytes(written[form]().encode(), out)
         narrate(f"Rules written to {out}")
     if as_json or (form is Form.json and (out is None or drawn)):
-        inputs: dict[str, Json] = {"model": model, "leaves": leaves, "kind": kind.value, "site": site}
-        inputs["concepts"] = None if concepts is None else [*concepts]
-        inputs |= {"conditions": conditions, "fidelity": fidelity, "queries": queries, "regrown": regrown}
         results = found.to_json() | ({} if whole is None else {"frontier": whole.to_json()})
         document("rules", inputs, results, seconds=time.perf_counter() - began, seed=seed)
     elif out is None or drawn:

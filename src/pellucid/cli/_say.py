@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
-    from pellucid._core import Compute, Json
+    from pellucid._core import Compute, Json, Subject
     from pellucid.tasks import Estimate
 
 # documented in the README and in `pellucid --help`
@@ -72,6 +72,14 @@ def narrate(text: str) -> None:
 def result(text: str) -> None:
     """One line on stdout."""
     print(visible(text), flush=True)  # noqa: T201
+
+
+def held_out_row(subject: Subject, number: int) -> str:
+    """Which row what follows is about, by its name too where it has one."""
+    from pellucid.tasks import held_out
+
+    names = held_out(subject.needs_data("rows")).names
+    return f"{subject.name}: held-out row {number}" + (f", {names[number]}" if names else "")
 
 
 def show(value: object, *, narrated: bool = False) -> None:

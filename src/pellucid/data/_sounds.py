@@ -132,7 +132,8 @@ def sounds(
     if held_out is not None:
         changed.append(f"Held out for testing: {held_out} ({int((parts == 2).sum()):,} sounds).")
     return Dataset(root.resolve().name.removesuffix(".zip"), inputs, answers, spec, classes, parts,
-                   answer="class", notes=(*changed, *notes), source=str(root))  # fmt: skip
+                   answer="class", notes=(*changed, *notes), source=str(root),
+                   names=tuple(sound.name for sound in kept))  # fmt: skip
 
 
 def holds_sounds(place: Path) -> bool:

@@ -61,7 +61,8 @@ def influence(
         for side, rows, values in sides
         for place, (number_, value) in enumerate(zip(rows, values, strict=True))
     )
-    told = () if dataset is None else (dataset.answer, *(("row in words",) if _worded(dataset) else ()))
+    words = "name" if dataset is not None and dataset.names else "row in words"
+    told = () if dataset is None else (dataset.answer, *((words,) if _worded(dataset) else ()))
     table = Table(("speaks", "place", "training row", *told, found.unit), body)
     chart = None
     if dataset is not None and is_picture(dataset.inputs[:1], dataset.spec):
@@ -112,7 +113,7 @@ def _pictures(
 
 
 def _worded(dataset: Dataset) -> bool:
-    return isinstance(dataset.spec, Described | Readable)
+    return bool(dataset.names) or isinstance(dataset.spec, Described | Readable)
 
 
 def _told(dataset: Dataset | None, row: int) -> tuple[str, ...]:
@@ -120,6 +121,8 @@ def _told(dataset: Dataset | None, row: int) -> tuple[str, ...]:
     if dataset is None:
         return ()
     answer = _answer(dataset, dataset.answers[row])
+    if dataset.names:
+        return answer, dataset.names[row]
     if isinstance(dataset.spec, Readable) and not isinstance(dataset.spec, Described):
         whole = dataset.spec.text(dataset.inputs[row])
         return answer, whole if len(whole) <= LETTERS else f"{whole[:LETTERS].rstrip()} …"

@@ -96,7 +96,9 @@ def _alt(found: NearestInputs, dataset: Dataset, row: int, answer: str) -> str:
 
 
 def _words(asked: Tensor, dataset: Dataset, row: int) -> str:
-    """A text in words; of a table the columns in which the row differs from the asked one."""
+    """Its name; a text in words; of a table the columns in which the row differs from the asked one."""
+    if dataset.names:
+        return dataset.names[row]
     x = dataset.inputs[row]
     if isinstance(dataset.spec, Described):
         mine, theirs = dataset.spec.describe(asked), dataset.spec.describe(x)

@@ -66,7 +66,7 @@ class RuleClassifier(ReadableClassifier):
         >>> import numpy as np
         >>> x = np.random.default_rng(0).uniform(20, 80, (400, 2)).round()
         >>> y = np.where((x[:, 0] > 50) & (x[:, 1] <= 40), "yes", "no")
-        >>> model = RuleClassifier(max_rules=1, units={0: "years"}).fit(x, y)
+        >>> model = RuleClassifier(max_rules=1, units={0: "years"}, soft=False).fit(x, y)
         >>> print(model.rules_.rules[0])  # doctest: +ELLIPSIS
         IF x0 > ... years AND x1 <= ...
         >>> model.score(x, y) > 0.95

@@ -110,7 +110,8 @@ def report(
 
     Example:
         >>> import pellucid, tempfile
-        >>> subject = pellucid.train("breast-cancer", epochs=2)
+        >>> x = torch.rand(80, 3)
+        >>> subject = pellucid.open(torch.nn.Linear(3, 1), data=(x, x.sum(1)))
         >>> page = pellucid.report(subject, tempfile.mkdtemp() + "/page.html", layers=1, units=2, steps=8)
         >>> page.stat().st_size < 5_000_000
         True

@@ -30,6 +30,13 @@ from pellucid.tasks._estimate_inside import (
     estimate_patch,
 )
 from pellucid.tasks._estimate_layers import estimate_layers
+from pellucid.tasks._estimate_rows import (
+    estimate_compare,
+    estimate_concepts,
+    estimate_importance,
+    estimate_influence,
+    estimate_training_rows,
+)
 from pellucid.tasks._estimate_shortcuts import estimate_shortcuts
 from pellucid.tasks._explain import (
     PANEL,
@@ -120,6 +127,11 @@ __all__ = [
     "estimate_dissect",
     "estimate_layer",
     "estimate_layers",
+    "estimate_compare",
+    "estimate_concepts",
+    "estimate_importance",
+    "estimate_influence",
+    "estimate_training_rows",
     "estimate_patch",
     "Decision",
     "decision",

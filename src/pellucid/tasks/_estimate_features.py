@@ -85,17 +85,18 @@ def by_steps(
     return Estimate((ascent, rest), memory, time.perf_counter() - began)
 
 
-def counted(model: nn.Module, work: Callable[[], object]) -> tuple[int, float]:
-    """Rows that entered a network, or a copy made meanwhile, and the seconds it took."""
+def counted(model: nn.Module, work: Callable[[], object], *others: nn.Module) -> tuple[int, float]:
+    """Rows that entered a network (or another), or a copy made meanwhile, and the seconds it took."""
     rows = [0]
 
     def count(_: nn.Module, given: tuple[object, ...]) -> None:
         rows[0] += len(given[0]) if given and isinstance(given[0], Tensor) else 0
 
-    handle = model.register_forward_pre_hook(count)
+    handles = [each.register_forward_pre_hook(count) for each in {model, *others}]
     began = time.perf_counter()
     try:
         work()
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
     return rows[0], time.perf_counter() - began

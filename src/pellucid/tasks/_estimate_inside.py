@@ -281,16 +281,25 @@ def estimate_layer(
         again = [dataclasses.replace(each, name=f"its elements: {each.name}") for each in parts[:-1]]
         parts += [dataclasses.replace(each, exact=False) for each in again]
     if concepts is not None and target is not None:
-        parts.append(_concepts(subject, site, concepts, target, quiet))
+        parts.append(of_concepts(subject, target, concepts, [site], quiet))
     memory = memory_of(subject, data.inputs[:1], 1, quiet, cards=False)
     return Estimate(tuple(parts), memory, time.perf_counter() - began)
 
 
-def _concepts(subject: Subject, site: str, sets: Sets, target: TargetLike | str, quiet: Compute) -> Step:
+def of_concepts(
+    subject: Subject,
+    target: TargetLike | str,
+    sets: Sets,
+    sites: Sequence[str] | None,
+    quiet: Compute,
+    *,
+    draws: int = 1000,
+) -> Step:
+    """What a test with concepts will take, from few inputs of each set."""
     asked: list[int] = []
 
     def some(count: int) -> None:
-        found = named_concepts(subject, target, sets, [site], most=count, compute=quiet)
+        found = named_concepts(subject, target, sets, sites, draws=draws, most=count, compute=quiet)
         asked.append(found.n_inputs)
 
     step = by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST)
@@ -300,13 +309,19 @@ def _concepts(subject: Subject, site: str, sets: Sets, target: TargetLike | str,
 
 
 def by_rows(
-    subject: Subject, some: Callable[[int], object], name: str, sizes: tuple[int, int], total: int
+    subject: Subject,
+    some: Callable[[int], object],
+    name: str,
+    sizes: tuple[int, int],
+    total: int,
+    *others: Subject,
 ) -> Step:
     """What so many rows take, from two trials with fewer; one of all where there are few."""
+    networks = [each.model for each in (subject, *others)]
     if total <= sizes[1]:
-        rows, seconds = counted(subject.model, lambda: some(total))
+        rows, seconds = counted(networks[0], lambda: some(total), *networks[1:])
         return Step(name, rows, 0, seconds, exact=False)
-    low, high = (counted(subject.model, lambda size=size: some(size)) for size in sizes)
+    low, high = (counted(networks[0], lambda size=size: some(size), *networks[1:]) for size in sizes)
     left, apart = max(0, total - sizes[1]), sizes[1] - sizes[0]
     rows = high[0] + round(left * max(0, high[0] - low[0]) / apart)
     seconds = high[1] + left * max(0.0, high[1] - low[1]) / apart

@@ -41,8 +41,10 @@ def rule_path(subject: Subject, *, budgets: Sequence[int] | None = None) -> Rule
         on the same rows overlap more than their difference varies.
 
     Example:
-        >>> import pellucid
-        >>> made = pellucid.train("breast-cancer", network="rules", epochs=1)
+        >>> import pellucid, torch
+        >>> x = torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
+        >>> data = pellucid.data.arrays(x, (x[:, 0] > 0.5).long())
+        >>> made = pellucid.train(data, network=pellucid.networks.rules_for(data, soft=False), epochs=1)
         >>> [point.most for point in rule_path(made, budgets=(1, 5))]
         [1, 5, 20]
     """

@@ -52,6 +52,8 @@ def train(
     *,
     answer: str | None = None,
     text: str | None = None,
+    pattern: str | None = None,
+    held_out: str | None = None,
     network: nn.Module | str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -71,6 +73,8 @@ def train(
             set.
         answer: the column to predict, where ``data`` is a DataFrame or a table's path.
         text: the column to read, where that table holds texts.
+        pattern, held_out: how files of sounds are named and which are for testing, where ``data`` is the path
+            of a folder or ``.zip`` of them: see :func:`pellucid.data.sounds`, which takes more.
         network: what to train, in place; a plain network that suits the data where left out, or the name
             of another one (``"transformer"``, ``"gru"`` for texts, ``"vit"`` for pictures), or of one that is
             readable by design (``"additive"``, …).
@@ -98,7 +102,13 @@ def train(
         >>> subject.classes
         ('malignant', 'benign')
     """
-    dataset = data if isinstance(data, Dataset) else dataset_of(data, answer=answer, text=text)
+    heard = Heard(pattern, held_out)
+    if heard != Heard() and not isinstance(data, str | Path):
+        raise InputError(
+            "pattern and held_out say how files of sounds are named: give the path of their folder as data, "
+            f"or leave them out; got a {type(data).__name__}."
+        )
+    dataset = data if isinstance(data, Dataset) else dataset_of(data, answer=answer, text=text, heard=heard)
     kind = network if isinstance(network, str) else None
     net = network if isinstance(network, nn.Module) else default_network(dataset, kind=kind, seed=seed)
     if isinstance(net, Readable):
