@@ -13,7 +13,7 @@ from pellucid import tasks
 from pellucid.data import marked_places
 from pellucid.errors import InputError, LoadError
 from pellucid.inputs import ImageSpec
-from pellucid.tasks._estimate_features import counted
+from pellucid.tasks._spent import counted
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pellucid import tasks
 from pellucid._core import load, predict, save
 from pellucid.errors import InputError, TargetError
 from pellucid.report import inside_page
-from pellucid.tasks._estimate_features import counted
+from pellucid.tasks._spent import counted
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from pellucid.report._chosen import EACH, case_methods
 from pellucid.report._report import spread
 from pellucid.tasks import Estimate, Step
 from pellucid.tasks._amounts import gathered
-from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._explain import PANEL
 from pellucid.tasks._refits import REFITS
+from pellucid.tasks._spent import counted
 from pellucid.training import TrainingRecord
 
 ROWS, FEW, MASKS = 512, 8, 64
@@ -99,14 +99,14 @@ def _layers(subject: Subject, how: Compute, rows: int) -> list[Step]:
         )
     except (MethodError, InputError):  # the dossier leaves that part out and says why
         return []
-    forward = one[0] + (two[0] - one[0]) * (rows - FEW) // FEW
-    seconds = one[1] + max(0.0, two[1] - one[1]) * (rows - FEW) / FEW
+    forward = one.forward + (two.forward - one.forward) * (rows - FEW) // FEW
+    seconds = one.seconds + max(0.0, two.seconds - one.seconds) * (rows - FEW) / FEW
     return [Step("layers", forward, 0, seconds, exact=False)]
 
 
 def _predicting(subject: Subject, rows: int) -> Step:
     few = subject.needs_data("estimate_report").inputs[:64]
-    _, seconds = counted(subject.model, lambda: predict(subject.model, few))
+    *_, seconds = counted(subject.model, lambda: predict(subject.model, few))
     return Step("outputs", rows, 0, seconds / len(few) * rows)
 
 

@@ -16,11 +16,11 @@ from pellucid.rules._recourse._moves import refuse_wide
 from pellucid.tasks._amounts import Estimate, Step, gathered
 from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._estimate import memory_of
-from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._nearest import MOST as SEARCHED
 from pellucid.tasks._reason_codes import APPROVED, PROBES
 from pellucid.tasks._refits import REFITS
 from pellucid.tasks._refits import refits as trained_again
+from pellucid.tasks._spent import counted
 from pellucid.training import TrainingRecord
 
 Account = Literal["counterfactual", "anchor", "reasons", "nearest", "decision"]
@@ -77,7 +77,7 @@ def estimate_case(
     chunk = min(how.batch_size, 1024 if isinstance(subject.spec, TabularSpec) else 64)
     few = data.inputs[torch.arange(chunk) % len(data)]
     predict(subject.model, few, spec=subject.spec, compute=Compute(chunk))
-    _, took = counted(
+    *_, took = counted(
         subject.model, lambda: predict(subject.model, few, spec=subject.spec, compute=Compute(chunk))
     )
     steps: list[Step] = []

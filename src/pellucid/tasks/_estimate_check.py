@@ -21,11 +21,11 @@ from pellucid.tasks._check._stability import Stability
 from pellucid.tasks._check._surrogate import SurrogateFidelity
 from pellucid.tasks._check._swap import Swap
 from pellucid.tasks._estimate import MASKS, Pace, estimate, line_of, memory_of
-from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._estimate_shortcuts import estimate_shortcuts
 from pellucid.tasks._explain import fitting_methods, method_named
 from pellucid.tasks._layers import layers
 from pellucid.tasks._rows import sample
+from pellucid.tasks._spent import counted
 
 FEW = 8  # rows of the small summary of layers
 DEAR = (
@@ -155,5 +155,6 @@ def _layers(one: DeadUnits, seen: Examined) -> Step:
         for n in (FEW, 2 * FEW)
     )
     times = (min(one.rows, len(seen.held)) - FEW) / FEW
-    rows = few[0] + round((more[0] - few[0]) * times)
-    return Step(one.title, rows, 0, few[1] + max(0.0, more[1] - few[1]) * max(0.0, times), exact=False)
+    rows = few.forward + round((more.forward - few.forward) * times)
+    seconds = few.seconds + max(0.0, more.seconds - few.seconds) * max(0.0, times)
+    return Step(one.title, rows, 0, seconds, exact=False)

@@ -6,14 +6,13 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 
-from torch import Tensor, nn
-
 from pellucid._core import Compute, Subject
 from pellucid.features import Choice, Objective, Transforms
 from pellucid.features._ascent import CHECK_EVERY, WINDOW
 from pellucid.tasks._amounts import Estimate, Step
 from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._features import FeaturePage, features
+from pellucid.tasks._spent import counted
 
 
 def estimate_features(
@@ -76,27 +75,12 @@ def by_steps(
 ) -> Estimate:
     """What climbs of so many steps will take, and all that comes with them, from two and from eight."""
     two, eight = counted(subject.model, lambda: some(2)), counted(subject.model, lambda: some(8))
-    slope, pace = (eight[0] - two[0]) // 6, max(0.0, (eight[1] - two[1]) / 6)
+    forward, backward = (eight.forward - two.forward) // 6, (eight.backward - two.backward) // 6
+    pace = max(0.0, (eight.seconds - two.seconds) / 6)
     # later steps are left out for units that no longer climb
-    ascent = Step("ascent", slope * steps, slope * steps, pace * steps, steps < WINDOW + CHECK_EVERY)
-    rest = Step("the rest", two[0] - 2 * slope, 0, max(0.0, two[1] - 2 * pace))
+    ascent = Step("ascent", forward * steps, backward * steps, pace * steps, steps < WINDOW + CHECK_EVERY)
+    left = two.forward - 2 * forward, two.backward - 2 * backward
+    rest = Step("the rest", *left, max(0.0, two.seconds - 2 * pace))
     inputs = subject.needs_data("estimate").inputs[:1]
     memory = memory_of(subject, inputs, 1, quiet, cards=False)
     return Estimate((ascent, rest), memory, time.perf_counter() - began)
-
-
-def counted(model: nn.Module, work: Callable[[], object], *others: nn.Module) -> tuple[int, float]:
-    """Rows that entered a network (or another), or a copy made meanwhile, and the seconds it took."""
-    rows = [0]
-
-    def count(_: nn.Module, given: tuple[object, ...]) -> None:
-        rows[0] += len(given[0]) if given and isinstance(given[0], Tensor) else 0
-
-    handles = [each.register_forward_pre_hook(count) for each in {model, *others}]
-    began = time.perf_counter()
-    try:
-        work()
-    finally:
-        for handle in handles:
-            handle.remove()
-    return rows[0], time.perf_counter() - began

@@ -23,7 +23,7 @@ from pellucid.tasks._concepts import concepts as named_concepts
 from pellucid.tasks._dictionary import checked_kind, learned_dictionary, refuse_negatives
 from pellucid.tasks._dissect import dissect, marked
 from pellucid.tasks._estimate import memory_of
-from pellucid.tasks._estimate_features import by_steps, counted
+from pellucid.tasks._estimate_features import by_steps
 from pellucid.tasks._layer import layer
 from pellucid.tasks._patch import (
     DRAWS,
@@ -36,6 +36,7 @@ from pellucid.tasks._patch import (
     paired,
 )
 from pellucid.tasks._rows import held_out
+from pellucid.tasks._spent import Spent, counted
 from pellucid.tasks._units import DRAWN, made_inputs
 
 FEW = 60  # rows of the shorter trial
@@ -101,7 +102,8 @@ def _layers(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, qu
     one = counted(subject.model, lambda: some(1))
     two = counted(subject.model, lambda: some(2)) if len(names) > 1 else one
     more = len(names) - 1
-    rows, seconds = one[0] + more * (two[0] - one[0]), one[1] + more * max(0.0, two[1] - one[1])
+    rows = one.forward + more * (two.forward - one.forward)
+    seconds = one.seconds + more * max(0.0, two.seconds - one.seconds)
     return Step("whole layers", rows, 0, seconds)
 
 
@@ -124,7 +126,7 @@ def _units(
         total.append(len(found.units))
 
     total: list[int] = []
-    rows, seconds = counted(subject.model, trial)
+    rows, _, seconds = counted(subject.model, trial)
     units = total[0]
     each = STEPS - 1 + min(VERIFIED, units) - 1 + (DRAWS - 1) * len(sizes_of(units))
     whole = rows + each * len(good)
@@ -134,7 +136,7 @@ def _units(
 def _edges(
     subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, ends: tuple[str, str], quiet: Compute
 ) -> Step:
-    def trial(sinks: int, steps: int, draws: int) -> tuple[int, float]:
+    def trial(sinks: int, steps: int, draws: int) -> Spent:
         return counted(
             subject.model,
             lambda: edge_attribution(
@@ -152,11 +154,11 @@ def _edges(
         )
 
     one, two = trial(1, 1, 1), trial(2, 1, 1)
-    per_sink = max(0, two[0] - one[0])
+    per_sink = max(0, two.forward - one.forward)
     curves = (1 + EDGE_DRAWS) / 2
-    rows = round(one[0] + (SINKS - 1) * per_sink * curves + (EDGE_STEPS - 1) * (1 + SINKS) * len(good))
+    rows = round(one.forward + (SINKS - 1) * per_sink * curves + (EDGE_STEPS - 1) * (1 + SINKS) * len(good))
     backward = EDGE_STEPS * (1 + SINKS) * len(good)
-    return Step("connections", rows, backward, one[1] * rows / max(1, one[0]), exact=False)
+    return Step("connections", rows, backward, one.seconds * rows / max(1, one.forward), exact=False)
 
 
 def estimate_dissect(
@@ -277,7 +279,7 @@ def estimate_layer(
         parts += [dataclasses.replace(each, name=f"made inputs: {each.name}") for each in climbed.steps]
     if dictionary is not None:
         took = counted(subject.model, lambda: learned_dictionary(subject, site, dictionary, compute=quiet))
-        parts.append(Step("dictionary", took[0], 0, took[1], exact=False))
+        parts.append(Step("dictionary", *took, exact=False))
         again = [dataclasses.replace(each, name=f"its elements: {each.name}") for each in parts[:-1]]
         parts += [dataclasses.replace(each, exact=False) for each in again]
     if concepts is not None and target is not None:
@@ -296,16 +298,11 @@ def of_concepts(
     draws: int = 1000,
 ) -> Step:
     """What a test with concepts will take, from few inputs of each set."""
-    asked: list[int] = []
 
-    def some(count: int) -> None:
-        found = named_concepts(subject, target, sets, sites, draws=draws, most=count, compute=quiet)
-        asked.append(found.n_inputs)
+    def some(count: int) -> object:
+        return named_concepts(subject, target, sets, sites, draws=draws, most=count, compute=quiet)
 
-    step = by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST)
-    # slopes in the network and in its untrained copy; a class may have fewer inputs
-    back = 2 * (MOST if asked[-1] == 2 * FEWEST else asked[-1])
-    return dataclasses.replace(step, backward=back)
+    return by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST)
 
 
 def by_rows(
@@ -319,13 +316,13 @@ def by_rows(
     """What so many rows take, from two trials with fewer; one of all where there are few."""
     networks = [each.model for each in (subject, *others)]
     if total <= sizes[1]:
-        rows, seconds = counted(networks[0], lambda: some(total), *networks[1:])
-        return Step(name, rows, 0, seconds, exact=False)
+        return Step(name, *counted(networks[0], lambda: some(total), *networks[1:]), exact=False)
     low, high = (counted(networks[0], lambda size=size: some(size), *networks[1:]) for size in sizes)
     left, apart = max(0, total - sizes[1]), sizes[1] - sizes[0]
-    rows = high[0] + round(left * max(0, high[0] - low[0]) / apart)
-    seconds = high[1] + left * max(0.0, high[1] - low[1]) / apart
-    return Step(name, rows, 0, seconds, exact=False)
+    forward, backward, seconds = (
+        more + left * max(0, more - less) / apart for more, less in zip(high, low, strict=True)
+    )
+    return Step(name, round(forward), round(backward), seconds, exact=False)
 
 
 def _quiet(compute: Compute | None) -> Compute:

@@ -11,10 +11,10 @@ from pellucid._core import Compute, Subject
 from pellucid.tasks._amounts import Estimate, Step
 from pellucid.tasks._depth import COPIES, hierarchy, refuse_depth, trace
 from pellucid.tasks._estimate import memory_of
-from pellucid.tasks._estimate_features import counted
 from pellucid.tasks._estimate_inside import by_rows
 from pellucid.tasks._layers import layers
 from pellucid.tasks._rows import held_out
+from pellucid.tasks._spent import Spent, counted
 
 FEW = 32  # rows of the shorter trial
 
@@ -37,7 +37,7 @@ def estimate_layers(
         compute: how it will run.
 
     Returns:
-        An :class:`Estimate`; forward rows alone are counted, and nothing of it is exact.
+        An :class:`Estimate`; nothing of it is exact.
 
     Cost:
         An eighth of the look at the layers, at least 96 rows; the curves of two networks in place of four or
@@ -78,5 +78,6 @@ def estimate_layers(
     return Estimate(tuple(steps), memory, time.perf_counter() - began)
 
 
-def _times(name: str, took: tuple[int, float], networks: float) -> Step:
-    return Step(name, round(took[0] * networks), 0, took[1] * networks, exact=False)
+def _times(name: str, took: Spent, networks: float) -> Step:
+    forward, backward = round(took.forward * networks), round(took.backward * networks)
+    return Step(name, forward, backward, took.seconds * networks, exact=False)

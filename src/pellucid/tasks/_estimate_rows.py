@@ -18,7 +18,7 @@ from pellucid.tasks._importance import importance_of
 from pellucid.tasks._influence import influence
 from pellucid.tasks._rows import held_out, sample
 
-FEW = 12  # rows of the shorter trial
+FEW = 24  # rows of the shorter trial, more than a curve has points
 LEARNED = 100  # training rows of it
 
 
@@ -42,7 +42,7 @@ def estimate_importance(
         InputError, MethodError: as the work itself would.
 
     Cost:
-        A quarter of the work, or 36 rows where that is more; of pairs in one row (``"interactions"``) all.
+        A quarter of the work, or 72 rows where that is more; of pairs in one row (``"interactions"``) all.
 
     Example:
         >>> import pellucid, torch
@@ -83,7 +83,7 @@ def estimate_concepts(
     """What :func:`pellucid.concepts` with these arguments will take, from 30 and from 60 inputs of each set.
 
     Returns:
-        An :class:`Estimate`; forward rows alone are counted, and nothing of it is exact.
+        An :class:`Estimate`; nothing of it is exact.
 
     Raises:
         InputError, TargetError: as the work itself would.
@@ -115,7 +115,7 @@ def estimate_compare(
     """What :func:`pellucid.compare` with these arguments will take.
 
     Returns:
-        An :class:`Estimate`; forward rows of all networks are counted, and nothing of it is exact.
+        An :class:`Estimate`; rows of all networks are counted, and nothing of it is exact.
 
     Raises:
         InputError, MethodError: as the work itself would.
@@ -152,7 +152,7 @@ def estimate_influence(
     """What :func:`pellucid.influence` with these arguments will take, from 100 and 200 training rows.
 
     Returns:
-        An :class:`Estimate`; forward rows alone are counted, and nothing of it is exact.
+        An :class:`Estimate`; nothing of it is exact.
 
     Raises:
         InputError, MethodError: as the work itself would.
@@ -187,7 +187,7 @@ def estimate_training_rows(
         compute: how it will run, for the memory of one chunk.
 
     Returns:
-        An :class:`Estimate`; forward rows alone are counted, and nothing of it is exact.
+        An :class:`Estimate`; nothing of it is exact.
 
     Raises:
         InputError, MethodError: as the work itself would.
