@@ -99,6 +99,7 @@ def test_features_and_report(subject):
     work = functools.partial(pellucid.features, subject, units=[0, 1], steps=12)
     assert plan.exact
     assert plan.forward == counted(subject.model, work)[0]
+    assert plan.backward >= plan.steps[0].forward == plan.steps[0].backward
     assert not tasks.estimate_features(subject, units=[0, 1], steps=500).exact
     whole = estimate_report(subject, layers=1, units=2, steps=8)
     work = functools.partial(dossier, subject, layers=1, units=2, steps=8)

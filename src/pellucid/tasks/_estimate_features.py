@@ -75,12 +75,11 @@ def by_steps(
 ) -> Estimate:
     """What climbs of so many steps will take, and all that comes with them, from two and from eight."""
     two, eight = counted(subject.model, lambda: some(2)), counted(subject.model, lambda: some(8))
-    forward, backward = (eight.forward - two.forward) // 6, (eight.backward - two.backward) // 6
-    pace = max(0.0, (eight.seconds - two.seconds) / 6)
-    # later steps are left out for units that no longer climb
-    ascent = Step("ascent", forward * steps, backward * steps, pace * steps, steps < WINDOW + CHECK_EVERY)
-    left = two.forward - 2 * forward, two.backward - 2 * backward
-    rest = Step("the rest", *left, max(0.0, two.seconds - 2 * pace))
+    forward, pace = (eight.forward - two.forward) // 6, max(0.0, (eight.seconds - two.seconds) / 6)
+    # each row goes back from the layer, where nobody counts; later steps are left out for units that no
+    # longer climb
+    ascent = Step("ascent", forward * steps, forward * steps, pace * steps, steps < WINDOW + CHECK_EVERY)
+    rest = Step("the rest", two.forward - 2 * forward, two.backward, max(0.0, two.seconds - 2 * pace))
     inputs = subject.needs_data("estimate").inputs[:1]
     memory = memory_of(subject, inputs, 1, quiet, cards=False)
     return Estimate((ascent, rest), memory, time.perf_counter() - began)
