@@ -38,7 +38,7 @@ CASES = {case.name: case for case in [*FORMS, *LAYERS, *SEQUENCES, *HUGGING]}
 MADE = ("activation_atlas", "activation_maximization", "accentuation", "caricature")
 DEAR = {"accentuation", "activation_atlas", "caricature", "space_map"}
 NEGATIVE = {"matrix_factorisation": "has negative values"}
-CHAIN = {"early_exit": "No early exit"}
+CHAIN = {"early_exit": "No earlier layer gives"}
 BATCH = dict.fromkeys(MADE, "got Batch") | {
     "hierarchy": "got Batch",
     "traced_example": "got Batch",

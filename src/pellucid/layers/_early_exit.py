@@ -258,7 +258,7 @@ def _places(
             except MethodError as error:
                 failed = failed or error
     raise failed or MethodError(
-        "No early exit: no earlier layer gives what the last part of this network takes. "
+        "No earlier layer gives what the last part of this network takes, as an early exit would have to. "
         "linear_probes reads layers of any shape."
     )
 
