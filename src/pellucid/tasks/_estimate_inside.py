@@ -302,7 +302,7 @@ def of_concepts(
     def some(count: int) -> object:
         return named_concepts(subject, target, sets, sites, draws=draws, most=count, compute=quiet)
 
-    return by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST)
+    return by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST, back=True)
 
 
 def by_rows(
@@ -312,12 +312,18 @@ def by_rows(
     sizes: tuple[int, int],
     total: int,
     *others: Subject,
+    back: bool = False,
 ) -> Step:
-    """What so many rows take, from two trials with fewer; one of all where there are few."""
-    networks = [each.model for each in (subject, *others)]
+    """What so many rows take, from two trials with fewer; one of all where there are few; ``back`` as
+    :func:`counted`."""
+    networks = [each.model for each in others]
+
+    def spent(rows: int) -> Spent:
+        return counted(subject.model, lambda: some(rows), *networks, back=back)
+
     if total <= sizes[1]:
-        return Step(name, *counted(networks[0], lambda: some(total), *networks[1:]), exact=False)
-    low, high = (counted(networks[0], lambda size=size: some(size), *networks[1:]) for size in sizes)
+        return Step(name, *spent(total), exact=False)
+    low, high = map(spent, sizes)
     left, apart = max(0, total - sizes[1]), sizes[1] - sizes[0]
     forward, backward, seconds = (
         more + left * max(0, more - less) / apart for more, less in zip(high, low, strict=True)

@@ -136,7 +136,7 @@ def estimate_compare(
         return compare(a, b, method=method, rows=count, beside=beside, compute=quiet)
 
     held, few = held_out(a.needs_data("compare")), max(2, rows // 8)
-    step = by_rows(a, some, "compared", (few, 2 * few), min(rows, len(held)), b, *beside)
+    step = by_rows(a, some, "compared", (few, 2 * few), min(rows, len(held)), b, *beside, back=True)
     memory = memory_of(a, held.inputs[:1], rows, quiet, cards=False)
     return Estimate((step,), memory, time.perf_counter() - began)
 
@@ -215,9 +215,9 @@ def estimate_training_rows(
 
     few = max(LEARNED, len(known) // 24)
     try:
-        step = by_rows(subject, some, name, (few, 2 * few), len(known))
+        step = by_rows(subject, some, name, (few, 2 * few), len(known), back=True)
     except InputError:  # few rows may be too few for it; if all are, it says so
-        step = by_rows(subject, some, name, (len(known), len(known)), len(known))
+        step = by_rows(subject, some, name, (len(known), len(known)), len(known), back=True)
     memory = memory_of(subject, data.inputs[:1], 1, quiet, cards=False)
     return Estimate((step,), memory, time.perf_counter() - began)
 

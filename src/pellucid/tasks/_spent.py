@@ -18,8 +18,12 @@ class Spent(NamedTuple):
     seconds: float
 
 
-def counted(model: nn.Module, work: Callable[[], object], *others: nn.Module) -> Spent:
-    """What work spends on a network (or another), and on copies made meanwhile."""
+def counted(model: nn.Module, work: Callable[[], object], *others: nn.Module, back: bool = False) -> Spent:
+    """What work spends on a network (or another), and on copies made meanwhile.
+
+    With ``back`` rows that go back from the output are counted too. Who listens to an output may make a
+    network be asked in another way, which takes some rows more.
+    """
     forward, backward = [0], [0]
 
     def rows_of(given: tuple[object, ...]) -> int:
@@ -42,7 +46,7 @@ def counted(model: nn.Module, work: Callable[[], object], *others: nn.Module) ->
 
     networks = {model, *others}
     handles = [each.register_forward_pre_hook(enter) for each in networks]
-    handles += [each.register_forward_hook(leave) for each in networks]
+    handles += [each.register_forward_hook(leave) for each in networks if back]
     began = time.perf_counter()
     try:
         work()
