@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pellucid._core._boxed import Boxed, Places, cut, fitted
+from pellucid._core._boxed import Boxed, Places, cut, ends, fitted
 from pellucid._core._composed import none_has
 from pellucid._core._nearby import Nearby
 from pellucid._core._stand_in import Args, Run
@@ -107,9 +108,7 @@ class Beside:
         if not self._many(len(ks), base) or variants.fill.dtype != base.dtype:
             return None
         corner, sides = variants.boxes(ks)
-        if math.prod(sides) > MOST * math.prod(base.shape[2:]):
-            return None
-        return self._standing(base, variants.crops(ks, rows, corner, sides), corner, last)
+        return self._standing(base, corner, sides, partial(variants.crops, ks, rows), last)
 
     def boxed(self, points: Tensor, base: Tensor, last: bool) -> Boxed | None:
         """As :meth:`known`, of points ``[c * n, C, *map]`` on base rows ``[n, C, *map]``."""
@@ -128,14 +127,22 @@ class Beside:
             own, closer = _spans([line.reshape(len(points), -1) for line in lines])
             if math.prod(sides) > LOOSE * math.prod(closer):
                 corner, sides = own, closer
-        if math.prod(sides) > MOST * math.prod(base.shape[2:]):
-            return None
-        return self._standing(base, cut(points, corner, sides, len(points)), corner, last)
+        return self._standing(base, corner, sides, lambda at, size: cut(points, at, size, len(points)), last)
 
     def _many(self, copies: int, base: Tensor) -> bool:
         return self.open and copies >= FEW and copies * base.numel() >= LEAST
 
-    def _standing(self, base: Tensor, crops: Tensor, corner: Places, last: bool) -> Boxed:
+    def _standing(
+        self,
+        base: Tensor,
+        corner: Places,
+        sides: Sequence[int],
+        cropped: Callable[[Places, Sequence[int]], Tensor],
+        last: bool,
+    ) -> Boxed | None:
+        if math.prod(sides) > MOST * math.prod(base.shape[2:]):
+            return None
+        crops = cropped(corner, sides)
         # whatever the network is given back, boxes go faster so
         form = torch.channels_last if base.ndim == 4 else torch.contiguous_format
         run = Run(held=len(crops) // len(base) * base.numel(), pooled=self._pooled)
@@ -171,12 +178,7 @@ def _over(marks: Tensor, axes: list[int]) -> NDArray[np.bool_]:
 def _spans(lines: list[NDArray[np.bool_]]) -> tuple[Places, list[int]]:
     """Where boxes of one size begin, int64 ``[boxes, axes]``, that hold what is marked on each axis
     ``[boxes, length]``, and their sides."""
-    length = [line.shape[1] for line in lines]
-    first = np.stack([line.argmax(1) for line in lines], 1)
-    end = np.stack([line.shape[1] - line[:, ::-1].argmax(1) for line in lines], 1)
-    none = np.stack([~line.any(1) for line in lines], 1)
-    first[none], end[none] = 0, 0
-    return fitted(first, end, length)
+    return fitted(*ends(lines), [line.shape[1] for line in lines])
 
 
 def agree(score: Tensor, plain: Tensor, scores: Tensor) -> bool:

@@ -143,6 +143,15 @@ def cut(tensor: Tensor, start: Places, size: Sequence[int], rows: int) -> Tensor
     return _taken(_by_place(tensor), _numbered(start, size, tensor.shape[2:], first), apart, each)
 
 
+def ends(marked: Sequence[NDArray[np.bool_]]) -> tuple[Places, Places]:
+    """First index of each box that is marked along each axis ``[boxes, length]``, and the index behind the
+    last, int64 ``[boxes, axes]``; the length and 0 where nothing is."""
+    none = np.stack([~line.any(1) for line in marked], 1)
+    first = np.stack([line.argmax(1) for line in marked], 1)
+    end = np.stack([line.shape[1] - line[:, ::-1].argmax(1) for line in marked], 1)
+    return np.where(none, [line.shape[1] for line in marked], first), np.where(none, 0, end)
+
+
 def fitted(first: Places, end: Places, within: Sequence[int]) -> tuple[Places, list[int]]:
     """Where boxes of one size begin on a map, int64 ``[boxes, axes]``, that hold what lies from ``first`` to
     before ``end``, and their sides."""

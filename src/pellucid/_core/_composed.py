@@ -21,7 +21,9 @@ PASSING = frozenset(
 )
 TAKING = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 SUMS = frozenset({"+", "-", "*", "/"})
-CHAIN, TURN = nn.Sequential.forward, nn.Sequential.__iter__  # as torch has them: somebody may exchange them
+# as torch has them: somebody may exchange them
+CHAIN, TURN = nn.Sequential.forward, nn.Sequential.__iter__
+CALL, CALL_IMPL = nn.Module.__call__, nn.Module._call_impl
 WRITTEN = frozenset({"+=", "-=", "*=", "/="})
 
 
@@ -85,15 +87,20 @@ def chained(kind: type[nn.Module]) -> bool:
         issubclass(kind, nn.Sequential)
         and kind.forward is CHAIN
         and kind.__iter__ is TURN
-        and _called_plainly(kind)
+        and called_plainly(kind)
     )
 
 
-def _called_plainly(kind: type[nn.Module]) -> bool:
-    """Whether torch's own way leads into the forward, and to attributes."""
+def called_plainly(kind: type[nn.Module]) -> bool:
+    """Whether torch's own way leads into the forward, and to attributes.
+
+    Example:
+        >>> called_plainly(nn.Linear)
+        True
+    """
     return (
-        kind.__call__ is nn.Module.__call__
-        and kind._call_impl is nn.Module._call_impl
+        kind.__call__ is CALL
+        and kind._call_impl is CALL_IMPL
         and kind.__getattr__ is nn.Module.__getattr__
         and kind.__getattribute__ is nn.Module.__getattribute__
     )
@@ -107,7 +114,7 @@ def taken_by(kind: type[nn.Module]) -> Taken | None:
         return Taken()
     # what a function was defined with may be anything
     if (
-        not _called_plainly(kind)
+        not called_plainly(kind)
         or not isinstance(forward, FunctionType)
         or forward.__defaults__
         or forward.__kwdefaults__

@@ -11,10 +11,11 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pellucid._core._beside import step_by_step
-from pellucid._core._boxed import Places, cut
+from pellucid._core._boxed import Places, cut, ends
 from pellucid._core._layout import KNOWN
 from pellucid._core._nearby import Nearby
 from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
@@ -44,12 +45,12 @@ class Mixture(Nearby):
     def ends(self, ks: Tensor) -> tuple[Places, Places]:
         """See :class:`Nearby`."""
         first, end = self._spans
-        begins = np.full((len(ks), first.shape[1]), np.iinfo(np.int64).max)
-        ends = np.zeros_like(begins)
+        begin = np.full((len(ks), first.shape[1]), np.iinfo(np.int64).max)
+        behind = np.zeros_like(begin)
         variant, away = (~self.there[ks]).numpy().nonzero()
-        np.minimum.at(begins, variant, first[away])
-        np.maximum.at(ends, variant, end[away])
-        return np.where(ends, begins, 0), ends
+        np.minimum.at(begin, variant, first[away])
+        np.maximum.at(behind, variant, end[away])
+        return np.where(behind, begin, 0), behind
 
     def kept(self, ks: Tensor, corner: Places, size: Sequence[int]) -> Tensor:
         """See :class:`Nearby`."""
@@ -64,15 +65,13 @@ class Mixture(Nearby):
     def _spans(self) -> tuple[Places, Places]:
         """Ends of each part, as :meth:`ends`."""
         part = self._placed.numpy()
-        first, end = list[Places](), list[Places]()
+        held = list[NDArray[np.bool_]]()
         for axis, length in enumerate(part.shape[2:], start=2):
             holds = np.zeros((self.there.shape[1], length), np.bool_)
             index = np.arange(length).reshape(-1, *[1] * (part.ndim - axis - 1))
             holds[part, np.broadcast_to(index, part.shape)] = True
-            none = ~holds.any(1)
-            first.append(np.where(none, length, holds.argmax(1)))
-            end.append(np.where(none, 0, length - holds[:, ::-1].argmax(1)))
-        return np.stack(first, 1), np.stack(end, 1)
+            held.append(holds)
+        return ends(held)
 
     @cached_property
     def order(self) -> tuple[Tensor | None, list[int]]:

@@ -11,12 +11,11 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from pellucid._core._beside import unheard, watched
-from pellucid._core._composed import Taken, chained, composed, taken_by
+from pellucid._core._composed import Taken, called_plainly, chained, composed, taken_by
 from pellucid._core._layout import KNOWN
 
 # what torch's own layers did when this was imported: somebody may exchange it
 FORWARDS: dict[type[nn.Module], object] = {kind: kind.forward for kind in KNOWN}
-CALL, CALL_IMPL = nn.Module.__call__, nn.Module._call_impl
 PLAIN = frozenset({Tensor, nn.Parameter})
 
 
@@ -44,11 +43,7 @@ def still(modules: Sequence[nn.Module], tensors: Sequence[Tensor]) -> bool:
 
 def _as_torch_has_it(kind: type[nn.Module]) -> bool:
     """Whether nobody has exchanged how torch calls modules of a kind."""
-    return (
-        kind.forward is FORWARDS.get(kind, kind.forward)
-        and kind.__call__ is CALL
-        and kind._call_impl is CALL_IMPL
-    )
+    return kind.forward is FORWARDS.get(kind, kind.forward) and called_plainly(kind)
 
 
 def by_hand(

@@ -64,10 +64,9 @@ class Straight:
         "_at",
         "_began",
         "_chosen",
-        "_classes",
-        "_found",
         "_guard",
         "_model",
+        "_slope",
         "base",
         "packed",
         "point",
@@ -80,8 +79,6 @@ class Straight:
         classes: int | Tensor,
         by: Way | None,
         at: str | None,
-        *,
-        product: bool,
     ) -> None:
         self._began = time.perf_counter()
         self.packed = inputs.detach()
@@ -95,7 +92,7 @@ class Straight:
             raise OtherRoadError
         if guard.parameters and guard.parameters[0].is_inference():
             raise OtherRoadError
-        self._classes, self._at = classes, at
+        self._at = at
         quiet = still(guard.modules, guard.tensors)
         # what cannot change meanwhile is known before the pass pushes it out of the cache
         self._model = Fingerprint(guard) if quiet else None
@@ -133,28 +130,22 @@ class Straight:
                 outer.scatter_(1, chosen, 1)
             (slope,) = torch.autograd.grad(output, start, outer)
         self.point = self.packed if at is None else start.detach().contiguous()
-        self._found = slope.contiguous()
-        if product:
-            self._found = self.point * self._found
+        self._slope = slope.contiguous()
         # the long road looks closer, and has the words
-        if not math.isfinite(self._sum(product) + sum(self.base.tolist())):
+        if not math.isfinite(self._sum() + sum(self.base.tolist())):
             raise OtherRoadError
 
-    def _sum(self, product: bool) -> float:
+    def _sum(self) -> float:
         """Finite only if every number of inputs and slopes is."""
-        inputs, found = self.packed, self._found
+        inputs, slope = self.packed, self._slope
         if self._at is not None:
-            return inputs.sum().item() + found.sum().item()
+            return inputs.sum().item() + slope.sum().item()
         # zero times infinity is no number
-        return found.sum().item() if product else torch.dot(inputs.flatten(), found.flatten()).item()
+        return torch.dot(inputs.flatten(), slope.flatten()).item()
 
     def gradient(self, *, by: Way | None = None) -> Tensor:
         """Slope of the score, like the inputs; ``by`` is known from the beginning."""
-        return self._found
-
-    def product(self) -> Tensor:
-        """Slope times point, where it was asked for at the beginning."""
-        return self._found
+        return self._slope
 
     def picked(self, output: Tensor) -> Tensor:
         """What the class of each row gets ``[N]`` in ``[N, outputs]``, or in one output for all of them."""
@@ -181,7 +172,7 @@ class Straight:
     ) -> Explanation:
         """As :meth:`Question.answer`."""
         hidden = self._at is not None and over == "point"
-        rows, chosen = self.packed.shape[0], self._classes
+        rows, chosen = self.packed.shape[0], self._chosen
         one = isinstance(chosen, int)
         gap = None
         if reference is not None:
@@ -200,9 +191,9 @@ class Straight:
             time.perf_counter() - self._began,
             {"pellucid": __version__, "torch": torch.__version__},
         )
-        classes = torch.full((rows,), chosen, dtype=torch.int64) if one else chosen
+        classes = torch.full((rows,), chosen, dtype=torch.int64) if one else chosen.squeeze(1)
         return Explanation(
-            values if values is self._found else finite_values(method, values),
+            values if values is self._slope else finite_values(method, values),
             self.point if hidden else self.packed,
             self.base,
             provenance,
@@ -263,17 +254,15 @@ def sloped(
     spec: InputSpec | None,
     compute: Compute | None,
     by: Way | None = None,
-    product: bool = False,
 ) -> Straight | Question:
-    """The question of a method that asks for the slope, or its product with the point, and nothing else: the
-    short road where it leads there.
+    """The question of a method that asks for the slope alone: the short road where it leads there.
 
     Whatever goes wrong on it goes wrong again on the long one, which has the words for it.
     """
     plain = spec is None and compute is None and type(inputs) is Tensor and (at is None or by is None)
     if plain and isinstance(inputs, Tensor) and isinstance(target, int | Tensor):
         try:
-            return Straight(model, inputs, target, by, at, product=product)
+            return Straight(model, inputs, target, by, at)
         except Exception:
             pass
     return Question(model, inputs, target, at=at, spec=spec, compute=compute, slope=by is None)

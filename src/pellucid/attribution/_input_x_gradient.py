@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, Explanation, InputSpec, Straight, TargetLike, sloped
+from pellucid._core import Batch, Compute, Explanation, InputSpec, TargetLike, sloped
 
 
 def input_x_gradient(
@@ -53,6 +53,5 @@ def input_x_gradient(
         >>> input_x_gradient(net, torch.tensor([[1.0, 2.0]]), 0).values
         tensor([[ 3., -4.]])
     """
-    q = sloped(model, inputs, target, at=at, spec=spec, compute=compute, product=True)
-    values = q.product() if isinstance(q, Straight) else q.point * q.gradient()
-    return q.answer("input_x_gradient", values, {})
+    q = sloped(model, inputs, target, at=at, spec=spec, compute=compute)
+    return q.answer("input_x_gradient", q.point * q.gradient(), {})

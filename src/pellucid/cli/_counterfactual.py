@@ -23,7 +23,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import drawn_file
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, held_out_row, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
 
@@ -125,7 +125,7 @@ def counterfactual(
         )
         return
     for name, first, second in zip(picked, drawn, more, strict=True):
-        narrate(f"{subject.name}: held-out row {name}")
+        narrate(held_out_row(subject, name))
         show(figures.text(first))
         if second is not None:
             show(figures.text(second))

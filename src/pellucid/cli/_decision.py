@@ -148,7 +148,7 @@ def reasons(
         document("reasons", dict(inputs), told, seconds=time.perf_counter() - began, seed=seed)
         return
     for number, each in zip(picked, found, strict=True):
-        narrate(f"{subject.name}: held-out row {number}")
+        narrate(held_out_row(subject, number))
         show(figures.text(each))
     if warning:
         narrate(warning)

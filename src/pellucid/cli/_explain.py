@@ -21,7 +21,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import room_for
-from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
+from pellucid.cli._say import document, held_out_row, narrate, progress, result, show, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _tell(subject: Subject, found: tuple[Explanation, ...], rows: list[int], *, 
     from pellucid.figures._words import picture_like
 
     for index, name in enumerate(rows):
-        narrate(f"{subject.name}: held-out row {name}")
+        narrate(held_out_row(subject, name))
         several = [why.row(index) for why in found]
         cards = [card for why in several for card in why.cards]
         if len(several) > 1 and cards:

@@ -14,6 +14,7 @@ from pellucid.report._chosen import EACH, case_methods
 from pellucid.report._report import spread
 from pellucid.tasks import Estimate, Step
 from pellucid.tasks._amounts import gathered
+from pellucid.tasks._estimate_inside import by_rows
 from pellucid.tasks._explain import PANEL
 from pellucid.tasks._refits import REFITS
 from pellucid.tasks._spent import counted
@@ -93,15 +94,17 @@ def _sum(name: str, found: Estimate, times: int = 1) -> Step:
 def _layers(subject: Subject, how: Compute, rows: int) -> list[Step]:
     """Two small summaries, and on to the wanted number of rows; nothing of a network without layers."""
     try:
-        one, two = (
-            counted(subject.model, lambda n=n: tasks.layers(subject, rows=n, compute=how))
-            for n in (FEW, 2 * FEW)
-        )
+        return [
+            by_rows(
+                subject,
+                lambda some: tasks.layers(subject, rows=some, compute=how),
+                "layers",
+                (FEW, 2 * FEW),
+                rows,
+            )
+        ]
     except (MethodError, InputError):  # the dossier leaves that part out and says why
         return []
-    forward = one.forward + (two.forward - one.forward) * (rows - FEW) // FEW
-    seconds = one.seconds + max(0.0, two.seconds - one.seconds) * (rows - FEW) / FEW
-    return [Step("layers", forward, 0, seconds, exact=False)]
 
 
 def _predicting(subject: Subject, rows: int) -> Step:

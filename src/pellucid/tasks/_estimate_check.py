@@ -21,11 +21,11 @@ from pellucid.tasks._check._stability import Stability
 from pellucid.tasks._check._surrogate import SurrogateFidelity
 from pellucid.tasks._check._swap import Swap
 from pellucid.tasks._estimate import MASKS, Pace, estimate, line_of, memory_of
+from pellucid.tasks._estimate_inside import by_rows
 from pellucid.tasks._estimate_shortcuts import estimate_shortcuts
 from pellucid.tasks._explain import fitting_methods, method_named
 from pellucid.tasks._layers import layers
 from pellucid.tasks._rows import sample
-from pellucid.tasks._spent import counted
 
 FEW = 8  # rows of the small summary of layers
 DEAR = (
@@ -150,11 +150,10 @@ def _tested(one: EvidenceShare, seen: Examined, pace: Pace) -> Iterator[Step]:
 
 def _layers(one: DeadUnits, seen: Examined) -> Step:
     """Two small summaries, and on to the wanted number of rows."""
-    few, more = (
-        counted(seen.subject.model, lambda n=n: layers(seen.subject, rows=n, compute=seen.compute))
-        for n in (FEW, 2 * FEW)
+    return by_rows(
+        seen.subject,
+        lambda rows: layers(seen.subject, rows=rows, compute=seen.compute),
+        one.title,
+        (FEW, 2 * FEW),
+        min(one.rows, len(seen.held)),
     )
-    times = (min(one.rows, len(seen.held)) - FEW) / FEW
-    rows = few.forward + round((more.forward - few.forward) * times)
-    seconds = few.seconds + max(0.0, more.seconds - few.seconds) * max(0.0, times)
-    return Step(one.title, rows, 0, seconds, exact=False)

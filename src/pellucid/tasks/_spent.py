@@ -35,13 +35,13 @@ def counted(model: nn.Module, work: Callable[[], object], *others: nn.Module, ba
     def leave(_: nn.Module, given: tuple[object, ...], output: object) -> None:
         rows = rows_of(given)
 
-        def back(_: Tensor) -> None:
+        def came(_: Tensor) -> None:
             backward[0] += rows
 
         # one of several outputs: a way back counts once
         for each in tree_leaves(output):
             if isinstance(each, Tensor) and each.requires_grad:
-                each.register_hook(back)
+                each.register_hook(came)
                 break
 
     networks = {model, *others}
