@@ -37,6 +37,12 @@ def test_a_folder_per_class(zoo):
     made.spec.check(made.inputs)
 
 
+def test_pictures_are_named_by_their_files(zoo):
+    (zoo / "cat" / "torn.png").write_bytes(b"no picture")
+    made = data.pictures(zoo, skip=True)
+    assert made.names == tuple(f"{name}/{k}.png" for name in ("cat", "dog") for k in range(10))
+
+
 def test_pixels_are_those_of_the_files_and_standardised_on_training(zoo):
     made = data.pictures(zoo)
     first = np.asarray(Image.open(zoo / "cat" / "0.png")) / 255
@@ -201,6 +207,7 @@ def test_an_archive_is_read_as_the_folder_it_holds(zoo, tmp_path, above):
         packed.writestr(f"__MACOSX/{above}cat/._0.png", b"\0\5\26\7")
         packed.writestr(f"{above}.DS_Store", b"x")
     made, loose = data.from_path(tmp_path / "zoo.zip"), data.pictures(zoo)
+    assert made.names == loose.names
     assert (made.name, made.classes, made.notes) == ("zoo", loose.classes, loose.notes)
     assert torch.equal(made.inputs, loose.inputs)
     assert torch.equal(made.parts, loose.parts)

@@ -33,7 +33,7 @@ class Dataset:
         notes: what was inferred, imputed or left out while reading, one sentence each.
         source: where the data come from, with licence where known.
         relevant: for planted tasks, bool ``[N, *shape]``: what truly decides each row.
-        names: what each row is called, such as the file of a sound; empty where rows have no names.
+        names: what each row is called, such as the file of a picture or a sound; empty if they have no names.
 
     Raises:
         InputError: if lengths differ or a class number has no name.

@@ -73,7 +73,7 @@ def pictures(
         seed: of the split.
 
     Returns:
-        Pictures ``[N, C, H, W]`` with an :class:`pellucid.inputs.ImageSpec`.
+        Pictures ``[N, C, H, W]`` with an :class:`pellucid.inputs.ImageSpec`, named by their files.
 
     Raises:
         LoadError: if there is no such folder or archive.
@@ -115,7 +115,8 @@ def pictures(
     inputs, spec = standardised(stack, parts)
     name = root.resolve().name.removesuffix(".zip")
     return Dataset(name, inputs, answers, spec, classes, parts, answer="class",
-                   notes=(*resized, *_mode_notes(kept, grey=grey), *notes), source=str(root))  # fmt: skip
+                   notes=(*resized, *_mode_notes(kept, grey=grey), *notes), source=str(root),
+                   names=tuple(str(picture.path) for picture in kept))  # fmt: skip
 
 
 def _find(root: Path, *, skip: bool) -> tuple[list[Picture], list[str]]:
