@@ -16,7 +16,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
 from pellucid._core._order import SAME, Order, Trail, keeps_order, module_at
 from pellucid._core._outputs import activations, listen
-from pellucid._core._peaks import at_places, largest, numbers_of, peaks, stretches
+from pellucid._core._peaks import at_places, largest, numbers_of, peaks
 from pellucid._core._probe import Knowing, Probe
 from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, other_rows, places, unit_axis
@@ -150,13 +150,12 @@ class _Ranking:
     def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
         """Look at every row."""
         found = self._units(shown)
-        tops = stretches(found)
-        self.values = largest(found if tops is None else tops)
+        self.values = largest(found)
         worth, values = self._worth(self.values)
         row = worth // self.picked
         # the place matters for the few rows that are kept, so only there is it looked for
         few = found.shape[2] == 1 or not len(worth)
-        place = np.zeros(len(worth), np.int64) if few else peaks(found, worth, tops)[1]
+        place = np.zeros(len(worth), np.int64) if few else peaks(found, worth)[1]
         self.found = _Found(worth, row, worth - row * self.picked, values, place)
         self.trusted = False
         if before is not None and order is not None and before.values is not None:
