@@ -99,6 +99,7 @@ class _Ranking:
         self.each: torch.Size | None = None  # of one row
         self.axis = 1  # which holds units
         self.index: Tensor | None = None
+        self.nothing = torch.empty(0)  # is kept of a look
         self.looks = 0  # since the last chunk was taken in
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
@@ -126,7 +127,7 @@ class _Ranking:
         else:
             self._some(shown, before.found, order)
         self.trail.keep(activation, self)
-        return activation.new_empty(0)
+        return self.nothing
 
     def _some(self, shown: Tensor, found: _Found, order: Order) -> None:
         """Look only at what was worth it in the layer before: nothing else can be worth it here."""
@@ -141,11 +142,18 @@ class _Ranking:
             return
         # what lies between both is what it was, and where it was
         kept = (order.low < found.values) & (found.values < order.high) & order.placed
+        if kept.all():
+            return
+        values, place = found.values.copy(), found.place.copy()
+        if order.flat:
+            # where the largest is not above, all are the same, and the first is the first of all
+            below = found.values <= order.low
+            values[below], place[below] = order.low, 0
+            kept |= below
         again = np.flatnonzero(~kept)
         if len(again):
-            values, place = found.values.copy(), found.place.copy()
             values[again], place[again] = peaks(self._units(shown), found.worth[again])
-            self.found = found._replace(values=values, place=place)
+        self.found = found._replace(values=values, place=place)
 
     def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
         """Look at every row."""
@@ -244,12 +252,13 @@ class _Ranking:
     def result(self) -> Strongest:
         """The best of this layer's units."""
         best = self.best
-        places_of = torch.from_numpy(best.places)
-        axes = torch.unravel_index(places_of, self.shape) if self.shape else ()
-        positions = torch.stack(list(axes), -1) if axes else places_of.new_empty((*places_of.shape, 0))
+        axes = np.unravel_index(best.places, self.shape) if self.shape else ()
+        positions = np.stack(axes, -1) if axes else np.empty((*best.places.shape, 0), np.int64)
         units = chosen_units(self.wanted, self.total, self.site)
         values = torch.from_numpy(best.values).to(self.dtype)
-        return Strongest(units, values, torch.from_numpy(best.rows), positions, self.total, self.n)
+        return Strongest(
+            units, values, torch.from_numpy(best.rows), torch.from_numpy(positions), self.total, self.n
+        )
 
 
 class _Board:
