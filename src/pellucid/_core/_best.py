@@ -67,6 +67,7 @@ class _Table(NamedTuple):
     who: Whole  # units of the lines
     line: Whole  # of each offer
     turn: Whole  # of each offer among those of its line
+    most: int  # offers of a line
     start: Whole  # of each line's first one among them, ``[lines, 1]``
 
 
@@ -153,14 +154,15 @@ def _tables(unit: Whole, total: int, k: int) -> list[_Table]:
 def _table(some: Whole | slice, unit: Whole, turn: Whole, count: Whole) -> _Table:
     """Of so many offers to each unit."""
     who = np.flatnonzero(count)
-    return _Table(some, who, ((count > 0).cumsum() - 1)[unit], turn, (count.cumsum() - count)[who][:, None])
+    start = (count.cumsum() - count)[who][:, None]
+    return _Table(some, who, ((count > 0).cumsum() - 1)[unit], turn, int(count.max()), start)
 
 
 def _joined(best: Best, table: _Table, rows: Whole, values: Numbers, places: Whole, k: int) -> Best:
     """As :func:`joined` for one layer and one table."""
     total, kept = best.rows.shape
     who, some = table.who, table.some
-    shape = len(who), kept + int(table.turn.max()) + 1
+    shape = len(who), kept + table.most
     # where nothing was offered stands -inf, behind any real one
     lined = np.full(shape, -np.inf, values.dtype)
     lined[:, :kept] = best.values[who]
@@ -169,9 +171,9 @@ def _joined(best: Best, table: _Table, rows: Whole, values: Numbers, places: Who
     # which of those known, one unit after the other, and of those offered behind them
     index = np.where(column < kept, line * kept, len(who) * kept + table.start - kept) + column
     joint = Best(
-        lined[line, column],
-        np.concatenate([best.rows[who].ravel(), rows[some]])[index],
-        np.concatenate([best.places[who].ravel(), places[some]])[index],
+        lined.ravel().take(line * shape[1] + column),
+        np.concatenate([best.rows[who].ravel(), rows[some]]).take(index),
+        np.concatenate([best.places[who].ravel(), places[some]]).take(index),
     )
     if len(who) == total:
         return joint

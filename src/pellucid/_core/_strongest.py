@@ -243,6 +243,11 @@ class _Ranking:
         self.offers.append(found)
         return found
 
+    def begin(self) -> None:
+        """Keep what the first chunk offered: that is the best of it, unit by unit."""
+        found, shape = self.offers[0], (self.picked, -1)
+        self.keep(Best(found.values.reshape(shape), found.row.reshape(shape), found.place.reshape(shape)))
+
     def keep(self, best: Best) -> None:
         """The best of all offers."""
         self.offers.clear()
@@ -296,6 +301,16 @@ class _Board:
         """Keep the best of what there is; of equal values the earlier row."""
         if not self.begins:
             return
+        if self.chunks == 1:
+            for ranking in self.rankings.values():
+                ranking.begin()
+        else:
+            self._join()
+        self.begins.clear()
+        self.offered = 0
+
+    def _join(self) -> None:
+        """The offers that wait with the best before them."""
         units, rows = list[Whole](), list[Whole]()
         start = 0
         for leader, *_ in self.chains:
@@ -316,8 +331,6 @@ class _Board:
             ends = accumulate(ranking.picked for ranking in layer)
             for end, ranking in zip(ends, layer, strict=True):
                 ranking.keep(found.of(slice(end - ranking.picked, end)))
-        self.begins.clear()
-        self.offered = 0
 
     def results(self) -> dict[str, Strongest]:
         """What came out, by layer."""
