@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Compute, _best, _strongest, predict, probe
+from pellucid._core import Compute, _best, _peaks, _strongest, predict, probe
 from pellucid._core._strongest import strongest
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError, TargetError
@@ -312,17 +312,23 @@ def test_the_largest_of_any_number_of_places(kind: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("size", [256, 600])
-def test_many_places_are_searched_in_two_steps(size: int) -> None:
+def test_many_places_are_searched_in_two_steps(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randint(0, 9, (5, size, 7), generator=torch.Generator().manual_seed(3)).float()
     x[2, 40, 3] = x[2, 90, 3] = float("nan")
     found = x.movedim(2, 1)
-    largest = _strongest.stretches(found)
-    assert largest is not None
-    assert largest.shape[2] < size / 15
-    assert _strongest.stretches(found.contiguous()) is None
-    worth = np.arange(35)[::2]
-    for one, two in zip(_strongest.peaks(found, worth), _strongest.peaks(found, worth, largest), strict=True):
+    two_steps: list[bool] = []
+    steps = _peaks._stretches
+    monkeypatch.setattr(_peaks, "_stretches", lambda found: two_steps.append(True) or steps(found))
+    for every, searched in ((2, 1), (9, 0)):
+        two_steps.clear()
+        worth = np.arange(35)[::every]
+        one, two = (_peaks.peaks(each, worth) for each in (found.contiguous(), found))
+        assert len(two_steps) == 2 * searched
         np.testing.assert_array_equal(one, two)
+        whole = found.numpy().reshape(35, size)[worth]
+        np.testing.assert_array_equal(one, (whole.max(1), whole.argmax(1)))
+    assert steps(found) is not None
+    assert steps(found.contiguous()) is None
 
 
 @pytest.mark.parametrize("together", [1, 2, 7])

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.float32 | np.float64]
 Whole = NDArray[np.int64]
-SHARE = 4  # offers to a unit that are joined at once, in units of k: tables stay small where one has many
+SHARE = 4  # offers to a unit that are joined at once, in units of k: tables stay small where one has many,
+MEAN = 2  # or so many times as many as all have on average
 TOGETHER = 1024  # units that are joined at once: their tables stay in the cache
 LOW = 0xFFFFFFFF
 
@@ -64,9 +65,10 @@ class _Table(NamedTuple):
     """Where some offers, one unit after the other, stand in a table: a line for each unit with any."""
 
     some: Whole | slice  # which of the offers
-    who: Whole  # units of the lines
+    who: Whole | slice  # units of the lines
     line: Whole  # of each offer
     turn: Whole  # of each offer among those of its line
+    most: int  # offers of a line
     start: Whole  # of each line's first one among them, ``[lines, 1]``
 
 
@@ -139,7 +141,7 @@ def _tables(unit: Whole, total: int, k: int) -> list[_Table]:
     """For offers to units that come one after the other; several tables where one unit has many."""
     count = np.bincount(unit, minlength=total)
     turn = np.arange(len(unit)) - (count.cumsum() - count)[unit]
-    most, width = int(count.max()), SHARE * k
+    most, width = int(count.max()), max(SHARE * k, MEAN * len(unit) // total)
     if most <= width:
         return [_table(slice(None), unit, turn, count)] if most else []
     starts = range(0, most, width)
@@ -152,28 +154,29 @@ def _tables(unit: Whole, total: int, k: int) -> list[_Table]:
 
 def _table(some: Whole | slice, unit: Whole, turn: Whole, count: Whole) -> _Table:
     """Of so many offers to each unit."""
-    who = np.flatnonzero(count)
-    return _Table(some, who, ((count > 0).cumsum() - 1)[unit], turn, (count.cumsum() - count)[who][:, None])
+    who = slice(None) if count.all() else np.flatnonzero(count)
+    start = (count.cumsum() - count)[who][:, None]
+    return _Table(some, who, ((count > 0).cumsum() - 1)[unit], turn, int(count.max()), start)
 
 
 def _joined(best: Best, table: _Table, rows: Whole, values: Numbers, places: Whole, k: int) -> Best:
     """As :func:`joined` for one layer and one table."""
     total, kept = best.rows.shape
-    who, some = table.who, table.some
-    shape = len(who), kept + int(table.turn.max()) + 1
+    who, some, lines = table.who, table.some, len(table.start)
+    shape = lines, kept + table.most
     # where nothing was offered stands -inf, behind any real one
     lined = np.full(shape, -np.inf, values.dtype)
     lined[:, :kept] = best.values[who]
     lined[table.line, kept + table.turn] = values[some]
-    column, line = first(lined, min(k, shape[1])), np.arange(len(who))[:, None]
+    column, line = first(lined, min(k, shape[1])), np.arange(lines)[:, None]
     # which of those known, one unit after the other, and of those offered behind them
-    index = np.where(column < kept, line * kept, len(who) * kept + table.start - kept) + column
+    index = np.where(column < kept, line * kept, lines * kept + table.start - kept) + column
     joint = Best(
-        lined[line, column],
-        np.concatenate([best.rows[who].ravel(), rows[some]])[index],
-        np.concatenate([best.places[who].ravel(), places[some]])[index],
+        lined.ravel().take(line * shape[1] + column),
+        np.concatenate([best.rows[who].ravel(), rows[some]]).take(index),
+        np.concatenate([best.places[who].ravel(), places[some]]).take(index),
     )
-    if len(who) == total:
+    if lines == total:
         return joint
     best.values[who], best.rows[who], best.places[who] = joint.values, joint.rows, joint.places
     return best

@@ -67,8 +67,8 @@ class Field:
                 [torch.stack([s[0, 0] for s in self.spans]), torch.stack([s[0, 1] for s in self.spans])]
             )
             return whole.expand(*positions.shape[:-1], len(whole))
-        ends = [span[positions[..., k]] for k, span in enumerate(self.spans)]
-        return torch.cat([torch.stack([e[..., side] for e in ends], -1) for side in (0, 1)], -1)
+        ends = [span[:, side][positions[..., k]] for side in (0, 1) for k, span in enumerate(self.spans)]
+        return torch.stack(ends, -1)
 
 
 def _mean_step(span: Tensor) -> int:

@@ -75,6 +75,7 @@ class Order:
     Args:
         of: the largest value before to the largest behind; exactly, unless ``turned``.
         low, high: between these it leaves numbers as they are.
+        flat: whether it makes ``low`` of all that lies below.
         placed: whether it also leaves them where they are, and what lies below stays below.
         turned: whether it makes other numbers of them, which keep their places.
     """
@@ -82,6 +83,7 @@ class Order:
     of: Callable[[Tensor], Tensor]
     low: float = -math.inf
     high: float = math.inf
+    flat: bool = False
     placed: bool = True
     turned: bool = False
 
@@ -128,10 +130,10 @@ def keeps_order(module: nn.Module, given: Tensor, made: Tensor) -> Order | None:
         rises = _fixed(module) and (not module.affine or bool((module.weight > 0).all()))
         return Order(partial(_normed, module), turned=True) if rises else None
     if type(module) is nn.ReLU:
-        return Order(F.relu, 0.0)
+        return Order(F.relu, 0.0, flat=True)
     if isinstance(module, nn.Hardtanh) and type(module) in (nn.Hardtanh, nn.ReLU6):
         low, high = module.min_val, module.max_val
-        return Order(lambda values: F.hardtanh(values, low, high), low, high)
+        return Order(lambda values: F.hardtanh(values, low, high), low, high, flat=True)
     if type(module) is nn.LeakyReLU and module.negative_slope > 0:
         slope = module.negative_slope
         return Order(lambda values: F.leaky_relu(values, slope), 0.0)

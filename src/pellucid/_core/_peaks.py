@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isqrt
+from math import gcd, isqrt
 
 import numpy as np
 import torch
@@ -11,8 +11,10 @@ from torch import Tensor
 
 from pellucid._core._best import Numbers, Whole
 
-STRETCH = 16  # positions of a stretch, from which on it pays to look for the largest in two steps
+STRETCH = 16  # positions of a stretch, from which on it pays to look for the largest in two steps,
+SHARE = 8  # where at least one of so many units is looked for
 FEW, HALVED = 32, 14  # positions that are not worth a reduction, and from which on halves are compared first
+LANES = 32  # numbers side by side that are reduced at once; a rest goes one by one, at a tenth of the speed
 SHORT, LONG = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
 
@@ -21,8 +23,11 @@ def largest(found: Tensor) -> Tensor:
     size = found.shape[2]
     if size == 1:
         return found[:, :, 0]
-    if not (found.is_cpu and found.is_contiguous() and found.is_floating_point()):
+    if not (found.is_cpu and found.is_floating_point()):
         return found.amax(2)
+    if not found.is_contiguous():
+        lined = found.movedim(1, 2)
+        return _over(lined) if found.shape[1] % LANES and lined.is_contiguous() else found.amax(2)
     if size >= FEW:
         rest = size % FEW
         # blocks of 32 are reduced at once, a long rest one by one: it is seen within the last 32
@@ -37,6 +42,22 @@ def largest(found: Tensor) -> Tensor:
     return F.max_pool1d(few.view(1, -1), few.shape[1]).view(found.shape[:2])
 
 
+def _over(lined: Tensor) -> Tensor:
+    """``[n, positions, U]``, one behind the other in memory, to the largest ``[n, U]``.
+
+    Where units do not fill the lanes, several positions stand side by side until the last.
+    """
+    count, size, units = lined.shape
+    beside = LANES // gcd(units, LANES)
+    while size % beside:
+        beside //= 2
+    found = lined.view(count, size // beside, beside * units).amax(1)
+    while beside > 1:
+        beside //= 2
+        found = torch.maximum(found[:, : beside * units], found[:, beside * units :])
+    return found
+
+
 def numbers_of(values: Tensor) -> Numbers:
     """Floats that keep all there is to a value."""
     if values.dtype not in LONG:
@@ -44,24 +65,24 @@ def numbers_of(values: Tensor) -> Numbers:
     return values.cpu().numpy()
 
 
-def stretches(found: Tensor) -> Tensor | None:
+def _stretches(found: Tensor) -> Tensor | None:
     """The largest of each stretch of many positions ``[b, U, stretches]``, where units lie side by side."""
-    size = found.shape[2]
+    size, units = found.shape[2], found.shape[1]
     if size < STRETCH**2 or found.stride(1) != 1 or not found.is_cpu or found.dtype not in LONG:
         return None
     wide = next(wide for wide in range(isqrt(size), 0, -1) if size % wide == 0)
-    if wide < STRETCH:
+    lined = found.movedim(1, 2)
+    if wide < STRETCH or not lined.is_contiguous():
         return None
-    return found.movedim(1, 2).unflatten(1, (size // wide, wide)).amax(2).movedim(2, 1)
+    return _over(lined.view(-1, wide, units)).view(-1, size // wide, units).movedim(2, 1)
 
 
-def peaks(found: Tensor, worth: Whole, tops: Tensor | None = None) -> tuple[Numbers, Whole]:
-    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first.
-
-    ``tops`` is the largest of each stretch: positions of a unit lie far apart, and few of them are read so.
-    """
-    _, units, size = found.shape
+def peaks(found: Tensor, worth: Whole) -> tuple[Numbers, Whole]:
+    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first."""
+    count, units, size = found.shape
+    tops = _stretches(found) if SHARE * len(worth) > count * units else None
     if tops is not None:
+        # positions of a unit lie far apart, and few of them are read so
         row, unit, line = worth // units, worth % units, np.arange(len(worth))
         stretch = tops.numpy()[row, unit].argmax(1)
         wide = size // tops.shape[2]

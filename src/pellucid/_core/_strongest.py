@@ -16,7 +16,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._feed import Inputs
 from pellucid._core._order import SAME, Order, Trail, keeps_order, module_at
 from pellucid._core._outputs import activations, listen
-from pellucid._core._peaks import at_places, largest, numbers_of, peaks, stretches
+from pellucid._core._peaks import at_places, largest, numbers_of, peaks
 from pellucid._core._probe import Knowing, Probe
 from pellucid._core._spec import InputSpec
 from pellucid._core._units import along, other_rows, places, unit_axis
@@ -99,6 +99,7 @@ class _Ranking:
         self.each: torch.Size | None = None  # of one row
         self.axis = 1  # which holds units
         self.index: Tensor | None = None
+        self.nothing = torch.empty(0)  # is kept of a look
         self.looks = 0  # since the last chunk was taken in
         self.shape: tuple[int, ...] = ()
         self.total = self.n = self.picked = 0
@@ -126,7 +127,7 @@ class _Ranking:
         else:
             self._some(shown, before.found, order)
         self.trail.keep(activation, self)
-        return activation.new_empty(0)
+        return self.nothing
 
     def _some(self, shown: Tensor, found: _Found, order: Order) -> None:
         """Look only at what was worth it in the layer before: nothing else can be worth it here."""
@@ -141,22 +142,28 @@ class _Ranking:
             return
         # what lies between both is what it was, and where it was
         kept = (order.low < found.values) & (found.values < order.high) & order.placed
+        if kept.all():
+            return
+        values, place = found.values.copy(), found.place.copy()
+        if order.flat:
+            # where the largest is not above, all are the same, and the first is the first of all
+            below = found.values <= order.low
+            values[below], place[below] = order.low, 0
+            kept |= below
         again = np.flatnonzero(~kept)
         if len(again):
-            values, place = found.values.copy(), found.place.copy()
             values[again], place[again] = peaks(self._units(shown), found.worth[again])
-            self.found = found._replace(values=values, place=place)
+        self.found = found._replace(values=values, place=place)
 
     def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
         """Look at every row."""
         found = self._units(shown)
-        tops = stretches(found)
-        self.values = largest(found if tops is None else tops)
+        self.values = largest(found)
         worth, values = self._worth(self.values)
         row = worth // self.picked
         # the place matters for the few rows that are kept, so only there is it looked for
         few = found.shape[2] == 1 or not len(worth)
-        place = np.zeros(len(worth), np.int64) if few else peaks(found, worth, tops)[1]
+        place = np.zeros(len(worth), np.int64) if few else peaks(found, worth)[1]
         self.found = _Found(worth, row, worth - row * self.picked, values, place)
         self.trusted = False
         if before is not None and order is not None and before.values is not None:
@@ -236,6 +243,11 @@ class _Ranking:
         self.offers.append(found)
         return found
 
+    def begin(self) -> None:
+        """Keep what the first chunk offered: that is the best of it, unit by unit."""
+        found, shape = self.offers[0], (self.picked, -1)
+        self.keep(Best(found.values.reshape(shape), found.row.reshape(shape), found.place.reshape(shape)))
+
     def keep(self, best: Best) -> None:
         """The best of all offers."""
         self.offers.clear()
@@ -245,12 +257,13 @@ class _Ranking:
     def result(self) -> Strongest:
         """The best of this layer's units."""
         best = self.best
-        places_of = torch.from_numpy(best.places)
-        axes = torch.unravel_index(places_of, self.shape) if self.shape else ()
-        positions = torch.stack(list(axes), -1) if axes else places_of.new_empty((*places_of.shape, 0))
+        axes = np.unravel_index(best.places, self.shape) if self.shape else ()
+        positions = np.stack(axes, -1) if axes else np.empty((*best.places.shape, 0), np.int64)
         units = chosen_units(self.wanted, self.total, self.site)
         values = torch.from_numpy(best.values).to(self.dtype)
-        return Strongest(units, values, torch.from_numpy(best.rows), positions, self.total, self.n)
+        return Strongest(
+            units, values, torch.from_numpy(best.rows), torch.from_numpy(positions), self.total, self.n
+        )
 
 
 class _Board:
@@ -288,6 +301,16 @@ class _Board:
         """Keep the best of what there is; of equal values the earlier row."""
         if not self.begins:
             return
+        if self.chunks == 1:
+            for ranking in self.rankings.values():
+                ranking.begin()
+        else:
+            self._join()
+        self.begins.clear()
+        self.offered = 0
+
+    def _join(self) -> None:
+        """The offers that wait with the best before them."""
         units, rows = list[Whole](), list[Whole]()
         start = 0
         for leader, *_ in self.chains:
@@ -308,8 +331,6 @@ class _Board:
             ends = accumulate(ranking.picked for ranking in layer)
             for end, ranking in zip(ends, layer, strict=True):
                 ranking.keep(found.of(slice(end - ranking.picked, end)))
-        self.begins.clear()
-        self.offered = 0
 
     def results(self) -> dict[str, Strongest]:
         """What came out, by layer."""
