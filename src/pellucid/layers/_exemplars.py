@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, activations, brief
+from pellucid._core import Batch, Compute, InputSpec, activations, brief, finite_at
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
 from pellucid._core._outputs import usual
@@ -289,6 +289,7 @@ def _fields(
 
 
 def _exemplars(site: str, found: Strongest, field: Field | None) -> Exemplars:
+    finite_at(found.values, site)
     boxes = None if field is None else field.boxes(found.positions)
     positions = found.positions if found.positions.shape[-1] else None
     return Exemplars(site, found.units, found.values, found.rows, boxes, found.total, found.n, positions)
