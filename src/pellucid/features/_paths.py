@@ -95,7 +95,7 @@ def _flat(
     looks = dict.fromkeys(names, Tensor.detach)  # a layer aside may give NaN
     for _, seen in activations(model, inputs, looks, stop=site, spec=spec, compute=how):
         for name in names:
-            yield name, seen[name].flatten(1).double()
+            yield name, seen[name].reshape(len(seen[name]), -1).double()
 
 
 def _unit(flat: Tensor) -> Tensor:

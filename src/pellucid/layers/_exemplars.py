@@ -178,6 +178,8 @@ def quantile_exemplars(
         raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {list(quantiles)}.")
     how = compute or usual(inputs)
     n = count_of(inputs)
+    if min(n, most) < 1:
+        raise InputError(f"Expected at least one input and most=1, got {n} inputs and most={most}.")
     order = torch.randperm(n, generator=torch.Generator().manual_seed(how.seed))
     picked = order[:most].sort().values
     some = inputs if n <= most else rows_of(inputs, picked)
