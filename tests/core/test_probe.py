@@ -190,7 +190,7 @@ def test_items_of_tuples_and_mappings():
         ),
         ("lstm[1]", "2 items"),
         ("lstm[7]", "2 items"),
-        ("named", "a mapping with 'wide', 'narrow'"),
+        ("named", r"a mapping with 'wide', 'narrow'; name an item, such as 'named\[wide\]'"),
         ("named[other]", "a mapping with"),
         ("named:in[3]", "1 items"),
     ],
@@ -320,3 +320,22 @@ def test_arguments_by_place_stay_items_beside_named_ones():
     assert torch.equal(seen["inner:in"], x)
     assert torch.equal(seen["inner:in[0]"], x)
     assert torch.equal(seen["inner:in[scale]"], x + 2)
+
+
+def test_the_output_of_a_network_that_gives_a_mapping_is_its_logits():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(3, 2)
+
+        def forward(self, x):
+            return {"hidden": x, "logits": self.last(x)}
+
+    model, x = zoo.seeded(Both), torch.ones(4, 3)
+    with probe(model, read=["."]) as seen:
+        plain = model(x)
+    assert torch.equal(seen["."], plain["logits"])
+    with probe(model, write={".": lambda a: a * 0}):
+        changed = model(x)
+    assert torch.equal(changed["hidden"], x)
+    assert (changed["logits"] == 0).all()

@@ -143,7 +143,8 @@ def test_the_output_of_whatever_a_network_returns():
         (
             (OUT, OUT),
             None,
-            r"returns 2 tensors \(0, 1\); say which one is explained, as logit\(0, output=0\)",
+            r"returns 2 tensors \(0, 1\); say which one is explained, as logit\(0, output=0\) where a target "
+            r"is asked for; pellucid.open\(…, output=0\).model gives that one alone\.$",
         ),
         ({"scores": OUT, "state": OUT}, "score", "Did you mean scores"),
         (OUT, "logits", "returns one tensor; there is no item 'logits'"),

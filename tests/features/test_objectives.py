@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Compute
-from pellucid.errors import InputError, TargetError
+from pellucid.errors import InputError, SiteError, TargetError
 from pellucid.features import (
     Channel,
     Concept,
@@ -440,3 +440,41 @@ def test_accentuation_says_what_it_needs() -> None:
         accentuation(net, None, x[:3], data=x, objectives=[Logit(0)], pull=-1)
     with pytest.raises(InputError, match="expected the shape of the data"):
         accentuation(nn.Flatten(), ".", noise(2, 1, 2), data=noise(20, 1, 3), objectives=[Unit(0)])
+
+
+def test_classes_of_networks_that_return_several_tensors() -> None:
+    class Several(nn.Module):
+        def __init__(self, named: bool) -> None:
+            super().__init__()
+            self.last, self.named = nn.Linear(4, 3), named
+
+        def forward(self, x: Tensor) -> object:
+            scores = self.last(x)
+            return {"hidden": x, "logits": scores} if self.named else (x, scores)
+
+    torch.manual_seed(0)
+    data, asked = torch.randn(30, 4), [Logit(2)]
+    named, numbered = Several(True), Several(False)
+    numbered.load_state_dict(named.state_dict())
+    one = activation_maximization(named, data=data, objectives=asked, steps=3, untrained_control=False)
+    two = activation_maximization(
+        numbered, ".[1]", data=data, objectives=asked, steps=3, untrained_control=False
+    )
+    assert torch.equal(one.pictures, two.pictures)
+    with pytest.raises(SiteError, match=r"2 items .*name an item, such as '\.\[0\]'"):
+        activation_maximization(numbered, data=data, objectives=asked, steps=3)
+
+
+def test_a_layer_of_one_number_per_row_is_one_unit() -> None:
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.mean = nn.Linear(4, 3), nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = self.dense(x)
+            return h * self.mean(h.mean(1))[:, None]
+
+    torch.manual_seed(0)
+    made = activation_maximization(Mean(), "mean", data=noise(30, 4), steps=3, untrained_control=False)
+    assert made.pictures.shape == (1, 2, 4)

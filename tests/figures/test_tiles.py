@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pellucid import figures
 from pellucid._core import Dataset
 from pellucid.features import FeaturePictures, activation_maximization, token_maximization
 from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._pixels import png, sheet
 from pellucid.figures._real import Real
 from pellucid.figures._tiles import drawing, false_colours
 from pellucid.inputs import AudioSpec, Column, ImageSpec, TabularSpec, TextSpec, WordTokenizer
@@ -173,3 +176,23 @@ def test_real_inputs_of_many_channels_have_one_set_of_colours_everywhere() -> No
     for channels in (1, 3):
         plain = replace(rows, inputs=data[:, :channels], spec=ImageSpec(channels=channels))
         assert false_colours(plain) is None
+
+
+def test_a_sheet_of_photographs_is_cut_to_256_colours_and_keeps_its_seams() -> None:
+    generator = np.random.default_rng(0)
+    wave = np.linspace(0, 3, 80)
+    tiles = [
+        np.stack([np.sin(np.add.outer(wave * i, wave) + c) / 2 + 0.5 for c in range(3)], 2)[: 80 - 9 * i]
+        + generator.normal(0, 0.02, (80 - 9 * i, 80, 3))
+        for i in range(4)
+    ]
+    pixels = sheet(tiles, 80, columns=4, gap=10)
+    drawn = Image.open(io.BytesIO(png(pixels)))
+    exact = io.BytesIO()
+    Image.fromarray(pixels).save(exact, "PNG", optimize=True)
+    assert drawn.mode == "P"
+    assert len(png(pixels)) < 0.5 * len(exact.getvalue())
+    back = np.asarray(drawn.convert("RGBA")).astype(int)
+    assert np.array_equal(back[..., 3], pixels[..., 3])
+    shown = pixels[..., 3] > 0
+    assert np.abs(back - pixels)[shown].mean() < 5

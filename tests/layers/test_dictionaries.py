@@ -137,6 +137,13 @@ def test_negative_layers_and_small_data_are_refused() -> None:
         matrix_factorisation(nn.Identity(), gaussian(80, 4, 0), ".")
     with pytest.raises(InputError, match="at least 50 inputs"):
         sparse_autoencoder(nn.Identity(), gaussian(20, 4, 0), ".")
+    x = torch.rand(60, 4)
+    with pytest.raises(InputError, match="must be positive, got 0, None"):
+        sparse_autoencoder(nn.Identity(), x, ".", width=0)
+    with pytest.raises(InputError, match="must be positive, got None, 0"):
+        sparse_autoencoder(nn.Identity(), x, ".", k=0)
+    with pytest.raises(InputError, match="elements, width=4; got 9"):
+        sparse_autoencoder(nn.Identity(), x, ".", width=4, k=9)
     with pytest.raises(InputError, match="Did you mean topk"):
         sparse_autoencoder(nn.Identity(), gaussian(80, 4, 0), ".", kind="top")  # type: ignore[arg-type]
 

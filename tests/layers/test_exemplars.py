@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from pellucid import figures
 from pellucid._core import Compute, Dataset
-from pellucid.errors import SiteError, TargetError
+from pellucid.errors import InputError, SiteError, TargetError
 from pellucid.figures import _contour as figures_contour
 from pellucid.inputs import AudioSpec
-from pellucid.layers import exemplar_maps, exemplars, exemplars_of
+from pellucid.layers import exemplar_maps, exemplars, exemplars_of, quantile_exemplars
 
 
 def test_a_linear_unit_likes_the_largest_projection() -> None:
@@ -77,6 +77,8 @@ def test_errors_say_what_is_wrong() -> None:
         exemplars(net, x, "spare")
     with pytest.raises(TargetError, match="numbered 0 to 1"):
         exemplars(net, x, "conv1", units=[2])
+    with pytest.raises(InputError, match="at least one input and most=1, got 0 inputs"):
+        quantile_exemplars(net, x[:0], "conv1")
 
 
 def test_a_line_on_the_picture_lies_around_where_the_unit_is_active() -> None:

@@ -12,7 +12,7 @@ from pellucid._core._guard import eagerly, untouched
 from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
 from pellucid._core._misfit import not_inputs
 from pellucid._core._nudged import nudged
-from pellucid._core._outputs import activations, called, predict
+from pellucid._core._outputs import activations, called, finite_at, predict
 from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._percent import percent
 from pellucid._core._probe import Probe, probe
@@ -80,6 +80,7 @@ __all__ = [
     "called",
     "eagerly",
     "finite",
+    "finite_at",
     "holm",
     "inputs_hash",
     "layer_map",

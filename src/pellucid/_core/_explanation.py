@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from pellucid._core._evidence import Card
 from pellucid._core._fingerprint import Fingerprint, short
-from pellucid._core._spec import InputSpec
+from pellucid._core._spec import InputSpec, is_finite
 from pellucid.errors import InputError, MethodError
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -221,8 +220,7 @@ def finite_scores(method: str, scores: Tensor, reference: Tensor | None = None) 
 
 def _not_finite(numbers: Tensor) -> str:
     """Which rows have NaN or infinity, in words; empty where none has."""
-    # a sum is finite only if every element is; it may overflow, so then look closer
-    if math.isfinite(numbers.sum().item()) or bool(torch.isfinite(numbers).all()):
+    if is_finite(numbers):
         return ""
     rows = (~torch.isfinite(numbers)).reshape(len(numbers), -1).any(1).nonzero().flatten().tolist()
     return f"row {rows[0]}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from pellucid._core._feed import Feed, Inputs, feed, out_of_memory, to_be_told
 from pellucid._core._guard import Guard
 from pellucid._core._layout import channelwise
 from pellucid._core._probe import Probe, Reads, probe
-from pellucid._core._spec import InputSpec
+from pellucid._core._spec import InputSpec, is_finite
 from pellucid._core._target import the_output
 from pellucid.errors import MethodError
 
@@ -150,7 +150,8 @@ def activations(
     """Activations at several sites, chunk by chunk and never all at once: ``(rows, what was seen)``.
 
     ``read`` names sites, or gives for each a function of the activation, as for :func:`probe`;
-    ``spec`` says what goes along with the inputs, as in :func:`predict`.
+    ``spec`` says what goes along with the inputs, as in :func:`predict`. Raises :class:`MethodError` where
+    an activation that is named alone has NaN or infinity: no number made of it would mean anything.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
@@ -158,10 +159,29 @@ def activations(
         [torch.Size([5, 3])]
     """
     how = compute or Compute(batch_size=256)
+    alone = () if isinstance(read, Mapping) else tuple(read)
     for rows, _, seen in stream(
-        feed(model, inputs, spec=spec, check=False, compute=how), how, read=read, stop=stop
+        feed(model, inputs, spec=spec, check=False, compute=how),
+        how,
+        read=read if isinstance(read, Mapping) else alone,
+        stop=stop,
     ):
+        for site in alone:
+            finite_at(seen[site], site)
         yield rows, seen
+
+
+def finite_at(activation: Tensor, site: str) -> None:
+    """Raise :class:`MethodError` where an activation has NaN or infinity.
+
+    Example:
+        >>> finite_at(torch.zeros(2, 3), "conv1")
+    """
+    if not is_finite(activation):
+        raise MethodError(
+            f"{site!r} gives NaN or infinity, so nothing can be measured there. Ask a layer before the "
+            "first that does, which pellucid.layers names; look there for divisions and logarithms."
+        )
 
 
 def listen(

@@ -98,7 +98,7 @@ def pick(value: object, site: Site) -> Tensor:
         )
     whole = cast("Mapping[object, object] | tuple[object, ...] | object", value)
     if isinstance(whole, Mapping):
-        value = whole.get(0 if site.item is None else site.item)
+        value = whole.get(_key(whole, site))
     elif isinstance(whole, Recurrent) and whole.state(site.item) is not None:
         value = whole.state(site.item)
     elif isinstance(whole, tuple | list):
@@ -107,10 +107,28 @@ def pick(value: object, site: Site) -> Tensor:
         refuse_packed(value, str(site))
     if isinstance(value, Tensor):
         return value
-    place = str(replace(site, item=None))
+    such = "".join(f", such as '{replace(site, item=each)}'" for each in _tensors(whole)[:1])
     raise SiteError(
-        f"{str(site)!r} is not one tensor but {_described(whole)}; name an item, such as '{place}[0]'."
+        f"{str(site)!r} is not one tensor but {_described(whole)}; "
+        + (f"name an item{such}." if such else "choose a layer inside it.")
     )
+
+
+def _tensors(whole: object) -> list[int | str]:
+    """What the tensors of a mapping or a tuple are called."""
+    if isinstance(whole, Mapping):
+        items = cast("Iterable[tuple[str, object]]", whole.items())
+    else:
+        items = enumerate(cast("Sequence[object]", whole)) if isinstance(whole, tuple | list) else ()
+    return [name for name, value in items if isinstance(value, Tensor)]
+
+
+def _key(whole: Mapping[object, object], site: Site) -> int | str:
+    """The item of a mapping that a site means: without a name the only tensor, or the logits."""
+    if site.item is not None:
+        return site.item
+    tensors = _tensors(whole)
+    return tensors[0] if len(tensors) == 1 else "logits"
 
 
 def _outside(tensor: Tensor, site: Site) -> Tensor:
@@ -135,19 +153,19 @@ def _put(value: object, site: Site, tensor: Tensor) -> object:
     """``value`` with the tensor that ``site`` names exchanged."""
     if isinstance(value, Tensor):
         return tensor
+    if isinstance(value, Mapping):
+        changed = dict(cast("Mapping[object, object]", value))
+        changed[_key(changed, site)] = tensor
+        if type(value) is dict:
+            return changed
+        return type(value)(**cast("dict[str, object]", changed))  # pyright: ignore[reportCallIssue]
     index = site.item if site.item is not None else 0
     if isinstance(value, Recurrent):
         return value.put(index, tensor) if index in ("h", "c") else Recurrent((tensor, value[1]))
     if isinstance(value, tuple):
         items = [tensor if i == index else item for i, item in enumerate(value)]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    if isinstance(value, list):
-        return [tensor if i == index else item for i, item in enumerate(value)]
-    changed = dict(cast("Mapping[object, object]", value))
-    changed[index] = tensor
-    if type(value) is dict:
-        return changed
-    return type(value)(**cast("dict[str, object]", changed))  # pyright: ignore[reportCallIssue]
+    return [tensor if i == index else item for i, item in enumerate(cast("list[object]", value))]
 
 
 class _Hooks:

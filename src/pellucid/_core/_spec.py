@@ -60,10 +60,20 @@ class InputSpec(ABC):
         return "", {}
 
 
+def is_finite(x: Tensor) -> bool:
+    """Whether no element is NaN or infinite.
+
+    Example:
+        >>> is_finite(torch.tensor([1.0, float("nan")]))
+        False
+    """
+    # a sum is finite only if every element is, and much faster to take; it may overflow, so then look closer
+    return not x.is_floating_point() or math.isfinite(x.sum().item()) or bool(torch.isfinite(x).all())
+
+
 def finite(x: Tensor, what: str) -> None:
     """Raise :class:`InputError` where a floating tensor has NaN or infinite elements, saying where."""
-    # a sum is finite only if every element is, and much faster to take; it may overflow, so then look closer
-    if not x.is_floating_point() or math.isfinite(x.sum().item()) or bool(torch.isfinite(x).all()):
+    if is_finite(x):
         return
     rows = (~torch.isfinite(x)).flatten(1).any(1).nonzero().flatten().tolist() if x.ndim > 1 else []
     where = f" in row {rows[0]}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "") if rows else ""

@@ -273,7 +273,9 @@ def the_output(raw: object, item: int | str | None) -> Tensor:
             f"The network returned {type(raw).__name__} without tensors; expected scores [N, K]."
         )
     hint = near_misses(str(item), [str(name) for name in tensors]) if item is not None else ""
+    one = next(iter(tensors))
     raise TargetError(
         f"The network returns {len(tensors)} tensors ({', '.join(map(repr, tensors))}); "
-        f"say which one is explained, as logit(0, output={next(iter(tensors))!r}). {hint}".rstrip()
+        f"say which one is explained, as logit(0, output={one!r}) where a target is asked for; "
+        f"pellucid.open(…, output={one!r}).model gives that one alone. {hint}".rstrip()
     )

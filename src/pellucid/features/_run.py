@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pellucid._core import Compute, InputSpec, Json, inputs_hash, model_hash
 from pellucid._core._feed import feed
 from pellucid._core._field import Field
+from pellucid._core._site import Site
 from pellucid._core._store import packed
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import unit_axis
@@ -206,11 +207,12 @@ def site_of(site: str | None, objectives: Sequence[Objective] | None) -> str:
     if len(asked) == 2:
         raise TargetError("Classes and hidden units are read at different places; run them apart.")
     if True in asked:
-        if site not in (None, OUTPUT):
+        read = site or OUTPUT
+        if replace(Site.parse(read), item=None) != Site(OUTPUT):
             raise TargetError(
                 f"A class is read from the network's output, not from {site!r}; leave the layer away."
             )
-        return OUTPUT
+        return read
     if site is None:
         raise TargetError("Say which layer's units are meant; only classes go without one.")
     return site

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BLOCKS = 3  # below as many pixels per value, blocks are not told apart
 _LARGE = 12_000  # bytes: below this a picture is kept exactly
+_CLEAR = 255  # the colour of a cut sheet that lets the page through
 
 
 @runtime_checkable
@@ -120,9 +121,23 @@ def png(pixels: Pixels) -> bytes:
     if all(np.array_equal(pixels[..., 0], pixels[..., channel]) for channel in (1, 2)):
         made = made.convert("LA" if made.mode == "RGBA" else "L")
     exact = _encoded(made)
-    if len(exact) < _LARGE or made.mode != "RGB":
+    if len(exact) < _LARGE or made.mode in ("L", "LA"):
         return exact
-    return min(exact, _encoded(made.quantize(256, dither=Image.Dither.NONE)), key=len)
+    return min(exact, _encoded(_cut(made)), key=len)
+
+
+def _cut(made: Image.Image) -> Image.Image:
+    """The 256 colours that fit best; of a sheet one is the clear seam between its tiles."""
+    from PIL import Image
+
+    if made.mode == "RGB":
+        return made.quantize(256, dither=Image.Dither.NONE)
+    cut = made.convert("RGB").quantize(_CLEAR, dither=Image.Dither.NONE)
+    seams = ~np.asarray(made.getchannel("A"), dtype=bool)
+    cut.putpalette([*(cut.getpalette() or ())[: 3 * _CLEAR], 0, 0, 0])
+    cut.paste(_CLEAR, mask=Image.fromarray(seams))
+    cut.info["transparency"] = _CLEAR
+    return cut
 
 
 def _encoded(made: Image.Image) -> bytes:

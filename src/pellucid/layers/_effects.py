@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, Site, Target, brief
+from pellucid._core import Batch, Compute, InputSpec, Question, Site, Target, brief, finite_at
 from pellucid._core._functions import HEADS
 from pellucid._core._rest import rest
 from pellucid._core._strongest import chosen_units
@@ -116,6 +116,7 @@ def unit_effects(
     behind, given, meant = rest(model, inputs, site, spec=spec, compute=how)
     question = Question(behind, given, _lead(answers.cpu()), at=site, spec=meant, compute=how)
     point = question.point
+    finite_at(point, site)
     if point.ndim < 2:
         raise InputError(f"{site!r} gives one number per row: there are no units to take away.")
     axis = unit_axis(model, point, site)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, activations, brief
+from pellucid._core import Batch, Compute, InputSpec, activations, brief, finite_at
 from pellucid._core._feed import feed
 from pellucid._core._field import Field, fields
 from pellucid._core._outputs import usual
@@ -178,6 +178,8 @@ def quantile_exemplars(
         raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {list(quantiles)}.")
     how = compute or usual(inputs)
     n = count_of(inputs)
+    if min(n, most) < 1:
+        raise InputError(f"Expected at least one input and most=1, got {n} inputs and most={most}.")
     order = torch.randperm(n, generator=torch.Generator().manual_seed(how.seed))
     picked = order[:most].sort().values
     some = inputs if n <= most else rows_of(inputs, picked)
@@ -289,6 +291,7 @@ def _fields(
 
 
 def _exemplars(site: str, found: Strongest, field: Field | None) -> Exemplars:
+    finite_at(found.values, site)
     boxes = None if field is None else field.boxes(found.positions)
     positions = found.positions if found.positions.shape[-1] else None
     return Exemplars(site, found.units, found.values, found.rows, boxes, found.total, found.n, positions)

@@ -182,12 +182,13 @@ def _centred(
     for group in _groups(sites, n):
         parts: dict[str, list[Tensor]] = {site: [] for site in group}
         stop = group[0] if len(group) == 1 else None
-        for rows, seen in activations(model, inputs, group, stop=stop, compute=quiet):
+        looks = dict.fromkeys(group, Tensor.detach)  # layers with NaN have no number, the others do
+        for rows, seen in activations(model, inputs, looks, stop=stop, compute=quiet):
             for site in group:
                 if len(seen[site]) != rows.stop - rows.start:
                     raise InputError(f"The activation at {site!r} does not keep the row axis first.")
                 here = None if real is None else real[rows]
-                parts[site].append(flat(model, seen[site].detach(), here, site).float().cpu())
+                parts[site].append(flat(model, seen[site], here, site).float().cpu())
         found |= {site: u_centred(torch.cat(part)) for site, part in parts.items()}
     return torch.stack([found[site] for site in sites])
 

@@ -104,7 +104,7 @@ def sparse_autoencoder(
     known = ("topk", "batchtopk", "jumprelu")
     if kind not in known:
         raise InputError(f"kind={kind!r} is not known. {near_misses(kind, known)}")
-    if steps < 1 or not rate > 0 or (width or 1) < 1 or (k or 1) < 1:
+    if steps < 1 or not rate > 0 or any(each is not None and each < 1 for each in (width, k)):
         raise InputError(f"width, k, steps and rate must be positive, got {width}, {k}, {steps} and {rate}.")
 
     def learn(x: Tensor) -> Dictionary:
@@ -188,7 +188,9 @@ def _learned(
 ) -> Dictionary:
     units = x.shape[1]
     size = width or EACH * units
-    few = min(k or min(32, max(4, units // 8)), size)
+    if k is not None and k > size:
+        raise InputError(f"k: expected at most as many as there are elements, width={size}; got {k}.")
+    few = k or min(32, max(4, units // 8), size)
     mean = x.mean(0)
     scale = float((x - mean).square().mean().sqrt()) or 1.0
     maker = _Maker((x - mean) / scale, kind, size, few, rate, how.seed)

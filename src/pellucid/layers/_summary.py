@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -156,6 +157,10 @@ def summary(
         )
         for leaf in reached
     )
+    odd = [row.site for row in rows if not math.isfinite(row.mean)]
+    if odd:
+        more = f", and so {'does' if len(odd) == 2 else 'do'} {len(odd) - 1} after it" if odd[1:] else ""
+        notes.append(f"{odd[0]} gives NaN or infinity{more}: what cannot be measured there is left open.")
     if any(row.units > row.rank_units for row in rows):
         notes.append(
             f"The effective rank of layers with more units rests on {RANK_UNITS} of them, drawn at random."

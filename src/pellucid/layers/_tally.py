@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -122,7 +123,7 @@ class Tally:
         return Measures(
             self._mean,
             (self._squares / self._count) ** 0.5,
-            float(still.double().mean()),
+            float(still.double().mean()) if math.isfinite(self._mean) else math.nan,
             None if self._bounds is None else self._outside / self._count,
             effective_rank(covariance),
             len(self._low),
@@ -138,6 +139,8 @@ def effective_rank(covariance: Tensor) -> float:
         >>> round(effective_rank(torch.eye(4)), 6)
         4.0
     """
+    if not bool(covariance.isfinite().all()):
+        return math.nan
     values = torch.linalg.eigvalsh(covariance.double()).clamp_min(0)
     total = values.sum()
     if not float(total) > 0:

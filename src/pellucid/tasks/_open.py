@@ -14,7 +14,7 @@ from pellucid import loading
 from pellucid._core import Batch, Dataset, InputSpec, Subject, predict
 from pellucid.data import arrays
 from pellucid.data._read_as import held_as, same_kind
-from pellucid.errors import InputError, LoadError, MethodError, TargetError, near_misses
+from pellucid.errors import InputError, LoadError, MethodError, near_misses
 from pellucid.networks import Plain
 from pellucid.tasks._data_for import Reading, data_for, data_in_code, names_code
 from pellucid.tasks._runs import open_run
@@ -305,8 +305,6 @@ def _fits(subject: Subject, guessed: Rows | None = None, *, counted: bool = Fals
         said = str(error) if str(error).endswith(".") else f"{error}."
         given = f"Its inputs here are {held_as(subject.data)} ({subject.data.name})."
         raise MethodError(f"{said} {hint or given}".rstrip()) from error.__cause__
-    except TargetError as error:
-        raise TargetError(str(error).replace("as logit(0, output=", "as pellucid.open(…, output=")) from None
     if last is not None and subject.data.classes:
         raise InputError(
             f"The network ends in a {last}: it gives probabilities, where what goes into that step is "
