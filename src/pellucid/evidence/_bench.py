@@ -119,6 +119,8 @@ class Bench:
     def _measured(self, fill: str | Tensor, others: Tensor | None = None) -> tuple[Responses, ...]:
         count, n = len(self.targets), len(self.x)
         masks = self.bank or self.masks
+        if isinstance(masks, Bank):
+            masks = masks.rows(torch.arange(n).repeat_interleave(count))
         each = fill.repeat_interleave(count, 0) if isinstance(fill, Tensor) and count > 1 else fill
         asked = self.target if count == 1 else together(self.targets)
         whole = responses(
@@ -135,6 +137,7 @@ class Bench:
         return tuple(
             dataclasses.replace(
                 whole,
+                bank=whole.bank.rows(torch.arange(k, n * count, count)),
                 drops=whole.drops[k::count],
                 scores=whole.scores[k::count],
                 target=one.label,

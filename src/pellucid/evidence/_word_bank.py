@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,6 +43,11 @@ class WordBank(Bank):
     def different(self) -> list[int]:
         """How many different masks each row has."""
         return [len(torch.unique(own, dim=0)) if bool(own.any()) else 0 for own in self.masks]
+
+    def rows(self, which: Tensor) -> Bank:
+        """The bank for some of its rows, int64 ``[n]``."""
+        counts = tuple(self.counts[k] for k in which.tolist())
+        return replace(self, masks=self.masks[which], units=self.units[which], counts=counts)
 
     @property
     def count(self) -> int:

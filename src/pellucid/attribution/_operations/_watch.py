@@ -144,6 +144,7 @@ class Watch(TorchFunctionMode, ABC):
         return result
 
     def _done(self, call: Call) -> object:
+        refuse_inner_slopes(call.func, self.method)
         if call.func is F.relu and len(call.args) == 1 and not call.kwargs.get("inplace"):
             call = Call(call.name, torch.relu, call.args, {})  # so that it is not seen twice
         parts = None if call.name in MAXIMA else _opened(call.func)
@@ -208,6 +209,12 @@ def transforms(name: str, given: tuple[Tensor, ...], method: str) -> None:
         raise MethodError(
             f"{method} cannot follow {name!r} inside a transform of torch.func (vmap, grad, jvp …)."
         )
+
+
+def refuse_inner_slopes(func: Func, method: str) -> None:
+    """Raise where a network takes slopes of its own on the way, which the method's rules would change."""
+    if func is torch.autograd.grad:
+        raise MethodError(f"{method} cannot follow a network that calls torch.autograd.grad itself.")
 
 
 def transposed(f: Callable[..., Tensor], *at: Tensor) -> Callable[[Tensor], tuple[Tensor, ...]]:

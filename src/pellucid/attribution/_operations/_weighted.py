@@ -151,6 +151,8 @@ class Makers:
 
     def add(self, made: Tensor, by: Weighted, source: Tensor) -> None:
         """``made`` came from ``source`` by a weighted operation."""
+        if made.is_inference():
+            return  # nothing goes back through it, and writes into it are not counted
         self._made[id(made)] = (weakref.ref(made), made._version, by, source, source._version)
 
     def of(self, tensor: Tensor) -> tuple[Weighted, Tensor] | None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from pellucid._core import Pass, by_hand
-from pellucid.attribution._operations import transforms, unseen, visible
+from pellucid.attribution._operations import refuse_inner_slopes, transforms, unseen, visible
 from pellucid.errors import MethodError
 
 RELUS = frozenset({"relu", "relu_", "clamp_min", "clamp_min_", "clamp", "clamp_", "clip", "clip_"})
@@ -98,6 +98,7 @@ class _Rectifiers(TorchFunctionMode):
         """Exchange a ReLU; leave everything else as it is."""
         name = _named(func)
         if name not in SEEN:
+            refuse_inner_slopes(func, self.method)
             return func(*args, **(kwargs or {}))
         given = dict(kwargs or {})
         x = args[0] if args else given.get("input")
@@ -131,8 +132,9 @@ def _named(func: Callable[..., object]) -> str:
     return str(getattr(func, "__name__", "")).split(".")[0]
 
 
-def _positive(slope: Tensor) -> Tensor:
-    return slope.clamp(min=0)
+def _positive(slope: Tensor | None) -> Tensor | None:
+    # what follows may have no slope, as quantised layers: that is not 0
+    return None if slope is None else slope.clamp(min=0)
 
 
 class _Open(torch.autograd.Function):
@@ -141,15 +143,16 @@ class _Open(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, x: Tensor, high: float | None) -> Tensor:
         context = cast("torch.autograd.function.FunctionCtx", ctx)
+        context.set_materialize_grads(False)
         if high is not None:
             context.save_for_backward(x < high)
         return torch.relu(x) if high is None else x.clamp(0, high)
 
     @staticmethod
-    def backward(ctx: object, *slopes: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: object, *slopes: Tensor | None) -> tuple[Tensor | None, None]:
         below = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
         slope = _positive(slopes[0])
-        return slope * below[0] if below else slope, None
+        return slope * below[0] if below and slope is not None else slope, None
 
 
 def _written(name: str, args: tuple[object, ...], given: dict[str, object]) -> bool:
