@@ -124,11 +124,10 @@ def _tensors(whole: object) -> list[int | str]:
 
 
 def _key(whole: Mapping[object, object], site: Site) -> int | str:
-    """The item of a mapping that a site means: without a name the only tensor, or the logits."""
+    """The item of a mapping that a site means: without a name the first argument, or the logits."""
     if site.item is not None:
         return site.item
-    tensors = _tensors(whole)
-    return tensors[0] if len(tensors) == 1 else "logits"
+    return 0 if 0 in whole else "logits"
 
 
 def _outside(tensor: Tensor, site: Site) -> Tensor:
