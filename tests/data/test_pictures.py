@@ -172,7 +172,7 @@ def test_folders_that_cannot_be_learned_from(tmp_path, zoo):
     with pytest.raises(InputError, match="has no folders"):
         data.pictures(zoo / "cat")
     (zoo / "emu").mkdir()
-    with pytest.raises(InputError, match=r"emu in .* holds no pictures"):
+    with pytest.raises(InputError, match=r"emu in .* holds no pictures or sounds"):
         data.pictures(zoo)
     draw(tmp_path / "one" / "only" / "1.png")
     with pytest.raises(InputError, match="one class only"):

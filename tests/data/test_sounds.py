@@ -136,6 +136,14 @@ def test_voices_can_be_held_out(flat):
         ({"pattern": "{label}_{speaker}_{take}", "held_out": "speaker=ann,bob,cy"}, "no sound to learn"),
         ({"pattern": "{label}_{speaker}_{take}", "front": "mel"}, "spectrogram"),
         ({"pattern": "{label}_{speaker}_{take}", "held_out": "label=low"}, "none for training"),
+        ({"rate": 7_999_999}, "rate must be 1 to 384,000 samples per second, got 7,999,999. Leave"),
+        ({"rate": 0}, "rate must be 1"),
+        (
+            {"rate": 3, "pattern": "{label}_{speaker}_{take}"},
+            "more than 100 samples per second; these sounds have 3. Use",
+        ),
+        ({"seconds": float("inf")}, "seconds must be above 0, got inf"),
+        ({"bins": 1}, "bins must be at least 2, got 1"),
     ],
 )
 def test_names_that_do_not_fit_are_said(flat, options, text):

@@ -132,7 +132,9 @@ def _find(root: Path, *, skip: bool) -> tuple[list[Picture], list[str]]:
     else:
         places = {(label,): -1 for label in folders}
     if not places:
-        raise InputError(f"{root} has no folders. Expected a folder per class, each with its pictures.")
+        raise InputError(
+            f"{root} has no folders. Expected a folder per class, each with its pictures or sounds."
+        )
     depth = len(next(iter(places)))
     inside: dict[tuple[str, ...], list[PurePosixPath]] = defaultdict(list)
     for path in files:
@@ -140,7 +142,9 @@ def _find(root: Path, *, skip: bool) -> tuple[list[Picture], list[str]]:
     found: list[Picture] = []
     for place, part in places.items():
         if place not in inside:
-            raise InputError(f"{'/'.join(place)} in {root} holds no pictures. Fill or remove that folder.")
+            raise InputError(
+                f"{'/'.join(place)} in {root} holds no pictures or sounds. Fill or remove that folder."
+            )
         for path in inside[place]:
             try:
                 found.append(Picture(path, files[path], place[-1], part, *_header(files[path])))

@@ -27,6 +27,7 @@ from pellucid.errors import InputError, LoadError, near_misses
 from pellucid.inputs import AudioSpec, log_mel, mel_frequencies
 
 FIT = 0.95  # share of the sounds that the common length holds whole, where none is asked for
+FASTEST = 384_000  # samples per second of the quickest recorders
 LOWEST = 50.0  # hertz: where the lowest band begins
 SPREAD = 1e-3  # below this standard deviation a bin stays as it is
 
@@ -87,7 +88,8 @@ def sounds(
 
     Raises:
         LoadError: if there is no such folder, or soundfile is needed and missing.
-        InputError: if the pattern does not fit, there are fewer than two classes, or a file is damaged.
+        InputError: if the pattern does not fit, there are fewer than two classes, a file is damaged, or
+            a length, rate or number of bands is out of range.
 
     Example:
         >>> import tempfile, wave
@@ -106,8 +108,7 @@ def sounds(
         raise InputError(f"front={front!r} is not known. {near_misses(front, ('waveform', 'spectrogram'))}")
     if scale not in ("standard", "none"):
         raise InputError(f"scale={scale!r} is not known. {near_misses(scale, ('standard', 'none'))}")
-    if bins < 2 or (seconds is not None and not seconds > 0) or (rate is not None and rate < 1):
-        raise InputError(f"bins, seconds and rate must be positive, got {bins}, {seconds} and {rate}.")
+    _check_sizes(bins, seconds, rate)
     root = existing(folder)
     found = _found(root, pattern, held_out)
     kept, read, notes = _read(found, root, skip=skip)
@@ -134,6 +135,18 @@ def sounds(
     return Dataset(root.resolve().name.removesuffix(".zip"), inputs, answers, spec, classes, parts,
                    answer="class", notes=(*changed, *notes), source=str(root),
                    names=tuple(sound.name for sound in kept))  # fmt: skip
+
+
+def _check_sizes(bins: int, seconds: float | None, rate: int | None) -> None:
+    if bins < 2:
+        raise InputError(f"bins must be at least 2, got {bins}.")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise InputError(f"seconds must be above 0, got {seconds}.")
+    if rate is not None and not 1 <= rate <= FASTEST:
+        raise InputError(
+            f"rate must be 1 to {FASTEST:,} samples per second, got {rate:,}. "
+            "Leave it away to keep the rate that most of the sounds have."
+        )
 
 
 def holds_sounds(place: Path) -> bool:
@@ -324,6 +337,11 @@ def _standardised(
         std = round(float(waves[parts == 0].std()), 6)
         return waves / std, AudioSpec(rate, size=waves.shape[-1], std=(std,))
     window, hop, high = round(0.025 * rate), round(0.01 * rate), rate / 2
+    if high <= LOWEST:
+        raise InputError(
+            f"A spectrogram begins at {LOWEST:g} Hz and needs more than {2 * LOWEST:g} samples per second; these "
+            f"sounds have {rate}. Use front='waveform'."
+        )
     if waves.shape[-1] < hop:
         raise InputError(f"These sounds are shorter than one frame of {hop} samples; use front='waveform'.")
     levels = log_mel(waves, rate, bins=bins, window=window, hop=hop, low=LOWEST, high=high)
