@@ -339,8 +339,8 @@ def _standardised(
     window, hop, high = round(0.025 * rate), round(0.01 * rate), rate / 2
     if high <= LOWEST:
         raise InputError(
-            f"A spectrogram begins at {LOWEST:g} Hz and needs more than {2 * LOWEST:g} samples per second; these "
-            f"sounds have {rate}. Use front='waveform'."
+            f"A spectrogram begins at {LOWEST:g} Hz and needs more than {2 * LOWEST:g} samples per second; "
+            f"these sounds have {rate}. Use front='waveform'."
         )
     if waves.shape[-1] < hop:
         raise InputError(f"These sounds are shorter than one frame of {hop} samples; use front='waveform'.")
