@@ -124,6 +124,16 @@ def test_signals_tell_where_shifted_ones_excite_a_unit() -> None:
     assert pairs.told(replace(found, signal=None).likeness(shown)) < 0.8
 
 
+def test_paths_see_layers_before_they_are_changed_in_place() -> None:
+    found = []
+    for inplace in (False, True):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(5, 8), nn.ReLU(inplace), nn.Linear(8, 2)).eval()
+        found.append(paths(net, "2", noise(2, 3, 5), noise(2, 4, 5, seed=1), noise(40, 5, seed=2), HOW).made)
+    assert torch.equal(*found)
+    assert not torch.equal(found[0][:, 0], found[0][:, 1])
+
+
 def test_paths_against_all_pairs() -> None:
     net = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
     sample, shown, real = noise(30, 4), noise(2, 3, 4, seed=1), noise(2, 4, 4, seed=2)

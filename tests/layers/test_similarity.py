@@ -175,3 +175,15 @@ def test_between_two_networks_every_pair_counts_and_the_untrained_line_is_a_cont
     (_, own), (_, both) = (d.spec()["concat"] for d in (within, drawn))
     dashes = [p["layer"][0]["encoding"]["strokeDash"]["scale"] for p in (own, both)]
     assert [d["range"][d["domain"].index("with untrained")] for d in dashes] == [[6, 4], [6, 4]]
+
+
+def test_layers_are_seen_before_they_are_changed_in_place():
+    x = gaussian(64, 8, 0)
+    seen = []
+    for inplace in (False, True):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(inplace), nn.Linear(16, 3)).eval()
+        found = representation_similarity(net, x, ["0", "1", "2"], block=32, draws=2, untrained_copy=False)
+        seen.append(found.values)
+    assert torch.equal(*seen)
+    assert float(seen[0][0, 1]) < 0.99

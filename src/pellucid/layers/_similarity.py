@@ -182,7 +182,7 @@ def _centred(
     for group in _groups(sites, n):
         parts: dict[str, list[Tensor]] = {site: [] for site in group}
         stop = group[0] if len(group) == 1 else None
-        looks = dict.fromkeys(group, Tensor.detach)  # layers with NaN have no number, the others do
+        looks = dict.fromkeys(group, torch.clone)  # layers with NaN have no number, the others do
         for rows, seen in activations(model, inputs, looks, stop=stop, compute=quiet):
             for site in group:
                 if len(seen[site]) != rows.stop - rows.start:
