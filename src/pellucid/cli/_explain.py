@@ -147,7 +147,7 @@ def _refuse(many: str | None, out: Path | None, estimate: bool) -> None:
     tables = out is not None and (out.suffix.lower() in ("", ".parquet") or out.is_dir())
     if many is not None and not tables and not estimate:
         raise InputError(
-            f"--rows streams to a file: give --out FILE.parquet, or a folder for shards; got {out}."
+            f"--rows streams to a file: give --out FILE.parquet, or a folder for shards; got {out or 'none'}."
         )
     if out is not None:
         room_for(out)
