@@ -204,7 +204,7 @@ FORMS = [
     twin(Views, layer="conv2"),
     # LRP shares relevance with the constants that are added and subtracted
     twin(zoo.ChangesItsInput, apart=("lrp",)),
-    twin(zoo.DoubleBackward, refused=no("in a way that", *RULES)),
+    twin(zoo.DoubleBackward, refused=no("torch.autograd.grad itself", *RELUS, *RULES)),
     twin(Masks, layer="conv2", refused=MASKED),
     # LRP shares relevance with the nothing that is added
     twin(Overwritten, apart=("lrp",), refused=no("inplace operation", *SLOPES, "full_grad", *RELUS)),
