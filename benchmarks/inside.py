@@ -140,12 +140,12 @@ def _bare(model: nn.Module, x: Tensor, size: int, last: bool) -> None:
 
 
 def _least(model: nn.Module, x: Tensor, size: int, last: bool) -> None:
-    """As :func:`_bare`, and the largest of each row's units where a layer multiplies."""
+    """As :func:`_bare`, and the largest of each unit of convolutions; dense layers have one number each."""
 
     def look(_: nn.Module, __: object, made: Tensor) -> None:
-        made.flatten(2).amax(2) if made.ndim > 2 else made
+        made.flatten(2).amax(2)
 
-    hooks = [m.register_forward_hook(look) for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [m.register_forward_hook(look) for m in model.modules() if isinstance(m, nn.Conv2d)]
     _bare(model, x, size, last)
     for hook in hooks:
         hook.remove()

@@ -146,12 +146,14 @@ def activations(
     stop: str | None = None,
     spec: InputSpec | None = None,
     compute: Compute | None = None,
+    finite: bool = True,
 ) -> Iterator[tuple[slice, Probe]]:
     """Activations at several sites, chunk by chunk and never all at once: ``(rows, what was seen)``.
 
     ``read`` names sites, or gives for each a function of the activation, as for :func:`probe`;
     ``spec`` says what goes along with the inputs, as in :func:`predict`. Raises :class:`MethodError` where
-    an activation that is named alone has NaN or infinity: no number made of it would mean anything.
+    an activation that is named alone has NaN or infinity, for no number made of it would mean anything; with
+    ``finite=False`` it is given as it is.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
@@ -159,14 +161,12 @@ def activations(
         [torch.Size([5, 3])]
     """
     how = compute or Compute(batch_size=256)
-    alone = () if isinstance(read, Mapping) else tuple(read)
+    reads = read if isinstance(read, Mapping) else tuple(read)
+    looked_at = reads if finite and isinstance(reads, tuple) else ()
     for rows, _, seen in stream(
-        feed(model, inputs, spec=spec, check=False, compute=how),
-        how,
-        read=read if isinstance(read, Mapping) else alone,
-        stop=stop,
+        feed(model, inputs, spec=spec, check=False, compute=how), how, read=reads, stop=stop
     ):
-        for site in alone:
+        for site in looked_at:
             finite_at(seen[site], site)
         yield rows, seen
 

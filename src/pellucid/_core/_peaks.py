@@ -27,7 +27,7 @@ def largest(found: Tensor) -> Tensor:
         return found.amax(2)
     if not found.is_contiguous():
         lined = found.movedim(1, 2)
-        return _over(lined) if found.shape[1] % LANES and lined.is_contiguous() else found.amax(2)
+        return _over(lined) if lined.is_contiguous() else found.amax(2)
     if size >= FEW:
         rest = size % FEW
         # blocks of 32 are reduced at once, a long rest one by one: it is seen within the last 32

@@ -39,7 +39,7 @@ def rest(
         return model, inputs, spec
     begin = f"{'.'.join(path)}:in"
     quiet = Compute(compute.batch_size, compute.seed, compute.device)
-    passed = activations(model, inputs, {begin: torch.clone}, stop=begin, spec=spec, compute=quiet)
+    passed = activations(model, inputs, [begin], stop=begin, spec=spec, compute=quiet, finite=False)
     given = torch.cat([seen[begin] for _, seen in passed])
     # numbers that are none are told of the whole network
     if len(given) != len(inputs) or not given.is_floating_point() or not bool(given.isfinite().all()):

@@ -119,7 +119,7 @@ class Bench:
     def _measured(self, fill: str | Tensor, others: Tensor | None = None) -> tuple[Responses, ...]:
         count, n = len(self.targets), len(self.x)
         masks = self.bank or self.masks
-        if isinstance(masks, Bank):
+        if isinstance(masks, Bank) and count > 1:
             masks = masks.rows(torch.arange(n).repeat_interleave(count))
         each = fill.repeat_interleave(count, 0) if isinstance(fill, Tensor) and count > 1 else fill
         asked = self.target if count == 1 else together(self.targets)
@@ -137,7 +137,7 @@ class Bench:
         return tuple(
             dataclasses.replace(
                 whole,
-                bank=whole.bank.rows(torch.arange(k, n * count, count)),
+                bank=whole.bank if count == 1 else whole.bank.rows(torch.arange(k, n * count, count)),
                 drops=whole.drops[k::count],
                 scores=whole.scores[k::count],
                 target=one.label,

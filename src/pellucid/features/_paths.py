@@ -92,8 +92,8 @@ def before(
 def _flat(
     model: nn.Module, inputs: Tensor, names: tuple[str, ...], site: str, how: Compute, spec: InputSpec | None
 ) -> Iterator[tuple[str, Tensor]]:
-    looks = dict.fromkeys(names, torch.clone)  # a layer aside may give NaN
-    for _, seen in activations(model, inputs, looks, stop=site, spec=spec, compute=how):
+    # a layer aside may give NaN
+    for _, seen in activations(model, inputs, names, stop=site, spec=spec, compute=how, finite=False):
         for name in names:
             yield name, seen[name].reshape(len(seen[name]), -1).double()
 

@@ -182,8 +182,8 @@ def _centred(
     for group in _groups(sites, n):
         parts: dict[str, list[Tensor]] = {site: [] for site in group}
         stop = group[0] if len(group) == 1 else None
-        looks = dict.fromkeys(group, torch.clone)  # layers with NaN have no number, the others do
-        for rows, seen in activations(model, inputs, looks, stop=stop, compute=quiet):
+        # layers with NaN have no number, the others do
+        for rows, seen in activations(model, inputs, group, stop=stop, compute=quiet, finite=False):
             for site in group:
                 if len(seen[site]) != rows.stop - rows.start:
                     raise InputError(f"The activation at {site!r} does not keep the row axis first.")
