@@ -27,6 +27,8 @@ def background():
         ("saliency", {}, ROWS, ROWS),
         ("saliency", {"at": "1"}, ROWS, ROWS),
         ("input_x_gradient", {"at": "1"}, ROWS, ROWS),
+        ("grad_cam", {}, ROWS + 1, ROWS),
+        ("score_cam", {}, 2 * ROWS + 2 * ROWS + 2, 0),
         ("grad_cam", {"at": "1"}, ROWS, ROWS),
         ("grad_cam_plus_plus", {"at": "1"}, ROWS, ROWS),
         ("hires_cam", {"at": "1"}, ROWS, ROWS),

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 import pellucid
-from pellucid import expect, tasks
+from pellucid import attribution, expect, tasks
 from pellucid._core import Dataset, split
-from pellucid.attribution import integrated_gradients
 from pellucid.errors import InputError, MethodError
 from pellucid.inputs import TextSpec
 from pellucid.networks import text_cnn
@@ -28,7 +27,9 @@ def subject():
 
 
 def midpoint(model, inputs, target, *, spec=None, compute=None):
-    return integrated_gradients(model, inputs, target, rule="midpoint", steps=9, spec=spec, compute=compute)
+    return attribution.integrated_gradients(
+        model, inputs, target, rule="midpoint", steps=9, spec=spec, compute=compute
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,18 +54,55 @@ def test_passes_are_those_that_are_made(subject, rows, methods, targets, cards):
     assert plan.memory > 0
 
 
-@pytest.mark.parametrize(("rows", "methods"), [(1, ["saliency"]), (5, ["saliency", "occlusion"])])
+@pytest.mark.parametrize(
+    ("rows", "methods"), [(1, ["saliency"]), (5, ["saliency", "occlusion"]), (12, ["saliency"])]
+)
 def test_passes_over_texts_too(rows, methods):
     spec = TextSpec(str.split, vocabulary=tuple(map(str, range(60))), pad=0, unk=1)
     x = torch.randint(2, 60, (60, 14), generator=torch.Generator().manual_seed(0))
     y = torch.arange(60) % 2
     data = Dataset("words", x, y, spec, ("a", "b"), split(y, classes=True))
     reader = pellucid.open(text_cnn(60, 2, seed=0), data=data, spec=spec)
-    work = functools.partial(pellucid.explain_several, reader, list(range(rows)), methods=methods)
-    plan = pellucid.estimate(reader, list(range(rows)), methods=methods)
+    work = functools.partial(pellucid.explain_several, reader, x[:rows], methods=methods)
+    plan = pellucid.estimate(reader, x[:rows], methods=methods)
     assert plan.exact
     assert plan.forward == counted(reader.model, work)[0]
-    assert not pellucid.estimate(reader, x[:12], methods=methods).exact
+
+
+def background():
+    return torch.rand(5, 6, generator=torch.Generator().manual_seed(1))
+
+
+def bound(method, **options):
+    def asked(model, inputs, target, *, spec=None, compute=None):
+        return method(model, inputs, target, spec=spec, compute=compute, **options)
+
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("method", "exact", "near"),
+    [
+        (attribution.deep_lift, True, 0),
+        (bound(attribution.deep_lift_shap, background=background()), True, 0),
+        (attribution.exact_shapley, True, 0),
+        (bound(attribution.kernel_shap, budget=30), True, 0),
+        (bound(attribution.kernel_shap, precision=0.2, budget=60), False, 0.5),
+    ],
+    ids=["deep_lift", "deep_lift_shap", "exact", "kernel", "precise"],
+)
+def test_exact_is_said_of_what_is_exact(subject, method, exact, near):
+    """Whether a chunk costs something beside its rows, and whether rows go on until they are precise."""
+    rows = subject.data.inputs[:12]
+    for size in (64, 4):
+        how = pellucid.Compute(size)
+        work = functools.partial(
+            pellucid.explain_several, subject, rows, methods=[method], cards=False, compute=how
+        )
+        plan = pellucid.estimate(subject, rows, methods=[method], cards=False, compute=how)
+        real = counted(subject.model, work).forward
+        assert plan.exact == (exact and (plan.forward == real))
+        assert plan.forward == pytest.approx(real, rel=near or 0.25)
 
 
 def test_a_streamed_data_set_is_counted_shard_by_shard(subject, tmp_path):
@@ -79,6 +117,8 @@ def test_a_streamed_data_set_is_counted_shard_by_shard(subject, tmp_path):
 
 def test_what_depends_on_the_way_is_said(subject):
     assert not pellucid.estimate(subject, 0, methods=["integrated_gradients"]).exact
+    smooth = bound(attribution.smoothgrad, of="integrated_gradients", samples=4)
+    assert not pellucid.estimate(subject, 0, methods=[smooth], cards=False).exact
     with pytest.raises(MethodError, match="grad_cam"):
         pellucid.estimate(subject, 0, methods=["grad_cam"])
 

@@ -65,4 +65,4 @@ def grad_cam(
     is_map("grad_cam", layer, q.point)
     weight = q.gradient().mean((2, 3), keepdim=True)
     found = (weight * q.point).sum(1, keepdim=True)
-    return laid("grad_cam", q, found, picture, layer, relu=relu)
+    return laid("grad_cam", q, found, picture, layer, at=at, relu=relu)

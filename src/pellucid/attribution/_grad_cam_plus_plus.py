@@ -72,4 +72,4 @@ def grad_cam_plus_plus(
     share = torch.where(below != 0, 1 / below, 0.0)
     weight = (share * slope.clamp(min=0)).sum((2, 3), keepdim=True)
     found = (weight * seen).sum(1, keepdim=True)
-    return laid("grad_cam_plus_plus", q, found, picture, layer, relu=relu)
+    return laid("grad_cam_plus_plus", q, found, picture, layer, at=at, relu=relu)

@@ -64,4 +64,4 @@ def hires_cam(
     is_map("hires_cam", layer, q.point)
     slope, seen = q.gradient(), q.point
     found = (slope * seen).sum(1, keepdim=True)
-    return laid("hires_cam", q, found, picture, layer, relu=relu)
+    return laid("hires_cam", q, found, picture, layer, at=at, relu=relu)

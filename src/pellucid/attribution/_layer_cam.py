@@ -64,4 +64,4 @@ def layer_cam(
     is_map("layer_cam", layer, q.point)
     slope, seen = q.gradient(), q.point
     found = (slope.clamp(min=0) * seen).sum(1, keepdim=True)
-    return laid("layer_cam", q, found, picture, layer, relu=relu)
+    return laid("layer_cam", q, found, picture, layer, at=at, relu=relu)

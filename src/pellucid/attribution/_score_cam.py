@@ -83,4 +83,4 @@ def score_cam(
 
     weight = q.scores(kept, seen.shape[1]).softmax(0).T[:, :, None, None]
     found = (weight * seen).sum(1, keepdim=True)
-    return laid("score_cam", q, found, picture, layer, relu=relu)
+    return laid("score_cam", q, found, picture, layer, at=at, relu=relu)

@@ -48,10 +48,12 @@ class Line:
     """A cost that grows with the number of rows: passes ``fixed + slope · rows``.
 
     Args:
-        forward, backward: fixed and slope.
+        forward, backward: fixed and slope, without the pass that finds the table of token numbers.
+        tokens: whether there is such a pass.
         per_pass: seconds for each row of the network where chunks were full when it was tried, else 0.
         fixed: seconds beside the passes.
-        exact: whether two rows cost the same.
+        exact: whether every row costs the same.
+        chunked: whether every chunk costs something beside its rows.
         sampled: whether the method draws at random.
         referenced: whether its values are contributions against a reference.
         sample: its explanation of one row.
@@ -59,9 +61,11 @@ class Line:
 
     forward: tuple[int, int]
     backward: tuple[int, int]
+    tokens: bool
     per_pass: float
     fixed: float
     exact: bool
+    chunked: bool
     sampled: bool
     referenced: bool
     sample: Explanation
@@ -69,8 +73,13 @@ class Line:
     def at(self, rows: int, pace: Pace) -> tuple[int, int, float]:
         """Passes in each direction, and seconds."""
         forward, backward = (a + b * rows for a, b in (self.forward, self.backward))
+        forward += min(LOOKED_AT, rows) * self.tokens
         taken = self.per_pass * forward if self.per_pass else pace.both(forward, backward)
         return forward, backward, self.fixed + taken
+
+    def same(self, rows: int, chunk: int) -> bool:
+        """Whether so many rows take one chunk, or chunks make no difference."""
+        return rows <= chunk or not self.chunked
 
 
 def estimate(
@@ -85,7 +94,7 @@ def estimate(
 ) -> Estimate:
     """What :func:`pellucid.explain_several` (and ``explain``, ``explain_to``) will take.
 
-    Each method explains one and three rows; what is beyond grows with the number of rows.
+    Each method explains one, two and three rows; what is beyond grows with the number of rows.
 
     Args:
         subject, x, methods, targets, cards: as for :func:`pellucid.explain_several`.
@@ -93,14 +102,15 @@ def estimate(
         compute: how it will run.
 
     Returns:
-        An :class:`Estimate`. Passes are exact, but for methods that take as many as a row needs (marked so).
+        An :class:`Estimate`. Passes are exact, but for methods that take as many as a row needs or some more
+            for each chunk of rows (marked so).
 
     Raises:
         MethodError, InputError, TargetError: as the work itself would.
 
     Cost:
-        Each method on five rows, and some passes of one chunk. Where no method is named, the choice of the
-        best is made, which costs what it costs.
+        Each method on seven rows, or ten, and some passes of one chunk. Where no method is named, the choice
+        of the best is made, which costs what it costs.
 
     Limits:
         Time holds for this machine and its load. Memory is the network's own activations for one chunk, and
@@ -131,7 +141,8 @@ def estimate(
         alone = line_of(subject, function, inputs, asked[:1], how, pace)
         whole = alone if len(asked) < 2 else line_of(subject, function, inputs, asked, how, pace)
         for part in parts:
-            steps += _of_method(subject, function, part, alone, whole, max(1, len(asked)), cards, pace)
+            count = max(1, len(asked))
+            steps += _of_method(subject, function, part, alone, whole, count, cards, how.batch_size, pace)
     memory = memory_of(subject, inputs, max(len(part) for part in parts), how, cards)
     return Estimate(gathered(steps), memory, time.perf_counter() - began)
 
@@ -208,38 +219,39 @@ def line_of(
     how: Compute,
     pace: Pace,
 ) -> Line:
-    """The method on one row, on another, and on three."""
+    """The method on one row, on two others, and on three."""
     quiet = dataclasses.replace(how, progress=Compute().progress)
     rows = inputs[torch.arange(4) % len(inputs)]
+    tokens = not inputs.is_floating_point()
 
-    def asked(some: Tensor) -> tuple[int, int, float, Explanation]:
+    def asked(some: Tensor, how: Compute = quiet) -> tuple[int, int, float, Explanation]:
         wanted = list(targets) or [usual_target(subject, some)]
         began = time.perf_counter()
-        found = several_targets(method, subject.model, some, wanted, spec=subject.spec, compute=quiet)
+        found = several_targets(method, subject.model, some, wanted, spec=subject.spec, compute=how)
         made = found[0].provenance
-        return made.forward, made.backward, time.perf_counter() - began, found[0]
+        seconds = time.perf_counter() - began
+        return made.forward - looked(some, len(some)), made.backward, seconds, found[0]
 
     asked(rows[:1])
-    one, other, three = asked(rows[:1]), asked(rows[3:]), asked(rows[:3])
+    one, two, three = asked(rows[:1]), asked(rows[2:]), asked(rows[:3])
     more = (three[0] - one[0], three[1] - one[1])
-    even = one[:2] == other[:2] and more[0] % 2 == more[1] % 2 == 0
-    # what is integrated to a tolerance takes as many passes as it needs
-    exact = even and one[3].bound is None
+    even = all(three[way] - two[way] == two[way] - one[way] for way in (0, 1))
+    exact = even and not _as_needed(one[3])
     slopes = (math.ceil(more[0] / 2), math.ceil(more[1] / 2))
     forward, backward = (one[0] - slopes[0], slopes[0]), (one[1] - slopes[1], slopes[1])
+    chunked = bool(forward[0]) and asked(rows[:3], dataclasses.replace(quiet, batch_size=1))[0] != three[0]
     full = exact and three[0] >= 2 * how.batch_size
     per_pass = three[2] / three[0] if full else 0.0
     fixed = 0.0 if full else max(0.0, one[2] - pace.both(*one[:2]))
-    return Line(
-        forward,
-        backward,
-        per_pass,
-        fixed,
-        exact,
-        one[3].stderr is not None,
-        evidence.is_contribution(one[3]),
-        one[3],
-    )
+    sampled, referenced = one[3].stderr is not None, evidence.is_contribution(one[3])
+    return Line(forward, backward, tokens, per_pass, fixed, exact, chunked, sampled, referenced, one[3])
+
+
+def _as_needed(why: Explanation) -> bool:
+    """Whether the method goes on until it is precise enough, so that rows may take different passes."""
+    made = why.provenance
+    integrated = made.method == "xrai" or made.params.get("of") == "integrated_gradients"
+    return integrated or why.bound is not None or made.params.get("precision") is not None
 
 
 def _shared(subject: Subject, x: Tensor, pace: Pace) -> list[Step]:
@@ -273,10 +285,13 @@ def _of_method(
     whole: Line,
     targets: int,
     cards: bool,
+    chunk: int,
     pace: Pace,
 ) -> list[Step]:
     name = getattr(method, "__name__", "a function")
-    steps = [Step(name, *whole.at(len(x), pace), whole.exact)]
+    # targets that are explained one by one each look for the table of token numbers
+    sure = targets < 2 or not alone.tokens or len(x) <= LOOKED_AT
+    steps = [Step(name, *whole.at(len(x), pace), whole.exact and whole.same(len(x), chunk) and sure)]
     if not cards:
         return steps
     n, fresh = len(x), _fresh(subject, x)
@@ -290,15 +305,15 @@ def _of_method(
     look = looked(x, n + (0 if others is None else len(others)))
     forward, backward = targets * (look + sum(one[0] for one in each)), targets * sum(one[1] for one in each)
     seconds = targets * (sum(one[2] for one in each) + pace.cards(n))
-    # beyond the rows that are looked at for the table, a call costs less than the line of one to three rows
-    exact = alone.exact and (x.is_floating_point() or n <= LOOKED_AT)
+    exact = alone.exact and alone.same(max(times), chunk)
     steps.append(Step(f"evidence: {name} again", forward, backward, seconds, exact))
     dear, over = exchanging(subject, x, alone, pace), judging(subject, method, len(x), alone, pace)
     # how many different rows give is not known yet for the first
-    for what, spent, sure in (("exchanged", dear, False), ("again over many rows", over, alone.exact)):
+    counted = alone.exact and not alone.chunked
+    for what, spent, known in (("exchanged", dear, False), ("again over many rows", over, counted)):
         if spent[0]:
             forward, backward, seconds = targets * spent[0], targets * spent[1], targets * spent[2]
-            steps.append(Step(f"evidence: {name} {what}", forward, backward, seconds, sure))
+            steps.append(Step(f"evidence: {name} {what}", forward, backward, seconds, known))
     return steps
 
 

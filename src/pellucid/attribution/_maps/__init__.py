@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -71,9 +73,16 @@ def the_picture(method: str, given: Tensor | dict[str, Tensor]) -> Tensor:
 
 
 def laid(
-    method: str, q: Question | Straight, found: Tensor, picture: Tensor, layer: str, *, relu: bool
+    method: str,
+    q: Question | Straight,
+    found: Tensor,
+    picture: Tensor,
+    layer: str,
+    *,
+    at: str | None,
+    relu: bool,
 ) -> Explanation:
-    """The answer whose values are the map ``[N, 1, h, w]``, enlarged."""
+    """The answer whose values are the map ``[N, 1, h, w]``, enlarged; ``at`` is the layer that was named."""
     found = found.relu() if relu else found
     _, channels, *size = picture.shape
     values = F.interpolate(found, size, mode="bilinear", align_corners=False)
@@ -84,7 +93,12 @@ def laid(
     note = f"Map of {layer!r} ({height}×{width}), enlarged to {size[0]}×{size[1]}."
     if not all(found.flatten(1).any(1).tolist()):
         note += " For some rows the map is empty: this layer gives no evidence for their target."
-    return q.answer(method, values, {"at": layer, "relu": relu}, note=note, over="inputs")
+    why = q.answer(method, values, {"at": layer, "relu": relu}, note=note, over="inputs")
+    if at is not None:
+        return why
+    # one row went through to find the layer
+    counted = dataclasses.replace(why.provenance, forward=why.provenance.forward + 1)
+    return dataclasses.replace(why, provenance=counted)
 
 
 def is_map(method: str, layer: str, seen: Tensor) -> None:
