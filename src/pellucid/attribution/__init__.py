@@ -1,4 +1,9 @@
-"""Why did the network give this score? One method, one file; each returns an ``Explanation``."""
+"""Why did the network give this score? One method, one file; each returns an ``Explanation``.
+
+Costs are rows through the network, as ``provenance`` counts them. On top come one pass that reads the layer
+with ``at`` (none for methods that take its slope in the same pass), and one of eight rows at most that finds
+the table which token numbers go through.
+"""
 
 from pellucid.attribution._attention_flow import attention_flow
 from pellucid.attribution._attention_relevance import attention_relevance

@@ -48,8 +48,8 @@ def attention_relevance(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        One forward and one backward pass; for following tokens, one more of one row and a way back to the
-        input for each token. Memory: all attention of one chunk.
+        Two forward passes and one backward pass; for following tokens, one more of one row and a way back to
+        the input for each token. Memory: all attention of one chunk.
 
     Limits:
         Says where attention supports the target, not what the values carry; whatever speaks against the

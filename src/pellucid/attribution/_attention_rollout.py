@@ -56,8 +56,8 @@ def attention_rollout(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        One forward and one backward pass; for following tokens, one more of one row and a way back to the
-        input for each token. Memory: all attention of one chunk.
+        Two forward passes and one backward pass; for following tokens, one more of one row and a way back to
+        the input for each token. Memory: all attention of one chunk.
 
     Limits:
         Attention is not an explanation of the score: it ignores the values it weighs, the layers between,

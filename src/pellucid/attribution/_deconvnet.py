@@ -43,7 +43,7 @@ def deconvnet(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        One forward and one backward pass.
+        One forward and one backward pass; with ``at`` two forward.
 
     Limits:
         Ignores which units were on, so that without max-pooling the picture hardly depends on the input;

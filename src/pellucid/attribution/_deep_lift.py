@@ -72,7 +72,8 @@ def deep_lift(
             reference than for the input, by its branches or by masks that it makes of the input.
 
     Cost:
-        Two forward passes and one backward pass; one forward pass and a row where all references are equal.
+        Two forward passes and one backward pass, with ``at`` three forward; by ``"rescale"`` one forward pass
+        and a row for each chunk where all references are equal.
 
     Limits:
         The reference decides what is seen: elements that equal it get nothing. Unlike with integrated

@@ -58,7 +58,8 @@ def deep_lift_shap(
 
     Cost:
         ``2·N + B`` forward rows and ``N·B`` backward rows: inputs pass once, the background once for each
-        chunk of the inputs, and only the way back goes by pairs. Rows that are equal pass once, and what
+        chunk of the inputs (and a row of it more where that has as many), and only the way back goes by
+        pairs. Rows that are equal pass once, and what
         their pairs share is worked out once: to explain ten outputs, repeat the rows and give ``target`` a
         class for each, which takes less than half the time of ten calls. Where a network mixes its rows'
         axis with others (or with ``at`` or held inputs) both also go forward by pairs.

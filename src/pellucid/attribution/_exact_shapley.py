@@ -71,7 +71,8 @@ def exact_shapley(
         MethodError: where there are more than 16 parts.
 
     Cost:
-        ``2^n`` forward passes of each row (times the background rows that serve it); no backward pass.
+        ``2^n + 1`` forward passes of each row (times the background rows that serve it), and one more; with
+        fewer ``draws`` than background rows, one of each of these beside; no backward pass.
         Memory: one chunk of inputs and 4,096 scores of each row.
 
     Limits:

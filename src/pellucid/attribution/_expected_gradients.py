@@ -58,7 +58,8 @@ def expected_gradients(
 
     Cost:
         ``rounds · B`` forward and backward passes (at least 16 a round), one forward pass of the rows and
-        one of the background (``B`` of the rows where they are held together with others, or at a site).
+        one of the background (``B`` of the rows where they are token numbers or held together with others,
+        or at a site).
 
     Limits:
         The background decides what is seen; points on the way may lie where the network was never trained.

@@ -54,8 +54,8 @@ def feature_ablation(
         TargetError, SiteError: where target or site do not fit the network.
 
     Cost:
-        One forward pass for each part (times the background rows that serve a row), and two more; no backward
-        pass.
+        One forward pass for each part and one more (each times the background rows that serve a row); with
+        fewer ``draws`` than background rows, one of each of these beside; no backward pass.
 
     Limits:
         Parts are taken away one at a time: two that can stand in for each other both look useless. Such

@@ -49,7 +49,7 @@ def full_grad(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        Two forward passes and one backward pass.
+        One forward and one backward pass; with ``at`` two forward.
 
     Limits:
         Coarse where biases of deep layers dominate. Biases are seen in convolutions, linear layers and

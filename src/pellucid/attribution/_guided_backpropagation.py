@@ -43,7 +43,7 @@ def guided_backpropagation(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        One forward and one backward pass.
+        One forward and one backward pass; with ``at`` two forward.
 
     Limits:
         Close to a reconstruction of the input (Nie et al. 2018, arXiv 1805.07039): where a network randomised

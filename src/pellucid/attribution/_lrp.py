@@ -75,8 +75,8 @@ def lrp(
         MethodError: where an operation has no rule (it is named).
 
     Cost:
-        One forward and one backward pass; ``z_plus`` and ``gamma`` cost half as much again where what goes in
-        is nowhere negative, up to three times as much elsewhere.
+        One forward and one backward pass, with ``at`` two forward; ``z_plus`` and ``gamma`` cost half as much
+        again where what goes in is nowhere negative, up to three times as much elsewhere.
 
     Limits:
         Values depend on how the network is written, not only on what it computes, and on the rules, which

@@ -46,7 +46,8 @@ def score_cam(
         InputError, TargetError, SiteError: where inputs, target or site do not fit the network.
 
     Cost:
-        One forward pass for each channel of the layer, and two; no backward pass.
+        One forward pass for each channel of the layer, two more and a row; without ``at`` another row. No
+        backward pass.
 
     Limits:
         The softmax over channels turns differences of a few units of the score into one channel that takes
