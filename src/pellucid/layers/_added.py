@@ -126,14 +126,15 @@ def layer_gain(
         )
     before = str(Site(place.module, "in", place.call))
     classes = int(y.max()) + 1
-    own = [_read(model, inputs, at, y, classes, train, test, width, real, how) for at in (before, site)]
+    ends = (before, site)
+    own = _read(model, inputs, ends, y, classes, train, test, width, real, how)
     right = [(read.argmax(1) == y[test]).double() for read in own]
     gain = right[1] - right[0]
     low, high = paired(gain[None])
     untrained = float("nan")
     twin = twin_of(model, inputs, how, []) if untrained_copy else None
     if twin is not None:
-        beside = [_read(twin, inputs, at, y, classes, train, test, width, real, how) for at in (before, site)]
+        beside = _read(twin, inputs, ends, y, classes, train, test, width, real, how)
         hits = [float((read.argmax(1) == y[test]).double().mean()) for read in beside]
         untrained = hits[1] - hits[0]
     present = answers.cpu().unique()
@@ -158,7 +159,7 @@ def layer_gain(
 def _read(
     model: nn.Module,
     inputs: Tensor | Batch,
-    at: str,
+    ends: tuple[str, str],
     y: Tensor,
     classes: int,
     train: Tensor,
@@ -166,9 +167,11 @@ def _read(
     width: int,
     real: Tensor | None,
     how: Compute,
-) -> Tensor:
-    """Probabilities ``[M, K]`` of the held-out rows, read off one place."""
-    found = sketches(model, inputs, [at], width, how, real)[at]
-    fit, held = standardised(found[train], found[test])
-    weight, bias = fitted(fit, y[train], classes)
-    return (held @ weight + bias).softmax(1)
+) -> list[Tensor]:
+    """Probabilities ``[M, K]`` of the held-out rows, read off each place."""
+    read: list[Tensor] = []
+    for found in sketches(model, inputs, ends, width, how, real, stop=ends[1]).values():
+        fit, held = standardised(found[train], found[test])
+        weight, bias = fitted(fit, y[train], classes)
+        read.append((held @ weight + bias).softmax(1))
+    return read

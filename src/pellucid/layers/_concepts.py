@@ -125,8 +125,8 @@ def concepts(
         SiteError: if a layer does not exist or is not reached.
 
     Cost:
-        For each layer one pass forward and back over ``inputs`` and one pass over the sets; twice with the
-        untrained copy. Kept are the activations of one layer at a time.
+        For each layer two passes over ``inputs``, one of them forward and back, and one over the sets and
+        ``random``; twice with the untrained copy. Kept are the activations of one layer at a time.
 
     Limits:
         A concept is what its inputs have in common that the random ones lack: the background too. The

@@ -124,8 +124,8 @@ def early_exit(
         SiteError: if a layer does not exist or does not fit.
 
     Cost:
-        One pass and one more for each layer; the same for the untrained copy. Looking for layers takes a pass
-        of 32 rows for each.
+        Two passes and one more for each layer; the same for the untrained copy. Looking for layers takes a
+        pass of 32 rows for each.
 
     Limits:
         Earlier layers may write in another basis than the last part reads: a low agreement does not say

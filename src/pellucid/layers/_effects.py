@@ -89,8 +89,8 @@ def unit_effects(
         SiteError, TargetError: if the layer, a unit or a class does not exist.
 
     Cost:
-        One pass per unit, in an ``nn.Sequential`` only from the part on that holds the layer. Kept is the
-        activation of the layer, and of the part before, for all inputs: take some thousand.
+        One pass, and one per unit, in an ``nn.Sequential`` only from the part on that holds the layer. Kept
+        is the activation of the layer, and of the part before, for all inputs: take some thousand.
 
     Limits:
         Units that stand in for each other each look useless alone. Of many units some drop by chance: the

@@ -90,7 +90,7 @@ def attention_heads(
         InputError: if answers do not fit, or there are fewer than 2 inputs.
 
     Cost:
-        Three passes and one for each head; as many again with answers, one with the copy.
+        Three passes and one for each head; with answers one and one for each head more, with the copy one.
 
     Limits:
         A map shows where a head looks, not what for: values that it takes may be small, and what it writes

@@ -57,7 +57,7 @@ def activation_patching(
         SiteError: if a layer does not exist or is not reached.
 
     Cost:
-        Four passes for each layer; with ``others`` one more over these and ``draws`` over the pairs.
+        Two passes, and for each layer four; with ``others`` one more over these and ``draws`` over the pairs.
 
     Limits:
         In a plain chain every layer restores everything, since all that follows depends on it alone: the
@@ -86,10 +86,10 @@ def activation_patching(
     broken: list[Tensor] = []
     chance: list[Tensor] = []
     for number, site in enumerate(names):
-        from_clean, from_corrupt = good.seen(site), bad.seen(site)
-        restored.append(_exchanged(bad, site, from_clean) - bad.base)
-        broken.append(good.base - _exchanged(good, site, from_corrupt))
-        chance.append(_by_chance(bad, site, beside, draws, quiet) / whole)
+        here, there = good.at_site(site), bad.at_site(site)
+        restored.append(_exchanged(there, here.point) - bad.base)
+        broken.append(good.base - _exchanged(here, there.point))
+        chance.append(_by_chance(there, site, beside, draws, quiet) / whole)
         how.progress(number + 1, len(names))
     ends = [
         _resampled(torch.stack(parts).cpu(), (good.base - bad.base).cpu(), how.seed)
@@ -157,8 +157,8 @@ def attribution_patching(
         SiteError, TargetError: if the layer or a unit does not exist.
 
     Cost:
-        ``steps`` passes forward and back, ``verified`` passes for single units, and about 10 · (1 + draws)
-        for the curves.
+        Two passes to read the layer, ``steps`` forward and back, one for each single unit up to ``verified``,
+        and about 10 · (1 + draws) for the curves.
 
     Limits:
         Patching mixes activations that never occur together. Units that only act together get estimates
@@ -281,9 +281,9 @@ def difference(good: Tensor, bad: Tensor) -> float:
     return whole
 
 
-def _exchanged(question: Question, site: str, activation: Tensor) -> Tensor:
-    """Scores ``[N]`` with the activation at a site replaced."""
-    return question.at_site(site).scores(lambda _, rows: activation[rows][None])[0]
+def _exchanged(question: Question, activation: Tensor) -> Tensor:
+    """Scores ``[N]`` with the activation at its site replaced."""
+    return question.scores(lambda _, rows: activation[rows][None])[0]
 
 
 def _by_chance(
@@ -296,7 +296,7 @@ def _by_chance(
     theirs = torch.cat([seen[site] for _, seen in run])
     generator = torch.Generator().manual_seed(how.seed)
     picked = torch.randint(len(theirs), (draws, question.rows), generator=generator).to(theirs.device)
-    scores = question.at_site(site).scores(lambda ks, rows: theirs[picked[ks][:, rows]], draws)
+    scores = question.scores(lambda ks, rows: theirs[picked[ks][:, rows]], draws)
     return (scores - question.base).double().mean(1).cpu()
 
 

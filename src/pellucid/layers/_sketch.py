@@ -50,14 +50,16 @@ def sketches(
     width: int,
     how: Compute,
     real: Tensor | None = None,
+    *,
+    stop: str | None = None,
 ) -> dict[str, Tensor]:
     """At most ``width`` numbers per row and layer ``[N, ≤ width]``, in one pass.
 
-    ``real`` bool ``[N, T]`` says where texts have tokens.
+    ``real`` bool ``[N, T]`` says where texts have tokens; after ``stop`` the pass ends.
     """
     made = {site: Sketch(width, how.seed) for site in sites}
     parts: dict[str, list[Tensor]] = {site: [] for site in sites}
-    stop = sites[0] if len(made) == 1 else None
+    stop = sites[0] if len(made) == 1 else stop
     for rows, seen in activations(model, inputs, list(made), stop=stop, compute=how):
         for site, sketch in made.items():
             if len(seen[site]) != rows.stop - rows.start:

@@ -74,9 +74,9 @@ def traced_example(
         SiteError: if a layer does not exist or is not reached.
 
     Cost:
-        Two passes over the inputs; and for each unit on the way as many passes of one row as the layer before
-        has units (1,024 at most), times ``draws`` for ``"swap"``. Twice with the untrained copy, less one
-        pass.
+        Three passes over the inputs; and for each unit on the way as many passes of one row as the layer
+        before has units (1,024 at most), times ``draws`` for ``"swap"``. Twice with the untrained copy, less
+        one pass.
 
     Limits:
         One example says how this answer came about, not how the class is told. The kept units are the
