@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from pellucid.errors import MethodError
 from pellucid.features import Logit, activation_maximization
 from pellucid.layers import (
+    attribution_patching,
     co_activation,
+    early_exit,
+    edge_attribution,
     exemplars,
     linear_probes,
     matrix_factorisation,
@@ -67,6 +70,8 @@ def test_the_summary_says_where_nan_begins_and_measures_the_rest(
         lambda m, x, y: matrix_factorisation(m, x, "side"),
         lambda m, x, y: space_map(m, x, "side"),
         lambda m, x, y: activation_maximization(m, "side", data=x, steps=2),
+        lambda m, x, y: attribution_patching(m, x, x + 1, 0, "side"),
+        lambda m, x, y: edge_attribution(m, x, x + 1, 0, "side", "out"),
     ],
 )
 def test_nothing_is_measured_on_nan(
@@ -83,3 +88,28 @@ def test_layers_beside_it_are_measured(asked: tuple[nn.Module, Tensor, Tensor]) 
     assert float(alike.values[0, 2]) > 0
     made = activation_maximization(model, data=x, objectives=[Logit(0)], steps=2, untrained_control=False)
     assert made.site == "."
+
+
+class Masked(nn.Module):
+    """Attention to what came before; the masked scores go through a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask, self.soft, self.out = nn.Identity(), nn.Softmax(-1), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        later = torch.ones(3, 3, dtype=torch.bool).triu(1)
+        scores = self.mask((x @ x.transpose(1, 2)).masked_fill(later, -torch.inf))
+        return self.out((self.soft(scores) @ x).mean(1))
+
+
+def test_infinity_that_is_meant_stands_in_nobodys_way() -> None:
+    torch.manual_seed(0)
+    model, x, y = Masked(), torch.randn(120, 3, 4), torch.arange(120) % 2
+    found = linear_probes(model, x, y, untrained_copy=False)
+    assert found.sites == ("soft", ".:heads()", "out")
+    assert "Left out, for it gives NaN or infinity: mask." in found.note
+    with pytest.raises(MethodError, match=r"'mask' gives infinity.*ask what follows it, such as the softmax"):
+        linear_probes(model, x, y, ["mask"], untrained_copy=False)
+    with pytest.raises(MethodError, match="No earlier layer gives what the last part"):
+        early_exit(model, x, y)

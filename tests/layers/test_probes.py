@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from torch import nn
+from torch import Tensor, nn
 
 from layers.nets import deep, gaussian, left_alone, trained
 from pellucid import figures
 from pellucid._core import Batch, Compute, load, save
-from pellucid.errors import InputError
-from pellucid.layers import linear_probes
+from pellucid.errors import InputError, SiteError
+from pellucid.layers import layer_gain, linear_probes
 from pellucid.layers._logistic import fitted
 from pellucid.layers._probes import control_answers
 from pellucid.layers._sketch import Sketch
@@ -103,3 +103,37 @@ def test_what_cannot_be_probed_is_refused() -> None:
         linear_probes(deep(), x, torch.arange(40) % 2)
     with pytest.raises(InputError, match="class numbers"):
         linear_probes(deep(), x, torch.zeros(40))
+
+
+class Steps(nn.Module):
+    """A cell that takes two tensors, and a layer that takes steps first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.first, self.out = nn.GRUCell(4, 6), nn.GRU(4, 6), nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = x.new_zeros(len(x), 6)
+        for step in x.unbind(1):
+            state = self.cell(step, state)
+        return self.out(state + self.first(x.transpose(0, 1))[0][-1])
+
+
+@pytest.mark.parametrize(
+    ("site", "error", "told"),
+    [
+        ("cell#1", SiteError, r"2 items \(Tensor, Tensor\)\. .*\['cell#0', 'cell#1', 'cell#2'\]\) reads"),
+        ("first[0]", InputError, r"row axis first\. .*\['first\[0\]', 'first\[h\]'\]\) reads"),
+        ("fist", SiteError, r"first"),
+    ],
+)
+def test_a_layer_without_one_input_is_told_what_reads_it(
+    site: str, error: type[Exception], told: str
+) -> None:
+    x, y = gaussian(120, 12, 0).unflatten(1, (3, 4)), torch.arange(120) % 2
+    with pytest.raises(error, match=told) as found:
+        layer_gain(Steps(), x, y, site)
+    assert ("linear_probes" in str(found.value)) == (site != "fist")
+    if site != "fist":
+        named = str(found.value).split("answers, ")[1].split(") reads")[0]
+        assert linear_probes(Steps(), x, y, eval(named), untrained_copy=False).accuracy.isfinite().all()  # noqa: S307

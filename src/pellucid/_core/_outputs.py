@@ -177,11 +177,18 @@ def finite_at(activation: Tensor, site: str) -> None:
     Example:
         >>> finite_at(torch.zeros(2, 3), "conv1")
     """
-    if not is_finite(activation):
+    if is_finite(activation):
+        return
+    if not bool(activation.isnan().any()):
         raise MethodError(
-            f"{site!r} gives NaN or infinity, so nothing can be measured there. Ask a layer before the "
-            "first that does, which pellucid.layers names; look there for divisions and logarithms."
+            f"{site!r} gives infinity, so nothing can be measured there. Where that is meant, as in masked "
+            "scores of attention, ask what follows it, such as the softmax; else look there for divisions "
+            "and logarithms."
         )
+    raise MethodError(
+        f"{site!r} gives NaN or infinity, so nothing can be measured there. Ask a layer before the "
+        "first that does, which pellucid.layers names; look there for divisions and logarithms."
+    )
 
 
 def listen(

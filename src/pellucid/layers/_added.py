@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Site, brief
-from pellucid.errors import InputError
+from pellucid.errors import InputError, SiteError
 from pellucid.layers._effects import paired
 from pellucid.layers._logistic import fitted, standardised
 from pellucid.layers._probes import divided
-from pellucid.layers._reach import along, tokens_of, twin_of
+from pellucid.layers._reach import along, chosen_sites, tokens_of, twin_of
 from pellucid.layers._sketch import sketches
 
 
@@ -127,7 +127,19 @@ def layer_gain(
     before = str(Site(place.module, "in", place.call))
     classes = int(y.max()) + 1
     ends = (before, site)
-    own = _read(model, inputs, ends, y, classes, train, test, width, real, how)
+    try:
+        own = _read(model, inputs, ends, y, classes, train, test, width, real, how)
+    except (SiteError, InputError) as error:
+        reached = chosen_sites(model, inputs, None, how)[0]
+        known = [name for name in reached if Site.parse(name).module == place.module]
+        if not known:
+            raise
+        # to name an item is no way out here
+        told = str(error).split(";")[0].rstrip(".")
+        raise type(error)(
+            f"{told}. layer_gain compares one tensor [N, …] that enters {place.module} with one that leaves "
+            f"it; linear_probes(model, inputs, answers, {known[:3]}) reads what it gives."
+        ) from error
     right = [(read.argmax(1) == y[test]).double() for read in own]
     gain = right[1] - right[0]
     low, high = paired(gain[None])

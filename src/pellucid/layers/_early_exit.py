@@ -284,7 +284,9 @@ def _entering(model: nn.Module, inputs: Tensor | Batch, start: str, how: Compute
     few = rows_of(inputs, slice(0, 2))
     site = _side(start)
     try:
-        for _, seen in activations(model, few, [site], stop=site, compute=Compute(2, how.seed, how.device)):
+        quiet = Compute(2, how.seed, how.device)
+        # only its shape is asked, and masks may give infinity
+        for _, seen in activations(model, few, [site], stop=site, finite=False, compute=quiet):
             return tuple(seen[site].shape)
     except SiteError:
         # several tensors enter: nothing that one layer could stand in for

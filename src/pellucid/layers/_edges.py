@@ -8,7 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, Target, TargetLike, activations, brief, probe
+from pellucid._core import (
+    Batch,
+    Compute,
+    InputSpec,
+    Question,
+    Target,
+    TargetLike,
+    activations,
+    brief,
+    finite_at,
+    probe,
+)
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError
 from pellucid.layers._patching import asked_of_both, difference
@@ -115,13 +126,15 @@ def edge_attribution(
         raise InputError(f"steps, most and draws must be at least 1, got {steps}, {most} and {draws}.")
     clean, corrupt = along(clean, spec), along(corrupt, spec)
     good, bad = asked_of_both(model, clean, corrupt, target, sink, how)
+    before, after = good.seen(source), bad.seen(source)
+    for site, seen in ((sink, good.point), (sink, bad.point), (source, before), (source, after)):
+        finite_at(seen, site)
     whole = difference(good.base, bad.base)
     start, end = bad.point, good.point
     slope = bad.gradient(_line(start, end, steps), steps)
     axis = unit_axis(model, start, sink)
     share = ((slope * (end - start)).double().movedim(axis, 1)).reshape(len(start), start.shape[axis], -1)
     sinks = share.sum(2).mean(0).abs().argsort(descending=True, stable=True)[:most].sort().values.cpu()
-    before, after = good.seen(source), bad.seen(source)
     edges = _edges(model, corrupt, (after, before), slope, axis, source, sink, sinks, steps, how) / whole
     ends = _Ends(bad, corrupt, source, sink, after, before, axis, sinks, how)
     kept = sorted({round(cut * edges.numel()) for cut in CUTS})

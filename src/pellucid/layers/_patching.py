@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike, activations
+from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike, activations, finite_at
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, MethodError
@@ -181,6 +181,8 @@ def attribution_patching(
         )
     clean, corrupt = along(clean, spec), along(corrupt, spec)
     good, bad = asked_of_both(model, clean, corrupt, target, site, how)
+    for question in (good, bad):
+        finite_at(question.point, site)
     whole = difference(good.base, bad.base)
     end, start = good.point, bad.point
     axis = unit_axis(model, start, site)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, brief, split, wilson
+from pellucid._core._spec import is_finite
 from pellucid.errors import InputError
 from pellucid.layers._logistic import fitted, standardised
 from pellucid.layers._reach import along, chosen_sites, count_of, part_of, tokens_of, twin_of
@@ -128,7 +129,11 @@ def linear_probes(
     names = list(sizes)
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None
     passes = 1 if twin is None else 2
-    own = sketches(model, inputs, names, width, part_of(how, 0, passes), real)
+    named = sites is not None
+    own = sketches(model, inputs, names, width, part_of(how, 0, passes), real, finite=named)
+    names, left_out = [s for s in names if is_finite(own[s])], [s for s in names if not is_finite(own[s])]
+    if left_out:
+        notes.append(f"Left out, for it gives NaN or infinity: {', '.join(left_out)}.")
     beside = None if twin is None else sketches(twin, inputs, names, width, part_of(how, 1, passes), real)
     classes = int(y.max()) + 1
     hashed = control_answers(inputs, y[train], classes, how.seed)

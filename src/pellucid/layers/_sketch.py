@@ -52,15 +52,17 @@ def sketches(
     real: Tensor | None = None,
     *,
     stop: str | None = None,
+    finite: bool = True,
 ) -> dict[str, Tensor]:
     """At most ``width`` numbers per row and layer ``[N, ≤ width]``, in one pass.
 
-    ``real`` bool ``[N, T]`` says where texts have tokens; after ``stop`` the pass ends.
+    ``real`` bool ``[N, T]`` says where texts have tokens; after ``stop`` the pass ends;
+    ``finite`` as in :func:`activations`.
     """
     made = {site: Sketch(width, how.seed) for site in sites}
     parts: dict[str, list[Tensor]] = {site: [] for site in sites}
     stop = sites[0] if len(made) == 1 else stop
-    for rows, seen in activations(model, inputs, list(made), stop=stop, compute=how):
+    for rows, seen in activations(model, inputs, list(made), stop=stop, finite=finite, compute=how):
         for site, sketch in made.items():
             if len(seen[site]) != rows.stop - rows.start:
                 raise InputError(f"The activation at {site!r} does not keep the row axis first.")
