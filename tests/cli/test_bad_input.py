@@ -1,6 +1,7 @@
 """Each mistake ends in one clear sentence and a documented exit code."""
 
 import csv
+import errno
 import json
 import os
 import pty
@@ -136,6 +137,16 @@ def test_a_network_that_raises_in_the_middle(call, patients, tmp_path, monkeypat
     got, _, err = call("layers", "broken:net", "--data", patients, "--answer", "outcome")
     assert got == METHOD, err
     assert "ValueError" in sentence(err)
+
+
+def test_a_full_disk_behind_the_result_is_no_bug(call, run, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pellucid.tasks.layers", full)
+    got, _, err = call("layers", run)
+    assert got == STORE
+    assert "No space left on device. Choose a place that has room." in sentence(err)
 
 
 def test_an_unforeseen_error_is_called_a_bug(call, run, monkeypatch):

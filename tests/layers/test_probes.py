@@ -136,4 +136,4 @@ def test_a_layer_without_one_input_is_told_what_reads_it(
     assert ("linear_probes" in str(found.value)) == (site != "fist")
     if site != "fist":
         named = str(found.value).split("answers, ")[1].split(") reads")[0]
-        assert linear_probes(Steps(), x, y, eval(named), untrained_copy=False).accuracy.isfinite().all()  # noqa: S307
+        assert linear_probes(Steps(), x, y, eval(named), untrained_copy=False).accuracy.isfinite().all()

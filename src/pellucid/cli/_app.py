@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 
@@ -68,6 +69,7 @@ loaded, 4 method not applicable, 5 an expectation is broken, 7 result cannot be 
 130 interrupted.
 """
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TRACE = "--traceback"  # anywhere among the arguments: where a bug of ours arose is shown
 
 app = typer.Typer(
@@ -141,6 +143,9 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(EXIT["done"])
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            narrate(f"pellucid: Cannot write the result: {error.strerror}. Choose a place that has room.")
+            sys.exit(EXIT["store"])
         narrate(
             f"pellucid: this is a bug of ours, please report it with the command you ran: "
             f"{type(error).__name__}: {error}"

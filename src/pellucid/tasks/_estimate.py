@@ -235,7 +235,7 @@ def line_of(
     asked(rows[:1])
     one, two, three = asked(rows[:1]), asked(rows[2:]), asked(rows[:3])
     more = (three[0] - one[0], three[1] - one[1])
-    even = all(three[way] - two[way] == two[way] - one[way] for way in (0, 1))
+    even = three[0] - two[0] == two[0] - one[0] and three[1] - two[1] == two[1] - one[1]
     exact = even and not _as_needed(one[3])
     slopes = (math.ceil(more[0] / 2), math.ceil(more[1] / 2))
     forward, backward = (one[0] - slopes[0], slopes[0]), (one[1] - slopes[1], slopes[1])
