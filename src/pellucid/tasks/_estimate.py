@@ -103,7 +103,7 @@ def estimate(
 
     Returns:
         An :class:`Estimate`. Passes are exact, but for methods that take as many as a row needs or some more
-            for each chunk of rows (marked so).
+        for each chunk of rows (marked so).
 
     Raises:
         MethodError, InputError, TargetError: as the work itself would.
@@ -222,7 +222,8 @@ def line_of(
     """The method on one row, on two others, and on three."""
     quiet = dataclasses.replace(how, progress=Compute().progress)
     rows = inputs[torch.arange(4) % len(inputs)]
-    tokens = not inputs.is_floating_point()
+    tables = any(isinstance(module, nn.Embedding) for module in subject.model.modules())
+    tokens = tables and not inputs.is_floating_point()
 
     def asked(some: Tensor, how: Compute = quiet) -> tuple[int, int, float, Explanation]:
         wanted = list(targets) or [usual_target(subject, some)]
@@ -230,7 +231,7 @@ def line_of(
         found = several_targets(method, subject.model, some, wanted, spec=subject.spec, compute=how)
         made = found[0].provenance
         seconds = time.perf_counter() - began
-        return made.forward - looked(some, len(some)), made.backward, seconds, found[0]
+        return made.forward - tokens * looked(some, len(some)), made.backward, seconds, found[0]
 
     asked(rows[:1])
     one, two, three = asked(rows[:1]), asked(rows[2:]), asked(rows[:3])
