@@ -27,7 +27,8 @@ _PLAIN = (
     '<meta name="viewport" content="width=device-width,initial-scale=1"><style>body{max-width:60rem;'
     "margin:1.5rem auto;padding:0 1rem;overflow-x:auto;color:#1a1a1a;background:#fff;"
     'font:16px/1.5 -apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,system-ui,sans-serif}'
-    "figure{margin:0}.title{font-weight:600}.panels{display:flex;flex-wrap:wrap;gap:.7rem}.panels svg{max-width:100%;"
+    "figure{margin:0}.title{font-weight:600}"
+    ".panels{display:flex;flex-wrap:wrap;gap:.7rem}.panels svg{max-width:100%;"
     "height:auto}.scroll{overflow-x:auto}.note{opacity:.75}</style>"
 )
 Cell = str | float | int | None
