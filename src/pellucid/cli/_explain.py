@@ -59,7 +59,8 @@ def explain(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the picture to a .png, .svg or .html; with --rows, a table to a .parquet or folder.",
+            help="Write the picture to a .png or .svg, a page to a .html; with --rows, a table to a .parquet "
+            "or folder.",
             metavar="FILE",
         ),
     ] = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pellucid._core import Explanation
+from pellucid._core import Card, Explanation
 from pellucid._visible import escaped as escape
 from pellucid.figures import cards_html, counted, explanations, number, percent, picture, words
 from pellucid.figures._parts import captions
@@ -69,12 +69,16 @@ def evidence_html(explained: Sequence[Explanation]) -> str:
     return "".join(
         unfold(
             f"Evidence for {name}: {each.cards[0].verdict}",
-            f"<p>{word(each.cards[0].verdict)}. {escape(each.cards[0].reason)}</p>"
-            + cards_html(each.cards[0].checks),
+            card_html(each.cards[0]),
         )
         for each, name in zip(explained, captions(explained, 0), strict=True)
         if each.cards
     )
+
+
+def card_html(card: Card) -> str:
+    """A verdict with its reason, and every test with its control."""
+    return f"<p>{word(card.verdict)}. {escape(card.reason)}</p>{cards_html(card.checks)}"
 
 
 def _method(explanation: Explanation) -> str:

@@ -63,7 +63,7 @@ TERMS = (
         "The same network with fresh weights: what it shows too is not learned.",
         r"untrained",
     ),
-    Term("unit", "One neuron of a layer, or one channel of a convolution.", r"\bunits?\b"),
+    Term("unit", "One neuron of a layer, or one channel of a convolution.", r"\bunit \d|dead units"),
     Term("sees", "The part of the input that can reach one unit (receptive field).", r"\bsees\b"),
     Term("share of the work", "Of all multiplications of one pass.", r"of the work"),
     Term(
@@ -136,6 +136,7 @@ TERMS = (
         "How often rules say what the network says on held-out rows; not how often they are right.",
         r"fidelity",
     ),
+    Term("⟨?⟩", "A word that is not among those the network knows.", r"⟨\?⟩"),
     Term("supported", "All tests that apply to this explanation were passed.", r"supported"),
     Term(
         "passed · mixed · failed · not run",

@@ -12,9 +12,9 @@ from pellucid._core import Explanation, Subject, predict, short
 from pellucid.errors import InputError
 from pellucid.figures import percent, picture
 from pellucid.figures._numbers import class_said
-from pellucid.figures._parts import captions, in_order, verdict
+from pellucid.figures._parts import captions, in_order, target, verdict
 from pellucid.inputs import TabularSpec
-from pellucid.report._cases import HOW, evidence_html, sentences
+from pellucid.report._cases import HOW, card_html, evidence_html, sentences
 from pellucid.report._chosen import case_of
 from pellucid.report._dossier import Case
 from pellucid.report._html import missing, paragraph
@@ -64,19 +64,18 @@ def why_page(
     outputs = predict(subject.model, one.inputs, spec=subject.spec)
     case = case_of(one, outputs, 0, "", place, list(explained))
     shown = in_order(case.explanations, 0)
-    why = figures.explanations(shown)
-    columns = isinstance(subject.spec, TabularSpec)
-    drawn = paragraph(BARS if columns else HOW, css="soft") + why.html(heading=False)
-    whole = picture(case.x, subject.spec).html(heading=False) if columns else ""
+    table = isinstance(subject.spec, TabularSpec)
+    whole = picture(case.x, subject.spec).html(heading=False) if table else ""
     parts = (
-        Part("why", "What speaks for it and against it", "why", drawn + sentences(shown)),
+        Part("why", "What speaks for it and against it", "why", _drawn(shown, subject)),
         Part("evidence", "May it be believed?", "evidence", _tested(shown)),
         Part("row", "The whole row", "the row", whole),
     )
     over = f"{subject.name} · held-out row {row}" + (f", {one.names[0]}" if one.names else "")
     made = shown[0].provenance
     facts = (f"network {short(made.model)}", f"inputs {short(made.inputs)}", f"seed {made.seed}")
-    return written(leaf(over, why.title, _lede(case), parts, notes=(), facts=facts), path)
+    title = f"Why {' or '.join(dict.fromkeys(class_said(target(each, 0)) for each in shown))}"
+    return written(leaf(over, title, _lede(case), parts, notes=(), facts=facts), path)
 
 
 def _lede(case: Case) -> str:
@@ -92,9 +91,17 @@ def _lede(case: Case) -> str:
     return f"{said} Tested: {', '.join(found)}." if any(each.cards for each in case.explanations) else said
 
 
+def _drawn(shown: Sequence[Explanation], subject: Subject) -> str:
+    """Side by side, with how to read it above and in words below."""
+    how = BARS if isinstance(subject.spec, TabularSpec) else HOW
+    if subject.task == "regression":
+        how = how.replace("speaks for the answer, blue against it", "raises the answer, blue lowers it")
+    return paragraph(how, css="soft") + figures.explanations(shown).html(heading=False) + sentences(shown)
+
+
 def _tested(shown: Sequence[Explanation]) -> str:
     """All tests in one table where several explanations stand side by side, then each with its control."""
+    if len(shown) == 1 and shown[0].cards:
+        return card_html(shown[0].cards[0])
     cards = evidence_html(shown)
-    if not cards:
-        return missing("Evidence")
-    return (told(figures.tested(shown), heading=False) if len(shown) > 1 else "") + cards
+    return told(figures.tested(shown), heading=False) + cards if cards else missing("Evidence")
