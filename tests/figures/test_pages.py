@@ -134,7 +134,7 @@ def test_no_bar_is_drawn_where_no_class_loses_and_the_lead_has_a_unit():
     assert "accuracy rises by 2\xa0%" in figures.unit_effect(better, ("a", "b")).alt
     assert len(figures.unit_effect(better, ("a", "b")).chart["concat"]) == 2
     card = unit_matters(still)
-    assert "0.500 [0.400, 0.600] of the output" in figures.cards_html([card])
+    assert "0.500 [0.400, 0.600] units of score" in figures.cards_html([card])
 
 
 def test_what_a_layer_adds_has_its_numbers_where_nothing_changes():

@@ -80,7 +80,9 @@ def test_the_first_line_does_not_contradict_the_card_nor_the_control(page):
     passed = dataclasses.replace(page.matters, word="passed", value=1.5)
     said = lede(effects=still, matters=passed)
     assert "No loss of accuracy" in said
-    assert "but the right answer's lead falls by 1.50 of the output" in said
+    assert "but the right answer's lead falls by 1.50 units of score" in said
+    harmful = dataclasses.replace(still, drop=flat - 0.04, low=flat - 0.08, high=flat - 0.01)
+    assert "Without it accuracy rises by 4\xa0% (loss −8\xa0% to −1\xa0%)." in lede(effects=harmful)
     failed = dataclasses.replace(passed, word="failed")
     assert "lead falls" not in lede(effects=still, matters=failed)
     sure = dataclasses.replace(page.areas, low=torch.full_like(page.areas.low, 0.6))

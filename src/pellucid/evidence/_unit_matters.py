@@ -31,6 +31,6 @@ def unit_matters(found: UnitEffects) -> Check:
         low,
         high,
         rows=found.n * (len(found.units) + 1),
-        unit="of the output",
+        unit="units of score",
         note="Those that stand in for each other each look useless alone." if word == "failed" else "",
     )

@@ -111,7 +111,7 @@ def _alt(found: UnitEffects) -> str:
         return (
             f"Without any of {counted(len(found.units), 'unit')} of {found.site} the accuracy stays; the "
             f"lead of the right answer falls most without unit {int(found.units[lead])}, by "
-            f"{number(float(found.margin[lead]))} in the network's output."
+            f"{number(float(found.margin[lead]))} units of score."
         )
     return (
         f"{clear} of {counted(len(found.units), 'unit')} of {found.site} {'costs' if clear == 1 else 'cost'} "

@@ -78,8 +78,10 @@ def _lede(page: UnitPage) -> str:
     if page.effects is not None:
         low, high = float(page.effects.low[0]), float(page.effects.high[0])
         ends = f"{figures.percent(low)} to {figures.percent(high)}"
-        lost = f"Without it accuracy falls by {figures.percent(float(page.effects.drop[0]))} ({ends})."
-        said.append(lost if low > 0 else f"No loss of accuracy without it is shown ({ends}){_lead(page)}.")
+        drop = float(page.effects.drop[0])
+        moved = f"Without it accuracy {'falls' if drop > 0 else 'rises'} by {figures.percent(abs(drop))}"
+        none = f"No loss of accuracy without it is shown ({ends}){_lead(page)}."
+        said.append(f"{moved} (loss {ends})." if low > 0 or high < 0 else none)
     if page.pictures is not None:
         said.append(f"The made input {_trust(page.pictures.words[0])}.")
     return " ".join(said) or f"It was looked at over {counted(len(page.real), 'input')}."
