@@ -44,7 +44,7 @@ def test_values_draw_themselves():
     explanation = made.explained_picture()
     bundle = explanation._repr_mimebundle_()
     assert bundle["text/html"].count("<img alt=") == 2  # maps, then evidence
-    assert "Half of what speaks for 3" in bundle["text/plain"]
+    assert "Half of what speaks for class 3" in bundle["text/plain"]
 
 
 def test_print_shows_what_a_notebook_says_in_text():

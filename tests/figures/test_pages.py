@@ -11,8 +11,10 @@ from torch import nn
 from figures import made
 from pellucid import figures
 from pellucid.errors import StoreError
+from pellucid.evidence import unit_matters
 from pellucid.figures import Figure, Table, save_all
 from pellucid.figures._depth import depth_lines
+from pellucid.figures._effects import LEAD
 from pellucid.layers import CoActivation, LayerGain, LayerRow, UnitEffects, areas_by_class, unit_values
 
 
@@ -107,6 +109,38 @@ def test_companions_are_signed_and_beside_the_untrained_number():
     every = figures.co_activation(found)
     assert every.chart["encoding"]["color"]["scale"]["domain"] == [-1, 1]
     assert "0.20 untrained" in every.alt
+
+
+def test_a_unit_that_never_changes_goes_with_none_and_what_is_not_known_has_no_colour():
+    found = CoActivation(
+        "fc", torch.tensor([[1], [0], [0]]), torch.tensor([[0.9], [0.9], [0.0]]), torch.zeros(3), 40
+    )
+    every = figures.co_activation(found)
+    assert [line[1] for line in every.table.rows] == ["1 (+0.90)", "0 (+0.90)", "never changes"]
+    assert every.svg().count('opacity="0"') == 6  # of nine cells three are known
+
+
+def test_no_bar_is_drawn_where_no_class_loses_and_the_lead_has_a_unit():
+    flat, lead = torch.zeros(2, dtype=torch.float64), torch.tensor([0.5, 0.1], dtype=torch.float64)
+    still = UnitEffects(
+        "fc", torch.arange(2), 1.0, flat, flat - 0.1, flat + 0.1, lead, lead - 0.1, lead + 0.1,
+        torch.zeros(2, 2), torch.arange(2), 50,
+    )  # fmt: skip
+    drawn = figures.unit_effect(still, ("a", "b"), name="unit 0")
+    assert drawn.chart["title"] == "lead lost, place 1 of 2 units"
+    assert drawn.chart["layer"][1]["encoding"]["x"]["title"] == LEAD
+    assert "accuracy stays" in drawn.alt
+    better = dataclasses.replace(still, drop=flat - 0.02, by_class=torch.full((2, 2), -0.02))
+    assert "accuracy rises by 2\xa0%" in figures.unit_effect(better, ("a", "b")).alt
+    assert len(figures.unit_effect(better, ("a", "b")).chart["concat"]) == 2
+    card = unit_matters(still)
+    assert "0.500 [0.400, 0.600] units of score" in figures.cards_html([card])
+
+
+def test_what_a_layer_adds_has_its_numbers_where_nothing_changes():
+    k = torch.zeros(4, dtype=torch.int64)
+    found = LayerGain("fc", "fc:in", 1.0, 1.0, 0.0, -0.1, 0.1, 0.0, k, k, k, k, torch.ones(4), 50)
+    assert [line[1] for line in figures.layer_gain(found).table.rows] == ["100\xa0%", "100\xa0%"]
 
 
 def test_what_a_layer_adds_shows_inputs_that_are_read_otherwise():

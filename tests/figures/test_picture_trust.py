@@ -51,6 +51,20 @@ def test_what_was_not_measured_has_no_place_in_the_legend(made: FeaturePictures)
     assert all(colours[0][name] == colour for name, colour in colours[1].items())
 
 
+def test_the_note_speaks_of_what_is_drawn_and_counts_what_was_not_tested(made: FeaturePictures) -> None:
+    from dataclasses import replace
+
+    trust = made.trust
+    assert trust is not None
+    assert "curve: median" in figures.picture_trust(made).note
+    assert "could not be tested" not in figures.picture_trust(made).note
+    gaps = torch.where(torch.arange(4) == 1, torch.nan, trust.told)
+    one = replace(trust, told=gaps, sites=trust.sites[:1], path=trust.path[:, :1])
+    note = figures.picture_trust(replace(made, trust=one)).note
+    assert "curve" not in note
+    assert " 1 could not be tested" in note
+
+
 def test_pictures_without_measures_are_refused(made: FeaturePictures) -> None:
     from dataclasses import replace
 

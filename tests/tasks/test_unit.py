@@ -17,6 +17,7 @@ from pellucid.evidence import unit_matters
 from pellucid.inputs import ImageSpec
 from pellucid.layers import exemplars, matrix_factorisation, unit_effects, with_elements
 from pellucid.report import unit_page
+from pellucid.report._unit_page import _lede
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,36 @@ def test_the_first_line_claims_no_class_that_chance_would_tell_too(page, tmp_pat
             dataclasses.replace(page, areas=areas), tmp_path / "unit.html", name="net"
         ).read_text()
         assert said in html
+
+
+def test_the_first_line_does_not_contradict_the_card_nor_the_control(page):
+    def lede(**parts):
+        return _lede(dataclasses.replace(page, **parts))
+
+    flat = torch.zeros_like(page.effects.drop)
+    still = dataclasses.replace(page.effects, drop=flat, low=flat - 0.1, high=flat + 0.1)
+    passed = dataclasses.replace(page.matters, word="passed", value=1.5)
+    said = lede(effects=still, matters=passed)
+    assert "No loss of accuracy" in said
+    assert "but the right answer's lead falls by 1.50 units of score" in said
+    harmful = dataclasses.replace(still, drop=flat - 0.04, low=flat - 0.08, high=flat - 0.01)
+    assert "Without it accuracy rises by 4\xa0% (loss −8\xa0% to −1\xa0%)." in lede(effects=harmful)
+    failed = dataclasses.replace(passed, word="failed")
+    assert "lead falls" not in lede(effects=still, matters=failed)
+    sure = dataclasses.replace(page.areas, low=torch.full_like(page.areas.low, 0.6))
+    for before, worse in ((0.7, True), (0.55, False)):
+        control = dataclasses.replace(sure, auc=torch.full_like(sure.auc, before))
+        said = lede(areas=sure, untrained_areas=control)
+        assert ("not clearly better than the untrained copy" in said) == worse
+
+
+def test_a_page_says_what_the_words_on_it_mean_and_no_others(page, tmp_path):
+    html = unit_page(page, tmp_path / "unit.html").read_text()
+    words = html[html.index('id="glossary"') :]
+    assert "<dt>AUC</dt>" in words
+    assert "<dt>untrained copy</dt>" in words
+    assert "<dt>fidelity</dt>" not in words
+    assert '<a href="#glossary">' in html
 
 
 def test_the_page_shows_it_beside_its_controls(page, tmp_path):

@@ -28,6 +28,7 @@ class Check:
         p: p-value where the test has one.
         rows: rows that went through the model for this number alone.
         note: one sentence: why it failed or was not run, or what it cannot tell.
+        unit: of ``value`` and ``control``; empty where they are shares or correlations.
     """
 
     question: str
@@ -43,6 +44,7 @@ class Check:
     p: float | None = None
     rows: int = 0
     note: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

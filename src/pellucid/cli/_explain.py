@@ -59,7 +59,8 @@ def explain(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the picture to a .png, .svg or .html; with --rows, a table to a .parquet or folder.",
+            help="Write the picture to a .png or .svg, a page to a .html; with --rows, a table to a .parquet "
+            "or folder.",
             metavar="FILE",
         ),
     ] = None,
@@ -99,7 +100,7 @@ def explain(
             subject, picked, methods=names, targets=asked, cards=evidence, compute=compute
         )
     if out is not None:
-        _write(found, out, picked)
+        _write(subject, found, out, picked)
     if as_json:
         document("explain", dict(settings), found, seconds=time.perf_counter() - began, seed=seed)
     else:
@@ -190,14 +191,20 @@ def _stream(
         result(str(out))
 
 
-def _write(found: tuple[Explanation, ...], out: Path, rows: list[int]) -> None:
-    """One picture for each row: ``why.png``, of several rows ``why-3.png`` and ``why-5.png``."""
+def _write(subject: Subject, found: tuple[Explanation, ...], out: Path, rows: list[int]) -> None:
+    """One picture or page for each row: ``why.png``, of several rows ``why-3.png`` and ``why-5.png``."""
     from pellucid import figures
 
     for k, row in enumerate(rows):
         to = out if len(rows) == 1 else out.with_stem(f"{out.stem}-{row}")
-        figures.explanations(found, row=k).save(to)
-        narrate(f"Picture written to {to}")
+        if to.suffix.lower() == ".html":
+            from pellucid.report import why_page
+
+            why_page(subject, found, to, row=row, place=k)
+            narrate(f"Page written to {to}")
+        else:
+            figures.explanations(found, row=k).save(to)
+            narrate(f"Picture written to {to}")
 
 
 def _tell(subject: Subject, found: tuple[Explanation, ...], rows: list[int], *, verbose: bool) -> None:

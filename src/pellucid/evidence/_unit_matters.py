@@ -22,7 +22,7 @@ def unit_matters(found: UnitEffects) -> Check:
     word = "failed" if low <= 0 else "passed" if control is None or low > control else "mixed"
     return Check(
         "Does it matter to the model?",
-        "fall of the right answer's lead when the unit is held at its mean; null: no fall",
+        "fall of the right answer's lead over the next one when the unit is held at its mean; null: no fall",
         word,
         value,
         control,
@@ -31,5 +31,6 @@ def unit_matters(found: UnitEffects) -> Check:
         low,
         high,
         rows=found.n * (len(found.units) + 1),
+        unit="units of score",
         note="Those that stand in for each other each look useless alone." if word == "failed" else "",
     )

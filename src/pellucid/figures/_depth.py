@@ -104,6 +104,8 @@ def heat(
     colour["legend"] = {"orient": "bottom", "gradientLength": 150}
     if shares:
         colour["legend"] |= {"format": "%"}
+    # a value that is not known keeps its place, and no colour that could be read as one
+    known: Spec = {"condition": {"test": "isValid(datum.value)", "value": 1}, "value": 0}
     x: Spec = {"field": "column", "type": "nominal", "sort": list(columns), "title": of_columns}
     angle = 0 if max(map(len, columns), default=0) < 3 else -45
     x["axis"] = {"labelAngle": angle, "labelLimit": 90, "grid": False, "labelOverlap": cell < 14}
@@ -115,7 +117,7 @@ def heat(
         "title": title,
         "data": {"values": cells},
         "mark": {"type": "rect", "invalid": None},
-        "encoding": {"x": x, "y": y, "color": colour},
+        "encoding": {"x": x, "y": y, "color": colour, "opacity": known},
     }
 
 

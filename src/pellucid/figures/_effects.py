@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pellucid.layers import UnitEffects
 
 _MOST = 24
+LEAD = "score of the right answer less the next one's"
 
 
 def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
@@ -86,7 +87,7 @@ def _drops(found: UnitEffects, order: list[int], names: list[str], *, lead: bool
         for name, u in zip(names, order, strict=True)
     ]
     y: Spec = {"field": "unit", "type": "nominal", "sort": names, "title": None, "axis": {"grid": False}}
-    x: Spec = {"field": "drop", "type": "quantitative", "title": None}
+    x: Spec = {"field": "drop", "type": "quantitative", "title": LEAD if lead else None}
     x["axis"] = {"tickCount": 5} if lead else {"format": "%"}
     line: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
     line["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
@@ -110,7 +111,7 @@ def _alt(found: UnitEffects) -> str:
         return (
             f"Without any of {counted(len(found.units), 'unit')} of {found.site} the accuracy stays; the "
             f"lead of the right answer falls most without unit {int(found.units[lead])}, by "
-            f"{number(float(found.margin[lead]))}."
+            f"{number(float(found.margin[lead]))} units of score."
         )
     return (
         f"{clear} of {counted(len(found.units), 'unit')} of {found.site} {'costs' if clear == 1 else 'cost'} "

@@ -93,17 +93,14 @@ def brief(check: Check) -> str:
 def check_table(checks: Sequence[Check], *, whole: bool = True) -> Table:
     """All numbers of some tests; not ``whole``: in few words."""
     if not whole:
-        short = tuple(
-            (brief(c), Word(c.word), measured(c.value, c.low, c.high), number(c.control), c.n, c.p)
-            for c in checks
-        )
+        short = tuple((brief(c), Word(c.word), _measured(c), number(c.control), c.n, c.p) for c in checks)
         return Table(("question", "word", "number", "control", "n", "p"), short)
     columns = ("question", "word", "number", "control", "what the control is", "n", "p", "test", "note")
     body = tuple(
         (
             c.question,
             Word(c.word),
-            measured(c.value, c.low, c.high),
+            _measured(c),
             number(c.control),
             c.control_name,
             c.n,
@@ -130,10 +127,16 @@ def _html(check: Check) -> str:
     return (
         f'<section class="card {look(check.word).shape}"><p class="question">{escape(check.question)}</p>'
         f'<p class="word">{word_html(check.word)}</p>'
-        f'<p class="number">{measured(check.value, check.low, check.high)}</p>'
+        f'<p class="number">{_measured(check)}</p>'
         f'<p class="control">{control}</p>{note}'
         f"<details><summary>how computed</summary><p>{how}</p></details></section>"
     )
+
+
+def _measured(check: Check) -> str:
+    """The number with its interval and its unit."""
+    told = measured(check.value, check.low, check.high)
+    return f"{told} {check.unit}" if check.unit and check.value is not None else told
 
 
 def _judged(card: Card) -> str:
@@ -143,17 +146,14 @@ def _judged(card: Card) -> str:
 
 
 def _said(checks: Sequence[Check]) -> str:
-    return " ".join(
-        f"{c.question} {c.word}{'' if c.value is None else ', ' + measured(c.value, c.low, c.high)}."
-        for c in checks
-    )
+    return " ".join(f"{c.question} {c.word}{'' if c.value is None else ', ' + _measured(c)}." for c in checks)
 
 
 def _card(check: Check) -> Spec:
     layers = [text(0, 0, check.question, size=12, bold=True, limit=WIDTH), *word(0, 20, check.word)]
     if check.value is None:
         return panel(WIDTH, 92, [*layers, text(0, 40, check.note, size=10, faint=True, limit=WIDTH)])
-    layers.append(text(0, 40, measured(check.value, check.low, check.high), size=12, limit=WIDTH))
+    layers.append(text(0, 40, _measured(check), size=12, limit=WIDTH))
     layers += _scale(check)
     if check.control is not None:
         layers.append(

@@ -26,8 +26,9 @@ NARROWEST = 288  # pixels that a drawing has on the narrowest screen
 _PLAIN = (
     '<meta name="viewport" content="width=device-width,initial-scale=1"><style>body{max-width:60rem;'
     "margin:1.5rem auto;padding:0 1rem;overflow-x:auto;color:#1a1a1a;background:#fff;"
-    'font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}figure{margin:0}'
-    ".title{font-weight:600}.panels{display:flex;flex-wrap:wrap;gap:.7rem}.panels svg{max-width:100%;"
+    'font:16px/1.5 -apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,system-ui,sans-serif}'
+    "figure{margin:0}.title{font-weight:600}"
+    ".panels{display:flex;flex-wrap:wrap;gap:.7rem}.panels svg{max-width:100%;"
     "height:auto}.scroll{overflow-x:auto}.note{opacity:.75}</style>"
 )
 Cell = str | float | int | None

@@ -29,7 +29,7 @@ def layer_gain(found: LayerGain, dataset: Dataset | None = None) -> Figure:
         dataset: the inputs that it names rows of.
 
     Returns:
-        Figure; its table has every input whose reading changes.
+        Figure; its table has every input whose reading changes, or where none does both shares.
 
     Example:
         >>> layer_gain.__name__
@@ -57,7 +57,12 @@ def layer_gain(found: LayerGain, dataset: Dataset | None = None) -> Figure:
         )
         for i in changed
     )
-    columns = ("row", "true", "read before", "read after", "probability")
+    table = Table(("row", "true", "read before", "read after", "probability"), body)
+    if not body:
+        shares = (percent(found.accuracy_before), percent(found.accuracy))
+        table = Table(
+            ("", "read rightly"), tuple(zip(("what enters it", "what leaves it"), shares, strict=True))
+        )
     note = (
         f"Linear probes fitted on {counted(found.n_train, 'row')}, tested on {len(found.rows):,} others. "
         "Line: 95 % interval. "
@@ -68,7 +73,7 @@ def layer_gain(found: LayerGain, dataset: Dataset | None = None) -> Figure:
         _alt(found, len(changed), len(right), len(wrong)),
         panels(charts, columns=2),
         None,
-        Table(columns, body),
+        table,
         note,
     )
 

@@ -70,7 +70,7 @@ def layer_health(
     if gradient_norm is not None or update_ratio is not None:
         lines.append(("gradient of the weights", number(gradient_norm), "", "", "last epoch"))
         lines.append(("step ÷ weight", number(update_ratio), "", _pace(update_ratio), _UPDATE))
-    body = tuple(lines)
+    body = tuple(line for line in lines if (line[1], line[2]) != ("–", "–"))
     bad = [f"{line[0]} {line[1]}: {line[3]}" for line in lines if line[3] not in ("", "fine", "not known")]
     said = f"Over {counted(n, 'input')}, "
     alt = said + ("; ".join(bad) + "." if bad else "nothing stands out.")

@@ -274,9 +274,9 @@ def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:
         ("units", f"{row.units:,}"),
         ("parameters", f"{row.parameters:,}"),
         ("share of the work", percent(row.share)),
-        ("sees of the input", "–" if row.field is None else " × ".join(map(str, row.field))),
-        ("moves by", "–" if row.stride is None else " × ".join(map(str, row.stride))),
     )
+    for name, sides in (("sees of the input", row.field), ("from unit to unit moves by", row.stride)):
+        body += () if sides is None else ((name, " × ".join(map(str, sides))),)
     alt = (
         f"{row.site} is a {row.kind} with {counted(row.units, 'unit')}, {percent(row.dead)} of them dead, "
         f"effective rank {number(row.rank)} ({number(row.untrained_rank)} untrained)."

@@ -61,10 +61,14 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
     note = (
         f"{shown} of {counted(len(trust.told), noun)} drawn, all in the table. Two choices: chance that "
         f"of two real inputs, one that excites the {unit} strongly and one that does not, the first is more "
-        f"like the {noun}; .5 (dotted) is chance, bars are 95 % intervals. The way: likeness to strong real "
-        "inputs in each layer, as a share of their likeness to each other; curve: median over "
-        f"{noun}s, table: the least of each, and where."
+        f"like the {noun}; 0.5 (dotted) is chance, bars are 95 % intervals. The way: likeness to strong real "
+        "inputs in each layer, as a share of their likeness to each other; "
+        + (f"curve: median over {noun}s, " if len(trust.sites) > 1 else "")
+        + "table: the least of each, and where."
     )
+    tested = int(trust.told.isfinite().sum())
+    if tested < len(trust.told):
+        note += f" {len(trust.told) - tested} could not be tested: too few real inputs excite their {unit}."
     if not bool(trust.transfer.isfinite().any()):
         note += f" No second network, trained by itself, was shown the {noun}s."
     chart, table = panels(charts, columns=2), _table(pictures)

@@ -64,7 +64,8 @@ def probes(found: LinearProbes) -> Figure:
     note = (
         f"Fitted on {counted(found.n_train, 'row')}, tested on {found.n_test:,}; at most "
         f"{found.width} numbers per row. Dotted level: the commonest class, "
-        f"{percent(found.chance)}. {found.note}"
+        f"{percent(found.chance)}. Control task: classes drawn by chance, equal for equal inputs. "
+        f"{found.note}"
     ).strip()
     title = "What can be read off each layer"
     return Figure(title, _alt(found), chart, None, Table(columns, body), note)

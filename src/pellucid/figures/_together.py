@@ -74,6 +74,13 @@ def co_activation(
     return Figure(f"{noun.capitalize()}s that go with {noun} {unit}", alt, chart, None, table, note)
 
 
+def _companions(found: CoActivation, unit: int) -> str:
+    others, r = found.partners[unit].tolist(), found.correlation[unit].tolist()
+    if not any(r):
+        return "never changes"
+    return ", ".join(f"{other} ({signed(value, 2)})" for other, value in zip(others, r, strict=True))
+
+
 def _control(value: float) -> str:
     return f"; in an untrained copy its closest has {number(value, 2)}." if math.isfinite(value) else "."
 
@@ -99,19 +106,7 @@ def _all(found: CoActivation) -> Figure:
     known = [dict(zip(found.partners[u].tolist(), found.correlation[u].tolist(), strict=True)) for u in shown]
     values = [[line.get(other, float("nan")) for other in shown] for line in known]
     chart = heat(names, names, values, "correlation with companions", domain=(-1, 1), signed=True, cell=15)
-    body = tuple(
-        (
-            u,
-            ", ".join(
-                f"{other} ({signed(value, 2)})"
-                for other, value in zip(
-                    found.partners[u].tolist(), found.correlation[u].tolist(), strict=True
-                )
-            ),
-            float(found.untrained[u]),
-        )
-        for u in range(len(found.partners))
-    )
+    body = tuple((u, _companions(found, u), float(found.untrained[u])) for u in range(len(found.partners)))
     best = order[0]
     alt = (
         f"Of {counted(len(found.partners), 'unit')} of {found.site}, units {best} and "
@@ -122,7 +117,9 @@ def _all(found: CoActivation) -> Figure:
     alt += f"; the median unit's closest has {number(float(own), 2)}"
     alt += f", {number(float(beside.median()), 2)} untrained." if len(beside) else "."
     note = (
-        f"{len(shown)} of {counted(len(body), 'unit')} drawn, {counted(found.n, 'input')}; only companions."
+        f"{len(shown)} of {counted(len(body), 'unit')} drawn. Colour: Pearson's r of the largest activations "
+        f"over {counted(found.n, 'input')}, of each line's unit with the {found.partners.shape[1]} that go "
+        "with it most; the other cells are left empty."
     )
     columns = ("unit", "goes with (r)", "largest, untrained")
     return Figure(f"Units of {found.site} that go together", alt, chart, None, Table(columns, body), note)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pellucid.figures._colour import OKABE_ITO
+from pellucid.figures._effects import LEAD
 from pellucid.figures._features import unit_noun
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
@@ -38,7 +39,7 @@ def unit_effect(found: UnitEffects, classes: tuple[str, ...] = (), *, name: str 
     losses = [(float(v), int(c)) for v, c in zip(found.by_class[0], found.classes, strict=True)]
     losses = sorted((pair for pair in losses if math.isfinite(pair[0])), key=lambda pair: -abs(pair[0]))
     labels = [(_named(c, classes), value) for value, c in losses]
-    parts = [_by_class(labels[:MOST])]
+    parts = [_by_class(labels[:MOST])] if any(value for _, value in labels) else []
     if len(found.units) > 1:
         parts.append(_among(found))
     body = (
@@ -51,18 +52,24 @@ def unit_effect(found: UnitEffects, classes: tuple[str, ...] = (), *, name: str 
     )
     hit = sorted((pair for pair in labels if pair[1] > 0), key=lambda pair: -pair[1])[:3]
     top = ", ".join(f"{class_said(label)} ({percent(value)})" for label, value in hit)
+    drop = float(found.drop[0])
+    moved = f"{'falls' if drop > 0 else 'rises'} by {percent(abs(drop))}" if drop else "stays"
     alt = (
-        f"Without {name} accuracy falls by {percent(float(found.drop[0]))} "
-        f"({percent(float(found.low[0]))} to {percent(float(found.high[0]))})"
-        f"{f', most on {top}' if top else '; no class loses'}."
+        f"Without {name} accuracy {moved} "
+        f"(95 % interval of the loss {percent(float(found.low[0]))} to {percent(float(found.high[0]))})"
+        f"{f', lost most on {top}' if top else '; no class loses'}."
     )
     note = (
         f"Held at its mean over {counted(found.n, 'input')}, of which {percent(found.accuracy)} are answered "
-        f"rightly. {min(MOST, len(labels))} of {counted(len(labels), 'class', 'classes')} drawn."
+        f"rightly. Lead: {LEAD}. "
     )
+    if any(value for _, value in labels):
+        drawn = f"{min(MOST, len(labels))} of {counted(len(labels), 'class', 'classes')} drawn"
+        note += f"{drawn}, without intervals: of few inputs, one answer more or less is much."
     title = f"Without {name}"
     table = Table(("on", "accuracy lost", "95 %"), body)
-    return Figure(title, alt, panels(parts, columns=2), None, table, note)
+    chart = panels(parts, columns=2) if parts else None
+    return Figure(title, alt, chart, None, table, note.strip())
 
 
 def _named(k: int, classes: tuple[str, ...]) -> str:
@@ -111,7 +118,7 @@ def _among(found: UnitEffects) -> Spec:
     ]
     y: Spec = {"field": "unit", "type": "nominal", "sort": [p["unit"] for p in points], "title": None}
     y["axis"] = {"grid": False}
-    x: Spec = {"field": "fall", "type": "quantitative", "title": None, "axis": {"tickCount": 4}}
+    x: Spec = {"field": "fall", "type": "quantitative", "title": LEAD, "axis": {"tickCount": 4}}
     colour: Spec = {"condition": {"test": "datum.own", "value": OKABE_ITO[0]}, "value": THEME.muted}
     reach: Spec = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
     reach["encoding"] = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour}

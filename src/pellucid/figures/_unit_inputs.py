@@ -70,13 +70,22 @@ def unit_inputs(
         f"the middle one of all gives {number(usual)}."
     )
     if is_picture(dataset.inputs[:1], dataset.spec):
-        note = f"Below each its true answer and what the {noun} gives, at the right with the quantile. "
+        note = (
+            f"Below each its true answer and what the {noun} gives, at the right with the share of inputs "
+            "that give less. "
+        )
+        if isinstance(dataset.spec, AudioSpec) and dataset.inputs.ndim == 4:
+            note += "Time runs to the right, pitch upwards. "
         note = (note + read(strongest, dataset)).strip()
         return Figure(title, alt, _pictures(strongest, middle, dataset, labels), None, table, note)
     if isinstance(dataset.spec, TextSpec):
         return Figure(title, alt, None, None, table)
     chart = _columns(strongest, middle, dataset, labels)
-    note = "Standard deviations from the mean of the rows looked at; columns that stand out most on top."
+    note = (
+        "Each row from top to bottom: the strongest from the left on, then those of the "
+        f"{' and '.join(labels)}. Colour: standard deviations from the mean of the rows looked "
+        "at; what stands out most on top."
+    )
     return Figure(title, alt, chart, None, table, note)
 
 

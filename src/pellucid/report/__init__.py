@@ -27,6 +27,7 @@ from pellucid.report._rules_page import rules_page
 from pellucid.report._shortcuts_page import shortcuts_page
 from pellucid.report._showcase import showcase
 from pellucid.report._unit_page import unit_page
+from pellucid.report._why_page import why_page
 from pellucid.report._write import write
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "shortcuts_page",
     "showcase",
     "unit_page",
+    "why_page",
     "write",
     "write_within",
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pellucid._core import Explanation
+from collections.abc import Sequence
+
+from pellucid._core import Card, Explanation
 from pellucid._visible import escaped as escape
 from pellucid.figures import cards_html, counted, explanations, number, percent, picture, words
+from pellucid.figures._parts import captions
 from pellucid.figures._saliency import saliency
 from pellucid.figures._words import picture_like
 from pellucid.report._audit_section import audit_section
@@ -44,27 +47,38 @@ def _case(dossier: Dossier, case: Case, detail: Detail, best: str) -> str:
     else:
         figure = explanations(case.explanations)
     order = sorted(case.explanations, key=lambda each: each.provenance.method.replace("_", " ") != best)
-    told = items(f"<b>{escape(_method(each))}</b>: {escape(words(each))}" for each in order)
     row = "" if picture_like(case.explanations[0]) else _row(case, dossier)
-    return element("article", heading + figure.html(heading=False) + told + _cards(order) + row, css="one")
+    return element("article", heading + figure.html(heading=False) + _told(order) + row, css="one")
+
+
+def _told(order: list[Explanation]) -> str:
+    return sentences(order) + (evidence_html(order) or missing("Evidence for this case"))
+
+
+def sentences(explained: Sequence[Explanation]) -> str:
+    """What each says, in words."""
+    return items(f"<b>{escape(_method(each))}</b>: {escape(words(each))}" for each in explained)
 
 
 def _row(case: Case, dossier: Dossier) -> str:
     return unfold("The whole row", picture(case.x, dossier.spec).html(heading=False))
 
 
-def _cards(explained: list[Explanation]) -> str:
-    tested = [each for each in explained if each.cards]
-    if not tested:
-        return missing("Evidence for this case")
+def evidence_html(explained: Sequence[Explanation]) -> str:
+    """The cards of those that were tested, each behind its verdict."""
     return "".join(
         unfold(
-            f"Evidence for {_method(each)}: {each.cards[0].verdict}",
-            f"<p>{word(each.cards[0].verdict)}. {escape(each.cards[0].reason)}</p>"
-            + cards_html(each.cards[0].checks),
+            f"Evidence for {name}: {each.cards[0].verdict}",
+            card_html(each.cards[0]),
         )
-        for each in tested
+        for each, name in zip(explained, captions(explained, 0), strict=True)
+        if each.cards
     )
+
+
+def card_html(card: Card) -> str:
+    """A verdict with its reason, and every test with its control."""
+    return f"<p>{word(card.verdict)}. {escape(card.reason)}</p>{cards_html(card.checks)}"
 
 
 def _method(explanation: Explanation) -> str:

@@ -130,11 +130,12 @@ def _directions(page: LayerPage) -> str:
     if page.dictionary is not None:
         return told(named) + dictionary_html(page.dictionary)
     asked = (
-        "No dictionary was asked for. --dictionary topk (or batchtopk, jumprelu, nmf) learns one beside one "
-        "of the network with shuffled weights"
+        "No dictionary was asked for. <code>--dictionary&nbsp;topk</code> (or batchtopk, jumprelu, nmf) "
+        "learns one beside one of the network with shuffled weights"
     )
-    asked += "." if named is not None else "; --concepts SETS --target CLASS tests named concepts here."
-    return told(named) + paragraph(asked, css="none")
+    concepts = "<code>--concepts&nbsp;SETS</code> <code>--target&nbsp;CLASS</code> tests named concepts here"
+    asked += "." if named is not None else f"; {concepts}."
+    return told(named) + element("p", asked, css="none")
 
 
 def dictionary_html(page: DictionaryPage) -> str:

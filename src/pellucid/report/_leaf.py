@@ -15,6 +15,7 @@ from pellucid._visible import escaped as escape
 from pellucid.figures import Figure
 from pellucid.report._head import head
 from pellucid.report._html import paragraph, section, unfold
+from pellucid.report._terms import glossary
 
 FEW = 30  # inputs below which the page says so on top
 SHORT = 48  # letters of an entry of the contents
@@ -48,9 +49,12 @@ def leaf(
         facts: for the foot: how many inputs, which seed.
 
     Returns:
-        HTML that needs no network and no script.
+        HTML that needs no network and no script; its last part says what the words on it mean.
     """
     shown = [part for part in parts if part.content]
+    words = glossary(lede + "".join(part.content for part in shown))
+    if words.content:
+        shown.append(Part(words.anchor, words.title, "how to read", words.content))
     links = "".join(f'<li><a href="#{part.anchor}">{escape(part.short)}</a></li>' for part in shown)
     body = "".join(section(part.anchor, part.title, part.content, far=part.far) for part in shown)
     left = (

@@ -16,7 +16,8 @@ from pellucid.report._html import Piece
 from pellucid.report._machine import script
 from pellucid.report._parts import data, inside, performance, purpose, rules, training, uses
 from pellucid.report._readers import fold, lead, reader_style, switch, troubles
-from pellucid.report._rebuild import glossary, rebuild
+from pellucid.report._rebuild import rebuild
+from pellucid.report._terms import glossary
 from pellucid.report._whatif import whatif
 
 BUDGET, MOST = 5_000_000, 15_000_000
@@ -78,7 +79,8 @@ def render(
 
 
 def _page(dossier: Dossier, detail: Detail) -> str:
-    pieces = (
+    top = front(dossier)
+    pieces = [
         purpose(dossier),
         data(dossier),
         performance(dossier),
@@ -91,13 +93,13 @@ def _page(dossier: Dossier, detail: Detail) -> str:
         trust(dossier),
         simple(dossier),
         rebuild(dossier, NAMES),
-        glossary(),
-    )
+    ]
+    pieces.append(glossary(top + "".join(piece.content for piece in pieces)))
     found = findings(dossier)
     links = "".join(f'<li><a href="#{anchor}">{name}</a></li>' for _, anchor, name in CONTENTS)
     parts = [
         strip(dossier),
-        front(dossier),
+        top,
         f'<nav aria-label="Contents"><ul>{links}</ul></nav>',
         switch(dossier.reader, NAMES),
         *(_part(number, piece, found) for (number, _, _), piece in zip(CONTENTS, pieces, strict=True)),
@@ -105,8 +107,8 @@ def _page(dossier: Dossier, detail: Detail) -> str:
     foot = "<footer>Made by pellucid. Its numbers are also in the JSON document at its end.</footer>"
     main = f'<main class="page" id="main">{"".join(parts)}{foot}</main>'
     body = f'<body><a class="skip" href="#main">Skip to the content</a>{main}{script(dossier)}</body>'
-    top = head(f"{dossier.name} · dossier", reader_style(tuple(NAMES)))
-    return f'<!doctype html>\n<html lang="en">{top}{body}</html>\n'
+    start = head(f"{dossier.name} · dossier", reader_style(tuple(NAMES)))
+    return f'<!doctype html>\n<html lang="en">{start}{body}</html>\n'
 
 
 def _part(number: str, piece: Piece, found: tuple[Finding, ...]) -> str:

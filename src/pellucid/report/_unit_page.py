@@ -72,19 +72,36 @@ def _lede(page: UnitPage) -> str:
             f"It tells {known} best ({area}" if sure else f"It tells no class for certain ({area}, {known}"
         )
         before = None if page.untrained_areas is None else float(page.untrained_areas.auc.max())
-        said[-1] += f"; best of an untrained copy {figures.number(before)})." if before is not None else ")."
+        said[-1] += f"; best of an untrained copy {figures.number(before)})" if before is not None else ")"
+        beaten = before is not None and sure and float(page.areas.low[best]) <= before
+        said[-1] += ": not clearly better than the untrained copy." if beaten else "."
     if page.effects is not None:
         low, high = float(page.effects.low[0]), float(page.effects.high[0])
         ends = f"{figures.percent(low)} to {figures.percent(high)}"
-        lost = f"Without it accuracy falls by {figures.percent(float(page.effects.drop[0]))} ({ends})."
-        said.append(lost if low > 0 else f"No loss of accuracy without it is shown ({ends}).")
+        drop = float(page.effects.drop[0])
+        moved = f"Without it accuracy {'falls' if drop > 0 else 'rises'} by {figures.percent(abs(drop))}"
+        none = f"No loss of accuracy without it is shown ({ends}){_lead(page)}."
+        said.append(f"{moved} (loss {ends})." if low > 0 or high < 0 else none)
     if page.pictures is not None:
-        said.append(f"The made input is {_trust(page.pictures.words[0])}.")
+        said.append(f"The made input {_trust(page.pictures.words[0])}.")
     return " ".join(said) or f"It was looked at over {counted(len(page.real), 'input')}."
 
 
+def _lead(page: UnitPage) -> str:
+    """What a loss too small to change answers does to the lead of the right one."""
+    shown = page.matters
+    if shown is None or shown.word == "failed":
+        return ""
+    return f", but the right answer's lead falls by {figures.number(shown.value)} {shown.unit}"
+
+
 def _trust(name: str) -> str:
-    return {"weak": "weakly supported", "did not start": "missing: no start moved it"}.get(name, name)
+    said = {
+        "weak": "is weakly supported",
+        "did not start": "is missing: no start moved it",
+        "not better than an untrained network": "tells no more than one made for an untrained network",
+    }
+    return said.get(name, f"is {name}")
 
 
 def _dictionary(page: UnitPage) -> str:
