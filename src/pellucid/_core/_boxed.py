@@ -91,56 +91,72 @@ class Boxed(StandIn):
         """What lies in boxes of a size from ``start`` ``[blocks, axes]`` on; ``outside`` off the map."""
         if list(size) == list(self.box) and (start == self.corner).all():
             return self.crops
-        memory = [_by_place(self.base), _by_place(self.crops)]
-        end, (blocks, axes) = len(memory[0]), start.shape
+        memory = [by_place(self.base), by_place(self.crops)]
+        end, blocks = len(memory[0]), len(start)
         # in all rows of a block a box lies alike, but for how far these lie apart
         each, apart, between = len(self.crops) // blocks, math.prod(self.map), math.prod(self.box)
-        block = np.arange(blocks).reshape(-1, *[1] * axes) * each
-        at = _numbered(start, size, self.map, block % len(self.base) * apart)
-        own = _numbered(start - self.corner, size, self.box, block * between + end)
+        block = np.arange(blocks) * each
+        # of each box the numbers on the map, and those in the crop
+        at, own = _numbered(
+            np.stack([start, start - self.corner]),
+            size,
+            np.array([self.map, self.box]),
+            np.stack([block % len(self.base) * apart, block * between + end]),
+        )
         here = own < FAR
-        index, step = np.where(here, own, at), np.where(here, between, apart)
-        off = index >= FAR
-        if off.any():
-            index, step = np.where(off, end + len(memory[1]), index), np.where(off, 0, step)
+        every = _every(np.where(here, own, at), np.where(here, between, apart), each)
+        if (start < 0).any() or (start + size > self.map).any():
+            every = np.minimum(every, end + len(memory[1]))
             memory.append(self.base.new_full((1, self.base.shape[1]), outside))
-        return _taken(torch.cat(memory), index, step, each)
+        return taken(torch.cat(memory), every)
 
 
-def _by_place(tensor: Tensor) -> Tensor:
+def by_place(tensor: Tensor) -> Tensor:
     """``[N * places, C]``, without a copy where channels lie last in memory."""
     return tensor.movedim(1, -1).reshape(-1, tensor.shape[1])
 
 
-def _numbered(start: Places, size: Sequence[int], within: Sequence[int], first: Places) -> Places:
-    """Number of each place in boxes of a size ``[blocks, *size]`` that begin at ``start`` ``[blocks, axes]``,
-    among those of maps as large as ``within``, which begin at ``first``; ``FAR`` or more off them."""
-    number, axes = first, len(size)
-    for axis, (length, end) in enumerate(zip(size, within, strict=True)):
-        place = start[:, axis, None] + np.arange(length)
-        # as whole numbers without a sign those below zero are large
-        place = np.where(place.view(np.uint64) < end, place * math.prod(within[axis + 1 :]), FAR)
-        number = number + place.reshape(-1, *[1] * axis, length, *[1] * (axes - axis - 1))
+def _numbered(start: Places, size: Sequence[int], within: Places, first: Places) -> Places:
+    """Number of each place in boxes of a size ``[…, blocks, *size]`` that begin at ``start``
+    ``[…, blocks, axes]``, among those of maps as large as ``within`` ``[…, axes]``, which begin at ``first``
+    ``[…, blocks]``; ``FAR`` or more off them."""
+    number, axes = first.reshape(*first.shape, *[1] * len(size)), len(size)
+    for axis, length in enumerate(size):
+        place = start[..., axis, None] + np.arange(length)
+        ends, apart = within[..., axis, None, None], within[..., axis + 1 :].prod(-1)[..., None, None]
+        place = np.where((place >= 0) & (place < ends), place * apart, FAR)
+        number = number + place.reshape(*first.shape, *[1] * axis, length, *[1] * (axes - axis - 1))
     return number
 
 
-def _taken(places: Tensor, index: Places, step: Places | int, each: int) -> Tensor:
-    """``[blocks * each, C, *size]``, channels last in memory, from ``[places, C]`` by the numbers of each
-    block's first row ``[blocks, *size]`` and how far the next rows lie behind it."""
-    every = index[:, None]
-    if each > 1:
-        row = np.arange(each).reshape(-1, *[1] * (index.ndim - 1))
-        every = every + row * (step if isinstance(step, int) else step[:, None])
-    found = places.index_select(0, torch.from_numpy(every.reshape(-1)))
-    return found.view(-1, *index.shape[1:], places.shape[1]).movedim(-1, 1)
+def _every(index: Places, step: Places | int, each: int) -> Places:
+    """Numbers of the places of all rows ``[blocks * each, *size]`` by those of each block's first row
+    ``[blocks, *size]`` and how far the next rows lie behind it."""
+    if each == 1:
+        return index
+    row = np.arange(each).reshape(-1, *[1] * (index.ndim - 1))
+    every = index[:, None] + row * (step if isinstance(step, int) else step[:, None])
+    return every.reshape(-1, *index.shape[1:])
+
+
+def taken(places: Tensor, index: Places) -> Tensor:
+    """``[rows, C, *size]``, channels last in memory, from ``[places, C]`` by numbers ``[rows, *size]``."""
+    found = places.index_select(0, torch.from_numpy(index.reshape(-1)))
+    return found.view(*index.shape, places.shape[1]).movedim(-1, 1)
+
+
+def inside(start: Places, size: Sequence[int], within: Sequence[int], count: int, rows: int) -> Places:
+    """Numbers of the places of boxes on maps ``[rows, *size]``, that begin at ``start`` ``[blocks, axes]``,
+    among all places of ``count`` maps; row ``i`` lies on map ``i % count``."""
+    each, apart = rows // len(start), math.prod(within)
+    first = np.arange(len(start)) * each % count * apart
+    return _every(_numbered(start, size, np.array(within), first), apart, each)
 
 
 def cut(tensor: Tensor, start: Places, size: Sequence[int], rows: int) -> Tensor:
     """``[rows, C, *size]`` from boxes that begin at ``start`` ``[blocks, axes]``; row ``i`` lies in row
     ``i % len(tensor)``."""
-    each, apart = rows // len(start), math.prod(tensor.shape[2:])
-    first = (np.arange(len(start)) * each % len(tensor) * apart).reshape(-1, *[1] * len(size))
-    return _taken(_by_place(tensor), _numbered(start, size, tensor.shape[2:], first), apart, each)
+    return taken(by_place(tensor), inside(start, size, tensor.shape[2:], len(tensor), rows))
 
 
 def ends(marked: Sequence[NDArray[np.bool_]]) -> tuple[Places, Places]:

@@ -11,11 +11,10 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pellucid._core._beside import step_by_step
-from pellucid._core._boxed import Places, cut, ends
+from pellucid._core._boxed import Places, cut
 from pellucid._core._layout import KNOWN
 from pellucid._core._nearby import Nearby
 from pellucid._core._stand_in import Args, Rule, Run, StandIn, aten, pointwise
@@ -65,13 +64,16 @@ class Mixture(Nearby):
     def _spans(self) -> tuple[Places, Places]:
         """Ends of each part, as :meth:`ends`."""
         part = self._placed.numpy()
-        held = list[NDArray[np.bool_]]()
-        for axis, length in enumerate(part.shape[2:], start=2):
-            holds = np.zeros((self.there.shape[1], length), np.bool_)
-            index = np.arange(length).reshape(-1, *[1] * (part.ndim - axis - 1))
-            holds[part, np.broadcast_to(index, part.shape)] = True
-            held.append(holds)
-        return ends(held)
+        size = part.shape[2:]
+        first = np.broadcast_to(size, (self.there.shape[1], len(size))).copy()
+        end = np.zeros_like(first)
+        for axis, length in enumerate(size):
+            index = np.arange(length).reshape(-1, *[1] * (len(size) - axis - 1))
+            # NumPy 2.4 reads beyond an index that it would have to repeat itself
+            index = np.broadcast_to(index, part.shape).ravel()
+            np.minimum.at(first[:, axis], part.ravel(), index)
+            np.maximum.at(end[:, axis], part.ravel(), index + 1)
+        return first, end
 
     @cached_property
     def order(self) -> tuple[Tensor | None, list[int]]:

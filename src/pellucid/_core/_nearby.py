@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid._core._boxed import Places, cut, fitted
+from pellucid._core._boxed import Places, by_place, fitted, inside, taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +49,15 @@ class Nearby(ABC):
 
     def crops(self, ks: Tensor, rows: slice, corner: Places, size: Sequence[int]) -> Tensor:
         """The variants there, ``[c * n, C, *size]``, channels last in memory."""
-        count = len(ks) * (rows.stop - rows.start)
+        point, fill = self.point[rows], self.fill[rows]
+        kept = self.kept(ks, corner, size)
+        index = inside(corner, size, point.shape[2:], len(point), len(ks) * len(point))
+        if kept.shape[2] == 1:
+            # what stands in for a place lies as far behind it as all of the rows are long
+            behind = np.where(kept[:, 0].numpy(), 0, point.numel() // point.shape[1])
+            index = (index.reshape(len(ks), -1, *size) + behind).reshape(-1, *size)
+            return taken(torch.cat([by_place(point), by_place(fill)]), index)
         present, absent = (
-            cut(tensor[rows], corner, size, count).unflatten(0, (len(ks), -1))
-            for tensor in (self.point, self.fill)
+            taken(by_place(tensor), index).unflatten(0, (len(ks), -1)) for tensor in (point, fill)
         )
-        return torch.where(self.kept(ks, corner, size), present, absent).flatten(0, 1)
+        return torch.where(kept, present, absent).flatten(0, 1)

@@ -75,9 +75,10 @@ def counts_of(numbers: Tensor) -> tuple[int, ...]:
 
 def shared_out(values: Tensor, numbers: Tensor, shape: torch.Size) -> Tensor:
     """A part's value ``[rows, n]`` divided evenly among its elements ``[rows, *shape]``; 0 where held."""
-    flat = numbers.expand(len(values), *shape).reshape(len(values), -1)
+    flat = numbers.expand(len(numbers), *shape).flatten(1)
     # what is held goes to one part more, which is worth nothing
     each = torch.cat([values, values.new_zeros(len(values), 1)], 1)
-    flat = torch.where(flat < 0, values.shape[1], flat)
-    size = torch.zeros_like(each).scatter_add_(1, flat, torch.ones_like(flat, dtype=each.dtype))
-    return (each / size.clamp(min=1)).gather(1, flat).view(len(values), *shape)
+    flat = flat.remainder(each.shape[1])
+    size = each.new_zeros(len(flat), each.shape[1])
+    size.scatter_add_(1, flat, each.new_ones(1).expand_as(flat))
+    return (each / size.clamp_(min=1)).gather(1, flat.expand(len(each), -1)).view(len(each), *shape)
