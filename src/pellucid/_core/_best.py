@@ -15,7 +15,7 @@ Whole = NDArray[np.int64]
 SHARE = 4  # offers to a unit that are joined at once, in units of k: tables stay small where one has many,
 MEAN = 2  # or so many times as many as all have on average
 TOGETHER = 1024  # units that are joined at once: their tables stay in the cache
-LOW = 0xFFFFFFFF
+LOW, LAST = 0xFFFFFFFF, np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ class _Table(NamedTuple):
     line: Whole  # of each offer
     turn: Whole  # of each offer among those of its line
     most: int  # offers of a line
-    start: Whole  # of each line's first one among them, ``[lines, 1]``
+    lines: int
 
 
 def _ordered(values: Numbers) -> Whole:
@@ -88,6 +88,17 @@ def _ordered(values: Numbers) -> Whole:
     return bits.astype(np.int64)
 
 
+def _keys(values: Numbers) -> Whole:
+    """Whole numbers that rise as the values ``[n]`` fall, of equal ones with their places, which are the
+    lower half."""
+    falling = ~_ordered(values)
+    if values.dtype != np.float32:
+        rank = np.empty_like(falling)
+        rank[falling.argsort(kind="stable")] = np.arange(len(falling))
+        falling = rank
+    return falling << 32 | np.arange(len(values))
+
+
 def first(values: Numbers, k: int) -> Whole:
     """Columns of the ``k`` largest of each row, largest first; of equal ones the earlier column.
 
@@ -95,13 +106,10 @@ def first(values: Numbers, k: int) -> Whole:
         >>> first(np.array([[1.0, 3.0, 3.0, 2.0]]), 3).tolist()
         [[1, 2, 3]]
     """
-    count, ordered = values.shape[1], _ordered(values)
-    if values.dtype != np.float32:
-        return (~ordered).argsort(axis=1, kind="stable")[:, :k]
-    # the column in the lower half parts equal ones
-    key = ordered << 32 | np.arange(count - 1, -1, -1)
-    key.sort(axis=1)
-    return count - 1 - (key[:, : -k - 1 : -1] & LOW)
+    rows, count = values.shape
+    keys = _keys(values.ravel()).reshape(rows, count)
+    keys.sort(axis=1)
+    return (keys[:, :k] & LOW) - np.arange(rows)[:, None] * count
 
 
 def joined(best: Sequence[Best], offers: Offers, k: int) -> list[Best]:
@@ -154,25 +162,27 @@ def _tables(unit: Whole, total: int, k: int) -> list[_Table]:
 
 def _table(some: Whole | slice, unit: Whole, turn: Whole, count: Whole) -> _Table:
     """Of so many offers to each unit."""
-    who = slice(None) if count.all() else np.flatnonzero(count)
-    start = (count.cumsum() - count)[who][:, None]
-    return _Table(some, who, ((count > 0).cumsum() - 1)[unit], turn, int(count.max()), start)
+    offered = count > 0
+    who = slice(None) if offered.all() else np.flatnonzero(offered)
+    return _Table(some, who, (offered.cumsum() - 1)[unit], turn, int(count.max()), int(offered.sum()))
 
 
 def _joined(best: Best, table: _Table, rows: Whole, values: Numbers, places: Whole, k: int) -> Best:
     """As :func:`joined` for one layer and one table."""
     total, kept = best.rows.shape
-    who, some, lines = table.who, table.some, len(table.start)
-    shape = lines, kept + table.most
-    # where nothing was offered stands -inf, behind any real one
-    lined = np.full(shape, -np.inf, values.dtype)
-    lined[:, :kept] = best.values[who]
-    lined[table.line, kept + table.turn] = values[some]
-    column, line = first(lined, min(k, shape[1])), np.arange(lines)[:, None]
-    # which of those known, one unit after the other, and of those offered behind them
-    index = np.where(column < kept, line * kept, lines * kept + table.start - kept) + column
+    who, some = table.who, table.some
+    # those known, one unit after the other, and those offered behind them
+    known = np.concatenate([best.values[who].ravel(), values[some]])
+    keys, lines = _keys(known), table.lines
+    wide = kept + table.most
+    lined = np.full(lines * wide, LAST)
+    lined[table.line * wide + kept + table.turn] = keys[lines * kept :]
+    lined = lined.reshape(lines, wide)
+    lined[:, :kept] = keys[: lines * kept].reshape(lines, kept)
+    lined.sort(axis=1)
+    index = lined[:, :k] & LOW
     joint = Best(
-        lined.ravel().take(line * shape[1] + column),
+        known.take(index),
         np.concatenate([best.rows[who].ravel(), rows[some]]).take(index),
         np.concatenate([best.places[who].ravel(), places[some]]).take(index),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import gcd, isqrt
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -77,28 +76,18 @@ def _stretches(found: Tensor) -> Tensor | None:
     return _over(lined.view(-1, wide, units)).view(-1, size // wide, units).movedim(2, 1)
 
 
-def peaks(found: Tensor, worth: Whole) -> tuple[Numbers, Whole]:
-    """The largest of some of the rows' units ``[b, U, positions]``, and where it stands first."""
-    count, units, size = found.shape
-    tops = _stretches(found) if SHARE * len(worth) > count * units else None
+def peaks(found: Tensor, row: Whole, unit: Whole) -> Whole:
+    """Where the largest of some of the rows' units ``[b, U, positions]`` stands first."""
+    tops = _stretches(found) if SHARE * len(row) > found.shape[0] * found.shape[1] else None
     if tops is not None:
         # positions of a unit lie far apart, and few of them are read so
-        row, unit, line = worth // units, worth % units, np.arange(len(worth))
         stretch = tops.numpy()[row, unit].argmax(1)
-        wide = size // tops.shape[2]
-        some = found.unflatten(2, (-1, wide)).numpy()[row, unit, stretch]
-        place = some.argmax(1)
-        return some[line, place], stretch * wide + place
+        wide = found.shape[2] // tops.shape[2]
+        return stretch * wide + found.unflatten(2, (-1, wide)).numpy()[row, unit, stretch].argmax(1)
     if found.is_cpu and found.dtype in LONG:
-        maps = found.numpy()
-        whole = maps.flags.c_contiguous
-        some = maps.reshape(-1, size)[worth] if whole else maps[worth // units, worth % units]
-        place = some.argmax(1)
-        return some[np.arange(len(worth)), place], place
-    at = torch.from_numpy(worth).to(found.device)
-    some = found[at // units, at % units]
-    place = some.argmax(1, keepdim=True)
-    return numbers_of(some.gather(1, place)[:, 0]), place[:, 0].cpu().numpy()
+        return found.numpy()[row, unit].argmax(1)
+    at, of = (torch.from_numpy(part).to(found.device) for part in (row, unit))
+    return found[at, of].argmax(1).cpu().numpy()
 
 
 def at_places(found: Tensor, row: Whole, unit: Whole, place: Whole) -> Numbers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from pellucid._core._sequences import Recurrent, as_given, refuse_packed, rows_f
 from pellucid._core._site import Side, Site, named
 from pellucid.errors import SiteError
 
+T = TypeVar("T")
 Write = Callable[[Tensor], Tensor]
 
 
@@ -173,18 +174,16 @@ class _Hooks:
     def __init__(
         self, seen: Probe, read: Mapping[Site, Read | None], write: Mapping[Site, Write], stop: Site | None
     ) -> None:
-        self.seen, self.write, self.stop = seen, write, stop
-        self.reads: dict[tuple[str, Side], dict[Site, Read | None]] = {}
-        for site, of in read.items():
-            self.reads.setdefault((site.module, site.side), {})[site] = of
+        self.seen, self.stop = seen, stop
+        self.reads, self.writes = _by_place(read), _by_place(write)
 
     def visit(self, module: str, side: Side, value: object, given: tuple[object, ...] = ()) -> object:
-        call = self.seen._count(module, side)
-        for site, change in self.write.items():
-            if site.matches(module, side, call):
+        call, place = self.seen._count(module, side), (module, side)
+        for site, change in self.writes.get(place, ()):
+            if site.call in (None, call):
                 value = _put(value, site, change(_outside(pick(value, site), site)))
-        for site, of in self.reads.get((module, side), {}).items():
-            if site.matches(module, side, call):
+        for site, of in self.reads.get(place, ()):
+            if site.call in (None, call):
                 tensor = _outside(pick(value, site), site)
                 if of is not None:
                     found = of.of(tensor, given) if isinstance(of, Knowing) else of(tensor)
@@ -196,6 +195,14 @@ class _Hooks:
         if self.stop is not None and self.stop.matches(module, side, call):
             raise StopPassError(self.seen)
         return value
+
+
+def _by_place(sites: Mapping[Site, T]) -> dict[tuple[str, Side], list[tuple[Site, T]]]:
+    """What is done at each side of each module: most of them have one thing, and a pass visits hundreds."""
+    found: dict[tuple[str, Side], list[tuple[Site, T]]] = {}
+    for site, of in sites.items():
+        found.setdefault((site.module, site.side), []).append((site, of))
+    return found
 
 
 @contextmanager

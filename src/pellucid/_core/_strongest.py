@@ -68,12 +68,11 @@ def chosen_units(units: Sequence[int] | Tensor | None, total: int, site: str) ->
 
 
 class _Found(NamedTuple):
-    """What a chunk offers: which of ``[b, U]`` along rows, their rows and units, values and places.
+    """What a chunk offers: rows, units, values and places.
 
-    Layers that keep an earlier one's order share the first three with it.
+    Layers that keep an earlier one's order share the first two with it.
     """
 
-    worth: Whole
     row: Whole
     unit: Whole
     values: Numbers
@@ -141,9 +140,9 @@ class _Ranking:
             )
             return
         # what lies between both is what it was, and where it was
-        kept = (order.low < found.values) & (found.values < order.high) & order.placed
-        if kept.all():
+        if order.placed and order.low < found.values.min() and found.values.max() < order.high:
             return
+        kept = (order.low < found.values) & (found.values < order.high) & order.placed
         values, place = found.values.copy(), found.place.copy()
         if order.flat:
             # where the largest is not above, all are the same, and the first is the first of all
@@ -152,7 +151,9 @@ class _Ranking:
             kept |= below
         again = np.flatnonzero(~kept)
         if len(again):
-            values[again], place[again] = peaks(self._units(shown), found.worth[again])
+            units, row, unit = self._units(shown), found.row[again], found.unit[again]
+            place[again] = peaks(units, row, unit)
+            values[again] = at_places(units, row, unit, place[again])
         self.found = found._replace(values=values, place=place)
 
     def _all(self, shown: Tensor, before: _Ranking | None, order: Order | None) -> None:
@@ -160,11 +161,11 @@ class _Ranking:
         found = self._units(shown)
         self.values = largest(found)
         worth, values = self._worth(self.values)
-        row = worth // self.picked
+        row, unit = np.divmod(worth, self.picked)
         # the place matters for the few rows that are kept, so only there is it looked for
         few = found.shape[2] == 1 or not len(worth)
-        place = np.zeros(len(worth), np.int64) if few else peaks(found, worth)[1]
-        self.found = _Found(worth, row, worth - row * self.picked, values, place)
+        place = np.zeros(len(worth), np.int64) if few else peaks(found, row, unit)
+        self.found = _Found(row, unit, values, place)
         self.trusted = False
         if before is not None and order is not None and before.values is not None:
             made = order.of(before.values)
@@ -284,7 +285,7 @@ class _Board:
         shared: dict[int, list[_Ranking]] = {}
         for ranking in self.rankings.values():
             found = ranking.found
-            shared.setdefault(id(found and found.worth), []).append(ranking)
+            shared.setdefault(id(found and found.row), []).append(ranking)
         chains = sorted(shared.values(), key=len, reverse=True)
         if chains != self.chains:
             self.merge()
