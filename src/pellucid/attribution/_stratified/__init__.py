@@ -73,9 +73,9 @@ class _Spread:
     def join(self, rows: slice, some: slice, found: Tensor) -> None:
         """More rounds: summed squares about the mean of all so far."""
         total, more = some.stop // self._count, len(found)
-        variance, centre = torch.var_mean(found, 0, correction=0)
-        step = centre - self._mean[rows]
-        self._squares[rows] += more * (variance + step.square() * ((total - more) / total))
+        centre = found.mean(0)
+        step, within = centre - self._mean[rows], (found - centre).square().sum(0)
+        self._squares[rows] += within + step.square() * (more * (total - more) / total)
         self._mean[rows] += step * (more / total)
 
     def neighbours(self, rows: slice, some: slice, found: Tensor) -> None:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 GOLDEN = (5**0.5 - 1) / 2
 MIXED = 4  # neighbours in distance that change places
-TERMS = 3  # of a parabola
 
 
 class Drawn(NamedTuple):
@@ -50,7 +49,8 @@ def drawn(seed: int, count: int, rows: int, rounds: int) -> Drawn:
         steps = golden[::-1] if turn % 2 else golden
         near = ((step + begin) // MIXED + mixed).argsort()
         order.append(near[np.roll(steps, shift)] * rows // count)
-    terms = np.polynomial.legendre.legvander(2 * np.concatenate(places) - 1, TERMS - 1)
-    each = terms.reshape(rounds, count, TERMS)
+    t = 2 * np.concatenate(places) - 1
+    terms = np.stack([np.ones_like(t), t, (3 * t * t - 1) / 2], 1)
+    each = terms.reshape(rounds, count, -1)
     undo = np.linalg.inv((each.transpose(0, 2, 1) @ each).cumsum(0))
     return Drawn(np.concatenate(places), np.concatenate(order), terms, undo)
