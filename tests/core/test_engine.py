@@ -550,3 +550,25 @@ def test_points_that_rows_share_pass_once(target):
     torch.testing.assert_close(found, q.scores(lambda ks, _: points[ks][:, None], 7))
     hidden = Question(model, x, 1, at="body")
     assert hidden.everywhere(hidden.point).shape == (5, 5)
+
+
+ALONG = {
+    "rows apart": (nn.Softmax(1), 12),
+    "mixed by a softmax": (nn.Softmax(0), 7),
+    "mixed by a norm": (nn.BatchNorm2d(2, track_running_stats=False), 7),
+}
+
+
+@pytest.mark.parametrize("size", [2, 64])
+@pytest.mark.parametrize("what", ALONG)
+def test_rows_go_along_with_points_where_none_is_mixed(what, size):
+    part, passed = ALONG[what]
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), part, nn.Flatten(), nn.Linear(32, 3)).double().eval()
+    x, points = torch.rand(5, 1, 6, 6).double(), torch.rand(7, 1, 6, 6).double()
+    q = Question(model, x, [0, 1, 2, 1, 0], compute=Compute(size))
+    found = q.everywhere(points)
+    assert q.answer("mine", q.point, {}, scores=found[0]).provenance.forward == passed
+    torch.testing.assert_close(q.base, q.scores()[0], rtol=1e-12, atol=0)
+    if passed == 12:
+        torch.testing.assert_close(found, model(points)[:, [0, 1, 2, 1, 0]].detach())

@@ -202,7 +202,8 @@ class Question:
     def everywhere(self, points: Tensor) -> Tensor:
         """Scores ``[B, N]`` for points ``[B, *shape]`` that all rows share; each passes once where it can."""
         if self.crossable:
-            return crossed(self._pass, points, self.compute, self._count)
+            found, self._base = crossed(self._pass, points, self.compute, self._count)
+            return found
         return self.scores(lambda ks, _: points[ks.to(points.device)][:, None], len(points))
 
     def gradient(
@@ -314,9 +315,8 @@ class Question:
         finite_scores(method, scores, reference)
         gap = None
         if reference is not None:
-            gap = (
-                scores.double() - reference - values.reshape(self.rows, -1).sum(1, dtype=torch.float64)
-            ).to(scores.dtype)
+            total = values.reshape(self.rows, -1).sum(1, dtype=torch.float64)
+            gap = (scores.double() - reference - total).to(scores.dtype)
         values, stderr = self.folded(values), None if stderr is None else self.folded(stderr)
         if bound is not None and self._place.table is not None:
             bound = bound * self.point.shape[-1] ** 0.5  # a sum of E errors is at most so much longer

@@ -41,6 +41,25 @@ def still(modules: Sequence[nn.Module], tensors: Sequence[Tensor]) -> bool:
     )
 
 
+def apart(modules: Iterable[nn.Module]) -> bool:
+    """Whether no module of a network that is :func:`still` mixes rows: each passes as if it were alone.
+
+    Example:
+        >>> apart([nn.Softmax(1)]), apart([nn.Softmax(0)])
+        (True, False)
+    """
+    return not any(map(_mixes, modules))
+
+
+def _mixes(module: nn.Module) -> bool:
+    if isinstance(module, nn.Softmax | nn.LogSoftmax):
+        return module.dim is None or module.dim < -1 or module.dim == 0
+    if isinstance(module, nn.Flatten):
+        return module.start_dim < 1
+    # without statistics of its own it takes those of the rows
+    return isinstance(module, nn.BatchNorm2d) and module.running_mean is None
+
+
 def _as_torch_has_it(kind: type[nn.Module]) -> bool:
     """Whether nobody has exchanged how torch calls modules of a kind."""
     return kind.forward is FORWARDS.get(kind, kind.forward) and called_plainly(kind)
