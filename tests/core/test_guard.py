@@ -1,12 +1,16 @@
 """A network is handed back as it came."""
 
+import signal
+import threading
+
 import pytest
 import torch
 from torch import nn
 
 import zoo
-from pellucid._core import untouched
+from pellucid._core import _guard, untouched
 from pellucid._core._guard import Guard
+from pellucid._core._interrupt import let_through
 
 
 def messy():
@@ -119,3 +123,86 @@ def test_a_network_made_in_inference_mode():
     with untouched(model), torch.inference_mode():
         model[1].running_mean.add_(1)
     assert torch.equal(model[1].running_mean, before)
+
+
+@pytest.fixture
+def keyboard():
+    """As at a terminal, also where the tests run in the background, which nobody can interrupt."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_an_interruption_waits_until_everything_is_restored():
+    model = messy()
+    before, seen = state(model), []
+
+    def work():
+        with untouched(model), untouched(model):
+            model.train()
+            signal.raise_signal(signal.SIGINT)
+            seen.append("went on")
+        seen.append("never")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert seen == ["went on"]
+    assert state(model) == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_who_insists_is_let_through_and_so_is_a_safe_place():
+    model = messy()
+    before = state(model)
+
+    def work(*, again):
+        with untouched(model):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT) if again else let_through()
+            pytest.fail("it went on")
+
+    for again in (True, False):
+        with pytest.raises(KeyboardInterrupt):
+            work(again=again)
+        assert state(model) == before
+    let_through()
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_handlers_of_others_and_other_threads_are_let_alone():
+    model, seen = messy(), []
+
+    def work():
+        with untouched(model):
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        work()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [signal.default_int_handler, signal.SIG_IGN]
+
+
+@pytest.mark.usefixtures("keyboard")
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_half_done_is_finished(monkeypatch, times):
+    """Ctrl-C at the moment when flags are changed, on the way in or on the way out."""
+    model = messy()
+    before, real, calls = state(model), _guard._set_modes, []
+
+    def interrupted(modules, modes):
+        calls.append(modes)
+        if len(calls) == times:
+            signal.raise_signal(signal.SIGINT)
+        real(modules, modes)
+
+    monkeypatch.setattr(_guard, "_set_modes", interrupted)
+    with pytest.raises(KeyboardInterrupt), untouched(model):
+        pass
+    assert state(model) == before

@@ -15,6 +15,7 @@ from pellucid._core._chunk import LARGE, at_once
 from pellucid._core._compute import Compute
 from pellucid._core._copied import copied
 from pellucid._core._guard import untouched
+from pellucid._core._interrupt import Held, let_through
 from pellucid._core._order import Trail, by_number, module_at
 from pellucid._core._probe import Knowing, probe
 from pellucid._core._reckoned import Span, reckoned
@@ -123,6 +124,7 @@ def fields(
             # kernels for half precision work in blocks, and a NaN fills its block
             model, example = copied(model).float(), example.float()
         with (
+            Held(),
             _exact(model),
             untouched(model, seed=how.seed),
             torch.inference_mode(mode=False),
@@ -194,6 +196,7 @@ def _poisoned(
         }
         with probe(model, read=reads, stop=sites[0] if len(sites) == 1 else None) as seen:
             model(x)
+        let_through()
         along = dict[int, list[Tensor | None]]()  # of layers that see alike, looked at once
         for site in sites:
             turn = seen[site]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid._core._buffers import Buffers
+from pellucid._core._interrupt import Held
 from pellucid.errors import MethodError
 
 # a network may have hundreds of parts, and most of a small pass goes into looking at them: loops in C
@@ -99,12 +100,27 @@ class Guard:
 class _Still:
     """One pass through a network that changes nothing of itself, with what changes it from outside."""
 
-    __slots__ = ("_guard", "_held", "_inferring", "_modes")
+    __slots__ = ("_guard", "_held", "_inferring", "_interrupts", "_modes")
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
+        self._interrupts = Held()
 
     def __enter__(self) -> None:
+        self._interrupts.__enter__()
+        try:
+            self._begin()
+        except BaseException:
+            self._interrupts.__exit__()
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self._end()
+        finally:
+            self._interrupts.__exit__()
+
+    def _begin(self) -> None:
         self._held = len(self._guard.held)
         self._modes = list(map(training, self._guard.modules))
         if any(self._modes):
@@ -113,7 +129,7 @@ class _Still:
         if self._inferring is not None:
             self._inferring.__enter__()
 
-    def __exit__(self, *error: object) -> None:
+    def _end(self) -> None:
         guard = self._guard
         if self._inferring is not None:
             self._inferring.__exit__(None, None, None)
@@ -133,7 +149,7 @@ class _Visit(_Still):
         super().__init__(guard)
         self._seed = seed
 
-    def __enter__(self) -> None:
+    def _begin(self) -> None:
         self._wants = list(map(wants, self._guard.parameters))
         self._guard.buffers.keep()
         self._random = torch.default_generator.get_state()
@@ -141,10 +157,10 @@ class _Visit(_Still):
         torch.default_generator.manual_seed(self._seed)
         if self._cuda:
             torch.cuda.manual_seed_all(self._seed)
-        super().__enter__()
+        super()._begin()
 
-    def __exit__(self, *error: object) -> None:
-        super().__exit__(*error)
+    def _end(self) -> None:
+        super()._end()
         guard = self._guard
         if self._modes != list(map(training, guard.modules)):
             _set_modes(guard.modules, self._modes)
@@ -171,7 +187,7 @@ def untouched(model: nn.Module, *, seed: int = 0) -> AbstractContextManager[None
 
     Restored are the training flag of every module, ``requires_grad`` of every parameter, buffers that the
     network wrote into, and the random states of the processor and of every accelerator that was in use.
-    Inside, the seed is fixed, so that a network which draws random numbers even in evaluation mode answers
+    Ctrl-C comes at the end (a second one at once). Inside, the seed is fixed, so that a network which draws random numbers even in evaluation mode answers
     alike each time, and the caller's inference mode is off, because a network could keep its tensors.
     """
     return Guard(model).pass_by(seed=seed)

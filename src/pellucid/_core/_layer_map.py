@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pellucid._core._brief import brief
 from pellucid._core._compute import Compute
+from pellucid._core._interrupt import Held
 from pellucid._core._outputs import activations
 from pellucid._core._site import Reached, sites
 from pellucid._core._spec import Batch, InputSpec
@@ -143,7 +144,7 @@ def _counted(model: nn.Module, run: Callable[[], object]) -> tuple[list[tuple[Re
 
     seen = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
     fast = torch.backends.mha.get_fastpath_enabled()
-    with ExitStack() as stack:
+    with Held(), ExitStack() as stack:
         # fused kernels are single operations that torch does not count on every device
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         torch.backends.mha.set_fastpath_enabled(False)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pellucid._core._functions import ACTIVATIONS, HEADS, LAYERS, functions
 from pellucid._core._guard import eagerly
+from pellucid._core._interrupt import Held
 from pellucid._core._misfit import not_a_network
 from pellucid._core._sequences import Recurrent, rows_first
 from pellucid.errors import SiteError, near_misses
@@ -169,7 +170,7 @@ def sites(model: nn.Module, run: Callable[[], object], *, called: bool = False) 
         calls.append(Reached(site, module, tuple(found.shape), parameters=_learned(given)))
         return found
 
-    with ExitStack() as stack:
+    with Held(), ExitStack() as stack:
         for name, module in seen:
             stack.callback(module.register_forward_hook(note(name or ROOT)).remove)
         if called:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pellucid._core import probe, untouched
 from pellucid._core._feed import out_of_memory
 from pellucid._core._guard import hold_parameters
+from pellucid._core._interrupt import let_through
 from pellucid._core._units import by_unit, unit_axis
 from pellucid.errors import MethodError
 from pellucid.features._goals import Goals
@@ -170,6 +171,7 @@ class _Portion:
     def run(self, tick: Callable[[int], None]) -> Summit:
         for step in range(self.task.steps):
             self._step(step)
+            let_through()
             tick(len(self.steps))
             if step % CHECK_EVERY == CHECK_EVERY - 1 or step < PROBING:
                 self.active = self.active[self._goes_on(step)]

@@ -23,6 +23,7 @@ from pellucid._core import (
 )
 from pellucid._core._chunk import at_once
 from pellucid._core._feed import feed
+from pellucid._core._interrupt import Held
 from pellucid._core._target import the_output
 from pellucid.errors import InputError, MethodError, SiteError, near_misses
 from pellucid.layers._reach import (
@@ -325,7 +326,7 @@ class _Exchange:
 
     def apart(self, site: str) -> float:
         """Largest relative difference between exchanged answers and answers to exchanged rows."""
-        with probe(self.fed.model, write={site: lambda here: here[self.order.to(here.device)]}):
+        with Held(), probe(self.fed.model, write={site: lambda here: here[self.order.to(here.device)]}):
             exchanged = self._answers()
         wanted = self.plain[self.order.to(self.plain.device)]
         return float((exchanged - wanted).abs().max() / self.plain.abs().max().clamp_min(1e-12))
