@@ -187,8 +187,9 @@ def untouched(model: nn.Module, *, seed: int = 0) -> AbstractContextManager[None
 
     Restored are the training flag of every module, ``requires_grad`` of every parameter, buffers that the
     network wrote into, and the random states of the processor and of every accelerator that was in use.
-    Ctrl-C comes at the end (a second one at once). Inside, the seed is fixed, so that a network which draws random numbers even in evaluation mode answers
-    alike each time, and the caller's inference mode is off, because a network could keep its tensors.
+    Inside, the seed is fixed, so that a network which draws random numbers even in evaluation mode answers
+    alike each time, and the caller's inference mode is off, because a network could keep its tensors. Ctrl-C
+    comes at the end; a second one at once.
     """
     return Guard(model).pass_by(seed=seed)
 
