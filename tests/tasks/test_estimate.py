@@ -69,8 +69,8 @@ def test_passes_over_texts_too(rows, methods):
     assert plan.forward == counted(reader.model, work)[0]
 
 
-def background():
-    return torch.rand(5, 6, generator=torch.Generator().manual_seed(1))
+def background(rows=5):
+    return torch.rand(rows, 6, generator=torch.Generator().manual_seed(1))
 
 
 def bound(method, **options):
@@ -103,6 +103,14 @@ def test_exact_is_said_of_what_is_exact(subject, method, exact, near):
         real = counted(subject.model, work).forward
         assert plan.exact == (exact and (plan.forward == real))
         assert plan.forward == pytest.approx(real, rel=near or 0.25)
+
+
+def test_as_many_rows_as_they_are_compared_with_take_one_more(subject):
+    method, rows = bound(attribution.deep_lift_shap, background=background(6)), subject.data.inputs[:6]
+    work = functools.partial(pellucid.explain_several, subject, rows, methods=[method], cards=False)
+    plan = pellucid.estimate(subject, rows, methods=[method], cards=False)
+    assert plan.forward + 1 == counted(subject.model, work).forward
+    assert not plan.exact
 
 
 def test_a_streamed_data_set_is_counted_shard_by_shard(subject, tmp_path):

@@ -26,7 +26,8 @@ class Compute:
         device: where to compute, such as ``"cuda"``; ``None`` is where the network lies. Inputs are moved
             there; the network is not, so a device that differs from the network's raises.
         progress: called with (rows done, rows in all); raising :class:`~pellucid.errors.CancelledError`
-            in it ends the computation and leaves everything as it was.
+            in it ends the computation and leaves everything as it was. Ctrl-C does too, once the chunk that
+            is under way has passed; a second one at once.
 
     Raises:
         InputError: if ``batch_size`` is below 1.

@@ -79,6 +79,10 @@ class Line:
 
     def same(self, rows: int, chunk: int) -> bool:
         """Whether so many rows take one chunk, or chunks make no difference."""
+        background = self.sample.provenance.params.get("background")
+        if isinstance(background, Tensor):
+            # a chunk of as many rows as they are compared with takes one more
+            return not self.chunked or (rows * len(background) <= chunk and len(background) != rows)
         return rows <= chunk or not self.chunked
 
 
@@ -306,7 +310,7 @@ def _of_method(
     look = looked(x, n + (0 if others is None else len(others)))
     forward, backward = targets * (look + sum(one[0] for one in each)), targets * sum(one[1] for one in each)
     seconds = targets * (sum(one[2] for one in each) + pace.cards(n))
-    exact = alone.exact and alone.same(max(times), chunk)
+    exact = alone.exact and all(alone.same(rows, chunk) for rows in times)
     steps.append(Step(f"evidence: {name} again", forward, backward, seconds, exact))
     dear, over = exchanging(subject, x, alone, pace), judging(subject, method, len(x), alone, pace)
     # how many different rows give is not known yet for the first
