@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid.features import Channel, Logit, accentuation, activation_maximization, caricature
+from pellucid.features import Channel, Logit, _ascent, accentuation, activation_maximization, caricature
 
 Few = dict[str, object]
 FEW: Few = {"steps": 3, "seeds": 2, "untrained_control": True}
@@ -39,3 +40,24 @@ def test_hooks_gradients_and_memory_left_are_none(climb: Callable[[nn.Module, Te
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
     del made
     assert tensors() == before
+
+
+def test_an_interruption_ends_a_climb_after_the_step_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, done = nn.Sequential(nn.Linear(4, 3), nn.ReLU()), [0]
+    real = _ascent._Portion._step
+
+    def step(self: _ascent._Portion, number: int) -> None:
+        real(self, number)
+        done[0] += 1
+        if number == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(_ascent._Portion, "_step", step)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            activation_maximization(net, "1", data=torch.randn(50, 4), steps=20)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == [3]
+    assert sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in net.modules()) == 0
