@@ -115,8 +115,8 @@ def test_pairs_stand_off_the_diagonal_on_a_scale_with_zero_in_the_middle():
     found = shapley_interactions(Product(), torch.ones(2, 3), 0)
     figure = figures.interactions(found)
     cells = {(c["y"], c["x"]): c for c in figure.chart["data"]["values"]}
-    assert cells[0, 1]["shown"] == cells[1, 0]["shown"] == "+5.0"
-    assert cells[2, 2]["shown"] == "−1.0"
+    assert cells[0, 1]["shown"] == cells[1, 0]["shown"] == "+5.00"
+    assert cells[2, 2]["shown"] == "−1.00"
     assert cells[0, 1]["colour"] != cells[2, 2]["colour"]
     assert figure.alt == "Strongest: part 3 alone −1.00; part 1 and part 2 together +5.00."
     assert figure.table.rows[0][:2] == ("part 1", "part 2")
