@@ -108,7 +108,7 @@ def beside(values: Sequence[float], digits: int = 3) -> list[str]:
         ['+3.23', '−0.01', '0.00']
     """
     most = max(map(abs, values), default=0.0)
-    if not 0 < most < math.inf:
+    if not most or not all(map(math.isfinite, values)):
         return [signed(value, digits) for value in values]
     places = max(0, digits - 1 - math.floor(math.log10(most)))
     written = (f"{value:+,.{places}f}".replace("-", "−") for value in values)
