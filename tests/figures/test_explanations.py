@@ -277,6 +277,9 @@ def test_panels_of_several_targets_name_them():
     alone = str(figures.explanations(whys[:1]).chart)
     assert "input x gradient: class" not in alone
     assert "why class 0?" in alone
+    numbered = [dataclasses.replace(why, class_names=("3", "5")) for why in whys]
+    assert "input x gradient: class 5" in str(figures.explanations(numbered).chart)
+    assert figures.explanations(numbered[:1]).title == "Why class 3"
 
 
 def test_strips_of_several_targets_name_them():

@@ -1,5 +1,6 @@
 """Charts of importance say what their numbers say."""
 
+import dataclasses
 import json
 
 import pytest
@@ -115,12 +116,15 @@ def test_pairs_stand_off_the_diagonal_on_a_scale_with_zero_in_the_middle():
     found = shapley_interactions(Product(), torch.ones(2, 3), 0)
     figure = figures.interactions(found)
     cells = {(c["y"], c["x"]): c for c in figure.chart["data"]["values"]}
-    assert cells[0, 1]["shown"] == cells[1, 0]["shown"] == "+5.0"
-    assert cells[2, 2]["shown"] == "−1.0"
+    assert cells[0, 1]["shown"] == cells[1, 0]["shown"] == "+5.00"
+    assert cells[2, 2]["shown"] == "−1.00"
     assert cells[0, 1]["colour"] != cells[2, 2]["colour"]
     assert figure.alt == "Strongest: part 3 alone −1.00; part 1 and part 2 together +5.00."
     assert figure.table.rows[0][:2] == ("part 1", "part 2")
     assert len(figures.interactions(found, top=2).chart["data"]["values"]) == 4
+    fine = dataclasses.replace(found, values=found.values / 5e4)
+    assert {len(c["shown"].strip("+−")) for c in figures.interactions(fine).chart["data"]["values"]} == {8}
+    assert figures.interactions(fine).chart["width"] > 3 * 9 * 5.5 > figure.chart["width"]
     with pytest.raises(InputError, match="0 to 1"):
         figures.interactions(found, row=2)
 

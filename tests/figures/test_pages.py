@@ -15,6 +15,8 @@ from pellucid.evidence import unit_matters
 from pellucid.figures import Figure, Table, save_all
 from pellucid.figures._depth import depth_lines
 from pellucid.figures._effects import LEAD
+from pellucid.figures._marks import table_chart
+from pellucid.figures._numbers import interval
 from pellucid.layers import CoActivation, LayerGain, LayerRow, UnitEffects, areas_by_class, unit_values
 
 
@@ -93,6 +95,34 @@ def test_effects_without_a_changed_answer_are_drawn_by_the_lead():
     assert figures.effects(lost).table.rows[0][1:3] == ("0.2\xa0%", "[−10\xa0%, 10\xa0%]")
 
 
+def test_of_many_classes_those_that_change_most_are_drawn():
+    some = torch.zeros(2, dtype=torch.float64)
+    by_class = torch.zeros(2, 60)
+    by_class[1, 41], by_class[0, 57] = -0.5, 0.25
+    lost = UnitEffects(
+        "dense1", torch.arange(2), 1.0, some + 0.1, some, some + 0.2, some, some, some,
+        by_class, torch.arange(60), 50,
+    )  # fmt: skip
+    drawn = figures.effects(lost, tuple(f"c{k}" for k in range(60)))
+    cells = drawn.chart["concat"][1]["data"]["values"]
+    assert len(cells) == 2 * 24
+    assert {"c41", "c57"} <= {str(value) for cell in cells for value in cell.values()}
+    assert "24 of 60 classes drawn" in drawn.note
+
+
+def test_an_interval_is_written_in_one_way():
+    assert interval(-0.0000378, 0.0158) == "[−0.00004, 0.0158]"
+    assert interval(0.000852, 12.0) == "[0.0009, 12]"
+    assert interval(1e-9, 0.5) == "[1.00e−9, 0.500]"
+    assert interval(2e-5, 4e-5) == "[2.00e−5, 4.00e−5]"
+
+
+def test_a_drawn_table_shows_its_sentences_whole():
+    said = "above 1 sparse autoencoders lose elements unless centred (arXiv 2605.31518)"
+    drawn = table_chart(Table(("threshold",), ((said,),)))
+    assert drawn["width"] > 5 * len(said)
+
+
 def test_every_layer_is_named_below_a_curve_where_there_is_room():
     for count, overlap in ((11, False), (37, False), (60, "greedy")):
         drawn = depth_lines([f"layer{k}" for k in range(count)], {"a": [0.5] * count}, "CKA")
@@ -127,7 +157,7 @@ def test_no_bar_is_drawn_where_no_class_loses_and_the_lead_has_a_unit():
         torch.zeros(2, 2), torch.arange(2), 50,
     )  # fmt: skip
     drawn = figures.unit_effect(still, ("a", "b"), name="unit 0")
-    assert drawn.chart["title"] == "lead lost, place 1 of 2 units"
+    assert drawn.chart["title"] == "lead lost, place 1 of 2 units tried"
     assert drawn.chart["layer"][1]["encoding"]["x"]["title"] == LEAD
     assert "accuracy stays" in drawn.alt
     better = dataclasses.replace(still, drop=flat - 0.02, by_class=torch.full((2, 2), -0.02))

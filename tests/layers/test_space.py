@@ -61,6 +61,13 @@ def test_a_layer_that_parts_the_classes_is_better_than_its_controls() -> None:
     assert left_alone(net)
 
 
+def test_classes_of_one_input_each_are_left_out() -> None:
+    found = space_map(nn.Sequential(nn.Linear(4, 3)), gaussian(40, 4, 1), "0", torch.arange(40))
+    assert "No two inputs are of the same class" in found.note
+    assert not len(found.answers)
+    assert "same class" not in figures.space_map(found).alt
+
+
 def test_the_same_for_any_batch_size_and_from_the_file(
     clusters: tuple[Tensor, Tensor], tmp_path: object
 ) -> None:

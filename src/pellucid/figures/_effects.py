@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pellucid.layers import UnitEffects
 
 _MOST = 24
+_CLASSES = 24
 LEAD = "score of the right answer less the next one's"
 
 
@@ -40,10 +41,20 @@ def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
     order = by.argsort(descending=True, stable=True)[:_MOST].tolist()
     names = [f"{unit_noun(found.site)} {int(found.units[u])}" for u in order]
     labels = [_named(int(c), classes) for c in found.classes.tolist()]
-    by_class = [found.by_class[u].tolist() for u in order]
+    hit = _hardest_hit(found, order)
+    by_class = [found.by_class[u, hit].tolist() for u in order]
     end = max([0.01, *(abs(v) for line in by_class for v in line if math.isfinite(v))])
     title = "accuracy lost by class"
-    matrix = heat(names, labels, by_class, title, domain=(-end, end), signed=True, cell=18, shares=True)
+    matrix = heat(
+        names,
+        [labels[c] for c in hit],
+        by_class,
+        title,
+        domain=(-end, end),
+        signed=True,
+        cell=18,
+        shares=True,
+    )
     body = tuple(
         (
             int(found.units[u]),
@@ -58,6 +69,8 @@ def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
         f"{len(order)} of {counted(len(found.units), 'unit')} shown; each held at its mean over "
         f"{counted(found.n, 'input')}, of which {percent(found.accuracy)} are answered rightly."
     )
+    if len(hit) < len(labels) and not still:
+        note += f" {len(hit)} of {len(labels)} classes drawn, those that change most."
     columns = ("unit", "accuracy lost", "95 %", "lead lost", "most on")
     chart = _drops(found, order, names, lead=True)
     if not still:
@@ -66,6 +79,12 @@ def effects(found: UnitEffects, classes: tuple[str, ...] = ()) -> Figure:
         " No answer changed without any of them, so the lead of the right answer is drawn." if still else ""
     )
     return Figure(f"Without units of {found.site}", _alt(found), chart, None, Table(columns, body), note)
+
+
+def _hardest_hit(found: UnitEffects, units: list[int]) -> list[int]:
+    """The classes that change most without any of the units, in their order."""
+    most = found.by_class[units].nan_to_num(0.0).abs().amax(0)
+    return sorted(most.argsort(descending=True, stable=True)[:_CLASSES].tolist())
 
 
 def _named(number: int, classes: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from pellucid.errors import InputError
 from pellucid.figures._colour import POSITIVE, Numbers, hexadecimal, paint_signed
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import text
-from pellucid.figures._numbers import counted, interval, number, percent, signed
+from pellucid.figures._numbers import beside, counted, interval, number, percent, signed
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STEP, CURVES, PAIRS = 22, 60, 12
 LETTERS, LINE = 26, 12  # of a line of a name, and its height in pixels
+DIGIT = 5.8  # width of a digit of size 10, in pixels
 DARK = "#1b2127"  # unlike the theme's ink it stays dark on the pale cells of a dark page
 
 
@@ -201,7 +202,7 @@ def interactions(found: Interactions, *, row: int = 0, top: int = PAIRS, cell: i
         found: of :func:`pellucid.importance.shapley_interactions`.
         row: which row.
         top: most parts drawn, those that do most; the table has all pairs.
-        cell: width of a cell in pixels.
+        cell: width of a cell in pixels; more where its number needs it.
 
     Returns:
         Figure; numbers within two standard errors of 0 are faint.
@@ -219,8 +220,12 @@ def interactions(found: Interactions, *, row: int = 0, top: int = PAIRS, cell: i
     order = np.argsort(-np.abs(values).sum(1), kind="stable")[:top]
     names = [found.names[k] for k in order]
     cells = _cells(values[np.ix_(order, order)], errors[np.ix_(order, order)])
-    labels = [text(-8, cell * (i + 0.5) - 6, name, align="right", limit=180) for i, name in enumerate(names)]
+    cell = max(cell, *(DIGIT * len(str(each["shown"])) + 6 for each in cells))
     side = cell * len(names)
+    middles = [(cell * (i + 0.5), str(i + 1), name) for i, name in enumerate(names)]
+    labels = [text(-28, at - 6, name, align="right", limit=180) for at, _, name in middles]
+    labels += [text(-8, at - 6, k, faint=True, align="right") for at, k, _ in middles]
+    labels += [text(at, side + 6, k, faint=True, align="center") for at, k, _ in middles]
     chart: Spec = {"width": side, "height": side, "data": {"values": cells}, "layer": [*_squares(), *labels]}
     pairs = _pairs(found, row)
     left = (
@@ -229,7 +234,7 @@ def interactions(found: Interactions, *, row: int = 0, top: int = PAIRS, cell: i
         else f"{len(order)} of {counted(len(found.names), 'part')} drawn. "
     )
     note = (
-        f"{left}Diagonal: alone; off it: together beyond that, the columns in the order of the lines. "
+        f"{left}Diagonal: alone; off it: together beyond that, the columns numbered as the lines. "
         f"Faint numbers lie within two standard errors of 0. {found.note}"
     )
     columns = ("part", "with", "value", "standard error")
@@ -239,12 +244,13 @@ def interactions(found: Interactions, *, row: int = 0, top: int = PAIRS, cell: i
 def _cells(values: Numbers, errors: Numbers) -> list[dict[str, object]]:
     end = float(np.abs(values).max()) or 1.0
     cells: list[dict[str, object]] = []
+    written = np.array(beside(values.flatten().tolist())).reshape(values.shape)
     for (i, j), value in np.ndenumerate(values):
         colour = hexadecimal(paint_signed(np.array([value]), end)[0])
         ink = THEME.paper if abs(value) > 0.55 * end else DARK
         sure = 1.0 if abs(value) > 2 * errors[i, j] else 0.45
         told = {"x": j, "y": i, "colour": colour, "ink": ink}
-        cells.append({**told, "shown": signed(float(value), 2), "sure": sure})
+        cells.append({**told, "shown": str(written[i, j]), "sure": sure})
     return cells
 
 

@@ -67,7 +67,8 @@ def layer_gain(found: LayerGain, dataset: Dataset | None = None) -> Figure:
         f"Linear probes fitted on {counted(found.n_train, 'row')}, tested on {len(found.rows):,} others. "
         "Line: 95 % interval. "
     )
-    note += f"{drawn} of {counted(len(changed), 'changed reading')} drawn." if drawn else ""
+    if drawn:
+        note += f"{drawn} of {counted(len(changed), 'changed reading')} drawn, each as read before → after."
     return Figure(
         f"What {found.site} adds",
         _alt(found, len(changed), len(right), len(wrong)),

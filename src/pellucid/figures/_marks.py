@@ -127,7 +127,7 @@ def against_even(
 def table_chart(table: Table) -> Spec:
     """A table as a drawing, for where only a picture can go."""
     lines = [list(table.columns), *table.texts()]
-    widths = [min(320.0, 18 + 6.4 * max(len(row[i]) for row in lines)) for i in range(len(table.columns))]
+    widths = [min(640.0, 18 + 6.4 * max(len(row[i]) for row in lines)) for i in range(len(table.columns))]
     starts = [sum(widths[:i]) for i in range(len(widths))]
     marks: list[Spec] = [
         text(start, 0, head, bold=True, limit=width - 8)

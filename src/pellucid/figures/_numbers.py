@@ -9,6 +9,8 @@ from pellucid._core._percent import GAP as GAP
 from pellucid._core._percent import percent as percent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 
@@ -84,10 +86,33 @@ def interval(low: float | None, high: float | None) -> str:
     """The ends of an interval in brackets; empty where there is none.
 
     Example:
-        >>> interval(0.1, 0.25)
-        '[0.100, 0.250]'
+        >>> interval(0.1, 0.25), interval(0.0000378, 0.0158)
+        ('[0.100, 0.250]', '[0.00004, 0.0158]')
     """
-    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+    return "" if low is None or high is None else f"[{_end(low, high)}, {_end(high, low)}]"
+
+
+def _end(value: float, other: float) -> str:
+    """Without a power of ten where the other end has none; what is not 0 is never written as 0."""
+    if not 1e-6 <= abs(value) < 1e-3 <= abs(other) < 1e6:
+        return number(value)
+    places = max(len(number(other).partition(".")[2]), -math.floor(math.log10(abs(value))))
+    return f"{value:.{places}f}".replace("-", "−")
+
+
+def beside(values: Sequence[float], digits: int = 3) -> list[str]:
+    """Numbers that stand beside each other: signed, all with the decimals that leave the largest ``digits``.
+
+    Example:
+        >>> beside([3.23, -0.0075, 0.00042])
+        ['+3.23', '−0.01', '0.00']
+    """
+    most = max(map(abs, values), default=0.0)
+    if not most or not all(map(math.isfinite, values)):
+        return [signed(value, digits) for value in values]
+    places = max(0, digits - 1 - math.floor(math.log10(most)))
+    written = (f"{value:+,.{places}f}".replace("-", "−") for value in values)
+    return [said if said.strip("+−0.") else said[1:] for said in written]
 
 
 def share_interval(low: float | None, high: float | None, digits: int = 1) -> str:

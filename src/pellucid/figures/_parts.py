@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pellucid._core import Explanation, amount
 from pellucid.errors import InputError
+from pellucid.figures._numbers import class_said
 
 
 @runtime_checkable
@@ -146,11 +147,12 @@ def in_order(shown: Sequence[Explanation], row: int) -> list[Explanation]:
 
 
 def target(explanation: Explanation, row: int) -> str:
-    """What is explained in a row: the class's name where it has one."""
+    """What is explained in a row: the class by its name, ``class 5`` where that is a bare number."""
     if explanation.classes is None or int(explanation.classes[row]) < 0:
         return explanation.provenance.target
     index = int(explanation.classes[row])
-    return explanation.class_names[index] if index < len(explanation.class_names) else f"class {index}"
+    names = explanation.class_names
+    return class_said(names[index] if index < len(names) else str(index))
 
 
 def shares(explanation: Explanation, row: int) -> tuple[Share, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from pellucid._core import Explanation
-from pellucid.figures._numbers import class_said, percent, signed
+from pellucid.figures._numbers import percent, signed
 from pellucid.figures._parts import Share, shares, target
 from pellucid.inputs import AudioSpec
 
@@ -24,7 +24,7 @@ def sound_like(explanation: Explanation) -> bool:
 def where_heard(explanation: Explanation, row: int) -> str:
     """The strongest parts for and against in seconds and hertz, and how concentrated the support is."""
     parts = sorted(shares(explanation, row), key=lambda part: -part.value)
-    name = class_said(target(explanation, row))
+    name = target(explanation, row)
     up = [part for part in parts if part.value > 0]
     down = [part for part in reversed(parts) if part.value < 0]
     total, against = sum(p.value for p in up), -sum(p.value for p in down)

@@ -127,7 +127,7 @@ def _among(found: UnitEffects) -> Spec:
     return {
         "width": 220,
         "height": {"step": 18},
-        "title": f"lead lost, place {ranked.index(0) + 1} of {len(ranked)} {noun}s",
+        "title": f"lead lost, place {ranked.index(0) + 1} of {len(ranked)} {noun}s tried",
         "data": {"values": points},
         "layer": [reach, dot],
     }

@@ -6,7 +6,7 @@ import numpy as np
 
 from pellucid._core import Explanation
 from pellucid.figures._colour import Numbers
-from pellucid.figures._numbers import class_said, percent, signed
+from pellucid.figures._numbers import percent, signed
 from pellucid.figures._parts import RANKS, Share, check_row, shares, target
 from pellucid.figures._pixels import array, is_picture
 from pellucid.figures._sound_words import sound_like, where_heard
@@ -42,12 +42,12 @@ def words(explanation: Explanation, *, row: int = 0) -> str:
     ranks = explanation.provenance.method in RANKS
     if picture_like(explanation):
         what = "the attention" if ranks else ""
-        return where(flat(explanation, row), class_said(target(explanation, row)), what)
+        return where(flat(explanation, row), target(explanation, row), what)
     if ranks:
         most = sorted(shares(explanation, row), key=lambda part: -part.value)[:3]
         return f"Attended most, by rank: {', '.join(part.label for part in most)}."
     estimates = len(explanation.class_names) == 1  # one name: a number
-    return _columns(shares(explanation, row), class_said(target(explanation, row)), raises=estimates)
+    return _columns(shares(explanation, row), target(explanation, row), raises=estimates)
 
 
 def picture_like(explanation: Explanation) -> bool:

@@ -52,7 +52,7 @@ class SpaceMap:
     Args:
         site: the layer.
         rows: int64 ``[n]``, which inputs.
-        answers: class numbers int64 ``[n]``; empty where none were given.
+        answers: class numbers int64 ``[n]``; empty where none were given, or no two are alike.
         maps: t-SNE of the layer; its two principal components; t-SNE of an untrained copy and of the inputs.
         chance: share of the same class among inputs at random; ``NaN`` without answers.
         total: inputs there were, of which ``rows`` may be a part.
@@ -154,6 +154,9 @@ def space_map(
     if not bool((own.max(0).values > own.min(0).values).any()):
         raise InputError(f"{site!r} says the same of every input: there is nothing to map.")
     known = torch.empty(0, dtype=torch.int64) if answers is None else answers.cpu()[picked]
+    if len(known) and len(known.unique()) == len(known):
+        known = known[:0]
+        notes.append("No two inputs are of the same class, so classes are left out.")
     maps = [_plane("t-SNE of the layer", own, known, how.seed)]
     maps.append(_plane("two principal components", own, known, how.seed, plain=True))
     if twin is not None:

@@ -74,7 +74,7 @@ def why_page(
     over = f"{subject.name} · held-out row {row}" + (f", {one.names[0]}" if one.names else "")
     made = shown[0].provenance
     facts = (f"network {short(made.model)}", f"inputs {short(made.inputs)}", f"seed {made.seed}")
-    title = f"Why {' or '.join(dict.fromkeys(class_said(target(each, 0)) for each in shown))}"
+    title = f"Why {' or '.join(dict.fromkeys(target(each, 0) for each in shown))}"
     return written(leaf(over, title, _lede(case), parts, notes=(), facts=facts), path)
 
 
