@@ -58,7 +58,7 @@ def test_one_explanation_has_its_tests_open_and_several_share_a_table(tmp_path):
     assert "Does it matter to the model?" in one
     both, _, _ = told(asked(), tmp_path, "occlusion", cards=True, targets=("0", "1"))
     assert "<h1>Why class 0 or class 1</h1>" in both
-    for name in ("occlusion: 0", "occlusion: 1"):
+    for name in ("occlusion: class 0", "occlusion: class 1"):
         assert f"Evidence for {name}" in both
     assert "○ failed, ◐ mixed" in both
     assert "○ failed, ◐ mixed" not in one

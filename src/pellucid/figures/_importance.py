@@ -220,7 +220,7 @@ def interactions(found: Interactions, *, row: int = 0, top: int = PAIRS, cell: i
     order = np.argsort(-np.abs(values).sum(1), kind="stable")[:top]
     names = [found.names[k] for k in order]
     cells = _cells(values[np.ix_(order, order)], errors[np.ix_(order, order)])
-    cell = max(cell, *(DIGIT * len(str(each["shown"])) + 6 for each in cells))
+    cell = max(cell, *(round(DIGIT * len(str(each["shown"])) + 6) for each in cells))
     side = cell * len(names)
     middles = [(cell * (i + 0.5), str(i + 1), name) for i, name in enumerate(names)]
     labels = [text(-28, at - 6, name, align="right", limit=180) for at, _, name in middles]
