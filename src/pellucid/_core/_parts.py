@@ -75,7 +75,7 @@ def counts_of(numbers: Tensor) -> tuple[int, ...]:
 
 def shared_out(values: Tensor, numbers: Tensor, shape: torch.Size) -> Tensor:
     """A part's value ``[rows, n]`` divided evenly among its elements ``[rows, *shape]``; 0 where held."""
-    flat = numbers.expand(len(numbers), *shape).flatten(1)
+    flat = numbers.expand(len(numbers), *shape).reshape(len(numbers), -1)
     # what is held goes to one part more, which is worth nothing
     each = torch.cat([values, values.new_zeros(len(values), 1)], 1)
     flat = flat.remainder(each.shape[1])
