@@ -226,8 +226,7 @@ def line_of(
     """The method on one row, on two others, and on three."""
     quiet = dataclasses.replace(how, progress=Compute().progress)
     rows = inputs[torch.arange(4) % len(inputs)]
-    tables = any(isinstance(module, nn.Embedding) for module in subject.model.modules())
-    tokens = tables and not inputs.is_floating_point()
+    tokens = looked(subject, inputs, 1) > 0
 
     def asked(some: Tensor, how: Compute = quiet) -> tuple[int, int, float, Explanation]:
         wanted = list(targets) or [usual_target(subject, some)]
@@ -235,7 +234,7 @@ def line_of(
         found = several_targets(method, subject.model, some, wanted, spec=subject.spec, compute=how)
         made = found[0].provenance
         seconds = time.perf_counter() - began
-        return made.forward - tokens * looked(some, len(some)), made.backward, seconds, found[0]
+        return made.forward - looked(subject, some, len(some)), made.backward, seconds, found[0]
 
     asked(rows[:1])
     one, two, three = asked(rows[:1]), asked(rows[2:]), asked(rows[:3])
@@ -266,13 +265,14 @@ def _shared(subject: Subject, x: Tensor, pace: Pace) -> list[Step]:
     masks = evidence.bank(x, subject.spec, masks=MASKS).count
     rows = len(x) * (masks + 1) + len(x) + _fresh(subject, x)
     rows += NOISES * len(x) if classes > 1 else 0
-    rows += looked(x, len(x))
+    rows += looked(subject, x, len(x))
     return [Step("evidence: masks and outputs", rows, 0, pace.forward(rows))]
 
 
-def looked(x: Tensor, rows: int) -> int:
-    """Rows of the pass that finds the table which token numbers go through."""
-    return 0 if x.is_floating_point() else min(LOOKED_AT, rows)
+def looked(subject: Subject, x: Tensor, rows: int) -> int:
+    """Rows of the pass that finds the table which token numbers go through; none where there is no table."""
+    tables = any(isinstance(module, nn.Embedding) for module in subject.model.modules())
+    return min(LOOKED_AT, rows) if tables and not x.is_floating_point() else 0
 
 
 def _fresh(subject: Subject, x: Tensor) -> int:
@@ -307,7 +307,7 @@ def _of_method(
     times += [NOISES * n] if x.is_floating_point() else [n] * NOISES
     each = [alone.at(rows, pace) for rows in times]
     others = other_rows(subject)
-    look = looked(x, n + (0 if others is None else len(others)))
+    look = looked(subject, x, n + (0 if others is None else len(others)))
     forward, backward = targets * (look + sum(one[0] for one in each)), targets * sum(one[1] for one in each)
     seconds = targets * (sum(one[2] for one in each) + pace.cards(n))
     exact = alone.exact and all(alone.same(rows, chunk) for rows in times)

@@ -86,7 +86,7 @@ def estimate_audit(
     answers = len(outputs.argmax(1).unique()) if classed else 1
     masks = evidence.bank(x, subject.spec, masks=MASKS).count
     exchanged = isinstance(subject.spec, TabularSpec)
-    shared = kinds * (n * (masks + 1) + looked(x, n)) + n * (2 + NOISES * classed)
+    shared = kinds * (n * (masks + 1) + looked(subject, x, n)) + n * (2 + NOISES * classed)
     shared += asked_rows(x, subject.spec) if isinstance(subject.spec, TabularSpec) else 0
     steps = [Step("masks and outputs", shared, 0, pace.forward(shared))]
     lines = {name: line_of(subject, method, x, [], how, pace) for name, method in chosen.items()}
