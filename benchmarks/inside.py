@@ -86,8 +86,8 @@ def exemplars_cost(runs: int) -> None:
     wide = cnn(3, 32, 10, widths=(32, 64, 128), hidden=128)
     exemplars_ratio("CNN 32×32", wide, torch.rand(1500, 3, 32, 32), runs)
     exemplars_ratio("CNN 32×32", wide, torch.rand(10_000, 3, 32, 32), (runs + 1) // 2)
-    pictures = torch.rand(4000, 3, 64, 64)
-    for n, times in ((1000, (runs + 1) // 2), (4000, 1)):
+    pictures = torch.rand(12_000, 3, 64, 64)
+    for n, times in ((1000, (runs + 1) // 2), (4000, 1), (12_000, 1)):
         exemplars_ratio("MobileNetV2 64×64, random weights", mobilenet_v2(), pictures[:n], times)
     deep = deep_network()
     exemplars_ratio("ResNet-18's size 64×64, random weights", deep, pictures[:1000], (runs + 1) // 2)
