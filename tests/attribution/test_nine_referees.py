@@ -1,11 +1,10 @@
 """Nine tests, each of which would have caught a mistake that the peers' own suites let pass.
 
-Here are those of quadrature and standard errors. The others: batch and single row, and unchanged state,
-in ``test_contract``; relative completeness in ``test_deep_lift`` and ``test_lrp``; module, functional and
-re-used forms in ``models/test_matrix``; linear networks at any budget and Shapley values by enumeration
-in ``test_coalitions``; agreement with shap, zennit and ExactLine in ``test_propagation_referees``,
-``test_referee_whole_nets`` and ``test_gradient``.
+Here are those of quadrature and standard errors; ``NINE`` says where the others stand.
 """
+
+import ast
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +14,55 @@ import propagated as nets
 import zoo
 from pellucid import attribution as a
 from pellucid._core import Compute
+
+NINE = {
+    "1 a batch is its single rows": [
+        "attribution/test_contract.py::test_contract",
+        "attribution/test_deep_lift.py::test_a_row_is_explained_as_if_alone",
+        "attribution/test_lrp.py::test_a_row_is_explained_as_if_alone",
+    ],
+    "2 values add up, relative to what they explain": [
+        "attribution/test_deep_lift.py::test_adds_up",
+        "attribution/test_lrp.py::test_relevance_is_kept_without_biases",
+    ],
+    "3 modules, functions and re-used modules are alike": [
+        "models/test_matrix.py::test_right_or_refused",
+        "models/test_matrix.py::test_plain_forms_give_the_same_scores",
+    ],
+    "4 linear networks at any budget": [
+        "attribution/test_coalitions.py::test_linear_networks_are_exact_at_any_budget",
+        "attribution/test_pains_of_others.py::test_pain_24_shap_3858_no_feature_is_dropped",
+        "attribution/test_pains.py::test_pain_21_kernel_shap_of_one_feature_and_without_replacement",
+    ],
+    "5 quadrature on polynomials": [
+        "attribution/test_nine_referees.py::test_5_quadrature_is_exact_on_polynomials"
+    ],
+    "6 Shapley values by enumeration": [
+        "attribution/test_coalitions.py::test_values_are_shapley_values_by_all_orders_of_arrival"
+    ],
+    "7 state is unchanged, after an error too": [
+        "attribution/test_contract.py::test_contract",
+        "core/test_guard.py::test_everything_is_restored",
+    ],
+    "8 shap, zennit and ExactLine": [
+        "attribution/test_propagation_referees.py::test_deep_lift_shap_agrees_with_shap",
+        "attribution/test_referee_whole_nets.py::test_lrp_of_resnet_agrees_with_zennit",
+        "attribution/test_gradient.py::test_kinked_networks_get_an_honest_bound_and_less_error_than_gauss",
+    ],
+    "9 standard errors cover the truth": [
+        "attribution/test_nine_referees.py::test_9_standard_errors_of_noise_cover_the_truth",
+        "attribution/test_nine_referees.py::test_9_standard_errors_of_drawn_baselines_cover_the_truth",
+        "attribution/test_coalitions.py::test_standard_errors_cover_the_truth",
+    ],
+}
+
+
+@pytest.mark.parametrize("referee", NINE)
+def test_the_nine_stand_where_it_is_said(referee):
+    for place in NINE[referee]:
+        file, name = place.split("::")
+        read = ast.parse((Path(__file__).parents[1] / file).read_text())
+        assert name in {node.name for node in read.body if isinstance(node, ast.FunctionDef)}, place
 
 
 def polynomial(degree):

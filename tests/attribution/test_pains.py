@@ -283,6 +283,12 @@ def test_pain_21_kernel_shap_of_one_feature_and_without_replacement():
     x = nets.rows((1,))
     why = a.kernel_shap(model, x, 1)
     close(why.values[:, 0], (model(x) - model(torch.zeros_like(x)))[:, 1].detach())
+    passed = []
+    wide = nn.Sequential(nn.Linear(9, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    wide.register_forward_pre_hook(lambda _, args: passed.append(args[0]))
+    a.kernel_shap(wide, nets.rows((9,), 1), 1, budget=300)
+    rows = torch.cat(passed)
+    assert len(rows.unique(dim=0)) == len(rows) == 300
 
 
 def test_pain_22_captum_742_a_seed_and_an_error_bar():

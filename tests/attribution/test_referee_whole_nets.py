@@ -17,6 +17,7 @@ COMPOSITES = {
     "epsilon_alpha2_beta1": "EpsilonAlpha2Beta1",
     "epsilon_alpha2_beta1_flat": "EpsilonAlpha2Beta1Flat",
     "epsilon_gamma_box": "EpsilonGammaBox",
+    "excitation_backprop": "ExcitationBackprop",
 }
 CLASSES = [0, 2, 1, 1, 0]
 TARGETS = torch.tensor(CLASSES)
@@ -190,7 +191,7 @@ REFEREES = {
     "score_cam": "none with numbers",
     "deep_lift": "captum DeepLift, LayerDeepLift where no two rule modules touch",
     "deep_lift_shap": "captum DeepLiftShap; shap DeepExplainer",
-    "lrp": "zennit's five composites; captum LRP with epsilon",
+    "lrp": "zennit's six composites; captum LRP with epsilon",
     "attention_rollout": "none maintained",
     "attention_flow": "none maintained",
     "attention_relevance": "none maintained",

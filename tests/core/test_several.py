@@ -91,8 +91,11 @@ def test_values_are_those_of_separate_calls(net, name):
         assert alone.classes is None or torch.equal(ours.classes, alone.classes)
 
 
+GO_BACK = ["lrp", "deep_lift", "guided_backpropagation", "deconvnet", "full_grad", "layer_conductance"]
+
+
 @pytest.mark.parametrize(
-    "name", ["saliency", "smoothgrad", "integrated_gradients", "occlusion", "kernel_shap"]
+    "name", ["saliency", "smoothgrad", "integrated_gradients", "occlusion", "kernel_shap", *GO_BACK]
 )
 @pytest.mark.parametrize("size", [5, 64])
 def test_passes_are_shared_and_truly_counted(net, name, size):
@@ -138,6 +141,21 @@ def test_a_baseline_for_each_row_goes_along(net):
     method = functools.partial(attribution.occlusion, baseline=base)
     for ours, k in zip(several_targets(method, net, x, [0, 2]), (0, 2), strict=True):
         assert torch.allclose(ours.map, method(net, x, k).map, rtol=0, atol=1e-12)
+
+
+def test_references_of_each_target_keep_apart(net):
+    """As many references as targets have rows: each target has its own, and nothing is shared."""
+    x, base = zoo.inputs(3), zoo.inputs(6, seed=9)
+    method = functools.partial(attribution.deep_lift, baseline=base)
+    for k, ours in enumerate(several_targets(method, net, x, [0, 2])):
+        alone = attribution.deep_lift(net, x, (0, 2)[k], baseline=base[k::2])
+        assert torch.allclose(ours.map, alone.map, rtol=0, atol=1e-12)
+    sizes = []
+    with_each = functools.partial(attribution.deep_lift, baseline=zoo.inputs(3, seed=9))
+    handle = net.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    several_targets(with_each, net, x, [0, 2])
+    handle.remove()
+    assert sum(sizes) == 6
 
 
 def test_functions_see_the_numbers_of_the_rows(net):

@@ -420,6 +420,7 @@ def test_errors_say_what_to_do(given: dict[str, object], error: type[Exception],
     "make",
     [
         lambda: Difference(Unit(1), Unit(1)),
+        lambda: Difference(1, 2),
         lambda: Difference(Unit(1), Logit(2)),
         lambda: Direction(torch.zeros(3)),
         lambda: Direction(torch.tensor([1.0, math.nan])),

@@ -84,6 +84,35 @@ def test_errors_of_interactions_cover_the_truth_and_runs_repeat():
     close(runs[3].values, shapley_interactions(model, x, 0, budget=140, compute=Compute(7, seed=3)).values)
 
 
+@pytest.mark.parametrize("kind", ["nearest", "gaussian"])
+def test_interactions_know_what_goes_together_in_the_background(kind):
+    model = zoo.seeded(lambda: nn.Sequential(nn.Linear(2, 9), nn.Tanh(), nn.Linear(9, 1))).double()
+    x, background = seeded_rows(3, 2), seeded_rows(12, 2, seed=1).cumsum(1)
+    given = {"background": background, "conditional": kind, "bandwidth": 0.5}
+    found = shapley_interactions(model, x, 0, **given)
+    shapley = exact_shapley(model, x, 0, **given).values
+    close(found.values.diagonal(dim1=1, dim2=2) + found.values[:, :1, 1] / 2, shapley, within=1e-8)
+    assert "conditional" in found.note
+    alone = shapley_interactions(model, x, 0, background=background)
+    assert float((alone.values - found.values).abs().max()) > 1e-3
+
+
+def test_interactions_are_asked_until_they_are_precise():
+    """The first row has nothing beyond pairs, the second does."""
+    model = game_of(
+        lambda z: z[:, :9].sum(1) + z[:, 0] * z[:, 1] + z[:, 9] * (z[:, :9].cumprod(1)[:, 2:].sum(1))
+    )
+    x = torch.ones(2, 10).double()
+    x[0, 9] = 0
+    found = shapley_interactions(model, x, 0, budget=900, precision=0.01)
+    assert found.note.endswith("112 to 900 coalitions for each row.")
+    alone = shapley_interactions(model, x, 0, budget=112)
+    close(found.values[0], alone.values[0])
+    assert float(found.stderr[1].max()) < float(alone.stderr[1].max())
+    with pytest.raises(InputError, match="above 0"):
+        shapley_interactions(model, x, 0, precision=0.0)
+
+
 def test_interactions_are_stored_and_named_and_refuse_small_budgets(tmp_path):
     table = TabularSpec((Column("age"), Column("home", levels=("own", "rent"))))
     net = zoo.seeded(lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)))

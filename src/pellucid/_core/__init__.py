@@ -13,7 +13,7 @@ from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
 from pellucid._core._misfit import not_inputs
 from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, finite_at, predict
-from pellucid._core._pass import Pass, Slope, Variants
+from pellucid._core._pass import Pass, Sharing, Slope, Variants
 from pellucid._core._percent import percent
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
@@ -65,6 +65,7 @@ __all__ = [
     "Question",
     "Reached",
     "Site",
+    "Sharing",
     "Slope",
     "Snapshot",
     "Straight",

@@ -22,7 +22,7 @@ class Plan:
     Args:
         masks: bool ``[K, n]``, without the empty and the full one.
         stops: numbers of masks after which values may be looked at, rising, the last is ``K``.
-        solve: ``(k, worth [k, R], empty [R], full [R]) -> (values [n, R], standard errors [n, R])``.
+        solve: ``(k, worth [k, R], empty [R], full [R]) -> (values [V, R], standard errors [V, R])``.
         exact: whether all masks together leave nothing to chance.
     """
 
@@ -72,8 +72,7 @@ def estimate(game: Game, plan: Callable[[int], Plan], precision: float | None) -
     Rows with as many parts share the masks. A row is precise enough when its largest standard error is at
     most ``precision`` times the range of its values.
     """
-    if precision is not None and not precision > 0:
-        raise InputError(f"precision must be above 0, a share of the range of the values; got {precision}.")
+    positive(precision)
     empty, full = game.ends()
     values, stderr = (torch.zeros_like(game.q.point, dtype=torch.float64) for _ in range(2))
     used: list[int] = []
@@ -84,14 +83,25 @@ def estimate(game: Game, plan: Callable[[int], Plan], precision: float | None) -
             used.append(2)
         else:
             made = plan(n)
-            found, error, asked = _run(game, made, rows, empty[rows], full[rows], precision)
+            found, error, asked = played_out(game, made, rows, empty[rows], full[rows], precision)
             exact = exact and made.exact and min(asked) == len(made.masks)
             used.extend(k + 2 for k in asked)
         values[rows], stderr[rows] = game.spread(found, rows), game.spread(error, rows)
-    return Estimate(values, stderr, empty, full, _words(used, exact=exact))
+    return Estimate(values, stderr, empty, full, coalition_words(used, exact=exact))
 
 
-def _words(used: list[int], *, exact: bool) -> str:
+def positive(precision: float | None) -> None:
+    """Refuse a precision that nothing reaches.
+
+    Raises:
+        InputError: where it is not above 0.
+    """
+    if precision is not None and not precision > 0:
+        raise InputError(f"precision must be above 0, a share of the range of the values; got {precision}.")
+
+
+def coalition_words(used: list[int], *, exact: bool) -> str:
+    """How many coalitions each row was asked."""
     low, high = min(used), max(used)
     how_many = f"{low}" if low == high else f"{low} to {high}"
     return (
@@ -101,19 +111,23 @@ def _words(used: list[int], *, exact: bool) -> str:
     )
 
 
-def _run(
+def played_out(
     game: Game, plan: Plan, rows: slice, empty: Tensor, full: Tensor, precision: float | None
 ) -> tuple[Tensor, Tensor, list[int]]:
-    count, n = rows.stop - rows.start, plan.masks.shape[1]
+    """Values ``[V, R]`` of some rows, their standard errors, and how many masks each row was asked."""
+    count = rows.stop - rows.start
     worth = torch.empty(len(plan.masks), count, dtype=torch.float64)
-    values, stderr = (torch.zeros(n, count, dtype=torch.float64) for _ in range(2))
+    values = stderr = torch.empty(0)
     asked, open_rows, before = [0] * count, torch.ones(count, dtype=torch.bool), 0
     for stop in plan.stops if precision is not None else plan.stops[-1:]:
         for some in _stretches(open_rows):
             inside = slice(rows.start + some.start, rows.start + some.stop)
             worth[before:stop, some] = game.worth(plan.masks[before:stop], inside)
         index = open_rows.nonzero().flatten()
-        values[:, index], stderr[:, index] = plan.solve(stop, worth[:stop, index], empty[index], full[index])
+        found, error = plan.solve(stop, worth[:stop, index], empty[index], full[index])
+        if not before:
+            values, stderr = torch.empty_like(found), torch.empty_like(error)
+        values[:, index], stderr[:, index] = found, error
         asked = [stop if is_open else k for k, is_open in zip(asked, open_rows.tolist(), strict=True)]
         before = stop
         if precision is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,11 +29,29 @@ Some = slice | None  # rows that are asked, where not all are
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
+# (weight of each score [c * n], whether there will be another time) -> values of the points that passed
+Back = Callable[[Tensor, bool], Tensor]
 HALF = (torch.float16, torch.bfloat16)
 
 
 class Apart(Exception):  # noqa: N818
     """The targets of one input have gone different ways, so a chunk is larger than it was cut to be."""
+
+
+class Sharing:
+    """A slope that goes back by :meth:`Pass.back`: several targets of an input share its way there."""
+
+    def __init__(self, slope: Slope) -> None:
+        self._slope = slope
+
+    def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        """Values and scores of one chunk."""
+        return self._slope(work, points, ks, rows)
+
+
+def shares(by: Slope | None) -> bool:
+    """Whether targets of one input may share a pass."""
+    return by is None or isinstance(by, Sharing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +165,12 @@ class Pass:
         else:
             with torch.no_grad():
                 made = variants(chunk.ks, rows)
-        if self.fold is not None and by is None:
+        if self.fold is not None and shares(by):
             found = self.fold.shared(made.expand(c, n, *shape), rows)
-            if found is not None:
+            if found is not None and by is not None:
+                with suppress(Apart):
+                    return self._once_by(by, self.fold, chunk, *found)
+            elif found is not None:
                 each = None if weights is None else weights[chunk.k0 : chunk.k1]
                 return self._once(self.fold, chunk, *found, each, gradients)
             if chunk.size > most:
@@ -271,7 +293,7 @@ class Pass:
         """As :meth:`run`, where row ``i`` has the points ``place[i]`` of ``[c, g, *shape]``."""
         c, g, n = *points.shape[:2], len(place)
         start = points.reshape(c * g, *points.shape[2:])
-        which = (torch.arange(c, device=place.device)[:, None] * g + place).flatten()
+        which = _which(c, g, place)
         with torch.set_grad_enabled(gradients):
             start = start.requires_grad_() if gradients else start
             fed = start.clone() if gradients else start
@@ -292,6 +314,38 @@ class Pass:
             found = grad.new_empty((c, n, *grad.shape[2:])) if found is None else found
             found[:, mine] = grad
         return None if found is None else found.flatten(0, 1), shown, count * c * g
+
+    def _once_by(
+        self, by: Slope, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor
+    ) -> tuple[Tensor, Tensor, int]:
+        """As :meth:`_once`, by a slope of a method's own."""
+        c, g = points.shape[:2]
+        which, turn = _which(c, g, place), turns(place)
+        work = Shared(fold.feed, self.target, self.at, question=chunk.rows, which=which, turn=turn.repeat(c))
+        start = points.reshape(c * g, *points.shape[2:])
+        with torch.enable_grad():
+            grad, score = by(work, start.clone(), chunk.ks, fold.inputs(chunk.rows))
+        return grad.contiguous(), score, (int(turn.max()) + 1) * c * g
+
+    def back(self, score: Tensor, back: Back) -> Tensor:
+        """What goes back from every score to its own point: ``[c * n, *anything]``."""
+        return back(torch.ones_like(score), False)
+
+    def each(self, passed: Tensor) -> Tensor:
+        """What belongs to the points that pass, for every score: ``[c * n, …]``."""
+        return passed
+
+    def asks(self, rows: slice) -> slice:
+        """Rows of the question whose points pass."""
+        return rows
+
+    def once(self, values: Callable[[slice], Tensor], rows: slice) -> Tensor:
+        """``values`` of rows of the question ``[c * n, …]``, for the points that pass.
+
+        Raises:
+            Apart: where targets of one point have other values.
+        """
+        return values(rows)
 
     def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
@@ -385,6 +439,59 @@ class Pass:
                 f"{target.label} is settled before the pass reaches {self.at!r}; explain an earlier layer."
             )
         return the_output(raw, target.output) if target.site is None else seen[target.site]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared(Pass):
+    """A pass of inputs, each once, that several targets are asked of.
+
+    Args:
+        question: rows that are asked.
+        which: int64 ``[c * n]``, which of the points that pass each score is of.
+        turn: int64 ``[c * n]``, which of the targets of its point it is.
+    """
+
+    question: slice
+    which: Tensor
+    turn: Tensor
+
+    def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
+        """A copy that the network may write into."""
+        return points.clone()
+
+    def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
+        """The value of every target."""
+        return Pass.scored(self, self.each(output), self.question, copies)
+
+    def each(self, passed: Tensor) -> Tensor:
+        """Every score's own."""
+        return passed.index_select(0, self.which.to(passed.device))
+
+    def asks(self, rows: slice) -> slice:
+        """Those of all targets."""
+        return self.question
+
+    def once(self, values: Callable[[slice], Tensor], rows: slice) -> Tensor:
+        """Those of the first target of each point."""
+        every = values(self.question)
+        found = every[(self.turn == 0).to(every.device)]
+        if not torch.equal(self.each(found), every):
+            raise Apart
+        return found
+
+    def back(self, score: Tensor, back: Back) -> Tensor:
+        """One target of each point after the other."""
+        last = int(self.turn.max())
+        found = self.each(back((self.turn == 0).to(score), last > 0))
+        for number in range(1, last + 1):
+            mine = self.turn == number
+            found[mine] = back(mine.to(score), number < last)[self.which[mine]]
+        return found
+
+
+def _which(copies: int, inputs: int, place: Tensor) -> Tensor:
+    """Which of ``copies * inputs`` points each row's is, for rows that are the input ``place``."""
+    return (torch.arange(copies, device=place.device)[:, None] * inputs + place).flatten()
 
 
 def _own(points: Tensor, made: Tensor) -> Tensor:

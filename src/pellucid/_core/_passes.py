@@ -13,7 +13,7 @@ from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._mixed import TOGETHER, Mixing, Mixture
 from pellucid._core._nearby import Nearby
-from pellucid._core._pass import Apart, Pass, Slope, Variants
+from pellucid._core._pass import Apart, Pass, Slope, Variants, shares
 
 
 def passes(
@@ -42,7 +42,7 @@ def passes(
     vectors = point.ndim == 2 and work.feed.matrices
     most = at_once(compute.batch_size, point, MATRICES if vectors else LARGE)
     # rows that share an input go through the network once
-    size = most if work.fold is None or by is not None else most * work.fold.columns
+    size = most * work.fold.columns if work.fold is not None and shares(by) else most
     beside = None if gradients or work.fold is not None else _beside(work, point, variants, near=near)
     alone, each = size, None
     growing = beside if isinstance(beside, Beside) else None

@@ -47,9 +47,9 @@ def several_targets(
     """The same inputs explained for several targets, sharing each pass that does not depend on the target.
 
     The numbers are those of one call per target. Methods that only need scores cost what one target costs;
-    methods that need gradients share the forward pass and go back once for each target. Where a method's
-    points depend on the target, or it has a backward pass of its own (DeepLIFT, LRP, guided backpropagation),
-    nothing is shared.
+    methods that need gradients, or go back in a way of their own, share the forward pass and go back once for
+    each target. Where a method's points depend on the target (adaptive integrated gradients where slopes
+    jump, guided integrated gradients), and of attention, nothing is shared.
 
     Args:
         method: explains; give further arguments with ``functools.partial``.

@@ -114,7 +114,7 @@ def _surrogate(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Coefficients and their standard errors ``[n, R]``, scores with everything and R² ``[R]``."""
     generator = torch.Generator().manual_seed(played.q.compute.seed)
-    masks = torch.rand(count, n, generator=generator) < 0.5
+    masks = torch.rand(count, n, generator=generator, dtype=torch.float32) < 0.5
     masks[0] = True
     worth = played.worth(masks, rows)
     z = masks.double()

@@ -58,6 +58,7 @@ def lrp(
         rules: a named set. ``"epsilon"`` for transformers and recurrent nets; for convolutional ones
             ``"epsilon_plus"``, ``"epsilon_alpha2_beta1"``, the same with ``"_flat"`` for the first weighted
             operation, or ``"epsilon_gamma_box"`` with ``z_box`` for the first convolution.
+            ``"excitation_backprop"`` is ``z_plus`` everywhere (Zhang et al. 2016, arXiv 1608.00507).
         conv, dense, first: a rule instead of the set's, for convolutions, for all other weighted operations,
             and for those that no weighted operation comes before.
         epsilon: of the epsilon rule. stabilizer: keeps all other divisions away from zero.

@@ -44,7 +44,7 @@ class Measured(Protocol):
 def control_of(trials: Trials, goals: int, tried: Callable[[int, Tensor], Measured]) -> Control:
     """Gather the trials; ``tried`` runs on the twin of a number those that are marked, bool ``[T]``."""
     shape = (goals, int(trials.turn.max()) + 1)
-    found = torch.full((4, *shape), float("nan"))
+    found = torch.full((4, *shape), float("nan"), dtype=torch.float32)
     told, transferred = (torch.full(shape, float("nan"), dtype=torch.float64) for _ in range(2))
     path: Tensor | None = None
     for number in range(trials.twins):

@@ -80,10 +80,11 @@ class Difference:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
-        if type(self.one) is not type(self.other) or self.one.index == self.other.index:
+        known = isinstance(self.one, Unit | Channel | Logit)
+        if not known or type(self.one) is not type(self.other) or self.one.index == self.other.index:
             raise TargetError(
-                f"Difference: expected two different units, channels or classes, got {self.one!r} and "
-                f"{self.other!r}."
+                "Difference: expected two different units, channels or classes, such as Logit(3) and "
+                f"Logit(5); got {self.one!r} and {self.other!r}."
             )
 
     def __str__(self) -> str:

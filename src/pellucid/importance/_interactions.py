@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, Provenance, Question, TargetLike, brief
 from pellucid._core._coalitions import pairs
-from pellucid._core._estimate import LEAST
+from pellucid._core._conditional import Conditional
+from pellucid._core._estimate import LEAST, Plan, coalition_words, doubling, played_out, positive
 from pellucid._core._game import Background, Baseline, Game, game
 from pellucid._core._least_squares import Fit, fit, summing
 from pellucid._core._student import student
@@ -57,8 +58,11 @@ def shapley_interactions(
     baseline: Baseline = None,
     background: Background = None,
     draws: int | None = None,
+    conditional: Conditional = None,
+    bandwidth: float = 0.1,
     groups: Tensor | None = None,
     budget: int | None = None,
+    precision: float | None = None,
     compute: Compute | None = None,
 ) -> Interactions:
     """What each part does alone and each pair does together, in units of the target: faithful Shapley values.
@@ -75,10 +79,12 @@ def shapley_interactions(
         target: what is explained: a class number, one for each row, or a ``Target``.
         at: site whose activation is explained instead of the inputs.
         spec: what the inputs mean; its parts and its absence are used.
-        baseline, background, draws: what stands in the place of an absent part, as in ``kernel_shap``.
+        baseline, background, draws, conditional, bandwidth: what stands in the place of an absent part, as in
+            ``kernel_shap``.
         groups: int64, number of the part of each element; ``None`` are the parts of the spec.
         budget: rows of the network for each explained row; ``None`` is four coalitions for each part and pair
             and at least 512.
+        precision: stop a row when its largest standard error is below this share of the range of its values.
         compute: how to run; its seed decides the coalitions, which all rows share.
 
     Returns:
@@ -110,15 +116,33 @@ def shapley_interactions(
         [[0.0, 5.0, 0.0], [5.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     q = Question(model, inputs, target, at=at, spec=spec, compute=compute)
-    played = game(q, baseline=baseline, background=background, draws=draws, groups=groups)
+    positive(precision)
+    played = game(
+        q,
+        baseline=baseline,
+        background=background,
+        draws=draws,
+        groups=groups,
+        conditional=conditional,
+        bandwidth=bandwidth,
+    )
     if len(set(played.counts)) > 1:
         raise InputError("The rows have different numbers of parts; ask for their interactions one by one.")
     n = played.counts[0]
-    values, stderr, empty, full, note = _faithful(played, n, budget)
+    allowed = _allowed(played, n, budget)
+    empty, full = played.ends()
+    if n == 1:
+        values = (full - empty).view(-1, 1, 1)
+        stderr, note = torch.zeros_like(values), coalition_words([2], exact=True)
+    else:
+        plan = _plan(n, allowed, q.compute.seed)
+        found, error, asked = played_out(played, plan, slice(0, q.rows), empty, full, precision)
+        values, stderr = _square(found, n), _square(error, n)
+        exact = plan.exact and min(asked) == len(plan.masks)
+        note = coalition_words([k + 2 for k in asked], exact=exact)
+    params = {"budget": budget, "precision": precision}
+    made = played.answer("shapley_interactions", torch.zeros_like(q.point), params, full=full, note=note)
     names = () if groups is not None else q.group_names
-    made = played.answer(
-        "shapley_interactions", torch.zeros_like(q.point), {"budget": budget}, full=full, note=note
-    )
     return Interactions(
         values,
         stderr,
@@ -130,8 +154,9 @@ def shapley_interactions(
     )
 
 
-def _faithful(played: Game, n: int, budget: int | None) -> tuple[Tensor, Tensor, Tensor, Tensor, str]:
-    terms = n + n * (n - 1) // 2
+def _allowed(played: Game, n: int, budget: int | None) -> int:
+    """How many coalitions a row may ask, both ends included."""
+    terms = n * (n + 1) // 2
     allowed = max(LEAST, 4 * terms) if budget is None else budget // played.cost
     needed = min(2 * terms + 2, 2**n)
     if allowed < needed:
@@ -139,26 +164,35 @@ def _faithful(played: Game, n: int, budget: int | None) -> tuple[Tensor, Tensor,
             f"{n} parts and their pairs need a budget of at least {needed * played.cost} rows each, "
             f"got {budget}. Raise budget=, or name fewer and larger parts with groups= or a spec."
         )
-    rows = slice(0, played.q.rows)
-    empty, full = played.ends()
+    return allowed
+
+
+def _plan(n: int, coalitions: int, seed: int) -> Plan:
+    """Pairs of coalitions, and the regression of their worth on who is there and which two are."""
+    terms = n * (n + 1) // 2
+    drawn = pairs(n, (coalitions - 2) // 2, torch.Generator().manual_seed(seed))
+    masks, free = drawn.masks(), summing(terms)
     left, right = torch.triu_indices(n, n).unbind()
-    if n == 1:
-        whole = (full - empty).view(-1, 1, 1)
-        return whole, torch.zeros_like(whole), empty, full, "all 2 coalitions, nothing left to chance"
-    drawn = pairs(n, (allowed - 2) // 2, torch.Generator().manual_seed(played.q.compute.seed))
-    masks = drawn.masks()
-    weight, unsampled = (part.repeat_interleave(2) for part in drawn.weights(len(drawn.sets)))
-    X, free = masks[:, left].double() * masks[:, right], summing(terms)
-    share = (full - empty) / terms
-    y = played.worth(masks, rows) - empty - X.sum(1, keepdim=True) * share
-    made = fit(X @ free, weight)
-    made = Fit(free @ made.influence, made.leverage, X)
-    wider = student(int((drawn.weights(len(drawn.sets))[1] > 0).sum()) - 1)
-    found = torch.zeros(played.q.rows, n, n, dtype=torch.float64)
-    error = torch.zeros_like(found)
-    found[:, left, right] = found[:, right, left] = (made.coefficients(y) + share).T
-    error[:, left, right] = error[:, right, left] = wider * made.stderr(y, unsampled, cluster=2).T
-    note = f"{len(masks) + 2} coalitions for each row"
-    if drawn.exhaustive:
-        note, error = f"all {len(masks) + 2} coalitions, nothing left to chance", torch.zeros_like(error)
-    return found, error, empty, full, note
+    together = masks[:, left].double() * masks[:, right]
+
+    def solve(k: int, worth: Tensor, empty: Tensor, full: Tensor) -> tuple[Tensor, Tensor]:
+        weight, unsampled = drawn.weights(k // 2)
+        X, share = together[:k], (full - empty) / terms
+        y = worth - empty - X.sum(1, keepdim=True) * share
+        made = fit(X @ free, weight.repeat_interleave(2))
+        made = Fit(free @ made.influence, made.leverage, X)
+        values = made.coefficients(y) + share
+        if not bool(unsampled.any()):
+            return values, torch.zeros_like(values)
+        wider = student(int((unsampled > 0).sum()) - 1)
+        return values, wider * made.stderr(y, unsampled.repeat_interleave(2), cluster=2)
+
+    return Plan(masks, doubling(2 * max(terms, 32), len(masks)), solve, drawn.exhaustive)
+
+
+def _square(terms: Tensor, n: int) -> Tensor:
+    """Parts and pairs ``[V, N]`` as symmetric tables ``[N, n, n]``."""
+    left, right = torch.triu_indices(n, n).unbind()
+    table = torch.zeros(terms.shape[1], n, n, dtype=terms.dtype)
+    table[:, left, right] = table[:, right, left] = terms.T
+    return table

@@ -66,7 +66,7 @@ def _regions(picture: Tensor, count: int, compactness: float) -> Tensor:
     flat = points.flatten(1).T
     label = torch.cdist(flat, centres).argmin(1)
     for _ in range(ROUNDS):
-        held = torch.zeros(len(centres), device=flat.device).index_add_(0, label, torch.ones_like(flat[:, 0]))
+        held = flat.new_zeros(len(centres)).index_add_(0, label, torch.ones_like(flat[:, 0]))
         total = torch.zeros_like(centres).index_add_(0, label, flat)
         centres = torch.where(held[:, None] > 0, total / held[:, None].clamp(min=1), centres)
         label = torch.cdist(flat, centres).argmin(1)

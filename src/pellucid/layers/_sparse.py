@@ -210,11 +210,11 @@ class _Maker:
     def __init__(self, x: Tensor, kind: Kind, size: int, k: int, rate: float, seed: int) -> None:
         self.x, self.kind, self.k = x, kind, k
         self.generator = torch.Generator().manual_seed(seed)
-        decoder = torch.randn(size, x.shape[1], generator=self.generator)
+        decoder = torch.randn(size, x.shape[1], generator=self.generator, dtype=x.dtype)
         self.decoder = (decoder / decoder.norm(dim=1, keepdim=True)).requires_grad_()
         self.encoder = self.decoder.detach().T.clone().requires_grad_()
-        self.bias = torch.zeros(size, requires_grad=True)
-        self.level = torch.full((size,), math.log(BANDWIDTH), requires_grad=kind == "jumprelu")
+        self.bias = x.new_zeros(size, requires_grad=True)
+        self.level = x.new_full((size,), math.log(BANDWIDTH), requires_grad=kind == "jumprelu")
         # a level is a logarithm and has further to go than a weight
         groups = [([self.decoder, self.encoder, self.bias], rate), ([self.level], 10 * rate)]
         self.rates = [size for _, size in groups]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from pellucid._core import Pass, Slope
+from pellucid._core import Pass, Sharing, Slope
 from pellucid.attribution._operations import frozen, plain
 from pellucid.errors import MethodError
 
@@ -26,21 +26,29 @@ def contributions(picture: Tensor) -> Slope:
             start = points.detach().requires_grad_()
             score = work.score(start.clone(), rows, len(ks))
         outputs = [result for result, _ in seen.added]
-        slopes = cast(
-            "tuple[Tensor | None, ...]",
-            torch.autograd.grad(score, [start, *outputs], torch.ones_like(score), allow_unused=True)
-            if score.requires_grad
-            else (None,),
-        )
-        if slopes[0] is None:
-            raise MethodError(f"{work.target.label} does not depend on the input in a differentiable way.")
-        total = (slopes[0] * points).reshape(-1, channels, *size)
-        for slope, (_, bias) in zip(slopes[1:], seen.added, strict=True):
-            if slope is not None:
-                total = total + _spread(slope * bias, len(points), size) / channels
-        return total.reshape(points.shape), score.detach()
 
-    return found
+        def back(outer: Tensor, keep: bool) -> Tensor:
+            slopes = cast(
+                "tuple[Tensor | None, ...]",
+                torch.autograd.grad(
+                    score, [start, *outputs], outer, allow_unused=True, retain_graph=keep or None
+                )
+                if score.requires_grad
+                else (None,),
+            )
+            if slopes[0] is None:
+                raise MethodError(
+                    f"{work.target.label} does not depend on the input in a differentiable way."
+                )
+            total = (slopes[0] * points).reshape(-1, channels, *size)
+            for slope, (_, bias) in zip(slopes[1:], seen.added, strict=True):
+                if slope is not None:
+                    total = total + _spread(slope * bias, len(points), size) / channels
+            return total.reshape(points.shape)
+
+        return work.back(score, back), score.detach()
+
+    return Sharing(found)
 
 
 def _spread(part: Tensor, rows: int, size: torch.Size) -> Tensor:

@@ -15,6 +15,7 @@ from pellucid._core import (
     Param,
     Pass,
     Question,
+    Sharing,
     Slope,
     TargetLike,
     probe,
@@ -115,18 +116,25 @@ def _slope_at(at: str | None, seen: list[Tensor]) -> Slope:
         ):
             score = work.score(fed, rows, len(ks))
         layer = moving if at is None else probed[at]
-        found = None
-        if score.requires_grad and layer.requires_grad:
-            (found,) = torch.autograd.grad(score, layer, torch.ones_like(score), allow_unused=True)
-        if found is None:
-            raise MethodError(
-                f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
-                "Explain another layer."
-            )
-        seen[:] = [layer.detach().contiguous()]
+
+        def back(outer: Tensor, keep: bool) -> Tensor:
+            found = None
+            if score.requires_grad and layer.requires_grad:
+                (found,) = torch.autograd.grad(
+                    score, layer, outer, allow_unused=True, retain_graph=keep or None
+                )
+            if found is None:
+                raise MethodError(
+                    f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
+                    "Explain another layer."
+                )
+            return found
+
+        found = work.back(score, back)
+        seen[:] = [work.each(layer.detach()).contiguous()]
         return found, score.detach()
 
-    return slope
+    return Sharing(slope)
 
 
 def _counted(steps: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Pass, Slope
+from pellucid._core import Pass, Sharing, Slope
 from pellucid.attribution._multipliers._differences import Differences, Rule
 from pellucid.attribution._multipliers._pairing import Pairing, RowsMixedError
 from pellucid.attribution._operations import frozen, unseen
@@ -27,7 +27,11 @@ def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> S
 
     def contributions(work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         count, shape = len(ks), points.shape[1:]
-        start = references(ks, rows).expand(count, rows.stop - rows.start, *shape).reshape(points.shape)
+
+        def of(some: slice) -> Tensor:
+            return references(ks, some).expand(count, some.stop - some.start, *shape).flatten(0, 1)
+
+        start = work.once(of, rows)
         # what goes along belongs to its own row, and so does what reaches the score past a hidden site
         alike = rule == "rescale" and work.at is None and not work.feed.held and len(start) > 1
         with frozen(work, method), torch.enable_grad():
@@ -37,10 +41,10 @@ def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> S
                     found = _found(work, points, start[:1], rows, count, method, rule)
             if found is None:
                 found = _found(work, points, start, rows, count, method, rule)
-        heard(ks, rows, found.base.view(count, -1), found.rescaled, found.torn)
+        heard(ks, work.asks(rows), found.base.view(count, -1), found.rescaled, found.torn)
         return found.values, found.score
 
-    return contributions
+    return Sharing(contributions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,11 @@ def _found(
         output = work.output(x.clone(), rows, count)
     score = _asked(work, output, rows, count, seen)
     pairing.compare()
-    multiplier = graded(work, score, x, method, torch.ones_like(score))
-    values = multiplier * (x - first).detach()
-    return _Found(values, score.detach(), base, seen.rescaled, pairing.torn)
+
+    def back(outer: Tensor, keep: bool) -> Tensor:
+        return graded(work, score, x, method, outer, again=keep) * (x - first).detach()
+
+    return _Found(work.back(score, back), score.detach(), base, seen.rescaled, pairing.torn)
 
 
 def _asked(work: Pass, output: Tensor, rows: slice, count: int, watch: Differences) -> Tensor:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pellucid._core import Pass, by_hand
+from pellucid._core import Pass, Sharing, by_hand
 from pellucid.attribution._operations import refuse_inner_slopes, transforms, unseen, visible
 from pellucid.errors import MethodError
 
@@ -22,7 +22,7 @@ CLOSED = frozenset({"rnn_relu", "rnn_relu_cell"})
 SEEN = RELUS | CAPPED | CLOSED
 
 
-class Through:
+class Through(Sharing):
     """Differentiate with only what is positive going on at every ReLU, and as usual at everything else.
 
     Args:
@@ -33,9 +33,10 @@ class Through:
     along = 0
 
     def __init__(self, method: str, *, gated: bool) -> None:
+        super().__init__(self._slopes)
         self.method, self.gated = method, gated
 
-    def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+    def _slopes(self, work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         """Slopes and scores of one chunk."""
         method = self.method
         with torch.enable_grad():
@@ -51,17 +52,21 @@ class Through:
                 f"{method} changes how ReLUs differentiate, and no ReLU of {type(work.feed.model).__name__} "
                 f"lies between {work.at or 'the input'} and {work.target.label}."
             )
-        (found,) = cast(
-            "tuple[Tensor | None]",
-            torch.autograd.grad(score, start, torch.ones_like(score), allow_unused=True)
-            if score.requires_grad
-            else (None,),
-        )
-        if found is None:
-            raise MethodError(
-                f"{work.target.label} does not depend on {work.at or 'the input'} in a differentiable way."
-            )
-        return found, score.detach()
+
+        def back(outer: Tensor, keep: bool) -> Tensor:
+            found = None
+            if score.requires_grad:
+                (found,) = torch.autograd.grad(
+                    score, start, outer, allow_unused=True, retain_graph=keep or None
+                )
+            if found is None:
+                raise MethodError(
+                    f"{work.target.label} does not depend on {work.at or 'the input'} in a differentiable "
+                    "way."
+                )
+            return found
+
+        return work.back(score, back), score.detach()
 
     def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, *, still: bool) -> object:
         """What the network gives, with that way back; raises where the long road would."""

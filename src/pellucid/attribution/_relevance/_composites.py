@@ -21,6 +21,7 @@ COMPOSITES = {
     "epsilon_alpha2_beta1": ("alpha_beta", "epsilon", None, "any"),
     "epsilon_alpha2_beta1_flat": ("alpha_beta", "epsilon", "flat", "any"),
     "epsilon_gamma_box": ("gamma", "epsilon", "z_box", "conv"),
+    "excitation_backprop": ("z_plus", "z_plus", None, "any"),
 }
 
 
