@@ -133,7 +133,8 @@ def hierarchy(
         rough. A curve above the untrained ones says that training moved it, not that answers need it.
 
     Source:
-        Luo et al. 2016, Understanding the effective receptive field, arXiv 1701.04128 (the field).
+        Luo et al. 2016, Understanding the effective receptive field in deep convolutional neural networks,
+        arXiv 1701.04128 (the field).
 
     Example:
         >>> x = torch.randn(60, 4)
