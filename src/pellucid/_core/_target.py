@@ -95,7 +95,7 @@ def _whole(number: object) -> int:
         pass
     raise TargetError(
         f"Expected the number of one class or unit, counted from 0, got {reprlib.repr(number)}. Another "
-        "class for each row is target=[2, 0, …] or log_odds([2, 0, …]); a name gives its number by names.index('cat')."
+        "class for each row is target=[2, 0, …] or log_odds([2, 0, …]); of a name: names.index('cat')."
     )
 
 

@@ -107,8 +107,9 @@ def odd_regression(
         parts are there; the note says how many.
 
     Source:
-        Fumagalli et al. 2026, An Odd Estimator for Shapley Values, arXiv 2602.01399 (the odd part); PolySHAP,
-        arXiv 2601.18608 (pairs). Free trend with a normal prior on the rest: universal kriging, Cressie 1993, Statistics for Spatial Data, chapter 3.
+        Fumagalli et al. 2026, An Odd Estimator for Shapley Values, arXiv 2602.01399 (the odd part); Fumagalli
+        et al. 2026, PolySHAP, arXiv 2601.18608 (pairs). Free trend with a normal prior on the rest: universal
+        kriging, Cressie 1993, Statistics for Spatial Data, chapter 3.
         Conditional values after Aas et al. 2021, Explaining individual predictions when features are
         dependent, arXiv 1903.10464, with differences scaled element by element.
 
