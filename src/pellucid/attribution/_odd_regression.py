@@ -90,6 +90,7 @@ def odd_regression(
     Raises:
         InputError: where arguments do not fit, or the budget is below two coalitions for each part.
         TargetError, SiteError: where target or site do not fit the network.
+        MethodError: for ``conditional="gaussian"`` on more than 256 elements.
 
     Cost:
         ``budget`` forward passes of each row (or ``2^n`` coalitions where that is less); no backward pass.

@@ -123,6 +123,7 @@ def early_exit(
     Raises:
         MethodError: if no earlier layer fits, or the self-check fails.
         SiteError: if a layer does not exist or does not fit.
+        InputError: where ``answers`` are no class numbers, one for each row.
 
     Cost:
         Two passes and one more for each layer; the same for the untrained copy. Looking for layers takes a

@@ -87,6 +87,7 @@ def unit_effects(
     Raises:
         InputError: if answers do not fit.
         SiteError, TargetError: if the layer, a unit or a class does not exist.
+        MethodError: where a layer gives NaN or infinity.
 
     Cost:
         One pass, and one per unit, in an ``nn.Sequential`` only from the part on that holds the layer. Kept

@@ -72,6 +72,8 @@ def selectivity(
 
     Raises:
         InputError: if there are not two classes or the lengths differ.
+        SiteError, TargetError: if the layer or a unit does not exist.
+        MethodError: where a layer gives NaN or infinity.
 
     Cost:
         One pass, ended at the layer. Kept is one number per row and unit.

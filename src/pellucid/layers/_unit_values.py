@@ -81,6 +81,7 @@ def unit_values(
 
     Raises:
         SiteError, TargetError: if the layer or a unit does not exist.
+        MethodError: where the layer gives NaN or infinity.
 
     Cost:
         One pass, ended at the layer. Kept is one number per row and unit.

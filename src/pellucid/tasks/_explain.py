@@ -172,6 +172,10 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
 
     An audit that was kept with the run decides, where there is one of this network; else a survey is made.
     Where there are too few rows for one, the first method that fits is taken, and the words say so.
+
+    Raises:
+        InputError: without data; where there are too few rows for a survey and no method fits.
+        StoreError: where a kept audit cannot be read.
     """
     if subject.data is None:
         raise InputError(

@@ -40,6 +40,9 @@ class Expectations:
         data, answer, text, tokenizer, sound: what it is checked on, as the command line takes it.
         baseline: file of the approved run.
         path: the file; empty where it was none.
+
+    Raises:
+        InputError: where nothing is expected, two have one name, or ``no-worse`` names none of them.
     """
 
     expectations: tuple[Expectation, ...]
