@@ -176,8 +176,8 @@ def quantile_exemplars(
         >>> quantile_exemplars(nn.Identity(), x, ".", quantiles=[0.5, 1.0]).rows.tolist()
         [[2, 1]]
     """
-    if not quantiles or not all(0 <= q <= 1 for q in quantiles):
-        raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {list(quantiles)}.")
+    if not isinstance(quantiles, Sequence) or not quantiles or not all(0 <= q <= 1 for q in quantiles):
+        raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {quantiles!r}.")
     how = compute or usual(inputs)
     n = count_of(inputs)
     if min(n, most) < 1:
