@@ -62,7 +62,11 @@ class Expectations:
     def __post_init__(self) -> None:
         """Refuse what no check can be made of."""
         if not self.expectations:
-            raise InputError(f"{self.path or 'There'} expects nothing. Add a table [[expect]].")
+            raise InputError(
+                f"{self.path} expects nothing. Add a table [[expect]]."
+                if self.path
+                else "No expectation is given. Give at least one, such as pellucid.expect.Accuracy(0.9)."
+            )
         if self.rows < 2:
             raise InputError(f"rows is 2 or more, got {self.rows}.")
         titles = [each.title for each in self.expectations]
