@@ -96,6 +96,9 @@ def train(
         TrainingError: where the loss is no longer finite.
         StoreError: where ``out`` cannot be written.
 
+    Cost:
+        As :func:`pellucid.training.train`; some networks that are readable by design train in several rounds.
+
     Example:
         >>> import pellucid
         >>> subject = pellucid.train("breast-cancer", epochs=2)
