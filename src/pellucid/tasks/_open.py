@@ -321,7 +321,7 @@ def _fits(subject: Subject, guessed: Rows | None = None, *, counted: bool = Fals
     if not known and count > 1 and torch.equal(answers, answers.round().clamp(0, count - 1)):
         raise InputError(
             f"The network has {count} outputs, and answers are floating numbers, as if a number were "
-            "predicted. Where they number classes, as 0 and 1 do here, give whole ones: y.long()."
+            "predicted. Where they number classes, as they seem to, give whole ones: y.long()."
         )
     numbers = counted and subject.classes == tuple(str(k) for k in range(known))
     if numbers and count > 1 and known > count:
