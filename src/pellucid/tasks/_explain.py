@@ -94,10 +94,10 @@ def explain(
 
     Cost:
         The method's own, about 78 rows per input for the evidence of a one-gradient method, about 65 more and
-        maps of 16 training rows for tables and methods that spend 500 or more (:func:`givers`). For tables
-        where no audit was kept and fewer than 20 rows are explained, once 65 rows for each of 64 held-out
-        rows, and maps of these and of 128 training rows. Where the method is left out, also a survey: as much
-        as cards for each method on up to 32 held-out rows.
+        maps of 16 training rows for tables and methods that spend 500 or more. For tables where no audit was
+        kept and fewer than 20 rows are explained, once 65 rows for each of 64 held-out rows, and maps of
+        these and of 128 training rows. Where the method is left out, also a survey: as much as cards for each
+        method on up to 32 held-out rows.
 
     Limits:
         Evidence says how well a map predicts the network's response to taking parts away, under the fill that
