@@ -1,5 +1,6 @@
 """Targets: one number a row, and clear words where there is none."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,6 +38,29 @@ def test_closed_forms():
         torch.testing.assert_close(target.score(OUT, ROWS), wanted, msg=target.label)
 
 
+@pytest.mark.parametrize("count", [np.int64, np.uint8, torch.tensor])
+def test_numbers_may_come_from_anywhere(count):
+    for target, same in [
+        (logit(count(1)), logit(1)),
+        (margin(count(1), count(2)), margin(1, 2)),
+        (probability(count(1)), probability(1)),
+        (log_odds(count(1)), log_odds(1)),
+        (unit("x", count(2)), unit("x", 2)),
+    ]:
+        assert target.label == same.label
+        torch.testing.assert_close(target.score(OUT, ROWS), same.score(OUT, ROWS))
+    rows = np.array([1, 2])
+    torch.testing.assert_close(log_odds(rows).score(OUT, ROWS), log_odds([1, 2]).score(OUT, ROWS))
+
+
+@pytest.mark.parametrize("strange", [1.0, "cat", True, None, torch.tensor([0, 1])])
+def test_what_is_no_number_of_a_class_is_told_at_once(strange):
+    makers = [logit, probability, lambda k: margin(k, 0), lambda k: margin(0, k), lambda k: unit("x", (0, k))]
+    for make in makers + [log_odds] * (not isinstance(strange, torch.Tensor)):
+        with pytest.raises(TargetError, match="number of one class or unit"):
+            make(strange)
+
+
 def test_one_output_is_a_log_odds_of_two_classes():
     one = torch.tensor([[0.7], [-1.0]])
     torch.testing.assert_close(probability(0).score(one, ROWS), one[:, 0].sigmoid())
@@ -68,7 +92,10 @@ def test_top_stays_with_the_class_of_the_unchanged_row():
     ("said", "label"),
     [
         (2, "logit(2)"),
+        (np.int64(2), "logit(2)"),
+        (torch.tensor(2), "logit(2)"),
         ([0, 1], "logit of each row's class"),
+        (np.array([0, 1]), "logit of each row's class"),
         (torch.tensor([0, 1]), "logit of each row's class"),
         (margin(0, 1), "margin(0, 1)"),
         (lambda output, rows: output[:, 0], "<lambda>"),

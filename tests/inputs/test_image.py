@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -221,3 +222,14 @@ def test_superpixels_of_a_flat_picture_are_a_grid():
 def test_superpixels_refuse(x, count):
     with pytest.raises(InputError):
         superpixels(x, count)
+
+
+@pytest.mark.parametrize("given", [0.5, [0.5], np.float32(0.5), np.array([0.5]), torch.tensor(0.5)])
+def test_one_number_serves_all_channels_however_it_is_written(given):
+    spec = ImageSpec(channels=3, mean=given, std=given)
+    assert spec.mean == spec.std == (0.5, 0.5, 0.5)
+
+
+def test_what_is_no_number_is_told():
+    with pytest.raises(InputError, match="mean: expected one number, or one for each channel, got 'grey'"):
+        ImageSpec(mean="grey")

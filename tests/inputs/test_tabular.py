@@ -235,3 +235,9 @@ def test_whole_numbers_come_back_whole(values):
     column = Column("x", mean=float(np.mean(values)), std=float(np.std(values)) or 1.0, integer=True)
     table = TabularSpec((column,))
     assert table.decode(table.encode([{"x": v} for v in values])) == [{"x": v} for v in values]
+
+
+def test_columns_are_columns():
+    assert TabularSpec(Column("age")).columns == (Column("age"),)
+    with pytest.raises(InputError, match=r"such as Column\('age'\), got 'weight'"):
+        TabularSpec(("weight",))

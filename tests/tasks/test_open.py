@@ -67,6 +67,27 @@ def test_data_that_do_not_fit(data, words):
         pellucid.open(net(), data=data)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"data": (rows()[0], rows()[1].float())}, r"2 outputs, and answers are floating.*y\.long\(\)"),
+        ({"data": rows(), "spec": ImageSpec}, r"a value such as TabularSpec\(columns\), got <class"),
+        ({"data": rows(), "classes": "ny"}, r"such as \['no', 'yes'\], got 'ny'"),
+    ],
+    ids=["floats", "spec", "classes"],
+)
+def test_slips_that_would_have_passed_or_broken_later(given, words):
+    with pytest.raises(InputError, match=words):
+        pellucid.open(net(), **given)
+
+
+def test_arrays_that_may_only_be_read_as_those_of_data_frames():
+    x, y = rows()
+    numbers = x.numpy().copy()
+    numbers.setflags(write=False)
+    assert torch.equal(pellucid.open(net(), data=(numbers, y)).data.inputs, x)
+
+
 def test_pixels_of_another_range_are_told():
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     x = torch.rand(8, 1, 4, 4) * 255

@@ -51,7 +51,7 @@ def chosen_units(units: Sequence[int] | Tensor | None, total: int, site: str) ->
     """Unit numbers as int64 ``[U]``; all where ``None``; raises :class:`TargetError` out of range."""
     if units is None:
         return torch.arange(total)
-    if isinstance(units, int) or (isinstance(units, Tensor) and units.ndim != 1):
+    if isinstance(units, int | str) or (isinstance(units, Tensor) and units.ndim != 1):
         raise TargetError(f"units: expected several unit numbers, such as [3, 7], got {units!r}.")
     picked = torch.as_tensor(units)
     if not picked.numel():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -84,13 +86,34 @@ def _rest(flat: Tensor, k: int | Tensor, rows: Tensor) -> Tensor:
     return flat.scatter(1, index[:, None].to(flat.device), float("-inf")).logsumexp(1)
 
 
+def _whole(number: object) -> int:
+    """A number of a class or a unit, whether Python, numpy or torch counted it."""
+    try:
+        if not isinstance(number, bool):
+            return operator.index(number)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        pass
+    raise TargetError(
+        f"Expected the number of one class or unit, counted from 0, got {reprlib.repr(number)}. Another "
+        "class for each row is target=[2, 0, …] or log_odds([2, 0, …]); of a name: names.index('cat')."
+    )
+
+
 def logit(k: int, *, output: int | str | None = None) -> Target:
     """Output ``k`` as it is: a logit, or the prediction itself in regression.
+
+    Args:
+        k: number of the output, counted from 0.
+        output: item of a tuple or mapping that the network returns.
+
+    Raises:
+        TargetError: ``k`` is no whole number; when it is asked, where the network has no such output.
 
     Example:
         >>> logit(1).score(torch.tensor([[1.0, 4.0]]), torch.tensor([0]))
         tensor([4.])
     """
+    k = _whole(k)
 
     def score(out: Tensor, rows: Tensor) -> Tensor:
         _in_range(out, k)
@@ -101,6 +124,12 @@ def logit(k: int, *, output: int | str | None = None) -> Target:
 
 def logits(classes: Sequence[int] | Tensor, *, output: int | str | None = None) -> Target:
     """Another output for each row: ``classes[i]`` for row ``i``."""
+    chosen = _each_row(classes)
+    return Target("logit of each row's class", Picked(chosen), output=output, classes=chosen)
+
+
+def _each_row(classes: Sequence[int] | Tensor) -> Tensor:
+    """Class numbers int64 ``[N]``."""
     listed = () if isinstance(classes, Tensor) else classes
     strange = [k for k in listed if isinstance(k, bool) or not hasattr(k, "__float__")]
     if strange:
@@ -113,9 +142,7 @@ def logits(classes: Sequence[int] | Tensor, *, output: int | str | None = None) 
         raise TargetError(
             f"Expected whole numbers of classes, got {chosen.flatten()[:3].tolist()} and so on."
         )
-    if chosen.dtype != torch.int64 or chosen.ndim != 1:
-        chosen = chosen.to(torch.int64).flatten()
-    return Target("logit of each row's class", Picked(chosen), output=output, classes=chosen)
+    return chosen if chosen.dtype == torch.int64 and chosen.ndim == 1 else chosen.to(torch.int64).flatten()
 
 
 class Picked:
@@ -161,7 +188,21 @@ class Picked:
 
 
 def margin(a: int, b: int, *, output: int | str | None = None) -> Target:
-    """Output ``a`` minus output ``b``: why the one rather than the other."""
+    """Output ``a`` minus output ``b``: why the one rather than the other. In logits.
+
+    Args:
+        a: number of an output, counted from 0.
+        b: number of another.
+        output: item of a tuple or mapping that the network returns.
+
+    Raises:
+        TargetError: as :func:`logit`.
+
+    Example:
+        >>> margin(1, 0).score(torch.tensor([[1.0, 4.0]]), torch.tensor([0]))
+        tensor([3.])
+    """
+    a, b = _whole(a), _whole(b)
 
     def score(out: Tensor, rows: Tensor) -> Tensor:
         _in_range(out, a, b)
@@ -171,7 +212,23 @@ def margin(a: int, b: int, *, output: int | str | None = None) -> Target:
 
 
 def probability(k: int, *, output: int | str | None = None) -> Target:
-    """Softmax probability of class ``k``; the sigmoid where there is one output."""
+    """Softmax probability of class ``k``; the sigmoid where there is one output. From 0 to 1.
+
+    Args:
+        k: number of the class, counted from 0.
+        output: item of a tuple or mapping that the network returns.
+
+    Raises:
+        TargetError: as :func:`logit`.
+
+    Limits:
+        Slopes vanish where a network is sure of its answer; those of :func:`log_odds` do not.
+
+    Example:
+        >>> probability(1).score(torch.tensor([[1.0, 4.0]]), torch.tensor([0]))
+        tensor([0.9526])
+    """
+    k = _whole(k)
 
     def score(out: Tensor, rows: Tensor) -> Tensor:
         _in_range(out, k)
@@ -182,19 +239,41 @@ def probability(k: int, *, output: int | str | None = None) -> Target:
 
 
 def log_odds(k: int | Sequence[int] | Tensor, *, output: int | str | None = None) -> Target:
-    """Log-odds of class ``k`` (or of each row's class) against all others: ``log p / (1 - p)``."""
-    chosen = k if isinstance(k, int) else torch.as_tensor(k, dtype=torch.int64)
+    """Log-odds of class ``k`` against all others: ``log(p / (1 - p))`` of its softmax probability ``p``.
+
+    The one output of a network that has one is taken as it is, for there it is the log-odds.
+
+    Args:
+        k: number of the class, counted from 0; or one for each row.
+        output: item of a tuple or mapping that the network returns.
+
+    Raises:
+        TargetError: as :func:`logit`.
+
+    Example:
+        >>> log_odds(1).score(torch.tensor([[1.0, 4.0]]), torch.tensor([0]))
+        tensor([3.])
+    """
+    chosen = _each_row(cast("Sequence[int] | Tensor", k)) if np.ndim(k) else _whole(k)
 
     def score(out: Tensor, rows: Tensor) -> Tensor:
         _in_range(out, chosen)
         return _column(out, chosen, rows) - _rest(_by_class(out), chosen, rows)
 
-    label = f"log_odds({k})" if isinstance(k, int) else "log-odds of each row's class"
+    label = f"log_odds({chosen})" if isinstance(chosen, int) else "log-odds of each row's class"
     return Target(label, score, output=output, classes=chosen)
 
 
 def top(*, output: int | str | None = None) -> Target:
-    """The output that is largest for the unchanged row; its number stays fixed while inputs vary."""
+    """The output that is largest for the unchanged row; its number stays fixed while inputs vary. A logit.
+
+    Args:
+        output: item of a tuple or mapping that the network returns.
+
+    Example:
+        >>> top().settle(torch.tensor([[1.0, 4.0], [2.0, 0.0]])).classes
+        tensor([1, 0])
+    """
 
     def settle(out: Tensor) -> Target:
         flat = _by_class(out)
@@ -207,11 +286,22 @@ def top(*, output: int | str | None = None) -> Target:
 
 
 def unit(site: str, index: int | tuple[int, ...]) -> Target:
-    """One hidden unit: ``index`` into its activation without the row axis.
+    """One hidden unit, in units of its activation.
 
-    A single number for an activation of several axes is a channel, averaged over the rest.
+    Args:
+        site: address of its layer.
+        index: into the activation without the row axis. A single number for an activation of several axes is
+            a channel, averaged over the rest.
+
+    Raises:
+        TargetError: ``index`` is no whole number; when it is asked, where the layer has no such unit.
+        SiteError: when it is asked, where the network has no such layer.
+
+    Example:
+        >>> unit("conv2", 1).score(torch.tensor([[[1.0, 2.0], [3.0, 5.0]]]), torch.tensor([0]))
+        tensor([4.])
     """
-    where = (index,) if isinstance(index, int) else index
+    where = tuple(map(_whole, index)) if isinstance(index, Sequence) else (_whole(index),)
 
     def score(out: Tensor, rows: Tensor) -> Tensor:
         shape = tuple(out.shape[1:])
@@ -229,8 +319,8 @@ def as_target(target: TargetLike) -> Target:
     """A definite :class:`Target` from whatever a user may say."""
     if isinstance(target, Target):
         return target
-    if isinstance(target, Tensor):
-        return logits(target)
+    if isinstance(target, Tensor | np.ndarray):
+        return logits(torch.as_tensor(target)) if target.ndim else logit(_whole(target))
     if isinstance(target, np.integer):
         target = int(target)
     if isinstance(target, bool) or target is None:

@@ -68,7 +68,8 @@ def exact_shapley(
     Raises:
         InputError: where arguments do not fit.
         TargetError, SiteError: where target or site do not fit the network.
-        MethodError: where there are more than 16 parts.
+        MethodError: where there are more than 16 parts, or more than 256 elements for
+            ``conditional="gaussian"``.
 
     Cost:
         ``2^n + 1`` forward passes of each row (times the background rows that serve it), and one more; with

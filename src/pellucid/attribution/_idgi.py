@@ -60,7 +60,8 @@ def idgi(
         different units cannot be compared.
 
     Source:
-        Yang et al. 2023, IDGI: removing noise from integrated gradients, arXiv 2303.14242.
+        Yang et al. 2023, IDGI: A Framework to Eliminate Explanation Noise from Integrated Gradients, arXiv
+        2303.14242.
 
     Example:
         >>> import torch

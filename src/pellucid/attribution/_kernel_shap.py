@@ -80,6 +80,7 @@ def kernel_shap(
     Raises:
         InputError: where arguments do not fit, or the budget is below ``2 n + 6`` coalitions for ``n`` parts.
         TargetError, SiteError: where target or site do not fit the network.
+        MethodError: for ``conditional="gaussian"`` on more than 256 elements.
 
     Cost:
         ``budget`` forward passes of each row (or ``2^n`` coalitions where that is less); no backward pass.

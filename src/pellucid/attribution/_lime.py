@@ -70,6 +70,7 @@ def lime(
     Raises:
         InputError: where arguments do not fit, or the budget is below two coalitions for each part.
         TargetError, SiteError: where target or site do not fit the network.
+        MethodError: where the coalitions do not decide every weight.
 
     Cost:
         ``budget`` forward passes of each row; no backward pass. Memory: one chunk of inputs, and eight bytes

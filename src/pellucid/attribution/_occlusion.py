@@ -68,7 +68,7 @@ def occlusion(
         put in their place may itself be evidence, and such inputs may lie where the network never trained.
 
     Source:
-        Zeiler & Fergus 2013, Visualizing and Understanding Convolutional Networks, arXiv 1311.2901.
+        Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks, arXiv 1311.2901.
 
     Example:
         >>> import torch

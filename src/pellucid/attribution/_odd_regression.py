@@ -90,6 +90,7 @@ def odd_regression(
     Raises:
         InputError: where arguments do not fit, or the budget is below two coalitions for each part.
         TargetError, SiteError: where target or site do not fit the network.
+        MethodError: for ``conditional="gaussian"`` on more than 256 elements.
 
     Cost:
         ``budget`` forward passes of each row (or ``2^n`` coalitions where that is less); no backward pass.
@@ -107,8 +108,9 @@ def odd_regression(
         parts are there; the note says how many.
 
     Source:
-        The odd part: OddSHAP, arXiv 2602.01399; pairs: arXiv 2601.18608. Free trend with a
-        normal prior on the rest: universal kriging, Cressie 1993, Statistics for Spatial Data, chapter 3.
+        Fumagalli et al. 2026, An Odd Estimator for Shapley Values, arXiv 2602.01399 (the odd part); Fumagalli
+        et al. 2026, PolySHAP, arXiv 2601.18608 (pairs). Free trend with a normal prior on the rest: universal
+        kriging, Cressie 1993, Statistics for Spatial Data, chapter 3.
         Conditional values after Aas et al. 2021, Explaining individual predictions when features are
         dependent, arXiv 1903.10464, with differences scaled element by element.
 

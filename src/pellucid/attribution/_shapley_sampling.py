@@ -71,6 +71,7 @@ def shapley_sampling(
     Raises:
         InputError: where arguments do not fit, or the budget does not reach two pairs of orders.
         TargetError, SiteError: where target or site do not fit the network.
+        MethodError: for ``conditional="gaussian"`` on more than 256 elements.
 
     Cost:
         ``2 (n - 1)`` forward passes of each row for each pair of orders, fewer where one comes up again; no

@@ -64,8 +64,8 @@ def vargrad(
         50 samples, in 88 to 94 with 10.
 
     Source:
-        Adebayo et al. 2018, Local Explanation Methods for Deep Neural Networks Lack Sensitivity, arXiv
-        1810.03307.
+        Adebayo et al. 2018, Local Explanation Methods for Deep Neural Networks Lack Sensitivity to
+        Parameter Values, arXiv 1810.03307.
 
     Example:
         >>> import torch

@@ -86,7 +86,8 @@ def tensor_of(array: Array, what: str) -> Tensor:
         numbers: NDArray[np.generic] = np.asarray(array)
         if numbers.dtype == np.float64:
             numbers = numbers.astype(np.float64 if torch.get_default_dtype() == torch.float64 else np.float32)
-        return torch.from_numpy(np.ascontiguousarray(numbers))
+        # a DataFrame hands out its numbers for reading only, which torch warns of
+        return torch.from_numpy(np.require(numbers, requirements=["C", "W"]))
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: expected a tensor or an array of numbers, got {error}.") from None
 

@@ -129,7 +129,12 @@ def mosaics(source: str | Path, *, count: int = 16, among: Tensor | None = None,
 
 
 def single_pictures(source: str | Path) -> Dataset:
-    """Pictures whose names begin with the number of their ImageNet class, resized to 224 × 224."""
+    """Pictures whose names begin with the number of their ImageNet class, resized to 224 × 224.
+
+    Raises:
+        InputError: where no picture is named by a class number.
+        LoadError: where there is no such file or folder.
+    """
     files = Files(existing(source))
     named = [(name, re.match(r"\d+", Path(name).name)) for name in files.names()]
     usable = [(name, int(found[0])) for name, found in named if found and name.lower().endswith(PICTURES)]

@@ -103,7 +103,7 @@ def localisation(
 
     Source:
         Zhang et al. 2016, Top-down Neural Attention, arXiv 1608.00507 (pointing game); Wang et al. 2020,
-        Score-CAM, arXiv 1910.01279 (energy share); Arras et al. 2020, arXiv 2003.07258 (rank accuracy);
+        Score-CAM, arXiv 1910.01279 (energy share); Arras et al. 2022, arXiv 2003.07258 (rank accuracy);
         Arias-Duart et al. 2022, Focus!, arXiv 2109.15035 (share of the positive part).
 
     Example:

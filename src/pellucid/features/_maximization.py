@@ -131,10 +131,11 @@ def activation_maximization(
 
     Source:
         Erhan et al. 2009, Visualizing higher-layer features of a deep network; Fel et al. 2023, Unlocking
-        feature visualization with magnitude constrained optimization, arXiv 2306.06805 (the spectrum, the
-        importance); Olah et al. 2017, Feature visualization, distill.pub (objectives, diversity);
-        Geirhos et al. 2023, Don't trust your eyes, arXiv 2306.04719 (the limits, and the path); Zimmermann et
-        al. 2024, Measuring per-unit interpretability at scale without humans, NeurIPS 37 (two choices).
+        feature visualization for deeper networks with magnitude constrained optimization, arXiv 2306.06805
+        (the spectrum, the importance); Olah et al. 2017, Feature visualization, distill.pub (objectives,
+        diversity); Geirhos et al. 2023, Don't trust your eyes, arXiv 2306.04719 (the limits, and the path);
+        Zimmermann et al. 2024, Measuring per-unit interpretability at scale without humans, NeurIPS 37 (two
+        choices).
 
     Example:
         >>> import torch

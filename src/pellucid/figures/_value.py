@@ -125,6 +125,9 @@ def explanations(
 def joined(figures: Sequence[Figure]) -> Figure:
     """Several charts as one figure, side by side, with the table of the first.
 
+    Raises:
+        InputError: where none of several is a chart.
+
     Example:
         >>> joined([Figure("a", "A.", {"mark": "bar"}, None, Table((), ()))]).title
         'a'

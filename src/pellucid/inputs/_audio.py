@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid._core import InputSpec, finite
 from pellucid.errors import InputError, near_misses
 from pellucid.inputs._mel import FLOOR
+from pellucid.inputs._numbers import numbers
 
 LOUDEST = 1.5  # amplitudes may decode this far out: noise and resampling overshoot, 16-bit numbers do not
 CELLS = (8, 16)  # cells of pitch and of time where nobody says otherwise
@@ -75,7 +76,7 @@ class AudioSpec(InputSpec):
     def __post_init__(self) -> None:
         """Settle what was left open and refuse what contradicts itself."""
         for name in ("frequencies", "mean", "std"):
-            object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
+            object.__setattr__(self, name, numbers(getattr(self, name), name))
         if not self.absence:
             object.__setattr__(self, "absence", "mean" if self.pitched else "silence")
         for name, given, known in (

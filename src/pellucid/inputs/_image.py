@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pellucid._core import InputSpec, finite
 from pellucid.errors import InputError, near_misses
+from pellucid.inputs._numbers import numbers
 from pellucid.inputs._superpixels import superpixels
 
 SLACK = 0.5  # pixels may decode this far outside 0..1: noise and resampling overshoot, other scales do not
@@ -56,11 +57,11 @@ class ImageSpec(InputSpec):
 
     def __post_init__(self) -> None:
         """Settle what was left open and refuse what contradicts itself."""
-        channels = self.channels or max(len(self.mean), len(self.std), len(self.channel_names))
         settle = object.__setattr__  # the way of a frozen dataclass to settle its own fields
+        mean, std = numbers(self.mean, "mean"), numbers(self.std, "std")
+        channels = self.channels or max(len(mean), len(std), len(self.channel_names))
         settle(self, "channels", channels)
-        for name in ("mean", "std"):
-            given = tuple(float(v) for v in getattr(self, name))
+        for name, given in (("mean", mean), ("std", std)):
             settle(self, name, given * channels if len(given) == 1 else given)
         if self.size is not None:
             settle(self, "size", (int(self.size[0]), int(self.size[1])))

@@ -50,8 +50,12 @@ class TabularSpec(InputSpec):
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
-        object.__setattr__(self, "columns", tuple(self.columns))  # a list is welcome, a value stays frozen
-        names = [column.name for column in self.columns]
+        several = (self.columns,) if isinstance(self.columns, Column) else tuple(self.columns)
+        object.__setattr__(self, "columns", several)  # a list is welcome, a value stays frozen
+        strange = next((one for one in several if not isinstance(one, Column)), None)
+        if strange is not None:
+            raise InputError(f"columns: expected Column values, such as Column('age'), got {strange!r}.")
+        names = [column.name for column in several]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice or not names:
             got = f"{', '.join(twice)} twice" if twice else "none"

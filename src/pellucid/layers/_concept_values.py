@@ -103,14 +103,17 @@ def concept_values(
         [0, 1]
     """
     how = compute or Compute(batch_size=128)
+    if not isinstance(sets, Mapping) or not sets:
+        raise InputError(
+            'sets: expected inputs for at least one concept, such as {"striped": inputs}, '
+            f"got {type(sets).__name__} of {len(sets)}."
+        )
     for name, rows in {**sets, "random": random}.items():
         if count_of(rows) < FEWEST:
             raise InputError(
                 f"{name}: expected at least {FEWEST} inputs, got {count_of(rows)}; "
                 "with fewer a direction is mostly noise."
             )
-    if not sets:
-        raise InputError("sets: expected inputs for at least one concept, got none.")
     plain = _means(model, some_of(random, most, how.seed + 2), site, spec, how)
     centre = plain.mean(0)
     directions: list[Tensor] = []

@@ -195,8 +195,11 @@ def _refuse(
 ) -> None:
     if isinstance(sites, str) or not sites:
         raise SiteError(f"sites: expected layer names, such as ['conv1', 'fc'], got {sites!r}.")
-    if not sets:
-        raise InputError("sets: expected inputs for at least one concept, got none.")
+    if not isinstance(sets, Mapping) or not sets:
+        raise InputError(
+            'sets: expected inputs for at least one concept, such as {"striped": inputs}, '
+            f"got {type(sets).__name__} of {len(sets)}."
+        )
     if draws < 19 or most < FEWEST:
         raise InputError(f"Expected at least 19 draws and most={FEWEST}, got draws={draws} and most={most}.")
     for name, rows in {**sets, "random": random}.items():

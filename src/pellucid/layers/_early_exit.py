@@ -25,7 +25,7 @@ from pellucid._core._chunk import at_once
 from pellucid._core._feed import feed
 from pellucid._core._interrupt import Held
 from pellucid._core._target import the_output
-from pellucid.errors import InputError, MethodError, SiteError, near_misses
+from pellucid.errors import MethodError, SiteError, near_misses
 from pellucid.layers._reach import (
     along,
     calls,
@@ -33,6 +33,7 @@ from pellucid.layers._reach import (
     is_function,
     leaves,
     part_of,
+    refuse_answers,
     repeating,
     rows_of,
     tokens_of,
@@ -123,6 +124,7 @@ def early_exit(
     Raises:
         MethodError: if no earlier layer fits, or the self-check fails.
         SiteError: if a layer does not exist or does not fit.
+        InputError: where ``answers`` are no class numbers, one for each row.
 
     Cost:
         Two passes and one more for each layer; the same for the untrained copy. Looking for layers takes a
@@ -144,10 +146,8 @@ def early_exit(
     """
     how = compute or Compute(batch_size=256)
     n = count_of(inputs)
-    if answers is not None and (answers.is_floating_point() or answers.shape != (n,)):
-        raise InputError(
-            f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
-        )
+    if answers is not None:
+        refuse_answers(answers, n)
     real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     start, names, apart, check = _places(model, inputs, real, head, sites, how)
     if sites is None:

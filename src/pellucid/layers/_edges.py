@@ -21,7 +21,7 @@ from pellucid._core import (
     probe,
 )
 from pellucid._core._units import unit_axis
-from pellucid.errors import InputError
+from pellucid.errors import InputError, SiteError
 from pellucid.layers._patching import asked_of_both, difference
 from pellucid.layers._reach import along
 
@@ -103,7 +103,7 @@ def edge_attribution(
     Raises:
         InputError: if the two do not pair up or a number cannot be.
         MethodError: if the target is the same on both, or the sink does not depend on the source.
-        SiteError: if a layer does not exist or is not reached.
+        SiteError: if a layer does not exist, is not reached, or the source does not come before the sink.
 
     Cost:
         ``steps`` · (1 + ``most``) passes forward and back; ``most`` · 6 · (1 + ``draws``) forward.
@@ -124,6 +124,8 @@ def edge_attribution(
     how = compute or Compute(batch_size=128)
     if min(steps, most, draws) < 1:
         raise InputError(f"steps, most and draws must be at least 1, got {steps}, {most} and {draws}.")
+    if source == sink:
+        raise SiteError(f"Connections lead from one layer to a later one, got {source!r} for both.")
     clean, corrupt = along(clean, spec), along(corrupt, spec)
     good, bad = asked_of_both(model, clean, corrupt, target, sink, how)
     before, after = good.seen(source), bad.seen(source)

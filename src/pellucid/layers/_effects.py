@@ -14,7 +14,7 @@ from pellucid._core._rest import rest
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit, unit_axis
 from pellucid.errors import InputError
-from pellucid.layers._reach import count_of, tokens_of
+from pellucid.layers._reach import count_of, refuse_answers, tokens_of
 
 Z95 = 1.959964
 
@@ -87,6 +87,7 @@ def unit_effects(
     Raises:
         InputError: if answers do not fit.
         SiteError, TargetError: if the layer, a unit or a class does not exist.
+        MethodError: where a layer gives NaN or infinity.
 
     Cost:
         One pass, and one per unit, in an ``nn.Sequential`` only from the part on that holds the layer. Kept
@@ -108,10 +109,7 @@ def unit_effects(
     """
     how = compute or Compute(batch_size=256)
     n = count_of(inputs)
-    if answers.is_floating_point() or answers.shape != (n,):
-        raise InputError(
-            f"answers: expected class numbers int64 [{n}], got {answers.dtype} {list(answers.shape)}."
-        )
+    refuse_answers(answers, n)
     # without a unit nothing changes before the layer
     behind, given, meant = rest(model, inputs, site, spec=spec, compute=how)
     question = Question(behind, given, _lead(answers.cpu()), at=site, spec=meant, compute=how)

@@ -83,6 +83,7 @@ def exemplars(
         SiteError: if the layer does not exist or the pass does not reach it.
         TargetError: if a unit does not exist.
         InputError: if the inputs do not fit the network.
+        MethodError: where a layer gives NaN or infinity.
 
     Cost:
         One pass, ended at the layer, and H + W rows for the boxes where these cannot be reckoned. Kept are
@@ -164,6 +165,7 @@ def quantile_exemplars(
     Raises:
         InputError: if a quantile lies outside 0 to 1.
         SiteError, TargetError: if the layer or a unit does not exist.
+        MethodError: where a layer gives NaN or infinity.
 
     Cost:
         One pass over at most ``most`` inputs, and H + W rows for the boxes where these cannot be reckoned.
@@ -174,8 +176,8 @@ def quantile_exemplars(
         >>> quantile_exemplars(nn.Identity(), x, ".", quantiles=[0.5, 1.0]).rows.tolist()
         [[2, 1]]
     """
-    if not quantiles or not all(0 <= q <= 1 for q in quantiles):
-        raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {list(quantiles)}.")
+    if not isinstance(quantiles, Sequence) or not quantiles or not all(0 <= q <= 1 for q in quantiles):
+        raise InputError(f"quantiles lie between 0 and 1, such as [0.9, 0.5]; got {quantiles!r}.")
     how = compute or usual(inputs)
     n = count_of(inputs)
     if min(n, most) < 1:

@@ -13,7 +13,16 @@ from pellucid._core import Batch, Compute, InputSpec, Question, Target, brief, s
 from pellucid._core._units import by_unit, position_shape, unit_axis
 from pellucid.errors import InputError, MethodError
 from pellucid.layers._probes import FEWEST, probe_selectivity
-from pellucid.layers._reach import CALIBRATE, along, calls, chosen_sites, is_function, leaves, tokens_of
+from pellucid.layers._reach import (
+    CALIBRATE,
+    along,
+    calls,
+    chosen_sites,
+    is_function,
+    leaves,
+    refuse_answers,
+    tokens_of,
+)
 from pellucid.layers._selectivity import selectivity
 from pellucid.layers._sketch import sketches
 
@@ -133,7 +142,8 @@ def hierarchy(
         rough. A curve above the untrained ones says that training moved it, not that answers need it.
 
     Source:
-        Luo et al. 2016, Understanding the effective receptive field, arXiv 1701.04128 (the field).
+        Luo et al. 2016, Understanding the effective receptive field in deep convolutional neural networks,
+        arXiv 1701.04128 (the field).
 
     Example:
         >>> x = torch.randn(60, 4)
@@ -148,15 +158,15 @@ def hierarchy(
             "hierarchy changes its inputs slightly: expected one tensor of floats, or token numbers and "
             f"spec=, got {kind}."
         )
-    if len(inputs) < 30 or answers.is_floating_point() or answers.shape != (len(inputs),):
-        raise InputError(
-            f"Expected 30 inputs or more and a class number for each, got {len(inputs)} inputs and answers "
-            f"{answers.dtype} {list(answers.shape)}."
-        )
+    refuse_answers(answers, len(inputs))
+    if len(inputs) < 30:
+        raise InputError(f"Expected 30 inputs or more, got {len(inputs)}.")
     if seeds < 1:
         raise InputError(f"seeds: expected at least one untrained copy, got {seeds}.")
     fed = along(inputs, spec)
-    names = list(chosen_sites(model, fed, sites, how)[0]) if sites else _with_weights(model, fed, how)
+    names = (
+        list(chosen_sites(model, fed, sites, how)[0]) if sites is not None else _with_weights(model, fed, how)
+    )
     changed = _changed(model, inputs, spec, how.seed)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     copies = [

@@ -13,7 +13,7 @@ from pellucid._core import Batch, Compute, InputSpec, brief, split, wilson
 from pellucid._core._spec import is_finite
 from pellucid.errors import InputError
 from pellucid.layers._logistic import fitted, standardised
-from pellucid.layers._reach import along, chosen_sites, count_of, part_of, tokens_of, twin_of
+from pellucid.layers._reach import along, chosen_sites, count_of, part_of, refuse_answers, tokens_of, twin_of
 from pellucid.layers._sketch import sketches
 
 Z95 = 1.959964
@@ -173,10 +173,7 @@ def divided(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Answers numbered from 0, training rows and held-out rows."""
     count = count_of(inputs)
-    if answers.is_floating_point() or answers.shape != (count,):
-        raise InputError(
-            f"answers: expected class numbers int64 [{count}], got {answers.dtype} {list(answers.shape)}."
-        )
+    refuse_answers(answers, count)
     present, y = answers.cpu().unique(return_inverse=True)
     if len(present) < 2:
         raise InputError(f"answers: expected at least two classes, got {len(present)}.")

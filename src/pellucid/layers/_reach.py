@@ -29,7 +29,24 @@ CALIBRATE = 500
 
 def count_of(inputs: Tensor | Batch) -> int:
     """Number of rows."""
-    return inputs.rows if isinstance(inputs, Batch) else len(inputs)
+    if isinstance(inputs, Batch):
+        return inputs.rows
+    if not isinstance(inputs, Tensor):
+        raise InputError(f"Expected a tensor [N, …] or a Batch, got {type(inputs).__name__}.")
+    return len(inputs)
+
+
+def refuse_answers(answers: Tensor, count: int) -> None:
+    """Raise :class:`InputError` where answers are no class numbers, one for each row."""
+    if not isinstance(answers, Tensor):
+        raise InputError(
+            f"answers: expected class numbers int64 [{count}], got {type(answers).__name__}. "
+            "Say torch.as_tensor(answers)."
+        )
+    if answers.is_floating_point() or answers.shape != (count,):
+        raise InputError(
+            f"answers: expected class numbers int64 [{count}], got {answers.dtype} {list(answers.shape)}."
+        )
 
 
 def rows_of(inputs: Tensor | Batch, index: Tensor | slice) -> Tensor | Batch:

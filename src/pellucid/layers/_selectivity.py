@@ -13,7 +13,7 @@ from pellucid._core._ranks import area, ranks
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
-from pellucid.layers._reach import largest, tokens_of
+from pellucid.layers._reach import count_of, largest, refuse_answers, tokens_of
 
 Z95 = 1.959964
 
@@ -72,6 +72,8 @@ def selectivity(
 
     Raises:
         InputError: if there are not two classes or the lengths differ.
+        SiteError, TargetError: if the layer or a unit does not exist.
+        MethodError: where a layer gives NaN or infinity.
 
     Cost:
         One pass, ended at the layer. Kept is one number per row and unit.
@@ -91,11 +93,8 @@ def selectivity(
         >>> found.classes.tolist(), found.auc.tolist()
         ([1], [1.0])
     """
-    count = inputs.rows if isinstance(inputs, Batch) else len(inputs)
-    if answers.is_floating_point() or answers.shape != (count,):
-        raise InputError(
-            f"answers: expected class numbers int64 [{count}], got {answers.dtype} {list(answers.shape)}."
-        )
+    count = count_of(inputs)
+    refuse_answers(answers, count)
     present = answers.unique()
     if len(present) < 2:
         raise InputError(f"answers: expected at least two classes, got {len(present)}.")

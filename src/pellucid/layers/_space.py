@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, InputSpec, brief, wilson
 from pellucid.errors import InputError
-from pellucid.layers._reach import along, count_of, part_of, rows_of, tokens_of, twin_of
+from pellucid.layers._reach import along, count_of, part_of, refuse_answers, rows_of, tokens_of, twin_of
 from pellucid.layers._sketch import Sketch, sketches
 
 NEAR = 12
@@ -139,10 +139,8 @@ def space_map(
     if total < FEWEST or most < FEWEST:
         got = total if total < FEWEST else f"most={most}"
         raise InputError(f"A map needs at least {FEWEST} inputs, got {got}.")
-    if answers is not None and (answers.is_floating_point() or answers.shape != (total,)):
-        raise InputError(
-            f"answers: expected class numbers int64 [{total}], got {answers.dtype} {list(answers.shape)}."
-        )
+    if answers is not None:
+        refuse_answers(answers, total)
     picked = torch.randperm(total, generator=torch.Generator().manual_seed(how.seed))[:most].sort().values
     some = rows_of(inputs, picked)
     real = tokens_of(some, spec)

@@ -84,8 +84,8 @@ def co_activation(
     """
     how = compute or Compute(batch_size=256)
     n = count_of(inputs)
-    if n < 3:
-        raise InputError(f"Expected at least 3 inputs, got {n}.")
+    if n < 3 or k < 1:
+        raise InputError(f"Expected at least 3 inputs and k=1, got {n} inputs and k={k}.")
     real, inputs = tokens_of(inputs, spec), along(inputs, spec)
     notes: list[str] = []
     twin = twin_of(model, inputs, how, notes) if untrained_copy else None

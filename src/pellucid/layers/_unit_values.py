@@ -12,6 +12,7 @@ from pellucid._core import Batch, Compute, InputSpec, activations, brief
 from pellucid._core._strongest import chosen_units
 from pellucid._core._units import by_unit
 from pellucid.errors import InputError
+from pellucid.layers._reach import refuse_answers
 from pellucid.layers._selectivity import class_areas
 
 CHANCE = 0.5
@@ -81,6 +82,7 @@ def unit_values(
 
     Raises:
         SiteError, TargetError: if the layer or a unit does not exist.
+        MethodError: where the layer gives NaN or infinity.
 
     Cost:
         One pass, ended at the layer. Kept is one number per row and unit.
@@ -123,11 +125,7 @@ def areas_by_class(found: UnitValues, answers: Tensor, unit: int) -> ClassAreas:
     units = found.units.tolist()
     if unit not in units:
         raise InputError(f"Unit {unit} is not among the {len(units)} units of {found.site} that were read.")
-    if answers.is_floating_point() or answers.shape != (len(found.values),):
-        raise InputError(
-            f"answers: expected class numbers int64 [{len(found.values)}], got {answers.dtype} "
-            f"{list(answers.shape)}."
-        )
+    refuse_answers(answers, len(found.values))
     present = answers.cpu().unique()
     if len(present) < 2:
         raise InputError(f"answers: expected at least two classes, got {len(present)}.")

@@ -176,8 +176,8 @@ def _architecture(model: nn.Module, given: Mapping[str, Json] | None) -> dict[st
     kind, params = (found if given is None else {"kind": None, "params": None, **given}).values()
     if not isinstance(kind, str) or not isinstance(params, Mapping):
         raise InputError(
-            f"{type(model).__name__} does not say how to build it again. Give "
-            'architecture={"kind": …, "params": {…}}, or keep naming it by module:attr.'
+            f"{type(model).__name__} does not say how to build it again. Keep naming it by module:attr, "
+            'or give pellucid.loading.save_run architecture={"kind": …, "params": {…}}.'
         )
     described: dict[str, Json] = {"kind": kind, "params": dict(cast("Mapping[str, Json]", params))}
     try:

@@ -48,6 +48,9 @@ class AttentionGate(Gated):
         numbers: columns whose numbers have offsets at knots.
         knots: most knots of each.
 
+    Raises:
+        InputError: where no gate is called so.
+
     Attributes:
         open: 0 where a column is closed for good ``[columns]``.
         knots: places of offsets, in encoded units ``[numbers, M]``; infinite where a column has fewer.

@@ -51,6 +51,9 @@ class ConceptBottleneck(Readable):
         hidden: widths of the encoder's hidden layers, for pictures of its convolutions.
         seed: decides the weights.
 
+    Raises:
+        InputError: where no training is called so.
+
     Attributes:
         names: of the concepts.
     """

@@ -48,6 +48,9 @@ class PrototypeNetwork(Readable):
         features: length of what is compared in pictures.
         seed: decides the weights.
 
+    Raises:
+        InputError: where a class would have no prototype.
+
     Attributes:
         cases: the training cases, encoded ``[P, *shape]``.
         rows: their numbers in the training data ``[P]``; -1 before training.

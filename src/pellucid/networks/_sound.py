@@ -35,6 +35,10 @@ class LogMel(nn.Module):
         bins, window, hop, low, high, floor: as for :func:`pellucid.inputs.log_mel`.
         mean, std: of the levels in training.
 
+    Raises:
+        InputError: for a rate below 100, a std that is not above 0, or bands as
+            :func:`pellucid.inputs.log_mel` refuses them.
+
     Example:
         >>> LogMel(8000)(torch.zeros(1, 1, 800)).shape
         torch.Size([1, 1, 40, 10])

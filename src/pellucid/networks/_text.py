@@ -185,6 +185,9 @@ def text_cnn(
         seed: decides the weights.
         answers: mean and sd of the answers in regression.
 
+    Raises:
+        InputError: where a number is below 1.
+
     Source:
         Kim 2014, Convolutional Neural Networks for Sentence Classification, arXiv 1408.5882.
 
@@ -240,6 +243,9 @@ def transformer(
             a word hardly ever seen does not speak by chance.
         seed: decides the weights.
         answers: mean and sd of the answers in regression.
+
+    Raises:
+        InputError: where a number is below 1, ``drawn`` is not above 0, or ``width`` does not go into heads.
 
     Source:
         Vaswani et al. 2017, Attention Is All You Need, arXiv 1706.03762; normalisation first: Xiong et al.
@@ -297,6 +303,9 @@ def gru(
         word_dropout: share of words that turn into the unknown one in training.
         seed: decides the weights.
         answers: mean and sd of the answers in regression.
+
+    Raises:
+        InputError: where not exactly one of ``vocabulary`` and ``features`` is given, or a number is below 1.
 
     Source:
         Cho et al. 2014, Learning Phrase Representations, arXiv 1406.1078.

@@ -69,6 +69,10 @@ def vit(
         seed: decides the weights.
         answers: mean and sd of the answers in regression.
 
+    Raises:
+        InputError: where a number is below 1, ``width`` does not go into heads, or ``patch`` into the
+            picture.
+
     Source:
         Dosovitskiy et al. 2021, An Image is Worth 16x16 Words, arXiv 2010.11929; without a class token and
         with fixed places: Beyer et al. 2022, Better plain ViT baselines, arXiv 2205.01580.

@@ -152,7 +152,11 @@ def certify(
 
 
 def part_names(network: Gated, spec: InputSpec) -> list[str]:
-    """Names of the columns, of the places by the pixels they read, or of all tokens."""
+    """Names of the columns, of the places by the pixels they read, or of all tokens.
+
+    Raises:
+        InputError: where the spec is not that of an attention network.
+    """
     if isinstance(network, AttentionPatches):
         return network.named()
     if isinstance(spec, TextSpec):

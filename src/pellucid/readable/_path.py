@@ -142,7 +142,11 @@ def rule_path(
     budgets: Sequence[int],
     folds: int,
 ) -> RulePath:
-    """AUC in held-out folds for each budget; every fold has its own encoder, soft answers and candidates."""
+    """AUC in held-out folds for each budget; every fold has its own encoder, soft answers and candidates.
+
+    Raises:
+        InputError: where there are no budgets from 1 on, or more folds than rows of the rarest class.
+    """
     from sklearn.model_selection import StratifiedKFold
 
     classes = int(answers.max()) + 1

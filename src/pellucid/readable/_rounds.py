@@ -40,6 +40,9 @@ def train_readable(
     Returns:
         The record of all rounds; ``best_epoch`` is that of the last one.
 
+    Raises:
+        InputError: where the network never says that nothing is left to do.
+
     Cost:
         A training per round.
     """

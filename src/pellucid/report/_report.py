@@ -103,6 +103,8 @@ def report(
         InputError: where the subject has no data, or the card or the reader are unknown.
         StoreError: where the file cannot be written or would be too large.
         CancelledError: where ``compute.progress`` raises it; an earlier file stays.
+        SiteError: where a layer in ``whole`` does not exist.
+        LoadError: where the constraints cannot be read.
 
     Cost:
         About that of :func:`pellucid.layers`, of :func:`pellucid.features` for each layer shown, and of the

@@ -35,6 +35,10 @@ def anchor(
 
     Raises:
         InputError: for several inputs, no data, or a threshold outside 0 to 1.
+        MethodError: for a table of more than 500 columns.
+
+    Cost:
+        As :func:`pellucid.rules.anchor`: 5,000 to 50,000 rows of the network.
 
     Example:
         >>> import pellucid

@@ -18,6 +18,9 @@ Asked = Tensor | int | Sequence[int] | Mapping[str, object] | Sequence[Mapping[s
 def asked_rows(subject: Subject, x: Asked) -> Tensor:
     """Inputs ``[N, *shape]``: as given, by numbers of held-out rows, or from raw rows of a table.
 
+    Raises:
+        InputError: where there are no such rows, or raw rows are given for what is no table.
+
     Example:
         >>> import pellucid
         >>> subject = pellucid.train("breast-cancer", epochs=1)

@@ -48,6 +48,7 @@ def concepts(
     Raises:
         InputError: where sets cannot be read or hold fewer than 30 inputs.
         TargetError: where a class has no such name.
+        SiteError: where a layer does not exist.
 
     Cost:
         As :func:`pellucid.layers.concepts`.

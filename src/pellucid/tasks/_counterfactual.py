@@ -53,6 +53,8 @@ def counterfactual(
     Raises:
         InputError: where there are no data, constraints contradict each other, or a row has the wanted
             answer.
+        MethodError: where more than 500 columns are free to change.
+        LoadError: where the file of constraints cannot be read.
 
     Cost:
         As :func:`pellucid.rules.counterfactuals`, and the refits' trainings.

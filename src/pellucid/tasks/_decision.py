@@ -96,6 +96,7 @@ def decision(
     Raises:
         InputError: for several rows, a protected column that is not there, or where constraints contradict
             each other.
+        LoadError: where the file of constraints cannot be read.
 
     Cost:
         The sum of its parts; the refits are trained once.

@@ -72,7 +72,11 @@ def hierarchy(
 
 
 def refuse_depth(subject: Subject, beside: Sequence[Subject] | None = None, row: int | None = None) -> None:
-    """What :func:`hierarchy` (``beside``) and :func:`trace` (``row``) refuse: asked before other work."""
+    """What :func:`hierarchy` (``beside``) and :func:`trace` (``row``) refuse: asked before other work.
+
+    Raises:
+        InputError: without classes, for a row that is not there, or networks built otherwise.
+    """
     if row is not None and not 0 <= row < (count := len(held_out(subject.needs_data("trace")))):
         raise InputError(f"Held-out rows are numbered 0 to {count - 1}, got {row}.")
     if beside is None:

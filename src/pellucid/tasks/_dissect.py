@@ -84,9 +84,13 @@ def dissect(
 
     Example:
         >>> import pellucid
-        >>> from pellucid.data import planted
-        >>> dissect.__name__
-        'dissect'
+        >>> parts = torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(72, 2)
+        >>> data = (torch.rand(60, 1, 8, 8), torch.tensor([0, 1] * 30))
+        >>> subject = pellucid.open(torch.nn.Sequential(*parts), data=data)
+        >>> upper = torch.zeros(len(held_out(subject.data)), 8, 8, dtype=torch.bool)
+        >>> upper[:, :4] = True
+        >>> pellucid.dissect(subject, "0", {"upper half": upper}).found.iou.shape
+        torch.Size([2, 1])
     """
     only_subject(subject)
     looked, shown = marked(subject, masks)

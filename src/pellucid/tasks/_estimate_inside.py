@@ -178,8 +178,13 @@ def estimate_dissect(
         Reading the masks, and a twelfth of the passes or less.
 
     Example:
-        >>> estimate_dissect.__name__
-        'estimate_dissect'
+        >>> import pellucid
+        >>> parts = torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(72, 2)
+        >>> data = (torch.rand(60, 1, 8, 8), torch.tensor([0, 1] * 30))
+        >>> subject = pellucid.open(torch.nn.Sequential(*parts), data=data)
+        >>> half = (torch.arange(8) < 4)[:, None].expand(8, 8, 8)
+        >>> [step.name for step in estimate_dissect(subject, "0", {"upper half": half}).steps]
+        ['passes over pictures']
     """
     began, quiet = time.perf_counter(), _quiet(compute)
     looked, shown = marked(subject, masks)
@@ -248,8 +253,11 @@ def estimate_layer(
         rows or fewer all measures, without the made inputs: on large pictures these are most of the work.
 
     Example:
-        >>> estimate_layer.__name__
-        'estimate_layer'
+        >>> import pellucid
+        >>> network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+        >>> subject = pellucid.open(network, data=(torch.rand(80, 3), torch.tensor([0, 1] * 40)))
+        >>> estimate_layer(subject, "1", rows=40, steps=4).steps[0].name
+        'measures over rows'
     """
     began, quiet = time.perf_counter(), _quiet(compute)
     data = subject.needs_data("layer")

@@ -94,10 +94,10 @@ def explain(
 
     Cost:
         The method's own, about 78 rows per input for the evidence of a one-gradient method, about 65 more and
-        maps of 16 training rows for tables and methods that spend 500 or more (:func:`givers`). For tables
-        where no audit was kept and fewer than 20 rows are explained, once 65 rows for each of 64 held-out
-        rows, and maps of these and of 128 training rows. Where the method is left out, also a survey: as much
-        as cards for each method on up to 32 held-out rows.
+        maps of 16 training rows for tables and methods that spend 500 or more. For tables where no audit was
+        kept and fewer than 20 rows are explained, once 65 rows for each of 64 held-out rows, and maps of
+        these and of 128 training rows. Where the method is left out, also a survey: as much as cards for each
+        method on up to 32 held-out rows.
 
     Limits:
         Evidence says how well a map predicts the network's response to taking parts away, under the fill that
@@ -172,6 +172,10 @@ def best_method(subject: Subject, *, compute: Compute | None = None) -> tuple[st
 
     An audit that was kept with the run decides, where there is one of this network; else a survey is made.
     Where there are too few rows for one, the first method that fits is taken, and the words say so.
+
+    Raises:
+        InputError: without data; where there are too few rows for a survey and no method fits.
+        StoreError: where a kept audit cannot be read.
     """
     if subject.data is None:
         raise InputError(

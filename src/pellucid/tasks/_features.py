@@ -94,6 +94,7 @@ def features(
         TargetError: where a unit or class does not exist, or objectives do not go together.
         InputError: where a row does not exist or the subject has no data.
         StoreError: where ``keep`` holds something else.
+        MethodError: where no layer is named and none that is hidden has weights.
 
     Cost:
         ``steps`` forward and backward passes of ``units × seeds`` rows up to the layer, twice (the untrained

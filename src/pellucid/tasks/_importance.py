@@ -75,6 +75,7 @@ def importance_of(
     Raises:
         InputError: for another kind, or a column that does not exist.
         MethodError: for curves along a column where inputs are no rows of a table.
+        TargetError: where there is no such class.
 
     Cost:
         That of the function in :mod:`pellucid.importance`, on ``rows`` rows; of a wide table also their

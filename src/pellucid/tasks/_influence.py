@@ -46,6 +46,10 @@ def influence(
         InputError: where there are no data, or rows or answers do not fit.
         MethodError: where the network does not end in a dense layer.
 
+    Cost:
+        As :func:`pellucid.influence.tracin`, two passes of all training rows for each snapshot, or
+        :func:`pellucid.influence.representer_points`, one.
+
     Example:
         >>> import pellucid
         >>> subject = pellucid.train("breast-cancer", epochs=3)

@@ -45,6 +45,9 @@ def nearest(
         InputError: where there are no data or no classes.
         SiteError: where the layer does not exist.
 
+    Cost:
+        Two passes over at most ``most`` training inputs, one more on an untrained copy.
+
     Example:
         >>> import pellucid
         >>> subject = pellucid.train("breast-cancer", epochs=2)

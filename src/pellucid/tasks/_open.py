@@ -86,6 +86,7 @@ def open(  # noqa: A001
     Raises:
         LoadError: where the network, its weights or its data cannot be opened.
         InputError: where network, data, spec and class names do not fit each other.
+        MethodError: where the network raises on the first rows.
 
     Cost:
         One forward pass of two rows, to see that network and data fit.
@@ -102,6 +103,10 @@ def open(  # noqa: A001
         >>> pellucid.open(network, data=(torch.rand(8, 3), torch.tensor([0, 1] * 4)), classes=["no", "yes"])
         Subject(Sequential: Sequential, classification, 8 rows)
     """
+    if spec is not None and not isinstance(spec, InputSpec):
+        raise InputError(f"spec: expected a value such as TabularSpec(columns), got {spec!r}.")
+    if isinstance(classes, str):
+        raise InputError(f"classes: expected a name for each output, such as ['no', 'yes'], got {classes!r}.")
     if names_code(data):
         data = cast("Dataset | Pair", data_in_code(str(data)))
     reading = Reading(answer, text, tokenizer, heard)
@@ -312,7 +317,12 @@ def _fits(subject: Subject, guessed: Rows | None = None, *, counted: bool = Fals
             "the network without that step."
         )
     count = outputs.shape[1] if outputs.ndim == 2 else 1
-    known = len(subject.classes)
+    known, answers = len(subject.classes), subject.data.answers
+    if not known and count > 1 and torch.equal(answers, answers.round().clamp(0, count - 1)):
+        raise InputError(
+            f"The network has {count} outputs, and answers are floating numbers, as if a number were "
+            "predicted. Where they number classes, as they seem to, give whole ones: y.long()."
+        )
     numbers = counted and subject.classes == tuple(str(k) for k in range(known))
     if numbers and count > 1 and known > count:
         raise InputError(f"The network has {count} outputs, and answers go up to {known - 1}.")

@@ -46,6 +46,9 @@ def training_rows(data: Dataset, seed: int) -> Tensor:
 def rows_named(data: Dataset, rows: str | Sequence[int] | Tensor) -> Tensor:
     """Row numbers of a data set, int64 ``[n]``: ``"all"``, a part's name, ranges ``"0-9,12"``, or numbers.
 
+    Raises:
+        InputError: where no row is named, one does not exist, or one is named twice.
+
     Example:
         >>> from pellucid.inputs import TabularSpec, Column
         >>> x, spec = torch.zeros(4, 1), TabularSpec((Column("x"),))

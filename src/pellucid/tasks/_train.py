@@ -96,6 +96,9 @@ def train(
         TrainingError: where the loss is no longer finite.
         StoreError: where ``out`` cannot be written.
 
+    Cost:
+        As :func:`pellucid.training.train`; some networks that are readable by design train in several rounds.
+
     Example:
         >>> import pellucid
         >>> subject = pellucid.train("breast-cancer", epochs=2)
@@ -200,6 +203,10 @@ def dataset_of(
     Of columns in ``rises`` more can only raise the answer (of two classes: the second), of those in ``falls``
     only lower it.
 
+    Raises:
+        InputError: where options do not go together, or the data do not fit them.
+        LoadError: where nothing of that name or path can be read.
+
     Example:
         >>> dataset_of("digits").classes[3]
         '3'
@@ -262,6 +269,9 @@ def _directions(rises: Sequence[str], falls: Sequence[str]) -> dict[str, Literal
 def parsed_types(texts: Sequence[str]) -> dict[str, Kind]:
     """``["zip=category"]`` as ``{"zip": "category"}``.
 
+    Raises:
+        InputError: where a text is not COLUMN=TYPE, or there is no such type.
+
     Example:
         >>> parsed_types(["zip=category"])
         {'zip': 'category'}
@@ -293,6 +303,9 @@ def network_for(
     """A plain network that suits the data, with other widths or another activation where they are given.
 
     ``ordered``, ``max_rules`` and ``max_conditions`` are those of :func:`pellucid.networks.rules_for`.
+
+    Raises:
+        InputError: where the kind of network does not exist or has no such choice.
     """
     refuse_directions(dataset, kind)
     budget = (20 if max_rules is None else max_rules, 4 if max_conditions is None else max_conditions)

@@ -132,6 +132,9 @@ def efficient_mprt(
     Returns:
         A :class:`Metric`, from -1, beside model-free maps, which stay 0.
 
+    Raises:
+        MethodError: where the network cannot be copied.
+
     Cost:
         2 maps per input.
 

@@ -78,6 +78,9 @@ class Link:
         direction: 1 where ``then`` must rise, -1 where it must fall, 0 for either.
         least: by how much at least, in its unit.
 
+    Raises:
+        InputError: where both columns are one, ``direction`` is not 1, -1 or 0, or ``least`` is below 0.
+
     Example:
         >>> Link("education", "age", direction=1, least=2).then
         'age'
@@ -294,7 +297,11 @@ def constraints_from(path: str | Path) -> Constraints:
 
 
 def read_toml(path: str | Path) -> Mapping[str, object]:
-    """The content of a TOML file."""
+    """The content of a TOML file.
+
+    Raises:
+        LoadError: where there is no such file, or it is no TOML.
+    """
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -28,6 +28,9 @@ class Part:
         band: of a spectrogram, from and to in hertz.
         time: of a sound, from and to in seconds.
 
+    Raises:
+        InputError: where not exactly one is given, or with another count of numbers.
+
     Example:
         >>> str(Part(column="age")), str(Part(border=2)), str(Part(band=(0, 300)))
         ('age', 'the border of 2 pixels', '0–300 Hz')

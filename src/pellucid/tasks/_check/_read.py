@@ -40,6 +40,9 @@ class Expectations:
         data, answer, text, tokenizer, sound: what it is checked on, as the command line takes it.
         baseline: file of the approved run.
         path: the file; empty where it was none.
+
+    Raises:
+        InputError: where nothing is expected, two have one name, or ``no-worse`` names none of them.
     """
 
     expectations: tuple[Expectation, ...]
@@ -59,7 +62,11 @@ class Expectations:
     def __post_init__(self) -> None:
         """Refuse what no check can be made of."""
         if not self.expectations:
-            raise InputError(f"{self.path or 'There'} expects nothing. Add a table [[expect]].")
+            raise InputError(
+                f"{self.path} expects nothing. Add a table [[expect]]."
+                if self.path
+                else "No expectation is given. Give at least one, such as pellucid.expect.Accuracy(0.9)."
+            )
         if self.rows < 2:
             raise InputError(f"rows is 2 or more, got {self.rows}.")
         titles = [each.title for each in self.expectations]
