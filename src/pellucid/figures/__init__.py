@@ -39,7 +39,16 @@ from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._nearest import nearest
 from pellucid.figures._number_calibration import number_calibration
-from pellucid.figures._numbers import counted, interval, measured, number, percent, share_interval, signed
+from pellucid.figures._numbers import (
+    counted,
+    interval,
+    measured,
+    number,
+    percent,
+    portion,
+    share_interval,
+    signed,
+)
 from pellucid.figures._pairs import pairs
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
@@ -136,6 +145,7 @@ __all__ = [
     "pairs",
     "patching",
     "percent",
+    "portion",
     "picture",
     "picture_trust",
     "probes",

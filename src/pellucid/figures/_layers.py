@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, number, percent
+from pellucid.figures._numbers import counted, number, percent, portion
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:
         ("gives", " × ".join(map(str, row.shape))),
         ("units", f"{row.units:,}"),
         ("parameters", f"{row.parameters:,}"),
-        ("share of the work", percent(row.share)),
+        ("share of the work", portion(row.share)),
     )
     for name, sides in (("sees of the input", row.field), ("from unit to unit moves by", row.stride)):
         body += () if sides is None else ((name, " × ".join(map(str, sides))),)
