@@ -53,6 +53,10 @@ def test_gamma_and_share_of_the_work_are_those_of_the_definition():
     gamma = float(x.mean(0).norm() / x.std(0, correction=0).norm())
     assert found.rows[0].gamma == pytest.approx(gamma, rel=1e-5)
     assert [each.share for each in found.rows] == [0.0, 15 / 25, 10 / 25]
+    shares = [
+        dict(figures.layer_facts(row(share=share)).table.rows)["share of the work"] for share in (0.0004, 0.0)
+    ]
+    assert shares == ["<\xa00.1\xa0%", "0\xa0%"]
 
 
 def test_a_histogram_per_class_counts_every_input_once():

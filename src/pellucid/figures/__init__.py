@@ -75,7 +75,7 @@ from pellucid.figures._unit_classes import unit_classes
 from pellucid.figures._unit_effect import unit_effect
 from pellucid.figures._unit_inputs import field_on_input, unit_inputs
 from pellucid.figures._units import unit_grid
-from pellucid.figures._value import explanations, figures_of, joined
+from pellucid.figures._value import explanations, figures_of, save_together
 from pellucid.figures._words import words
 
 __all__ = [
@@ -128,7 +128,6 @@ __all__ = [
     "influence",
     "interactions",
     "interval",
-    "joined",
     "layer_facts",
     "layer_gain",
     "layer_health",
@@ -160,6 +159,7 @@ __all__ = [
     "prototype_test",
     "saliency",
     "save_all",
+    "save_together",
     "signed",
     "semifactual",
     "shortcuts",
