@@ -69,12 +69,12 @@ def test_a_gap_in_the_curve_is_explained(made: FeaturePictures) -> None:
     from dataclasses import replace
 
     assert made.trust is not None
-    assert "gap" not in figures.picture_trust(made).note
+    assert "no point" not in figures.picture_trust(made).note
     path = made.trust.path.clone()
     path[:, 0] = torch.nan
     note = figures.picture_trust(replace(made, trust=replace(made.trust, path=path))).note
     assert (
-        f"hardly more alike than any others, so that there is no way of theirs: {made.trust.sites[0]}."
+        f"hardly more alike than any others, so that they have no way of their own: {made.trust.sites[0]}."
         in note
     )
 

@@ -94,8 +94,8 @@ def _gaps(places: Sequence[str], series: Mapping[str, Sequence[float]]) -> str:
     if not empty:
         return ""
     return (
-        " A curve has a gap where strong real inputs are hardly more alike than any others, so that there is "
-        f"no way of theirs: {', '.join(empty)}."
+        " A curve has no point where strong real inputs are hardly more alike than any others, so that they "
+        f"have no way of their own: {', '.join(empty)}."
     )
 
 

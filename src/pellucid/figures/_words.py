@@ -6,7 +6,7 @@ import numpy as np
 
 from pellucid._core import Explanation
 from pellucid.figures._colour import Numbers
-from pellucid.figures._numbers import percent, signed
+from pellucid.figures._numbers import percent, portion, signed
 from pellucid.figures._parts import RANKS, Share, check_row, shares, target
 from pellucid.figures._pixels import array, is_picture
 from pellucid.figures._sound_words import sound_like, where_heard
@@ -86,7 +86,7 @@ def where(values: Numbers, name: str, what: str = "") -> str:
     )
     if what:
         return f"{said}."
-    return f"{said}; {percent(against, 0)} of the weight speaks against."
+    return f"{said}; {portion(against, 0)} of the weight speaks against."
 
 
 def _place(up: Numbers) -> str:
