@@ -175,7 +175,6 @@ def _strip(
     width, height = size
     colours = paint_signed(values, end) if len(values) else np.zeros((0, 3))
     data = [_datum(box, colours, 40.0) for box in boxes]
-    room = max(width / 3, width - 1.15 * drawn_width(title) - 12)
     mark: Spec = {"type": "rect", "cornerRadius": 2}
     at: Spec = {name: {"field": name, "type": "quantitative", "scale": None, "axis": None} for name in "xy"}
     ends: Spec = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
@@ -183,7 +182,7 @@ def _strip(
     layers: list[Spec] = [
         text(0, 0, title, size=12, bold=True),
         *(word(0, 19, verdict) if verdict else []),
-        *([text(width, 0, f"why {named}?", faint=True, align="right", limit=room)] if named else []),
+        *([_why(named, title, verdict, width)] if named else []),
         {"data": {"values": data}, "mark": mark, "encoding": {**at, **ends, "color": colour}},
     ]
     if failed(verdict):
@@ -200,6 +199,13 @@ def _strip(
     )
     told = [text(170, 40 + height + 2, measure, faint=True, size=10, limit=width - 170)] if measure else []
     return panel(width, 40 + height + 26, [*layers, *_scale(values, end, 40 + height + 4), *told])
+
+
+def _why(named: str, title: str, verdict: str, width: int) -> Spec:
+    """The target at the right of the title, or of the verdict where there is more room."""
+    beside = [width - 12 - 1.15 * drawn_width(title), width - 12 - 15 - drawn_width(verdict)]
+    line = 0 if drawn_width(f"why {named}?") <= beside[0] or beside[0] >= beside[1] else 1
+    return text(width, 19 * line, f"why {named}?", faint=True, align="right", limit=beside[line])
 
 
 def _datum(box: Box, colours: Numbers, top: float) -> dict[str, str | float]:
