@@ -35,6 +35,7 @@ from pellucid.figures._words import words
 from pellucid.inputs import TextSpec
 
 WIDTH, LINE, LETTER, MARGIN = 344, 24, 6.9, 5
+SCALE = 160  # most pixels of a colour scale
 SEAM = 1  # margin where pieces of a word touch
 SIZE = 12
 SHOWN = 12  # words in the table
@@ -197,8 +198,10 @@ def _strip(
             "encoding": {**middle, "text": {"field": "words"}, "color": ink},
         }
     )
-    told = [text(170, 40 + height + 2, measure, faint=True, size=10, limit=width - 170)] if measure else []
-    return panel(width, 40 + height + 26, [*layers, *_scale(values, end, 40 + height + 4), *told])
+    long = min(SCALE, width / 2 - 10)
+    told = [text(long + 10, 40 + height + 2, measure, faint=True, size=10, limit=width - long - 10)]
+    scale = _scale(values, end, 40 + height + 4, long)
+    return panel(width, 40 + height + 26, [*layers, *scale, *(told if measure else [])])
 
 
 def _why(named: str, title: str, verdict: str, width: int) -> Spec:
@@ -241,9 +244,8 @@ def _hatch(boxes: list[Box], at: Spec) -> Spec:
     }
 
 
-def _scale(values: Numbers, end: float, top: float) -> list[Spec]:
+def _scale(values: Numbers, end: float, top: float, wide: float) -> list[Spec]:
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
-    wide = 160
     left, right = ("≤ " if low < -end else "") + number(-end), ("≥ " if high > end else "") + number(end)
     return [
         image(colour_bar(), 0, top, wide, 5),
