@@ -208,7 +208,9 @@ def _why(named: str, title: str, verdict: str, width: int) -> Spec:
     """The target at the right of the title, or of the verdict where there is more room."""
     beside = [width - 12 - 1.15 * drawn_width(title), width - 12 - 15 - drawn_width(verdict)]
     line = 0 if drawn_width(f"why {named}?") <= beside[0] or beside[0] >= beside[1] else 1
-    return text(width, 19 * line, f"why {named}?", faint=True, align="right", limit=beside[line])
+    return text(
+        width, 19 * line, f"why {named}?", faint=True, align="right", limit=max(width / 3, beside[line])
+    )
 
 
 def _datum(box: Box, colours: Numbers, top: float) -> dict[str, str | float]:
