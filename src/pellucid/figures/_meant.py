@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pellucid._core import Explanation
+from pellucid.figures._parts import score
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def meaning(shown: Sequence[Explanation]) -> str:
     told: dict[str, list[str]] = {}
     for each in shown:
         found = meant(each)
-        name = each.provenance.target.removesuffix(" of each row's class")
+        name = score(each)
         verb = "it" if found.total.startswith("adds") else "they"
         said = f"{found.one.replace('{t}', name)}; {verb} {found.total}."
         names = told.setdefault(said, [])
