@@ -63,14 +63,15 @@ figure.fig .title{font-weight:620;margin-bottom:.6rem}
 .panel image{image-rendering:auto}
 /* a shade at the edge where more can be scrolled to */
 .scroll{overflow-x:auto;max-width:100%;scrollbar-width:thin;
-background:linear-gradient(90deg,var(--under) 1.2rem,transparent) 0 0/2.6rem 100% no-repeat local,
-linear-gradient(270deg,var(--under) 1.2rem,transparent) 100% 0/2.6rem 100% no-repeat local,
-linear-gradient(90deg,var(--shade),transparent) 1px 0/1.1rem 100% no-repeat scroll,
-linear-gradient(270deg,var(--shade),transparent) calc(100% - 1px) 0/1.1rem 100% no-repeat scroll}
+--ends:linear-gradient(90deg,var(--under) 1.2rem,transparent) 0 0/2.6rem 100% no-repeat local,
+linear-gradient(270deg,var(--under) 1.2rem,transparent) 100% 0/2.6rem 100% no-repeat local;
+--more:linear-gradient(90deg,var(--shade),transparent) 1px 0/1.1rem 100% no-repeat scroll,
+linear-gradient(270deg,var(--shade),transparent) calc(100% - 1px) 0/1.1rem 100% no-repeat scroll;
+background:var(--ends),var(--more)}
 .case,.card,article.one,.stat{--under:var(--card)}
-.wide .scroll{max-height:26rem;overflow:auto;
-background:linear-gradient(var(--under) 1.2rem,transparent) 0 0/100% 2.6rem no-repeat local,
-linear-gradient(0deg,var(--under) 1.2rem,transparent) 0 100%/100% 2.6rem no-repeat local,
+.wide .scroll{max-height:26rem;overflow:auto;background:var(--ends),
+linear-gradient(var(--under) 1.2rem,transparent) 0 0/100% 2.6rem no-repeat local,
+linear-gradient(0deg,var(--under) 1.2rem,transparent) 0 100%/100% 2.6rem no-repeat local,var(--more),
 linear-gradient(var(--shade),transparent) 0 1px/100% 1.1rem no-repeat scroll,
 linear-gradient(0deg,var(--shade),transparent) 0 calc(100% - 1px)/100% 1.1rem no-repeat scroll}
 table{border-collapse:collapse;font-size:.88rem}
