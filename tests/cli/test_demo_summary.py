@@ -31,3 +31,12 @@ def test_of_a_layer_that_is_called_often_the_outer_calls_are_listed():
     assert listed == ["first", "again#0", "again#1", "again#98", "again#99", "last"]
     assert "6 of 102 shown; the page has all." in text
     assert "shown" not in printed(found)
+
+
+def test_what_no_layer_has_is_no_column():
+    found = measured(nn.Linear(3, 3), torch.randn(5, 3), untrained_copy=False)
+    assert "sees" not in printed(found)
+    seen = dataclasses.replace(found.rows[0], site="seen", field=(3, 3))
+    both = printed(dataclasses.replace(found, rows=(*found.rows, seen)))
+    assert "3 × 3" in both
+    assert " all " not in both

@@ -330,12 +330,16 @@ def test_maps_of_several_targets_share_a_scale_and_methods_do_not():
 
 
 def test_what_maps_are_in_is_said_where_they_add_up():
+    from pellucid.figures._meant import meaning
     from pellucid.figures._parts import unit
 
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
     x = torch.rand(1, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     adds, slopes = (method(net, x, 0) for method in (attribution.deep_lift, attribution.saliency))
     assert unit([adds]) == "in units of logit(0)"
+    named = dataclasses.replace(adds, class_names=("ham", "7"))
+    assert unit([named]) == "in units of the logit of ham"
+    assert "Contributions in units of the logit of ham" in meaning([named])
     assert unit([slopes]) == ""
     assert unit([slopes, adds]) == "in units of logit(0) where they add up"
     assert "in units of logit(0)" in str(figures.explanations(adds).chart)

@@ -7,8 +7,8 @@ import torch
 
 from figures import made
 from pellucid import figures
-from pellucid.errors import StoreError
-from pellucid.figures import Figure, Table, Word
+from pellucid.errors import InputError, StoreError
+from pellucid.figures import Figure, Table, Word, save_together
 
 ALL = {
     "saliency": lambda: figures.saliency([made.explained_picture(), made.explained_picture("saliency")]),
@@ -122,3 +122,16 @@ def test_a_figure_as_html_is_a_page_that_says_what_it_shows(tmp_path):
     assert '<html lang="en">' in page
     assert "width=device-width" in page
     assert "One bar." in page
+
+
+def test_figures_in_one_file_are_whole_on_a_page_and_side_by_side_in_a_drawing(tmp_path):
+    chart = {"data": {"values": [{"x": 1}]}, "mark": "bar", "encoding": {"x": {"field": "x"}}}
+    drawn = [Figure(name, f"{name} rises.", chart, None, Table((name,), ()), f"of {name}") for name in "ab"]
+    page = save_together(drawn, tmp_path / "out.html").read_text()
+    for name in "ab":
+        assert all(f">{said}<" in page for said in (name, f"{name} rises.", f"of {name}"))
+        assert page.index(f">{name}</p>") < page.index(f">of {name}<")
+    drawing = save_together(drawn, tmp_path / "out.svg").read_text()
+    assert "<title>a; b</title><desc>a rises. b rises.</desc>" in drawing
+    with pytest.raises(InputError, match="no figure"):
+        save_together([], tmp_path / "out.svg")

@@ -302,6 +302,8 @@ def test_words_of_evidence_differ_in_shape_and_are_never_red_or_green():
 def test_evidence_cards_escape_what_they_are_told():
     check = dataclasses.replace(made.check("<b>?</b>", "failed"), note="<script>x</script>")
     assert "<script" not in figures.cards_html([check])
+    assert "is good" in figures.cards_html([check])
+    assert "is good" not in figures.cards_html([dataclasses.replace(check, word="not run")])
     assert "<b>?" not in figures.cards_html([check]) + check_table([check]).html()
 
 

@@ -53,6 +53,12 @@ def test_pictures_show_sums_where_they_mean_something(name, summed):
     assert "in units of the target." not in table.note
 
 
+def test_a_part_of_a_picture_has_its_fall_shared_out():
+    net, x, spec = pictures()
+    said = [meaning([attribution.occlusion(net, x, 1, spec=spec, window=window)]) for window in (None, 2)]
+    assert ["each shared out evenly over its part" in one for one in said] == [True, False]
+
+
 def test_columns_are_headed_by_what_they_are():
     spec = TabularSpec(tuple(Column(f"c{k}") for k in range(12)), torch.zeros(2, 12))
     net, x = nn.Sequential(nn.Linear(12, 2)), torch.rand(1, 12)

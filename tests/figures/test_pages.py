@@ -17,7 +17,15 @@ from pellucid.figures._depth import depth_lines
 from pellucid.figures._effects import LEAD
 from pellucid.figures._marks import table_chart
 from pellucid.figures._numbers import interval
-from pellucid.layers import CoActivation, LayerGain, LayerRow, UnitEffects, areas_by_class, unit_values
+from pellucid.layers import (
+    CoActivation,
+    LayerGain,
+    LayerRow,
+    Selectivity,
+    UnitEffects,
+    areas_by_class,
+    unit_values,
+)
 
 
 def row(**changed):
@@ -53,6 +61,10 @@ def test_gamma_and_share_of_the_work_are_those_of_the_definition():
     gamma = float(x.mean(0).norm() / x.std(0, correction=0).norm())
     assert found.rows[0].gamma == pytest.approx(gamma, rel=1e-5)
     assert [each.share for each in found.rows] == [0.0, 15 / 25, 10 / 25]
+    shares = [
+        dict(figures.layer_facts(row(share=share)).table.rows)["share of the work"] for share in (0.0004, 0.0)
+    ]
+    assert shares == ["<\xa00.1\xa0%", "0\xa0%"]
 
 
 def test_a_histogram_per_class_counts_every_input_once():
@@ -218,6 +230,25 @@ def test_units_are_drawn_in_order_and_the_rest_is_counted():
     assert first.note.startswith(f"2 of {found.total} units drawn")
     assert "after the first 2" in rest.note
     assert len(first.table.rows) == total
+
+
+def test_the_unit_named_first_is_the_surest_and_not_the_one_with_the_largest_area():
+    found, one = made.found(), torch.ones(6, dtype=torch.float64)
+    low = torch.tensor([0.448, 0.9, 0.6, 0.6, 0.6, 0.6], dtype=torch.float64)
+    area = torch.tensor([1.0, 0.95, 0.9, 0.9, 0.9, 0.9], dtype=torch.float64)
+    best = Selectivity("conv2", found.units, torch.arange(6), area, low, one, 512)
+    said = figures.unit_grid(found, None, made.digits(), best).alt
+    assert "unit 1 tells class 1 most surely, AUC 0.950 [0.900, 1]" in said
+    unsure = figures.unit_grid(found, None, made.digits(), dataclasses.replace(best, low=0.5 * low)).alt
+    assert "no unit tells a class for certain, most surely unit 1 class 1" in unsure
+
+
+def test_names_below_a_curve_keep_their_ends(tmp_path):
+    names = [f"features.{k}.conv.{part}.0" for k in (10, 11) for part in (0, 1)]
+    curve = Figure("", "", depth_lines(names, {"a": [0.5] * 4}, "CKA"), None, Table((), ()))
+    assert re.findall(">(….*?)<", curve.svg()) == [
+        f"…es.{k}.conv.{part}.0" for k in (10, 11) for part in (0, 1)
+    ]
 
 
 def test_drawings_for_a_paper_stand_alone(tmp_path):

@@ -65,6 +65,20 @@ def test_the_note_speaks_of_what_is_drawn_and_counts_what_was_not_tested(made: F
     assert " 1 could not be tested" in note
 
 
+def test_a_gap_in_the_curve_is_explained(made: FeaturePictures) -> None:
+    from dataclasses import replace
+
+    assert made.trust is not None
+    assert "no point" not in figures.picture_trust(made).note
+    path = made.trust.path.clone()
+    path[:, 0] = torch.nan
+    note = figures.picture_trust(replace(made, trust=replace(made.trust, path=path))).note
+    assert (
+        f"hardly more alike than any others, so that they have no way of their own: {made.trust.sites[0]}."
+        in note
+    )
+
+
 def test_pictures_without_measures_are_refused(made: FeaturePictures) -> None:
     from dataclasses import replace
 

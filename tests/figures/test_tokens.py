@@ -11,6 +11,7 @@ from pellucid import attribution, figures
 from pellucid._core import Card
 from pellucid.errors import InputError
 from pellucid.figures._colour import hexadecimal, paint_signed
+from pellucid.figures._tokens import drawn_width
 from pellucid.inputs import TextSpec, WordTokenizer
 from pellucid.networks import text_cnn
 
@@ -91,6 +92,9 @@ def test_held_tokens_are_grey_and_pieces_touch():
     cls, film, ly, other = boxes(figure.chart)
     assert cls["colour"] == "#ededed"
     assert film["x2"] == ly["x"]
+    # their letters stand close, and away from other words
+    assert film["x2"] - film["xm"] < film["xm"] - film["x"]
+    assert ly["xm"] - ly["x"] < ly["x2"] - ly["xm"]
     assert film["colour"] == ly["colour"]
     assert other["x"] > ly["x2"]
 
@@ -103,6 +107,27 @@ def test_it_is_drawn(why, tmp_path):
 def test_a_text_by_itself(spec):
     figure = figures.picture(spec.encode(TEXT), spec)
     assert figure.alt == f"A text: “{TEXT}”"
+
+
+def test_a_strip_names_its_target_whole_and_what_its_numbers_are(spec, why):
+    why = dataclasses.replace(why, class_names=("no", "something quite long"))
+    told = {
+        layer["mark"]["text"]: layer["mark"].get("limit", 999)
+        for layer in figures.tokens(why, control=False, width=260).chart["layer"]
+        if "text" in layer["mark"]
+    }
+    assert told["why something quite long?"] > drawn_width("why something quite long?")
+    assert "in units of the target" not in told
+    falls = attribution.occlusion(text_cnn(spec.size, 2).eval(), spec.encode([TEXT]), 1, spec=spec)
+    assert "'text': 'fall'" in str(figures.tokens(falls, control=False).chart)
+
+
+def test_a_full_stop_among_words_is_quoted():
+    spec = TextSpec(str.split, vocabulary=("[PAD]", "[UNK]", "film", "."), pad=0, unk=1)
+    net = text_cnn(4, 2, width=8, channels=4).eval()
+    said = figures.words(attribution.occlusion(net, torch.tensor([[2, 3]]), 0, spec=spec))
+    assert "“.” (" in said
+    assert "“film”" not in said
 
 
 def test_what_is_no_text_is_refused():

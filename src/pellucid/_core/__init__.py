@@ -14,7 +14,7 @@ from pellucid._core._misfit import not_inputs
 from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, finite_at, predict
 from pellucid._core._pass import Pass, Sharing, Slope, Variants
-from pellucid._core._percent import percent
+from pellucid._core._percent import percent, portion
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
@@ -99,6 +99,7 @@ __all__ = [
     "not_inputs",
     "nudged",
     "percent",
+    "portion",
     "amount",
     "brief",
     "by_hand",

@@ -88,7 +88,7 @@ def _write(found: object, out: Path) -> None:
     from pellucid import figures
 
     drawn = [figure for each in _each(found) for figure in figures.figures_of(each)]
-    figures.joined(drawn).save(out)
+    figures.save_together(drawn, out)
     narrate(f"Picture written to {out}")
 
 

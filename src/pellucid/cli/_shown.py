@@ -226,13 +226,13 @@ def _top(
 
     from torch import nn
 
-    from pellucid._core import percent, predict
+    from pellucid._core import portion, predict
 
     likely = predict(cast("nn.Module", model), x, spec=spec).softmax(1).topk(min(5, len(classes)), dim=1)
     lines: list[str] = []
     for name, shares, numbers in zip(names, likely.values.tolist(), likely.indices.tolist(), strict=True):
         told = ", ".join(
-            f"{classes[k]} {percent(share, 0)}" for k, share in zip(numbers, shares, strict=True)
+            f"{classes[k]} {portion(share, 0)}" for k, share in zip(numbers, shares, strict=True)
         )
         lines.append(f"{name}: {told}")
     return lines

@@ -45,23 +45,24 @@ def _layers(rows: Sequence[LayerRow]) -> list[RenderableType]:
     from pellucid.figures._layers import outer_calls
 
     table = Table(box=None, pad_edge=True)
-    for name in ("layer", "shape", "sees", "dead", "effective rank", "untrained"):
+    fields = any(row.field for row in rows)  # a dense layer or a text has none
+    for name in ("layer", "shape", *(["sees"] if fields else []), "dead", "effective rank", "untrained"):
         table.add_column(name, justify="left" if name == "layer" else "right", no_wrap=True)
     known = [row for row in rows if row.parameters or row.dead]
     shown = outer_calls(known, LAYERS)
     for row in shown:
-        table.add_row(*_layer(row))
+        table.add_row(*_layer(row, fields=fields))
     left = Text(f"  {len(shown)} of {len(known)} shown; the page has all.")
     return [table, left] if len(shown) < len(known) else [table]
 
 
-def _layer(row: LayerRow) -> tuple[str, ...]:
+def _layer(row: LayerRow, *, fields: bool) -> tuple[str, ...]:
     from pellucid._core import percent
 
     return (
         row.site,
         " × ".join(map(str, row.shape)),
-        " × ".join(map(str, row.field)) if row.field else "all",
+        *([" × ".join(map(str, row.field)) if row.field else "–"] if fields else []),
         percent(row.dead, 0),
         f"{row.rank:.1f} of {row.rank_units}",
         "–" if row.untrained_rank is None else f"{row.untrained_rank:.1f}",

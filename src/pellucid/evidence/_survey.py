@@ -296,15 +296,20 @@ def _reason(rows: Sequence[MethodEvidence], pairs: Sequence[Pair], n: int) -> st
         return "Nothing could be tested: no mask changes any score."
     if not count:
         return (
-            f"No method is supported on any of {n} inputs; {best.method} agrees best with the model "
+            f"No method is supported on any of {n} inputs; {_said(best.method)} agrees best with the model "
             f"(median {best.median:+.2f}) and is shown for want of a better one."
         )
     said = (
-        f"{best.method} is supported on {count} of {n} inputs ({percent(best.share, 0)}, 95 % interval "
-        f"{percent(best.low, 0)} to {percent(best.high, 0)}) with a median agreement of {best.median:+.2f}"
+        f"{_said(best.method)} is supported on {count} of {n} inputs ({percent(best.share, 0)}, 95 % "
+        f"interval {percent(best.low, 0)} to {percent(best.high, 0)}) with a median agreement of "
+        f"{best.median:+.2f}"
     )
     rival = next(pair for pair in pairs if pair.first == best.method)
     # the share decides; the mean agreement of what comes next can still be the higher one
     side = "lower" if rival.difference >= 0 else "higher"
     by = f"{abs(rival.difference):.2f} {side} on average (p = {rival.p_holm:.2g})"
-    return f"{said}; next is {rival.second}, {by}."
+    return f"{said}; next is {_said(rival.second)}, {by}."
+
+
+def _said(method: str) -> str:
+    return method.replace("_", " ")

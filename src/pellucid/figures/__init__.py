@@ -39,7 +39,16 @@ from pellucid.figures._looks_like import prototype_test, this_looks_like_that
 from pellucid.figures._mimebundle import mimebundle, text
 from pellucid.figures._nearest import nearest
 from pellucid.figures._number_calibration import number_calibration
-from pellucid.figures._numbers import counted, interval, measured, number, percent, share_interval, signed
+from pellucid.figures._numbers import (
+    counted,
+    interval,
+    measured,
+    number,
+    percent,
+    portion,
+    share_interval,
+    signed,
+)
 from pellucid.figures._pairs import pairs
 from pellucid.figures._patching import attribution_patches, early_exits, edges, patching
 from pellucid.figures._picture import picture
@@ -66,7 +75,7 @@ from pellucid.figures._unit_classes import unit_classes
 from pellucid.figures._unit_effect import unit_effect
 from pellucid.figures._unit_inputs import field_on_input, unit_inputs
 from pellucid.figures._units import unit_grid
-from pellucid.figures._value import explanations, figures_of, joined
+from pellucid.figures._value import explanations, figures_of, save_together
 from pellucid.figures._words import words
 
 __all__ = [
@@ -119,7 +128,6 @@ __all__ = [
     "influence",
     "interactions",
     "interval",
-    "joined",
     "layer_facts",
     "layer_gain",
     "layer_health",
@@ -136,6 +144,7 @@ __all__ = [
     "pairs",
     "patching",
     "percent",
+    "portion",
     "picture",
     "picture_trust",
     "probes",
@@ -150,6 +159,7 @@ __all__ = [
     "prototype_test",
     "saliency",
     "save_all",
+    "save_together",
     "signed",
     "semifactual",
     "shortcuts",

@@ -125,7 +125,7 @@ def _text(found: Attended, row: int, weights: Numbers) -> Spec:
         data.append(
             {
                 "words": box.words, "x": box.x, "x2": box.x + box.width, "y": box.y, "y2": box.y + LINE - 4,
-                "xm": box.x + box.width / 2, "ym": box.y + (LINE - 4) / 2, "colour": hexadecimal(ground),
+                "xm": box.middle, "ym": box.y + (LINE - 4) / 2, "colour": hexadecimal(ground),
                 "ink": "#1b1b1b" if light else "#fbfbfb",
             }
         )  # fmt: skip

@@ -74,13 +74,13 @@ def _alt(counts: Tensor, classes: Sequence[str]) -> str:
 def _chart(cells: Sequence[Mapping[str, str | float]], classes: list[str]) -> Spec:
     step = 30 if len(classes) > 6 else 44
     x: Spec = {"field": "answer", "type": "nominal", "sort": classes, "title": "answer"}
-    x["axis"] = {"orient": "top", "labelAngle": 0 if max(map(len, classes)) < 9 else -40, "labelLimit": 90}
+    x["axis"] = {"orient": "top", "labelAngle": 0 if max(map(len, classes)) < 9 else -40, "labelLimit": 120}
     y: Spec = {
         "field": "true",
         "type": "nominal",
         "sort": classes,
         "title": "true",
-        "axis": {"labelLimit": 90},
+        "axis": {"labelLimit": 120},
     }
     shade: Spec = {"field": "share", "type": "quantitative", "legend": None}
     shade["scale"] = {"domain": [0, 1], "range": [0.04, 0.85], "type": "sqrt"}

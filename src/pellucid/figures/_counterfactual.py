@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pellucid.errors import InputError
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import line, panel, text
-from pellucid.figures._numbers import counted, number, percent, share_interval
+from pellucid.figures._numbers import counted, number, percent, portion, share_interval
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -109,11 +109,11 @@ def _title(case: Counterfactual) -> str:
 
 
 def _share(found: Counterfactuals, value: float) -> str:
-    return f" ({percent(value)} sure)" if found.classes else ""
+    return f" ({portion(value)} sure)" if found.classes else ""
 
 
 def _sure(found: Counterfactuals, each: Alternative) -> str:
-    return f" ({percent(each.value)})" if found.classes else ""
+    return f" ({portion(each.value)})" if found.classes else ""
 
 
 def _ordinary(each: Alternative) -> str:

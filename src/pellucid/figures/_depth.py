@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pellucid.figures._colour import OKABE_ITO, scale
+from pellucid.figures._marks import ends_of
 from pellucid.figures._numbers import finite
 from pellucid.figures._theme import THEME, Spec
 
 WIDTH, HEIGHT = 300, 170
+LETTERS = 15  # of a layer's name
 _DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3])
 _COLOURS = (OKABE_ITO[0], THEME.muted, OKABE_ITO[1], OKABE_ITO[3])
 
@@ -34,7 +36,7 @@ def depth_lines(
     ]
     x: Spec = {"field": "layer", "type": "nominal", "sort": list(sites), "title": None}
     width = max(WIDTH, min(560, 15 * len(sites)))
-    x["axis"] = {"labelAngle": -45, "labelLimit": 90, "grid": False}
+    x["axis"] = {"labelAngle": -45, "labelLimit": 110, "grid": False, **ends_of(LETTERS)}
     # turned names stand side by side where each has the height of its letters
     x["axis"] |= {"labelOverlap": False if width >= 14 * len(sites) else "greedy"}
     y: Spec = {"field": "value", "type": "quantitative", "title": None}

@@ -122,7 +122,8 @@ def _html(check: Check) -> str:
     control = f"{escape(check.control_name)}: {number(check.control)}" if check.control is not None else ""
     p = f" · p = {number(check.p, 2)}" if check.p is not None else ""
     cost = f"{counted(check.rows, 'row')} of the network"
-    how = f"{escape(check.test)}. n = {check.n:,}{p}; {check.better} is good; {cost}."
+    how = f"{escape(check.test)}."
+    how += "" if check.word == "not run" else f" n = {check.n:,}{p}; {check.better} is good; {cost}."
     note = f'<p class="why">{escape(check.note)}</p>' if check.note else ""
     return (
         f'<section class="card {look(check.word).shape}"><p class="question">{escape(check.question)}</p>'

@@ -72,7 +72,9 @@ def _strip(
         data.append(_datum(box, COMMON if lit else PLAIN, top))
     if len(kept) < len(boxes):
         last = kept[-1]
-        data.append(_datum(Box("…", -1, last.x + last.width + 3, last.y, 14), NONE, top))
+        data.append(
+            _datum(Box("…", -1, last.x + last.width + 3, last.y, 14, last.x + last.width + 10), NONE, top)
+        )
     at: Spec = {name: {"field": name, "type": "quantitative", "scale": None, "axis": None} for name in "xy"}
     ends: Spec = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
     middle: Spec = {n: {"field": f"{n}m", "type": "quantitative", "scale": None, "axis": None} for n in "xy"}

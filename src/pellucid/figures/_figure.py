@@ -27,7 +27,7 @@ _PLAIN = (
     '<meta name="viewport" content="width=device-width,initial-scale=1"><style>body{max-width:60rem;'
     "margin:1.5rem auto;padding:0 1rem;overflow-x:auto;color:#1a1a1a;background:#fff;"
     'font:16px/1.5 -apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,system-ui,sans-serif}'
-    "figure{margin:0}.title{font-weight:600}"
+    "figure{margin:0 0 2rem}.title{font-weight:600}"
     ".panels{display:flex;flex-wrap:wrap;gap:.7rem}.panels svg{max-width:100%;"
     "height:auto}.scroll{overflow-x:auto}.note{opacity:.75}</style>"
 )
@@ -259,10 +259,7 @@ class Figure:
             ".svg": self.drawing,
             ".pdf": self.pdf,
             ".png": self.png,
-            ".html": lambda: (
-                f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(self.title)}</title>'
-                f"{_PLAIN}<body><p>{escape(self.alt)}</p>{self.html()}</body></html>"
-            ),
+            ".html": lambda: plain_page((self,)),
             ".json": lambda: written(self.spec()),
         }
         to = Path(path)
@@ -275,6 +272,16 @@ class Figure:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """What a notebook draws."""
         return {"text/plain": f"{self.title}\n{self.alt}\n{self.table.text()}", "text/html": self.static()}
+
+
+def plain_page(drawn: Sequence[Figure]) -> str:
+    """Figures one below the other, each with its words, its note and its numbers, as an HTML file."""
+    body = "".join(
+        f'<p class="title">{escape(each.title)}</p><p>{escape(each.alt)}</p>{each.html(heading=False)}'
+        for each in drawn
+    )
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(drawn[0].title)}</title>'
+    return f"{head}{_PLAIN}<body>{body}</body></html>"
 
 
 def save_all(drawn: Sequence[Figure], folder: str | Path, *, ending: str = ".svg") -> tuple[Path, ...]:

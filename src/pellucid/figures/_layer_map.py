@@ -9,7 +9,7 @@ from itertools import groupby
 from pellucid._core import LayerMap, MappedLayer
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._figure import Figure, Table
-from pellucid.figures._numbers import counted, percent
+from pellucid.figures._numbers import counted, portion
 from pellucid.figures._theme import THEME, Spec
 
 LINES = 40
@@ -102,7 +102,7 @@ def _chart(lines: list[_Line], found: LayerMap) -> Spec:
             "held": _HELD + _BAR * line.parameters / most,
             "held_text": f"{line.parameters:,}" if line.parameters else "",
             "cost": _COST + _BAR * (line.cost or 0) / dearest,
-            "cost_text": percent(line.cost / found.cost) if line.cost and found.cost else "",
+            "cost_text": portion(line.cost / found.cost) if line.cost and found.cost else "",
         }
         for i, line in enumerate(lines)
     ]
@@ -155,7 +155,7 @@ def _alt(found: LayerMap) -> str:
     dearest = max(found.layers, key=lambda layer: layer.cost or 0)
     return (
         f"{said}, {counted(found.cost, 'multiplication')} for one input; {dearest.site} takes "
-        f"{percent((dearest.cost or 0) / found.cost, 0)} of the work."
+        f"{portion((dearest.cost or 0) / found.cost, 0)} of the work."
     )
 
 
@@ -167,7 +167,7 @@ def _table(found: LayerMap) -> Table:
             "" if layer.shape is None else " × ".join(map(str, layer.shape)),
             layer.parameters,
             layer.cost,
-            percent(layer.cost / found.cost) if found.cost and layer.cost is not None else "",
+            portion(layer.cost / found.cost) if found.cost and layer.cost is not None else "",
         )
         for layer in found.layers
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pellucid.figures._colour import OKABE_ITO
 from pellucid.figures._figure import Figure, Table
-from pellucid.figures._marks import panels
-from pellucid.figures._numbers import counted, number, percent
+from pellucid.figures._marks import ends_of, panels
+from pellucid.figures._numbers import counted, number, percent, portion
 from pellucid.figures._theme import THEME, Spec
 
 if TYPE_CHECKING:
@@ -135,9 +135,7 @@ def _datum(row: LayerRow) -> Spec:
 
 
 def _y(sites: list[str]) -> Spec:
-    # layers of one network mostly begin alike: what tells them apart is the end
-    end = f"length(datum.label) > {LETTERS} ? '…' + slice(datum.label, {1 - LETTERS}) : datum.label"
-    axis: Spec = {"labelExpr": end, "labelLimit": 200, "grid": False, "minExtent": 60}
+    axis: Spec = {**ends_of(LETTERS), "labelLimit": 200, "grid": False, "minExtent": 60}
     return {"field": "site", "type": "nominal", "sort": sites, "title": None, "axis": axis}
 
 
@@ -273,7 +271,7 @@ def layer_facts(row: LayerRow, notes: tuple[str, ...] = ()) -> Figure:
         ("gives", " × ".join(map(str, row.shape))),
         ("units", f"{row.units:,}"),
         ("parameters", f"{row.parameters:,}"),
-        ("share of the work", percent(row.share)),
+        ("share of the work", portion(row.share)),
     )
     for name, sides in (("sees of the input", row.field), ("from unit to unit moves by", row.stride)):
         body += () if sides is None else ((name, " × ".join(map(str, sides))),)

@@ -10,7 +10,7 @@ from pellucid._core import InputSpec
 from pellucid.errors import InputError
 from pellucid.figures._figure import Figure, Table
 from pellucid.figures._marks import image, line, panel, text
-from pellucid.figures._numbers import counted, number, percent, share_interval, signed
+from pellucid.figures._numbers import counted, number, percent, portion, share_interval, signed
 from pellucid.figures._parts import Described
 from pellucid.figures._pixels import fit, is_picture, png, seen, sheet
 from pellucid.figures._theme import THEME, Spec
@@ -70,7 +70,7 @@ def this_looks_like_that(found: LooksLike, *, row: int = 0) -> Figure:
     held = sum(pair.holds for pair in pairs)
     first = pairs[0]
     alt = (
-        f"The network answers {found.answers[row]} ({percent(found.probabilities[row])} sure). It looks "
+        f"The network answers {found.answers[row]} ({portion(found.probabilities[row])} sure). It looks "
         f"most like training row {first.row}, which is {first.answer}: similarity "
         f"{number(first.similarity)}, which adds {signed(first.adds)}. In {held} of "
         f"{counted(len(pairs), 'pair')} hiding the similar part costs more similarity than hiding another."

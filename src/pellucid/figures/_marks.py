@@ -124,6 +124,12 @@ def against_even(
     return {"width": size, "height": size, "layer": [even, whiskers, dots]}
 
 
+def ends_of(letters: int) -> Spec:
+    """How an axis writes names too long for it: layers of one network begin alike, what tells is the end."""
+    end = f"'…' + slice(datum.label, {1 - letters})"
+    return {"labelExpr": f"length(datum.label) > {letters} ? {end} : datum.label"}
+
+
 def table_chart(table: Table) -> Spec:
     """A table as a drawing, for where only a picture can go."""
     lines = [list(table.columns), *table.texts()]

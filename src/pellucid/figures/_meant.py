@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pellucid._core import Explanation
+from pellucid.figures._parts import score
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,11 @@ def meant(explanation: Explanation) -> Meant:
     if made.method not in AVERAGED:
         unknown = Meant("value", "values of this method", REFERENCE if adding else NOTHING, adding)
         found = MEANT.get(made.method, unknown)
-        lengths = found is MEANT["saliency"] and _of_tokens(explanation)
-        return dataclasses.replace(found, one=f"lengths of {found.one}") if lengths else found
+        if found is MEANT["saliency"] and _of_tokens(explanation):
+            return dataclasses.replace(found, one=f"lengths of {found.one}")
+        if found is _FALLS and _shared_out(explanation):
+            return dataclasses.replace(found, one=f"{found.one}, each shared out evenly over its part")
+        return found
     noun, one = AVERAGED[made.method]
     of = MEANT.get(str(made.params.get("of", "saliency")), Meant("value", "the values of a method", NOTHING))
     # the mean of sums is the sum of means; squares and variances make nothing
@@ -134,6 +138,14 @@ def _of_tokens(explanation: Explanation) -> bool:
     inputs = explanation.inputs
     whole = isinstance(inputs, Tensor) and not inputs.is_floating_point()
     return whole and explanation.provenance.at is None
+
+
+def _shared_out(explanation: Explanation) -> bool:
+    """Whether a place has no more than its share of what its part does: no column, no token, no window."""
+    values = explanation.values
+    return (
+        isinstance(values, Tensor) and values.ndim > 2 and explanation.provenance.params.get("window") is None
+    )
 
 
 def meaning(shown: Sequence[Explanation]) -> str:
@@ -149,7 +161,7 @@ def meaning(shown: Sequence[Explanation]) -> str:
     told: dict[str, list[str]] = {}
     for each in shown:
         found = meant(each)
-        name = each.provenance.target.removesuffix(" of each row's class")
+        name = score(each)
         verb = "it" if found.total.startswith("adds") else "they"
         said = f"{found.one.replace('{t}', name)}; {verb} {found.total}."
         names = told.setdefault(said, [])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pellucid._core._percent import GAP as GAP
 from pellucid._core._percent import percent as percent
+from pellucid._core._percent import portion as portion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

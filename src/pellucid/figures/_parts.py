@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
@@ -62,10 +63,19 @@ def method(explanation: Explanation) -> str:
     return f"{name} (ranks only)" if explanation.provenance.method in RANKS else name
 
 
+def score(explanation: Explanation) -> str:
+    """What is explained of its class, as a unit: ``log-odds``, ``the logit of spam``."""
+    name = explanation.provenance.target.removesuffix(" of each row's class")
+    found, names = re.fullmatch(r"(logit|probability|log_odds)\((\d+)\)", name), explanation.class_names
+    if found is None or int(found[2]) >= len(names):
+        return name
+    return f"the {found[1].replace('_', '-')} of {class_said(names[int(found[2])])}"
+
+
 def unit(shown: Sequence[Explanation]) -> str:
     """What the numbers of maps are in, where they add up to the target; slopes and sizes are not."""
-    adding = [each.provenance.target for each in shown if each.gap is not None]
-    named = ", ".join(dict.fromkeys(name.removesuffix(" of each row's class") for name in adding))
+    adding = [score(each) for each in shown if each.gap is not None]
+    named = ", ".join(dict.fromkeys(adding))
     where = "" if len(adding) == len(shown) else " where they add up"
     return f"in units of {named}{where}" if adding else ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -47,7 +48,7 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
     if trust is None:
         raise InputError("These pictures carry no measures of trust; make them anew.")
     shown, noun, unit = min(MOST, len(trust.told)), noun_of(pictures.spec), unit_noun(pictures.site)
-    charts = [_choices(pictures, trust, shown)]
+    charts, gaps = [_choices(pictures, trust, shown)], ""
     if len(trust.sites) > 1:
         series = {f"these {noun}s": trust.path.nanmedian(0).values.tolist()}
         if bool(trust.untrained_path.isfinite().any()):
@@ -56,6 +57,7 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
         places = [_place(site, pictures.site) for site in trust.sites]
         ends = (min([0.0, *reached]), max([1.2, *reached]))
         charts.append(depth_lines(places, series, "share of the way of real inputs", level=1.0, domain=ends))
+        gaps = _gaps(places, series)
     if bool(trust.transfer.isfinite().any()):
         charts.append(_elsewhere(pictures, trust, shown))
     note = (
@@ -64,7 +66,7 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
         f"like the {noun}; 0.5 (dotted) is chance, bars are 95 % intervals. The way: likeness to strong real "
         "inputs in each layer, as a share of their likeness to each other; "
         + (f"curve: median over {noun}s, " if len(trust.sites) > 1 else "")
-        + "table: the least of each, and where."
+        + f"table: the least of each, and where.{gaps}"
     )
     tested = int(trust.told.isfinite().sum())
     if tested < len(trust.told):
@@ -79,6 +81,21 @@ def picture_trust(pictures: FeaturePictures) -> Figure:
         None,
         table,
         note,
+    )
+
+
+def _gaps(places: Sequence[str], series: Mapping[str, Sequence[float]]) -> str:
+    """Why curves have no point in some layers, in one sentence."""
+    empty = [
+        place
+        for place, *values in zip(places, *series.values(), strict=True)
+        if not all(map(math.isfinite, values))
+    ]
+    if not empty:
+        return ""
+    return (
+        " A curve has no point where strong real inputs are hardly more alike than any others, so that they "
+        f"have no way of their own: {', '.join(empty)}."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from pellucid._core import Explanation
-from pellucid.figures._numbers import percent, signed
+from pellucid.figures._numbers import portion, signed
 from pellucid.figures._parts import Share, shares, target
 from pellucid.inputs import AudioSpec
 
@@ -36,8 +36,10 @@ def where_heard(explanation: Explanation, row: int) -> str:
     said = f"Strongest for {name}: {_named(up[:2])}; half of what speaks for it lies on {half} of "
     said += f"{len(parts)} parts"
     share = against / (total + against)
-    said += f"; strongest against: {_named(down[:1])}" if share >= 0.005 else ""  # what is 0 % has no name
-    return f"{said}; {percent(share, 0)} of the weight speaks against."
+    said += (
+        f"; strongest against: {_named(down[:1])}" if share >= 0.005 else ""
+    )  # what hardly weighs has no name
+    return f"{said}; {portion(share, 0)} of the weight speaks against."
 
 
 def _named(parts: Sequence[Share]) -> str:

@@ -35,6 +35,8 @@ from pellucid.figures._words import words
 from pellucid.inputs import TextSpec
 
 WIDTH, LINE, LETTER, MARGIN = 344, 24, 6.9, 5
+SCALE = 160  # most pixels of a colour scale
+SEAM = 1  # margin where pieces of a word touch
 SIZE = 12
 SHOWN = 12  # words in the table
 WIDE = "mwMWQOGDCNAHUVXYZ@%—…"
@@ -43,13 +45,16 @@ SLIM = "iljtfrI.,;:'!|()[] "
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One token in its place: words and number of its part, -1 where it is held."""
+    """One token in its place, its letters around ``middle``: words and number of its part, -1 where it is
+    held.
+    """
 
     words: str
     part: int
     x: float
     y: float
     width: float
+    middle: float
 
 
 def text_like(explanation: Explanation) -> bool:
@@ -110,7 +115,7 @@ def tokens(
     heads = captions(shown, row)
     named = targets(shown[:1], row) if len({targets([each], row) for each in shown}) == 1 else ""
     parts = [
-        _strip(head, v, end, boxes, (width, height), found, named, unit([each]))
+        _strip(head, v, end, boxes, (width, height), found, named, unit([each]) or meant(each).noun)
         for each, head, v, end, found in zip(shown, heads, values, ends, verdicts(shown, row), strict=True)
     ]
     if control:
@@ -136,17 +141,20 @@ def _said(explanation: Explanation, row: int) -> str:
 def laid(spec: TextSpec, x: Tensor, width: int) -> tuple[list[Box], int]:
     """Tokens of a text ``[1, T]`` in reading order, wrapped in lines; pieces of a word touch."""
     groups = torch.broadcast_to(spec.groups(x), x.shape)[0].tolist()
+    pieces = [(name, part) for name, part in zip(spec.tokens(x)[0], groups, strict=True) if name]
+    parts = [-1, *(part for _, part in pieces), -1]
     boxes: list[Box] = []
-    left, top, before = 0.0, 0.0, -1
-    for name, part in zip(spec.tokens(x)[0], groups, strict=True):
-        if not name:
-            continue
-        left += 0 if part == before >= 0 or not left else 3
-        wide = drawn_width(name) + 2 * MARGIN
+    left, top = 0.0, 0.0
+    for (name, part), before, after in zip(pieces, parts[:-2], parts[2:], strict=True):
+        begun, goes_on = part == before >= 0, part == after >= 0
+        left += 0 if begun or not left else 3
+        letters = drawn_width(name)
+        wide = letters + (SEAM if begun else MARGIN) + (SEAM if goes_on else MARGIN)
         if left + wide > width and left:
             left, top = 0.0, top + LINE
-        boxes.append(Box(name, part, left, top, wide))
-        left, before = left + wide, part
+        middle = left + (SEAM if begun else MARGIN) + letters / 2
+        boxes.append(Box(name, part, left, top, wide, middle))
+        left += wide
     return boxes, int(top) + LINE
 
 
@@ -175,7 +183,7 @@ def _strip(
     layers: list[Spec] = [
         text(0, 0, title, size=12, bold=True),
         *(word(0, 19, verdict) if verdict else []),
-        *([text(width, 0, f"why {named}?", faint=True, align="right", limit=width / 3)] if named else []),
+        *([_why(named, title, verdict, width)] if named else []),
         {"data": {"values": data}, "mark": mark, "encoding": {**at, **ends, "color": colour}},
     ]
     if failed(verdict):
@@ -190,8 +198,19 @@ def _strip(
             "encoding": {**middle, "text": {"field": "words"}, "color": ink},
         }
     )
-    told = [text(170, 40 + height + 2, measure, faint=True, size=10, limit=width - 170)] if measure else []
-    return panel(width, 40 + height + 26, [*layers, *_scale(values, end, 40 + height + 4), *told])
+    long = min(SCALE, width / 2 - 10)
+    told = [text(long + 10, 40 + height + 2, measure, faint=True, size=10, limit=width - long - 10)]
+    scale = _scale(values, end, 40 + height + 4, long)
+    return panel(width, 40 + height + 26, [*layers, *scale, *(told if measure else [])])
+
+
+def _why(named: str, title: str, verdict: str, width: int) -> Spec:
+    """The target at the right of the title, or of the verdict where there is more room."""
+    beside = [width - 12 - 1.15 * drawn_width(title), width - 12 - 15 - drawn_width(verdict)]
+    line = 0 if drawn_width(f"why {named}?") <= beside[0] or beside[0] >= beside[1] else 1
+    return text(
+        width, 19 * line, f"why {named}?", faint=True, align="right", limit=max(width / 3, beside[line])
+    )
 
 
 def _datum(box: Box, colours: Numbers, top: float) -> dict[str, str | float]:
@@ -204,7 +223,7 @@ def _datum(box: Box, colours: Numbers, top: float) -> dict[str, str | float]:
         "x2": box.x + box.width,
         "y": top + box.y,
         "y2": top + box.y + LINE - 4,
-        "xm": box.x + box.width / 2,
+        "xm": box.middle,
         "ym": top + box.y + (LINE - 4) / 2,
         "colour": hexadecimal(ground),
         "ink": "#8a8a8a" if held else "#1b1b1b" if light else "#fbfbfb",
@@ -227,9 +246,8 @@ def _hatch(boxes: list[Box], at: Spec) -> Spec:
     }
 
 
-def _scale(values: Numbers, end: float, top: float) -> list[Spec]:
+def _scale(values: Numbers, end: float, top: float, wide: float) -> list[Spec]:
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
-    wide = 160
     left, right = ("≤ " if low < -end else "") + number(-end), ("≥ " if high > end else "") + number(end)
     return [
         image(colour_bar(), 0, top, wide, 5),

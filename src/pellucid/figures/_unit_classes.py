@@ -78,8 +78,8 @@ def unit_classes(
         else ""
     )
     note = (
-        f"{left}Left: share of each class's inputs, every line on its own scale; the tick is the median. "
-        "Right: chance that an input of the class moves it more than one of another, with its 95 % "
+        f"{left}Bars: share of each class's inputs, every line on its own scale; the tick is the median. "
+        "AUC: chance that an input of the class moves it more than one of another, with its 95 % "
         "interval; 0.5 is chance. Ring: the same of an untrained copy."
     )
     title = f"Which classes {name} tells"

@@ -344,9 +344,16 @@ def _alt(
     said = f"{counted(len(strongest.units), noun)} of {place} over {counted(strongest.n, 'input')}"
     if selectivity is None:
         return said + "."
-    best = int(selectivity.auc.argmax())
+    # of few inputs of a class anything tells it: the surest is named, not the largest
+    best = int(selectivity.low.argmax())
+    low, high = float(selectivity.low[best]), float(selectivity.high[best])
     name = class_said(_class(dataset, int(selectivity.classes[best])))
-    auc = number(float(selectivity.auc[best]))
-    said += f"; {noun} {int(selectivity.units[best])} tells {name} best, AUC {auc}"
+    auc = f"AUC {number(float(selectivity.auc[best]))} {interval(low, high)}"
+    unit = f"{noun} {int(selectivity.units[best])}"
+    said += (
+        f"; {unit} tells {name} most surely, {auc}"
+        if low > 0.5
+        else f"; no {noun} tells a class for certain, most surely {unit} {name}, {auc}"
+    )
     said += f"; the middle one has {number(float(selectivity.auc.median()))}"
     return said + (f", {number(float(untrained.auc.median()))} untrained." if untrained is not None else ".")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pellucid._core import Check, Explanation, Subject
+from pellucid._core._store import write_bytes
 from pellucid.errors import InputError
 from pellucid.figures._anchor import anchor
 from pellucid.figures._atlas import activation_atlas
@@ -25,7 +27,7 @@ from pellucid.figures._dissection import dissection
 from pellucid.figures._effects import effects
 from pellucid.figures._evidence import check_table, evidence, extended
 from pellucid.figures._features import feature_tiles
-from pellucid.figures._figure import Figure, Table
+from pellucid.figures._figure import Figure, Table, plain_page
 from pellucid.figures._heads import attention_heads
 from pellucid.figures._hierarchy import hierarchy
 from pellucid.figures._importance import importance, interactions, partial_dependence
@@ -34,7 +36,7 @@ from pellucid.figures._layer_gain import layer_gain
 from pellucid.figures._layer_map import layer_map
 from pellucid.figures._layers import layer_strips
 from pellucid.figures._looks_like import prototype_test, this_looks_like_that
-from pellucid.figures._marks import panels
+from pellucid.figures._marks import panels, table_chart
 from pellucid.figures._number_calibration import number_calibration
 from pellucid.figures._numbers import counted, number
 from pellucid.figures._parts import alike, captions, in_order, notes, targets
@@ -122,23 +124,43 @@ def explanations(
     )
 
 
-def joined(figures: Sequence[Figure]) -> Figure:
-    """Several charts as one figure, side by side, with the table of the first.
+def save_together(drawn: Sequence[Figure], path: str | Path) -> Path:
+    """Write figures into one file: a page has each of them whole, a drawing their charts side by side.
+
+    Where there is no chart, a drawing has the table.
+
+    Args:
+        drawn: the figures.
+        path: as for :meth:`Figure.save`.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: if none is given.
+        StoreError: if the ending is another one, or the file cannot be written.
 
     Raises:
         InputError: where none of several is a chart.
 
     Example:
-        >>> joined([Figure("a", "A.", {"mark": "bar"}, None, Table((), ()))]).title
-        'a'
+        >>> import tempfile
+        >>> figure = Figure("Counts", "One.", None, None, Table(("n",), ((1,),)))
+        >>> save_together([figure, figure], tempfile.mkdtemp() + "/counts.html").name
+        'counts.html'
     """
-    if len(figures) == 1:
-        return figures[0]
-    charts = [figure.chart for figure in figures if figure.chart is not None]
-    if not charts:
-        raise InputError("There is no chart to show. Give at least one.")
-    alt = " ".join(figure.alt for figure in figures)
-    return Figure(figures[0].title, alt, panels(charts, columns=3), None, figures[0].table)
+    if not drawn:
+        raise InputError("There is no figure to write. Give at least one.")
+    to = Path(path)
+    if len(drawn) == 1:
+        return drawn[0].save(to)
+    if to.suffix.lower() == ".html":
+        write_bytes(plain_page(drawn).encode(), to)
+        return to
+    title = "; ".join(dict.fromkeys(each.title for each in drawn))
+    alt = " ".join(each.alt for each in drawn)
+    charts = [each.chart or table_chart(each.table) for each in drawn]
+    return Figure(title, alt, panels(charts, columns=3), None, drawn[0].table).save(to)
 
 
 def figures_of(value: object) -> list[Figure]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pellucid._core import Explanation
 from pellucid.figures._colour import Numbers
-from pellucid.figures._numbers import percent, signed
+from pellucid.figures._numbers import percent, portion, signed
 from pellucid.figures._parts import RANKS, Share, check_row, shares, target
 from pellucid.figures._pixels import array, is_picture
 from pellucid.figures._sound_words import sound_like, where_heard
@@ -45,7 +45,7 @@ def words(explanation: Explanation, *, row: int = 0) -> str:
         return where(flat(explanation, row), target(explanation, row), what)
     if ranks:
         most = sorted(shares(explanation, row), key=lambda part: -part.value)[:3]
-        return f"Attended most, by rank: {', '.join(part.label for part in most)}."
+        return f"Attended most, by rank: {', '.join(_quoted(part) for part in most)}."
     estimates = len(explanation.class_names) == 1  # one name: a number
     return _columns(shares(explanation, row), target(explanation, row), raises=estimates)
 
@@ -86,7 +86,7 @@ def where(values: Numbers, name: str, what: str = "") -> str:
     )
     if what:
         return f"{said}."
-    return f"{said}; {percent(against, 0)} of the weight speaks against."
+    return f"{said}; {portion(against, 0)} of the weight speaks against."
 
 
 def _place(up: Numbers) -> str:
@@ -104,13 +104,18 @@ def _thirds(up: Numbers) -> Numbers:
     return mass
 
 
+def _quoted(part: Share) -> str:
+    """A part's name; a full stop among words would read as their end."""
+    return part.label if any(map(str.isalnum, part.label)) else f"“{part.label}”"
+
+
 def _columns(parts: tuple[Share, ...], name: str, *, raises: bool = False) -> str:
     order = sorted(parts, key=lambda part: -abs(part.value))
     up = [part for part in order if part.value > 0][:3]
     down = [part for part in order if part.value < 0][:2]
     heads = ("raises", "lowers") if raises else ("for", "against")
     said = [
-        f"{head} {name}: " + ", ".join(f"{part.label} ({signed(part.value)})" for part in chosen)
+        f"{head} {name}: " + ", ".join(f"{_quoted(part)} ({signed(part.value)})" for part in chosen)
         for head, chosen in zip(heads, (up, down), strict=True)
         if chosen
     ]

@@ -17,10 +17,10 @@ from pellucid.report._front import belief_table, who
 from pellucid.report._html import Piece, element, items, missing, paragraph, rows, unfold, word
 from pellucid.report._leaks import shortcuts_html
 
-HOW = (
-    "Brown speaks for the answer, blue against it; the ends of each scale are printed below it. The control "
-    "is the first map put at a random place: what impresses there too means nothing. A hatched map failed "
-    "its test."
+SPEAKS = "Brown speaks for the answer, blue against it."
+MAPS = (
+    "The ends of each scale are printed below it. The control is the first map put at a random place: what "
+    "impresses there too means nothing. A hatched map failed its test."
 )
 
 
@@ -34,7 +34,7 @@ def cases(dossier: Dossier, detail: Detail) -> Piece:
     cut = "" if len(shown) == len(dossier.cases) else ", the others left out to keep the file small"
     count = f"{len(shown)} of {counted(len(dossier.cases), 'case')} shown{cut}"
     told = f"{count}. Each names the rule that chose it."
-    return Piece("cases", "Cases", paragraph(f"{told} {HOW}", css="soft") + drawn)
+    return Piece("cases", "Cases", paragraph(f"{told} {SPEAKS} {MAPS}", css="soft") + drawn)
 
 
 def _case(dossier: Dossier, case: Case, detail: Detail, best: str) -> str:

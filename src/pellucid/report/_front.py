@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pellucid._core import Explanation, short
 from pellucid._visible import escaped as escape
-from pellucid.figures import counted, fidelity_words, percent, rule_text, words
+from pellucid.figures import counted, fidelity_words, percent, portion, rule_text, words
 from pellucid.figures._bars import bars
 from pellucid.figures._saliency import saliency
 from pellucid.figures._sound import sound
@@ -139,7 +139,7 @@ def chosen_explanation(case: Case, best: str) -> Explanation | None:
 
 def who(case: Case, dossier: Dossier) -> str:
     """What was answered, beside the truth."""
-    sure = "" if case.confidence is None else f" ({percent(case.confidence, 0)} sure)"
+    sure = "" if case.confidence is None else f" ({portion(case.confidence, 0)} sure)"
     name = f"row {case.row:,}" if case.true else case.chosen
     said = f"{name}: answer {case.given}{sure}"
     if not case.true:

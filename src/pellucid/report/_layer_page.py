@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pellucid import figures
-from pellucid.figures import Figure, counted, percent, signed
+from pellucid.figures import Figure, counted, percent, portion, signed
 from pellucid.report._html import element, paragraph, unfold
 from pellucid.report._leaf import Part, few_words, leaf, told, written
 from pellucid.tasks import DictionaryPage, LayerPage
@@ -68,7 +68,7 @@ def layer_words(page: LayerPage) -> str:
     """What matters most about a layer, in two or three sentences."""
     row = page.row
     said = [f"A {row.kind} of {counted(row.units, 'unit')}, {percent(row.dead)} of them dead"]
-    said[0] += f", that does {percent(row.share)} of the work." if row.share else "."
+    said[0] += f", that does {portion(row.share)} of the work." if row.share else "."
     if page.gain is not None:
         gain = page.gain
         ends = f"{signed(100 * gain.low, 2)} to {signed(100 * gain.high, 2)}"

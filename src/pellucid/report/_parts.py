@@ -286,7 +286,7 @@ def _page(page: FeaturePage, detail: Detail) -> str:
 
 def uses(dossier: Dossier) -> Piece:
     """What the network uses over many rows of a table."""
-    if dossier.spec is not None and len(dossier.spec.axes) > 1:
+    if dossier.spec is not None and not isinstance(dossier.spec, TabularSpec):
         told = "A single place means little over many inputs like these, so this part is for tables."
         return Piece("uses", "What it uses", paragraph(told, css="soft"))
     if dossier.importance is None:

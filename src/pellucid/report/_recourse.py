@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pellucid import figures
 from pellucid._visible import escaped as escape
-from pellucid.figures import counted, percent
+from pellucid.figures import counted, percent, portion
 from pellucid.report._html import items, paragraph, unfold
 from pellucid.report._leaf import Part, leaf, told, written
 from pellucid.rules import Counterfactuals
@@ -144,7 +144,7 @@ def _drawn(found: Decision) -> list[tuple[str, list[figures.Figure]]]:
 def _answer(found: Decision) -> str:
     if found.recourse is not None:
         case = found.recourse[0]
-        return f"{case.answer} ({percent(case.value, 0)} sure)" if found.recourse.classes else case.answer
+        return f"{case.answer} ({portion(case.value, 0)} sure)" if found.recourse.classes else case.answer
     return found.anchor.answer if found.anchor is not None else "One decision"
 
 

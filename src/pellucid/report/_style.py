@@ -63,12 +63,17 @@ figure.fig .title{font-weight:620;margin-bottom:.6rem}
 .panel image{image-rendering:auto}
 /* a shade at the edge where more can be scrolled to */
 .scroll{overflow-x:auto;max-width:100%;scrollbar-width:thin;
-background:linear-gradient(90deg,var(--under) 1.2rem,transparent) 0 0/2.6rem 100% no-repeat local,
-linear-gradient(270deg,var(--under) 1.2rem,transparent) 100% 0/2.6rem 100% no-repeat local,
-linear-gradient(90deg,var(--shade),transparent) 1px 0/1.1rem 100% no-repeat scroll,
-linear-gradient(270deg,var(--shade),transparent) calc(100% - 1px) 0/1.1rem 100% no-repeat scroll}
+--ends:linear-gradient(90deg,var(--under) 1.2rem,transparent) 0 0/2.6rem 100% no-repeat local,
+linear-gradient(270deg,var(--under) 1.2rem,transparent) 100% 0/2.6rem 100% no-repeat local;
+--more:linear-gradient(90deg,var(--shade),transparent) 1px 0/1.1rem 100% no-repeat scroll,
+linear-gradient(270deg,var(--shade),transparent) calc(100% - 1px) 0/1.1rem 100% no-repeat scroll;
+background:var(--ends),var(--more)}
 .case,.card,article.one,.stat{--under:var(--card)}
-.wide .scroll{max-height:26rem;overflow:auto}
+.wide .scroll{max-height:26rem;overflow:auto;background:var(--ends),
+linear-gradient(var(--under) 1.2rem,transparent) 0 0/100% 2.6rem no-repeat local,
+linear-gradient(0deg,var(--under) 1.2rem,transparent) 0 100%/100% 2.6rem no-repeat local,var(--more),
+linear-gradient(var(--shade),transparent) 0 1px/100% 1.1rem no-repeat scroll,
+linear-gradient(0deg,var(--shade),transparent) 0 calc(100% - 1px)/100% 1.1rem no-repeat scroll}
 table{border-collapse:collapse;font-size:.88rem}
 table.plain th,table.plain td{padding:.45rem 1.1rem .45rem 0;border-bottom:1px solid var(--line);
 text-align:left;
@@ -111,7 +116,8 @@ display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;background:var(--card)}
 section.part>ul.findings{margin:.7rem 0 1rem}
 @media screen and (max-width:34rem){.broad{display:none}.slim{display:block!important}
 .slim svg{max-width:100%;height:auto;font-family:inherit}}
-@media(max-width:34rem){.page{padding:0 .9rem 4rem}.panels,.case .panels{gap:1rem .4rem}
+@media(max-width:34rem){pre{white-space:pre-wrap;overflow-wrap:anywhere}
+.page{padding:0 .9rem 4rem}.panels,.case .panels{gap:1rem .4rem}
 .panel.small{max-width:calc(50% - .2rem)}body{font-size:15px}
 .strip{font-size:.75rem}
 ul.findings li{grid-template-columns:1fr;gap:.1rem}

@@ -64,7 +64,11 @@ TERMS = (
         r"untrained",
     ),
     Term("unit", "One neuron of a layer, or one channel of a convolution.", r"\bunit \d|dead units"),
-    Term("sees", "The part of the input that can reach one unit (receptive field).", r"\bsees\b"),
+    Term(
+        "sees",
+        "The part of the input that can reach one unit: pixels, samples, or bins × frames.",
+        r"\bsees\b",
+    ),
     Term("share of the work", "Of all multiplications of one pass.", r"of the work"),
     Term(
         "effective rank",

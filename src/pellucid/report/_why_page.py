@@ -10,21 +10,20 @@ import torch
 from pellucid import figures, tasks
 from pellucid._core import Explanation, Subject, predict, short
 from pellucid.errors import InputError
-from pellucid.figures import percent, picture
+from pellucid.figures import picture, portion
 from pellucid.figures._numbers import class_said
 from pellucid.figures._parts import captions, in_order, target, verdict
 from pellucid.inputs import TabularSpec
-from pellucid.report._cases import HOW, card_html, evidence_html, sentences
+from pellucid.report._cases import MAPS, SPEAKS, card_html, evidence_html, sentences
 from pellucid.report._chosen import case_of
 from pellucid.report._dossier import Case
 from pellucid.report._html import missing, paragraph
 from pellucid.report._leaf import Part, leaf, told, written
 
-SURE = 0.999  # probabilities above it are not written as 100 %
+RAISES = "Brown raises the answer, blue lowers it."
 BARS = (
-    "Brown speaks for the answer, blue against it. A line over the end of a bar reaches two standard "
-    "errors either way; hollow bars failed their test. The control has the first one's numbers on columns "
-    "drawn at random: what impresses there too means nothing."
+    "A line over the end of a bar reaches two standard errors either way; hollow bars failed their test. The "
+    "control has the first one's numbers on columns drawn at random: what impresses there too means nothing."
 )
 
 
@@ -83,9 +82,9 @@ def _lede(case: Case) -> str:
     if case.confidence is None:
         said = f"It answers {case.given}; the true answer is {case.true}."
     else:
-        sure = percent(case.confidence) if case.confidence < SURE else f"more than {percent(SURE)}"
         truth = "right" if case.given == case.true else f"wrong: the true answer is {class_said(case.true)}"
-        said = f"It answers {class_said(case.given)} with a probability of {sure}, which is {truth}."
+        sure = f"with a probability of {portion(case.confidence)}"
+        said = f"It answers {class_said(case.given)} {sure}, which is {truth}."
     names = captions(case.explanations, 0)
     found = [f"{name} {verdict(each, 0)}" for name, each in zip(names, case.explanations, strict=True)]
     return f"{said} Tested: {', '.join(found)}." if any(each.cards for each in case.explanations) else said
@@ -93,9 +92,8 @@ def _lede(case: Case) -> str:
 
 def _drawn(shown: Sequence[Explanation], subject: Subject) -> str:
     """Side by side, with how to read it above and in words below."""
-    how = BARS if isinstance(subject.spec, TabularSpec) else HOW
-    if subject.task == "regression":
-        how = how.replace("speaks for the answer, blue against it", "raises the answer, blue lowers it")
+    colours = RAISES if subject.task == "regression" else SPEAKS
+    how = f"{colours} {BARS if isinstance(subject.spec, TabularSpec) else MAPS}"
     return paragraph(how, css="soft") + figures.explanations(shown).html(heading=False) + sentences(shown)
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from torch import Tensor
 
 from pellucid._core import Subject, wilson
-from pellucid.figures import percent
+from pellucid.figures import portion
 from pellucid.tasks._check._examined import CASES, Examined, needs_classes
 from pellucid.tasks._check._expectation import Expectation, line, together
 from pellucid.tasks._check._grouped import check_share, grouped, in_slices
@@ -84,4 +84,4 @@ def _wrong(seen: Examined, rows: Tensor) -> list[CheckedRow]:
     order = sure.argsort(descending=True, stable=True)
     wrong = [int(r) for r in rows[order] if seen.given[r] != seen.held.answers[r]]
     most = seen.shares.max(1).values
-    return [seen.case(r, f"wrong with {percent(float(most[r]), 0)} confidence") for r in wrong[:CASES]]
+    return [seen.case(r, f"wrong with {portion(float(most[r]), 0)} confidence") for r in wrong[:CASES]]
