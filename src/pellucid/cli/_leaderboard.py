@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.cli._say import document, narrate, result, show, tell_estimate
+from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,9 +52,17 @@ def run_leaderboard(
         "budget": budget,
     }
     if estimate:
-        plan = tasks.estimate_leaderboard(
-            names, among=method, peers=peers, inputs=inputs, seeds=seeds, budget=budget, out=out, compute=how
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+            plan = tasks.estimate_leaderboard(
+                names,
+                among=method,
+                peers=peers,
+                inputs=inputs,
+                seeds=seeds,
+                budget=budget,
+                out=out,
+                compute=trial,
+            )
         tell_estimate("bench truth", given, plan, began, seed, as_json=as_json)
         return
 
