@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -166,14 +167,15 @@ def hierarchy(
         for k in range(seeds)
     ]
     nets = [model, *others, *copies]
-    quiet = Compute(how.batch_size, how.seed, how.device)
     test = _held_out(answers, how.seed)
     task = _Task(inputs, changed, answers, spec, test)
-    found: list[Tensor] = []
-    for k, net in enumerate(nets):
-        found.append(_curves(net, task, names, quiet))
-        how.progress(k + 1, len(nets))
-    every = torch.stack(found)
+    total, begun = len(nets) * (3 * len(names) + 1), itertools.count()
+
+    def step() -> Compute:
+        return how.at(next(begun), total)
+
+    every = torch.stack([_curves(net, task, names, step) for net in nets])
+    how.progress(total, total)
     notes = [] if inputs.ndim > 2 else ["No effective field: the inputs have no positions."]
     if test is None:
         notes.append(f"No probes: they need {FEWEST} rows to fit and as many to test.")
@@ -240,14 +242,15 @@ class _Task:
     test: Tensor | None
 
 
-def _curves(model: nn.Module, task: _Task, sites: Sequence[str], how: Compute) -> Tensor:
-    x, spec = task.inputs, task.spec
+def _curves(model: nn.Module, task: _Task, sites: Sequence[str], step: Callable[[], Compute]) -> Tensor:
+    """Every curve ``[5, S]``; each layer of the dear ones, and all others together, are a step."""
+    x, spec, how = task.inputs, task.spec, step()
     few = x[:ROWS]
     real = tokens_of(x, spec)
-    fields = [_effective_field(model, few, site, how) for site in sites]
-    told = [selectivity(model, x, task.answers, site, spec=spec, compute=how) for site in sites]
+    fields = [_effective_field(model, few, site, step()) for site in sites]
+    told = [selectivity(model, x, task.answers, site, spec=spec, compute=step()) for site in sites]
     plain, moved = (sketches(model, along(rows, spec), sites, WIDTH, how, real) for rows in (x, task.changed))
-    parts = [_composition(model, few, sites[:s], sites[s], spec, how) for s in range(len(sites))]
+    parts = [_composition(model, few, sites[:s], sites[s], spec, step()) for s in range(len(sites))]
     probed = _probe_selectivity(model, task, sites, how)
     areas = [float(each.auc.median()) for each in told]
     lines = (fields, areas, probed, _invariance(plain, moved), parts)
