@@ -178,7 +178,7 @@ def larger():
         ),
         (
             lambda one: tasks.estimate_training_rows(
-                one, "rules", functools.partial(pellucid.rules, leaves=4)
+                one, "rules", lambda some, how: pellucid.rules(some, leaves=4, compute=how)
             ),
             functools.partial(pellucid.rules, leaves=4),
         ),
@@ -218,7 +218,7 @@ def test_fits_that_end_by_themselves_are_foretold_roughly(larger):
 def test_where_few_rows_are_too_few_all_are_tried(larger):
     seen = []
 
-    def work(some):
+    def work(some, _):
         seen.append(int((some.data.parts == 0).sum()))
         if seen[-1] < 300:
             raise InputError("too few")

@@ -16,6 +16,7 @@ from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
 from pellucid.layers import Dissection, Exemplars, exemplar_maps, exemplars, network_dissection
 from pellucid.tasks._rows import held_out
+from pellucid.tasks._stages import Stages
 
 if TYPE_CHECKING:
     from pellucid.figures import Figure
