@@ -172,7 +172,9 @@ def hierarchy(
     total, begun = len(nets) * (3 * len(names) + 1), itertools.count()
 
     def step() -> Compute:
-        return how.at(next(begun), total)
+        done = next(begun)
+        how.progress(done, total)
+        return how.at(done, total)
 
     every = torch.stack([_curves(net, task, names, step) for net in nets])
     how.progress(total, total)
@@ -244,14 +246,15 @@ class _Task:
 
 def _curves(model: nn.Module, task: _Task, sites: Sequence[str], step: Callable[[], Compute]) -> Tensor:
     """Every curve ``[5, S]``; each layer of the dear ones, and all others together, are a step."""
-    x, spec, how = task.inputs, task.spec, step()
+    x, spec = task.inputs, task.spec
     few = x[:ROWS]
     real = tokens_of(x, spec)
     fields = [_effective_field(model, few, site, step()) for site in sites]
     told = [selectivity(model, x, task.answers, site, spec=spec, compute=step()) for site in sites]
+    how = step()
     plain, moved = (sketches(model, along(rows, spec), sites, WIDTH, how, real) for rows in (x, task.changed))
-    parts = [_composition(model, few, sites[:s], sites[s], spec, step()) for s in range(len(sites))]
     probed = _probe_selectivity(model, task, sites, how)
+    parts = [_composition(model, few, sites[:s], sites[s], spec, step()) for s in range(len(sites))]
     areas = [float(each.auc.median()) for each in told]
     lines = (fields, areas, probed, _invariance(plain, moved), parts)
     return torch.stack([torch.tensor(line).double() for line in lines])

@@ -101,13 +101,14 @@ def traced_example(
             raise InputError(f"{name}: expected one tensor [N, *shape], got {type(given).__name__}.")
     total = _refuse(example, inputs, width, k, draws, instead)
     notes: list[str] = []
-    asked = _asked(model, example, target, spec, how)
+    start = how.at(0, PARTS)
+    asked = _asked(model, example, target, spec, start)
     generator = torch.Generator().manual_seed(how.seed)
     others = torch.randperm(total, generator=generator)[:draws]
     swapped = rows_of(inputs, others) if instead == "swap" else None
     fed = along(example, spec)
-    names = list(chosen_sites(model, fed, sites, how)[0]) if sites else _handed_on(model, fed, how)
-    stand_in = usual(model, inputs, names, swapped, spec, how.at(0, PARTS))
+    names = list(chosen_sites(model, fed, sites, start)[0]) if sites else _handed_on(model, fed, start)
+    stand_in = usual(model, inputs, names, swapped, spec, start)
     walk = Walk(model, example, spec, how.at(1, PARTS), stand_in, width, draws)
     if not sites:
         names = _few(walk.connected(names, asked), notes)

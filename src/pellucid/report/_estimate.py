@@ -86,6 +86,7 @@ def estimate_report(
         parts.append(_importance(subject, min(256, len(held)), pace))
     parts.append(Step("simple models", len(held), 0, len(held) * pace + FITS * total, exact=False))
     parts.append(_sum("shortcuts", tasks.estimate_shortcuts(subject, compute=stages.of("shortcuts"))))
+    stages.end()
     if isinstance(subject.spec, TabularSpec) and subject.classes:
         parts.append(_whatif(subject, pace))
     memory = max(memory, cases.memory, survey.memory)

@@ -151,6 +151,7 @@ def estimate(
         for part in parts:
             count = max(1, len(asked))
             steps += _of_method(subject, function, part, alone, whole, count, cards, how.batch_size, pace)
+    stages.end()
     memory = memory_of(subject, inputs, max(len(part) for part in parts), how, cards)
     return Estimate(gathered(steps), memory, time.perf_counter() - began)
 
@@ -249,6 +250,7 @@ def line_of(
     slopes = (math.ceil(more[0] / 2), math.ceil(more[1] / 2))
     forward, backward = (one[0] - slopes[0], slopes[0]), (one[1] - slopes[1], slopes[1])
     chunked = bool(forward[0]) and asked("single", rows[:3], 1)[0] != three[0]
+    stages.end()
     full = exact and three[0] >= 2 * how.batch_size
     per_pass = three[2] / three[0] if full else 0.0
     fixed = 0.0 if full else max(0.0, one[2] - pace.both(*one[:2]))

@@ -103,6 +103,7 @@ def estimate_audit(
         forward, backward = sum(one[0] for one in each) + more, sum(one[1] for one in each)
         seconds = sum(one[2] for one in each) + pace.cards(n) + pace.forward(more)
         steps.append(Step(name, forward, backward, seconds, line.exact and not more))
+    stages.end()
     dearest = max(lines.values(), key=lambda line: line.at(n, pace)[2])
     steps.append(_repeated("negative controls", dearest, 2 + classed, n, 0, pace))
     again = 2 if isinstance(subject.spec, TextSpec) else 1

@@ -92,6 +92,7 @@ def estimate_case(
         rows, back = _passes(subject, name, len(inputs), count)
         seconds = (rows + 2 * back) * took / len(few) + (DRAWING * rows if name == "anchor" else 0.0)
         steps.append(Step(name, rows, back, seconds, exact=False))
+    stages.end()
     memory = memory_of(subject, inputs[:1], min(how.batch_size, TRIES), how, cards=False)
     return Estimate(gathered(steps), memory, time.perf_counter() - began)
 

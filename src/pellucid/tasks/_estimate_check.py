@@ -95,6 +95,7 @@ def estimate_check(
             steps += (_explained(seen, name, pace, within) for name in new)
         else:
             steps += _of(expectation, seen, pace, within)
+    stages.end()
     memory = memory_of(subject, x, len(x), how, cards=False)
     return Estimate(gathered(steps), memory, time.perf_counter() - began)
 

@@ -76,6 +76,7 @@ def by_steps(
     stages = Stages(how, {"two": 1, "eight": 2})
     two = counted(subject.model, lambda: some(2, stages.pieces("two")))
     eight = counted(subject.model, lambda: some(8, stages.pieces("eight")))
+    stages.end()
     forward, pace = (eight.forward - two.forward) // 6, max(0.0, (eight.seconds - two.seconds) / 6)
     # each row goes back from the layer, where nobody counts; later steps are left out for units that no
     # longer climb

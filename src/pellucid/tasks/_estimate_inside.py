@@ -103,6 +103,7 @@ def _layers(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, ho
 
     one = counted(subject.model, lambda: some(1, stages.pieces("one")))
     two = counted(subject.model, lambda: some(2, stages.pieces("two"))) if len(names) > 1 else one
+    stages.end()
     more = len(names) - 1
     rows = one.forward + more * (two.forward - one.forward)
     seconds = one.seconds + more * max(0.0, two.seconds - one.seconds)
@@ -125,8 +126,10 @@ def _units(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, sit
         )
         total.append(len(found.units))
 
-    total, within = list[int](), Stages(how, {"units": 1}).pieces("units")
+    total, stages = list[int](), Stages(how, {"units": 1})
+    within = stages.pieces("units")
     rows, _, seconds = counted(subject.model, trial)
+    stages.end()
     units = total[0]
     each = STEPS - 1 + min(VERIFIED, units) - 1 + (DRAWS - 1) * len(sizes_of(units))
     whole = rows + each * len(good)
@@ -156,6 +159,7 @@ def _edges(
         )
 
     one, two = trial(1, stages.pieces("one")), trial(2, stages.pieces("two"))
+    stages.end()
     per_sink = max(0, two.forward - one.forward)
     curves = (1 + EDGE_DRAWS) / 2
     rows = round(one.forward + (SINKS - 1) * per_sink * curves + (EDGE_STEPS - 1) * (1 + SINKS) * len(good))
@@ -289,6 +293,7 @@ def estimate_layer(
         parts += [dataclasses.replace(each, exact=False) for each in again]
     if concepts is not None and target is not None:
         parts.append(of_concepts(subject, target, concepts, [site], stages.of("concepts")))
+    stages.end()
     memory = memory_of(subject, data.inputs[:1], 1, how, cards=False)
     return Estimate(tuple(parts), memory, time.perf_counter() - began)
 
@@ -330,10 +335,11 @@ def by_rows(
         within = stages.pieces(trial)
         return counted(subject.model, lambda: some(trials[trial], within), *networks, back=back)
 
-    if "all" in trials:
-        return Step(name, *spent("all"), exact=False)
-    low, high = map(spent, trials)
+    found = [spent(trial) for trial in trials]
     stages.end()
+    if len(found) == 1:
+        return Step(name, *found[0], exact=False)
+    low, high = found
     left, apart = max(0, total - sizes[1]), sizes[1] - sizes[0]
     forward, backward, seconds = (
         more + left * max(0, more - less) / apart for more, less in zip(high, low, strict=True)

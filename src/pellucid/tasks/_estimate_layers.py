@@ -78,6 +78,7 @@ def estimate_layers(
             lambda: trace(subject, row, instead=instead, rows=rows, untrained_copy=False, compute=last),
         )
         steps.append(_times("trace", took, 2))
+    stages.end()
     memory = memory_of(subject, data.inputs[:1], looked, how, cards=False)
     return Estimate(tuple(steps), memory, time.perf_counter() - began)
 

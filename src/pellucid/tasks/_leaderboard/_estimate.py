@@ -65,6 +65,7 @@ def estimate_leaderboard(
         seconds += pace.epoch * EPOCHS.get(name, USUAL)
         n = len(left)
         steps.append(Step(name, n * forward, n * backward, n * seconds, exact=False))
+    stages.end()
     return Estimate(tuple(steps), memory, time.perf_counter() - began)
 
 
@@ -95,6 +96,7 @@ def _tried(
 ) -> tuple[_Pace, int]:
     made = task.dataset
     # the first training pays for what is loaded on the way
+    epoch = 0.0
     for _ in range(2):
         began = time.perf_counter()
         train(made, network=network_for(made, name, 0), epochs=1, patience=None)
