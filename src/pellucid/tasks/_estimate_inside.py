@@ -12,8 +12,9 @@ from torch import Tensor
 
 from pellucid._core import Compute, Dataset, Subject, TargetLike
 from pellucid.errors import InputError, MethodError
-from pellucid.layers import activation_patching, attribution_patching, edge_attribution
+from pellucid.layers import EdgeAttribution, activation_patching, attribution_patching, edge_attribution
 from pellucid.layers._concepts import FEWEST
+from pellucid.layers._edges import edge_passes
 from pellucid.layers._patching import sizes_of
 from pellucid.layers._reach import chosen_sites
 from pellucid.tasks._amounts import Estimate, Step
@@ -139,31 +140,31 @@ def _units(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, sit
 def _edges(
     subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, ends: tuple[str, str], how: Compute
 ) -> Step:
-    stages = Stages(how, {"one": 1, "two": 2})
+    stages, found = Stages(how, {"one": 1}), list[EdgeAttribution]()
+    within = stages.pieces("one")
 
-    def trial(sinks: int, how: Compute) -> Spent:
-        return counted(
-            subject.model,
-            lambda: edge_attribution(
+    def trial() -> None:
+        found.append(
+            edge_attribution(
                 subject.model,
                 good.inputs,
                 bad.inputs,
                 asked,
                 *ends,
                 steps=1,
-                most=sinks,
+                most=1,
                 draws=1,
                 spec=subject.spec,
-                compute=how,
-            ),
+                compute=within,
+            )
         )
 
-    one, two = trial(1, stages.pieces("one")), trial(2, stages.pieces("two"))
+    one = counted(subject.model, trial)
     stages.end()
-    per_sink = max(0, two.forward - one.forward)
-    curves = (1 + EDGE_DRAWS) / 2
-    rows = round(one.forward + (SINKS - 1) * per_sink * curves + (EDGE_STEPS - 1) * (1 + SINKS) * len(good))
-    backward = EDGE_STEPS * (1 + SINKS) * len(good)
+    sinks = min(SINKS, found[0].sink_units)
+    # single rows show that layers are called once
+    rows = len(good) * edge_passes(len(found[0].edges), sinks, EDGE_STEPS, EDGE_DRAWS) + 2 * (1 + sinks)
+    backward = EDGE_STEPS * (1 + sinks) * len(good)
     return Step("connections", rows, backward, one.seconds * rows / max(1, one.forward), exact=False)
 
 
