@@ -169,7 +169,7 @@ def hierarchy(
     nets = [model, *others, *copies]
     test = _held_out(answers, how.seed)
     task = _Task(inputs, changed, answers, spec, test)
-    total, begun = len(nets) * (3 * len(names) + 1), itertools.count()
+    total, begun = len(nets) * (4 * len(names) + 1), itertools.count()
 
     def step() -> Compute:
         done = next(begun)
@@ -253,21 +253,23 @@ def _curves(model: nn.Module, task: _Task, sites: Sequence[str], step: Callable[
     told = [selectivity(model, x, task.answers, site, spec=spec, compute=step()) for site in sites]
     how = step()
     plain, moved = (sketches(model, along(rows, spec), sites, WIDTH, how, real) for rows in (x, task.changed))
-    probed = _probe_selectivity(model, task, sites, how)
+    probed = _probe_selectivity(model, task, sites, how, step)
     parts = [_composition(model, few, sites[:s], sites[s], spec, step()) for s in range(len(sites))]
     areas = [float(each.auc.median()) for each in told]
     lines = (fields, areas, probed, _invariance(plain, moved), parts)
     return torch.stack([torch.tensor(line).double() for line in lines])
 
 
-def _probe_selectivity(model: nn.Module, task: _Task, sites: Sequence[str], how: Compute) -> list[float]:
+def _probe_selectivity(
+    model: nn.Module, task: _Task, sites: Sequence[str], how: Compute, step: Callable[[], Compute]
+) -> list[float]:
     if task.test is None:
         return [float("nan")] * len(sites)
     rows = sketches(
         model, along(task.inputs, task.spec), sites, PROBED, how, tokens_of(task.inputs, task.spec)
     )
     y = task.answers.cpu().unique(return_inverse=True)[1]
-    return [probe_selectivity(rows[site], task.inputs, y, task.test, how.seed) for site in sites]
+    return [probe_selectivity(rows[site], task.inputs, y, task.test, step().seed) for site in sites]
 
 
 def _invariance(plain: dict[str, Tensor], moved: dict[str, Tensor]) -> list[float]:
