@@ -296,7 +296,7 @@ def test_some_tasks_are_given_to_a_transformer_too(monkeypatch):
 
     monkeypatch.setattr(_case, "train", train)
     few = data.planted("negation", n=60)
-    model, report = _case.trained(few, "negation-transformer", 0)
+    model, report = _case.trained(few, "negation-transformer", Compute())
     assert not report.used
     assert asked[few.dataset.name].kind == "transformer"
     assert asked[few.dataset.name].params["word_dropout"] == 0

@@ -68,7 +68,7 @@ def test_connections_are_estimated_from_above(subject: pellucid.Subject) -> None
     plan = tasks.estimate_patch(subject, 0, 1, "0", "1", target="red,green")
     passed = counted(subject.model, lambda: tasks.patch(subject, 0, 1, "0", "1", target="red,green"))
     assert not plan.exact
-    assert passed[0] <= plan.forward
+    assert passed[0] <= plan.forward < 1.2 * passed[0]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -46,3 +46,12 @@ class Compute:
         """Refuse sizes that cannot run."""
         if self.batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {self.batch_size}.")
+
+    def at(self, done: int, total: int) -> Compute:
+        """The same for a part of the work that has no count of its own: each of its reports repeats this one.
+
+        Example:
+            >>> Compute(progress=lambda done, total: print(done, "of", total)).at(1, 4).progress(30, 64)
+            1 of 4
+        """
+        return replace(self, progress=lambda *_: self.progress(done, total))

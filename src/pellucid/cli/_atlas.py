@@ -46,14 +46,13 @@ def atlas(
     inputs of the same cells, and the atlas of an untrained copy.
     """
     from pellucid import tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     about: dict[str, Json] = {"model": model, "site": site, "grid": grid, "rows": rows, "steps": steps}
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_atlas(subject, site, grid=grid, rows=rows, steps=steps, compute=how)
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_atlas(subject, site, grid=grid, rows=rows, steps=steps, compute=how)
         tell_estimate("atlas", about, plan, began, seed, as_json=as_json)
         return
     with progress("atlas", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as compute:

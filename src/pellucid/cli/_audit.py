@@ -11,7 +11,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import page_file
-from pellucid.cli._say import document, narrate, result, show, tell_estimate
+from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
 from pellucid.cli._shortcuts import without_inputs
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ def audit(
     chosen = parts_of(method) or tasks.PANEL
     fills, metrics = None if fill is None else parts_of(fill), parts_of(metric)
     if estimate or (not as_json and tasks.long_audit(subject, rows=rows, compute=how)):
-        plan = tasks.estimate_audit(
-            subject, methods=chosen, rows=rows, fills=fills, metrics=metrics, twins=twins, compute=how
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+            plan = tasks.estimate_audit(
+                subject, methods=chosen, rows=rows, fills=fills, metrics=metrics, twins=twins, compute=trial
+            )
         if estimate:
             tell_estimate("audit", {"model": model, "rows": rows}, plan, began, seed, as_json=as_json)
             return

@@ -14,7 +14,7 @@ from pellucid.cli._bench_readable import readable
 from pellucid.cli._given import with_options
 from pellucid.cli._leaderboard import run_leaderboard
 from pellucid.cli._places import folder_of
-from pellucid.cli._say import document, narrate, result, show
+from pellucid.cli._say import document, narrate, progress, result, show
 from pellucid.errors import InputError, near_misses
 
 if TYPE_CHECKING:
@@ -95,7 +95,6 @@ def truth(
     know nothing of the network. It takes some ten minutes; --out keeps what is done and goes on from there.
     """
     from pellucid import tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     if budget is not None and budget < 1:
@@ -124,16 +123,17 @@ def truth(
     if out is not None or estimate:
         raise InputError(f"--out and --estimate belong to the leaderboard; {task} is measured in one go.")
     clock = _Clock(quiet=as_json)
-    found = tasks.truth(
-        task,
-        source=data,
-        among=named,
-        budget=budget,
-        twin=twin,
-        regions=regions,
-        watch=clock.tell,
-        compute=Compute(batch_size=batch_size, seed=seed),
-    )
+    with progress("truth", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as compute:
+        found = tasks.truth(
+            task,
+            source=data,
+            among=named,
+            budget=budget,
+            twin=twin,
+            regions=regions,
+            watch=clock.tell,
+            compute=compute,
+        )
     if as_json:
         given = {
             "task": task,

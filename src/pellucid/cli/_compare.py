@@ -46,7 +46,6 @@ def compare(
     pellucid compare runs/old runs/new --out compare.html
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
     from pellucid.cli._unit import write_drawings
 
     began = time.perf_counter()
@@ -54,8 +53,8 @@ def compare(
     others = [given.subject(name) for name in parts_of(beside)]
     about = {"a": a, "b": b, "method": method, "rows": rows, "beside": beside, "data": given.data}
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_compare(one, other, method=method, rows=rows, beside=others, compute=how)
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_compare(one, other, method=method, rows=rows, beside=others, compute=how)
         tell_estimate("compare", dict(about), plan, began, seed, as_json=as_json)
         return
     with progress("compare", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

@@ -51,15 +51,14 @@ def concepts(
     Layer by layer, beside random concepts and an untrained copy.
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     names = None if sites is None else [name.strip() for name in sites.split(",") if name.strip()]
     about = {"model": model, "sets": sets, "target": target, "at": sites, "draws": draws}
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_concepts(subject, target, sets, names, draws=draws, compute=how)
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_concepts(subject, target, sets, names, draws=draws, compute=how)
         tell_estimate("concepts", dict(about), plan, began, seed, as_json=as_json)
         return
     with progress("concepts", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

@@ -73,7 +73,6 @@ def counterfactual(
     Of a row of a table, within what can change.
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
     from pellucid.cli._unit import write_drawings
     from pellucid.report import recourse_page
     from pellucid.rules import Constraints, constraints_from
@@ -87,14 +86,15 @@ def counterfactual(
         immutable=parts_of(immutable), actionable=only, up=parts_of(up), down=parts_of(down), most=most
     )
     if estimate:
-        plan = tasks.estimate_case(
-            subject,
-            "counterfactual",
-            picked,
-            refits=refits,
-            constraints=whole,
-            compute=Compute(batch_size=batch_size, seed=seed),
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_case(
+                subject,
+                "counterfactual",
+                picked,
+                refits=refits,
+                constraints=whole,
+                compute=how,
+            )
         tell_estimate("counterfactual", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
         return
     with progress("counterfactual", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

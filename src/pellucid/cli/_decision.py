@@ -71,12 +71,12 @@ def anchor(
     With a bound on how often, over fresh draws.
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     if estimate:
-        plan = tasks.estimate_case(subject, "anchor", row, compute=Compute(batch_size=batch_size, seed=seed))
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_case(subject, "anchor", row, compute=how)
         tell_estimate("anchor", {"model": model, "row": row}, plan, began, seed, as_json=as_json)
         return
     with progress("anchor", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
@@ -116,15 +116,13 @@ def reasons(
     Against the average approved row, with their stability. For tables with classes.
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     if estimate:
-        plan = tasks.estimate_case(
-            subject, "reasons", picked, refits=refits, compute=Compute(batch_size=batch_size, seed=seed)
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_case(subject, "reasons", picked, refits=refits, compute=how)
         tell_estimate("reasons", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
         return
     with progress("reasons", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
@@ -174,15 +172,13 @@ def nearest(
     With the same answer, and with another.
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     if estimate:
-        plan = tasks.estimate_case(
-            subject, "nearest", picked, compute=Compute(batch_size=batch_size, seed=seed)
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_case(subject, "nearest", picked, compute=how)
         tell_estimate("nearest", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
         return
     with progress("nearest", quiet=as_json, batch_size=batch_size, seed=seed) as compute:
@@ -227,16 +223,14 @@ def decision(
     Its reasons, what holds it, what would change it, real rows like it.
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
     from pellucid.cli._unit import write_drawings
     from pellucid.report import decision_figures, decision_page
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     if estimate:
-        plan = tasks.estimate_case(
-            subject, "decision", row, refits=refits, compute=Compute(batch_size=batch_size, seed=seed)
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_case(subject, "decision", row, refits=refits, compute=how)
         tell_estimate("decision", {"model": model, "row": row}, plan, began, seed, as_json=as_json)
         return
     with progress("decision", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

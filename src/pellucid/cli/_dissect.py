@@ -53,15 +53,14 @@ def dissect(
     Beside masks of other pictures, random mixtures of units and an untrained copy.
     """
     from pellucid import tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     chosen = numbers(units, "--units")
     about: dict[str, Json] = {"model": model, "site": site, "masks": str(masks), "units": units}
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_dissect(subject, site, masks, units=chosen, compute=how)
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_dissect(subject, site, masks, units=chosen, compute=how)
         tell_estimate("dissect", about, plan, began, seed, as_json=as_json)
         return
     with progress("dissect", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as compute:

@@ -25,7 +25,7 @@ from pellucid.cli._say import document, held_out_row, narrate, progress, result,
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
-    from pellucid._core import Explanation, Subject
+    from pellucid._core import Compute, Explanation, Subject
     from pellucid.tasks import Estimate
 
 
@@ -87,7 +87,8 @@ def explain(
     asked = targets_of(subject, target)
     settings = {"model": model, "input": rows, "rows": many, "method": method, "target": target}
     if estimate:
-        plan = _plan(subject, many, rows, names, asked, evidence, batch_size, seed)
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+            plan = _plan(subject, many, rows, names, asked, evidence, trial)
         tell_estimate("explain", dict(settings), plan, began, seed, as_json=as_json)
         return
     if many is not None and out is not None:
@@ -114,11 +115,9 @@ def _plan(
     names: list[str],
     asked: list[int],
     evidence: bool,
-    batch_size: int,
-    seed: int,
+    how: Compute,
 ) -> Estimate:
     from pellucid import tasks
-    from pellucid._core import Compute
 
     data = subject.needs_data("explain")
     held = tasks.held_out(data)
@@ -128,10 +127,9 @@ def _plan(
         if many is None
         else data.inputs[tasks.rows_named(data, many)]
     )
-    compute = Compute(batch_size=batch_size, seed=seed)
     shard = None
     if many is not None:
-        each = tasks.work_of(subject, x, methods=names, targets=asked, cards=evidence, compute=compute)
+        each = tasks.work_of(subject, x, methods=names, targets=asked, cards=evidence, compute=how.at(0, 1))
         shard = tasks.shard_of(data.inputs, each)
     return tasks.estimate(
         subject,
@@ -140,7 +138,7 @@ def _plan(
         targets=asked,
         cards=evidence,
         shard=shard,
-        compute=compute,
+        compute=how,
     )
 
 

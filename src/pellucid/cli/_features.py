@@ -134,7 +134,6 @@ def features(
     direction; several faces of one; and real inputs with what matters made more of.
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
@@ -160,20 +159,21 @@ def features(
     starts, looked = numbers(accentuate, "--accentuate") or [], numbers(caricature, "--caricature") or []
     second = None if twin is None else given.subject(twin)
     if estimate:
-        plan = tasks.estimate_features(
-            subject,
-            site,
-            units=picked,
-            objectives=goals,
-            accentuate=starts,
-            caricatures=looked,
-            faces=faces,
-            steps=steps,
-            seeds=seeds,
-            transforms=transforms.value,
-            statistics=statistics.value,
-            compute=Compute(batch_size=batch_size, seed=seed),
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_features(
+                subject,
+                site,
+                units=picked,
+                objectives=goals,
+                accentuate=starts,
+                caricatures=looked,
+                faces=faces,
+                steps=steps,
+                seeds=seeds,
+                transforms=transforms.value,
+                statistics=statistics.value,
+                compute=how,
+            )
         tell_estimate("features", about, plan, began, seed, as_json=as_json)
         return
     with progress("features", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

@@ -52,7 +52,6 @@ def importance(
     By swapping parts between rows, by mean attribution, along one column, or in pairs.
     """
     from pellucid import tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
@@ -62,10 +61,10 @@ def importance(
     about = {"model": model, "method": method, "column": column, "target": target, "rows": rows}
     columns, wanted = parts_of(column), asked[0] if asked else None
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_importance(
-            subject, method, columns=columns, target=wanted, row=row, rows=rows, compute=how
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_importance(
+                subject, method, columns=columns, target=wanted, row=row, rows=rows, compute=how
+            )
         tell_estimate("importance", dict(about), plan, began, seed, as_json=as_json)
         return
     with progress(method, quiet=as_json, batch_size=batch_size, seed=seed) as compute:

@@ -46,17 +46,16 @@ def influence(
 ) -> None:
     """Which training rows made an answer, or spoke against it."""
     from pellucid import figures, tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
     picked = numbers(rows, "--input") or [0]
     about = {"model": model, "input": rows, "method": method.value, "layers": layers.value}
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_influence(
-            subject, picked, method=method.value, layers=layers.value, compute=how
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_influence(
+                subject, picked, method=method.value, layers=layers.value, compute=how
+            )
         tell_estimate("influence", dict(about), plan, began, seed, as_json=as_json)
         return
     with progress("influence", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

@@ -60,7 +60,6 @@ def layers(
     Shape, receptive field, dead units and rank, beside an untrained copy; what builds up from layer to layer.
     """
     from pellucid import tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     if beside is not None and not hierarchy:
@@ -74,10 +73,10 @@ def layers(
     instead = "swap" if swap else "mean"
     inputs: dict[str, Json] = {"model": model, "rows": rows}
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_layers(
-            subject, rows=rows, beside=others, row=trace, instead=instead, compute=how
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_layers(
+                subject, rows=rows, beside=others, row=trace, instead=instead, compute=how
+            )
         tell_estimate("layers", inputs, plan, began, seed, as_json=as_json)
         return
     tasks.refuse_depth(subject, others, trace)

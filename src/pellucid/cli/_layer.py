@@ -68,7 +68,6 @@ def layer(
     Its units with their real inputs, what they tell, what breaks without them, and what can be read off it.
     """
     from pellucid import tasks
-    from pellucid._core import Compute
     from pellucid.report import layer_page
 
     began = time.perf_counter()
@@ -87,18 +86,18 @@ def layer(
         {} if concepts is None else {"concepts": concepts, "target": target}
     )
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_layer(
-            subject,
-            site,
-            units=chosen,
-            rows=rows,
-            steps=steps,
-            dictionary=dictionary,
-            concepts=concepts,
-            target=target,
-            compute=how,
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_layer(
+                subject,
+                site,
+                units=chosen,
+                rows=rows,
+                steps=steps,
+                dictionary=dictionary,
+                concepts=concepts,
+                target=target,
+                compute=how,
+            )
         tell_estimate("layer", inputs, plan, began, seed, as_json=as_json)
         return
     with progress("layer", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as compute:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.cli._say import document, narrate, result, show, tell_estimate
+from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,9 +40,8 @@ def run_leaderboard(
 ) -> None:
     """Measure, or say what it would take, and tell it."""
     from pellucid import tasks
-    from pellucid._core import Compute
 
-    began, how = time.perf_counter(), Compute(batch_size=batch_size, seed=seed)
+    began = time.perf_counter()
     given: dict[str, Json] = {
         "task": None if names is None else list(names),
         "method": None if method is None else list(method),
@@ -52,9 +51,17 @@ def run_leaderboard(
         "budget": budget,
     }
     if estimate:
-        plan = tasks.estimate_leaderboard(
-            names, among=method, peers=peers, inputs=inputs, seeds=seeds, budget=budget, out=out, compute=how
-        )
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+            plan = tasks.estimate_leaderboard(
+                names,
+                among=method,
+                peers=peers,
+                inputs=inputs,
+                seeds=seeds,
+                budget=budget,
+                out=out,
+                compute=trial,
+            )
         tell_estimate("bench truth", given, plan, began, seed, as_json=as_json)
         return
 
@@ -62,17 +69,18 @@ def run_leaderboard(
         if not as_json:
             narrate(f"  {time.perf_counter() - began:5.0f} s  {words}")
 
-    found = tasks.truth_leaderboard(
-        names,
-        among=method,
-        peers=peers,
-        inputs=inputs,
-        seeds=seeds,
-        budget=budget,
-        out=out,
-        watch=tell,
-        compute=how,
-    )
+    with progress("truth", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as compute:
+        found = tasks.truth_leaderboard(
+            names,
+            among=method,
+            peers=peers,
+            inputs=inputs,
+            seeds=seeds,
+            budget=budget,
+            out=out,
+            watch=tell,
+            compute=compute,
+        )
     if out is not None:
         _written(found, out)
     if as_json:

@@ -63,7 +63,6 @@ def patch(
     Activations of one are carried into the other: whole layers, units of one, or connections between two.
     """
     from pellucid import tasks
-    from pellucid._core import Compute
 
     began = time.perf_counter()
     subject = given.subject(model, weights)
@@ -71,8 +70,8 @@ def patch(
     about: dict[str, Json] = {"model": model, "from": list(rows[0]), "to": list(rows[1])}
     about |= {"site": site, "into": into, "target": target}
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_patch(subject, *rows, site, into, target=target, compute=how)
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_patch(subject, *rows, site, into, target=target, compute=how)
         tell_estimate("patch", about, plan, began, seed, as_json=as_json)
         return
     with progress("patch", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

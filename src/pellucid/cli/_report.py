@@ -83,10 +83,10 @@ def report(
     began = time.perf_counter()
     subject = given.subject(model, weights)
     if estimate:
-        from pellucid._core import Compute
         from pellucid.report import estimate_report
 
-        plan = estimate_report(subject, compute=Compute(batch_size=batch_size, seed=seed))
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = estimate_report(subject, compute=how)
         tell_estimate("report", {"model": model}, plan, began, seed, as_json=as_json)
         return
     with progress("report", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

@@ -110,7 +110,6 @@ def rules(
     With their fidelity on held-out rows, beside rules that never saw the network.
     """
     from pellucid import figures, tasks
-    from pellucid._core import Compute
     from pellucid.networks import RuleNetwork
     from pellucid.report import rules_page
 
@@ -163,8 +162,8 @@ def rules(
         return found, whole, []
 
     if estimate:
-        how = Compute(batch_size=batch_size, seed=seed)
-        plan = tasks.estimate_training_rows(subject, "rules", lambda some: grown(some, how), compute=how)
+        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+            plan = tasks.estimate_training_rows(subject, "rules", grown, compute=how)
         tell_estimate("rules", inputs, plan, began, seed, as_json=as_json)
         return
     with progress("rules", quiet=as_json, batch_size=batch_size, seed=seed) as compute:

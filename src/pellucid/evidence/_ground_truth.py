@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -14,7 +14,7 @@ from pellucid.errors import InputError, MethodError
 from pellucid.evidence._case import Method, fitted, out_of_reach
 from pellucid.evidence._fill import absent
 from pellucid.evidence._free import free_maps
-from pellucid.evidence._localisation import Localisation, Measure, localisation
+from pellucid.evidence._localisation import Localisation, Measure, Reading, localisation
 from pellucid.inputs._image import blurred
 
 LEAST = 4  # rows below which even a dear method is not measured
@@ -105,7 +105,7 @@ def ground_truth(
             need more is measured on fewer rows, spread evenly, and says so by its n.
         twin: whether to explain up to 4 rows on an untrained copy too.
         watch: called with each finished row of the table.
-        compute: how to run.
+        compute: how to run; progress counts the methods, with all baselines as one more.
 
     Returns:
         The table, best first; methods that cannot be measured stand beside it.
@@ -147,7 +147,9 @@ def ground_truth(
     table: list[TruthRow] = []
     refused: dict[str, str] = {}
     dear: dict[str, int] = {}
-    for name, method in methods.items():
+    every = len(methods) + 1
+    for k, (name, method) in enumerate(methods.items()):
+        run = replace(run, how=how.at(k, every))
         try:
             cost = run.cost(method)
             if budget // cost < LEAST:
@@ -159,7 +161,8 @@ def ground_truth(
             continue
         if watch is not None:
             watch(table[-1])
-    table += run.baselines()
+    table += replace(run, how=how.at(every - 1, every)).baselines()
+    how.progress(every, every)
     ordered = tuple(sorted(table, key=lambda row: -row.magnitude.gain.value))
     area = float(known.truth.flatten(1).double().mean(1).mean())
     return GroundTruth(task, target.replace("_", "-"), ordered, refused, dear, len(known.x), area, budget)
@@ -220,11 +223,13 @@ class _Run:
         known = self.known
         maps, truth = fitted(maps, known.x[index]), known.truth[index]
         groups = known.clusters[index] if known.clustered else None
-        seed = self.how.seed
-        return (
-            localisation(maps, truth, reading="magnitude", clusters=groups, seed=seed),
-            localisation(maps, truth, reading="positive", clusters=groups, seed=seed),
-        )
+
+        def read(reading: Reading) -> Localisation:
+            # sorting large maps takes seconds
+            self.how.progress(0, 1)
+            return localisation(maps, truth, reading=reading, clusters=groups, seed=self.how.seed)
+
+        return read("magnitude"), read("positive")
 
     def baselines(self) -> list[TruthRow]:
         """Maps made without the network."""

@@ -109,8 +109,9 @@ def activation_atlas(
         InputError: if there are fewer than 100 activations, or no cell holds ``least`` of them.
 
     Cost:
-        Two passes over the data and grid² × steps rows forward and backward, each ended at the layer; t-SNE
-        of N × positions points, some seconds for a few thousand.
+        One pass over the data, and what :func:`activation_maximization` of as many directions as there are
+        cells takes without its control, at most grid² × steps rows backward; all ended at the layer. t-SNE of
+        N × positions points, some seconds for a few thousand.
 
     Limits:
         The map shows what the *data* excite: what they lack is not on it. Distances between far cells mean

@@ -119,8 +119,9 @@ def activation_maximization(
     Cost:
         One pass over the data and at most units × seeds × steps rows forward and backward, each ended at the
         layer; 2,000 rows at most where a start does not move its unit; then up to 900 rows and
-        U × (seeds + 8) forward for the measures of trust. The control takes the same again, its pass over the
-        data too, for each of its untrained twins: four, or up to 20 where there are few units.
+        U × (seeds + 8) forward for the measures of trust. The control makes at least 20 pictures, and takes
+        the pass over the data and the 900 and 2,000 rows again for each of its untrained twins: four, or up
+        to 20 where the layer has few units or few objectives are no units.
 
     Limits:
         A large ratio proves nothing: untrained networks reach as much. What a picture shows is one maximum,

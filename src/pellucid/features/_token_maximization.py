@@ -85,7 +85,10 @@ def token_maximization(
     Cost:
         One pass over the data; at most units × seeds × steps × (``candidates`` + 1) short texts forward and
         units × seeds × steps backward, each ended at the layer; then up to 500 stretches and
-        units × (``seeds`` + 8) texts forward for the measures of trust. The control as much again or more.
+        units × (``seeds`` + 8) texts forward for the measures of trust. Before, 8 texts back from each of at
+        most 32 units show how many tokens they see. The control makes at least 20 texts, and takes the pass
+        over the data and the 500 stretches again for each of its untrained twins: four, or up to 20 where the
+        layer has few units.
 
     Limits:
         Real tokens need not make a real sentence: the made texts are lists of words. A greedy search ends in

@@ -143,13 +143,13 @@ def _moved(
     model: nn.Module, inputs: Tensor | Batch, site: str, how: Compute
 ) -> tuple[Tensor, Tensor, Tensor]:
     """How far the output moves without each head, with its interval."""
-    quiet = Compute(how.batch_size, how.seed, how.device)
+    start = how.at(0, 1)
     sums = [
         seen[site]
-        for _, seen in activations(model, inputs, {site: lambda found: found.mean(2)}, compute=quiet)
+        for _, seen in activations(model, inputs, {site: lambda found: found.mean(2)}, compute=start)
     ]
     mean = torch.cat(sums).double().mean(0)
-    plain = predict(model, inputs, compute=quiet).double().flatten(1)
+    plain = predict(model, inputs, compute=start).double().flatten(1)
     spread = float((plain - plain.mean(0)).norm(dim=1).mean())
     lost: list[Tensor] = []
     for head in range(len(mean)):
@@ -160,7 +160,7 @@ def _moved(
             return made
 
         with probe(model, write={site: without}):
-            left = predict(model, inputs, compute=quiet).double().flatten(1)
+            left = predict(model, inputs, compute=how.at(head, len(mean))).double().flatten(1)
         lost.append((plain - left).norm(dim=1).cpu() / max(spread, 1e-300))
         how.progress(head + 1, len(mean))
     each = torch.stack(lost)

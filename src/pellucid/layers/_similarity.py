@@ -149,10 +149,11 @@ def representation_similarity(
     blocks = [order[k * n : (k + 1) * n].sort().values for k in range(total // n)]
     for k, index in enumerate(blocks):
         some, here = rows_of(inputs, index), None if real is None else real[index]
-        own = _centred(model, some, rows_sizes, here, how)
-        beside = own if one else _centred(other or model, some, columns, here, how)
-        controls = {name: _centred(net, some, rows_sizes, here, how) for name, net in twins.items()}
-        sums.add(own, beside, controls, generator)
+        within = how.at(k, len(blocks))
+        own = _centred(model, some, rows_sizes, here, within)
+        beside = own if one else _centred(other or model, some, columns, here, within)
+        controls = {name: _centred(net, some, rows_sizes, here, within) for name, net in twins.items()}
+        sums.add(own, beside, controls, generator, within)
         how.progress(k + 1, len(blocks))
     values, null, shrunk = sums.result()
     references, less = sums.references()
@@ -177,13 +178,12 @@ def _centred(
 ) -> Tensor:
     """U-centred Gram matrices ``[sites, n, n]`` of a block."""
     n = count_of(inputs)
-    quiet = Compute(how.batch_size, how.seed, how.device)
     found: dict[str, Tensor] = {}
     for group in _groups(sites, n):
         parts: dict[str, list[Tensor]] = {site: [] for site in group}
         stop = group[0] if len(group) == 1 else None
         # layers with NaN have no number, the others do
-        for rows, seen in activations(model, inputs, group, stop=stop, compute=quiet, finite=False):
+        for rows, seen in activations(model, inputs, group, stop=stop, compute=how, finite=False):
             for site in group:
                 if len(seen[site]) != rows.stop - rows.start:
                     raise InputError(f"The activation at {site!r} does not keep the row axis first.")
@@ -229,7 +229,12 @@ class _Sums:
         self._crossed = {name: torch.zeros(draws, a, dtype=torch.float64) for name in names}
 
     def add(
-        self, own: Tensor, beside: Tensor, controls: Mapping[str, Tensor], generator: torch.Generator
+        self,
+        own: Tensor,
+        beside: Tensor,
+        controls: Mapping[str, Tensor],
+        generator: torch.Generator,
+        how: Compute,
     ) -> None:
         n = own.shape[1]
         scale = n * (n - 3)
@@ -241,6 +246,7 @@ class _Sums:
             self._cross[name] += (own * control).sum((1, 2)) / scale
             self._controls[name] += control.square().sum((1, 2)) / scale
         for k in range(len(self._shuffled)):
+            how.progress(k, len(self._shuffled))
             order = torch.randperm(n, generator=generator)
             self._shuffled[k] += flat @ beside[:, order][:, :, order].flatten(1).T / scale
             for name, control in controls.items():

@@ -130,9 +130,8 @@ def with_quality(
     some, others = halves(inputs, n, 0.2, HELD, how.seed)
     real, apart = tokens_of(some, spec), tokens_of(others, spec)
     fit, held = along(some, spec), along(others, spec)
-    quiet = Compute(how.batch_size, how.seed, how.device)
     made = learn(sampled(model, fit, site, how, real))
-    own = quality_of(model, held, made, quiet, apart)
+    own = quality_of(model, held, made, how, apart)
     beside, note = None, made.note
     if control:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -141,7 +140,7 @@ def with_quality(
         )
         try:
             other = shuffled(model, seed=how.seed, calibrate=calibrate)
-            beside = quality_of(other, held, learn(sampled(other, fit, site, quiet, real)), quiet, apart)
+            beside = quality_of(other, held, learn(sampled(other, fit, site, how, real)), how, apart)
         except MethodError as error:
             note = f"{note} No shuffled control: {error}".strip()
     return replace(made, quality=own, shuffled=beside, n=count_of(fit), note=note)

@@ -101,28 +101,26 @@ def traced_example(
             raise InputError(f"{name}: expected one tensor [N, *shape], got {type(given).__name__}.")
     total = _refuse(example, inputs, width, k, draws, instead)
     notes: list[str] = []
-    asked = _asked(model, example, target, spec, how)
+    start = how.at(0, PARTS)
+    asked = _asked(model, example, target, spec, start)
     generator = torch.Generator().manual_seed(how.seed)
     others = torch.randperm(total, generator=generator)[:draws]
     swapped = rows_of(inputs, others) if instead == "swap" else None
     fed = along(example, spec)
-    names = list(chosen_sites(model, fed, sites, how)[0]) if sites else _handed_on(model, fed, how)
-    quiet = Compute(how.batch_size, how.seed, how.device)
-    stand_in = usual(model, inputs, names, swapped, spec, quiet)
-    how.progress(1, PARTS)
-    walk = Walk(model, example, spec, quiet, stand_in, width, draws)
+    names = list(chosen_sites(model, fed, sites, start)[0]) if sites else _handed_on(model, fed, start)
+    stand_in = usual(model, inputs, names, swapped, spec, start)
+    walk = Walk(model, example, spec, how.at(1, PARTS), stand_in, width, draws)
     if not sites:
         names = _few(walk.connected(names, asked), notes)
-    scores = Question(model, inputs, asked, spec=spec, compute=quiet).base.double()
+    scores = Question(model, inputs, asked, spec=spec, compute=walk.how).base.double()
     whole, score = float(scores.mean()), float(walk.question(asked, None).base)
     if abs(score - whole) < FAR * float(scores.std()):
         notes.append("The example's answer hardly differs from the usual one: shares of it say little.")
-    seen = fields(model, example, names, compute=quiet)
+    seen = fields(model, example, names, compute=walk.how)
     arrows, units = walk.run(names, asked, whole, seen, inputs)
-    how.progress(2, PARTS)
-    shown = exemplars_of(model, inputs, names, k=k, spec=spec, compute=quiet)
+    shown = exemplars_of(model, inputs, names, k=k, spec=spec, compute=how.at(2, PARTS))
     units = [_with_exemplars(unit, shown[names.index(unit.site)]) for unit in units]
-    how.progress(3, PARTS)
+    walk = replace(walk, how=how.at(3, PARTS))
     untrained = torch.full((len(names) + 1,), torch.nan, dtype=torch.float64)
     if untrained_copy and (twin := twin_of(model, along(inputs, spec), how, notes)) is not None:
         untrained = _twin_shares(twin, example, inputs, asked, names, swapped, walk, seen)

@@ -18,6 +18,7 @@ from pellucid.tasks._estimate_inside import by_rows
 from pellucid.tasks._explain import PANEL
 from pellucid.tasks._refits import REFITS
 from pellucid.tasks._spent import counted
+from pellucid.tasks._stages import Stages
 from pellucid.training import TrainingRecord
 
 ROWS, FEW, MASKS = 512, 8, 64
@@ -55,22 +56,27 @@ def estimate_report(
     # numbers are also held against their validation rows
     tuned = 0 if subject.classes else int((subject.needs_data("estimate_report").parts == 1).sum())
     outputs = _predicting(subject, 3 * len(held) + total + tuned)
-    parts = [*_layers(subject, how, min(ROWS, len(held))), outputs]
+    stages = Stages(how, {"layers": 1, "cases": 2, "survey": 2, "features": 3, "shortcuts": 2})
+    parts = [*_layers(subject, stages.of("layers"), min(ROWS, len(held))), outputs]
     memory = 0
     rows = torch.arange(3 * EACH) % len(held)
-    cases = tasks.estimate(subject, held.inputs[rows], methods=case_methods(subject, None), compute=how)
+    cases = tasks.estimate(
+        subject, held.inputs[rows], methods=case_methods(subject, None), compute=stages.of("cases")
+    )
     parts.append(_sum("cases", cases))
     tried = list(tasks.fitting_methods(subject, among=PANEL))
     tested = held.inputs[tasks.sample(len(held), TRIED)]
-    survey = tasks.estimate(subject, tested, methods=tried, cards=False, compute=how)
+    survey = tasks.estimate(subject, tested, methods=tried, cards=False, compute=stages.of("survey"))
     masks = (MASKS + 2) * len(tested)
     # once on the network, and on two untrained copies for each row
     whole = _sum("choice of the best method", survey, 3)
     pace = outputs.seconds / max(1, outputs.forward)
     parts += [whole, Step(whole.name, masks, 0, masks * pace)]
-    for site in spread(tasks.feature_sites(subject), layers):
+    sites = spread(tasks.feature_sites(subject), layers)
+    pages = Stages(stages.of("features"), dict.fromkeys(sites, 1))
+    for site in sites:
         chosen = tasks.first_units(subject, site, units)
-        page = tasks.estimate_features(subject, site, units=chosen, steps=steps, compute=how)
+        page = tasks.estimate_features(subject, site, units=chosen, steps=steps, compute=pages.of(site))
         parts.append(_sum("features", page))
         memory = max(memory, page.memory)
     # one layer in full: its fifteen passes and one for each of at most 64 units
@@ -79,7 +85,8 @@ def estimate_report(
     if len(subject.spec.axes) == 1:
         parts.append(_importance(subject, min(256, len(held)), pace))
     parts.append(Step("simple models", len(held), 0, len(held) * pace + FITS * total, exact=False))
-    parts.append(_sum("shortcuts", tasks.estimate_shortcuts(subject, compute=how)))
+    parts.append(_sum("shortcuts", tasks.estimate_shortcuts(subject, compute=stages.of("shortcuts"))))
+    stages.end()
     if isinstance(subject.spec, TabularSpec) and subject.classes:
         parts.append(_whatif(subject, pace))
     memory = max(memory, cases.memory, survey.memory)
@@ -97,10 +104,11 @@ def _layers(subject: Subject, how: Compute, rows: int) -> list[Step]:
         return [
             by_rows(
                 subject,
-                lambda some: tasks.layers(subject, rows=some, compute=how),
+                lambda some, how: tasks.layers(subject, rows=some, compute=how),
                 "layers",
                 (FEW, 2 * FEW),
                 rows,
+                how=how,
             )
         ]
     except (MethodError, InputError):  # the dossier leaves that part out and says why

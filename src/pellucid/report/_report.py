@@ -269,8 +269,13 @@ def _whatif(
     """Changes and reasons for some held-out rows of a table with classes, judged by networks trained anew."""
     if not isinstance(subject.spec, TabularSpec) or not subject.classes or not asked:
         return None, ()
-    wide = Compute(4096, how.seed, how.device)
-    judges = clock.run("networks trained anew", lambda: tasks.refits(subject, seed=how.seed)) or ()
+    wide = dataclasses.replace(how, batch_size=4096)
+    judges = (
+        clock.run(
+            "networks trained anew", lambda: tasks.refits(subject, seed=how.seed, progress=how.progress)
+        )
+        or ()
+    )
     changes = clock.run(
         "what-if",
         lambda: tasks.counterfactual(
@@ -322,11 +327,10 @@ def telling(subject: Subject, sites: Sequence[str], how: Compute) -> tuple[str, 
         return tuple(sites[-1:])
     held = tasks.held_out(subject.needs_data("report"))
     some = held.rows(tasks.sample(len(held), ROWS, seed=how.seed))
-    quiet = Compute(how.batch_size, how.seed, how.device)
     try:
         twin = untrained(subject.model, seed=how.seed, calibrate=some.inputs)
         gains = [
-            sign * selectivity(model, some.inputs, some.answers, site, compute=quiet).auc.median()
+            sign * selectivity(model, some.inputs, some.answers, site, compute=how).auc.median()
             for site in sites
             for sign, model in ((1, subject.model), (-1, twin))
         ]

@@ -78,9 +78,15 @@ def counterfactual(
     refuse_wide(whole.of(table_of(subject.spec)))
     refuse_wanted(wanted, subject.classes, least)
     judges = (
-        trained_again(subject, refits, seed=how.seed) if refits is None or isinstance(refits, int) else refits
+        trained_again(subject, refits, seed=how.seed, progress=how.progress)
+        if refits is None or isinstance(refits, int)
+        else refits
     )
-    agreeing = trained_again(subject, max(2, len(judges)), seed=how.seed + 1000) if steady else ()
+    agreeing = (
+        trained_again(subject, max(2, len(judges)), seed=how.seed + 1000, progress=how.progress)
+        if steady
+        else ()
+    )
     return counterfactuals(
         subject.model,
         data,

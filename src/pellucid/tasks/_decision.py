@@ -120,7 +120,9 @@ def decision(
     refuse_wanted(wanted, subject.classes)
     how = compute or Compute()
     judges = (
-        trained_again(subject, refits, seed=how.seed) if refits is None or isinstance(refits, int) else refits
+        trained_again(subject, refits, seed=how.seed, progress=how.progress)
+        if refits is None or isinstance(refits, int)
+        else refits
     )
     notes: list[str] = []
 
@@ -146,7 +148,7 @@ def decision(
         except MethodError as error:
             notes.append(f"Recourse: {error}")
     else:
-        recourse = tried("Recourse", lambda: counterfactual(subject, inputs, refits=judges))
+        recourse = tried("Recourse", lambda: counterfactual(subject, inputs, refits=judges, compute=how))
     return Decision(
         subject.name,
         f"held-out row {x}"

@@ -44,8 +44,7 @@ def hierarchy(
             or is the same again.
 
     Cost:
-        As :func:`pellucid.layers.hierarchy`, for each network: four passes, and for each layer about 30 of 64
-        rows forward and back.
+        As :func:`pellucid.layers.hierarchy`.
 
     Example:
         >>> import pellucid, torch

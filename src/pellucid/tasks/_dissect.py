@@ -16,6 +16,7 @@ from pellucid.errors import InputError
 from pellucid.inputs import ImageSpec
 from pellucid.layers import Dissection, Exemplars, exemplar_maps, exemplars, network_dissection
 from pellucid.tasks._rows import held_out
+from pellucid.tasks._stages import Stages
 
 if TYPE_CHECKING:
     from pellucid.figures import Figure
@@ -94,14 +95,17 @@ def dissect(
     """
     only_subject(subject)
     looked, shown = marked(subject, masks)
-    found = network_dissection(subject.model, looked.inputs, shown, site, units=units, compute=compute)
-    best = found.units[found.iou.amax(1).argsort(descending=True, stable=True)[:SHOWN]]
-    quiet = None if compute is None else Compute(compute.batch_size, compute.seed, compute.device)
-    spec = subject.spec
-    strongest = exemplars(
-        subject.model, looked.inputs, site, k=6, units=best.tolist(), spec=spec, compute=quiet
+    stages = Stages(compute or Compute(batch_size=128), {"dissection": 3, "exemplars": 2})
+    found = network_dissection(
+        subject.model, looked.inputs, shown, site, units=units, compute=stages.of("dissection")
     )
-    strongest = exemplar_maps(subject.model, looked.inputs, strongest, spec=spec, compute=quiet)
+    best = found.units[found.iou.amax(1).argsort(descending=True, stable=True)[:SHOWN]]
+    spec, within = subject.spec, stages.of("exemplars")
+    strongest = exemplars(
+        subject.model, looked.inputs, site, k=6, units=best.tolist(), spec=spec, compute=within
+    )
+    strongest = exemplar_maps(subject.model, looked.inputs, strongest, spec=spec, compute=within)
+    stages.end()
     return DissectionPage(found, strongest, looked)
 
 

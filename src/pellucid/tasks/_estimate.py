@@ -38,6 +38,7 @@ from pellucid.tasks._explain import (
     usual_target,
 )
 from pellucid.tasks._several import target_named
+from pellucid.tasks._stages import Stages
 
 POINTS = 4  # copies of a chunk of inputs that are held while it is made
 MASKS, NOISES, TWINS, OTHERS = 64, 4, 19, 40
@@ -131,22 +132,26 @@ def estimate(
     only_subject(subject)
     began, how = time.perf_counter(), compute or Compute()
     inputs = chosen_inputs(subject, x)
-    names = list(methods) or [best_method(subject, compute=compute)[0]]
+    shares = {"choice": 10 * (not methods), "pace": 2} | {str(k): 4 for k in range(max(1, len(methods)))}
+    stages = Stages(how, shares)
+    names = list(methods) or [best_method(subject, compute=stages.pieces("choice"))[0]]
     functions = [method_named(one) if isinstance(one, str) else one for one in names]
     asked = [target_named(subject, one) if isinstance(one, str) else one for one in targets]
-    pace, steps = Pace(subject, inputs, how), list[Step]()
+    pace, steps = Pace(subject, inputs, stages.pieces("pace")), list[Step]()
     parts = list(inputs.split(shard or len(inputs)))
     for part in parts:
         if not asked and subject.task != "regression":
             steps.append(Step("outputs", len(part), 0, pace.forward(len(part))))
         if cards:
             steps += _shared(subject, part, pace)
-    for function in functions:
-        alone = line_of(subject, function, inputs, asked[:1], how, pace)
-        whole = alone if len(asked) < 2 else line_of(subject, function, inputs, asked, how, pace)
+    for k, function in enumerate(functions):
+        within = stages.of(str(k))
+        alone = line_of(subject, function, inputs, asked[:1], within, pace)
+        whole = alone if len(asked) < 2 else line_of(subject, function, inputs, asked, within, pace)
         for part in parts:
             count = max(1, len(asked))
             steps += _of_method(subject, function, part, alone, whole, count, cards, how.batch_size, pace)
+    stages.end()
     memory = memory_of(subject, inputs, max(len(part) for part in parts), how, cards)
     return Estimate(gathered(steps), memory, time.perf_counter() - began)
 
@@ -157,15 +162,14 @@ class Pace:
     def __init__(self, subject: Subject, inputs: Tensor, how: Compute) -> None:
         size = min(how.batch_size, 8 * len(inputs), 64)
         rows = inputs[torch.arange(size) % len(inputs)]
-        quiet = dataclasses.replace(how, progress=Compute().progress)
         target = usual_target(subject, rows)
-        q = Question(subject.model, rows, target, spec=subject.spec, compute=quiet)
+        q = Question(subject.model, rows, target, spec=subject.spec, compute=how)
         self._score = _timed(q.scores) / size
         try:
             self._both = _timed(q.gradient) / size
         except MethodError:
             self._both = self._score
-        self._cards = [_of_cards(subject, inputs[torch.arange(n) % len(inputs)], quiet) for n in (1, 5)]
+        self._cards = [_of_cards(subject, inputs[torch.arange(n) % len(inputs)], how) for n in (1, 5)]
 
     def forward(self, rows: int) -> float:
         """Seconds of rows through the network."""
@@ -224,26 +228,29 @@ def line_of(
     pace: Pace,
 ) -> Line:
     """The method on one row, on two others, and on three."""
-    quiet = dataclasses.replace(how, progress=Compute().progress)
     rows = inputs[torch.arange(4) % len(inputs)]
     tokens = looked(subject, inputs, 1) > 0
 
-    def asked(some: Tensor, how: Compute = quiet) -> tuple[int, int, float, Explanation]:
+    stages = Stages(how, {"first": 1, "one": 1, "two": 2, "three": 3, "single": 3})
+
+    def asked(trial: str, some: Tensor, chunk: int = how.batch_size) -> tuple[int, int, float, Explanation]:
+        run = dataclasses.replace(stages.pieces(trial), batch_size=chunk)
         wanted = list(targets) or [usual_target(subject, some)]
         began = time.perf_counter()
-        found = several_targets(method, subject.model, some, wanted, spec=subject.spec, compute=how)
+        found = several_targets(method, subject.model, some, wanted, spec=subject.spec, compute=run)
         made = found[0].provenance
         seconds = time.perf_counter() - began
         return made.forward - looked(subject, some, len(some)), made.backward, seconds, found[0]
 
-    asked(rows[:1])
-    one, two, three = asked(rows[:1]), asked(rows[2:]), asked(rows[:3])
+    asked("first", rows[:1])
+    one, two, three = asked("one", rows[:1]), asked("two", rows[2:]), asked("three", rows[:3])
     more = (three[0] - one[0], three[1] - one[1])
     even = three[0] - two[0] == two[0] - one[0] and three[1] - two[1] == two[1] - one[1]
     exact = even and not _as_needed(one[3])
     slopes = (math.ceil(more[0] / 2), math.ceil(more[1] / 2))
     forward, backward = (one[0] - slopes[0], slopes[0]), (one[1] - slopes[1], slopes[1])
-    chunked = bool(forward[0]) and asked(rows[:3], dataclasses.replace(quiet, batch_size=1))[0] != three[0]
+    chunked = bool(forward[0]) and asked("single", rows[:3], 1)[0] != three[0]
+    stages.end()
     full = exact and three[0] >= 2 * how.batch_size
     per_pass = three[2] / three[0] if full else 0.0
     fixed = 0.0 if full else max(0.0, one[2] - pace.both(*one[:2]))

@@ -20,6 +20,7 @@ from pellucid.tasks._audit import audited, usual_fills
 from pellucid.tasks._estimate import MASKS, NOISES, Line, Pace, line_of, looked, memory_of, twin_shares
 from pellucid.tasks._explain import PANEL, Method, usual_target
 from pellucid.tasks._rows import held_out, training_rows
+from pellucid.tasks._stages import Stages
 
 LONG = 60.0  # seconds from which the length of an audit is told first
 EACH = 2_500  # rows of the network for each row that is audited, where methods look at many places
@@ -76,9 +77,11 @@ def estimate_audit(
     for name in metrics:
         metric_named(name)
     data = held_out(subject.needs_data("audit"))
-    looked_at, chosen = audited(subject, methods, rows, how)
+    shares = {"choice": 2, "pace": 1} | dict.fromkeys(methods, 4) | {f"metrics {name}": 2 for name in methods}
+    stages = Stages(how, shares)
+    looked_at, chosen = audited(subject, methods, rows, stages.pieces("choice"))
     x = data.inputs[looked_at]
-    n, pace = len(x), Pace(subject, x, how)
+    n, pace = len(x), Pace(subject, x, stages.pieces("pace"))
     donors = training_rows(subject.needs_data("audit"), how.seed)
     kinds = 1 + len(usual_fills(subject) if fills is None else fills)
     outputs = predict(subject.model, x, spec=subject.spec)
@@ -89,16 +92,18 @@ def estimate_audit(
     shared = kinds * (n * (masks + 1) + looked(subject, x, n)) + n * (2 + NOISES * classed)
     shared += asked_rows(x, subject.spec) if isinstance(subject.spec, TabularSpec) else 0
     steps = [Step("masks and outputs", shared, 0, pace.forward(shared))]
-    lines = {name: line_of(subject, method, x, [], how, pace) for name, method in chosen.items()}
+    lines = {name: line_of(subject, method, x, [], stages.of(name), pace) for name, method in chosen.items()}
     for name, line in lines.items():
         sizes = [n, NOISES * n] if x.is_floating_point() else [n] * (1 + NOISES)
         sizes += [*twin_shares(n, twins), *[n] * (classed + line.sampled)]
         sizes += [min(EXCHANGED, len(donors))] * (answers if exchanged and line.referenced else 0)
         each = [line.at(size, pace) for size in sizes]
-        more = sum(_of_metric(subject, chosen[name], metric, x, how) for metric in metrics) * n
+        within = stages.pieces(f"metrics {name}")
+        more = sum(_of_metric(subject, chosen[name], metric, x, within) for metric in metrics) * n
         forward, backward = sum(one[0] for one in each) + more, sum(one[1] for one in each)
         seconds = sum(one[2] for one in each) + pace.cards(n) + pace.forward(more)
         steps.append(Step(name, forward, backward, seconds, line.exact and not more))
+    stages.end()
     dearest = max(lines.values(), key=lambda line: line.at(n, pace)[2])
     steps.append(_repeated("negative controls", dearest, 2 + classed, n, 0, pace))
     again = 2 if isinstance(subject.spec, TextSpec) else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -21,6 +22,7 @@ from pellucid.tasks._reason_codes import APPROVED, PROBES
 from pellucid.tasks._refits import REFITS
 from pellucid.tasks._refits import refits as trained_again
 from pellucid.tasks._spent import counted
+from pellucid.tasks._stages import Stages
 from pellucid.training import TrainingRecord
 
 Account = Literal["counterfactual", "anchor", "reasons", "nearest", "decision"]
@@ -76,19 +78,21 @@ def estimate_case(
     # a table's rows pass in large chunks, which cost little more than small ones
     chunk = min(how.batch_size, 1024 if isinstance(subject.spec, TabularSpec) else 64)
     few = data.inputs[torch.arange(chunk) % len(data)]
-    predict(subject.model, few, spec=subject.spec, compute=Compute(chunk))
-    *_, took = counted(
-        subject.model, lambda: predict(subject.model, few, spec=subject.spec, compute=Compute(chunk))
-    )
+    stages = Stages(how, {"warm": 1, "pass": 1, "training": 10})
+    run = dataclasses.replace(stages.of("warm"), batch_size=chunk)
+    predict(subject.model, few, spec=subject.spec, compute=run)
+    run = dataclasses.replace(stages.of("pass"), batch_size=chunk)
+    *_, took = counted(subject.model, lambda: predict(subject.model, few, spec=subject.spec, compute=run))
     steps: list[Step] = []
     count = _refits(subject, refits) if account in JUDGED else 0
     if count:
-        seconds = count * _training(subject)
+        seconds = count * _training(subject, stages.of("training"))
         steps.append(Step("networks trained anew", 0, 0, seconds, exact=False))
     for name in OF_DECISION if account == "decision" else (account,):
         rows, back = _passes(subject, name, len(inputs), count)
         seconds = (rows + 2 * back) * took / len(few) + (DRAWING * rows if name == "anchor" else 0.0)
         steps.append(Step(name, rows, back, seconds, exact=False))
+    stages.end()
     memory = memory_of(subject, inputs[:1], min(how.batch_size, TRIES), how, cards=False)
     return Estimate(gathered(steps), memory, time.perf_counter() - began)
 
@@ -99,12 +103,12 @@ def _refits(subject: Subject, refits: int | None) -> int:
     return refits if refits is not None else REFITS if isinstance(subject.record, TrainingRecord) else 0
 
 
-def _training(subject: Subject) -> float:
+def _training(subject: Subject, how: Compute) -> float:
     """Seconds of one training: its own, or where that is not known those of one refit."""
     if isinstance(subject.record, TrainingRecord):
         return subject.record.seconds
     began = time.perf_counter()
-    trained_again(subject, 1)
+    trained_again(subject, 1, progress=how.progress)
     return time.perf_counter() - began
 
 

@@ -26,6 +26,7 @@ from pellucid.tasks._estimate_shortcuts import estimate_shortcuts
 from pellucid.tasks._explain import fitting_methods, method_named
 from pellucid.tasks._layers import layers
 from pellucid.tasks._rows import sample
+from pellucid.tasks._stages import Stages
 
 FEW = 8  # rows of the small summary of layers
 DEAR = (
@@ -82,27 +83,30 @@ def estimate_check(
     # the approved run costs nothing, and need not be there yet
     seen = examination(subject, dataclasses.replace(asked, baseline=""), compute=how)
     x = seen.held.inputs[seen.looked]
-    pace = Pace(subject, x, how)
+    stages = Stages(how, {"pace": 1} | {str(k): 4 for k in range(len(asked.expectations))})
+    pace = Pace(subject, x, stages.pieces("pace"))
     steps = [Step("outputs", len(seen.held), 0, pace.forward(len(seen.held)))]
     made = set[tuple[str, str]]()
-    for expectation in asked.expectations:
+    for k, expectation in enumerate(asked.expectations):
+        within = stages.of(str(k))
         if isinstance(expectation, AttributionShare):
             new = [name for name in expectation.methods if (name, expectation.answer) not in made]
             made |= {(name, expectation.answer) for name in new}
-            steps += (_explained(seen, name, pace) for name in new)
+            steps += (_explained(seen, name, pace, within) for name in new)
         else:
-            steps += _of(expectation, seen, pace)
+            steps += _of(expectation, seen, pace, within)
+    stages.end()
     memory = memory_of(subject, x, len(x), how, cards=False)
     return Estimate(gathered(steps), memory, time.perf_counter() - began)
 
 
-def _explained(seen: Examined, name: str, pace: Pace) -> Step:
+def _explained(seen: Examined, name: str, pace: Pace, how: Compute) -> Step:
     x = seen.held.inputs[seen.looked]
-    line = line_of(seen.subject, method_named(name), x, [], seen.compute, pace)
+    line = line_of(seen.subject, method_named(name), x, [], how, pace)
     return Step(f"explanations by {name}", *line.at(len(x), pace), line.exact)
 
 
-def _of(one: Expectation, seen: Examined, pace: Pace) -> Iterator[Step]:
+def _of(one: Expectation, seen: Examined, pace: Pace, how: Compute) -> Iterator[Step]:
     """What an expectation costs beside the answers to all held-out rows; those that are not DEAR, nothing."""
     n, title = len(seen.looked), one.title
     if isinstance(one, Swap):
@@ -112,13 +116,13 @@ def _of(one: Expectation, seen: Examined, pace: Pace) -> Iterator[Step]:
     elif isinstance(one, SurrogateFidelity):
         yield _forward(title, len(seen.data), pace)
     elif isinstance(one, Stability):
-        yield from _stable(one, seen, pace)
+        yield from _stable(one, seen, pace, how)
     elif isinstance(one, EvidenceShare):
-        yield from _tested(one, seen, pace)
+        yield from _tested(one, seen, pace, how)
     elif isinstance(one, DeadUnits):
-        yield _layers(one, seen)
+        yield _layers(one, seen, how)
     elif isinstance(one, NoShortcut):
-        plan = estimate_shortcuts(seen.subject, rows=one.rows, pairs=one.pairs, compute=seen.compute)
+        plan = estimate_shortcuts(seen.subject, rows=one.rows, pairs=one.pairs, compute=how)
         yield _told(title, plan)
 
 
@@ -130,30 +134,31 @@ def _told(title: str, plan: Estimate, times: int = 1) -> Step:
     return Step(title, times * plan.forward, times * plan.backward, times * plan.seconds, exact=False)
 
 
-def _stable(one: Stability, seen: Examined, pace: Pace) -> Iterator[Step]:
+def _stable(one: Stability, seen: Examined, pace: Pace, how: Compute) -> Iterator[Step]:
     """The explanation of each row and of its neighbours, whose answers are looked at too."""
     x = seen.held.inputs[seen.looked[: one.rows]]
     yield _forward(one.title, (1 + one.draws) * len(x), pace)
     for name in one.methods:
-        line = line_of(seen.subject, method_named(name), x, [], seen.compute, pace)
+        line = line_of(seen.subject, method_named(name), x, [], how, pace)
         yield Step(one.title, *line.at((1 + one.draws) * len(x), pace), exact=False)
 
 
-def _tested(one: EvidenceShare, seen: Examined, pace: Pace) -> Iterator[Step]:
+def _tested(one: EvidenceShare, seen: Examined, pace: Pace, how: Compute) -> Iterator[Step]:
     x = seen.held.inputs[sample(len(seen.held), one.rows)]
     yield _forward(one.title, (MASKS + 2) * len(x), pace)
     fitting = list(fitting_methods(seen.subject, among=one.methods))
     if fitting:
-        plan = estimate(seen.subject, x, methods=fitting, cards=False, compute=seen.compute)
+        plan = estimate(seen.subject, x, methods=fitting, cards=False, compute=how)
         yield _told(one.title, plan, AGAIN)
 
 
-def _layers(one: DeadUnits, seen: Examined) -> Step:
+def _layers(one: DeadUnits, seen: Examined, how: Compute) -> Step:
     """Two small summaries, and on to the wanted number of rows."""
     return by_rows(
         seen.subject,
-        lambda rows: layers(seen.subject, rows=rows, compute=seen.compute),
+        lambda rows, how: layers(seen.subject, rows=rows, compute=how),
         one.title,
         (FEW, 2 * FEW),
         min(one.rows, len(seen.held)),
+        how=how,
     )

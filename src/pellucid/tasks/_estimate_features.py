@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,6 +12,7 @@ from pellucid.tasks._amounts import Estimate, Step
 from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._features import FeaturePage, features
 from pellucid.tasks._spent import counted
+from pellucid.tasks._stages import Stages
 
 
 def estimate_features(
@@ -47,10 +47,9 @@ def estimate_features(
         >>> estimate_features(subject, "0", steps=20).exact
         True
     """
-    began = time.perf_counter()
-    quiet = Compute() if compute is None else dataclasses.replace(compute, progress=Compute().progress)
+    began, how = time.perf_counter(), compute or Compute()
 
-    def some(count: int) -> FeaturePage:
+    def some(count: int, how: Compute) -> FeaturePage:
         return features(
             subject,
             site,
@@ -64,22 +63,25 @@ def estimate_features(
             transforms=transforms,
             statistics=statistics,
             rows=rows,
-            compute=quiet,
+            compute=how,
         )
 
-    return by_steps(subject, some, steps, quiet, began)
+    return by_steps(subject, some, steps, how, began)
 
 
 def by_steps(
-    subject: Subject, some: Callable[[int], object], steps: int, quiet: Compute, began: float
+    subject: Subject, some: Callable[[int, Compute], object], steps: int, how: Compute, began: float
 ) -> Estimate:
     """What climbs of so many steps will take, and all that comes with them, from two and from eight."""
-    two, eight = counted(subject.model, lambda: some(2)), counted(subject.model, lambda: some(8))
+    stages = Stages(how, {"two": 1, "eight": 2})
+    two = counted(subject.model, lambda: some(2, stages.pieces("two")))
+    eight = counted(subject.model, lambda: some(8, stages.pieces("eight")))
+    stages.end()
     forward, pace = (eight.forward - two.forward) // 6, max(0.0, (eight.seconds - two.seconds) / 6)
     # each row goes back from the layer, where nobody counts; later steps are left out for units that no
     # longer climb
     ascent = Step("ascent", forward * steps, forward * steps, pace * steps, steps < WINDOW + CHECK_EVERY)
     rest = Step("the rest", two.forward - 2 * forward, two.backward, max(0.0, two.seconds - 2 * pace))
     inputs = subject.needs_data("estimate").inputs[:1]
-    memory = memory_of(subject, inputs, 1, quiet, cards=False)
+    memory = memory_of(subject, inputs, 1, how, cards=False)
     return Estimate((ascent, rest), memory, time.perf_counter() - began)

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from pellucid._core import Compute, Dataset, Subject, TargetLike
 from pellucid.errors import InputError, MethodError
-from pellucid.layers import activation_patching, attribution_patching, edge_attribution
+from pellucid.layers import EdgeAttribution, activation_patching, attribution_patching, edge_attribution
 from pellucid.layers._concepts import FEWEST
+from pellucid.layers._edges import edge_passes
 from pellucid.layers._patching import sizes_of
 from pellucid.layers._reach import chosen_sites
 from pellucid.tasks._amounts import Estimate, Step
@@ -37,6 +38,7 @@ from pellucid.tasks._patch import (
 )
 from pellucid.tasks._rows import held_out
 from pellucid.tasks._spent import Spent, counted
+from pellucid.tasks._stages import Stages
 from pellucid.tasks._units import DRAWN, made_inputs
 
 FEW = 60  # rows of the shorter trial
@@ -69,25 +71,26 @@ def estimate_patch(
         >>> estimate_patch(subject, 0, 1, "1", target="0").exact
         True
     """
-    began, quiet = time.perf_counter(), _quiet(compute)
+    began, how = time.perf_counter(), compute or Compute(batch_size=128)
     good, bad, asked = paired(subject, clean, corrupt, into, site, target)
     if site is None:
-        step = _layers(subject, good, bad, asked, quiet)
+        step = _layers(subject, good, bad, asked, how)
     elif into is None:
-        step = _units(subject, good, bad, asked, site, quiet)
+        step = _units(subject, good, bad, asked, site, how)
     else:
-        step = _edges(subject, good, bad, asked, (site, into), quiet)
+        step = _edges(subject, good, bad, asked, (site, into), how)
     read = (2 if target is None and subject.task != "regression" else 1) * 2 * len(good)
     both = Step("what both are read as", read, 0, step.seconds * read / max(1, step.forward))
-    memory = memory_of(subject, good.inputs[:1], len(good), quiet, cards=False)
+    memory = memory_of(subject, good.inputs[:1], len(good), how, cards=False)
     return Estimate((both, step), memory, time.perf_counter() - began)
 
 
-def _layers(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, quiet: Compute) -> Step:
-    names = list(chosen_sites(subject.model, good.inputs, None, quiet)[0])
-    others = others_of(held_out(subject.needs_data("patch")), quiet)
+def _layers(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, how: Compute) -> Step:
+    names = list(chosen_sites(subject.model, good.inputs, None, how)[0])
+    others = others_of(held_out(subject.needs_data("patch")), how)
+    stages = Stages(how, {"one": 1, "two": 1})
 
-    def some(count: int) -> object:
+    def some(count: int, how: Compute) -> object:
         return activation_patching(
             subject.model,
             good.inputs,
@@ -96,20 +99,19 @@ def _layers(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, qu
             names[:count],
             others=others,
             spec=subject.spec,
-            compute=quiet,
+            compute=how,
         )
 
-    one = counted(subject.model, lambda: some(1))
-    two = counted(subject.model, lambda: some(2)) if len(names) > 1 else one
+    one = counted(subject.model, lambda: some(1, stages.pieces("one")))
+    two = counted(subject.model, lambda: some(2, stages.pieces("two"))) if len(names) > 1 else one
+    stages.end()
     more = len(names) - 1
     rows = one.forward + more * (two.forward - one.forward)
     seconds = one.seconds + more * max(0.0, two.seconds - one.seconds)
     return Step("whole layers", rows, 0, seconds)
 
 
-def _units(
-    subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, site: str, quiet: Compute
-) -> Step:
+def _units(subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, site: str, how: Compute) -> Step:
     def trial() -> None:
         found = attribution_patching(
             subject.model,
@@ -121,12 +123,14 @@ def _units(
             verified=1,
             draws=1,
             spec=subject.spec,
-            compute=quiet,
+            compute=within,
         )
         total.append(len(found.units))
 
-    total: list[int] = []
+    total, stages = list[int](), Stages(how, {"units": 1})
+    within = stages.pieces("units")
     rows, _, seconds = counted(subject.model, trial)
+    stages.end()
     units = total[0]
     each = STEPS - 1 + min(VERIFIED, units) - 1 + (DRAWS - 1) * len(sizes_of(units))
     whole = rows + each * len(good)
@@ -134,30 +138,33 @@ def _units(
 
 
 def _edges(
-    subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, ends: tuple[str, str], quiet: Compute
+    subject: Subject, good: Dataset, bad: Dataset, asked: TargetLike, ends: tuple[str, str], how: Compute
 ) -> Step:
-    def trial(sinks: int, steps: int, draws: int) -> Spent:
-        return counted(
-            subject.model,
-            lambda: edge_attribution(
+    stages, found = Stages(how, {"one": 1}), list[EdgeAttribution]()
+    within = stages.pieces("one")
+
+    def trial() -> None:
+        found.append(
+            edge_attribution(
                 subject.model,
                 good.inputs,
                 bad.inputs,
                 asked,
                 *ends,
-                steps=steps,
-                most=sinks,
-                draws=draws,
+                steps=1,
+                most=1,
+                draws=1,
                 spec=subject.spec,
-                compute=quiet,
-            ),
+                compute=within,
+            )
         )
 
-    one, two = trial(1, 1, 1), trial(2, 1, 1)
-    per_sink = max(0, two.forward - one.forward)
-    curves = (1 + EDGE_DRAWS) / 2
-    rows = round(one.forward + (SINKS - 1) * per_sink * curves + (EDGE_STEPS - 1) * (1 + SINKS) * len(good))
-    backward = EDGE_STEPS * (1 + SINKS) * len(good)
+    one = counted(subject.model, trial)
+    stages.end()
+    sinks = min(SINKS, found[0].sink_units)
+    # single rows show that layers are called once
+    rows = len(good) * edge_passes(len(found[0].edges), sinks, EDGE_STEPS, EDGE_DRAWS) + 2 * (1 + sinks)
+    backward = EDGE_STEPS * (1 + sinks) * len(good)
     return Step("connections", rows, backward, one.seconds * rows / max(1, one.forward), exact=False)
 
 
@@ -186,18 +193,18 @@ def estimate_dissect(
         >>> [step.name for step in estimate_dissect(subject, "0", {"upper half": half}).steps]
         ['passes over pictures']
     """
-    began, quiet = time.perf_counter(), _quiet(compute)
+    began, how = time.perf_counter(), compute or Compute(batch_size=128)
     looked, shown = marked(subject, masks)
     few = max(2, min(16, len(looked) // 12))
     everywhere = torch.ones(1, *looked.inputs.shape[2:], dtype=torch.bool)
 
-    def some(count: int) -> object:
+    def some(count: int, how: Compute) -> object:
         part = dataclasses.replace(subject, data=looked.rows(torch.arange(min(count, len(looked)))))
         cut = {name: everywhere.expand(min(count, len(looked)), -1, -1) for name in shown}
-        return dissect(part, site, cut, units=units, compute=quiet)
+        return dissect(part, site, cut, units=units, compute=how)
 
-    step = by_rows(subject, some, "passes over pictures", (few, 2 * few), len(looked))
-    memory = memory_of(subject, looked.inputs[:1], 1, quiet, cards=False)
+    step = by_rows(subject, some, "passes over pictures", (few, 2 * few), len(looked), how=how)
+    memory = memory_of(subject, looked.inputs[:1], 1, how, cards=False)
     return Estimate((step,), memory, time.perf_counter() - began)
 
 
@@ -223,12 +230,12 @@ def estimate_atlas(
         >>> estimate_atlas.__name__
         'estimate_atlas'
     """
-    began, quiet = time.perf_counter(), _quiet(compute)
+    began, how = time.perf_counter(), compute or Compute(batch_size=128)
 
-    def some(count: int) -> object:
-        return atlas(subject, site, grid=grid, rows=rows, steps=count, compute=quiet)
+    def some(count: int, how: Compute) -> object:
+        return atlas(subject, site, grid=grid, rows=rows, steps=count, compute=how)
 
-    return by_steps(subject, some, steps, quiet, began)
+    return by_steps(subject, some, steps, how, began)
 
 
 def estimate_layer(
@@ -259,40 +266,44 @@ def estimate_layer(
         >>> estimate_layer(subject, "1", rows=40, steps=4).steps[0].name
         'measures over rows'
     """
-    began, quiet = time.perf_counter(), _quiet(compute)
+    began, how = time.perf_counter(), compute or Compute(batch_size=128)
     data = subject.needs_data("layer")
     if dictionary is not None:
         checked_kind(dictionary)
-        refuse_negatives(subject, site, dictionary, held_out(data).inputs, quiet)
+        refuse_negatives(subject, site, dictionary, held_out(data).inputs, how)
     looked = min(rows, len(held_out(data)))
+    shares = {"rows": 2, "made": bool(steps), "dictionary": 5 * (dictionary is not None), "concepts": 1}
+    stages = Stages(how, shares)
 
     known: list[int] = []
 
-    def some(count: int) -> None:
-        page = layer(subject, site, units=units, rows=count, steps=0, compute=quiet)
+    def some(count: int, how: Compute) -> None:
+        page = layer(subject, site, units=units, rows=count, steps=0, compute=how)
         known[:] = page.strongest.units.tolist()
 
     few = max(8, min(FEW, looked // 4))
-    parts = [by_rows(subject, some, "measures over rows", (few, 2 * few), looked)]
+    parts = [by_rows(subject, some, "measures over rows", (few, 2 * few), looked, how=stages.of("rows"))]
     if steps:
 
-        def climbs(count: int) -> object:
+        def climbs(count: int, how: Compute) -> object:
             try:
-                return made_inputs(subject, subject.model, site, known[:DRAWN], count, quiet)
+                return made_inputs(subject, subject.model, site, known[:DRAWN], count, how)
             except (InputError, MethodError):
                 # the page says why there are none
                 return None
 
-        climbed = by_steps(subject, climbs, steps, quiet, began)
+        climbed = by_steps(subject, climbs, steps, stages.of("made"), began)
         parts += [dataclasses.replace(each, name=f"made inputs: {each.name}") for each in climbed.steps]
     if dictionary is not None:
-        took = counted(subject.model, lambda: learned_dictionary(subject, site, dictionary, compute=quiet))
+        within = stages.of("dictionary")
+        took = counted(subject.model, lambda: learned_dictionary(subject, site, dictionary, compute=within))
         parts.append(Step("dictionary", *took, exact=False))
         again = [dataclasses.replace(each, name=f"its elements: {each.name}") for each in parts[:-1]]
         parts += [dataclasses.replace(each, exact=False) for each in again]
     if concepts is not None and target is not None:
-        parts.append(of_concepts(subject, target, concepts, [site], quiet))
-    memory = memory_of(subject, data.inputs[:1], 1, quiet, cards=False)
+        parts.append(of_concepts(subject, target, concepts, [site], stages.of("concepts")))
+    stages.end()
+    memory = memory_of(subject, data.inputs[:1], 1, how, cards=False)
     return Estimate(tuple(parts), memory, time.perf_counter() - began)
 
 
@@ -301,44 +312,45 @@ def of_concepts(
     target: TargetLike | str,
     sets: Sets,
     sites: Sequence[str] | None,
-    quiet: Compute,
+    how: Compute,
     *,
     draws: int = 1000,
 ) -> Step:
     """What a test with concepts will take, from few inputs of each set."""
 
-    def some(count: int) -> object:
-        return named_concepts(subject, target, sets, sites, draws=draws, most=count, compute=quiet)
+    def some(count: int, how: Compute) -> object:
+        return named_concepts(subject, target, sets, sites, draws=draws, most=count, compute=how)
 
-    return by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST, back=True)
+    return by_rows(subject, some, "concepts", (FEWEST, 2 * FEWEST), MOST, how=how, back=True)
 
 
 def by_rows(
     subject: Subject,
-    some: Callable[[int], object],
+    some: Callable[[int, Compute], object],
     name: str,
     sizes: tuple[int, int],
     total: int,
     *others: Subject,
+    how: Compute,
     back: bool = False,
 ) -> Step:
     """What so many rows take, from two trials with fewer; one of all where there are few; ``back`` as
     :func:`counted`."""
     networks = [each.model for each in others]
+    trials = {"low": sizes[0], "high": sizes[1]} if total > sizes[1] else {"all": total}
+    stages = Stages(how, trials)
 
-    def spent(rows: int) -> Spent:
-        return counted(subject.model, lambda: some(rows), *networks, back=back)
+    def spent(trial: str) -> Spent:
+        within = stages.pieces(trial)
+        return counted(subject.model, lambda: some(trials[trial], within), *networks, back=back)
 
-    if total <= sizes[1]:
-        return Step(name, *spent(total), exact=False)
-    low, high = map(spent, sizes)
+    found = [spent(trial) for trial in trials]
+    stages.end()
+    if len(found) == 1:
+        return Step(name, *found[0], exact=False)
+    low, high = found
     left, apart = max(0, total - sizes[1]), sizes[1] - sizes[0]
     forward, backward, seconds = (
         more + left * max(0, more - less) / apart for more, less in zip(high, low, strict=True)
     )
     return Step(name, round(forward), round(backward), seconds, exact=False)
-
-
-def _quiet(compute: Compute | None) -> Compute:
-    """As asked, without progress."""
-    return dataclasses.replace(compute or Compute(batch_size=128), progress=Compute().progress)

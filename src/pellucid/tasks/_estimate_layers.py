@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Literal
@@ -15,6 +14,7 @@ from pellucid.tasks._estimate_inside import by_rows
 from pellucid.tasks._layers import layers
 from pellucid.tasks._rows import held_out
 from pellucid.tasks._spent import Spent, counted
+from pellucid.tasks._stages import Stages
 
 FEW = 32  # rows of the shorter trial
 
@@ -52,31 +52,37 @@ def estimate_layers(
     """
     began, model = time.perf_counter(), subject.model
     refuse_depth(subject, beside, row)
-    quiet = dataclasses.replace(compute or Compute(batch_size=128), progress=Compute().progress)
+    how = compute or Compute(batch_size=128)
     data = subject.needs_data("layers")
     looked = min(rows, len(held_out(data)))
     few = max(FEW, looked // 24)
+    stages = Stages(how, {"layers": 1, "curves": 3 * (beside is not None), "trace": 3 * (row is not None)})
     steps = [
         by_rows(
             subject,
-            lambda count: layers(subject, rows=count, compute=quiet),
+            lambda count, how: layers(subject, rows=count, compute=how),
             "every layer",
             (few, 2 * few),
             looked,
+            how=stages.of("layers"),
         )
     ]
     if beside is not None:
-        took = counted(model, lambda: hierarchy(subject, rows=rows, seeds=1, compute=quiet))
+        within = stages.of("curves")
+        took = counted(model, lambda: hierarchy(subject, rows=rows, seeds=1, compute=within))
         steps.append(_times("curves of depth", took, (1 + len(beside) + COPIES) / 2))
     if row is not None:
+        last = stages.of("trace")
         took = counted(
             model,
-            lambda: trace(subject, row, instead=instead, rows=rows, untrained_copy=False, compute=quiet),
+            lambda: trace(subject, row, instead=instead, rows=rows, untrained_copy=False, compute=last),
         )
-        steps.append(_times("trace", took, 2))
-    memory = memory_of(subject, data.inputs[:1], looked, quiet, cards=False)
+        # of what is asked of the network, all but its usual answer is asked of an untrained copy too
+        steps.append(_times("trace", took, 2, less=looked))
+    stages.end()
+    memory = memory_of(subject, data.inputs[:1], looked, how, cards=False)
     return Estimate(tuple(steps), memory, time.perf_counter() - began)
 
 
-def _times(name: str, took: Spent, networks: float) -> Step:
-    return Step(name, round(took.forward * networks), 0, took.seconds * networks, exact=False)
+def _times(name: str, took: Spent, networks: float, less: int = 0) -> Step:
+    return Step(name, round(took.forward * networks) - less, 0, took.seconds * networks, exact=False)

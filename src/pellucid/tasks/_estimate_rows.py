@@ -51,23 +51,21 @@ def estimate_importance(
         >>> estimate_importance(subject).forward  # 60 held-out rows, as they are and 10 times for each column
         2460
     """
-    began, quiet = time.perf_counter(), _quiet(compute)
+    began, how = time.perf_counter(), compute or Compute()
     held = held_out(subject.needs_data("importance"))
     looked = min(rows, len(held))
     if kind == "mean":
-        chosen = held.inputs[sample(len(held), rows, seed=quiet.seed)]
+        chosen = held.inputs[sample(len(held), rows, seed=how.seed)]
         asked = [] if target is None else [target]
-        return estimate(subject, chosen, methods=[method], targets=asked, cards=False, compute=quiet)
+        return estimate(subject, chosen, methods=[method], targets=asked, cards=False, compute=how)
 
-    def some(count: int) -> object:
-        return importance_of(
-            subject, kind, columns=columns, target=target, row=row, rows=count, compute=quiet
-        )
+    def some(count: int, how: Compute) -> object:
+        return importance_of(subject, kind, columns=columns, target=target, row=row, rows=count, compute=how)
 
     few = max(FEW, looked // 12)
     sizes = (looked, looked) if kind == "interactions" else (few, 2 * few)
-    step = by_rows(subject, some, kind, sizes, looked)
-    memory = memory_of(subject, held.inputs[:1], looked, quiet, cards=False)
+    step = by_rows(subject, some, kind, sizes, looked, how=how)
+    memory = memory_of(subject, held.inputs[:1], looked, how, cards=False)
     return Estimate((step,), memory, time.perf_counter() - began)
 
 
@@ -97,9 +95,9 @@ def estimate_concepts(
         >>> estimate_concepts(subject, "malignant", "worst area", ["dense1"], draws=99).steps[0].name
         'concepts'
     """
-    began, quiet = time.perf_counter(), _quiet(compute)
-    step = of_concepts(subject, target, sets, sites, quiet, draws=draws)
-    memory = memory_of(subject, subject.needs_data("concepts").inputs[:1], 1, quiet, cards=False)
+    began, how = time.perf_counter(), compute or Compute()
+    step = of_concepts(subject, target, sets, sites, how, draws=draws)
+    memory = memory_of(subject, subject.needs_data("concepts").inputs[:1], 1, how, cards=False)
     return Estimate((step,), memory, time.perf_counter() - began)
 
 
@@ -130,14 +128,14 @@ def estimate_compare(
         >>> estimate_compare(one, one, rows=4).steps[0].name
         'compared'
     """
-    began, quiet = time.perf_counter(), _quiet(compute)
+    began, how = time.perf_counter(), compute or Compute()
 
-    def some(count: int) -> object:
-        return compare(a, b, method=method, rows=count, beside=beside, compute=quiet)
+    def some(count: int, how: Compute) -> object:
+        return compare(a, b, method=method, rows=count, beside=beside, compute=how)
 
     held, few = held_out(a.needs_data("compare")), max(2, rows // 8)
-    step = by_rows(a, some, "compared", (few, 2 * few), min(rows, len(held)), b, *beside, back=True)
-    memory = memory_of(a, held.inputs[:1], rows, quiet, cards=False)
+    step = by_rows(a, some, "compared", (few, 2 * few), min(rows, len(held)), b, *beside, how=how, back=True)
+    memory = memory_of(a, held.inputs[:1], rows, how, cards=False)
     return Estimate((step,), memory, time.perf_counter() - began)
 
 
@@ -166,25 +164,29 @@ def estimate_influence(
         >>> estimate_influence(subject, 0).steps[0].name
         'influence'
     """
-    quiet = _quiet(compute)
+    how = compute or Compute()
     return estimate_training_rows(
         subject,
         "influence",
-        lambda some: influence(some, x, method=method, layers=layers, compute=quiet),
-        compute=quiet,
+        lambda some, how: influence(some, x, method=method, layers=layers, compute=how),
+        compute=how,
     )
 
 
 def estimate_training_rows(
-    subject: Subject, name: str, work: Callable[[Subject], object], *, compute: Compute | None = None
+    subject: Subject,
+    name: str,
+    work: Callable[[Subject, Compute], object],
+    *,
+    compute: Compute | None = None,
 ) -> Estimate:
     """What work that grows with the training rows will take, from two trials on few of them.
 
     Args:
         subject: a network with data.
         name: what the work is called.
-        work: takes the subject, with fewer training rows and all others.
-        compute: how it will run, for the memory of one chunk.
+        work: takes the subject, with fewer training rows and all others, and how to run.
+        compute: how it will run.
 
     Returns:
         An :class:`Estimate`; nothing of it is exact.
@@ -199,29 +201,25 @@ def estimate_training_rows(
     Example:
         >>> import pellucid
         >>> subject = pellucid.train("breast-cancer", epochs=2)
-        >>> plan = estimate_training_rows(subject, "rules", lambda some: pellucid.rules(some, leaves=4))
+        >>> grow = lambda some, how: pellucid.rules(some, leaves=4, compute=how)
+        >>> plan = estimate_training_rows(subject, "rules", grow)
         >>> plan.steps[0].name, plan.forward
         ('rules', 569)
     """
-    began, quiet = time.perf_counter(), _quiet(compute)
+    began, how = time.perf_counter(), compute or Compute()
     data = subject.needs_data(name)
     training, rest = ((data.parts == 0) == side for side in (True, False))
     known = training.nonzero().flatten()
 
-    def some(count: int) -> None:
+    def some(count: int, how: Compute) -> None:
         kept = rest.clone()
-        kept[known[sample(len(known), count, seed=quiet.seed)]] = True
-        work(dataclasses.replace(subject, data=data.rows(kept)))
+        kept[known[sample(len(known), count, seed=how.seed)]] = True
+        work(dataclasses.replace(subject, data=data.rows(kept)), how)
 
     few = max(LEARNED, len(known) // 24)
     try:
-        step = by_rows(subject, some, name, (few, 2 * few), len(known), back=True)
+        step = by_rows(subject, some, name, (few, 2 * few), len(known), how=how, back=True)
     except InputError:  # few rows may be too few for it; if all are, it says so
-        step = by_rows(subject, some, name, (len(known), len(known)), len(known), back=True)
-    memory = memory_of(subject, data.inputs[:1], 1, quiet, cards=False)
+        step = by_rows(subject, some, name, (len(known), len(known)), len(known), how=how, back=True)
+    memory = memory_of(subject, data.inputs[:1], 1, how, cards=False)
     return Estimate((step,), memory, time.perf_counter() - began)
-
-
-def _quiet(compute: Compute | None) -> Compute:
-    """As asked, without progress."""
-    return dataclasses.replace(compute or Compute(), progress=Compute().progress)

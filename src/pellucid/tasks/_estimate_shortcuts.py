@@ -8,6 +8,7 @@ from pellucid._core import Compute, Subject
 from pellucid.tasks._amounts import Estimate, Step
 from pellucid.tasks._estimate import memory_of
 from pellucid.tasks._shortcuts import shortcuts
+from pellucid.tasks._stages import Stages
 
 ROWS, PAIRS = 48, 8  # of the small search
 
@@ -38,8 +39,11 @@ def estimate_shortcuts(
         True
     """
     began, how = time.perf_counter(), compute or Compute(batch_size=256)
-    few = min(rows, ROWS), min(pairs, PAIRS)
-    small = shortcuts(subject, rows=few[0], pairs=few[1], method=method, part=part, compute=how)
+    few, stages = (min(rows, ROWS), min(pairs, PAIRS)), Stages(how, {"small": 1})
+    small = shortcuts(
+        subject, rows=few[0], pairs=few[1], method=method, part=part, compute=stages.pieces("small")
+    )
+    stages.end()
     data = subject.needs_data("shortcuts")
     n, took = min(rows, _there(small.declared)), time.perf_counter() - began
     passes = n + len(small.suspicions) * (2 * pairs + 3 * n) + (2 * n if small.clusters else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import importlib.util
 import io
@@ -97,9 +96,13 @@ def explain_to(
     data, out, how = subject.needs_data("explain_to"), Path(path), compute or Compute()
     chosen = rows_named(data, rows)
     asked = [target_named(subject, one) if isinstance(one, str) else one for one in targets]
+    start = how.at(0, len(chosen))
+    start.progress(0, 1)
     size = shard
     if size is None:
-        each = work_of(subject, data.inputs[chosen], methods=methods, targets=asked, cards=cards, compute=how)
+        each = work_of(
+            subject, data.inputs[chosen], methods=methods, targets=asked, cards=cards, compute=start
+        )
         size = shard_of(data.inputs, each)
     if size < 1:
         raise InputError(f"shard must be at least 1, got {size}.")
@@ -111,7 +114,7 @@ def explain_to(
     names: Sequence[str | Method] = methods
     if not methods:
         if not plan.get("chosen"):
-            best, why = best_method(subject, compute=how)
+            best, why = best_method(subject, compute=start)
             plan = {**plan, "chosen": best, "why": why}
         names = [str(plan["chosen"])]
     write_bytes(json.dumps(plan, indent=1).encode(), folder / PLAN)
@@ -120,9 +123,13 @@ def explain_to(
     done = len(chosen) - sum(len(part) for _, part in left)
     how.progress(done, len(chosen))
     for file, part in left:
-        quiet = dataclasses.replace(how, progress=lambda *_, done=done: how.progress(done, len(chosen)))
         found = explain_several(
-            subject, data.inputs[part], methods=names, targets=asked, cards=cards, compute=quiet
+            subject,
+            data.inputs[part],
+            methods=names,
+            targets=asked,
+            cards=cards,
+            compute=how.at(done, len(chosen)),
         )
         _write(file, subject, part, found, plan)
         done += len(part)

@@ -251,12 +251,12 @@ def layer(
                 "Pages of single units, `pellucid features RUN SITE --unit N`, read blocks too."
             )
         raise SiteError(f"No layer is called {site!r}. {near_misses(site, names)}")
-    quiet = Compute(how.batch_size, how.seed, how.device)
+    within = stages.of("summary")
     if dictionary is not None:
-        refuse_negatives(subject, site, dictionary, looked.inputs, quiet)
+        refuse_negatives(subject, site, dictionary, looked.inputs, within)
     # of large pictures this takes as long as all measures of units
-    field = field_of(subject.model, looked.inputs, site, spec=subject.spec, compute=quiet)
-    row = row_of(subject.model, looked.inputs, leaf, field, spec=subject.spec, compute=stages.of("summary"))
+    field = field_of(subject.model, looked.inputs, site, spec=subject.spec, compute=within)
+    row = row_of(subject.model, looked.inputs, leaf, field, spec=subject.spec, compute=within)
     notes = Notes()
     # first, since a set that does not exist is found out here
     named = None

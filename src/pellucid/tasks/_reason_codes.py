@@ -118,7 +118,7 @@ def reason_codes(
     refuse_level(level)
     wanted = None if adverse is None else _class(adverse, subject.classes)
     judges = (
-        trained_again(subject, refits, seed=how.seed)
+        trained_again(subject, refits, seed=how.seed, progress=how.progress)
         if refits is None or isinstance(refits, int)
         else tuple(refits)
     )

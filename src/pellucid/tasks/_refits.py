@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pellucid import training
-from pellucid._core import PARTS, Dataset, Subject, untrained
+from pellucid._core import PARTS, Dataset, Progress, Subject, silent, untrained
 from pellucid.errors import InputError
 from pellucid.networks import Readable
 from pellucid.networks._anew import made_anew
@@ -20,7 +20,9 @@ EPOCHS = 20  # of a network whose training is not known
 MOST = 10_000  # rows that a refit learns from
 
 
-def refits(subject: Subject, count: int | None = None, *, seed: int = 0) -> tuple[nn.Module, ...]:
+def refits(
+    subject: Subject, count: int | None = None, *, seed: int = 0, progress: Progress = silent
+) -> tuple[nn.Module, ...]:
     """The same architecture trained again from fresh weights, each time on other training rows (bootstrap).
 
     Args:
@@ -29,6 +31,8 @@ def refits(subject: Subject, count: int | None = None, *, seed: int = 0) -> tupl
             learns in all its rounds.
         count: how many; ``None`` is 5 where pellucid trained the network, else none.
         seed: the only source of chance.
+        progress: called after each step with (steps done, most steps) of all trainings; raising
+            :class:`~pellucid.errors.CancelledError` in it ends them.
 
     Returns:
         Networks in evaluation mode.
@@ -55,10 +59,22 @@ def refits(subject: Subject, count: int | None = None, *, seed: int = 0) -> tupl
     if not wanted:
         return ()
     data = subject.needs_data("refits")
-    return tuple(_refit(subject.model, data, record, seed + 1 + k) for k in range(wanted))
+
+    def each(k: int) -> nn.Module:
+        return _refit(
+            subject.model,
+            data,
+            record,
+            seed + 1 + k,
+            lambda done, total: progress(k * total + done, wanted * total),
+        )
+
+    return tuple(each(k) for k in range(wanted))
 
 
-def _refit(model: nn.Module, data: Dataset, record: TrainingRecord | None, seed: int) -> nn.Module:
+def _refit(
+    model: nn.Module, data: Dataset, record: TrainingRecord | None, seed: int, progress: Progress
+) -> nn.Module:
     chance = torch.Generator().manual_seed(seed)
     train = (data.parts == PARTS.index("train")).nonzero()[:, 0]
     if len(train) < 2:
@@ -68,7 +84,7 @@ def _refit(model: nn.Module, data: Dataset, record: TrainingRecord | None, seed:
     rows = data.rows(torch.cat([drawn, others]))
     options = {} if record is None else record.options
     if isinstance(model, Readable):
-        return trained_anew(model, rows, options, seed)
+        return trained_anew(model, rows, options, seed, progress)
     again = untrained(model, seed=seed)
     running = training.train(
         again,
@@ -80,12 +96,19 @@ def _refit(model: nn.Module, data: Dataset, record: TrainingRecord | None, seed:
         patience=None,
         seed=seed,
         instruments=False,
+        progress=progress,
     )
     training.collect(running)
     return again.eval()
 
 
-def trained_anew(model: Readable, rows: Dataset, options: Mapping[str, object], seed: int) -> Readable:
+def trained_anew(
+    model: Readable,
+    rows: Dataset,
+    options: Mapping[str, object],
+    seed: int,
+    progress: Progress = silent,
+) -> Readable:
     """A readable network of the same make learned from these rows, by ``options`` of an earlier training."""
     from pellucid.readable import train_readable  # scikit-learn takes a second to import
 
@@ -97,7 +120,12 @@ def trained_anew(model: Readable, rows: Dataset, options: Mapping[str, object], 
         batch_size=_number(options.get("batch_size"), own.batch_size),
         learning_rate=_rate(options.get("learning_rate")) or own.learning_rate,
     )
-    train_readable(again, rows, recipe=recipe, seed=seed, instruments=False)
+
+    def watch(epoch: training.Epoch) -> None:
+        # later rounds, of which nobody knows how many come, count as the end of the first
+        progress(min(epoch.index + 1, recipe.epochs), recipe.epochs)
+
+    train_readable(again, rows, recipe=recipe, seed=seed, instruments=False, watch=watch)
     again.eval()
     return again
 

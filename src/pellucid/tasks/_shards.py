@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -50,12 +49,11 @@ def work_of(
     Each method explains the first row, and its passes are counted.
     """
     one, how = inputs[:1], compute or Compute()
-    quiet = dataclasses.replace(how, progress=Compute().progress)
     asked = list(targets)[:1] or [usual_target(subject, one)]
     rows = EVIDENCE if cards else 0
     for method in methods:
         function = method_named(method) if isinstance(method, str) else method
-        made = several_targets(function, subject.model, one, asked, spec=subject.spec, compute=quiet)
+        made = several_targets(function, subject.model, one, asked, spec=subject.spec, compute=how)
         rows += _passes(made[0].provenance.forward, made[0].provenance.backward, cards)
     rows += 0 if methods else _passes(*USUAL, cards)
     return rows * max(1, len(targets)) * (ROW + operations(subject, one) / SPEED)

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pellucid._core import Compute
 
 FINE = 1000
+PIECES = 8  # a part of so many pieces is told as half done after them
 
 
 class Stages:
     """Parts of a piece of work by name, in order, each with its share of the time; progress never goes back.
+
+    Every report of a part is one of the whole, so that a progress that raises ends the work in any part.
 
     Example:
         >>> told = []
@@ -20,7 +23,7 @@ class Stages:
         >>> stages.of("b").progress(1, 3)
         >>> stages.end()
         >>> told
-        [0.125, 0.25, 0.5, 1.0]
+        [0.0, 0.125, 0.25, 0.5, 1.0]
     """
 
     def __init__(self, how: Compute, shares: Mapping[str, int]) -> None:
@@ -39,11 +42,22 @@ class Stages:
 
         return dataclasses.replace(self._how, progress=progress)
 
+    def pieces(self, name: str) -> Compute:
+        """The same for a part that counts each of its pieces for itself, and nobody knows how many come."""
+        within, piece, last = self.of(name), 0, -1.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal piece, last
+            share = min(done / max(total, 1), 1.0)
+            piece, last = piece + (share <= last), share
+            within.progress(round(FINE * (piece + share)), round(FINE * (piece + share + PIECES)))
+
+        return dataclasses.replace(within, progress=progress)
+
     def end(self) -> None:
         """All is done."""
         self._tell(self._total)
 
     def _tell(self, done: int) -> None:
-        if done > self._told:
-            self._told = done
-            self._how.progress(done, self._total)
+        self._told = max(self._told, done)
+        self._how.progress(self._told, self._total)

@@ -17,6 +17,7 @@ from pellucid.errors import InputError, TrainingError, near_misses
 from pellucid.inputs import ImageSpec
 from pellucid.tasks._explain import method_named, methods
 from pellucid.tasks._pretrained import mobilenet
+from pellucid.tasks._stages import Stages
 from pellucid.tasks._train import train
 
 TASKS = ("planted", "davis", "mosaics")
@@ -91,7 +92,9 @@ def truth(
         raise InputError(f"There is no task {task!r}. {near_misses(task, TASKS)}")
     chosen = {name: method_named(name) for name in (methods() if among is None else among)}
     how = compute or Compute()
-    return tuple(
+    stages = Stages(how, {"networks": 1} | dict.fromkeys(map(str, range(2 if task == "planted" else 1)), 2))
+    cases = _cases(task, source, regions, stages.of("networks"))
+    found = tuple(
         evidence.ground_truth(
             case.model,
             case.x,
@@ -105,17 +108,20 @@ def truth(
             budget=budget or BUDGETS[task],
             twin=twin,
             watch=watch,
-            compute=how,
+            compute=stages.of(str(k)),
         )
-        for case in _cases(task, source, regions, how)
+        for k, case in enumerate(cases)
     )
+    stages.end()
+    return found
 
 
 def _cases(task: str, source: str | Path | None, regions: int | None, how: Compute) -> list[_Case]:
     if task == "planted":
         if source is not None or regions is not None:
             raise InputError("The planted tasks are generated; they take no data and no regions.")
-        return [_planted_table(how.seed), _planted_patch(how.seed)]
+        stages = Stages(how, {"table": 1, "patch": 2})
+        return [_planted_table(stages.of("table")), _planted_patch(stages.of("patch"))]
     if source is None:
         raise InputError(f"{task} needs pictures: {NEEDS[task]}. Give their path.")
     case = _davis(source, how) if task == "davis" else _mosaics(source, how)
@@ -128,18 +134,24 @@ def _cases(task: str, source: str | Path | None, regions: int | None, how: Compu
     ]
 
 
-def _planted_table(seed: int) -> _Case:
-    return _planted("a rule over 12 columns", data.planted_table(seed=seed), 30, seed)
+def _planted_table(how: Compute) -> _Case:
+    return _planted("a rule over 12 columns", data.planted_table(seed=how.seed), 30, how)
 
 
-def _planted_patch(seed: int) -> _Case:
-    return _planted("a patch beside digits", data.planted_patch(seed=seed), 20, seed)
+def _planted_patch(how: Compute) -> _Case:
+    return _planted("a patch beside digits", data.planted_patch(seed=how.seed), 20, how)
 
 
-def _planted(title: str, planted: data.Planted, epochs: int, seed: int) -> _Case:
+def _planted(title: str, planted: data.Planted, epochs: int, how: Compute) -> _Case:
     """Held-out rows that a network which lives by the plant answers rightly."""
     plant = planted.dataset
-    model = train(plant, epochs=epochs, patience=None, seed=seed).model
+    model = train(
+        plant,
+        epochs=epochs,
+        patience=None,
+        seed=how.seed,
+        watch=lambda epoch: how.progress(epoch.index + 1, epochs),
+    ).model
     found = data.verify_plant(planted, model)
     if not found.used:
         raise TrainingError(f"Nothing would be known of {plant.name}: {found} Try another seed.")

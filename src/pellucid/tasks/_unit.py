@@ -192,7 +192,6 @@ class _Look:
 
     def __init__(self, model: nn.Module, looked: Dataset, at: str, unit: int, how: Compute) -> None:
         self.model, self.looked, self.at, self.unit, self.how = model, looked, at, unit, how
-        self.quiet = Compute(how.batch_size, how.seed, how.device)
         self.notes = Notes()
 
     def page(
@@ -201,16 +200,15 @@ class _Look:
         """Everything, in the order of the page."""
         x, at, how = self.looked.inputs, self.at, self.how
         spec = subject.spec
-        field = field_of(self.model, x, at, spec=spec, compute=self.quiet)
+        field = field_of(self.model, x, at, spec=spec, compute=self.how)
         strongest = exemplars(self.model, x, at, k=10, units=[self.unit], spec=spec, field=field, compute=how)
         middle = quantile_exemplars(
-            self.model, x, at, units=[self.unit], spec=spec, field=field, compute=self.quiet
+            self.model, x, at, units=[self.unit], spec=spec, field=field, compute=self.how
         )
         strongest, middle = (
-            exemplar_maps(self.model, x, found, spec=spec, compute=self.quiet)
-            for found in (strongest, middle)
+            exemplar_maps(self.model, x, found, spec=spec, compute=self.how) for found in (strongest, middle)
         )
-        values = unit_values(self.model, x, at, units=[self.unit], spec=self.looked.spec, compute=self.quiet)
+        values = unit_values(self.model, x, at, units=[self.unit], spec=self.looked.spec, compute=self.how)
         groups, names = grouped(self.looked)
         areas = self.notes.tried("Classes", lambda: areas_by_class(values, groups, self.unit))
         before = self.notes.tried("Untrained copy", lambda: self._untrained(groups))
@@ -218,13 +216,13 @@ class _Look:
         if subject.classes:
             effects = self.notes.tried("Effect", lambda: self._effects(strongest.total))
         together = self.notes.tried(
-            "Companions", lambda: co_activation(self.model, x, at, spec=spec, compute=self.quiet)
+            "Companions", lambda: co_activation(self.model, x, at, spec=spec, compute=self.how)
         )
         companions = None
         if together is not None:
             others = together.partners[self.unit]
             companions = exemplars(
-                self.model, x, at, k=6, units=others, spec=spec, field=field, compute=self.quiet
+                self.model, x, at, k=6, units=others, spec=spec, field=field, compute=self.how
             )
         pictures = None
         if steps:
@@ -258,7 +256,7 @@ class _Look:
     def _untrained(self, groups: Tensor) -> ClassAreas:
         twin = untrained(self.model, seed=self.how.seed, calibrate=calibrating(self.looked))
         found = unit_values(
-            twin, self.looked.inputs, self.at, units=[self.unit], spec=self.looked.spec, compute=self.quiet
+            twin, self.looked.inputs, self.at, units=[self.unit], spec=self.looked.spec, compute=self.how
         )
         return areas_by_class(found, groups, self.unit)
 
@@ -272,7 +270,7 @@ class _Look:
             self.at,
             units=[self.unit, *others],
             spec=self.looked.spec,
-            compute=self.quiet,
+            compute=self.how,
         )
 
 

@@ -96,16 +96,16 @@ def units_seen(
     """
     x, spec = looked.inputs, subject.spec
     stages = Stages(how, {"real": 3, "told": 1, "untrained": 1, "effects": 8, "together": 2, "made": 12})
-    quiet = Compute(how.batch_size, how.seed, how.device)
-    field = field or field_of(model, x, at, spec=spec, compute=quiet)
-    strongest = exemplars(model, x, at, k=6, units=units, spec=spec, field=field, compute=stages.of("real"))
+    within = stages.of("real")
+    field = field or field_of(model, x, at, spec=spec, compute=within)
+    strongest = exemplars(model, x, at, k=6, units=units, spec=spec, field=field, compute=within)
     strongest = strongest if units is not None else _most_moved(strongest)
     chosen = strongest.units
-    middle = quantile_exemplars(model, x, at, units=chosen, spec=spec, field=field, compute=quiet)
+    middle = quantile_exemplars(model, x, at, units=chosen, spec=spec, field=field, compute=within)
     strongest, middle = (
-        exemplar_maps(model, x, found, spec=spec, compute=quiet) for found in (strongest, middle)
+        exemplar_maps(model, x, found, spec=spec, compute=within) for found in (strongest, middle)
     )
-    values = unit_values(model, x, at, units=chosen, spec=spec, compute=quiet)
+    values = unit_values(model, x, at, units=chosen, spec=spec, compute=within)
     told = before = effects = None
     if subject.classes:
         answers = looked.answers

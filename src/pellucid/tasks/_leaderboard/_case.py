@@ -78,10 +78,17 @@ def network_for(made: Dataset, name: str, seed: int) -> nn.Module:
     return build(Architecture(own.kind, {**own.params, **plain}))
 
 
-def trained(task: data.Planted, name: str, seed: int) -> tuple[nn.Module, data.PlantReport]:
+def trained(task: data.Planted, name: str, how: Compute) -> tuple[nn.Module, data.PlantReport]:
     """A network for a planted task, and whether it lives by the plant."""
-    made, epochs = network_for(task.dataset, name, seed), EPOCHS.get(name, USUAL)
-    model = train(task.dataset, network=made, epochs=epochs, patience=None, seed=seed).model.eval()
+    made, epochs = network_for(task.dataset, name, how.seed), EPOCHS.get(name, USUAL)
+    model = train(
+        task.dataset,
+        network=made,
+        epochs=epochs,
+        patience=None,
+        seed=how.seed,
+        watch=lambda epoch: how.progress(epoch.index + 1, epochs),
+    ).model.eval()
     return model, data.verify_plant(task, lambda x: predict(model, x))
 
 

@@ -17,6 +17,7 @@ from pellucid.tasks._explain import Method
 from pellucid.tasks._leaderboard._case import EPOCHS, USUAL, Case, kind_of, network_for, planted_for
 from pellucid.tasks._leaderboard._measured import entrants
 from pellucid.tasks._leaderboard._run import BUDGET, INPUTS, SEEDS, chosen_methods, chosen_tasks, trial_file
+from pellucid.tasks._stages import Stages
 from pellucid.tasks._train import train
 
 ROWS = 256  # of the pass that is timed
@@ -49,13 +50,14 @@ def estimate_leaderboard(
     names, ours = chosen_tasks(tasks), chosen_methods(among)
     known: dict[tuple[str | None, *tuple[int, ...]], tuple[_Pace, int]] = {}
     steps: list[Step] = []
-    memory = 0
+    memory, stages = 0, Stages(how, dict.fromkeys(names, 1))
     for name in names:
+        within = stages.pieces(name)
         left = [k for k in range(seeds) if out is None or not trial_file(out, name, how.seed + k).exists()]
         task = planted_for(name, how.seed)
         sort = (kind_of(name), *task.dataset.inputs.shape[1:])
         if sort not in known:
-            known[sort] = _tried(task, name, ours, peers, how)
+            known[sort] = _tried(task, name, ours, peers, within)
         pace, bytes_of = known[sort]
         memory = max(memory, bytes_of)
         scored = task.dataset.relevant is not None and not bool(task.dataset.relevant.all())
@@ -63,6 +65,7 @@ def estimate_leaderboard(
         seconds += pace.epoch * EPOCHS.get(name, USUAL)
         n = len(left)
         steps.append(Step(name, n * forward, n * backward, n * seconds, exact=False))
+    stages.end()
     return Estimate(tuple(steps), memory, time.perf_counter() - began)
 
 
@@ -92,12 +95,13 @@ def _tried(
     task: data.Planted, name: str, ours: Mapping[str, Method], peers: bool, how: Compute
 ) -> tuple[_Pace, int]:
     made = task.dataset
-    train(
-        made, network=network_for(made, name, 0), epochs=1, patience=None
-    )  # the first call pays for what is loaded on the way
-    began = time.perf_counter()
-    train(made, network=network_for(made, name, 0), epochs=1, patience=None)
-    epoch = time.perf_counter() - began
+    # the first training pays for what is loaded on the way
+    epoch = 0.0
+    for _ in range(2):
+        began = time.perf_counter()
+        train(made, network=network_for(made, name, 0), epochs=1, patience=None)
+        epoch = time.perf_counter() - began
+        how.progress(1, 1)
     model = network_for(made, name, how.seed).eval()
     marks = torch.ones_like(made.inputs, dtype=torch.bool) if made.relevant is None else made.relevant
     rows = marks.flatten(1).any(1).nonzero().flatten()[:ROWS]
@@ -109,6 +113,7 @@ def _tried(
     for entrant in entrants(case, ours, peers, how):
         if entrant.source == "no network":
             continue
+        how.progress(1, 1)
         began = time.perf_counter()
         try:
             _, forward, backward = entrant.maps(case)

@@ -15,6 +15,7 @@ from pellucid.evidence._leaderboard import Leaderboard, Source, Trial, leaderboa
 from pellucid.tasks._explain import Method, method_named, methods
 from pellucid.tasks._leaderboard._case import Case, case_of, leaderboard_names, planted_for, trained
 from pellucid.tasks._leaderboard._measured import affordable, entrants, rows_of, spread
+from pellucid.tasks._stages import Stages
 
 INPUTS, SEEDS, BUDGET = 24, 3, 10_000
 TRIALS = "trials"  # the folder of what is done
@@ -52,7 +53,7 @@ def truth_leaderboard(
             methods see fewer inputs, and none where one input would cost more.
         out: folder in which every network's results are kept; what is there is not measured again.
         watch: told what is done.
-        compute: how to run; the seed is the first one.
+        compute: how to run; the seed is the first one. Progress counts networks.
 
     Returns:
         A :class:`~pellucid.evidence.Leaderboard`.
@@ -79,16 +80,18 @@ def truth_leaderboard(
     settings["methods"] = list(chosen)
     pairs = [(name, how.seed + k) for name in names for k in range(seeds)]
     trials: list[Trial] = []
+    stages = Stages(how, dict.fromkeys(map(str, range(len(pairs))), 1))
     for done, (name, seed) in enumerate(pairs):
         place = None if out is None else trial_file(out, name, seed)
         kept = _kept(place, settings)
         if kept is None:
             tell(f"{done + 1} of {len(pairs)}: {name}, seed {seed}")
-            kept = _trial(name, settings, chosen, _seeded(how, seed))
+            kept = _trial(name, settings, chosen, dataclasses.replace(stages.of(str(done)), seed=seed))
             if place is not None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 save(kept, place)
         trials.append(kept)
+    stages.end()
     return leaderboard(trials)
 
 
@@ -111,10 +114,6 @@ def chosen_tasks(tasks: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(tasks or known)
 
 
-def _seeded(how: Compute, seed: int) -> Compute:
-    return dataclasses.replace(how, seed=seed, progress=Compute().progress)
-
-
 def _kept(place: Path | None, settings: Mapping[str, Json]) -> Trial | None:
     """What an earlier run found with the same settings."""
     if place is None or not place.exists():
@@ -134,7 +133,8 @@ def _kept(place: Path | None, settings: Mapping[str, Json]) -> Trial | None:
 def _trial(name: str, settings: Mapping[str, Json], ours: Mapping[str, Method], how: Compute) -> Trial:
     """All methods on one network."""
     task = planted_for(name, how.seed)
-    model, report = trained(task, name, how.seed)
+    stages = Stages(how, {"training": 1, "methods": 2})
+    model, report = trained(task, name, stages.of("training"))
     rows: dict[str, Tensor] = {}
     sources: dict[str, Source] = {}
     costs: dict[str, int] = {}
@@ -143,7 +143,9 @@ def _trial(name: str, settings: Mapping[str, Json], ours: Mapping[str, Method], 
     case = case_of(task, model, int(str(inputs)), how) if report.used else None
     if case is not None:
         peers, budget = bool(settings["peers"]), int(str(settings["budget"]))
-        for one in entrants(case, ours, peers, how):
+        within = stages.pieces("methods")
+        for one in entrants(case, ours, peers, within):
+            within.progress(1, 1)  # other libraries tell nothing themselves
             try:
                 count, cost = affordable(case, one, budget)
                 if not count:
