@@ -3,6 +3,7 @@
 from pellucid._core._amount import amount
 from pellucid._core._answers import class_log_odds, each_class
 from pellucid._core._brief import brief
+from pellucid._core._chunk import Variants
 from pellucid._core._compute import Compute, Progress, silent
 from pellucid._core._dataset import PARTS, Dataset, Part, Task, split
 from pellucid._core._evidence import Card, Check, Verdict, Word
@@ -13,12 +14,13 @@ from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
 from pellucid._core._misfit import not_inputs
 from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, finite_at, predict
-from pellucid._core._pass import Pass, Sharing, Slope, Variants
+from pellucid._core._pass import Pass
 from pellucid._core._percent import percent, portion
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
 from pellucid._core._share import holm, wilson
+from pellucid._core._sharing import Sharing, Slope
 from pellucid._core._short import short_cut
 from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 
+# (ks int64 [c], rows slice of n) -> tensor, broadcast to [c, n, *shape]
+Variants = Callable[[Tensor, slice], Tensor]
+Some = slice | None  # rows that are asked, where not all are
 LARGE = 2**17  # numbers of one chunk on a processor: memory of larger ones is fetched anew for every layer
 MATRICES = 2**19  # the same of vectors that go through matrices: reading these takes most of the time
 LOOKED = 9 * 2**19  # numbers of the largest layer of a chunk, where what looking costs is paid once a chunk
@@ -106,3 +110,16 @@ def normal(ks: Tensor, like: Tensor, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + int(k))
         draws.append(torch.randn(like.shape[1:], generator=generator, dtype=torch.float64))
     return torch.stack(draws)[:, None].to(like.device, like.dtype)
+
+
+def central(rows: slice, copies: int) -> slice:
+    """The first of the rows in the copy in the middle."""
+    at = copies // 2 * (rows.stop - rows.start)
+    return slice(at, at + 1)
+
+
+def own_memory(points: Tensor, made: Tensor) -> Tensor:
+    """``points`` as nobody else's memory, because networks may write into what they are given."""
+    if points.is_inference() or points.untyped_storage().data_ptr() == made.untyped_storage().data_ptr():
+        return points.clone()
+    return points

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from pellucid._core._beside import FEW as SHARED
 from pellucid._core._beside import ROOM, Again, Beside
-from pellucid._core._chunk import LARGE, MATRICES, Chunk, at_once, chunks, smaller
+from pellucid._core._chunk import LARGE, MATRICES, Chunk, Variants, at_once, chunks, smaller
 from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._mixed import TOGETHER, Mixing, Mixture
 from pellucid._core._nearby import Nearby
-from pellucid._core._pass import Apart, Pass, Slope, Variants, shares
+from pellucid._core._pass import Pass
+from pellucid._core._sharing import Apart, Slope, shares
 
 
 def passes(

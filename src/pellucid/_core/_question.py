@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pellucid._core._chunk import Chunk, normal
+from pellucid._core._chunk import Chunk, Some, Variants, normal
 from pellucid._core._compute import Compute
 from pellucid._core._crossed import crossed
 from pellucid._core._explanation import Explanation, Param, Provenance, finite_scores, finite_values
@@ -21,10 +21,11 @@ from pellucid._core._fold import Fold, folded
 from pellucid._core._instead import instead
 from pellucid._core._look import look
 from pellucid._core._outputs import stream
-from pellucid._core._pass import Pass, Slope, Some, Variants
+from pellucid._core._pass import Pass
 from pellucid._core._passes import passes
 from pellucid._core._place import Place, called_once, placed
 from pellucid._core._refusals import refusal
+from pellucid._core._sharing import Slope
 from pellucid._core._spec import InputSpec
 from pellucid._core._target import Target, TargetLike, as_target, the_output
 from pellucid._version import __version__
@@ -42,8 +43,6 @@ class Question:
     Whole-number inputs that go through one embedding are varied there: the point is what it gives
     ``[N, T, E]``, a part is a token, and :meth:`answer` sums over ``E``. The numbers go through the network
     as they came, so masks that it makes of them keep.
-
-    ``Variants`` is a function ``(ks int64 [c], rows slice of n) -> tensor``, broadcast to ``[c, n, *shape]``.
 
     Args:
         model: any network.

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from pellucid._core import Batch, Compute, Explanation, InputSpec, Question, TargetLike
 from pellucid._core._boxed import Places
+from pellucid._core._chunk import Variants
 from pellucid._core._mixed import Mixture
 from pellucid._core._nearby import Nearby
 from pellucid._core._parts import counts_of, numbered, shared_out
-from pellucid._core._pass import Variants
 from pellucid.errors import InputError
 
 
