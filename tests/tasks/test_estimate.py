@@ -295,5 +295,7 @@ def test_a_look_at_all_layers_takes_about_what_was_said():
         tasks.trace(subject, 0)
 
     assert plan.forward == pytest.approx(counted(subject.model, work)[0], rel=0.02)
+    trace = counted(subject.model, lambda: tasks.trace(subject, 0))
+    assert tasks.estimate_layers(subject, row=0).steps[-1].forward == pytest.approx(trace[0], rel=0.05)
     with pytest.raises(InputError, match="numbered 0 to"):
         tasks.estimate_layers(subject, row=9999)

@@ -137,3 +137,11 @@ def test_trainings_that_judge_tell_their_steps_and_can_be_cancelled(subject):
     assert shares[-1] == 1
     with pytest.raises(CancelledError):
         pellucid.counterfactual(subject, 0, refits=2, compute=Compute(progress=After(3)))
+
+
+def test_the_search_for_fitting_methods_can_be_cancelled(subject):
+    with pytest.raises(CancelledError, match="enough"):
+        tasks.fitting_methods(subject, progress=After(1))
+    # a method that is too dear only drops out
+    assert "saliency" in tasks.fitting_methods(subject, among=["saliency", "exact_shapley"], most=5)
+    assert "exact_shapley" not in tasks.fitting_methods(subject, among=["exact_shapley"], most=5)

@@ -64,7 +64,7 @@ def estimate_report(
         subject, held.inputs[rows], methods=case_methods(subject, None), compute=stages.of("cases")
     )
     parts.append(_sum("cases", cases))
-    tried = list(tasks.fitting_methods(subject, among=PANEL))
+    tried = list(tasks.fitting_methods(subject, among=PANEL, progress=stages.of("survey").progress))
     tested = held.inputs[tasks.sample(len(held), TRIED)]
     survey = tasks.estimate(subject, tested, methods=tried, cards=False, compute=stages.of("survey"))
     masks = (MASKS + 2) * len(tested)

@@ -114,7 +114,9 @@ def audited(
         )
     # what is asked for by name is audited whatever it costs
     most = MODERATE if methods == PANEL else sys.maxsize
-    fitting = fitting_methods(subject, among=[_known(name) for name in methods], most=most)
+    fitting = fitting_methods(
+        subject, among=[_known(name) for name in methods], most=most, progress=how.progress
+    )
     if not fitting:
         raise InputError(f"None of these methods fits this network: {', '.join(methods)}.")
     return sample(count, rows, seed=how.seed), fitting

@@ -270,7 +270,7 @@ def estimate_layer(
     data = subject.needs_data("layer")
     if dictionary is not None:
         checked_kind(dictionary)
-        refuse_negatives(subject, site, dictionary, held_out(data).inputs, how)
+        refuse_negatives(subject, site, dictionary, held_out(data).inputs, how.at(0, 1))
     looked = min(rows, len(held_out(data)))
     shares = {"rows": 2, "made": bool(steps), "dictionary": 5 * (dictionary is not None), "concepts": 1}
     stages = Stages(how, shares)

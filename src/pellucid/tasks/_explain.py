@@ -10,7 +10,18 @@ import torch
 from torch import Tensor
 
 from pellucid import attribution, evidence
-from pellucid._core import Compute, Explanation, Subject, TargetLike, log_odds, logit, only_subject, predict
+from pellucid._core import (
+    Compute,
+    Explanation,
+    Progress,
+    Subject,
+    TargetLike,
+    log_odds,
+    logit,
+    only_subject,
+    predict,
+    silent,
+)
 from pellucid.errors import CancelledError, InputError, MethodError, TargetError, near_misses
 from pellucid.inputs import TabularSpec
 from pellucid.tasks._kept_audit import kept_audit
@@ -235,7 +246,8 @@ def survey(
         raise InputError(f"methods are tested on at least {ENOUGH} rows, and {data.name} has {len(data)}.")
     inputs = tested.inputs[sample(len(tested), rows)]
     target = usual_target(subject, inputs)
-    chosen = fitting_methods(subject, among=methods)
+    tell = silent if compute is None else compute.progress
+    chosen = fitting_methods(subject, among=methods, progress=tell)
     if not chosen:
         raise InputError(
             f"None of {', '.join(methods)} answers for this network within {MODERATE:,} rows through it per "
@@ -250,8 +262,16 @@ def survey(
     return dataclasses.replace(found, reason=f"{found.reason} {few}")
 
 
+class _TooDearError(CancelledError):
+    """A method on trial, not the work, ends here."""
+
+
 def fitting_methods(
-    subject: Subject, *, among: Sequence[str] | None = None, most: int = MODERATE
+    subject: Subject,
+    *,
+    among: Sequence[str] | None = None,
+    most: int = MODERATE,
+    progress: Progress = silent,
 ) -> dict[str, Method]:
     """The methods that answer for this network without further arguments, at a moderate cost.
 
@@ -260,6 +280,7 @@ def fitting_methods(
         among: names of the methods to try; left out, all.
         most: rows through the network per input, forward and backward together, above which a method is too
             dear to be tried on many rows; name it to use it.
+        progress: called with what each method tells; raising in it ends the trial.
 
     Cost:
         That of every method on two rows.
@@ -274,16 +295,17 @@ def fitting_methods(
     target, found = usual_target(subject, inputs), dict[str, Method]()
     limit = most * len(inputs)
 
-    def refuse_dear(_: int, total: int) -> None:
+    def refuse_dear(done: int, total: int) -> None:
         if total > limit:
-            raise CancelledError(f"{total} rows are more than {limit}.")
+            raise _TooDearError(f"{total} rows are more than {limit}.")
+        progress(done, total)
 
     trial = Compute(progress=refuse_dear)
     for name in methods() if among is None else among:
         method = method_named(name)
         try:
             why = method(subject.model, inputs, target, spec=subject.spec, compute=trial)
-        except (MethodError, InputError, CancelledError):
+        except (MethodError, InputError, _TooDearError):
             continue
         if why.provenance.forward + why.provenance.backward <= limit:
             found[name] = method
