@@ -13,12 +13,13 @@ from pellucid._core._layer_map import LayerMap, MappedLayer, layer_map
 from pellucid._core._misfit import not_inputs
 from pellucid._core._nudged import nudged
 from pellucid._core._outputs import activations, called, finite_at, predict
-from pellucid._core._pass import Pass, Sharing, Slope, Variants
+from pellucid._core._pass import Pass, Slope, Variants
 from pellucid._core._percent import percent
 from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
 from pellucid._core._share import holm, wilson
+from pellucid._core._shared import Sharing
 from pellucid._core._short import short_cut
 from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced

@@ -106,3 +106,9 @@ def normal(ks: Tensor, like: Tensor, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + int(k))
         draws.append(torch.randn(like.shape[1:], generator=generator, dtype=torch.float64))
     return torch.stack(draws)[:, None].to(like.device, like.dtype)
+
+
+def middle(rows: slice, copies: int) -> slice:
+    """The first of the rows in the copy in the middle."""
+    at = copies // 2 * (rows.stop - rows.start)
+    return slice(at, at + 1)

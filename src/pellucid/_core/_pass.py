@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core._beside import Again, Beside, agree
-from pellucid._core._chunk import Chunk
+from pellucid._core._chunk import Chunk, middle
 from pellucid._core._feed import ALONE, Feed, out_of_memory, to_be_told
 from pellucid._core._fold import Fold, turns
 from pellucid._core._guard import eagerly, inference_made
@@ -20,6 +20,7 @@ from pellucid._core._mixed import Mixing
 from pellucid._core._nearby import Nearby
 from pellucid._core._probe import probe
 from pellucid._core._refusals import counted, ended, scored, too_few
+from pellucid._core._shared import SINGLY, Alone, Apart, Shared, shares
 from pellucid._core._stand_in import StandIn
 from pellucid._core._target import Picked, Target, the_output
 from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
@@ -29,29 +30,7 @@ Some = slice | None  # rows that are asked, where not all are
 # a slope of a method's own: (pass, points [c * n, *shape], ks [c], rows of n)
 # -> (values [c * n, *anything], scores [c * n])
 Slope = Callable[["Pass", Tensor, Tensor, slice], tuple[Tensor, Tensor]]
-# (weight of each score [c * n], whether there will be another time) -> values of the points that passed
-Back = Callable[[Tensor, bool], Tensor]
 HALF = (torch.float16, torch.bfloat16)
-
-
-class Apart(Exception):  # noqa: N818
-    """The targets of one input have gone different ways, so a chunk is larger than it was cut to be."""
-
-
-class Sharing:
-    """A slope that goes back by :meth:`Pass.back`: several targets of an input share its way there."""
-
-    def __init__(self, slope: Slope) -> None:
-        self._slope = slope
-
-    def __call__(self, work: Pass, points: Tensor, ks: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        """Values and scores of one chunk."""
-        return self._slope(work, points, ks, rows)
-
-
-def shares(by: Slope | None) -> bool:
-    """Whether targets of one input may share a pass."""
-    return by is None or isinstance(by, Sharing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +41,7 @@ class Pass:
     target: Target
     at: str | None
     fold: Fold | None = None
+    targets: Alone = SINGLY
 
     def run(
         self,
@@ -167,12 +147,10 @@ class Pass:
                 made = variants(chunk.ks, rows)
         if self.fold is not None and shares(by):
             found = self.fold.shared(made.expand(c, n, *shape), rows)
-            if found is not None and by is not None:
-                with suppress(Apart):
-                    return self._once_by(by, self.fold, chunk, *found)
-            elif found is not None:
-                each = None if weights is None else weights[chunk.k0 : chunk.k1]
-                return self._once(self.fold, chunk, *found, each, gradients)
+            each = None if weights is None else weights[chunk.k0 : chunk.k1]
+            with suppress(Apart):
+                if found is not None:
+                    return self._once(self.fold, chunk, *found, each, gradients=gradients, by=by)
             if chunk.size > most:
                 raise Apart
         points = made if variants is None else made.expand(c, n, *shape).reshape(c * n, *shape)
@@ -181,7 +159,7 @@ class Pass:
                 score = None
                 if isinstance(beside, Beside) and beside.variants is None:
                     make = partial(beside.boxed, points, point[rows], self._last(beside, points))
-                    score = self._stood(make, beside, partial(points.__getitem__, _middle(rows, c)), rows, c)
+                    score = self._stood(make, beside, partial(points.__getitem__, middle(rows, c)), rows, c)
                 if score is None:
                     fed = self.laid(points, rows, c) if self._turns(points) else _own(points, made)
                     score = self.score(fed, rows, c)
@@ -204,6 +182,8 @@ class Pass:
 
     def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
         """A copy of points ``[copies * n, *shape]`` that the network may write into, as it passes fastest."""
+        if isinstance(self.targets, Shared):
+            return points.clone()
         layout = self.feed.layout
         turned = self._turns(points) and (layout.checked or self._bears(points.detach(), rows, copies))
         layout.used = layout.used or turned
@@ -219,7 +199,7 @@ class Pass:
         try:
             with torch.no_grad():
                 score = self.score(two.clone(memory_format=torch.channels_last), rows, copies)
-            self._same(score, two[_middle(rows, copies)], rows, copies)
+            self._same(score, two[middle(rows, copies)], rows, copies)
         except Exception as error:
             if to_be_told(error):
                 raise
@@ -234,7 +214,7 @@ class Pass:
         pass of itself."""
         with torch.no_grad(), eagerly():  # nothing is compiled for the sake of one row
             plain = self.score(row.clone(), slice(rows.start, rows.start + 1), 1)
-        if not agree(score[_middle(rows, copies)], plain, score):
+        if not agree(score[middle(rows, copies)], plain, score):
             raise Again
 
     def _last(self, beside: Beside | Mixing, points: Tensor) -> bool:
@@ -288,64 +268,33 @@ class Pass:
         return score
 
     def _once(
-        self, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor, each: Tensor | None, gradients: bool
+        self,
+        fold: Fold,
+        chunk: Chunk,
+        points: Tensor,
+        place: Tensor,
+        each: Tensor | None,
+        *,
+        gradients: bool,
+        by: Slope | None,
     ) -> tuple[Tensor | None, Tensor, int]:
         """As :meth:`run`, where row ``i`` has the points ``place[i]`` of ``[c, g, *shape]``."""
-        c, g, n = *points.shape[:2], len(place)
+        (c, g), turn = points.shape[:2], turns(place)
+        which = (torch.arange(c, device=place.device)[:, None] * g + place).flatten()
+        targets = Shared(chunk.rows, which, turn.repeat(c))
+        work, rows = Pass(fold.feed, self.target, self.at, targets=targets), fold.inputs(chunk.rows)
         start = points.reshape(c * g, *points.shape[2:])
-        which = _which(c, g, place)
         with torch.set_grad_enabled(gradients):
-            start = start.requires_grad_() if gradients else start
-            fed = start.clone() if gradients else start
-            output = Pass(fold.feed, self.target, self.at).output(fed, fold.inputs(chunk.rows), c)
-            score = self.scored(output.index_select(0, which.to(output.device)), chunk.rows, c)
-        shown, found = score.detach(), None
-        if not gradients:
-            return None, shown, 0
-        turn = turns(place)
-        count = int(turn.max()) + 1
-        for number in range(count):
-            mine = turn == number
-            outer = mine.expand(c, n).flatten()
-            grad = self.differentiated(score, start, outer, keep=number + 1 < count)
-            grad = grad.reshape(c, g, *grad.shape[1:])[:, place[mine]]
-            if each is not None:
-                grad = grad * each.to(grad).view(-1, *[1] * (grad.ndim - 1))
-            found = grad.new_empty((c, n, *grad.shape[2:])) if found is None else found
-            found[:, mine] = grad
-        return None if found is None else found.flatten(0, 1), shown, count * c * g
-
-    def _once_by(
-        self, by: Slope, fold: Fold, chunk: Chunk, points: Tensor, place: Tensor
-    ) -> tuple[Tensor, Tensor, int]:
-        """As :meth:`_once`, by a slope of a method's own."""
-        c, g = points.shape[:2]
-        which, turn = _which(c, g, place), turns(place)
-        work = Shared(fold.feed, self.target, self.at, question=chunk.rows, which=which, turn=turn.repeat(c))
-        start = points.reshape(c * g, *points.shape[2:])
-        with torch.enable_grad():
-            grad, score = by(work, start.clone(), chunk.ks, fold.inputs(chunk.rows))
-        return grad.contiguous(), score, (int(turn.max()) + 1) * c * g
-
-    def back(self, score: Tensor, back: Back) -> Tensor:
-        """What goes back from every score to its own point: ``[c * n, *anything]``."""
-        return back(torch.ones_like(score), False)
-
-    def each(self, passed: Tensor) -> Tensor:
-        """What belongs to the points that pass, for every score: ``[c * n, …]``."""
-        return passed
-
-    def asks(self, rows: slice) -> slice:
-        """Rows of the question whose points pass."""
-        return rows
-
-    def once(self, values: Callable[[slice], Tensor], rows: slice) -> Tensor:
-        """``values`` of rows of the question ``[c * n, …]``, for the points that pass.
-
-        Raises:
-            Apart: where targets of one point have other values.
-        """
-        return values(rows)
+            if by is not None:
+                grad, score = by(work, start.clone(), chunk.ks, rows)
+            elif not gradients:
+                return None, work.score(start, rows, c).detach(), 0
+            else:
+                score = work.score(start.requires_grad_().clone(), rows, c)
+                grad = targets.back(score, partial(self.differentiated, score, start))
+        if each is not None:
+            grad = grad * each.to(grad).repeat_interleave(len(place)).view(-1, *[1] * (grad.ndim - 1))
+        return grad.contiguous(), score.detach(), (int(turn.max()) + 1) * c * g
 
     def slope(self, points: Tensor, rows: slice, copies: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of the scores of points ``[copies * n, *shape]``, in single precision at least."""
@@ -355,16 +304,18 @@ class Pass:
         with self.feed.layout.kept_by_flatten(self.feed.guard.modules):
             score = self.score(fed, rows, copies)
         each = None if weight is None else weight.to(score.device).repeat_interleave(n)
-        return self.differentiated(score, start, torch.ones_like(score), each).contiguous(), score.detach()
+        return self.differentiated(
+            score, start, torch.ones_like(score), each=each
+        ).contiguous(), score.detach()
 
     def differentiated(
         self,
         score: Tensor,
         start: Tensor,
         outer: Tensor,
+        keep: bool = False,
         each: Tensor | None = None,
         *,
-        keep: bool = False,
         of: str | None = None,
     ) -> Tensor:
         """Slope of ``outer · each · score`` by ``start``, in single precision at least.
@@ -402,6 +353,7 @@ class Pass:
 
     def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
         """The target's value for an output of ``copies * n`` rows."""
+        output, rows = self.targets.each(output), self.targets.asks(rows)
         count = (rows.stop - rows.start) * copies
         if isinstance(self.target.score, Picked) and output.ndim and len(output) < count:
             raise TargetError(too_few(output, count))
@@ -441,67 +393,8 @@ class Pass:
         return the_output(raw, target.output) if target.site is None else seen[target.site]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared(Pass):
-    """A pass of inputs, each once, that several targets are asked of.
-
-    Args:
-        question: rows that are asked.
-        which: int64 ``[c * n]``, which of the points that pass each score is of.
-        turn: int64 ``[c * n]``, which of the targets of its point it is.
-    """
-
-    question: slice
-    which: Tensor
-    turn: Tensor
-
-    def laid(self, points: Tensor, rows: slice, copies: int) -> Tensor:
-        """A copy that the network may write into."""
-        return points.clone()
-
-    def scored(self, output: Tensor, rows: slice, copies: int) -> Tensor:
-        """The value of every target."""
-        return Pass.scored(self, self.each(output), self.question, copies)
-
-    def each(self, passed: Tensor) -> Tensor:
-        """Every score's own."""
-        return passed.index_select(0, self.which.to(passed.device))
-
-    def asks(self, rows: slice) -> slice:
-        """Those of all targets."""
-        return self.question
-
-    def once(self, values: Callable[[slice], Tensor], rows: slice) -> Tensor:
-        """Those of the first target of each point."""
-        every = values(self.question)
-        found = every[(self.turn == 0).to(every.device)]
-        if not torch.equal(self.each(found), every):
-            raise Apart
-        return found
-
-    def back(self, score: Tensor, back: Back) -> Tensor:
-        """One target of each point after the other."""
-        last = int(self.turn.max())
-        found = self.each(back((self.turn == 0).to(score), last > 0))
-        for number in range(1, last + 1):
-            mine = self.turn == number
-            found[mine] = back(mine.to(score), number < last)[self.which[mine]]
-        return found
-
-
-def _which(copies: int, inputs: int, place: Tensor) -> Tensor:
-    """Which of ``copies * inputs`` points each row's is, for rows that are the input ``place``."""
-    return (torch.arange(copies, device=place.device)[:, None] * inputs + place).flatten()
-
-
 def _own(points: Tensor, made: Tensor) -> Tensor:
     """``points`` as nobody else's memory, because networks may write into what they are given."""
     if points.is_inference() or points.untyped_storage().data_ptr() == made.untyped_storage().data_ptr():
         return points.clone()
     return points
-
-
-def _middle(rows: slice, copies: int) -> slice:
-    """The first of the rows in the copy in the middle."""
-    at = copies // 2 * (rows.stop - rows.start)
-    return slice(at, at + 1)

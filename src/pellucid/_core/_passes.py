@@ -13,7 +13,8 @@ from pellucid._core._compute import Compute
 from pellucid._core._feed import out_of_memory
 from pellucid._core._mixed import TOGETHER, Mixing, Mixture
 from pellucid._core._nearby import Nearby
-from pellucid._core._pass import Apart, Pass, Slope, Variants, shares
+from pellucid._core._pass import Pass, Slope, Variants
+from pellucid._core._shared import Apart, shares
 
 
 def passes(

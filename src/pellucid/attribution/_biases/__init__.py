@@ -46,7 +46,7 @@ def contributions(picture: Tensor) -> Slope:
                     total = total + _spread(slope * bias, len(points), size) / channels
             return total.reshape(points.shape)
 
-        return work.back(score, back), score.detach()
+        return work.targets.back(score, back), score.detach()
 
     return Sharing(found)
 

@@ -130,8 +130,8 @@ def _slope_at(at: str | None, seen: list[Tensor]) -> Slope:
                 )
             return found
 
-        found = work.back(score, back)
-        seen[:] = [work.each(layer.detach()).contiguous()]
+        found = work.targets.back(score, back)
+        seen[:] = [work.targets.each(layer.detach()).contiguous()]
         return found, score.detach()
 
     return Sharing(slope)

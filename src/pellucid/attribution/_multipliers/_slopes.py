@@ -31,7 +31,7 @@ def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> S
         def of(some: slice) -> Tensor:
             return references(ks, some).expand(count, some.stop - some.start, *shape).flatten(0, 1)
 
-        start = work.once(of, rows)
+        start = work.targets.once(of, rows)
         # what goes along belongs to its own row, and so does what reaches the score past a hidden site
         alike = rule == "rescale" and work.at is None and not work.feed.held and len(start) > 1
         with frozen(work, method), torch.enable_grad():
@@ -41,7 +41,7 @@ def by_pairs(method: str, references: References, rule: Rule, heard: Heard) -> S
                     found = _found(work, points, start[:1], rows, count, method, rule)
             if found is None:
                 found = _found(work, points, start, rows, count, method, rule)
-        heard(ks, work.asks(rows), found.base.view(count, -1), found.rescaled, found.torn)
+        heard(ks, work.targets.asks(rows), found.base.view(count, -1), found.rescaled, found.torn)
         return found.values, found.score
 
     return Sharing(contributions)
@@ -83,7 +83,7 @@ def _found(
     def back(outer: Tensor, keep: bool) -> Tensor:
         return graded(work, score, x, method, outer, again=keep) * (x - first).detach()
 
-    return _Found(work.back(score, back), score.detach(), base, seen.rescaled, pairing.torn)
+    return _Found(work.targets.back(score, back), score.detach(), base, seen.rescaled, pairing.torn)
 
 
 def _asked(work: Pass, output: Tensor, rows: slice, count: int, watch: Differences) -> Tensor:

@@ -66,7 +66,7 @@ class Through(Sharing):
                 )
             return found
 
-        return work.back(score, back), score.detach()
+        return work.targets.back(score, back), score.detach()
 
     def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, *, still: bool) -> object:
         """What the network gives, with that way back; raises where the long road would."""

@@ -266,6 +266,6 @@ def by_relevance(composite: Composite) -> Slope:
                     )
                 return found
 
-            return work.back(score, back), score.detach()
+            return work.targets.back(score, back), score.detach()
 
     return Sharing(relevance)
