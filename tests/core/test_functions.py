@@ -10,7 +10,9 @@ from torch import nn
 from models import sequences
 from models.case import drawn, made
 from pellucid._core import probe, sites
+from pellucid._core._attention import recomputed
 from pellucid.errors import MethodError, SiteError
+from pellucid.layers import exemplars
 
 
 class Written(nn.Module):
@@ -151,6 +153,21 @@ def test_recomputed_attention_must_give_what_the_fused_one_gave():
     net = made(Dropping)
     with pytest.raises(MethodError, match="its output differs"), probe(net, read=[".:attention()"]):
         net(drawn(5, 8))
+
+
+def test_what_is_lost_either_way_is_alike():
+    """Exemplars find what a head sees by what NaN reaches."""
+    net, x = made(sequences.Fused), drawn(5, 8, rows=12)
+    for site in (".:attention()", ".:heads()"):
+        found = exemplars(net, x, site, k=2)
+        with probe(net, read=[site]) as seen, torch.no_grad():
+            net(x)
+        largest = seen[site].flatten(2).amax(2).topk(2, 0).values.T
+        torch.testing.assert_close(found.values.double(), largest)
+    one = torch.tensor([1.0, torch.nan])
+    recomputed(one, one.clone(), "a layer")
+    with pytest.raises(MethodError, match="differs by nan"):
+        recomputed(one, torch.ones(2), "a layer")
 
 
 def test_windows_are_not_taken_for_rows():
