@@ -46,9 +46,11 @@ def test_units_that_cannot_be_are_refused(units: object) -> None:
         strongest(nn.Identity(), torch.zeros(3, 4), ["."], k=1, units=units)  # pyright: ignore
 
 
-def test_k_must_be_positive() -> None:
+def test_k_must_be_a_positive_whole_number() -> None:
     with pytest.raises(InputError, match="at least 1"):
         strongest(nn.Identity(), torch.zeros(3, 4), ["."], k=0)
+    with pytest.raises(InputError, match=r"whole number of at least 1, got 1\.5"):
+        strongest(nn.Identity(), torch.zeros(3, 4), ["."], k=1.5)  # pyright: ignore
 
 
 def test_units_of_tokens_are_features_and_of_signals_channels() -> None:

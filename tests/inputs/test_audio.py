@@ -201,6 +201,8 @@ def test_sounds_that_are_none_are_refused():
         log_mel(torch.zeros(1, 1, 50), 8000)
     with pytest.raises(InputError, match="0 <= low < high"):
         log_mel(torch.zeros(1, 1, 800), 8000, low=5000.0)
+    with pytest.raises(InputError, match="got list"):
+        log_mel([0.0] * 800, 8000)
 
 
 def test_levels_of_cells_are_those_of_their_samples():

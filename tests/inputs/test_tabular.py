@@ -166,6 +166,8 @@ def test_check_accepts_encoded_rows(dtype):
         (lambda: Column(""), "needs a name"),
         (lambda: Column("a", std=0.0), "std must be above 0"),
         (lambda: Column("a", levels=("x", "x")), "its own name"),
+        (lambda: Column("a", levels="xy"), "several names"),
+        (lambda: Column("a", mean="x"), "got 1.0 and 'x'"),
         (lambda: Column("a", levels=("x", "y"), shares=(1.0,)), "2 levels, but 1 shares"),
         (lambda: Column("a", levels=("x",), monotone=1), "belong to numbers"),
         (lambda: Column("a", monotone=2), "monotone must be"),

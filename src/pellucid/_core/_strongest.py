@@ -363,8 +363,8 @@ def strongest(
         >>> seen["."].rows.tolist()
         [[1], [0]]
     """
-    if k < 1:
-        raise InputError(f"k must be at least 1, got {k}.")
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise InputError(f"k must be a whole number of at least 1, got {k!r}.")
     trail: Trail[_Ranking] = Trail()
     rankings = {site: _Ranking(model, site, k, units, of, real, trail) for site in sites}
     if not rankings:

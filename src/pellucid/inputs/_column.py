@@ -65,9 +65,13 @@ class Column:
         """Refuse what contradicts itself."""
         if not self.name:
             raise InputError("A column needs a name.")
-        if not (math.isfinite(self.mean) and math.isfinite(self.std) and self.std > 0):
+        if not (_finite(self.mean) and _finite(self.std) and self.std > 0):
             raise InputError(
-                f"{self.name}: std must be above 0 and mean finite, got {self.std} and {self.mean}."
+                f"{self.name}: std must be above 0 and mean finite, got {self.std!r} and {self.mean!r}."
+            )
+        if isinstance(self.levels, str):
+            raise InputError(
+                f"{self.name}: levels are several names, such as ('own', 'rent'); got {self.levels!r}."
             )
         if len(set(self.levels)) < len(self.levels):
             raise InputError(f"{self.name}: each level needs its own name, got {', '.join(self.levels)}.")
@@ -206,3 +210,10 @@ def _readable(value: float) -> str:
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
     return f"{value:.6g}"
+
+
+def _finite(number: object) -> bool:
+    try:
+        return math.isfinite(number)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        return False

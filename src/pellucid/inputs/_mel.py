@@ -117,6 +117,8 @@ def log_mel(
         (torch.Size([1, 1, 40, 100]), 979)
     """
     window, hop = window or round(0.025 * rate), hop or round(0.01 * rate)
+    if not isinstance(x, Tensor):
+        raise InputError(f"Expected a tensor [N, 1, T], got {type(x).__name__}: torch.as_tensor makes one.")
     if x.ndim != 3 or x.shape[1] != 1 or not x.is_floating_point() or x.shape[-1] < hop:
         raise InputError(
             f"Expected floating sounds [N, 1, T] of at least {hop} samples, got {x.dtype} {list(x.shape)}."
