@@ -58,9 +58,9 @@ OTHERS = {
     "inputs": (lambda: selectivity(NET, None, torch.zeros(64).long(), "1"), InputError, "got NoneType"),
     "units": (lambda: exemplars(NET, X, "1", units="0"), TargetError, r"such as \[3, 7\], got '0'"),
     "quantiles": (lambda: quantile_exemplars(NET, X, "1", quantiles=0.5), InputError, "got 0.5"),
-    "sets": (lambda: concepts(NET, X, 0, X, ["1"], random=X), InputError, "got Tensor of 64"),
-    "shown": (lambda: concept_values(NET, X, X, "1", random=X), InputError, "got Tensor of 64"),
-    "no sets": (lambda: concept_values(NET, X, {}, "1", random=X), InputError, "got dict of 0"),
+    "sets": (lambda: concepts(NET, X, 0, X, ["1"], random=X), InputError, "got Tensor"),
+    "shown": (lambda: concept_values(NET, X, X, "1", random=X), InputError, "got Tensor"),
+    "no sets": (lambda: concept_values(NET, X, {}, "1", random=X), InputError, "got none"),
     "k": (lambda: co_activation(NET, X, "1", k=0), InputError, "and k=0"),
     "sites": (lambda: hierarchy(NET, X, torch.arange(64) % 3, []), SiteError, r"expected layer names.*\[\]"),
     "itself": (

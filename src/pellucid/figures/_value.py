@@ -140,9 +140,6 @@ def save_together(drawn: Sequence[Figure], path: str | Path) -> Path:
         InputError: if none is given.
         StoreError: if the ending is another one, or the file cannot be written.
 
-    Raises:
-        InputError: where none of several is a chart.
-
     Example:
         >>> import tempfile
         >>> figure = Figure("Counts", "One.", None, None, Table(("n",), ((1,),)))

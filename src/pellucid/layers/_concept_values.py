@@ -16,7 +16,7 @@ from pellucid.errors import InputError
 from pellucid.layers._concepts import FEWEST, some_of
 from pellucid.layers._exemplars import Exemplars
 from pellucid.layers._permuted import TOLD, told_apart
-from pellucid.layers._reach import count_of, rows_of, tokens_of
+from pellucid.layers._reach import count_of, refuse_sets, rows_of, tokens_of
 
 Shown = Mapping[str, Tensor | Batch]
 
@@ -103,11 +103,7 @@ def concept_values(
         [0, 1]
     """
     how = compute or Compute(batch_size=128)
-    if not isinstance(sets, Mapping) or not sets:
-        raise InputError(
-            'sets: expected inputs for at least one concept, such as {"striped": inputs}, '
-            f"got {type(sets).__name__} of {len(sets)}."
-        )
+    refuse_sets(sets)
     for name, rows in {**sets, "random": random}.items():
         if count_of(rows) < FEWEST:
             raise InputError(

@@ -12,7 +12,7 @@ from pellucid._core import Batch, Compute, InputSpec, Question, TargetLike, acti
 from pellucid._core._units import unit_axis
 from pellucid.errors import InputError, SiteError
 from pellucid.layers._permuted import Measured, measured
-from pellucid.layers._reach import along, count_of, flat, rows_of, tokens_of, twin_of
+from pellucid.layers._reach import along, count_of, flat, refuse_sets, rows_of, tokens_of, twin_of
 
 FEWEST = 30
 
@@ -195,11 +195,7 @@ def _refuse(
 ) -> None:
     if isinstance(sites, str) or not sites:
         raise SiteError(f"sites: expected layer names, such as ['conv1', 'fc'], got {sites!r}.")
-    if not isinstance(sets, Mapping) or not sets:
-        raise InputError(
-            'sets: expected inputs for at least one concept, such as {"striped": inputs}, '
-            f"got {type(sets).__name__} of {len(sets)}."
-        )
+    refuse_sets(sets)
     if draws < 19 or most < FEWEST:
         raise InputError(f"Expected at least 19 draws and most={FEWEST}, got draws={draws} and most={most}.")
     for name, rows in {**sets, "random": random}.items():

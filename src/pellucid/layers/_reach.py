@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -46,6 +46,15 @@ def refuse_answers(answers: Tensor, count: int) -> None:
     if answers.is_floating_point() or answers.shape != (count,):
         raise InputError(
             f"answers: expected class numbers int64 [{count}], got {answers.dtype} {list(answers.shape)}."
+        )
+
+
+def refuse_sets(sets: object) -> None:
+    """Raise :class:`InputError` where these are no concepts by name, or none."""
+    if not isinstance(sets, Mapping) or not sets:
+        got = "none" if isinstance(sets, Mapping) else type(sets).__name__
+        raise InputError(
+            f'sets: expected inputs for at least one concept, such as {{"striped": inputs}}, got {got}.'
         )
 
 
