@@ -20,7 +20,7 @@ from pellucid._core._probe import Probe, probe
 from pellucid._core._question import Question
 from pellucid._core._several import Explains, several_targets
 from pellucid._core._share import holm, wilson
-from pellucid._core._sharing import Sharing, Slope
+from pellucid._core._sharing import Sharing, Slope, back_to, slope_of
 from pellucid._core._short import short_cut
 from pellucid._core._site import Reached, Site, named, names_of, sites
 from pellucid._core._snapshot import Snapshot, spaced
@@ -103,6 +103,7 @@ __all__ = [
     "percent",
     "portion",
     "amount",
+    "back_to",
     "brief",
     "by_hand",
     "predict",
@@ -110,6 +111,7 @@ __all__ = [
     "probe",
     "save",
     "several_targets",
+    "slope_of",
     "short",
     "short_cut",
     "shuffled",

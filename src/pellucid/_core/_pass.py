@@ -20,7 +20,7 @@ from pellucid._core._mixed import Mixing
 from pellucid._core._nearby import Nearby
 from pellucid._core._probe import probe
 from pellucid._core._refusals import counted, ended, scored, too_few
-from pellucid._core._sharing import Apart, Back, Sharers, Slope, shares
+from pellucid._core._sharing import Apart, Back, Sharers, Slope, shares, slope_of
 from pellucid._core._stand_in import StandIn
 from pellucid._core._target import Picked, Target, the_output
 from pellucid.errors import MethodError, PellucidError, SiteError, TargetError
@@ -331,15 +331,7 @@ class Pass:
         """
         if each is not None and score.dtype not in HALF:
             outer, each = each * outer, None
-        grad = None
-        if score.requires_grad:
-            (grad,) = torch.autograd.grad(
-                score,
-                start,
-                outer if outer.dtype == score.dtype else outer.to(score),
-                allow_unused=True,
-                retain_graph=keep or None,
-            )
+        grad = slope_of(score, start, outer if outer.dtype == score.dtype else outer.to(score), keep=keep)
         if grad is None:
             raise MethodError(
                 f"{self.target.label} does not depend on {of or self.at or 'the input'} "

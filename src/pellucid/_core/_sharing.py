@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid._core._fold import turns
+from pellucid.errors import MethodError
 
 if TYPE_CHECKING:
     from pellucid._core._pass import Pass
@@ -39,6 +40,29 @@ class Sharing:
 def shares(by: Slope | None) -> bool:
     """Whether targets of one input may share a pass."""
     return by is None or isinstance(by, Sharing)
+
+
+def slope_of(score: Tensor, start: Tensor, outer: Tensor, *, keep: bool) -> Tensor | None:
+    """Slope of ``outer · score`` by ``start``, ``None`` where there is none; ``keep`` leaves the graph."""
+    if not (score.requires_grad and start.requires_grad):
+        return None
+    return torch.autograd.grad(score, start, outer, allow_unused=True, retain_graph=keep or None)[0]
+
+
+def back_to(work: Pass, score: Tensor, start: Tensor, how: str) -> Tensor:
+    """What goes back from every score to its own point at ``start``.
+
+    Raises:
+        MethodError: where nothing does; ``how`` ends the sentence that the score does not depend …
+    """
+
+    def back(outer: Tensor, keep: bool) -> Tensor:
+        found = slope_of(score, start, outer, keep=keep)
+        if found is None:
+            raise MethodError(f"{work.target.label} does not depend {how}")
+        return found
+
+    return work.back(score, back)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from pellucid._core import (
     Sharing,
     Slope,
     TargetLike,
+    back_to,
     probe,
 )
-from pellucid.errors import InputError, MethodError
+from pellucid.errors import InputError
 
 Baseline = float | Tensor | Mapping[str, float | Tensor] | None
 
@@ -116,21 +117,8 @@ def _slope_at(at: str | None, seen: list[Tensor]) -> Slope:
         ):
             score = work.score(fed, rows, len(ks))
         layer = moving if at is None else probed[at]
-
-        def back(outer: Tensor, keep: bool) -> Tensor:
-            found = None
-            if score.requires_grad and layer.requires_grad:
-                (found,) = torch.autograd.grad(
-                    score, layer, outer, allow_unused=True, retain_graph=keep or None
-                )
-            if found is None:
-                raise MethodError(
-                    f"{work.target.label} does not depend on {at or 'the input'} in a differentiable way. "
-                    "Explain another layer."
-                )
-            return found
-
-        found = work.back(score, back)
+        how = f"on {at or 'the input'} in a differentiable way. Explain another layer."
+        found = back_to(work, score, layer, how)
         seen[:] = [work.each(layer.detach()).contiguous()]
         return found, score.detach()
 

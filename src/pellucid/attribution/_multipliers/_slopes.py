@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid._core import Pass, Sharing, Slope
+from pellucid._core import Pass, Sharing, Slope, slope_of
 from pellucid.attribution._multipliers._differences import Differences, Rule
 from pellucid.attribution._multipliers._pairing import Pairing, RowsMixedError
 from pellucid.attribution._operations import frozen, unseen
@@ -103,9 +103,7 @@ def graded(
 ) -> Tensor:
     """Multipliers of a score; raises where there are none. ``again`` keeps the graph for another time."""
     unseen(score, method)
-    found = None
-    if score.requires_grad:
-        (found,) = torch.autograd.grad(score, x, outer, allow_unused=True, retain_graph=again)
+    found = slope_of(score, x, outer, keep=again)
     if found is None:
         raise MethodError(
             f"{work.target.label} does not depend on {work.at or 'the input'} in a way that {method} "

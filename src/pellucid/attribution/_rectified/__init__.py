@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pellucid._core import Pass, Sharing, by_hand
+from pellucid._core import Pass, Sharing, back_to, by_hand
 from pellucid.attribution._operations import refuse_inner_slopes, transforms, unseen, visible
 from pellucid.errors import MethodError
 
@@ -52,21 +52,8 @@ class Through(Sharing):
                 f"{method} changes how ReLUs differentiate, and no ReLU of {type(work.feed.model).__name__} "
                 f"lies between {work.at or 'the input'} and {work.target.label}."
             )
-
-        def back(outer: Tensor, keep: bool) -> Tensor:
-            found = None
-            if score.requires_grad:
-                (found,) = torch.autograd.grad(
-                    score, start, outer, allow_unused=True, retain_graph=keep or None
-                )
-            if found is None:
-                raise MethodError(
-                    f"{work.target.label} does not depend on {work.at or 'the input'} in a differentiable "
-                    "way."
-                )
-            return found
-
-        return work.back(score, back), score.detach()
+        found = back_to(work, score, start, f"on {work.at or 'the input'} in a differentiable way.")
+        return found, score.detach()
 
     def output(self, model: nn.Module, modules: Iterable[nn.Module], fed: Tensor, *, still: bool) -> object:
         """What the network gives, with that way back; raises where the long road would."""

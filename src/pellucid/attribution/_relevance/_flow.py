@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from pellucid._core import Pass, Sharing, Slope
+from pellucid._core import Pass, Sharing, Slope, back_to
 from pellucid.attribution._operations import (
     ELEMENTWISE,
     LINEAR,
@@ -252,20 +252,7 @@ def by_relevance(composite: Composite) -> Slope:
                 output = work.output(leaf.clone(), rows, len(ks))
             unseen(output, "lrp")
             score = work.scored(_taken(output, seen.kept(output)), rows, len(ks))
-
-            def back(outer: Tensor, keep: bool) -> Tensor:
-                found = None
-                if score.requires_grad:
-                    (found,) = torch.autograd.grad(
-                        score, leaf, outer, allow_unused=True, retain_graph=keep or None
-                    )
-                if found is None:
-                    raise MethodError(
-                        f"{work.target.label} does not depend on {work.at or 'the input'} in a way that lrp "
-                        "can follow."
-                    )
-                return found
-
-            return work.back(score, back), score.detach()
+            found = back_to(work, score, leaf, f"on {work.at or 'the input'} in a way that lrp can follow.")
+            return found, score.detach()
 
     return Sharing(relevance)
