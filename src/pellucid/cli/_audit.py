@@ -11,7 +11,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import page_file
-from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
+from pellucid.cli._say import document, estimating, narrate, result, show, tell_estimate
 from pellucid.cli._shortcuts import without_inputs
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def audit(
     chosen = parts_of(method) or tasks.PANEL
     fills, metrics = None if fill is None else parts_of(fill), parts_of(metric)
     if estimate or (not as_json and tasks.long_audit(subject, rows=rows, compute=how)):
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as trial:
             plan = tasks.estimate_audit(
                 subject, methods=chosen, rows=rows, fills=fills, metrics=metrics, twins=twins, compute=trial
             )

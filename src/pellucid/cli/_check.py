@@ -12,7 +12,7 @@ import typer
 from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Estimated, Weights
 from pellucid.cli._given import NO_DATA, GivenData, described
 from pellucid.cli._places import any_file, page_file
-from pellucid.cli._say import EXIT, document, narrate, progress, result, tell_estimate
+from pellucid.cli._say import EXIT, document, estimating, narrate, result, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def check(
     subject = described(lambda: opened(asked, told, model=named, weights=weights), told)
     how, inputs = Compute(batch_size=batch_size, seed=seed), {"model": model, "expectations": asked.path}
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as trial:
             plan = tasks.estimate_check(subject, asked, compute=trial)
         tell_estimate("check", dict(inputs), plan, began, seed, as_json=as_json)
         return

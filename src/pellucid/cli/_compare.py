@@ -11,7 +11,7 @@ import typer
 from pellucid.cli._arguments import NETWORK, AsJson, BatchSize, Drawings, Estimated, Seed, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import page_of_figures
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, estimating, narrate, progress, show, tell_estimate
 
 
 def compare(
@@ -53,7 +53,7 @@ def compare(
     others = [given.subject(name) for name in parts_of(beside)]
     about = {"a": a, "b": b, "method": method, "rows": rows, "beside": beside, "data": given.data}
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_compare(one, other, method=method, rows=rows, beside=others, compute=how)
         tell_estimate("compare", dict(about), plan, began, seed, as_json=as_json)
         return

@@ -11,7 +11,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import drawn_file
-from pellucid.cli._say import document, progress, show, tell_estimate
+from pellucid.cli._say import document, estimating, progress, show, tell_estimate
 from pellucid.cli._unit import write_page
 
 
@@ -57,7 +57,7 @@ def concepts(
     names = None if sites is None else [name.strip() for name in sites.split(",") if name.strip()]
     about = {"model": model, "sets": sets, "target": target, "at": sites, "draws": draws}
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_concepts(subject, target, sets, names, draws=draws, compute=how)
         tell_estimate("concepts", dict(about), plan, began, seed, as_json=as_json)
         return

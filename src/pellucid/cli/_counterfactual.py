@@ -23,7 +23,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import drawn_file
-from pellucid.cli._say import document, held_out_row, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, estimating, held_out_row, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
 
@@ -86,7 +86,7 @@ def counterfactual(
         immutable=parts_of(immutable), actionable=only, up=parts_of(up), down=parts_of(down), most=most
     )
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_case(
                 subject,
                 "counterfactual",

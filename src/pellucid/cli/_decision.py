@@ -25,7 +25,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import page_of_figures
-from pellucid.cli._say import document, held_out_row, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, estimating, held_out_row, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def anchor(
     began = time.perf_counter()
     subject = given.subject(model, weights)
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_case(subject, "anchor", row, compute=how)
         tell_estimate("anchor", {"model": model, "row": row}, plan, began, seed, as_json=as_json)
         return
@@ -121,7 +121,7 @@ def reasons(
     subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_case(subject, "reasons", picked, refits=refits, compute=how)
         tell_estimate("reasons", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
         return
@@ -177,7 +177,7 @@ def nearest(
     subject = given.subject(model, weights)
     picked = numbers(rows, "--row") or [0]
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_case(subject, "nearest", picked, compute=how)
         tell_estimate("nearest", {"model": model, "row": rows}, plan, began, seed, as_json=as_json)
         return
@@ -229,7 +229,7 @@ def decision(
     began = time.perf_counter()
     subject = given.subject(model, weights)
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_case(subject, "decision", row, refits=refits, compute=how)
         tell_estimate("decision", {"model": model, "row": row}, plan, began, seed, as_json=as_json)
         return

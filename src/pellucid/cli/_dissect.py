@@ -11,7 +11,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Drawings, Estimated, Model, Seed, Weights, numbers
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import drawn_file
-from pellucid.cli._say import progress, tell_estimate
+from pellucid.cli._say import estimating, progress, tell_estimate
 from pellucid.cli._unit import tell_page, write_drawings, write_page
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def dissect(
     chosen = numbers(units, "--units")
     about: dict[str, Json] = {"model": model, "site": site, "masks": str(masks), "units": units}
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_dissect(subject, site, masks, units=chosen, compute=how)
         tell_estimate("dissect", about, plan, began, seed, as_json=as_json)
         return

@@ -21,7 +21,16 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import room_for
-from pellucid.cli._say import document, held_out_row, narrate, progress, result, show, tell_estimate
+from pellucid.cli._say import (
+    document,
+    estimating,
+    held_out_row,
+    narrate,
+    progress,
+    result,
+    show,
+    tell_estimate,
+)
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,7 +96,7 @@ def explain(
     asked = targets_of(subject, target)
     settings = {"model": model, "input": rows, "rows": many, "method": method, "target": target}
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as trial:
             plan = _plan(subject, many, rows, names, asked, evidence, trial)
         tell_estimate("explain", dict(settings), plan, began, seed, as_json=as_json)
         return

@@ -22,7 +22,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import drawn_file, folder_of, page_of_figures
-from pellucid.cli._say import document, progress, show, tell_estimate
+from pellucid.cli._say import document, estimating, progress, show, tell_estimate
 from pellucid.cli._unit import page_of_unit, write_drawings, write_page
 from pellucid.errors import InputError
 
@@ -159,7 +159,7 @@ def features(
     starts, looked = numbers(accentuate, "--accentuate") or [], numbers(caricature, "--caricature") or []
     second = None if twin is None else given.subject(twin)
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_features(
                 subject,
                 site,

@@ -20,7 +20,7 @@ from pellucid.cli._arguments import (
     targets_of,
 )
 from pellucid.cli._given import NO_DATA, GivenData
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, estimating, narrate, progress, show, tell_estimate
 from pellucid.errors import InputError
 
 
@@ -61,7 +61,7 @@ def importance(
     about = {"model": model, "method": method, "column": column, "target": target, "rows": rows}
     columns, wanted = parts_of(column), asked[0] if asked else None
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_importance(
                 subject, method, columns=columns, target=wanted, row=row, rows=rows, compute=how
             )

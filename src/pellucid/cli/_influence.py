@@ -10,7 +10,7 @@ import typer
 
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Picture, Seed, Weights, numbers
 from pellucid.cli._given import NO_DATA, GivenData
-from pellucid.cli._say import document, held_out_row, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, estimating, held_out_row, narrate, progress, show, tell_estimate
 
 
 class Way(StrEnum):
@@ -52,7 +52,7 @@ def influence(
     picked = numbers(rows, "--input") or [0]
     about = {"model": model, "input": rows, "method": method.value, "layers": layers.value}
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_influence(
                 subject, picked, method=method.value, layers=layers.value, compute=how
             )

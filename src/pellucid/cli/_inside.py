@@ -20,7 +20,7 @@ from pellucid.cli._arguments import (
 )
 from pellucid.cli._depth import write_depth
 from pellucid.cli._given import NO_DATA, GivenData
-from pellucid.cli._say import document, progress, tell_estimate
+from pellucid.cli._say import document, estimating, progress, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def layers(
     instead = "swap" if swap else "mean"
     inputs: dict[str, Json] = {"model": model, "rows": rows}
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_layers(
                 subject, rows=rows, beside=others, row=trace, instead=instead, compute=how
             )

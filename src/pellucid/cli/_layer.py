@@ -19,7 +19,7 @@ from pellucid.cli._arguments import (
     numbers,
 )
 from pellucid.cli._given import NO_DATA, GivenData
-from pellucid.cli._say import narrate, progress, tell_estimate
+from pellucid.cli._say import estimating, narrate, progress, tell_estimate
 from pellucid.cli._unit import page_of_unit, tell_page, write_drawings
 from pellucid.errors import InputError
 
@@ -86,7 +86,7 @@ def layer(
         {} if concepts is None else {"concepts": concepts, "target": target}
     )
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_layer(
                 subject,
                 site,

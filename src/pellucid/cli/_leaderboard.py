@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.cli._say import document, narrate, progress, result, show, tell_estimate
+from pellucid.cli._say import document, estimating, narrate, progress, result, show, tell_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def run_leaderboard(
         "budget": budget,
     }
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as trial:
             plan = tasks.estimate_leaderboard(
                 names,
                 among=method,

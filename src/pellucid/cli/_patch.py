@@ -19,7 +19,7 @@ from pellucid.cli._arguments import (
     numbers,
 )
 from pellucid.cli._given import NO_DATA, GivenData
-from pellucid.cli._say import progress, tell_estimate
+from pellucid.cli._say import estimating, progress, tell_estimate
 from pellucid.cli._unit import tell_page, write_drawings, write_page
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def patch(
     about: dict[str, Json] = {"model": model, "from": list(rows[0]), "to": list(rows[1])}
     about |= {"site": site, "into": into, "target": target}
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_patch(subject, *rows, site, into, target=target, compute=how)
         tell_estimate("patch", about, plan, began, seed, as_json=as_json)
         return

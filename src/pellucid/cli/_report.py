@@ -14,7 +14,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights, parts_of
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import any_file
-from pellucid.cli._say import document, narrate, progress, result, tell_estimate
+from pellucid.cli._say import document, estimating, narrate, progress, result, tell_estimate
 
 
 def _template(wanted: bool) -> None:
@@ -85,7 +85,7 @@ def report(
     if estimate:
         from pellucid.report import estimate_report
 
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = estimate_report(subject, compute=how)
         tell_estimate("report", {"model": model}, plan, began, seed, as_json=as_json)
         return

@@ -14,7 +14,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import any_file
-from pellucid.cli._say import document, narrate, progress, result, tell_estimate
+from pellucid.cli._say import document, estimating, narrate, progress, result, tell_estimate
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def rules(
         return found, whole, []
 
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as how:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as how:
             plan = tasks.estimate_training_rows(subject, "rules", grown, compute=how)
         tell_estimate("rules", inputs, plan, began, seed, as_json=as_json)
         return

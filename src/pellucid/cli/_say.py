@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, cast
 
 from pellucid._version import __version__
@@ -154,6 +154,11 @@ def tell_estimate(
     from pellucid import figures
 
     show(figures.text(plan))
+
+
+def estimating(*, quiet: bool, batch_size: int, seed: int) -> AbstractContextManager[Compute]:
+    """Progress of an estimate, as a share of the whole of it."""
+    return progress("estimate", quiet=quiet, batch_size=batch_size, seed=seed, unit="%")
 
 
 @contextmanager

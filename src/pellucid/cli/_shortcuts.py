@@ -12,7 +12,7 @@ import typer
 from pellucid.cli._arguments import AsJson, BatchSize, Estimated, Model, Seed, Weights
 from pellucid.cli._given import NO_DATA, GivenData
 from pellucid.cli._places import page_file
-from pellucid.cli._say import document, narrate, progress, show, tell_estimate
+from pellucid.cli._say import document, estimating, narrate, show, tell_estimate
 
 if TYPE_CHECKING:
     from pellucid.evidence import Shortcuts
@@ -52,7 +52,7 @@ def shortcuts(
     subject = given.subject(model, weights)
     how = Compute(batch_size=batch_size, seed=seed)
     if estimate:
-        with progress("estimate", quiet=as_json, batch_size=batch_size, seed=seed, unit="%") as trial:
+        with estimating(quiet=as_json, batch_size=batch_size, seed=seed) as trial:
             plan = tasks.estimate_shortcuts(
                 subject, rows=rows, pairs=pairs, method=method, part=part, compute=trial
             )
