@@ -392,13 +392,12 @@ def test_a_network_of_rules_gives_shapley_values(data):
 
 def test_what_cannot_be_asked_is_refused_before_networks_are_trained_anew(monkeypatch, tmp_path):
     from pellucid.report import _report
-    from pellucid.tasks import _counterfactual, _decision, _reason_codes, _rules
+    from pellucid.tasks import _refits, _rules
 
     def trained(*_, **__):
         raise AssertionError("work was begun")
 
-    for place in (_counterfactual, _decision, _reason_codes):
-        monkeypatch.setattr(place, "trained_again", trained)
+    monkeypatch.setattr(_refits, "_refit", trained)
     monkeypatch.setattr(_rules, "rule_frontier", trained)
     monkeypatch.setattr(_report.tasks, "survey", trained)
     subject = pellucid.train("wine", epochs=1)

@@ -12,6 +12,7 @@ from pellucid.rules import Constraints, Counterfactuals, constraints_from, count
 from pellucid.rules._recourse._goal import refuse_wanted
 from pellucid.rules._recourse._moves import refuse_wide, table_of
 from pellucid.tasks._asked_rows import Asked, asked_rows
+from pellucid.tasks._refits import judges_of
 from pellucid.tasks._refits import refits as trained_again
 
 
@@ -77,11 +78,7 @@ def counterfactual(
     # all of this before networks are trained anew
     refuse_wide(whole.of(table_of(subject.spec)))
     refuse_wanted(wanted, subject.classes, least)
-    judges = (
-        trained_again(subject, refits, seed=how.seed, progress=how.progress)
-        if refits is None or isinstance(refits, int)
-        else refits
-    )
+    judges = judges_of(subject, refits, how)
     agreeing = (
         trained_again(subject, max(2, len(judges)), seed=how.seed + 1000, progress=how.progress)
         if steady

@@ -21,7 +21,7 @@ from pellucid.tasks._asked_rows import Asked, asked_rows
 from pellucid.tasks._counterfactual import counterfactual
 from pellucid.tasks._nearest import nearest
 from pellucid.tasks._reason_codes import reason_codes
-from pellucid.tasks._refits import refits as trained_again
+from pellucid.tasks._refits import judges_of
 
 T = TypeVar("T")
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
@@ -119,11 +119,7 @@ def decision(
             subject.spec.column(name)
     refuse_wanted(wanted, subject.classes)
     how = compute or Compute()
-    judges = (
-        trained_again(subject, refits, seed=how.seed, progress=how.progress)
-        if refits is None or isinstance(refits, int)
-        else refits
-    )
+    judges = judges_of(subject, refits, how)
     notes: list[str] = []
 
     def tried(what: str, make: Callable[[], T]) -> T | None:

@@ -27,7 +27,7 @@ from pellucid.networks import Additive
 from pellucid.rules import ReasonCodes, principal, reasons_of
 from pellucid.rules._reason_codes import refuse_level
 from pellucid.tasks._asked_rows import Asked, asked_rows
-from pellucid.tasks._refits import refits as trained_again
+from pellucid.tasks._refits import judges_of
 
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 PROBES = 64  # rows on which additivity is tried
@@ -117,11 +117,7 @@ def reason_codes(
     kept = [spec.columns.index(spec.column(name)) for name in protected]
     refuse_level(level)
     wanted = None if adverse is None else _class(adverse, subject.classes)
-    judges = (
-        trained_again(subject, refits, seed=how.seed, progress=how.progress)
-        if refits is None or isinstance(refits, int)
-        else tuple(refits)
-    )
+    judges = judges_of(subject, refits, how)
     known, networks = data.part("train").inputs, (subject.model, *judges)
     outputs = each_class(predict(subject.model, torch.cat([inputs, known]), compute=how))
     own, of_known = outputs[: len(inputs)].argmax(1), outputs[len(inputs) :].argmax(1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
 from pellucid import training
-from pellucid._core import PARTS, Dataset, Progress, Subject, silent, untrained
+from pellucid._core import PARTS, Compute, Dataset, Progress, Subject, silent, untrained
 from pellucid.errors import InputError
 from pellucid.networks import Readable
 from pellucid.networks._anew import made_anew
@@ -70,6 +70,15 @@ def refits(
         )
 
     return tuple(each(k) for k in range(wanted))
+
+
+def judges_of(
+    subject: Subject, asked: int | Sequence[nn.Module] | None, how: Compute
+) -> tuple[nn.Module, ...]:
+    """The networks that are asked beside the subject's: those given, or so many :func:`refits`."""
+    if asked is None or isinstance(asked, int):
+        return refits(subject, asked, seed=how.seed, progress=how.progress)
+    return tuple(asked)
 
 
 def _refit(
